@@ -1,0 +1,55 @@
+# make setup · demo · test · check · bench · lock    (README.md says what each is for)
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: setup setup-demo setup-test servers demo test check format bench lock spa schema clean
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or set PYTHON=python3.x"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r requirements/demo.txt
+	$(PIP) install --quiet setuptools==$$(sed -n 's/^setuptools==\([0-9.]*\).*/\1/p' requirements/test.txt)
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo requirements/test.txt
+	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	@touch $@
+
+setup: setup-test                ## .venv with everything the tests need
+setup-demo: $(VENV)/.demo        ## .venv with what the demo needs
+setup-test: $(VENV)/.test
+
+servers:                         ## browsers and servers for the tests, through apt where they are missing
+	@bash tests/servers.sh
+
+demo: setup-demo                 ## the gateway, emulated Cognito and Okta, and a React SPA
+	$(BIN)/gateway demo
+
+test: setup-test servers check   ## everything
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: setup-test                ## format, lint, types, import contracts
+	$(BIN)/ruff format --check gateway tests deploy
+	$(BIN)/ruff check gateway tests deploy
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-test
+	$(BIN)/ruff format gateway tests deploy
+	$(BIN)/ruff check --fix gateway tests deploy
+
+lock: setup-test                 ## requirements/*.txt from requirements/*.in, with hashes and without addresses
+	cd requirements && for name in run demo test; do \
+	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
+
+spa: setup-test                  ## rebuild the demo SPA's committed files
+	$(BIN)/python deploy/demo/build.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,1 @@
+"""The configuration: one YAML file and the environment, read in three passes."""

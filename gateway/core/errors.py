@@ -1,0 +1,57 @@
+"""Errors that name their cause, whose fault it is, and the mend.
+
+* GatewayError              has a stable ``code``; the prose may change
+  * DownstreamError         the client's request cannot be served as it is
+  * ProviderError           the identity provider failed us; ``retryable`` says whether trying again can help
+  * UpstreamError           the application behind the gateway failed us
+  * ConfigurationError      the operator's configuration, policy or key is not usable
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base of all.
+
+    :param code: stable, snake_case; appears in logs, metrics and problem documents.
+    :param detail: one sentence for people; never holds a secret.
+    :param mend: what to do about it, one sentence.
+    """
+
+    side: ClassVar[str] = "internal"
+
+    def __init__(self, code: str, detail: str = "", *, mend: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.mend = mend
+
+
+class DownstreamError(GatewayError):
+    """The client's request is ambiguous, too large or not allowed."""
+
+    side = "downstream"
+
+
+class ProviderError(GatewayError):
+    """The identity provider did not answer, or answered what we cannot accept."""
+
+    side = "idp"
+
+    def __init__(self, code: str, detail: str = "", *, mend: str = "", retryable: bool = False) -> None:
+        super().__init__(code, detail, mend=mend)
+        self.retryable = retryable
+
+
+class UpstreamError(GatewayError):
+    """The application behind the gateway did not answer, or broke off."""
+
+    side = "upstream"
+
+
+class ConfigurationError(GatewayError):
+    """Something the operator wrote cannot be used."""
+
+    side = "config"

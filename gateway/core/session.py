@@ -1,0 +1,157 @@
+"""The session: who signed in, when, and until when (design section 4).
+
+A session is a value. It is never changed, only replaced by a later one of the same ``sid``: activity moves
+``idle_until`` forward, a refresh raises ``generation``. ``absolute_until``, ``login_at`` and ``seen`` never move
+(rule R6); the deadline that counts is the earlier of the sealed one and what the configuration says today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+FORMAT = 1
+NO_CLAIMS: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who the identity provider says this is: only what headers and policies need."""
+
+    issuer: str
+    subject: str
+    user: str
+    email: str | None = None
+    groups: tuple[str, ...] = ()
+    preferred_username: str | None = None
+    claims: Mapping[str, object] = NO_CLAIMS
+    acr: str | None = None
+    auth_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in of one principal in one browser.
+
+    :ivar sid: random, new at every login.
+    :ivar log_id: the revocation log it was made under; under another log it is refused (rule R4).
+    :ivar aliases: revocation keys of every name the principal had at login (rule R19).
+    :ivar seen: position of the revocation log at login (rule R6).
+    :ivar idle_until: seconds; moved by activity only.
+    :ivar absolute_until: seconds; never moves.
+    """
+
+    sid: str
+    log_id: str
+    principal: Principal
+    aliases: tuple[str, ...]
+    login_at: int
+    seen: int
+    idle_until: int
+    absolute_until: int
+    generation: int = 0
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+class Life(Enum):
+    """Where a session stands in its life, before revocation is asked."""
+
+    FRESH = "fresh"
+    IDLE_EXPIRED = "idle_expired"
+    ABSOLUTE_EXPIRED = "absolute_expired"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How long sessions live, in seconds.
+
+    :ivar seal_every: activity within this many seconds of the last sealing is not worth a new cookie.
+    """
+
+    idle: int
+    absolute: int
+
+    @property
+    def seal_every(self) -> int:
+        return max(1, min(60, self.idle // 10))
+
+
+def absolute_deadline(session: Session, limits: SessionLimits) -> int:
+    """The sealed deadline, or the configured one where that is earlier (rule R6)."""
+    return min(session.absolute_until, session.login_at + limits.absolute)
+
+
+def life(session: Session, limits: SessionLimits, now: int) -> Life:
+    """Where the session stands at ``now``."""
+    if now >= absolute_deadline(session, limits):
+        return Life.ABSOLUTE_EXPIRED
+    if now >= session.idle_until:
+        return Life.IDLE_EXPIRED
+    return Life.FRESH
+
+
+def touched(session: Session, limits: SessionLimits, now: int) -> Session | None:
+    """The session with its idle deadline moved by activity at ``now``; None when the cookie is recent enough."""
+    until = min(now + limits.idle, absolute_deadline(session, limits))
+    if until - session.idle_until < limits.seal_every:
+        return None
+    return replace(session, idle_until=until)
+
+
+def to_plain(session: Session) -> dict[str, Any]:
+    """The session as plain data to seal. Short names: this travels with every request."""
+    who = session.principal
+    return {
+        "v": FORMAT,
+        "i": session.sid,
+        "l": session.log_id,
+        "k": list(session.aliases),
+        "a": session.login_at,
+        "s": session.seen,
+        "d": session.idle_until,
+        "x": session.absolute_until,
+        "g": session.generation,
+        "r": session.refresh_token,
+        "p": [
+            who.issuer,
+            who.subject,
+            who.user,
+            who.email,
+            list(who.groups),
+            who.preferred_username,
+            dict(who.claims),
+            who.acr,
+            who.auth_time,
+        ],
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> Session:
+    """The session from what was sealed.
+
+    :raises ValueError: another format, or not a session at all.
+    """
+    try:
+        if plain["v"] != FORMAT:
+            raise ValueError("another session format")
+        issuer, subject, user, email, groups, preferred, claims, acr, auth_time = plain["p"]
+        who = Principal(
+            issuer, subject, user, email, tuple(groups), preferred, MappingProxyType(claims), acr, auth_time
+        )
+        return Session(
+            sid=plain["i"],
+            log_id=plain["l"],
+            principal=who,
+            aliases=tuple(plain["k"]),
+            login_at=plain["a"],
+            seen=plain["s"],
+            idle_until=plain["d"],
+            absolute_until=plain["x"],
+            generation=plain["g"],
+            refresh_token=plain["r"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a session") from error

@@ -1,0 +1,1 @@
+"""Upstream connections: pooled, streamed, tunnelled, or files of a directory."""

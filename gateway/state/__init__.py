@@ -1,0 +1,1 @@
+"""What outlives a request and is shared by all workers: the revocation log, and policy files."""

@@ -1,0 +1,1 @@
+"""One table of metrics, one log set-up, one audit trail."""
