@@ -1,0 +1,163 @@
+"""What every page of the gateway has in common: the values sent, the policy headers, the templates.
+
+A page carries everything it needs inline (one stylesheet, at most one script) and its Content-Security-Policy
+names exactly those two by their SHA-256, so nothing else can run, load, frame the page or take its forms.
+Scripts are constant files; what differs from page to page travels in escaped `data-` attributes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One complete answer of our own; `headers` lacks only Content-Length, Date and cookies."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+    def with_headers(self, *more: tuple[str, str]) -> Page:
+        """The same page with further headers, such as Allow (405) or Retry-After (503)."""
+        return replace(self, headers=(*self.headers, *more))
+
+
+def render(
+    template: str,
+    *,
+    status: int = 200,
+    script: str | None = None,
+    form_origins: Sequence[str] | None = None,
+    **values: object,
+) -> Page:
+    """Render `templates/<template>.html` with the headers of rules R27 and R34.
+
+    `script` names a file in `templates/`. `form_origins` is None for a page without a form; otherwise the
+    origins that a form's submission may be redirected to besides our own, because Chromium and WebKit
+    hold `form-action` against every redirect that follows (CSP Level 3 §6.4.2).
+    """
+    style_text = asset("style.css")
+    script_text = asset(script) if script else ""
+    body = (
+        _environment()
+        .get_template(f"{template}.html")
+        .render(
+            status=status,
+            style=Markup(style_text),  # noqa: S704 - our own constant file
+            script=Markup(script_text),  # noqa: S704 - our own constant file
+            **values,
+        )
+    )
+    policy = content_security_policy(style_text, script_text, form_origins)
+    referrer = "no-referrer" if form_origins is None else "same-origin"
+    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer))
+
+
+def own_headers(content_type: str, policy: str, referrer: str = "no-referrer") -> tuple[tuple[str, str], ...]:
+    """The headers that every answer of our own carries."""
+    return (
+        ("Content-Type", content_type),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", policy),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Referrer-Policy", referrer),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+    )
+
+
+def content_security_policy(style: str, script: str, form_origins: Sequence[str] | None) -> str:
+    """Allow these two inline texts and nothing else (CSP Level 3 §8.3)."""
+    directives = ["default-src 'none'", f"style-src {_hash_source(style)}"]
+    if script:
+        directives.append(f"script-src {_hash_source(script)}")
+    targets = "'none'" if form_origins is None else " ".join(["'self'", *map(_origin, form_origins)])
+    directives += [f"form-action {targets}", "base-uri 'none'", "frame-ancestors 'none'", "img-src 'none'"]
+    return "; ".join(directives)
+
+
+def web_address(url: str) -> str:
+    """`url` when it is an http(s) address or a path of this origin, otherwise "/".
+
+    The last line of defence behind the checks where addresses come in: a page of ours never links to a
+    script, to another scheme, or to something that two parsers could read differently.
+    """
+    if _UNSAFE_IN_ADDRESS.search(url):
+        return "/"
+    if url.startswith("/"):
+        return local_path(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "/"
+    return url if parts.scheme in {"http", "https"} and parts.hostname else "/"
+
+
+def local_path(url: str) -> str:
+    """`url` when it is a path of this origin, otherwise "/"."""
+    is_local = url.startswith("/") and not url.startswith("//") and not _UNSAFE_IN_ADDRESS.search(url)
+    return url if is_local else "/"
+
+
+@cache
+def asset(name: str) -> str:
+    """The text of an inline stylesheet or script, exactly as it will stand between its tags."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        address=web_address, local=local_path, instant=_instant, clock=_clock, day=_day
+    )
+    return environment
+
+
+@cache
+def _hash_source(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _origin(origin: str) -> str:
+    """An origin fit for a policy header; anything else there would be a way to write further directives."""
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError(f"not an origin (scheme://host[:port]): {origin!r}")
+    return origin
+
+
+def _instant(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+
+
+def _day(at: float) -> str:
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment:%B %Y}"

@@ -1,0 +1,126 @@
+"""What the sign-out receipt says: it claims only what its evidence shows (rule R28).
+
+    returned   the browser came back from there, or for "gateway": our own session was ended
+    failed     asked, but no return was seen
+    skipped    never asked, and why
+    pending    still to come
+
+A status this table does not know is shown as not confirmed, never as a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OURS = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class HopLine:
+    """One line of the sign-out receipt.
+
+    `name` is the hop's name in the configuration, or "gateway" for our own session; `label` what people
+    call it; `status` one of the four above; `at` epoch seconds; `evidence` the reason why we say so, a
+    phrase without its full stop.
+    """
+
+    name: str
+    label: str
+    status: str
+    at: int | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line as it is shown; `tone` picks colour and icon, which never speak alone."""
+
+    label: str
+    tone: str
+    chip: str
+    outcome: str
+    at: int | None
+    evidence: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The first thing a reader sees: one true sentence about the whole."""
+
+    tone: str
+    title: str
+    summary: str
+
+
+def entry(hop: HopLine, *, durable: bool = True) -> Entry:
+    """Put one hop into words; only a `durable` end is known to reach copies of our session elsewhere."""
+    if hop.name == OURS and hop.status == "returned":
+        evidence = hop.evidence or ("no tab and no copy of it can be used any more" if durable else "")
+        return Entry(hop.label, "good", "Ended", "Session ended", hop.at, _sentence(evidence), "")
+    there = f"at {hop.label}"
+    match hop.status:
+        case "returned":
+            evidence = hop.evidence or f"your browser came back from {hop.label}"
+            return Entry(
+                hop.label, "good", "Confirmed", "Sign-out confirmed", hop.at, _sentence(evidence), ""
+            )
+        case "skipped":
+            advice = f"If you were signed in {there}, you still are."
+            outcome = f"{hop.label} was not asked to sign you out"
+            return Entry(hop.label, "skip", "Skipped", outcome, None, _sentence(hop.evidence), advice)
+        case "pending":
+            outcome = f"{hop.label} has not confirmed yet"
+            return Entry(hop.label, "wait", "Waiting", outcome, None, _sentence(hop.evidence), "")
+        case _:
+            evidence = hop.evidence or f"your browser did not come back from {hop.label}"
+            advice = (
+                f"You may still be signed in {there}. Try again; if that does not help, sign out {there} "
+                "itself, or close the browser completely, before you leave this computer."
+            )
+            return Entry(
+                hop.label, "bad", "Not confirmed", "Not confirmed", hop.at, _sentence(evidence), advice
+            )
+
+
+def headline(hops: Sequence[HopLine], *, finished: bool) -> Headline:
+    """The sentence over the receipt, as good as its weakest line."""
+    if not hops:
+        return Headline(
+            "plain",
+            "No sign-out on record",
+            "This browser has no receipt of a recent sign-out. If you meant to sign out, do it here.",
+        )
+    unsure = [hop.label for hop in hops if hop.status not in {"returned", "skipped", "pending"}]
+    skipped = [hop.label for hop in hops if hop.status == "skipped"]
+    if not finished:
+        return Headline(
+            "warn",
+            "Signing out is not finished",
+            "You are signed out here. Not every service below has confirmed yet: please continue.",
+        )
+    if unsure:
+        summary = (
+            f"You are signed out here, but {_listing(unsure)} did not confirm it. See what you can do below."
+        )
+        return Headline("warn", "Almost signed out", summary)
+    if skipped:
+        summary = f"You are signed out here. {_listing(skipped)} was left as it was; see below."
+        return Headline("good", "You are signed out here", summary)
+    return Headline(
+        "good", "You are signed out", "Every service below has confirmed it. You can close this page now."
+    )
+
+
+def began(hops: Sequence[HopLine]) -> int | None:
+    """The time of the earliest line, for the date on the receipt."""
+    return min((hop.at for hop in hops if hop.at is not None), default=None)
+
+
+def _sentence(phrase: str) -> str:
+    return f"{phrase[0].upper()}{phrase[1:].rstrip('.')}." if phrase else ""
+
+
+def _listing(labels: Sequence[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"

@@ -1,0 +1,9 @@
+(() => {
+  for (const element of document.querySelectorAll("time")) {
+    const moment = new Date(element.dateTime);
+    element.title = element.dateTime;
+    element.textContent = element.className === "day"
+      ? moment.toLocaleDateString("en-GB", { dateStyle: "long" })
+      : moment.toLocaleTimeString("en-GB", { timeZoneName: "short" });
+  }
+})();

@@ -1,0 +1,93 @@
+"""Every page in every form it takes, for the tests and the screenshots to walk through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.web import pages
+from gateway.web.pages import HopLine, Page
+
+IDP = "https://example.auth.eu-west-1.amazoncognito.com"
+OKTA = "https://example.okta.com"
+ATTEMPT = "k3Jd9sQx"
+AUTHORIZE = f"{IDP}/oauth2/authorize?response_type=code&client_id=1h57&state=abc&nonce=def"
+START = "/oauth2/start?rd=/"
+NOON = 1_791_381_792  # 2026-10-07T14:03:12Z
+
+OURS = HopLine("gateway", "This application", "returned", NOON)
+COGNITO = HopLine(
+    "cognito", "Amazon Cognito", "returned", NOON + 1, "your browser came back from Amazon Cognito"
+)
+OKTA_BACK = HopLine("okta_signout", "Okta", "returned", NOON + 2, "your browser came back from Okta")
+OKTA_LOST = HopLine(
+    "okta_signout", "Okta", "failed", NOON + 62, "your browser did not come back within 30 seconds, twice"
+)
+OKTA_PENDING = HopLine("okta_signout", "Okta", "pending")
+GOOGLE = HopLine("google", "Google", "skipped", NOON + 1, "Google offers no sign-out to applications")
+
+
+def receipt(*hops: HopLine, **changes: object) -> Page:
+    """A receipt with the ordinary addresses, unless `changes` say otherwise."""
+    values: dict[str, object] = {
+        "hops": hops,
+        "durable": True,
+        "finished": True,
+        "sign_in_url": START,
+        "retry_action": "/logout",
+        "resume_url": None,
+        "form_origins": [IDP, OKTA],
+        "target_url": None,
+    }
+    return pages.signed_out(**(values | changes))  # type: ignore[arg-type]
+
+
+def _error(
+    status: int, code: str, title: str, what: str, mend: str, action: tuple[str, str] | None = None
+) -> Page:
+    return pages.error(status=status, code=code, title=title, what=what, mend=mend, action=action)
+
+
+SAMPLES: dict[str, Callable[[], Page]] = {
+    "start": lambda: pages.start(authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="/reports/7"),
+    "start-long": lambda: pages.start(authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="/search?q=" + "x" * 2000),
+    "landing": lambda: pages.landing(target="/reports/7?year=2026&open=1", attempt=ATTEMPT),
+    "cookies-blocked": lambda: pages.cookies_blocked(sign_in_url=START),
+    "login-loop": lambda: pages.login_loop(
+        cause="The likely reason: this site was opened over http, so the session cookie is dropped.",
+        sign_in_url=START,
+    ),
+    "waiting": lambda: pages.waiting(resume_url="/logout/resume", hop_label="Okta", seconds=5),
+    "confirm": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP, OKTA], target=None),
+    "confirm-target": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP], target="shop"),
+    "receipt": lambda: receipt(OURS, COGNITO, OKTA_BACK),
+    "receipt-target": lambda: receipt(OURS, COGNITO, OKTA_BACK, target_url="https://www.example.com/bye"),
+    "receipt-failed": lambda: receipt(OURS, COGNITO, OKTA_LOST),
+    "receipt-skipped": lambda: receipt(OURS, GOOGLE),
+    "receipt-pending": lambda: receipt(
+        OURS, COGNITO, OKTA_PENDING, finished=False, resume_url="/logout/resume"
+    ),
+    "receipt-not-durable": lambda: receipt(OURS, COGNITO, OKTA_BACK, durable=False),
+    "receipt-none": receipt,
+    "session-ended": lambda: pages.session_ended(
+        reason_text="You signed out in another tab of this browser.", sign_in_url=START
+    ),
+    "error-400": lambda: _error(
+        400, "ambiguous_target", "This address cannot be opened",
+        "The address contains characters that could be read in two ways, so we did not pass it on.",
+        "Check the address, or start from the first page.", ("Go to the first page", "/"),
+    ),
+    "error-403": lambda: _error(
+        403, "denied", "You do not have access to this page",
+        "You are signed in as alice@example.com, but this account may not open this page.",
+        "If you think it should, ask the people who run this site and give them the reference below.",
+        ("Go to the first page", "/"),
+    ),
+    "error-502": lambda: _error(
+        502, "provider_unreachable", "Sign-in is not available right now",
+        "The sign-in service did not answer. You have not done anything wrong.",
+        "Wait a minute, then try again.", ("Try again", START),
+    ),
+    "oversized": lambda: pages.oversized_session(
+        bytes_needed=9_412, budget=5_500, largest_claim="cognito:groups"
+    ),
+}  # fmt: skip
