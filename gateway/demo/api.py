@@ -108,7 +108,7 @@ def _application(ground: _Ground) -> web.Application:
 
 
 async def me(request: web.Request) -> web.Response:
-    """Who the gateway says is calling, and the names of the cookies that came along (none is the gateway's)."""
+    """Who the gateway says is calling, and which cookies came along, by name; never the gateway's own."""
     told = {
         name: value
         for name, value in sorted((name.lower(), value) for name, value in request.headers.items())

@@ -234,12 +234,13 @@ async def test_close_ends_every_stream() -> None:
         socket = await session.ws_connect("/api/live")
         clock = await session.get("/api/clock")
         await clock.content.readline()
-        await running.close()
+        reading = asyncio.create_task(_closing_code(socket))
         async with asyncio.timeout(2):
-            while not socket.closed:
-                await socket.receive()
-        assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
-        with pytest.raises(aiohttp.ClientError):
+            await running.close()
+            assert await reading == aiohttp.WSCloseCode.GOING_AWAY
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await clock.read()
+        with pytest.raises(aiohttp.ClientConnectorError):
             await session.get("/api/me")
     again = await api.start(port=running.port)
     await again.close()
