@@ -1,0 +1,253 @@
+"""Which sessions have been ended: the entries of the revocation log and the index over them.
+
+Everything that ends sessions appends entries to one log. An entry names a key: one session (`sid:`),
+everything of one subject (`sub:`, `email:`, `idp:`), everything of one session at the identity provider
+(`isid:`), or everybody (`*`). Each process holds the log as a `RevocationIndex` and asks it on every
+request.
+
+When does an entry end a session? (rule R6)
+
+* It must be live: `now < expires`. Entries outlive the longest session, so a dead entry has nothing left to
+  end.
+* A `sid:` entry always ends its session.
+* Any other entry ends sessions that logged in before it, and "before" is the order of the log, not of clocks:
+  a session seals the log position it had read at login (`seen`), and the entry ends it when `seen <
+  position`.
+* An entry made from somebody else's event (back-channel logout, SSF, event hook) may arrive late. It also
+  compares the login with the event's own time, capped at the receipt, with a minute for clocks that differ:
+  whoever signed in well after the event keeps that session.
+
+Held entries. While the log cannot be written an entry has no position yet, but it must deny here at once.
+It is held with the position `UNPLACED`, later than anything, and with the time of its making as its event
+time: it ends every session of its key that logged in until then and spares whoever signs in well after it.
+It never moves `position`: a session that sealed an invented position would escape the entry that gets it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+EVERYONE: Final = "*"
+EVENT_SKEW: Final = 60
+"""Seconds that the clock of an event's sender may differ from ours (rule R6)."""
+UNPLACED: Final = 1 << 62
+"""The position of a held entry: after every position that a log can give."""
+
+_SID: Final = "sid:"
+
+
+def sid_key(sid: str) -> str:
+    """The key of one session."""
+    return _SID + sid
+
+
+def subject_key(iss: str, sub: str) -> str:
+    """The key of everything that `iss` signed in under the subject `sub`."""
+    return f"sub:{_left(iss)}|{sub}"
+
+
+def email_key(email: str) -> str:
+    """The key of everything signed in under this address; case does not distinguish two people."""
+    return "email:" + unicodedata.normalize("NFC", email).casefold()
+
+
+def idp_key(provider: str, user_id: str) -> str:
+    """The key of a federated user: the provider's name and the user's id (or NameID) there (rule R19)."""
+    return f"idp:{_left(provider)}|{user_id}"
+
+
+def isid_key(iss: str, sid: str) -> str:
+    """The key of one session at the identity provider: its `sid` or `origin_jti` (rule R20)."""
+    return f"isid:{_left(iss)}|{sid}"
+
+
+def _left(name: str) -> str:
+    # The first "|" ends the issuer, so none may bring its own: it could name another issuer's subjects.
+    return name.replace("%", "%25").replace("|", "%7C")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What is appended to the log. Times are epoch seconds; `barrier` ends the logout barrier (rule R2)."""
+
+    key: str
+    expires: int
+    reason: str
+    event_time: int | None = None
+    barrier: int | None = None
+
+    def received(self, now: int) -> NewEntry:
+        """This entry with its event time capped at its receipt: none ends future sessions (rule R6)."""
+        if self.event_time is None or self.event_time <= now:
+            return self
+        return replace(self, event_time=now)
+
+    def dated(self, now: int) -> NewEntry:
+        """This entry with an event time, for it gets its position later than it was made."""
+        return replace(self, event_time=now if self.event_time is None else min(self.event_time, now))
+
+    def placed(self, position: int) -> Entry:
+        """This entry at its position in the log."""
+        return Entry(self.key, self.expires, self.reason, self.event_time, self.barrier, position=position)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(NewEntry):
+    """An entry of the log. Positions grow by commit; they are comparable within one log only."""
+
+    position: int = field(kw_only=True)
+
+    def ends(self, *, seen: int, login_at: int, now: int) -> bool:
+        """Does this entry end a session of its key that logged in at this position and time? (rule R6)"""
+        if now >= self.expires:
+            return False
+        if self.key.startswith(_SID):
+            return True
+        if seen >= self.position:
+            return False
+        return self.event_time is None or login_at <= self.event_time + EVENT_SKEW
+
+    def unanswered(self, position: int, since: int | None) -> bool:
+        """Was this entry made after a sign-out that was complete at this position and time? (rule R1)"""
+        if position >= self.position:
+            return False
+        return since is None or self.event_time is None or since <= self.event_time + EVENT_SKEW
+
+
+class RevocationIndex:
+    """The live entries by key. Not thread-safe: one thread applies and asks.
+
+    A key keeps only entries that no other entry of that key covers, nearly always one, so that asking costs
+    one dictionary look-up per name of the session however often it was revoked.
+    """
+
+    __slots__ = ("_held", "_kept", "_named", "_sids", "_soonest", "position")
+
+    def __init__(self) -> None:
+        self.position = 0
+        """The log position up to which every entry has been applied."""
+        self._sids: dict[str, tuple[Entry, ...]] = {}
+        self._named: dict[str, tuple[Entry, ...]] = {}
+        self._held: list[Entry] = []
+        self._soonest: list[tuple[int, int, str]] = []
+        self._kept = 0
+
+    def __len__(self) -> int:
+        return self._kept + len(self._held)
+
+    def __repr__(self) -> str:
+        return f"<RevocationIndex position={self.position} entries={self._kept} held={len(self._held)}>"
+
+    def apply(self, entry: Entry) -> None:
+        """Take in an entry of the log. Applying one twice changes nothing."""
+        self.position = max(self.position, entry.position)
+        table, name = self._place(entry.key)
+        front = table.get(name, ())
+        if any(_covers(old, entry) for old in front):
+            return
+        table[name] = (*(old for old in front if not _covers(entry, old)), entry)
+        self._kept += len(table[name]) - len(front)
+        heapq.heappush(self._soonest, (entry.expires, entry.position, entry.key))
+
+    def hold(self, entry: NewEntry, now: int) -> Entry:
+        """Deny at once by an entry that the log has not taken yet; `release` takes back what this returns."""
+        held = entry.dated(now).placed(UNPLACED)
+        self._held.append(held)
+        return held
+
+    def release(self, held: Entry) -> None:
+        """Forget a held entry, once its placed self has been applied. Unknown ones are ignored."""
+        self._held = [entry for entry in self._held if entry is not held]
+
+    def ended_by(
+        self, sid: str, aliases: Sequence[str], *, seen: int, login_at: int, now: int
+    ) -> Entry | None:
+        """The entry that ended this session, or None while it lives.
+
+        `aliases` are the keys of the session besides its sid, `seen` the log position at its login and
+        `login_at` the time of it. Of several entries the one with the latest barrier is named, then the
+        latest.
+        """
+        suspects = self._sids.get(sid, ())
+        if self._named:
+            entries_of = self._named.get
+            suspects += entries_of(EVERYONE, ())
+            for alias in aliases:
+                suspects += entries_of(alias, ())
+        if self._held:
+            suspects += self._held_against((sid_key(sid), EVERYONE, *aliases))
+        if not suspects:
+            return None
+        found: Entry | None = None
+        for entry in suspects:
+            if entry.ends(seen=seen, login_at=login_at, now=now):
+                found = _graver(found, entry)
+        return found
+
+    def subject_entry_after(
+        self, aliases: Iterable[str], *, position: int, now: int, since: int | None = None
+    ) -> Entry | None:
+        """The latest entry against these names that a login attempt has not answered (rule R1), or None.
+
+        `position` is where the log stood when this browser last completed a logout chain, 0 if it never
+        did; `since` is the time of that, if known: it answers an entry that was made before but got its
+        position only later.
+        """
+        names = (EVERYONE, *aliases)
+        suspects = self._held_against(names)
+        for name in names:
+            suspects += self._named.get(name, ())
+        open_ones = [entry for entry in suspects if now < entry.expires and entry.unanswered(position, since)]
+        return max(open_ones, key=lambda entry: entry.position, default=None)
+
+    def expire(self, now: int, *, limit: int | None = None) -> int:
+        """Drop dead entries, at most `limit` of them, the longest dead first; how many were dropped."""
+        dropped = 0
+        while self._soonest and self._soonest[0][0] <= now and (limit is None or dropped < limit):
+            _, position, key = heapq.heappop(self._soonest)
+            dropped += self._drop(key, position)
+        live = [entry for entry in self._held if now < entry.expires]
+        dropped += len(self._held) - len(live)
+        self._held = live
+        return dropped
+
+    def rebase(self, position: int) -> None:
+        """Follow another log from this position on; what the old one denied stays denied."""
+        self.position = position
+
+    def _place(self, key: str) -> tuple[dict[str, tuple[Entry, ...]], str]:
+        return (self._sids, key[len(_SID) :]) if key.startswith(_SID) else (self._named, key)
+
+    def _held_against(self, names: Sequence[str]) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self._held if entry.key in names)
+
+    def _drop(self, key: str, position: int) -> int:
+        table, name = self._place(key)
+        front = table.get(name, ())
+        left = tuple(entry for entry in front if entry.position != position)
+        if left:
+            table[name] = left
+        else:
+            table.pop(name, None)
+        self._kept -= len(front) - len(left)
+        return len(front) - len(left)
+
+
+def _covers(one: Entry, other: Entry) -> bool:
+    """Does `one` end every session that `other` ends, at least as long, and would it be named before it?"""
+    return (
+        one.position >= other.position
+        and one.expires >= other.expires
+        and (one.barrier or 0) >= (other.barrier or 0)
+        and (one.event_time is None or (other.event_time is not None and one.event_time >= other.event_time))
+    )
+
+
+def _graver(found: Entry | None, entry: Entry) -> Entry:
+    if found is None or (entry.barrier or 0, entry.position) > (found.barrier or 0, found.position):
+        return entry
+    return found

@@ -1,0 +1,77 @@
+"""The contract of a revocation log, in words; `sqlite.py` keeps it for one host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.revocation import NewEntry, RevocationIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of an append.
+
+    `durable`: the log has the entries, no crash loses them and every process sees them. If not, they deny
+    in this process from now on and are sent until the log has them. `position`: the last position known to
+    be in the log, the entries' own included when they are durable.
+    """
+
+    durable: bool
+    position: int
+
+
+class RevocationLog(Protocol):
+    """One ordered list of entries shared by every process that has the same log.
+
+    Order: positions grow by commit, and whoever reads the tail gets every entry before the one it got last.
+    """
+
+    index: RevocationIndex
+    """Every entry up to `index.position`, for the decisions of this process."""
+    log_id: str
+    """32 hexadecimal digits made with the log. Sessions seal it; another id means the log was lost
+    (rule R4).
+    """
+
+    async def open(self) -> None:
+        """Connect, load the whole log and start the upkeep. To be called after a fork.
+
+        Raises ConfigurationError when the log cannot be used as configured.
+        """
+
+    async def close(self) -> None:
+        """Stop the upkeep and disconnect; what could not be sent stays spooled. May be called twice."""
+
+    def moved(self) -> bool:
+        """Has the log entries that the index has not? Cheap and synchronous: asked on every decision."""
+
+    async def catch_up(self) -> None:
+        """Read the tail into the index. Calls at the same time share one read.
+
+        Never raises for trouble of the storage and answers within the deadline: `age` and `health` tell of
+        it.
+        """
+
+    async def append(self, entries: Sequence[NewEntry]) -> Appended:
+        """Add entries in this order, all or none. They deny in this process before this first awaits.
+
+        Never raises for trouble of the storage and answers within the deadline of 250 ms.
+        """
+
+    def age(self) -> float:
+        """Seconds since the index was last known to be in step with the log; infinite before it was
+        loaded.
+        """
+
+    def health(self) -> str:
+        """One line for people: in step or not, and why. Starts with "ok" when all is well."""
+
+    @property
+    def pending(self) -> int:
+        """How many appended entries the log has not yet."""
+
+    @property
+    def loaded(self) -> bool:
+        """Has the whole log been read once? Never loaded is not the same as nothing revoked (rule R5)."""
