@@ -1,0 +1,206 @@
+"""The identity provider, as the rest of the gateway sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from gateway.core import dice
+from gateway.core.errors import ProviderError
+from gateway.idp.discovery import Discovery
+from gateway.idp.link import OnCall, ProviderLink
+from gateway.idp.transport import TIMEOUT, Transport
+from gateway.oidc.authorization import AuthorizationCode, authorization_url
+from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
+from gateway.oidc.metadata import ProviderMetadata
+from gateway.oidc.providers import Endpoints, Preset, endpoints_on, preset_of
+from gateway.oidc.tokens import (
+    Client,
+    ClientAuthentication,
+    TokenSet,
+    check_revocation,
+    code_request,
+    parse_tokens,
+    refresh_request,
+    revocation_request,
+)
+
+REVOKE_TIMEOUT = 2.0  # seconds; sign-out never waits longer (design section 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOptions:
+    """The ``provider`` section of the configuration.
+
+    :ivar domain: origin of Cognito's hosted UI.
+    :ivar identity_provider: federated provider to go to at once, without the picker.
+    :ivar resolve: host name to address, as ``curl --resolve``.
+    :ivar timeout: seconds for one exchange.
+    """
+
+    kind: str
+    issuer: str
+    client_id: str
+    domain: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    client_authentication: ClientAuthentication = ClientAuthentication.BASIC
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    identity_provider: str | None = None
+    ca_file: str | Path | None = None
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = TIMEOUT
+
+
+class IdentityProvider:
+    """Signs users in and revokes their tokens. Works as far as it can while the provider is away.
+
+    :param on_call: told of every exchange; see `ProviderLink`.
+    :raises ConfigurationError: an option cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: ProviderOptions,
+        *,
+        on_call: OnCall | None = None,
+        jitter: Callable[[], float] = dice.fraction,
+    ) -> None:
+        self.options = options
+        self.preset: Preset = preset_of(options.kind)
+        self._fixed = endpoints_on(options.domain, self.preset) if options.domain else None
+        self._client = Client(options.client_id, options.client_secret, options.client_authentication)
+        transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
+        self._link = ProviderLink(transport, on_call)
+        self._discovery = Discovery(self._link, options.issuer, jitter=jitter)
+
+    async def start(self) -> None:
+        """Begin to fetch metadata and keys in the background. Never waits for the provider (pain P18)."""
+        self._discovery.start()
+
+    async def close(self) -> None:
+        """End the background work and close the connections."""
+        await self._discovery.close()
+        await self._link.close()
+
+    @property
+    def issuer(self) -> str:
+        """The configured issuer: the one whose tokens are accepted."""
+        return self.options.issuer
+
+    @property
+    def up(self) -> bool:
+        """Whether metadata and keys are there and the last exchange went well."""
+        return self._discovery.complete and self._link.fault is None
+
+    def health(self) -> str:
+        """One line for people: up, or what is wrong and what still works."""
+        fault = self._link.fault
+        if fault is None:
+            return "up" if self._discovery.complete else "not reached yet"
+        still = "with the keys fetched before" if self._discovery.complete else "nobody can sign in yet"
+        return f"down ({fault}); {still}"
+
+    @property
+    def metadata(self) -> ProviderMetadata | None:
+        """The provider's metadata, if it has ever been fetched."""
+        return self._discovery.known_metadata
+
+    @property
+    def iss_required(self) -> bool:
+        """Whether the provider promises ``iss`` in authorization responses (RFC 9207)."""
+        return self.metadata is not None and self.metadata.iss_required
+
+    async def authorization_url(
+        self, *, state: str, nonce: str, code_challenge: str, redirect_uri: str, prompt: str | None = None
+    ) -> str:
+        """Where the browser begins to sign in.
+
+        :raises ProviderError: the endpoint is not known and the provider cannot be asked.
+        """
+        extra = []
+        if prompt is not None:
+            extra.append(("prompt", self.preset.prompts.get(prompt, prompt)))
+        if self.options.identity_provider and self.preset.provider_hint:
+            extra.append((self.preset.provider_hint, self.options.identity_provider))
+        return authorization_url(
+            (await self._endpoints()).authorization,
+            client_id=self.options.client_id,
+            redirect_uri=redirect_uri,
+            scopes=self.options.scopes,
+            state=state,
+            nonce=nonce,
+            code_challenge=code_challenge,
+            extra=extra,
+        )
+
+    async def redeem(self, code: AuthorizationCode, *, code_verifier: str, redirect_uri: str) -> TokenSet:
+        """The tokens for ``code``. Sent once: a code is spent by the first try.
+
+        :raises ProviderError: see `parse_tokens`; ``provider_unreachable``.
+        """
+        request = code_request(
+            (await self._endpoints()).token,
+            self._client,
+            code,
+            code_verifier=code_verifier,
+            redirect_uri=redirect_uri,
+        )
+        return await self._link.exchange("token", request, partial(parse_tokens, id_token_required=True))
+
+    async def refresh(self, refresh_token: str) -> TokenSet:
+        """Fresh tokens. Only ``invalid_grant`` means that the session is over (rule R10).
+
+        :raises ProviderError: see `parse_tokens`; ``provider_unreachable``.
+        """
+        request = refresh_request((await self._endpoints()).token, self._client, refresh_token)
+        return await self._link.exchange("refresh", request, partial(parse_tokens, id_token_required=False))
+
+    async def verify_id_token(
+        self, token: str, *, nonce: str | None, now: int, access_token: str | None = None
+    ) -> IdTokenClaims:
+        """The claims of ``token``; an unknown key id fetches the keys again, at most once in 30 s.
+
+        :param nonce: the one sent with the authorization request; None at refresh.
+        :param access_token: the access token that came with it, compared with ``at_hash`` where that is
+            present.
+        :param now: UTC seconds.
+        :raises ProviderError: ``token_rejected``, ``unknown_key``, or the keys cannot be had.
+        """
+        expected = Expected(
+            issuer=self.options.issuer,
+            client_id=self.options.client_id,
+            nonce=nonce,
+            token_kind=self.preset.token_kind,
+            access_token=access_token,
+        )
+        try:
+            return verify_id_token(token, keys=await self._discovery.keys(), expected=expected, now=now)
+        except ProviderError as error:
+            if error.code != "unknown_key":
+                raise
+            fresh = await self._discovery.refetched_keys()
+            if fresh is None:
+                raise
+        return verify_id_token(token, keys=fresh, expected=expected, now=now)
+
+    async def revoke(self, refresh_token: str) -> bool:
+        """Whether the provider confirmed within 2 s that ``refresh_token`` is dead. Never raises."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + REVOKE_TIMEOUT
+        try:
+            async with asyncio.timeout_at(deadline):
+                endpoint = (await self._endpoints()).revocation
+            if endpoint is None:
+                return False
+            request = revocation_request(endpoint, self._client, refresh_token)
+            left = deadline - loop.time()
+            await self._link.exchange("revocation", request, check_revocation, timeout=left)
+        except (ProviderError, TimeoutError):
+            return False
+        return True
+
+    async def _endpoints(self) -> Endpoints:
+        return self._fixed or (await self._discovery.metadata()).endpoints
