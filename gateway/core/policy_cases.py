@@ -1,0 +1,151 @@
+"""Examples of what a policy set must decide, and whether it does (``policies/README.md`` explains the format)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.core.errors import DownstreamError
+from gateway.core.policy import PolicySet, PolicyVerdict
+from gateway.core.routes import Route, match_route
+from gateway.core.session import Principal
+from gateway.core.target import decode_path, split_target
+
+NOW = 2_000_000_000
+"""Cases have a clock of their own; only the time since sign-in matters."""
+HOST = "app.example.com"
+CLIENT = "192.0.2.1"
+"""An address nobody has (RFC 5737)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One request as policies see it."""
+
+    principal: Principal | None
+    method: str
+    route: str
+    host: str
+    path: str
+    client: str
+
+    def put_to(self, policies: PolicySet) -> PolicyVerdict:
+        return policies.decide(
+            principal=self.principal,
+            method=self.method,
+            route=self.route,
+            host=self.host,
+            path=self.path,
+            client=self.client,
+            now=NOW,
+        )
+
+    def __str__(self) -> str:
+        who = self.principal
+        name = "anonymous" if who is None else f"{who.user} ({', '.join(who.groups) or 'no groups'})"
+        return f"{self.method} {self.path} as {name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One example.
+
+    :ivar some: policies that must be among those that decide. :ivar exactly: all that may decide; None for any.
+    """
+
+    file: str
+    line: int
+    inquiry: Inquiry
+    allowed: bool
+    some: frozenset[str] = frozenset()
+    exactly: frozenset[str] | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def broken_by(self, verdict: PolicyVerdict) -> str:
+        """How ``verdict`` differs from what is expected; empty when it does not."""
+        said = frozenset(verdict.policies)
+        if verdict.error:
+            return f"the policy failed: {verdict.error}"
+        if verdict.allowed != self.allowed:
+            wanted = "allow" if self.allowed else "deny"
+            return f"expected {wanted}, is {summary(verdict)}"
+        if not self.some <= said or (self.exactly is not None and said != self.exactly):
+            wanted = ", ".join(sorted(self.exactly or self.some)) or "no policy"
+            return f"expected by {wanted}, is {summary(verdict)}"
+        return ""
+
+
+def summary(verdict: PolicyVerdict) -> str:
+    """A verdict in a few words."""
+    if verdict.code == "unknown_method":
+        return "deny: unknown method (405)"
+    word = "allow" if verdict.allowed else "deny"
+    return f"{word} by {', '.join(verdict.policies)}" if verdict.policies else f"{word}: no policy permits it"
+
+
+def person(
+    user: str,
+    groups: Sequence[str] = (),
+    *,
+    email: str | None = None,
+    acr: str | None = None,
+    auth_age: int = 0,
+) -> Principal:
+    """A principal to try policies with; ``auth_age`` in minutes."""
+    return Principal(
+        "https://issuer.example",
+        user,
+        user,
+        email=email,
+        groups=tuple(groups),
+        acr=acr,
+        auth_time=NOW - 60 * auth_age,
+    )
+
+
+def inquiry(
+    principal: Principal | None,
+    method: str,
+    url: str,
+    *,
+    routes: Sequence[str] = ("/",),
+    host: str = HOST,
+    client: str = CLIENT,
+) -> Inquiry:
+    """The request ``method url`` as the gateway would put it to a policy set.
+
+    :param url: an absolute path, or an http(s) address whose host then counts.
+    :raises ValueError: the gateway would refuse the address before any policy is asked; the message says why.
+    """
+    target = url
+    if not url.startswith("/"):
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise ValueError(
+                f"{url!r} is neither a path nor an http address; write /path or https://host/path"
+            )
+        host = parts.netloc
+        target = url.partition("//")[2].removeprefix(parts.netloc)
+        target = target if target.startswith("/") else f"/{target}"
+    try:
+        path = decode_path(split_target(target)[0], encoded_slashes=True)
+        route = match_route([Route(prefix, "") for prefix in routes], path)
+    except DownstreamError as error:
+        raise ValueError(f"no policy would be asked: {error.detail} {error.mend}") from error
+    return Inquiry(principal, method, route.name, host, path, client)
+
+
+def failures(cases: Sequence[Case], policies: PolicySet) -> list[tuple[Case, str]]:
+    """The cases that ``policies`` decides otherwise than expected, and how."""
+    found = [(case, case.broken_by(case.inquiry.put_to(policies))) for case in cases]
+    return [(case, broken) for case, broken in found if broken]
+
+
+def undecided(cases: Sequence[Case], policies: PolicySet) -> list[str]:
+    """Policies that determine no case: nothing shows that they do what they are for."""
+    shown = {name for case in cases for name in case.inquiry.put_to(policies).policies}
+    return [policy.id for policy in policies.policies if policy.id not in shown]

@@ -1,0 +1,148 @@
+"""Reading policy files: one statement after another, by Cedar's rules and by ours (rule R9).
+
+Cedar accepts ``permit (principal, action, resource);`` and with it lets everybody in, signed in or not. The rules of
+this house make that impossible: a permit says whom it is for, a policy has a name, and everything is validated against
+the schema. Every statement is examined on its own, so that one mistake does not hide the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+
+import cedarpy
+from cedarpy import pst
+
+from gateway.core.policy_faults import PolicyFault, explained
+from gateway.core.policy_schema import CONTEXT
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n\r]*|;', re.DOTALL)
+_BLANK = re.compile(r"(?:\s|//[^\n\r]*)*")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NEEDS_ID = 'write @id("what-it-does") above it: letters, digits, `.`, `_` and `-`, at most 64'
+_NEEDS_PRINCIPAL = (
+    'say whom: `principal is User`, `principal in Group::"…"`, `principal == User::"…"`, '
+    "or `principal is Anonymous` where everybody is meant"
+)
+_NO_TEMPLATES = "nothing links templates here; write the principal or resource out"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The text of one policy and where it begins, its comments left out in front."""
+
+    file: str
+    line: int
+    text: str
+
+    def fault(self, what: str, mend: str, *, line: int | None = None) -> PolicyFault:
+        return PolicyFault(self.file, line or self.line, what, mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy as it was read.
+
+    :ivar effect: ``permit`` or ``forbid``.
+    :ivar mentions: attributes of ``context`` on which its answer can depend.
+    """
+
+    id: str
+    effect: str
+    statement: Statement
+    mentions: frozenset[str]
+
+    @property
+    def place(self) -> str:
+        return f"{self.statement.file}:{self.statement.line}"
+
+
+def statements(file: str, text: str) -> Iterator[Statement]:
+    """``text`` cut after every ``;`` that is in no string and no comment.
+
+    Where this reading and Cedar's could differ, Cedar refuses the pieces, and with them the file.
+    """
+    start = 0
+    ends = [token.end() for token in _TOKEN.finditer(text) if token.group() == ";"]
+    for end in [*ends, len(text)]:
+        blank = _BLANK.match(text, start, end)
+        first = blank.end() if blank else start
+        if first < end:
+            yield Statement(file, text.count("\n", 0, first) + 1, text[first:end])
+        start = end
+
+
+def examine(statement: Statement, schema: cedarpy.Schema) -> tuple[Policy | None, list[PolicyFault]]:
+    """The policy in ``statement`` if it can be read, and everything that is wrong with it."""
+    try:
+        parsed = cedarpy.policies_to_pst(statement.text)
+    except ValueError as error:
+        return None, _cedar_faults(statement, [str(error)])
+    if parsed.templates:
+        return None, [statement.fault("this is a template", _NO_TEMPLATES)]
+    nodes = tuple(parsed.static_policies.values())
+    if len(nodes) != 1:
+        return None, [
+            statement.fault("this is not one policy", "put every policy into a statement of its own")
+        ]
+    errors = cedarpy.validate_policies(statement.text, schema).errors
+    faults = [*_house_faults(statement, nodes[0]), *_cedar_faults(statement, (each.error for each in errors))]
+    name = nodes[0].annotations.get("id", "")
+    return Policy(name, nodes[0].effect, statement, mentioned(nodes[0].clauses)), faults
+
+
+def duplicates(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
+    """A fault for every policy that takes a name already taken."""
+    first: dict[str, Policy] = {}
+    for policy in policies:
+        if not policy.id:
+            continue
+        taken = first.setdefault(policy.id, policy)
+        if taken is not policy:
+            what = f'@id("{policy.id}") is taken by {taken.place}'
+            yield policy.statement.fault(what, "every policy needs a name of its own")
+
+
+def mentioned(node: object) -> frozenset[str]:
+    """Attributes of ``context`` that ``node`` can read; all of them where it uses ``context`` as a whole (rule R25)."""
+    if isinstance(node, pst.GetAttr) and node.base == pst.Var("context"):
+        return frozenset({node.attr})
+    if isinstance(node, pst.HasAttr) and node.base == pst.Var("context"):
+        return frozenset(node.attrs)
+    if node == pst.Var("context"):
+        return CONTEXT
+    return frozenset().union(*map(mentioned, _children(node)))
+
+
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, Mapping):
+        return node.values()
+    if isinstance(node, (tuple, frozenset)):
+        return node
+    if is_dataclass(node):
+        return [getattr(node, field.name) for field in fields(node)]
+    return ()
+
+
+def _house_faults(statement: Statement, node: pst.Template) -> Iterator[PolicyFault]:
+    name = node.annotations.get("id", "")
+    if not name:
+        yield statement.fault("this policy has no @id", _NEEDS_ID)
+    elif not _ID.fullmatch(name):
+        yield statement.fault("this @id would not read well in logs and metrics", _NEEDS_ID)
+    if node.effect == "permit" and isinstance(node.principal, pst.ScopeAny):
+        yield statement.fault("this permit is for everybody, signed in or not", _NEEDS_PRINCIPAL)
+
+
+def _cedar_faults(statement: Statement, complaints: Iterable[str]) -> list[PolicyFault]:
+    return [statement.fault(what, mend, line=_line(statement, what)) for what, mend in explained(complaints)]
+
+
+def _line(statement: Statement, complaint: str) -> int:
+    """The line of the first thing in backquotes that the statement holds; its first line where there is none."""
+    for quoted in re.findall(r"`([^`]+)`", complaint):
+        at = statement.text.find(quoted)
+        if at >= 0:
+            return statement.line + statement.text.count("\n", 0, at)
+    return statement.line
