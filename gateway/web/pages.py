@@ -104,8 +104,9 @@ def signed_out(
     target_url: str | None,
 ) -> Page:
     """The receipt: for each session what was ended, what was not, how we know, and what to do about it."""
-    top = headline(hops, finished=finished)
-    confirmed = all(hop.status in {"returned", "skipped", "pending"} for hop in hops)
+    top = headline(hops, finished=finished, durable=durable)
+    lines = [entry(hop, durable=durable) for hop in hops]
+    retry = "Try signing out again" if any(line.tone == "bad" for line in lines) else ""
     return render(
         "signed_out",
         script="local_time.js",
@@ -113,12 +114,12 @@ def signed_out(
         tone=top.tone,
         title=top.title,
         summary=top.summary,
-        hops=[entry(hop, durable=durable) for hop in hops],
+        hops=lines,
         began=began(hops),
         durable=durable,
         resume_url=None if finished else resume_url,
         retry_action=retry_action,
-        retry_label="Sign out now" if not hops else "" if confirmed else "Try signing out again",
+        retry_label=retry if hops else "Sign out now",
         offer_sign_in=finished or not hops,
         sign_in_url=sign_in_url,
         sign_in_label="Sign in again" if hops else "Go to sign-in",

@@ -1,8 +1,8 @@
 """What the sign-out receipt says: it claims only what its evidence shows (rule R28).
 
-    returned   the browser came back from there, or for "gateway": our own session was ended
+    returned   the browser came back from there; for "gateway": our own session was ended
     failed     asked, but no return was seen
-    skipped    never asked, and why
+    skipped    never asked, and why; for "gateway": there was no session
     pending    still to come
 
 A status this table does not know is shown as not confirmed, never as a success.
@@ -56,9 +56,8 @@ class Headline:
 
 def entry(hop: HopLine, *, durable: bool = True) -> Entry:
     """Put one hop into words; only a `durable` end is known to reach copies of our session elsewhere."""
-    if hop.name == OURS and hop.status == "returned":
-        evidence = hop.evidence or ("no tab and no copy of it can be used any more" if durable else "")
-        return Entry(hop.label, "good", "Ended", "Session ended", hop.at, _sentence(evidence), "")
+    if hop.name == OURS:
+        return _our_entry(hop, durable=durable)
     there = f"at {hop.label}"
     match hop.status:
         case "returned":
@@ -67,12 +66,10 @@ def entry(hop: HopLine, *, durable: bool = True) -> Entry:
                 hop.label, "good", "Confirmed", "Sign-out confirmed", hop.at, _sentence(evidence), ""
             )
         case "skipped":
-            advice = f"If you were signed in {there}, you still are."
-            outcome = f"{hop.label} was not asked to sign you out"
+            outcome, advice = "Not asked to sign you out", f"If you were signed in {there}, you still are."
             return Entry(hop.label, "skip", "Skipped", outcome, None, _sentence(hop.evidence), advice)
         case "pending":
-            outcome = f"{hop.label} has not confirmed yet"
-            return Entry(hop.label, "wait", "Waiting", outcome, None, _sentence(hop.evidence), "")
+            return Entry(hop.label, "wait", "Waiting", "Not confirmed yet", None, _sentence(hop.evidence), "")
         case _:
             evidence = hop.evidence or f"your browser did not come back from {hop.label}"
             advice = (
@@ -84,33 +81,52 @@ def entry(hop: HopLine, *, durable: bool = True) -> Entry:
             )
 
 
-def headline(hops: Sequence[HopLine], *, finished: bool) -> Headline:
+def _our_entry(hop: HopLine, *, durable: bool) -> Entry:
+    match hop.status:
+        case "returned":
+            evidence = hop.evidence or (
+                "it works in no tab any more, nor does a copy of it" if durable else ""
+            )
+            return Entry(hop.label, "good", "Ended", "Session ended", hop.at, _sentence(evidence), "")
+        case "skipped":
+            outcome = "There was no session to end"
+            return Entry(hop.label, "skip", "Nothing to end", outcome, None, _sentence(hop.evidence), "")
+        case _:
+            advice = "You may still be signed in here. Try again, or close the browser completely."
+            return Entry(hop.label, "bad", "Not ended", "Not ended", hop.at, _sentence(hop.evidence), advice)
+
+
+def headline(hops: Sequence[HopLine], *, finished: bool, durable: bool = True) -> Headline:
     """The sentence over the receipt, as good as its weakest line."""
     if not hops:
-        return Headline(
-            "plain",
-            "No sign-out on record",
-            "This browser has no receipt of a recent sign-out. If you meant to sign out, do it here.",
-        )
-    unsure = [hop.label for hop in hops if hop.status not in {"returned", "skipped", "pending"}]
-    skipped = [hop.label for hop in hops if hop.status == "skipped"]
+        summary = "This browser has no receipt of a recent sign-out. If you meant to sign out, do it here."
+        return Headline("plain", "No sign-out on record", summary)
+    if any(hop.name == OURS and hop.status not in {"returned", "skipped"} for hop in hops):
+        summary = "Your session here could not be ended. Please try again; the details are below."
+        return Headline("bad", "You may still be signed in", summary)
     if not finished:
-        return Headline(
-            "warn",
-            "Signing out is not finished",
-            "You are signed out here. Not every service below has confirmed yet: please continue.",
-        )
+        summary = "You are signed out here. Not every service below has confirmed yet: please continue."
+        return Headline("warn", "Signing out is not finished", summary)
+    unsure = [hop.label for hop in hops if hop.status not in {"returned", "skipped"}]
     if unsure:
         summary = (
-            f"You are signed out here, but {_listing(unsure)} did not confirm it. See what you can do below."
+            "You are signed out of this application. What is not certain is marked below, with what to do."
         )
-        return Headline("warn", "Almost signed out", summary)
+        return Headline("warn", f"{_listing(unsure)} did not confirm your sign-out", summary)
+    return _good_headline(hops, durable=durable)
+
+
+def _good_headline(hops: Sequence[HopLine], *, durable: bool) -> Headline:
+    if not durable:
+        summary = (
+            "Every step went through, but this server could not store it yet. Please read the note below."
+        )
+        return Headline("warn", "You are signed out on this server", summary)
+    skipped = [hop.label for hop in hops if hop.status == "skipped" and hop.name != OURS]
     if skipped:
-        summary = f"You are signed out here. {_listing(skipped)} was left as it was; see below."
-        return Headline("good", "You are signed out here", summary)
-    return Headline(
-        "good", "You are signed out", "Every service below has confirmed it. You can close this page now."
-    )
+        summary = f"We did not sign you out of {_listing(skipped)}; the receipt says why."
+        return Headline("good", "You are signed out of this application", summary)
+    return Headline("good", "You are signed out", "Everything below is done. You can close this page now.")
 
 
 def began(hops: Sequence[HopLine]) -> int | None:

@@ -63,6 +63,7 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     "receipt-target": lambda: receipt(OURS, COGNITO, OKTA_BACK, target_url="https://www.example.com/bye"),
     "receipt-failed": lambda: receipt(OURS, COGNITO, OKTA_LOST),
     "receipt-skipped": lambda: receipt(OURS, GOOGLE),
+    "receipt-no-session": lambda: receipt(HopLine("gateway", "This application", "skipped"), COGNITO, OKTA_BACK),
     "receipt-pending": lambda: receipt(
         OURS, COGNITO, OKTA_PENDING, finished=False, resume_url="/logout/resume"
     ),

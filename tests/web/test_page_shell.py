@@ -1,0 +1,102 @@
+"""The shell of the pages: policy headers, addresses, templates."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.web import page_shell
+from gateway.web.page_shell import Page, content_security_policy, local_path, web_address
+
+HASH_OF_ABC = "'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0='"  # FIPS 180-2, appendix B.1
+
+
+def test_the_policy_names_the_inline_texts_by_hash() -> None:
+    """A page's policy allows exactly its stylesheet and its script, and nothing from anywhere else."""
+    policy = content_security_policy("abc", "abc", None)
+    assert policy == (
+        f"default-src 'none'; style-src {HASH_OF_ABC}; script-src {HASH_OF_ABC}; form-action 'none'; "
+        "base-uri 'none'; frame-ancestors 'none'; img-src 'none'"
+    )
+
+
+def test_a_page_without_script_allows_none() -> None:
+    """Without a script there is no script-src, so default-src 'none' holds."""
+    assert "script-src" not in content_security_policy("abc", "", None)
+
+
+def test_form_origins_are_added_to_form_action() -> None:
+    """A form may be redirected to the named origins besides our own."""
+    origins = ["https://idp.example", "http://okta.localhost:8082", "https://[::1]:8443"]
+    policy = content_security_policy("abc", "", origins)
+    assert "form-action 'self' https://idp.example http://okta.localhost:8082 https://[::1]:8443;" in policy
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://idp.example; script-src *",
+        "*",
+        "https:",
+        "'unsafe-inline'",
+        "https://a b",
+        "https://a/path",
+        "",
+    ],
+)
+def test_a_form_origin_cannot_write_further_directives(origin: str) -> None:
+    """Anything but an origin is refused, since it would become part of the policy."""
+    with pytest.raises(ValueError, match="not an origin"):
+        content_security_policy("abc", "", [origin])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://idp.example/a?b=c&d=%22#e",
+        "http://app.localhost:8080/",
+        "/",
+        "/a/b?c=//d",
+        "https://bücher.example/",
+    ],
+)
+def test_web_addresses_and_local_paths_pass(url: str) -> None:
+    """An http(s) address or a path of this origin is linked to as it is."""
+    assert web_address(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "https:evil",
+        "https://[",
+        "",
+        "a",
+    ],
+)
+def test_any_other_address_becomes_the_first_page(url: str) -> None:
+    """What is no safe address costs the place, never the safety."""
+    assert web_address(url) == "/"
+
+
+def test_a_local_path_is_never_another_site() -> None:
+    """Where only our own origin will do, an absolute address is refused too."""
+    assert local_path("https://app.example.com/") == "/"
+    assert local_path("/logout?to=shop") == "/logout?to=shop"
+
+
+def test_further_headers_leave_the_page_as_it_was() -> None:
+    """`with_headers` returns a new page; the first one is unchanged."""
+    page = Page(405, b"", (("A", "1"),))
+    assert page.with_headers(("Allow", "GET")).headers == (("A", "1"), ("Allow", "GET"))
+    assert page.headers == (("A", "1"),)
+
+
+def test_inline_texts_cannot_end_their_element() -> None:
+    """No stylesheet or script holds a closing tag, which would end it before its hash is complete."""
+    for name in ("style.css", "start.js", "landing.js", "local_time.js"):
+        assert "</" not in page_shell.asset(name)
+        assert "<!--" not in page_shell.asset(name)
