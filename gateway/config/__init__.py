@@ -1,1 +1,15 @@
-"""The configuration: one YAML file and the environment, read in three passes."""
+"""The configuration: one YAML file and the environment, read in three passes.
+
+* ``yaml_tree.py``, ``environment.py``: what is written, and where
+* ``model.py`` with the sections beside it: every key; ``fields.py`` reads them one by one
+* ``rules.py``, ``session_rules.py``, ``file_rules.py``: what keys say about each other and about files
+* ``not_yet.py``: keys that are known and refused, because their feature is not here yet
+
+A *finding* is one thing to mend; all are found before any is shown.
+"""
+
+from gateway.config.findings import ConfigurationErrors, Finding, Severity
+from gateway.config.loading import Examination, examine, load
+from gateway.config.model import Settings
+
+__all__ = ["ConfigurationErrors", "Examination", "Finding", "Settings", "Severity", "examine", "load"]

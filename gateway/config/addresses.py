@@ -1,0 +1,230 @@
+"""Addresses: what we listen on, what we are called, where the application is.
+
+Each is parsed once, into a value that is right by construction and prints as people write it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.config.findings import BadValueError
+from gateway.config.units import shown
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST_LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A listener: IP address (or ``localhost``) and port; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+
+class Origin(str):
+    """Scheme, host and port of a URL, written as browsers write ``Origin``: lower case, no default port.
+
+    It is its own text, so it can be compared with the header and put in front of a path.
+    """
+
+    __slots__ = ()
+
+    @property
+    def scheme(self) -> str:
+        return self.partition("://")[0]
+
+    @property
+    def authority(self) -> str:
+        """Host and, where it is not the default, port: the ``Host`` header a browser sends."""
+        return self.partition("://")[2]
+
+    @property
+    def host(self) -> str:
+        """Without brackets for IPv6."""
+        return urlsplit(self).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self).port or _DEFAULT_PORTS[self.scheme]
+
+    @property
+    def is_local(self) -> bool:
+        return is_local(self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamUrl:
+    """Where an upstream is.
+
+    :ivar kind: ``http``, ``https``, ``unix`` or ``file``.
+    :ivar host: name or address, for http and https; empty otherwise.
+    :ivar port: 0 for unix and file.
+    :ivar path: the socket, or the directory that is served; None for http and https.
+    """
+
+    kind: str
+    host: str = ""
+    port: int = 0
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}" if self.kind == "unix" else f"file://{self.path}"
+        return f"{self.kind}://{Address(self.host, self.port)}"
+
+
+@dataclass(frozen=True, slots=True)
+class StateUrl:
+    """Where the revocation log is: ``sqlite`` and the absolute path of its file."""
+
+    kind: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.kind}://{self.path}"
+
+
+def is_local(host: str) -> bool:
+    """Names that browsers hold to be this machine and a secure context (W3C Secure Contexts §3.1)."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def parse_address(value: object) -> Address:
+    """``0.0.0.0:8080``, ``[::]:8080``, ``localhost:9090``."""
+    mend = "write an IP address and a port, such as 0.0.0.0:8080"
+    if isinstance(value, Address):
+        return value
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise BadValueError(f"{shown(value)} is not an address to listen on", mend)
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise BadValueError(f"{shown(value)} is an IPv6 address without brackets", "write it as [::1]:8080")
+    if host != "localhost" and not _is_ip(host):
+        raise BadValueError(f"{shown(value)} does not begin with an IP address", mend)
+    return Address(host, int(port))
+
+
+def parse_origin(value: object) -> Origin:
+    """An ``https`` origin; ``http`` on localhost only."""
+    origin = parse_any_origin(value)
+    if origin.scheme == "http" and not origin.is_local:
+        raise BadValueError(
+            f"{shown(value)} is not https", "write https://…; http is for localhost and *.localhost only"
+        )
+    return origin
+
+
+def parse_any_origin(value: object) -> Origin:
+    """An ``http`` or ``https`` origin; whether http is acceptable is for a cross-field rule to say."""
+    parts = split_url(value, "https://app.example.com")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "?" in str(value) or "#" in str(value):
+        raise BadValueError(
+            f"{shown(value)} has more than scheme, host and port", "leave out path, query and fragment"
+        )
+    return origin_of(parts)
+
+
+def origin_of(parts: SplitResult) -> Origin:
+    """The origin of a URL that :func:`split_url` accepted."""
+    host = parts.hostname or ""
+    bracketed = f"[{host}]" if ":" in host else host
+    default = parts.port is None or parts.port == _DEFAULT_PORTS[parts.scheme]
+    return Origin(f"{parts.scheme}://{bracketed}" + ("" if default else f":{parts.port}"))
+
+
+def split_url(value: object, example: str) -> SplitResult:
+    """The parts of an absolute http or https URL without user name and password."""
+    mend = f"write it as {example}"
+    if (
+        not isinstance(value, str)
+        or not value.isascii()
+        or not value.isprintable()
+        or set(value) & set(" \\<>\"'")
+    ):
+        raise BadValueError(f"{shown(value) if '@' not in str(value) else 'the value'} is not a URL", mend)
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise BadValueError("is not a URL: its host or port cannot be read", mend) from None
+    if "@" in parts.netloc:
+        raise BadValueError("holds a user name or password", "leave them out")
+    if parts.scheme not in _DEFAULT_PORTS or port == 0 or not is_host(parts.hostname or ""):
+        raise BadValueError(f"{shown(value)} is not an http or https URL", mend)
+    return parts
+
+
+def is_host(name: str) -> bool:
+    """An IP address or a DNS name in lower case."""
+    return _is_ip(name) or (len(name) <= 253 and _HOST_LABELS.fullmatch(name) is not None)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def parse_upstream(value: object, base: Path) -> UpstreamUrl:
+    """``http://127.0.0.1:3000``, ``unix:/run/app.sock``, ``file:///srv/spa``.
+
+    :param base: the directory that relative paths count from.
+    """
+    if isinstance(value, UpstreamUrl):
+        return value
+    kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind in {"unix", "file"}:
+        path = rest.removeprefix("//") if rest.startswith("///") else rest
+        if not path or path.startswith("//"):
+            raise BadValueError(f"{shown(value)} names no path", f"write {kind}:/absolute/path")
+        return UpstreamUrl(kind, path=_absolute(path, base))
+    parts = split_url(value, "http://127.0.0.1:3000, unix:/run/app.sock or file:///srv/spa")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise BadValueError(
+            f"{shown(value)} has a path", "leave it out: the upstream receives the target exactly as it came"
+        )
+    return UpstreamUrl(parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
+
+
+def parse_state(value: object) -> StateUrl:
+    """``sqlite:///var/lib/gateway/state.db``: three slashes, the third begins the absolute path."""
+    if isinstance(value, StateUrl):
+        return value
+    mend = "write sqlite:///absolute/path, such as sqlite:///var/lib/gateway/state.db"
+    if not isinstance(value, str) or not value.startswith("sqlite:"):
+        raise BadValueError("is not the address of a state log", mend)
+    path = value.removeprefix("sqlite:")
+    if not path.startswith("///"):
+        raise BadValueError(f"{shown(value)} is not an absolute path", mend)
+    if path.endswith("/") or "?" in path or "\0" in path:
+        raise BadValueError(f"{shown(value)} does not name a file", mend)
+    return StateUrl("sqlite", Path("/" + path.lstrip("/")))
+
+
+def _absolute(path: str, base: Path) -> Path:
+    return Path(base / path) if path else base
+
+
+def parse_path(value: object, base: Path) -> Path:
+    """A file or directory; a relative one counts from ``base``."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise BadValueError(f"{shown(value)} is not the name of a file", "write the path of one file")
+    return _absolute(value, base)

@@ -1,0 +1,118 @@
+"""The environment: every key as ``GATEWAY_…``, sections joined by ``__``, lists and mappings as one JSON value.
+
+An environment variable wins over the file. pydantic-settings reads variables too, but silently passes over names it
+does not know and cannot say which variable a value came from, which are the two things asked of us here; the rest of
+it is a look-up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from gateway.config.fields import Key, keys
+from gateway.config.findings import Finding, Place, Places
+from gateway.config.yaml_tree import Value
+
+PREFIX = "GATEWAY_"
+_SERVICE_LINKS = re.compile(r"GATEWAY_(SERVICE_.*|PORT.*)")
+"""What Kubernetes sets in every pod beside a Service that is named ``gateway``."""
+_OTHER_SERVICE_LINKS = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP).*)?)")
+
+
+class _RepeatedKeyError(ValueError):
+    """A JSON object has a key twice."""
+
+
+@cache
+def names() -> Mapping[str, Key]:
+    """The variable of each key that can have one."""
+    return {variable(key): key for key in keys() if "[]" not in key.path}
+
+
+def variable(key: Key) -> str:
+    """The name of a key's environment variable."""
+    return PREFIX + "__".join(part.upper() for part in key.path)
+
+
+def overlay(values: dict[str, Value], environ: Mapping[str, str], places: Places) -> list[Finding]:
+    """Put the environment's values over the file's, in ``values`` and ``places``; what is wrong with it is returned."""
+    findings = []
+    for name, text in sorted(environ.items()):
+        if not name.startswith(PREFIX) or _SERVICE_LINKS.fullmatch(name):
+            continue
+        key = names().get(name)
+        if key is None:
+            findings.append(_unknown(name))
+            continue
+        try:
+            value = _value(key, text)
+        except ValueError as error:
+            findings.append(_not_json(name, error))
+            continue
+        if value is not None:
+            _put(values, key.path, value)
+            places.in_environment(key.path, name)
+    return findings
+
+
+def _value(key: Key, text: str) -> Value:
+    if not text:
+        return None
+    if not key.is_structured:
+        return text
+    return _plain(json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_once))
+
+
+def _once(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedKeyError
+    return found
+
+
+def _plain(value: object) -> Value:
+    """JSON's true and false as the text they are in YAML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return None if value is None else str(value)
+
+
+def _put(values: dict[str, Value], path: tuple[str, ...], value: Value) -> None:
+    for part in path[:-1]:
+        below = values.get(part)
+        if not isinstance(below, dict):
+            below = {}
+            values[part] = below
+        values = below
+    values[path[-1]] = value
+
+
+def _not_json(name: str, error: ValueError) -> Finding:
+    what = "is not JSON"
+    if isinstance(error, _RepeatedKeyError):
+        what = "has a key twice"
+    elif isinstance(error, json.JSONDecodeError):
+        what = f"is not JSON (at character {error.pos + 1})"
+    return Finding(Place(env=name), "", what, 'write one JSON value, such as ["a", "b"] or {"name": "value"}')
+
+
+def _unknown(name: str) -> Finding:
+    near = difflib.get_close_matches(name, names(), n=1, cutoff=0.7)
+    section = [known for known in names() if known.startswith(f"{name}__")]
+    if section:
+        mend = f"set its parts, such as {section[0]}"
+    elif _OTHER_SERVICE_LINKS.fullmatch(name):
+        mend = "remove it; if Kubernetes set it for a Service, write `enableServiceLinks: false` in the pod"
+    elif near:
+        mend = f"did you mean {near[0]}?"
+    else:
+        mend = "remove it; docs/configuration.md lists every name"
+    return Finding(Place(env=name), "", "names no key", mend)

@@ -1,0 +1,65 @@
+"""The third pass: the files and directories that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.config.model import Settings
+from gateway.config.remarks import Remark, Rule, error, rule
+from gateway.config.secret_files import check_directory, check_key_file, check_readable, exposure
+
+
+@rule("session.key_files")
+def _key_files(settings: Settings) -> Iterator[Remark]:
+    for index, file in enumerate(settings.session.key_files):
+        yield from check_key_file(("session", "key_files", index), file)
+
+
+@rule("tls.cert_file")
+def _certificate(settings: Settings) -> Iterator[Remark]:
+    if settings.tls.cert_file is not None:
+        yield from check_readable(("tls", "cert_file"), settings.tls.cert_file, marker="CERTIFICATE")
+
+
+@rule("tls.key_file")
+def _private_key(settings: Settings) -> Iterator[Remark]:
+    file = settings.tls.key_file
+    if file is not None:
+        yield from check_readable(("tls", "key_file"), file, marker="PRIVATE KEY")
+        yield from exposure(("tls", "key_file"), file)
+
+
+@rule("provider.ca_file")
+def _provider_certificates(settings: Settings) -> Iterator[Remark]:
+    if settings.provider.ca_file is not None:
+        yield from check_readable(("provider", "ca_file"), settings.provider.ca_file, marker="CERTIFICATE")
+
+
+@rule("upstreams")
+def _served_directories(settings: Settings) -> Iterator[Remark]:
+    for index, upstream in enumerate(settings.upstreams):
+        if upstream.url.kind == "file" and upstream.url.path is not None:
+            at = ("upstreams", index, "url")
+            yield from check_directory(at, upstream.url.path, purpose="the built application goes there")
+
+
+@rule("state")
+def _state_directory(settings: Settings) -> Iterator[Remark]:
+    purpose = "the gateway's user writes the revocation log there"
+    yield from check_directory(("state",), settings.state.path.parent, purpose=purpose)
+
+
+@rule("policies")
+def _policy_directory(settings: Settings) -> Iterator[Remark]:
+    if settings.policies.startswith("builtin:"):
+        return
+    directory = Path(settings.policies)
+    if directory.is_dir() and not any(directory.glob("*.cedar")):
+        yield error(
+            "policies", f"{directory} holds no *.cedar file", "add the policies, or write builtin:spa"
+        )
+    yield from check_directory(("policies",), directory, purpose="it holds *.cedar files")
+
+
+RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

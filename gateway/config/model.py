@@ -1,0 +1,68 @@
+"""The whole configuration: every key of the reference listing, in its order."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gateway.config import kinds
+from gateway.config.sections import (
+    Admin,
+    Browser,
+    ForwardAuth,
+    Headers,
+    Limits,
+    Log,
+    Probes,
+    Section,
+    Timeouts,
+    Tls,
+    Upstream,
+    key,
+    section,
+)
+from gateway.config.session_sections import Inbound, Logout, Provider, Session
+
+
+class Settings(Section):
+    """What the gateway runs on. Made by :func:`gateway.config.load`, which also holds the cross-field rules."""
+
+    public_url: kinds.PublicUrl = key(
+        description="Origin under which browsers reach the application; http on localhost only."
+    )
+    listen: kinds.Address = key("0.0.0.0:8080", description="Where the gateway listens.")
+    hosts: tuple[kinds.Host, ...] = key(
+        (), description="Further `Host` names to accept; any other is answered 421."
+    )
+    prefix: kinds.Prefix = key("/oauth2", description="Where the gateway's own endpoints live.")
+    tls: Tls = section(Tls, "TLS on the gateway's own listener.")
+    trusted_proxies: tuple[kinds.Network, ...] = key(
+        (), description="Networks whose forwarded headers count."
+    )
+    allowed_origins: tuple[kinds.Origin, ...] = key(
+        (),
+        description="Other origins that may send unsafe requests, preflights and WebSocket handshakes.",
+    )
+    upstreams: tuple[Upstream, ...] = key(
+        description="Where requests go on to; the longest path prefix wins."
+    )
+    provider: Provider = key(description="The identity provider.")
+    session: Session = key(description="The session and its cookie.")
+    state: kinds.State = key("sqlite:///var/lib/gateway/state.db", description="The revocation log.")
+    state_loss: Literal["refuse", "accept"] = key(
+        "refuse",
+        description="After the log was lost: refuse its sessions, or accept that revocations are forgotten.",
+    )
+    max_staleness: kinds.Lifetime = key("5m", description="Age of the log from which requests are refused.")
+    headers: Headers = section(Headers, "Identity headers to upstreams.")
+    logout: Logout = section(Logout, "Signing out.")
+    inbound: Inbound = section(Inbound, "Who may end sessions from outside.")
+    policies: kinds.Policies = key(
+        "builtin:spa", description="Cedar policies: a built-in set, or a directory with `*.cedar`."
+    )
+    forward_auth: ForwardAuth | None = key(None, description="Answer for a proxy in front; absent is off.")
+    browser: Browser = section(Browser, "Inside the page.")
+    timeouts: Timeouts = section(Timeouts, "Towards upstreams.")
+    limits: Limits = section(Limits, "What a request may weigh.")
+    probes: Probes = section(Probes, "Probes and metrics.")
+    admin: Admin = section(Admin, "The operator's API.")
+    log: Log = section(Log, "Logging.")

@@ -1,0 +1,210 @@
+"""Names and paths: hosts, prefixes, headers, claims, networks, logout hops and targets."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from gateway.config.addresses import Origin, is_host, parse_any_origin, split_url
+from gateway.config.findings import BadValueError
+from gateway.config.units import shown
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+HOPS_WITH_ADDRESS = {"okta_signout": "https://example.okta.com", "url": "https://idp.example.com/logout"}
+HOPS = ("cognito", "okta_signout", "oidc", "keycloak", "entra", "auth0", "google", "url")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 §5.6.2
+_TARGET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_NOT_FOR_CLAIMS = re.compile(
+    "(x-forwarded|x-auth-request|sec|proxy)-.*|authorization|connection|content-(encoding|length|type)|cookie|expect"
+    "|forwarded|host|keep-alive|origin|referer|set-cookie|te|trailer|transfer-encoding|upgrade|via"
+)
+SITE_DATA = ("cache", "storage", "executionContexts", "clientHints", "prefetchCache", "prerenderCache")
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One station of the logout chain.
+
+    :ivar kind: also its name in ``/logout/done/<kind>``.
+    :ivar url: the address of the Okta org, or a URL template; None where the provider's own is meant.
+    """
+
+    kind: str
+    url: Origin | str | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.url is None else f"{{{self.kind}: {self.url}}}"
+
+
+def parse_host(value: object) -> str:
+    """A ``Host`` header that is ours: a name, with a port where it is not the default."""
+    mend = "write a host name such as www.example.com, with a port only where browsers send one"
+    if not isinstance(value, str) or "/" in value:
+        raise BadValueError(f"{shown(value)} is not a host name", mend)
+    name, colon, port = value.lower().rpartition(":") if not value.endswith("]") else (value.lower(), "", "")
+    name = name if colon else value.lower()
+    if not is_host(name.strip("[]")) or (
+        colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
+    ):
+        raise BadValueError(f"{shown(value)} is not a host name", mend)
+    return value.lower()
+
+
+def parse_host_name(value: object) -> str:
+    """A host name or address without a port."""
+    name = parse_host(value)
+    if not is_host(name.strip("[]")):
+        raise BadValueError(f"{shown(value)} has a port", "leave the port out")
+    return name
+
+
+def parse_prefix(value: object) -> str:
+    """Where the gateway's own endpoints live."""
+    mend = "write a path such as /oauth2"
+    if not isinstance(value, str) or not value.startswith("/") or value == "/":
+        raise BadValueError(f"{shown(value)} is not a prefix", mend)
+    if value.endswith("/"):
+        raise BadValueError(f"{shown(value)} ends in a slash", f"write {value.rstrip('/') or '/oauth2'}")
+    segments = value[1:].split("/")
+    if not all(_SEGMENT.fullmatch(segment) and segment.strip(".") for segment in segments):
+        raise BadValueError(f"{shown(value)} is not a plain path", mend)
+    if segments[0] in {"logout", "logged-out"}:
+        raise BadValueError(f"{shown(value)} lies under the logout path, which is reserved", mend)
+    return value
+
+
+def parse_route_path(value: object) -> str:
+    """A path prefix as policies see it: decoded once, absolute, without anything two parsers read differently."""
+    mend = "write the decoded path, such as / or /api/"
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise BadValueError(f"{shown(value)} does not begin with a slash", mend)
+    if not value.isprintable() or set(value) & set("\\?#%;") or "//" in value:
+        raise BadValueError(f"{shown(value)} is not a plain path", mend)
+    if any(segment in {".", ".."} for segment in value.split("/")):
+        raise BadValueError(f"{shown(value)} has a dot segment", mend)
+    return value
+
+
+def parse_issuer(value: object) -> str:
+    """The issuer exactly as the provider writes it in its tokens, its trailing slash included."""
+    parts = split_url(value, "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf")
+    if parts.query or parts.fragment:
+        raise BadValueError(
+            "has a query or fragment", "write the issuer as the provider's discovery document does"
+        )
+    return str(value)
+
+
+def parse_network(value: object) -> Network:
+    """``10.0.0.0/8``, ``127.0.0.1``, ``fd00::/8``."""
+    if isinstance(value, Network):
+        return value
+    try:
+        return ipaddress.ip_network(str(value), strict=True)
+    except ValueError as error:
+        if "host bits" in str(error):
+            wider = ipaddress.ip_network(str(value), strict=False)
+            raise BadValueError(f"{shown(value)} has bits set behind its prefix", f"write {wider}") from None
+    raise BadValueError(f"{shown(value)} is not a network", "write a CIDR such as 10.0.0.0/8, or one address")
+
+
+def parse_ip(value: object) -> str:
+    """An IP address, in its usual spelling."""
+    try:
+        return str(ipaddress.ip_address(str(value).removeprefix("[").removesuffix("]")))
+    except ValueError:
+        raise BadValueError(f"{shown(value)} is not an IP address", "write one such as 10.0.0.7") from None
+
+
+def parse_word(value: object) -> str:
+    """A claim, scope or provider name: printable, not empty, no space at its ends."""
+    if not isinstance(value, str):
+        raise BadValueError(f"{shown(value)} is not one value", "write a single word")
+    if not value or not value.isprintable() or value != value.strip():
+        raise BadValueError("is empty or has spaces around it or control characters", "write the plain name")
+    return value
+
+
+def parse_scope(value: object) -> str:
+    """One OAuth scope token (RFC 6749 §3.3)."""
+    word = parse_word(value)
+    if " " in word or not word.isascii() or set(word) & set('"\\'):
+        raise BadValueError(f"{shown(value)} is not one scope", "write a list, such as [openid, email]")
+    return word
+
+
+def parse_claim_header(value: object) -> str:
+    """The name of a header that carries a claim to the upstream."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or "_" in value:
+        raise BadValueError(f"{shown(value)} is not a header name", "write letters, digits and hyphens")
+    if _NOT_FOR_CLAIMS.fullmatch(value.lower()):
+        raise BadValueError(
+            f"the header {shown(value)} has a meaning of its own", "choose another, such as X-Department"
+        )
+    return value
+
+
+def parse_site_data(value: object) -> str:
+    """One directive of ``Clear-Site-Data`` (W3C Clear Site Data §3.1)."""
+    if value in {"cookies", "*"}:
+        raise BadValueError(
+            f"{shown(value)} deletes the cookies of every application on the registrable domain",
+            "leave it out: the gateway's own cookies expire at every sign-out",
+        )
+    if value not in SITE_DATA:
+        raise BadValueError(f"{shown(value)} is none of its choices", f"choose of {', '.join(SITE_DATA)}")
+    return str(value)
+
+
+def parse_cookie_name(value: object) -> str:
+    """A cookie name (RFC 6265 §4.1.1)."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise BadValueError(f"{shown(value)} is not a cookie name", "write the name alone")
+    return value
+
+
+def parse_target_name(value: object) -> str:
+    """What stands in ``/logout?to=``."""
+    if not isinstance(value, str) or not _TARGET_NAME.fullmatch(value):
+        raise BadValueError(f"{shown(value)} is not a target name", "write small letters, digits, - and _")
+    return value
+
+
+def parse_target(value: object) -> str:
+    """Where a named logout target leads: an absolute URL, or a path of this host."""
+    if isinstance(value, str) and value.startswith("/"):
+        if (
+            value.startswith(("//", "/\\"))
+            or not value.isprintable()
+            or not value.isascii()
+            or set(value) & set(" \\")
+        ):
+            raise BadValueError(f"{shown(value)} is not a local path", "write a path such as /goodbye")
+        return value
+    split_url(value, "https://www.example.com/ or /goodbye")
+    return str(value)
+
+
+def parse_hop(value: object) -> Hop:
+    """``cognito``, or a mapping of one hop to its address."""
+    if isinstance(value, Hop):
+        return value
+    if isinstance(value, str):
+        kind, address = value, None
+    elif isinstance(value, dict) and len(value) == 1:
+        kind, address = next(iter(value.items()))
+    else:
+        raise BadValueError("is not a hop", "write cognito, or {okta_signout: https://example.okta.com}")
+    if kind not in HOPS:
+        raise BadValueError(f"{shown(kind)} is not a hop", f"choose one of {', '.join(HOPS)}")
+    example = HOPS_WITH_ADDRESS.get(kind)
+    if example is None and address is not None:
+        raise BadValueError(f"the hop {kind} takes no address", f"write {kind} alone")
+    if example is not None and address is None:
+        raise BadValueError(f"the hop {kind} needs an address", f"write {{{kind}: {example}}}")
+    if kind == "okta_signout":
+        return Hop(kind, parse_any_origin(address))
+    return Hop(kind, address)

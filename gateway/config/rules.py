@@ -1,0 +1,142 @@
+"""The third pass: what keys say about each other. Network and routes here; see also the two files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.config.model import Settings
+from gateway.config.remarks import Remark, Rule, error, note, rule, warning
+
+_RESERVED = ("/logout", "/logged-out")
+
+
+@rule("public_url")
+def _local(settings: Settings) -> Iterator[Remark]:
+    if settings.public_url.is_local:
+        what = f"only this machine can reach {settings.public_url}, and the checks for production are relaxed"
+        yield warning("public_url", what, "write the https address that users open, once it is not a trial")
+
+
+@rule("public_url", "allowed_origins")
+def _origins_over_https(settings: Settings) -> Iterator[Remark]:
+    for index, origin in enumerate(settings.allowed_origins):
+        if origin.scheme == "http" and not settings.public_url.is_local:
+            yield error(("allowed_origins", index), f"`{origin}` is not https", "write its https origin")
+        if origin == settings.public_url:
+            yield warning(("allowed_origins", index), "is `public_url`, which is always allowed", "remove it")
+
+
+@rule("tls")
+def _both_tls_files(settings: Settings) -> Iterator[Remark]:
+    given = {name for name in ("cert_file", "key_file") if getattr(settings.tls, name) is not None}
+    if len(given) == 1:
+        missing = ({"cert_file", "key_file"} - given).pop()
+        yield error(
+            f"tls.{given.pop()}", f"needs `tls.{missing}` beside it", f"add tls.{missing}, or remove both"
+        )
+
+
+@rule("public_url", "tls")
+def _own_tls_needs_https(settings: Settings) -> Iterator[Remark]:
+    if settings.tls.enabled and settings.public_url.scheme == "http":
+        what = "`listen` speaks TLS, but browsers are told to come by http"
+        yield error("public_url", what, "write https:// in public_url, or remove tls")
+
+
+@rule("listen", "probes.listen", "admin.listen")
+def _listeners_apart(settings: Settings) -> Iterator[Remark]:
+    listeners = {
+        "listen": settings.listen,
+        "probes.listen": settings.probes.listen,
+        "admin.listen": settings.admin.listen,
+    }
+    taken: dict[int, str] = {}
+    for key, address in listeners.items():
+        if address.port and address.port in taken:
+            yield error(
+                key, f"port {address.port} is already that of `{taken[address.port]}`", "choose another port"
+            )
+        taken.setdefault(address.port, key)
+
+
+@rule("trusted_proxies")
+def _trust_everybody(settings: Settings) -> Iterator[Remark]:
+    for index, network in enumerate(settings.trusted_proxies):
+        if network.prefixlen == 0:
+            what = "every client counts as a trusted proxy and can invent its address"
+            yield warning(("trusted_proxies", index), what, "list the networks of the proxies in front")
+
+
+@rule("upstreams")
+def _upstreams(settings: Settings) -> Iterator[Remark]:
+    if not settings.upstreams:
+        yield error("upstreams", "is empty", "add at least {path: /, url: http://127.0.0.1:3000}")
+        return
+    first: dict[str, int] = {}
+    for index, upstream in enumerate(settings.upstreams):
+        if upstream.path in first:
+            what = f"the path {upstream.path} is already that of upstreams[{first[upstream.path]}]"
+            yield error(("upstreams", index, "path"), what, "keep one of the two")
+        first.setdefault(upstream.path, index)
+    if "/" not in first:
+        what = "no upstream has the path /, so other paths are answered 404"
+        yield warning("upstreams", what, "add one with path: / if the application is served there")
+
+
+@rule("upstreams", "prefix")
+def _upstreams_behind_reserved_paths(settings: Settings) -> Iterator[Remark]:
+    for index, upstream in enumerate(settings.upstreams):
+        for taken in (settings.prefix, *_RESERVED):
+            if upstream.path.rstrip("/") == taken or upstream.path.startswith(f"{taken}/"):
+                what = f"{upstream.path} is under {taken}, which the gateway answers itself"
+                yield error(("upstreams", index, "path"), what, "choose another path, or another `prefix`")
+
+
+@rule("limits")
+def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
+    if settings.limits.cookies >= settings.limits.header:
+        what = "the cookies alone may fill `limits.header`, so a browser with them would be answered 431"
+        yield error("limits.cookies", what, "make limits.header larger, or limits.cookies smaller")
+
+
+@rule("forward_auth", "trusted_proxies", "session")
+def _forward_auth(settings: Settings) -> Iterator[Remark]:
+    asked = settings.forward_auth
+    if asked is None:
+        return
+    if not settings.trusted_proxies:
+        what = "no proxy is trusted, so every question is answered 403"
+        yield error("forward_auth", what, "list the address of the proxy in front in `trusted_proxies`")
+    if asked.caller == "nginx" and asked.login == 302:
+        what = "nginx takes a 302 from auth_request for an error and answers 500"
+        yield error("forward_auth.login", what, "write 401, and let error_page lead to the sign-in")
+    if settings.session.store == "cookie" and settings.session.idle < settings.session.absolute:
+        what = (
+            "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
+            " everybody would be signed out after session.idle, active or not (rule R10)"
+        )
+        mend = (
+            "set session.idle to the same as session.absolute, and that as short as people may stay signed in;"
+            " or remove forward_auth and let the gateway forward the requests itself"
+        )
+        yield error("forward_auth", what, mend)
+
+
+@rule("session.activity", "session.passive")
+def _activity(settings: Settings) -> Iterator[Remark]:
+    if settings.session.activity == "requests":
+        what = "every request behind the gate keeps a session alive, also the polling of a forgotten tab"
+        if settings.session.passive:
+            what = "every request behind the gate keeps a session alive, except under session.passive"
+        mend = "list the paths that pages poll in session.passive, or send `X-Auth-Passive: 1` with such requests"
+        yield note("session.activity", what, mend)
+
+
+@rule("state_loss")
+def _state_loss(settings: Settings) -> Iterator[Remark]:
+    if settings.state_loss == "accept":
+        what = "after the loss of the log, sessions that were signed out come alive again"
+        yield warning("state_loss", what, "write `refuse`, unless that is what you mean")
+
+
+RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

@@ -1,0 +1,162 @@
+"""The sections of the configuration, in the order of the reference listing.
+
+Attribute names are the keys. A default is written as an operator would write it and parsed like everything else;
+durations come out as seconds (float), sizes as bytes (int), paths absolute, secrets as ``SecretStr``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from gateway.config import kinds
+from gateway.config.units import parse_number
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, no input in pydantic's own messages."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+        arbitrary_types_allowed=True,
+    )
+
+
+def key(default: Any = ..., *, description: str) -> Any:
+    """A key; without a default it is required. The default is written as an operator would write it."""
+    return Field(default, description=description)
+
+
+def section(kind: type[Section], description: str) -> Any:
+    """A section that is all defaults when it is absent."""
+    return Field(default_factory=kind, description=description)
+
+
+class Tls(Section):
+    """TLS on our own listener; both files or none."""
+
+    cert_file: kinds.File | None = key(
+        None, description="Certificate chain in PEM; with `key_file`, `listen` speaks TLS."
+    )
+    key_file: kinds.File | None = key(
+        None, description="The certificate's private key in PEM, without a passphrase."
+    )
+
+    @property
+    def enabled(self) -> bool:
+        return self.cert_file is not None and self.key_file is not None
+
+
+class Upstream(Section):
+    """One place requests go on to; the longest matching `path` wins."""
+
+    path: kinds.RoutePath = key(description="Path prefix, decoded; also the name of this route in policies.")
+    url: kinds.Upstream = key(
+        description="Where it is: `http://…`, `https://…`, `unix:/socket`, or `file:///directory` of a built SPA."
+    )
+    when_stale: Literal["refuse", "serve"] = key(
+        "refuse", description="When the revocation log is older than `max_staleness`: answer 503, or go on."
+    )
+    encoded_slashes: Literal["refuse", "allow"] = key(
+        "refuse",
+        description="`allow` admits `%2F` in the path, matched literally; otherwise it is answered 400.",
+    )
+
+
+class Headers(Section):
+    """Which claims become identity headers."""
+
+    user: kinds.Word = key("sub", description="Claim that becomes `X-Auth-Request-User`.")
+    groups: kinds.Word = key(
+        "cognito:groups", description="Claim that becomes `X-Auth-Request-Groups` and the groups of policies."
+    )
+    authorization: kinds.Flag = key(
+        False, description="Send the access token to upstreams as `Authorization: Bearer`."
+    )
+    claims: dict[kinds.ClaimHeader, kinds.Word] = key(
+        {}, description="Further headers to upstreams, as `Header-Name: claim`."
+    )
+
+
+class ForwardAuth(Section):
+    """Answering for a proxy in front; absent means that the endpoint is closed."""
+
+    caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
+        "nginx", description="Which proxy asks; it decides from which headers the request is read."
+    )
+    login: Annotated[Literal[401, 302], BeforeValidator(parse_number)] = key(
+        401, description="Answer without a session: 401, or 302 to the sign-in for callers that pass it on."
+    )
+    hosts: tuple[kinds.Host, ...] = key(
+        (), description="Further hosts that the proxy may ask about, beside `public_url` and `hosts`."
+    )
+
+
+class Browser(Section):
+    """What is done inside the page."""
+
+    inject_tab_script: kinds.Flag = key(
+        False, description="Put the script that makes open tabs leave into HTML pages."
+    )
+    clear_storage: kinds.Flag = key(False, description="Clear the application's own storage at sign-out.")
+    spa_has_own_tokens: kinds.Flag = key(
+        False, description="The application keeps tokens of its own; needs `clear_storage`."
+    )
+
+
+class Timeouts(Section):
+    """Towards upstreams."""
+
+    connect: kinds.Lifetime = key("5s", description="Until an upstream accepts a connection, then 504.")
+    first_byte: kinds.Lifetime = key("60s", description="Until its answer begins, then 504.")
+    idle: kinds.Lifetime = key(
+        "60s",
+        description="Without a byte either way in mid-answer, then the connection is cut; event streams are exempt.",
+    )
+
+
+class Limits(Section):
+    """What a request may weigh."""
+
+    header: kinds.Size = key("32KiB", description="All request headers together, then 431.")
+    cookies: kinds.Size = key(
+        7000,
+        description="All cookies of the gateway together; a session that needs more ends on a page that says so.",
+    )
+    body: kinds.Size = key(0, description="Request body, then 413; 0 is no limit.")
+
+
+class Probes(Section):
+    """The read-only listener of probes and metrics."""
+
+    listen: kinds.Address = key(
+        "127.0.0.1:9091", description="Where `/startupz`, `/livez`, `/readyz` and `/metrics` answer."
+    )
+
+
+class Admin(Section):
+    """The operator's listener."""
+
+    listen: kinds.Address = key("127.0.0.1:9090", description="Where `/api` answers.")
+    token: kinds.Secret | None = key(
+        None, description="Bearer token that `/api` asks for; without one it answers 403."
+    )
+    token_file: kinds.File | None = key(None, description="File that holds the token.")
+
+
+class Log(Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = key(
+        "info", description="The least severe line that is written."
+    )
+    access: kinds.Flag = key(True, description="One line a request: path and parameter names, never values.")
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """The text of a secret, where there is one."""
+    return None if secret is None else secret.get_secret_value()

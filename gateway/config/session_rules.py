@@ -1,0 +1,139 @@
+"""The third pass: the provider, the session and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from gateway.config.model import Settings
+from gateway.config.remarks import Remark, Rule, error, rule, warning
+from gateway.config.sections import revealed
+
+DEMO_SECRET = "demo-secret"  # noqa: S105 - the published secret of the demo, which is refused elsewhere (rule R29)
+
+
+@rule("provider.kind", "provider.domain", "provider.identity_provider")
+def _what_only_cognito_has(settings: Settings) -> Iterator[Remark]:
+    provider = settings.provider
+    if provider.kind == "cognito":
+        if provider.domain is None:
+            what = "is missing, and Cognito's sign-out needs it"
+            yield error(
+                "provider.domain",
+                what,
+                "add the hosted sign-in domain, https://….auth.REGION.amazoncognito.com",
+            )
+        return
+    for name in ("domain", "identity_provider"):
+        if getattr(provider, name) is not None:
+            what = f"means nothing for kind {provider.kind}"
+            yield error(f"provider.{name}", what, "remove it, or write `kind: cognito`")
+
+
+@rule("provider.kind", "provider.issuer")
+def _issuer_is_not_the_domain(settings: Settings) -> Iterator[Remark]:
+    host = urlsplit(settings.provider.issuer).hostname or ""
+    if settings.provider.kind == "cognito" and host.endswith(".amazoncognito.com"):
+        what = "is the hosted sign-in domain, which issues no tokens"
+        yield error("provider.issuer", what, "write https://cognito-idp.REGION.amazonaws.com/USER_POOL_ID")
+
+
+@rule("public_url", "provider.issuer", "provider.domain")
+def _provider_over_https(settings: Settings) -> Iterator[Remark]:
+    if settings.public_url.is_local:
+        return
+    for name in ("issuer", "domain"):
+        if (getattr(settings.provider, name) or "").startswith("http:"):
+            what = "is not https, so anybody on the way could sign in as anybody (rule R29)"
+            yield error(
+                f"provider.{name}",
+                what,
+                "write its https address; http is for trials with public_url on localhost",
+            )
+
+
+@rule("public_url", "provider.client_secret")
+def _demo_secret(settings: Settings) -> Iterator[Remark]:
+    if not settings.public_url.is_local and revealed(settings.provider.client_secret) == DEMO_SECRET:
+        what = "is the demo's, which everybody knows (rule R29)"
+        yield error("provider.client_secret", what, "use the secret of your own client at the provider")
+
+
+@rule("provider.scopes")
+def _openid(settings: Settings) -> Iterator[Remark]:
+    if "openid" not in settings.provider.scopes:
+        yield error("provider.scopes", "lacks `openid`, without which there is no ID token", "add openid")
+
+
+@rule("provider.kind", "headers.groups")
+def _groups_claim(settings: Settings) -> Iterator[Remark]:
+    if settings.provider.kind != "cognito" and "groups" not in settings.headers.model_fields_set:
+        what = f"groups are read from `{settings.headers.groups}`, which only Cognito sends"
+        yield warning("headers.groups", what, "write the claim your provider sends, often `groups`")
+
+
+@rule("session.key_files")
+def _one_key_at_least(settings: Settings) -> Iterator[Remark]:
+    files = settings.session.key_files
+    if not files:
+        yield error(
+            "session.key_files", "is empty", "make a key with `gateway keys new -o FILE`, and list FILE"
+        )
+    for index, file in enumerate(files):
+        if file in files[:index]:
+            yield error(("session", "key_files", index), "is listed twice", "remove one of the two")
+
+
+@rule("session.idle", "session.absolute")
+def _idle_within_absolute(settings: Settings) -> Iterator[Remark]:
+    if settings.session.idle > settings.session.absolute:
+        what = "is longer than session.absolute, so it would never come to pass"
+        yield error("session.idle", what, "make it at most session.absolute")
+
+
+@rule("logout.hop_deadline", "logout.barrier")
+def _deadline_within_barrier(settings: Settings) -> Iterator[Remark]:
+    if settings.logout.hop_deadline > settings.logout.barrier:
+        what = "is longer than logout.barrier, so a sign-in could start before the hop is over"
+        yield error("logout.hop_deadline", what, "make it at most logout.barrier")
+
+
+@rule("logout.chain", "provider.kind")
+def _chain(settings: Settings) -> Iterator[Remark]:
+    kinds = [hop.kind for hop in settings.logout.chain]
+    for index, kind in enumerate(kinds):
+        if kind in kinds[:index]:
+            yield error(("logout", "chain", index), f"{kind} is in the chain twice", "remove one of the two")
+        if kind == "cognito" and settings.provider.kind != "cognito":
+            what = f"is Cognito's sign-out, but the provider's kind is {settings.provider.kind}"
+            yield error(("logout", "chain", index), what, "remove it, or write `kind: cognito`")
+
+
+@rule("logout.chain", "provider.kind")
+def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
+    kinds, kind = {hop.kind for hop in settings.logout.chain}, settings.provider.kind
+    add_okta = "add {okta_signout: https://YOUR-ORG.okta.com} to logout.chain"
+    if not kinds:
+        what = "the sign-out ends the gateway's session only; the provider signs the user in again without a question"
+        yield warning("logout.chain", what, add_okta if kind != "cognito" else "add cognito")
+    elif kind == "cognito" and "cognito" not in kinds:
+        what = "Cognito's session stays alive and signs the user in again without a question"
+        yield warning("logout.chain", what, "put cognito first")
+    elif "chain" not in settings.logout.model_fields_set and kind == "cognito":
+        what = "a provider behind Cognito stays signed in, and signs the user in again without a question"
+        yield warning("logout.chain", what, f"{add_okta}; or write [cognito] if there is none")
+
+
+@rule("public_url", "logout.chain", "logout.targets")
+def _ways_out_over_https(settings: Settings) -> Iterator[Remark]:
+    if settings.public_url.is_local:
+        return
+    for index, hop in enumerate(settings.logout.chain):
+        if (hop.url or "").startswith("http:"):
+            yield error(("logout", "chain", index), f"`{hop.url}` is not https", "write its https address")
+    for name, target in settings.logout.targets.items():
+        if target.startswith("http:"):
+            yield error(("logout", "targets", name), f"`{target}` is not https", "write its https address")
+
+
+RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

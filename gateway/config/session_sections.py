@@ -1,0 +1,138 @@
+"""The sections about signing in, staying signed in and being signed out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gateway.config import kinds
+from gateway.config.sections import Section, key
+
+
+class Provider(Section):
+    """The identity provider."""
+
+    kind: Literal["cognito", "okta", "oidc", "keycloak", "entra", "auth0", "google"] = key(
+        description="Which provider it is; `oidc` is any other that speaks OpenID Connect."
+    )
+    issuer: kinds.Issuer = key(
+        description="Issuer, exactly as in its tokens; its discovery document is read from there."
+    )
+    domain: kinds.Origin | None = key(
+        None, description="Cognito's hosted sign-in domain; required for `cognito`, refused for others."
+    )
+    client_id: kinds.Word = key(description="This gateway's client at the provider.")
+    client_secret: kinds.Secret | None = key(
+        None, description="The client's secret; none for a public client."
+    )
+    client_secret_file: kinds.File | None = key(None, description="File that holds the client's secret.")
+    identity_provider: kinds.Word | None = key(
+        None, description="Name of the provider behind Cognito, to skip Cognito's picker."
+    )
+    scopes: tuple[kinds.Scope, ...] = key(
+        ("openid", "email", "profile"), description="Asked for at sign-in; `openid` among them."
+    )
+    ca_file: kinds.File | None = key(
+        None, description="Certificates in PEM to trust for the provider, instead of the system's."
+    )
+    resolve: dict[kinds.HostName, kinds.Ip] = key(
+        {},
+        description="Addresses for provider host names, as `name: address`; `*.localhost` is loopback always.",
+    )
+    trusted_email_from: tuple[kinds.Word, ...] = key(
+        (),
+        description="Providers (names behind Cognito) whose e-mail addresses count without `email_verified`.",
+    )
+
+
+class Session(Section):
+    """The session and its cookie."""
+
+    key_files: tuple[kinds.File, ...] = key(
+        description="Key files, made by `gateway keys new`: the first seals the cookies, all open them."
+    )
+    idle: kinds.Lifetime = key("30m", description="A session without activity ends after this.")
+    absolute: kinds.Lifetime = key("12h", description="Every session ends this long after sign-in.")
+    store: Literal["cookie", "ticket"] = key(
+        "cookie", description="Keep the session in its cookie, or in Redis with a ticket as cookie."
+    )
+    claims: tuple[kinds.Word, ...] = key(
+        (), description="Further claims to keep, for policies and `/oauth2/session`."
+    )
+    activity: Literal["requests", "input"] = key(
+        "requests",
+        description="What keeps a session alive: requests, or the user's own input as the tab script reports it.",
+    )
+    passive: tuple[kinds.RoutePath, ...] = key(
+        (), description="Path prefixes whose requests do not count as activity."
+    )
+
+
+class Logout(Section):
+    """Ending a session, and what comes after it."""
+
+    chain: tuple[kinds.Hop, ...] = key(
+        (),
+        description="Where sign-out leads the browser, in order; absent, the provider's own.",
+    )
+    targets: dict[kinds.TargetName, kinds.Target] = key(
+        {},
+        description="Where the signed-out page may lead on, as `name: URL or path`; chosen by `/logout?to=name`.",
+    )
+    hop_deadline: kinds.Lifetime = key(
+        "30s", description="How long a hop may take before it is tried once more."
+    )
+    barrier: kinds.Lifetime = key(
+        "2m", description="How long no sign-in starts after a sign-out that is not finished."
+    )
+    scope: Literal["session", "user"] = key(
+        "session", description="End this session, or all sessions of its user."
+    )
+    cross_site: Literal["confirm", "allow"] = key(
+        "confirm", description="A sign-out that another site starts: ask first, or act."
+    )
+    clear_site_data: tuple[kinds.SiteData, ...] = key(
+        (), description="`Clear-Site-Data` on the last page of a finished sign-out."
+    )
+    expire_cookies: tuple[kinds.CookieName, ...] = key(
+        (), description="Cookies of the gateway's predecessor to expire at sign-out."
+    )
+    receipt_key_file: kinds.File | None = key(
+        None, description="Private key that signs the receipts of sign-outs."
+    )
+
+
+class UniversalLogout(Section):
+    """Okta Universal Logout."""
+
+    issuer: kinds.Issuer = key(description="The Okta org.")
+    subject: kinds.Word = key(description="The Okta application that sends the call.")
+    jwks_uri: kinds.Issuer | None = key(None, description="Where its keys are.")
+    certificate_file: kinds.File | None = key(None, description="Its certificate, instead of `jwks_uri`.")
+
+
+class SecurityEvents(Section):
+    """Shared signals (SSF, CAEP)."""
+
+    issuer: kinds.Issuer = key(description="The transmitter.")
+    audience: kinds.Word = key(description="The audience it writes into its events.")
+    jwks_uri: kinds.Issuer = key(description="Where its keys are.")
+
+
+class OktaEventHook(Section):
+    """Okta event hooks."""
+
+    secret: kinds.Secret | None = key(None, description="The secret that Okta sends in `Authorization`.")
+    secret_file: kinds.File | None = key(None, description="File that holds the secret.")
+    session_end: Literal["ignore", "user"] = key(
+        "ignore", description="What a plain sign-out at Okta ends here: nothing, or all sessions of its user."
+    )
+
+
+class Inbound(Section):
+    """Who may end sessions from outside; what is absent is closed."""
+
+    backchannel: kinds.Flag = key(False, description="OpenID Connect back-channel logout by the provider.")
+    frontchannel: kinds.Flag = key(False, description="OpenID Connect front-channel logout by the provider.")
+    universal_logout: UniversalLogout | None = key(None, description="Okta Universal Logout.")
+    security_events: SecurityEvents | None = key(None, description="Shared security events.")
+    okta_event_hook: OktaEventHook | None = key(None, description="Okta event hook.")

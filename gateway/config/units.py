@@ -1,0 +1,74 @@
+"""Durations, sizes, numbers and switches, each from the text that stands in the file or the environment."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.config.findings import BadValueError
+
+_DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB)?", re.ASCII)
+_BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def parse_duration(value: object) -> float:
+    """Seconds. ``30m``, ``500ms``, ``12h``; a number from Python code is seconds already."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise BadValueError(
+            f"{shown(value)} is not a duration",
+            "write a whole number and one unit of ms, s, m, h, d, such as 30m",
+        )
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def parse_lifetime(value: object) -> float:
+    """Seconds, more than none."""
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise BadValueError("is no time at all", "write a duration above zero, such as 30s")
+    return seconds
+
+
+def parse_size(value: object) -> int:
+    """Bytes. ``32KiB``, ``7000``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise BadValueError(
+            f"{shown(value)} is not a size",
+            "write bytes, or a whole number with KiB, MiB or GiB, such as 32KiB",
+        )
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def parse_flag(value: object) -> bool:
+    """``true`` or ``false``: YAML 1.1's other spellings are read differently by different tools."""
+    if isinstance(value, bool):
+        return value
+    if value in {"true", "false"}:
+        return value == "true"
+    raise BadValueError(f"{shown(value)} is neither true nor false", "write true or false")
+
+
+def parse_number(value: object) -> object:
+    """Digits become a number; anything else is left for the key's own choices to refuse."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def shown(value: object) -> str:
+    """A value as a finding quotes it: short, on one line; lists and mappings only by their kind."""
+    if isinstance(value, str):
+        text = value if len(value) <= 60 else f"{value[:57]}..."
+        return f"`{text}`" if text.isprintable() else "the value"
+    return (
+        "a list"
+        if isinstance(value, list | tuple)
+        else "a mapping"
+        if isinstance(value, dict)
+        else f"`{value}`"
+    )
