@@ -1,0 +1,69 @@
+"""Both emulators started and stopped: what `gateway demo idp` runs, and what tests run against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import ClientSession, web
+
+from gateway.demo import loopback
+from gateway.demo.cognito.app import hosted_ui, issuer
+from gateway.demo.cognito.state import Cognito
+from gateway.demo.control import Control
+from gateway.demo.emulator import Common
+from gateway.demo.listeners import listen
+from gateway.demo.okta.app import application
+from gateway.demo.okta.state import Okta
+from gateway.demo.options import DemoOptions
+from gateway.demo.switchboard import Switchboard
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Control of each emulator, without HTTP."""
+
+    cognito: Control
+    okta: Control
+
+
+@dataclass(frozen=True, slots=True)
+class RunningIdp:
+    """The emulators with their listeners up; close it when done."""
+
+    options: DemoOptions
+    switches: Switchboard
+    cognito: Cognito
+    okta: Okta
+    control: Controls
+    runners: list[web.AppRunner]
+    http: ClientSession
+
+    async def close(self) -> None:
+        """Close the listeners and the connections between the emulators."""
+        for runner in reversed(self.runners):
+            await runner.cleanup()
+        await self.http.close()
+
+
+async def start(options: DemoOptions, *, on_event: Callable[[str], None]) -> RunningIdp:
+    """Start Cognito and Okta as *options* say; *on_event* gets one plain line per thing that happens.
+
+    Raises OSError when a port is taken, SwitchError for a wrong switch.
+    """
+    switches = Switchboard({"federation": options.federation, **options.switches})
+    http = loopback.client(options)
+    cognito = Cognito(Common(options, switches, on_event), http)
+    okta = Okta(Common(options, switches, on_event))
+    controls = Controls(Control(cognito), Control(okta))
+    sites = {
+        options.cognito: hosted_ui(cognito, controls.cognito),
+        options.issuer: issuer(cognito),
+        options.okta: application(okta, controls.okta),
+    }
+    try:
+        runners = await listen(options, sites)
+    except BaseException:
+        await http.close()
+        raise
+    return RunningIdp(options, switches, cognito, okta, controls, runners, http)

@@ -1,0 +1,1 @@
+"""The Okta emulator: sign-in form and session, `/login/signout`, two OpenID Connect servers, a SAML app."""

@@ -1,0 +1,31 @@
+"""The Okta emulator's parts put together."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.demo.control import Control
+from gateway.demo.emulator import recorder
+from gateway.demo.okta.limits import limiter
+from gateway.demo.okta.login import Login
+from gateway.demo.okta.oidc_authorize import Authorize
+from gateway.demo.okta.oidc_info import Info
+from gateway.demo.okta.oidc_logout import Logout
+from gateway.demo.okta.oidc_token import Tokens
+from gateway.demo.okta.sessions_me import SessionsMe
+from gateway.demo.okta.signout import SignOut
+from gateway.demo.okta.state import Okta
+
+
+def application(okta: Okta, control: Control) -> web.Application:
+    """Return the application that answers for Okta's host."""
+    app = web.Application(middlewares=[recorder(okta.common), limiter(okta.common.switches)])
+    app.add_routes(
+        [*control.routes(), *Login(okta).routes(), *SignOut(okta).routes(), *SessionsMe(okta).routes()]
+    )
+    for server in okta.servers:
+        app.add_routes(Authorize(okta, server).routes())
+        app.add_routes(Tokens(okta, server).routes())
+        app.add_routes(Info(okta, server).routes())
+        app.add_routes(Logout(okta, server).routes())
+    return app

@@ -1,0 +1,95 @@
+"""The look of the emulators' pages: plain, readable, usable without script and by keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from aiohttp import web
+
+from gateway.demo import dice
+from gateway.demo.answers import NO_STORE, Cookie, headers_with
+
+STYLE = """
+:root { color-scheme: light dark; --accent: %(accent)s; }
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem;
+  font: 16px/1.5 system-ui, sans-serif; background: light-dark(#f3f4f6, #16181d); color: light-dark(#1b1f24, #e8eaed); }
+main { width: min(26rem, 100%%); padding: 2rem; border-radius: .75rem; border-top: .375rem solid var(--accent);
+  background: light-dark(#fff, #22252b); box-shadow: 0 .5rem 2rem rgb(0 0 0 / 12%%); }
+.party { margin: 0; font-size: .875rem; font-weight: 600; letter-spacing: .03em; color: light-dark(#4b5563, #b6bcc6); }
+h1 { margin: .25rem 0 1rem; font-size: 1.5rem; line-height: 1.25; }
+label { display: block; margin-top: 1rem; font-weight: 600; }
+input { width: 100%%; margin-top: .25rem; padding: .625rem; font: inherit; color: inherit; border-radius: .375rem;
+  border: 1px solid light-dark(#6b7280, #9aa1ac); background: light-dark(#fff, #16181d); }
+button, .button { display: block; width: 100%%; margin-top: 1.5rem; padding: .75rem; font: inherit; font-weight: 600;
+  text-align: center; text-decoration: none; color: #fff; background: var(--accent); border: 0; border-radius: .375rem;
+  cursor: pointer; }
+:focus-visible { outline: .1875rem solid light-dark(#1b1f24, #fff); outline-offset: .125rem; }
+[role=alert] { padding: .75rem; border-left: .25rem solid #b42318; background: light-dark(#fef3f2, #3b1d1a); }
+.note { margin: 1.5rem 0 0; font-size: .875rem; color: light-dark(#4b5563, #b6bcc6); }
+"""
+ACCENTS = {"Okta (emulated)": "#1a4fd6", "Cognito hosted UI (emulated)": "#a3480f"}
+
+
+def page(
+    party: str,
+    title: str,
+    content: str,
+    *,
+    status: int = 200,
+    cookies: Sequence[Cookie] = (),
+    script: str = "",
+) -> web.Response:
+    """Return a page of *party*; *content* is HTML already escaped, *script* runs under a nonce."""
+    nonce = dice.token(12)
+    style = STYLE % {"accent": ACCENTS[party]}
+    code = f'<script nonce="{nonce}">{script}</script>' if script else ""
+    text = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)} · {escape(party)}</title><style nonce="{nonce}">{style}</style></head>'
+        f'<body><main><p class="party">{escape(party)}</p><h1>{escape(title)}</h1>{content}</main>{code}</body></html>'
+    )
+    headers = headers_with(cookies, NO_STORE | _policies(nonce))
+    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)
+
+
+def message(
+    party: str, title: str, sentence: str, *, status: int, cookies: Sequence[Cookie] = ()
+) -> web.Response:
+    """Return a page that says one thing."""
+    return page(party, title, f"<p>{escape(sentence)}</p>", status=status, cookies=cookies)
+
+
+def moving_form(
+    party: str, action: str, fields: dict[str, str], *, cookies: Sequence[Cookie] = ()
+) -> web.Response:
+    """Return a page that posts *fields* to *action* by itself, and by button where scripts are off."""
+    inputs = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in fields.items()
+    )
+    content = (
+        f'<form method="post" action="{escape(action)}">{inputs}'
+        '<p>Taking you back.</p><button id="continue">Continue</button></form>'
+    )
+    return page(party, "One moment", content, cookies=cookies, script="document.forms[0].submit()")
+
+
+def moving_link(party: str, location: str, *, cookies: Sequence[Cookie] = ()) -> web.Response:
+    """Return a page that goes to *location* by itself, and by link where scripts are off."""
+    content = f'<p>Taking you back.</p><a class="button" id="continue" href="{escape(location)}">Continue</a>'
+    script = "location.replace(document.getElementById('continue').href)"
+    return page(party, "One moment", content, cookies=cookies, script=script)
+
+
+def _policies(nonce: str) -> dict[str, str]:
+    # No form-action: Chromium applies it to the redirects after a form as well, and these leave the site.
+    sources = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'"
+    csp = f"{sources}; base-uri 'none'; frame-ancestors 'none'"
+    return {
+        "Content-Security-Policy": csp,
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
