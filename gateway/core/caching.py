@@ -1,0 +1,59 @@
+"""What caches may keep of a gated application (rule R27).
+
+Documents are not stored at all: Firefox shows a signed-out application from its cache otherwise. Everything else may
+be kept by the browser alone, so ``public``, ``s-maxage`` and the headers that only shared caches read are removed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+NO_STORE = b"Cache-Control: no-store"
+
+SHARED_CACHE_HEADERS = frozenset(
+    {
+        b"cdn-cache-control",
+        b"surrogate-control",
+        b"edge-control",
+        b"x-accel-expires",
+        b"surrogate-key",
+        b"cache-tag",
+    }
+)
+"""RFC 9213, the W3C's Edge Architecture note, Akamai, nginx; Cloudflare and others prefix the first with a name."""
+
+_SHARED_ONLY = frozenset({b"public", b"s-maxage", b"proxy-revalidate"})
+
+
+def for_shared_caches(name: bytes) -> bool:
+    """Whether the lower-case header ``name`` speaks to shared caches only."""
+    return name in SHARED_CACHE_HEADERS or name.endswith(b"-cdn-cache-control")
+
+
+@lru_cache(maxsize=512)
+def private_cache_control(value: bytes) -> bytes:
+    """A Cache-Control value with what it said to shared caches replaced by ``private``.
+
+    :param value: all Cache-Control values of the response, joined by commas; empty when there was none.
+    """
+    kept = []
+    for directive in _directives(value):
+        name = directive.partition(b"=")[0].strip(b" \t").lower()
+        if name in _SHARED_ONLY or name == b"private":
+            continue
+        kept.append(directive)
+        if name == b"no-store":
+            return value
+    return b", ".join((*kept, b"private"))
+
+
+def _directives(value: bytes) -> list[bytes]:
+    parts: list[bytes] = []
+    open_quote = False
+    for piece in value.split(b","):
+        if open_quote:
+            parts[-1] += b"," + piece
+        else:
+            parts.append(piece)
+        open_quote ^= bool(piece.count(b'"') % 2)
+    return [part.strip(b" \t") for part in parts if part.strip(b" \t")]

@@ -1,0 +1,166 @@
+"""The request head as it goes to the upstream (design section 7, rules R31, R32 and R36).
+
+Order matters: hop-by-hop headers go first (with whatever Connection names), then every spelling of a header that only
+the gateway may set, then the gateway's own cookies; what the gateway says comes last. All else passes byte for byte,
+in its order and spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from gateway.core.cookies import strip_own_cookies
+from gateway.core.errors import DownstreamError
+from gateway.core.header_names import HOP_BY_HOP, NameKinds, connection_options, nominated
+from gateway.core.identity_headers import IdentityOptions, identity_headers
+
+__all__ = ["IdentityOptions", "RequestRules", "identity_headers", "upstream_request_head", "wants_websocket"]
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+_PASS, _DROP, _COOKIE, _CONNECTION, _HOST, _TRANSFER = range(6)
+
+_RESERVED_PREFIXES = (b"x-auth-request-", b"x-forwarded-", b"x-original-")
+_RESERVED = frozenset({b"forwarded", b"x-real-ip", b"x-rewrite-url", b"proxy"})
+"""Names only a gateway may set; ``Proxy`` becomes HTTP_PROXY in CGI (CVE-2016-5385)."""
+_METHOD_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+_NOT_FORWARDED = HOP_BY_HOP | {b"trailer", b"expect"}
+"""Request trailers are dropped and ``Expect`` is answered by the gateway."""
+_NEVER_NOMINATED = frozenset({b"host", b"content-length", b"transfer-encoding"})
+
+
+class RequestRules:
+    """What passes to the upstream of one route.
+
+    :param identity: names of claim headers and whether Authorization is the gateway's.
+    :param allow_method_override: let X-HTTP-Method-Override and its like pass.
+    """
+
+    __slots__ = ("_override", "_reserved", "kinds")
+
+    def __init__(
+        self, identity: IdentityOptions | None = None, *, allow_method_override: bool = False
+    ) -> None:
+        options = identity or IdentityOptions()
+        own: Iterable[bytes] = (
+            *options.header_names,
+            *((b"authorization",) if options.authorization else ()),
+        )
+        self._reserved = _RESERVED | {name.replace(b"_", b"-") for name in own}
+        self._override = allow_method_override
+        self.kinds = NameKinds(self._classify)
+
+    def _classify(self, name: bytes) -> int:
+        if name == b"cookie":
+            return _COOKIE
+        if name == b"connection":
+            return _CONNECTION
+        if name == b"host":
+            return _HOST
+        if name == b"transfer-encoding":
+            return _TRANSFER
+        if name in _NOT_FORWARDED or self._is_reserved(name):
+            return _DROP
+        return _PASS
+
+    def _is_reserved(self, name: bytes) -> bool:
+        # Many servers read "_" and "-" as the same (CVE-2025-64484), so a name with an underscore has two readings.
+        if b"_" in name or name in self._reserved or name.startswith(_RESERVED_PREFIXES):
+            return True
+        return name in _METHOD_OVERRIDES and not self._override
+
+
+def wants_websocket(headers: RawHeaders) -> bool:
+    """Whether the request asks to be upgraded to WebSocket, and to nothing else (RFC 6455 §4.1)."""
+    upgrades = [value for name, value in headers if name.lower() == b"upgrade"]
+    options = [connection_options(value) for name, value in headers if name.lower() == b"connection"]
+    return (
+        len(upgrades) == 1
+        and upgrades[0].strip(b" \t").lower() == b"websocket"
+        and any(b"upgrade" in each for each in options)
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _forwarded(client: str, scheme: str, host: bytes) -> bytes:
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b" % (
+        client.encode("ascii", "replace"),
+        scheme.encode("ascii"),
+        host,
+    )
+
+
+def upstream_request_head(  # noqa: C901 -- one pass over the headers on the hot path
+    rules: RequestRules,
+    method: bytes,
+    target: bytes,
+    headers: RawHeaders,
+    *,
+    client: str,
+    scheme: str,
+    host: bytes,
+    identity: RawHeaders = (),
+    websocket: bool = False,
+) -> bytes:
+    """The head to send, up to and with its empty line.
+
+    :param target: the raw request target; it is not touched (rule R32).
+    :param headers: as they came. :param client: client address. :param scheme: of ``public_url``.
+    :param host: stands in when the client, speaking HTTP/1.0, sent no Host.
+    :param identity: injected last. :param websocket: put the upgrade back that hop-by-hop removal took.
+    :raises DownstreamError: ``ambiguous_header`` for a transfer coding other than ``chunked``.
+    """
+    kinds = rules.kinds
+    lines = [b"%b %b HTTP/1.1" % (method, target)]
+    add = lines.append
+    named = chunked = False
+    for name, value in headers:
+        kind = kinds[name]
+        if not kind:
+            add(name + b": " + value)
+        elif kind == _COOKIE:
+            kept = strip_own_cookies(value)
+            if kept:
+                add(name + b": " + kept)
+        elif kind == _HOST:
+            named, host = True, value
+            add(name + b": " + value)
+        elif kind == _CONNECTION:
+            if nominated(value, _NEVER_NOMINATED):
+                return upstream_request_head(
+                    rules, method, target, _without_nominated(headers, kinds),
+                    client=client, scheme=scheme, host=host, identity=identity, websocket=websocket,
+                )  # fmt: skip
+        elif kind == _TRANSFER:
+            chunked = _only_chunked(value)
+    if not named:
+        add(b"Host: " + host)
+    if chunked:
+        add(b"Transfer-Encoding: chunked")
+    if websocket:
+        add(b"Connection: Upgrade\r\nUpgrade: websocket")
+    add(_forwarded(client, scheme, host))
+    for name, value in identity:
+        add(name + b": " + value)
+    add(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def _without_nominated(headers: RawHeaders, kinds: NameKinds) -> RawHeaders:
+    """The headers left when Connection, and all that any Connection header names, is gone."""
+    connections = [value for name, value in headers if kinds[name] == _CONNECTION]
+    gone = frozenset().union(*(nominated(value, _NEVER_NOMINATED) for value in connections))
+    return [
+        (name, value) for name, value in headers if kinds[name] != _CONNECTION and name.lower() not in gone
+    ]
+
+
+def _only_chunked(value: bytes) -> bool:
+    if value.strip(b" \t").lower() != b"chunked":
+        raise DownstreamError(
+            "ambiguous_header",
+            "The body has a transfer coding other than chunked (RFC 9112 §6.1).",
+            mend="Send it chunked or with a Content-Length.",
+        )
+    return True

@@ -1,0 +1,241 @@
+"""The response head as it goes to the client (design section 3, rules R17, R27 and R36).
+
+Hop-by-hop headers and cookies with the gateway's names are dropped, caching is made private, the framing is the
+gateway's own; every other header passes byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.core.caching import NO_STORE, for_shared_caches, private_cache_control
+from gateway.core.cookies import is_own_cookie
+from gateway.core.errors import UpstreamError
+from gateway.core.header_names import HOP_BY_HOP, NameKinds, nominated
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+NONE, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
+"""How a body is framed (RFC 9112 §6.3)."""
+
+_PASS, _DROP, _SET_COOKIE, _CACHE, _TYPE, _LENGTH, _TRANSFER, _CONNECTION, _ENCODING, _TRAILER, _BUFFERING = (
+    range(11)
+)
+
+_SPECIAL = {
+    b"set-cookie": _SET_COOKIE,
+    b"cache-control": _CACHE,
+    b"content-type": _TYPE,
+    b"content-length": _LENGTH,
+    b"transfer-encoding": _TRANSFER,
+    b"connection": _CONNECTION,
+    b"content-encoding": _ENCODING,
+    b"trailer": _TRAILER,
+    b"x-accel-buffering": _BUFFERING,
+}
+_NEVER_NOMINATED = frozenset(_SPECIAL)
+_NEVER_TRAILERS = frozenset(
+    {
+        *HOP_BY_HOP, b"trailer", b"content-length", b"content-encoding", b"content-type", b"content-range", b"host",
+        b"set-cookie", b"cache-control", b"authorization", b"cookie", b"expires", b"vary", b"age", b"location",
+        b"www-authenticate", b"clear-site-data",
+    }
+)  # fmt: skip
+"""RFC 9110 §6.5.1: framing, routing, authentication and response control may not come after the body."""
+
+_ORDINARY, _HTML, _EVENTS = range(3)
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """The head to send and what it says about the body.
+
+    :ivar raw: up to and with the empty line.
+    :ivar framing: of the upstream's body: NONE, LENGTH, CHUNKED or UNTIL_CLOSE.
+    :ivar length: bytes of the body where framing is LENGTH.
+    :ivar chunk: whether the body goes on to the client in chunks.
+    :ivar close: whether the client connection ends with this response.
+    :ivar events: ``text/event-stream`` without a content coding.
+    """
+
+    raw: bytes
+    framing: int
+    length: int
+    chunk: bool
+    close: bool
+    events: bool
+
+
+def _classify(name: bytes) -> int:
+    if name in HOP_BY_HOP or for_shared_caches(name):
+        return _SPECIAL.get(name, _DROP)
+    return _SPECIAL.get(name, _PASS)
+
+
+_KINDS = NameKinds(_classify)
+
+
+@lru_cache(maxsize=512)
+def _type_kind(value: bytes) -> int:
+    media_type = value.partition(b";")[0].strip(b" \t").lower()
+    if media_type in {b"text/html", b"application/xhtml+xml"}:
+        return _HTML
+    return _EVENTS if media_type == b"text/event-stream" else _ORDINARY
+
+
+def sets_own_cookie(value: bytes) -> bool:
+    """Whether a Set-Cookie value would set one of the gateway's cookies, also in the form without a name
+    (``=__Host-session=x``, which some browsers send back as ``__Host-session=x``).
+    """
+    pair = value.partition(b";")[0].strip(b" \t")
+    name = pair.lstrip(b"= \t").partition(b"=")[0].rstrip(b" \t")
+    return is_own_cookie(name)
+
+
+def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass over the headers on the hot path
+    status: int,
+    reason: bytes,
+    headers: RawHeaders,
+    *,
+    head_only: bool = False,
+    http10: bool = False,
+    keep_alive: bool = True,
+    document: bool = False,
+    set_cookies: Iterable[bytes] = (),
+) -> ResponseHead:
+    """The head of a final response.
+
+    :param head_only: it answers HEAD. :param http10: the client speaks HTTP/1.0.
+    :param keep_alive: the client connection may go on after it.
+    :param document: the request has a document destination. :param set_cookies: values the gateway adds.
+    :raises UpstreamError: ``broken_response`` for a transfer coding other than ``chunked``.
+    """
+    lines = [b"HTTP/1.1 %d %b" % (status, reason)]
+    add = lines.append
+    caching: list[bytes] = []
+    length = -1
+    media = _ORDINARY
+    chunked = encoded = False
+    unbuffered = b"X-Accel-Buffering: no"
+    for name, value in headers:
+        kind = _KINDS[name]
+        if kind == _PASS:
+            add(name + b": " + value)
+        elif kind == _DROP:
+            continue
+        elif kind == _LENGTH:
+            length = int(value)
+        elif kind == _TYPE:
+            media = _type_kind(value)
+            add(name + b": " + value)
+        elif kind == _CACHE:
+            caching.append(value)
+        elif kind == _SET_COOKIE:
+            if not sets_own_cookie(value):
+                add(name + b": " + value)
+        elif kind == _TRANSFER:
+            chunked = _only_chunked(value)
+        elif kind == _ENCODING:
+            encoded = True
+            add(name + b": " + value)
+        elif kind == _TRAILER:
+            if not http10:
+                add(name + b": " + value)
+        elif kind == _BUFFERING:
+            unbuffered = name + b": " + value
+        elif nominated(value, _NEVER_NOMINATED):
+            return downstream_response_headers(
+                status, reason, _without_nominated(headers),
+                head_only=head_only, http10=http10, keep_alive=keep_alive, document=document, set_cookies=set_cookies,
+            )  # fmt: skip
+    if document or media == _HTML:
+        add(NO_STORE)
+    else:
+        add(b"Cache-Control: " + private_cache_control(b", ".join(caching)))
+    if media == _EVENTS:
+        add(unbuffered)
+    for cookie in set_cookies:
+        add(b"Set-Cookie: " + cookie)
+    framing = _framing(status, head_only=head_only, chunked=chunked, length=length)
+    chunk = framing >= CHUNKED and not http10
+    close = not keep_alive or (framing >= CHUNKED and http10)
+    if chunk:
+        add(b"Transfer-Encoding: chunked")
+    elif length >= 0 and status != 204:
+        add(b"Content-Length: %d" % length)
+    if close:
+        add(b"Connection: close")
+    elif http10:
+        add(b"Connection: keep-alive")
+    add(b"\r\n")
+    return ResponseHead(
+        b"\r\n".join(lines), framing, max(length, 0), chunk, close, media == _EVENTS and not encoded
+    )
+
+
+def _framing(status: int, *, head_only: bool, chunked: bool, length: int) -> int:
+    if head_only or status in {204, 304}:
+        return NONE
+    if chunked:
+        return CHUNKED
+    if length < 0:
+        return UNTIL_CLOSE
+    return LENGTH if length else NONE
+
+
+def _only_chunked(value: bytes) -> bool:
+    if value.strip(b" \t").lower() != b"chunked":
+        raise UpstreamError("broken_response", "The upstream used a transfer coding other than chunked.")
+    return True
+
+
+def _without_nominated(headers: RawHeaders) -> RawHeaders:
+    connections = [value for name, value in headers if _KINDS[name] == _CONNECTION]
+    gone = frozenset().union(*(nominated(value, _NEVER_NOMINATED) for value in connections))
+    return [
+        (name, value) for name, value in headers if _KINDS[name] != _CONNECTION and name.lower() not in gone
+    ]
+
+
+def interim_head(status: int, reason: bytes, headers: RawHeaders) -> bytes:
+    """The head of a 1xx response that is passed on (103, RFC 8297)."""
+    kept = [
+        name + b": " + value
+        for name, value in _without_nominated(headers)
+        if name.lower() not in _NEVER_TRAILERS
+    ]
+    return b"\r\n".join((b"HTTP/1.1 %d %b" % (status, reason), *kept, b"\r\n"))
+
+
+def switching_head(reason: bytes, headers: RawHeaders, set_cookies: Iterable[bytes] = ()) -> bytes:
+    """The head of a 101 that switches to WebSocket; subprotocol and extensions pass untouched.
+
+    :raises UpstreamError: ``broken_response`` when it switches to something else.
+    """
+    upgrades = [value.strip(b" \t").lower() for name, value in headers if name.lower() == b"upgrade"]
+    if upgrades != [b"websocket"]:
+        raise UpstreamError("broken_response", "The upstream switched to a protocol nobody asked for.")
+    kept = [
+        name + b": " + value
+        for name, value in _without_nominated(headers)
+        if _KINDS[name] in {_PASS, _SET_COOKIE, _TYPE}
+        and not (_KINDS[name] == _SET_COOKIE and sets_own_cookie(value))
+    ]
+    return b"\r\n".join(
+        (
+            b"HTTP/1.1 101 %b" % reason,
+            b"Connection: Upgrade",
+            b"Upgrade: websocket",
+            *kept,
+            *(b"Set-Cookie: " + cookie for cookie in set_cookies),
+            b"\r\n",
+        )
+    )
+
+
+def trailer_lines(headers: RawHeaders) -> bytes:
+    """Trailers that may follow the last chunk, each with its line end."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _NEVER_TRAILERS]
+    return b"".join(name + b": " + value + b"\r\n" for name, value in kept)

@@ -1,0 +1,63 @@
+"""Which upstream a path belongs to: the longest configured prefix, cut at segment boundaries (design section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.core.errors import DownstreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One entry of ``upstreams``.
+
+    :ivar path: prefix as configured; it is also the policy resource.
+    :ivar url: ``http://host:port``, ``https://host``, ``unix:/path`` or ``file:///directory``.
+    :ivar when_stale: ``refuse`` or ``serve`` while the revocation log is out of reach.
+    :ivar encoded_slashes: whether ``%2F`` may stand in a path (rule R32).
+    :ivar allow_method_override: whether X-HTTP-Method-Override and its like pass (rule R32).
+    :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
+        the first of the response. :ivar idle: seconds without any byte, either way, within a message.
+    """
+
+    path: str
+    url: str
+    when_stale: str = "refuse"
+    encoded_slashes: bool = False
+    allow_method_override: bool = False
+    connect: float = 5.0
+    first_byte: float = 60.0
+    idle: float = 60.0
+
+    @property
+    def name(self) -> str:
+        """The policy resource: the path prefix."""
+        return self.path
+
+    def covers(self, path: str) -> bool:
+        """Whether the decoded ``path`` lies at or under this prefix: ``/api/`` covers ``/api/x``, ``/api`` covers
+        ``/api`` and ``/api/x`` but not ``/apis``.
+        """
+        if not path.startswith(self.path):
+            return False
+        return len(path) == len(self.path) or self.path.endswith("/") or path[len(self.path)] == "/"
+
+
+def ordered(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """The routes with the longest prefix first, as :func:`match_route` needs them."""
+    return tuple(sorted(routes, key=lambda route: len(route.path), reverse=True))
+
+
+def match_route(routes: Sequence[Route], decoded_path: str) -> Route:
+    """The route with the longest prefix that covers ``decoded_path``.
+
+    :param routes: in any order. :param decoded_path: percent-decoded once.
+    :raises DownstreamError: ``no_route`` when none covers it.
+    """
+    found = [route for route in routes if route.covers(decoded_path)]
+    if not found:
+        raise DownstreamError(
+            "no_route", "No upstream is configured for this path.", mend="Add one to `upstreams`."
+        )
+    return max(found, key=lambda route: len(route.path))

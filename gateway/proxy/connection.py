@@ -1,0 +1,132 @@
+"""One connection to an upstream: bytes in, bytes out, back-pressure both ways. HTTP is the exchange's business.
+
+A connection carries one exchange at a time. Bytes that arrive while it carries none are nobody's answer, and close it
+(rule R36).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Protocol, cast
+
+
+class Receiver(Protocol):
+    """Whoever the bytes of a connection are for: an exchange, or a tunnel after an upgrade."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes have come."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection has ended; ``error`` is None after an orderly end."""
+
+
+class Owner(Protocol):
+    """Whoever is told when a connection becomes free or is gone: the pool."""
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """It can carry another exchange."""
+
+    def gone(self, connection: UpstreamConnection) -> None:
+        """It will never carry another."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A transport with one receiver.
+
+    :ivar served: exchanges begun on it; a first one cannot have met a stale connection.
+    :ivar idle_since: loop time of its last release.
+    """
+
+    __slots__ = ("_drained", "_owner", "_receiver", "idle_since", "served", "transport", "write_paused")
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner: Owner | None = owner
+        self._receiver: Receiver | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.write_paused = False
+        self.served = 0
+        self.idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Event streams have no idle limit, so a peer that vanished without a word is found by the kernel.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    @property
+    def usable(self) -> bool:
+        """Whether an exchange may be begun on it."""
+        return self._receiver is None and not self.transport.is_closing()
+
+    def begin(self, receiver: Receiver, head: bytes) -> None:
+        """Send the head of a request; what comes back goes to ``receiver``."""
+        self._receiver = receiver
+        self.served += 1
+        self.transport.write(head)
+
+    def pass_to(self, receiver: Receiver) -> None:
+        """After an upgrade: bytes go to ``receiver`` for good, and the pool no longer counts the connection."""
+        self._receiver = receiver
+        self.disown()
+
+    def disown(self) -> None:
+        """Take it out of its pool: it carries something that lives long, or is about to be closed."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.gone(self)
+
+    def release(self, *, reusable: bool) -> None:
+        """The exchange is over."""
+        self._receiver = None
+        if reusable and self._owner is not None and not self.transport.is_closing():
+            self._owner.released(self)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """End it at once; its receiver hears no more."""
+        self._receiver = None
+        self.disown()
+        self.transport.abort()
+        self._wake()
+
+    def write(self, data: bytes) -> None:
+        """Send; bounded only if the caller awaits :meth:`drain`."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the upstream has taken enough of what was sent."""
+        if self.write_paused and not self.transport.is_closing():
+            if self._drained is None:
+                self._drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drained)
+
+    def data_received(self, data: bytes) -> None:
+        if self._receiver is None:
+            self.abort()
+        else:
+            self._receiver.received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        receiver, self._receiver = self._receiver, None
+        self.disown()
+        self._wake()
+        if receiver is not None:
+            receiver.lost(exc)
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self._wake()
+
+    def _wake(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)

@@ -1,0 +1,455 @@
+"""One request and its response on an upstream connection.
+
+Bytes are parsed by llhttp (``httptools``), which needs the contract of rule R36: it cannot be told of HEAD, has no end
+of file and silently begins another message on surplus bytes. So there is one parser per response, the head decides the
+framing, and the parser stays only for chunked bodies: bodies with a length are counted, bodies without end with the
+connection. Whatever comes after the end makes the connection unfit for another exchange.
+
+A response that is whole when its head has come is handed over in one piece (``whole``); any other is written to the
+downstream as it arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import httptools
+
+from gateway.core.errors import GatewayError, UpstreamError
+from gateway.core.event_stream import LOGGED_OUT, EventTracker
+from gateway.core.response_headers import (
+    CHUNKED,
+    LENGTH,
+    NONE,
+    UNTIL_CLOSE,
+    ResponseHead,
+    downstream_response_headers,
+    interim_head,
+    switching_head,
+    trailer_lines,
+)
+from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.deadlines import Deadlines
+
+MAX_HEAD = 65_536
+"""Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB."""
+MAX_FIELDS = 256
+"""Header fields of a response, trailers included; Envoy's limit is 100."""
+MAX_INTERIM = 16
+"""1xx responses before the final one."""
+_NEVER = float("inf")
+
+
+class Downstream(Protocol):
+    """What an exchange needs of the client connection it answers on.
+
+    :ivar head_only: the request is HEAD. :ivar http10: the client speaks HTTP/1.0.
+    :ivar keep_alive: the client wants to go on. :ivar document: the request has a document destination.
+    :ivar websocket: the request asks for an upgrade. :ivar set_cookies: values to add.
+    """
+
+    head_only: bool
+    http10: bool
+    keep_alive: bool
+    document: bool
+    websocket: bool
+    set_cookies: Sequence[bytes]
+
+    @property
+    def gone(self) -> bool:
+        """The client has left."""
+
+    @property
+    def blocked(self) -> bool:
+        """More is waiting to be sent than should be."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes waiting to be sent."""
+
+    def write(self, data: bytes) -> None:
+        """Send to the client."""
+
+    def stream_begins(self, exchange: Exchange) -> bool:
+        """A response that is not whole begins; False when its session has ended meanwhile."""
+
+    def abort(self) -> None:
+        """Break the client connection so that the response is seen to be incomplete."""
+
+
+class StaleConnectionError(UpstreamError):
+    """A reused connection was closed before any byte of a response: the request may be sent again if it is safe."""
+
+
+class Exchange:
+    """See the module.
+
+    :ivar whole: the entire response, when it came at once. :ivar head: None until the final head has come.
+    :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
+    :ivar over: nothing more will happen.
+    """
+
+    __slots__ = (
+        "_body", "_connection", "_deadline", "_deadlines", "_fields", "_first_byte", "_head_bytes",
+        "_idle", "_interims", "_parser", "_reason", "_remaining", "_reusable", "_surplus", "_tail",
+        "_tracker", "_unsent", "_waiter", "complete", "downstream", "error", "head", "over",
+        "reading_paused", "sent", "stalled", "started", "status", "switched", "whole",
+    )  # fmt: skip
+
+    def __init__(
+        self, downstream: Downstream, deadlines: Deadlines, *, first_byte: float, idle: float
+    ) -> None:
+        self.downstream = downstream
+        self._deadlines = deadlines
+        self._first_byte = first_byte
+        self._idle = idle
+        self._waiter: asyncio.Future[None] | None = None
+        self._connection: UpstreamConnection | None = None
+        self._parser: Any = None
+        self._reason = b""
+        self.status = 0
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._head_bytes = 0
+        self._interims = 0
+        self._remaining = 0
+        self._tail = b""
+        self._tracker: EventTracker | None = None
+        self._reusable = False
+        self._surplus = False
+        self.reading_paused = False
+        self._unsent = 0
+        self._deadline = _NEVER
+        self.sent = True
+        self.stalled = "upstream"
+        self.head: ResponseHead | None = None
+        self.whole: bytes | None = None
+        self.switched: tuple[bytes, bytes] | None = None
+        self.error: GatewayError | None = None
+        self.started = False
+        self.complete = False
+        self.over = False
+
+    # The request side
+
+    def begin(self, connection: UpstreamConnection, head: bytes, *, sent: bool = True) -> None:
+        """Send the request's head (and body, as far as it is at hand) and listen.
+
+        :param sent: the whole request is in ``head``; else :meth:`body_progress` and :meth:`body_sent` follow.
+        """
+        self._connection = connection
+        self._parser = httptools.HttpResponseParser(self)
+        self.sent = sent
+        deadlines = self._deadlines
+        deadlines.watch(self)
+        self._deadline = deadlines.after(self._first_byte if sent else self._idle)
+        connection.begin(self, head)
+
+    def body_progress(self, *, waiting_for: str) -> None:
+        """A piece of the request body has moved; ``waiting_for`` ("client" or "upstream") is whose turn it is."""
+        self.stalled = waiting_for
+        if self.head is None:
+            self._deadline = self._deadlines.after(self._idle)
+
+    def body_sent(self) -> None:
+        """The request is complete."""
+        self.sent = True
+        self.stalled = "upstream"
+        if self.head is None:
+            self._deadline = self._deadlines.after(self._first_byte)
+
+    async def changed(self) -> None:
+        """Wait until the exchange is over, has switched protocols, or the downstream is blocked."""
+        if self.over or self.switched or self.reading_paused:
+            return
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # Bytes from the upstream
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the response (:class:`Receiver`)."""
+        head = self.head
+        if head is None or head.framing == CHUNKED:
+            self._parse(data)
+        elif head.framing == LENGTH:
+            self._count(data)
+        else:
+            self._body.append(data)
+            self._flush()
+
+    def lost(self, error: Exception | None) -> None:
+        """The upstream connection ended (:class:`Receiver`)."""
+        if self.head is not None and self.head.framing == UNTIL_CLOSE and error is None:
+            self.complete = True
+            self._flush()
+            return
+        fresh = self._connection is None or self._connection.served <= 1
+        if self.head is None and self._head_bytes == 0 and not fresh:
+            self.fail(StaleConnectionError("broken_response", "The application closed the connection."))
+        else:
+            self.fail(
+                UpstreamError("broken_response", "The application broke off.", mend="Try again shortly.")
+            )
+
+    def _parse(self, data: bytes) -> None:
+        if self.head is None:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._switch(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            if not self.complete:
+                self.fail(_parser_fault(error))
+                return
+            self._surplus = True
+        if self.downstream.head_only:
+            # llhttp takes what follows the head of an answer to HEAD for its body; only an exact end is a clean one.
+            self._tail = (self._tail + data[-4:])[-4:]
+            self._surplus |= self.head is not None and self._tail != b"\r\n\r\n"
+        if self.head is not None:
+            self._flush()
+        elif self._head_bytes > MAX_HEAD:
+            self.fail(UpstreamError("broken_response", "The application's response head is too large."))
+
+    def _count(self, data: bytes) -> None:
+        size = len(data)
+        if size > self._remaining:
+            data = data[: self._remaining]
+            self._surplus = True
+        self._remaining -= len(data)
+        self.complete = not self._remaining
+        self._body.append(data)
+        self._flush()
+
+    # Callbacks of the parser
+
+    def on_message_begin(self) -> None:
+        """A message begins; after the final response it is surplus."""
+        if self.head is not None:
+            self._surplus = True
+
+    def on_status(self, reason: bytes) -> None:
+        """A piece of the reason phrase."""
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header field, or a trailer when the head is known."""
+        self._fields.append((name, value))
+        if len(self._fields) > MAX_FIELDS:
+            raise UpstreamError("broken_response", "The application's response has too many header fields.")
+
+    def on_headers_complete(self) -> None:
+        """A head is complete: interim, switching or final."""
+        if self.head is not None:
+            return
+        parser = self._parser
+        self.status = parser.get_status_code()
+        if self.status < 200:
+            self._interim()
+            return
+        if parser.get_http_version() not in {"1.1", "1.0"}:
+            raise UpstreamError("broken_response", "The application does not speak HTTP/1.1.")
+        down = self.downstream
+        self.head = head = downstream_response_headers(
+            self.status,
+            self._reason,
+            self._fields,
+            head_only=down.head_only,
+            http10=down.http10,
+            keep_alive=down.keep_alive,
+            document=down.document,
+            set_cookies=down.set_cookies,
+        )
+        self._fields = []
+        self._reusable = parser.should_keep_alive()
+        self._remaining = head.length
+        if head.events:
+            self._tracker = EventTracker()
+        if head.framing == NONE:
+            self.complete = True
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self.complete:
+            self._surplus = True
+        else:
+            self._remaining -= len(data)
+            self._body.append(data)
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins; after an answer to HEAD it is surplus."""
+        if self.complete:
+            self._surplus = True
+
+    def on_message_complete(self) -> None:
+        """The message is complete; an interim one is followed by another."""
+        if self.head is not None:
+            self.complete = True
+
+    def _interim(self) -> None:
+        status, reason, fields = self.status, self._reason, self._fields
+        if status == 101:
+            return
+        self._interims += 1
+        if self._interims > MAX_INTERIM:
+            raise UpstreamError("broken_response", "The application sent too many interim responses.")
+        self._reason, self._fields = b"", []
+        if status == 103 and not self.downstream.http10:
+            self.downstream.write(interim_head(status, reason, fields))
+
+    def _switch(self, rest: bytes) -> None:
+        if not self.downstream.websocket or self.head is not None:
+            self.fail(UpstreamError("broken_response", "The application switched protocols unasked."))
+            return
+        try:
+            head = switching_head(self._reason, self._fields, self.downstream.set_cookies)
+        except UpstreamError as error:
+            self.fail(error)
+            return
+        self._deadlines.unwatch(self)
+        self._parser = None
+        if self._connection is not None:
+            # Whatever follows at once must wait until the tunnel stands.
+            self._connection.transport.pause_reading()
+        self.switched = (head, rest)
+        self._wake()
+
+    # Towards the client
+
+    def _flush(self) -> None:
+        head = self.head
+        assert head is not None
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        piece = self._framed(head, body)
+        if not self.started:
+            piece = head.raw + piece
+            if self.complete:
+                self.whole = piece
+                self._finish()
+                return
+            self.started = True
+            self._deadline = self._deadlines.after(self._idle)
+            if head.events and self._connection is not None:
+                self._connection.disown()
+            if not self.downstream.stream_begins(self):
+                self.fail(UpstreamError("session_ended", "The session ended meanwhile."))
+                return
+        if self._tracker is not None:
+            self._tracker.advance(body)
+        if piece:
+            self.downstream.write(piece)
+        if self.complete:
+            self._finish()
+            return
+        self._deadline = _NEVER if head.events else self._deadlines.after(self._idle)
+        if self.downstream.blocked:
+            self._pause()
+
+    def _framed(self, head: ResponseHead, body: bytes) -> bytes:
+        if not head.chunk:
+            return body
+        piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        if self.complete:
+            piece += b"0\r\n" + trailer_lines(self._fields) + b"\r\n"
+        return piece
+
+    def _pause(self) -> None:
+        if not self.reading_paused and self._connection is not None:
+            self.reading_paused = True
+            self._unsent = self.downstream.unsent
+            self._connection.transport.pause_reading()
+            self._wake()
+
+    def unblocked(self) -> None:
+        """The downstream has taken what waited: read on."""
+        self.reading_paused = False
+        if self._connection is not None and not self.over:
+            self._deadline = self._deadlines.after(self._idle)
+            self._connection.transport.resume_reading()
+
+    # Ends
+
+    def check(self, now: float) -> None:
+        """A tick (:class:`Watched`)."""
+        if self.downstream.gone:
+            self.cancel()
+        elif now >= self._deadline:
+            if self.reading_paused and self.downstream.unsent < self._unsent:
+                self._unsent = self.downstream.unsent
+                self._deadline = self._deadlines.after(self._idle)
+                return
+            self.fail(self._too_late())
+
+    def _too_late(self) -> GatewayError:
+        if self.head is None and self.sent:
+            return UpstreamError(
+                "first_byte_timeout", "The application did not answer in time.", mend="Try again shortly."
+            )
+        return UpstreamError("idle_timeout", "The application stopped in mid-way.", mend="Try again shortly.")
+
+    def end(self, reason: str) -> None:
+        """Its session has ended (rule R22): an event stream gets a last event where one may stand, all else breaks."""
+        tracker, head = self._tracker, self.head
+        if tracker is not None and head is not None and tracker.at_boundary and (head.chunk or head.close):
+            self.complete = True
+            self._surplus = True
+            self.downstream.write(self._framed(head, LOGGED_OUT))
+            self._finish()
+        else:
+            self.fail(UpstreamError("session_ended", reason))
+
+    def fail(self, error: GatewayError) -> None:
+        """There will be no (complete) response: an unsent one is reported, a begun one is broken off visibly."""
+        if self.over:
+            return
+        self.error = error
+        if self.started:
+            self.downstream.abort()
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Drop the upstream connection; what was under way is of no use any more."""
+        self._surplus = True
+        self._finish()
+
+    def _finish(self) -> None:
+        if self.over:
+            return
+        self.over = True
+        self._deadlines.unwatch(self)
+        self._parser = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release(reusable=self._reusable and self.complete and self.sent and not self._surplus)
+        self._wake()
+
+    def detach(self) -> UpstreamConnection:
+        """The connection of a switched exchange, which is no longer the exchange's."""
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        self.over = True
+        return connection
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _parser_fault(error: httptools.HttpParserError) -> GatewayError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, GatewayError):
+            return cause
+        cause = cause.__context__
+    return UpstreamError(
+        "broken_response", "The application's response is not HTTP/1.1.", mend="Try again shortly."
+    )

@@ -1,0 +1,169 @@
+"""Connections to one upstream: reused last-in-first-out, limited in number, with a bounded queue behind the limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from gateway.core.errors import UpstreamError
+from gateway.proxy.address import Address
+from gateway.proxy.connection import UpstreamConnection
+
+MAX_CONNECTIONS = 512
+"""Per upstream and worker. HAProxy's default is 2,000 for the process, Envoy's circuit breaker opens at 1,024."""
+MAX_QUEUED = 1_024
+"""Requests waiting for a connection; Envoy's ``max_pending_requests``."""
+IDLE_SECONDS = 4.0
+"""How long a free connection is kept: below the 5 s after which Node and uvicorn close theirs."""
+FRESH_SECONDS = 1.0
+"""A request that may not be sent twice takes no connection that was free for longer."""
+
+
+class Pool:
+    """All connections to one address.
+
+    :param limit: connections open at once; those taken over by event streams and tunnels no longer count.
+    :param queue: requests that may wait when the limit is reached.
+    """
+
+    def __init__(self, address: Address, *, limit: int = MAX_CONNECTIONS, queue: int = MAX_QUEUED) -> None:
+        self.address = address
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._queue = queue
+        self._open: set[UpstreamConnection] = set()
+        self._connecting = 0
+        self._idle: list[UpstreamConnection] = []
+        self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
+        self._pruning: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def take(self, *, replayable: bool) -> UpstreamConnection | None:
+        """A free connection, or None.
+
+        :param replayable: the request may be sent again should the connection turn out to be stale.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.usable:
+                continue
+            if replayable or self._loop.time() - connection.idle_since < FRESH_SECONDS:
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self, timeout: float) -> UpstreamConnection:
+        """A new connection, or one that became free while waiting for the limit.
+
+        :param timeout: seconds, for waiting and connecting together.
+        :raises UpstreamError: ``connect_failed``, ``connect_timeout``, ``upstream_busy``.
+        """
+        waiting = False
+        try:
+            async with asyncio.timeout(timeout):
+                while len(self._open) + self._connecting >= self._limit:
+                    waiting = True
+                    connection = await self._wait()
+                    if connection is not None and connection.usable:
+                        return connection
+                waiting = False
+                return await self._open_one()
+        except TimeoutError:
+            if waiting:
+                raise _busy() from None
+            raise UpstreamError(
+                "connect_timeout",
+                "The application did not accept a connection in time.",
+                mend="Try again shortly.",
+            ) from None
+        except OSError as error:
+            raise UpstreamError(
+                "connect_failed", "The application cannot be reached.", mend="Try again shortly."
+            ) from error
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """A connection became free: the next in the queue gets it, else it is kept for a while."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+        if self._pruning is None:
+            self._pruning = self._loop.call_later(IDLE_SECONDS, self._prune)
+
+    def gone(self, connection: UpstreamConnection) -> None:
+        """A connection ended or was taken over: there is room for another."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._invite()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        if self._pruning is not None:
+            self._pruning.cancel()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    async def _open_one(self) -> UpstreamConnection:
+        self._connecting += 1
+        try:
+            connection = await self.address.connect(lambda: UpstreamConnection(self))
+        except BaseException:
+            self._invite()
+            raise
+        finally:
+            self._connecting -= 1
+        self._open.add(connection)
+        if self._closed or connection.transport.is_closing():
+            connection.abort()
+            raise ConnectionResetError("closed while connecting")
+        return connection
+
+    async def _wait(self) -> UpstreamConnection | None:
+        if len(self._waiting) >= self._queue:
+            raise _busy()
+        waiter: asyncio.Future[UpstreamConnection | None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            self._give_back(waiter)
+            raise
+
+    def _give_back(self, waiter: asyncio.Future[UpstreamConnection | None]) -> None:
+        """Cancelled after it was served: what it was given goes to the next."""
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+        if not waiter.done() or waiter.cancelled():
+            return
+        connection = waiter.result()
+        if connection is None:
+            self._invite()
+        elif connection.usable:
+            self.released(connection)
+
+    def _invite(self) -> None:
+        """There may be room under the limit: the next in the queue looks again."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _prune(self) -> None:
+        self._pruning = None
+        oldest = self._loop.time() - IDLE_SECONDS
+        for connection in [each for each in self._idle if each.idle_since <= oldest]:
+            connection.abort()
+        if self._idle:
+            self._pruning = self._loop.call_later(IDLE_SECONDS, self._prune)
+
+
+def _busy() -> UpstreamError:
+    return UpstreamError(
+        "upstream_busy", "Too many requests are waiting for the application.", mend="Try again shortly."
+    )

@@ -1,0 +1,163 @@
+"""The smallest door: aiohttp's low-level server, and a forwarder that is handed everything without a gate."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from gateway.core.errors import DownstreamError, GatewayError
+from gateway.core.facts import DoorRules, build
+from gateway.core.headers import IdentityOptions
+from gateway.core.routes import Route
+from gateway.core.session import Principal, Session
+from gateway.proxy.live import LiveConnections
+from gateway.web.upstream import Forwarder
+
+STATUS = {"connect_failed": 502, "broken_response": 502, "upstream_busy": 503}
+FAR = 4_000_000_000
+
+
+def session(sid: str = "sid-1", *, absolute_until: int = FAR) -> Session:
+    """A session of alice's."""
+    return Session(
+        sid=sid,
+        log_id="log",
+        principal=Principal(issuer="https://idp", subject="alice", user="alice"),
+        aliases=("sub:https://idp|alice",),
+        login_at=0,
+        seen=0,
+        idle_until=FAR,
+        absolute_until=absolute_until,
+    )
+
+
+class Door:
+    """Serves one forwarder on loopback."""
+
+    def __init__(
+        self, *routes: Route, identity=(), options=None, who=None, set_cookies=(), body_limit=0, alive=None
+    ):
+        self.live = LiveConnections()
+        self.identity = identity
+        self.session = who
+        self.set_cookies = set_cookies
+        extra = {} if alive is None else {"alive": alive}
+        self.forwarder = Forwarder(
+            routes, live=self.live, identity=options or IdentityOptions(), body_limit=body_limit, **extra
+        )
+        self.errors: list[GatewayError] = []
+        self.responses: list[web.StreamResponse] = []
+        self.runner: web.ServerRunner | None = None
+        self.port = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        rules = DoorRules(scheme="https", authorities=frozenset({"app.test", f"127.0.0.1:{self.port}"}))
+        try:
+            facts = build(request.method, request.raw_path, request.raw_headers, request.remote or "", rules)
+            route = self.forwarder.route_for(facts.path)
+            response = await self.forwarder.forward(
+                request, facts, self.session, route, identity=self.identity, set_cookies=self.set_cookies
+            )
+        except GatewayError as error:
+            self.errors.append(error)
+            default = 400 if isinstance(error, DownstreamError) else 504
+            return web.Response(status=STATUS.get(error.code, default), text=error.code)
+        self.responses.append(response)
+        return response
+
+    async def start(self) -> Door:
+        server = web.Server(self.handle, access_log=None, auto_decompress=False)
+        self.runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = site._server.sockets[0].getsockname()[1]
+        return self
+
+    async def close(self) -> None:
+        await self.forwarder.close()
+        await self.runner.cleanup()
+
+    async def client(self) -> Client:
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
+
+
+class Client:
+    """A raw HTTP/1.1 client: bytes out, bytes in."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def get(
+        self, target: str = "/", *headers: str, method: str = "GET", version: str = "1.1"
+    ) -> Response:
+        await self.ask(target, *headers, method=method, version=version)
+        return await self.response(head_only=method == "HEAD")
+
+    async def ask(self, target: str = "/", *headers: str, method: str = "GET", version: str = "1.1") -> None:
+        lines = (f"{method} {target} HTTP/{version}", "Host: app.test", *headers, "", "")
+        await self.send("\r\n".join(lines).encode("latin-1"))
+
+    async def head(self) -> bytes:
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+
+    async def response(self, *, head_only: bool = False) -> Response:
+        return await asyncio.wait_for(self._response(head_only=head_only), 5)
+
+    async def _response(self, *, head_only: bool) -> Response:
+        found = Response(await self.reader.readuntil(b"\r\n\r\n"))
+        if head_only or found.status in {204, 304} or found.status < 200:
+            return found
+        length = found.value(b"content-length")
+        if found.value(b"transfer-encoding") == b"chunked":
+            await self._chunks(found)
+        elif length is not None:
+            found.body = await self.reader.readexactly(int(length))
+        else:
+            found.body = await self.reader.read()
+        return found
+
+    async def _chunks(self, found: Response) -> None:
+        while size := int(await self.reader.readuntil(b"\r\n"), 16):
+            found.body += await self.reader.readexactly(size)
+            found.pieces += 1
+            assert await self.reader.readexactly(2) == b"\r\n"
+        while (line := await self.reader.readuntil(b"\r\n")) != b"\r\n":
+            found.trailers.append(line.rstrip())
+
+    async def rest(self) -> bytes:
+        return await asyncio.wait_for(self.reader.read(), 5)
+
+    async def close(self) -> None:
+        self.writer.close()
+        try:
+            await self.writer.wait_closed()
+        except ConnectionError:
+            pass
+
+
+class Response:
+    """A response, in parts."""
+
+    def __init__(self, head: bytes) -> None:
+        self.raw = head
+        self.body = b""
+        self.trailers: list[bytes] = []
+        self.pieces = 0
+        first, *lines = head[:-4].split(b"\r\n")
+        self.status = int(first.split()[1])
+        self.reason = first.split(b" ", 2)[2]
+        self.headers = [(name, value[1:]) for name, _, value in (line.partition(b":") for line in lines)]
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.headers if key.lower() == name]
+
+    def value(self, name: bytes) -> bytes | None:
+        values = self.values(name)
+        return values[0] if values else None
