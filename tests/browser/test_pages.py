@@ -1,0 +1,269 @@
+"""The gateway's pages in a real Chromium: policies hold, scripts do what they should."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from playwright.async_api import Browser, ConsoleMessage, Request, async_playwright
+from playwright.async_api import Page as Tab
+
+from gateway.web import pages
+from gateway.web.pages import Page
+from tests.browser.screenshots import CHROMIUM
+from tests.web.page_samples import SAMPLES, receipt
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("pages")]
+
+Pages = dict[str, Callable[[web.BaseRequest], web.StreamResponse]]
+STILL: Pages = {
+    f"/{name}": lambda _, make=make: answer(make())
+    for name, make in SAMPLES.items()
+    if not name.startswith(("start", "landing"))
+}
+LONG_RD = "/search?q=" + "x" * 2000
+
+
+def answer(page: Page) -> web.Response:
+    """The page as an aiohttp response."""
+    return web.Response(status=page.status, body=page.body, headers=dict(page.headers))
+
+
+def text(body: str) -> web.Response:
+    """An upstream's page: nothing but its text."""
+    return web.Response(text=body, content_type="text/html")
+
+
+@asynccontextmanager
+async def serving(answers: Pages) -> AsyncIterator[int]:
+    """A server on an ephemeral port of both loopback names; unknown paths are 404."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        make = answers.get(request.path)
+        return make(request) if make else web.Response(status=404)
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """One Chromium for this file; each test has a private context of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        await browser.close()
+
+
+async def test_no_page_breaks_its_own_policy(chromium: Browser) -> None:
+    """In light and dark, no page raises a policy violation, a script error or a request of its own."""
+    complaints: list[str] = []
+    async with serving(STILL) as port:
+        for scheme in ("light", "dark"):
+            context = await chromium.new_context(color_scheme="dark" if scheme == "dark" else "light")
+            tab = await context.new_page()
+            note_complaints(tab, complaints)
+            for path in STILL:
+                await tab.goto(f"http://localhost:{port}{path}")
+                styled = await tab.evaluate("getComputedStyle(document.querySelector('main')).borderRadius")
+                assert styled == "16px", path
+            await context.close()
+    assert complaints == []
+
+
+def note_complaints(tab: Tab, complaints: list[str]) -> None:
+    """Collect what the browser says against a page; that an error page has an error status is none."""
+
+    def on_console(message: ConsoleMessage) -> None:
+        if not message.text.startswith("Failed to load resource: the server responded with a status of"):
+            complaints.append(f"{tab.url}: {message.text}")
+
+    def on_request(request: Request) -> None:
+        if not request.is_navigation_request():
+            complaints.append(f"{tab.url}: asked for {request.url}")
+
+    tab.on("console", on_console)
+    tab.on("pageerror", lambda error: complaints.append(f"{tab.url}: {error}"))
+    tab.on("request", on_request)
+
+
+def sign_in(rd: str, target: str, seen: list[str]) -> Pages:
+    """Start, an identity provider that only sends back, landing, and an application on every other path."""
+
+    def provider(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(request.headers.get("Referer", ""))
+        return web.Response(
+            status=302, headers={"Location": f"http://localhost:{request.url.port}/oauth2/landing"}
+        )
+
+    return {
+        "/oauth2/start": lambda request: answer(
+            pages.start(
+                authorize_url=f"http://idp.localhost:{request.url.port}/authorize", attempt="attempt-1", rd=rd
+            )
+        ),
+        "/authorize": provider,
+        "/oauth2/landing": lambda _: answer(pages.landing(target=target, attempt="attempt-1")),
+        "/reports/7": lambda _: text("<h1>application</h1>"),
+        "/search": lambda _: text("<h1>application</h1>"),
+        "/": lambda _: text("<h1>application</h1>"),
+    }
+
+
+async def signed_in_tab(chromium: Browser, port: int, fragment: str, *, scripts: bool = True) -> Tab:
+    """A tab that went through start and landing and shows the application."""
+    context = await chromium.new_context(java_script_enabled=scripts)
+    tab = await context.new_page()
+    try:
+        await tab.goto(f"http://localhost:{port}/oauth2/start?rd=/reports/7{fragment}", wait_until="commit")
+    except Exception as error:  # the script may leave the page before the driver has seen it arrive
+        assert "interrupted" in str(error) or "ERR_ABORTED" in str(error)
+    await tab.wait_for_selector("text=application")
+    return tab
+
+
+async def test_p22_the_fragment_survives_sign_in(chromium: Browser) -> None:
+    """start keeps `#fragment` for this attempt, landing restores it and forgets it, whatever is in it."""
+    fragment, kept = "#/tab/2?x=%22&y=</script>", "#/tab/2?x=%22&y=%3C/script%3E"  # as the browser writes it
+    seen: list[str] = []
+    async with serving(sign_in("/reports/7", "/reports/7?year=2026", seen)) as port:
+        tab = await signed_in_tab(chromium, port, fragment)
+        assert tab.url == f"http://localhost:{port}/reports/7?year=2026{kept}"
+        assert await tab.evaluate("sessionStorage.length") == 0
+        assert seen == [""]  # rule R34: no Referer towards the identity provider
+
+
+async def test_neither_page_stays_in_the_history(chromium: Browser) -> None:
+    """Back from the application does not lead into start or landing again."""
+    async with serving(sign_in("/reports/7", "/reports/7", [])) as port:
+        tab = await signed_in_tab(chromium, port, "#x")
+        assert await tab.evaluate("history.length") <= 2  # about:blank and the application
+
+
+async def test_r33_a_long_return_address_survives_sign_in(chromium: Browser) -> None:
+    """An address too long for the cookie waits in sessionStorage and wins over the target of the page."""
+    async with serving(sign_in(LONG_RD, "/", [])) as port:
+        tab = await signed_in_tab(chromium, port, "#end")
+        assert tab.url == f"http://localhost:{port}{LONG_RD}#end"
+
+
+async def test_sign_in_goes_on_without_scripts(chromium: Browser) -> None:
+    """Without scripts the deep link still works; only the fragment is lost."""
+    async with serving(sign_in("/reports/7", "/reports/7", [])) as port:
+        tab = await signed_in_tab(chromium, port, "#x", scripts=False)
+        assert tab.url.startswith(f"http://localhost:{port}/reports/7")
+
+
+DISTRUSTED = (
+    '{"rd":"//evil.localhost/"}',
+    '{"rd":"/\\\\evil.localhost/"}',
+    '{"rd":"/\\t/evil.localhost/"}',
+    '{"rd":"javascript:alert(1)"}',
+    '{"rd":"http://evil.localhost/"}',
+    '{"rd":{"startsWith":1},"fragment":7}',
+    "not JSON",
+    "null",
+    "[]",
+)
+
+
+async def test_landing_does_not_believe_what_is_stored(chromium: Browser) -> None:
+    """Whatever stands in sessionStorage, landing stays on its origin and reaches its target."""
+    tab = await chromium.new_page()
+    async with serving(sign_in("/", "/reports/7", [])) as port:
+        for kept in DISTRUSTED:
+            await tab.goto(f"http://localhost:{port}/")
+            await tab.evaluate("kept => sessionStorage.setItem('gateway:attempt-1', kept)", kept)
+            await tab.evaluate("location.href = '/oauth2/landing'")
+            await tab.wait_for_url("**/reports/7", timeout=5_000)
+            assert tab.url == f"http://localhost:{port}/reports/7", kept
+    await tab.close()
+
+
+def logging_out(form_origins: Callable[[int], list[str]]) -> Pages:
+    """The confirm page, a POST that redirects to another site, and that site."""
+    return {
+        "/confirm": lambda request: answer(
+            pages.confirm_logout(
+                action="/logout", form_origins=form_origins(request.url.port or 0), target="shop"
+            )
+        ),
+        "/logout": lambda request: web.Response(
+            status=303, headers={"Location": f"http://idp.localhost:{request.url.port}/hop"}
+        ),
+        "/hop": lambda _: text("<h1>hop</h1>"),
+    }
+
+
+async def test_the_confirm_form_may_be_redirected_along_the_chain(chromium: Browser) -> None:
+    """With the hop's origin in form-action the browser follows the POST's redirect to it."""
+    async with serving(logging_out(lambda port: [f"http://idp.localhost:{port}"])) as port:
+        tab = await chromium.new_page()
+        await tab.goto(f"http://localhost:{port}/confirm")
+        async with tab.expect_request("**/logout") as posting:
+            await tab.get_by_role("button", name="Sign out").click()
+        posted = await posting.value
+        assert (posted.method, posted.post_data) == ("POST", "to=shop")
+        assert (await posted.all_headers())["origin"] == f"http://localhost:{port}"
+        await tab.wait_for_selector("text=hop")
+
+
+async def test_without_the_hops_origin_the_chain_would_break(chromium: Browser) -> None:
+    """Chromium holds form-action against redirects: this is why the pages need the hops' origins."""
+    complaints: list[str] = []
+    async with serving(logging_out(lambda _: [])) as port:
+        tab = await chromium.new_page()
+        note_complaints(tab, complaints)
+        await tab.goto(f"http://localhost:{port}/confirm")
+        await tab.get_by_role("button", name="Sign out").click()
+        await tab.wait_for_timeout(500)
+        assert tab.url == f"http://localhost:{port}/confirm"
+    assert "form-action" in complaints[0]
+
+
+async def test_times_are_shown_in_the_readers_zone(chromium: Browser) -> None:
+    """The receipt's times are put into local time, with the zone named; UTC stays in the element."""
+    context = await chromium.new_context(timezone_id="Asia/Tokyo")
+    tab = await context.new_page()
+    async with serving({"/logged-out": lambda _: answer(SAMPLES["receipt"]())}) as port:
+        await tab.goto(f"http://localhost:{port}/logged-out")
+        time = tab.locator("li time").first
+        assert await time.inner_text() in {"23:03:12 GMT+9", "23:03:12 JST"}
+        assert await time.get_attribute("datetime") == "2026-10-07T14:03:12Z"
+
+
+async def test_the_waiting_page_looks_again(chromium: Browser) -> None:
+    """The waiting page reloads by itself and shows whatever has come of it."""
+    states = [answer(pages.waiting(resume_url="/resume", hop_label="Okta", seconds=1)), answer(receipt())]
+    async with serving({"/waiting": lambda _: states.pop(0)}) as port:
+        tab = await chromium.new_page()
+        await tab.goto(f"http://localhost:{port}/waiting")
+        await tab.wait_for_selector("text=No sign-out on record")
+
+
+async def test_no_page_scrolls_sideways(chromium: Browser) -> None:
+    """Down to 320 px (WCAG 2.2, 1.4.10) nothing is cut off, and buttons stay large enough to hit (2.5.8)."""
+    tab = await chromium.new_page()
+    async with serving(STILL) as port:
+        for path in STILL:
+            await tab.goto(f"http://localhost:{port}{path}")
+            for width in (1280, 360, 320):
+                await tab.set_viewport_size({"width": width, "height": 640})
+                assert await tab.evaluate("document.documentElement.scrollWidth") <= width, path
+                heights = await tab.evaluate(
+                    "[...document.querySelectorAll('.button')].map(b => b.offsetHeight)"
+                )
+                assert all(height >= 44 for height in heights), path
+    await tab.close()
