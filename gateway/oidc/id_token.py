@@ -25,7 +25,7 @@ LEEWAY = 60  # seconds that the provider's clock and ours may differ
 MAX_TOKEN = 65_536  # characters; a Cognito token with 100 groups of 60 letters has 9,871
 MAX_SUBJECT = 255  # characters (OpenID Connect Core §2)
 # typ says what kind of token this is (RFC 8725 §3.11): an access token is at+jwt, a logout token logout+jwt.
-ID_TOKEN_TYPES = frozenset({None, "jwt", "application/jwt"})
+ID_TOKEN_TYPES = frozenset({"jwt", "application/jwt"})
 
 _VALIDATED = object()
 _JWS = PyJWS(algorithms=list(ALGORITHMS))
@@ -120,7 +120,7 @@ def _header_of(token: str) -> _Header:
         raise _rejected("crit", "the token asks for an extension that we do not know")
     if kid is not None and not isinstance(kid, str):
         raise _rejected("kid", "not a string")
-    if (kind.lower() if isinstance(kind, str) else kind) not in ID_TOKEN_TYPES:
+    if "typ" in header and not (isinstance(kind, str) and kind.lower() in ID_TOKEN_TYPES):
         raise _rejected("typ", "the token is of another kind")
     return _Header(algorithm, kid)
 
