@@ -33,9 +33,8 @@ def test(directory: _Dir) -> None:
     for case, how in broken:
         typer.echo(f"{case.place}: {case.inquiry}: {how}")
     for name in undecided(cases, policies):
-        typer.echo(f"{policies.find(name).place}: no case shows what @id({name!r}) does", err=True)
-    outcome = f"{len(broken)} of {len(cases)} cases differ" if broken else f"{len(cases)} cases as expected"
-    typer.echo(f"{directory}: {outcome}")
+        typer.echo(f'{policies.find(name).place}: no case shows what @id("{name}") does', err=True)
+    typer.echo(f"{directory}: {len(cases) - len(broken)} of {len(cases)} cases as expected")
     raise typer.Exit(FINDINGS if broken else GOOD)
 
 

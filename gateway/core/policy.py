@@ -64,7 +64,7 @@ class PolicySet:
         self.policies = tuple(policies)
         self.version = version
         self.mentions = frozenset().union(*(policy.mentions for policy in policies))
-        self._schema = schema
+        self.schema = schema
         self._cedar = cedarpy.PolicySet.from_str("\n".join(policy.statement.text for policy in policies))
         self._order = {policy.id: place for place, policy in enumerate(policies)}
         self._by_host, self._by_path, self._by_client, self._by_age, self._by_acr = (
@@ -175,7 +175,7 @@ class PolicySet:
             context = cedar_context(principal, host, path, client, now)
             entities = self._entities_of(principal)
             request = cedar_request(principal, method, route, context)
-            answer = cedarpy.is_authorized(request, self._cedar, entities, self._schema)
+            answer = cedarpy.is_authorized(request, self._cedar, entities, self.schema)
             return self._verdict(answer)
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -187,7 +187,7 @@ class PolicySet:
         known = self._entities.get(identity)
         if known is not None:
             return known
-        parsed = cedarpy.Entities.from_json_str(entities_json(principal), self._schema)
+        parsed = cedarpy.Entities.from_json_str(entities_json(principal), self.schema)
         return self._entities.keep(identity, parsed)
 
     def _verdict(self, answer: cedarpy.AuthzResult) -> PolicyVerdict:

@@ -58,6 +58,7 @@ _MENDS = (
     ("unexpected token `forbid`", "end the policy before it with `;`"),
     ("unexpected token", "mend the syntax near it"),
     ("invalid token", 'close every string; Cedar strings are in double quotes ("…")'),
+    ("where the variable", "the scope is (principal, action, resource), in this order"),
     ("invalid variable", "the scope is (principal, action, resource), in this order"),
 )
 

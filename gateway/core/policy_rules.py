@@ -140,9 +140,9 @@ def _cedar_faults(statement: Statement, complaints: Iterable[str]) -> list[Polic
 
 
 def _line(statement: Statement, complaint: str) -> int:
-    """The line of the first thing in backquotes that the statement holds; its first line where there is none."""
+    """The line of the first thing in backquotes that the statement holds; its first line where that is not clear."""
     for quoted in re.findall(r"`([^`]+)`", complaint):
         at = statement.text.find(quoted)
-        if at >= 0:
+        if at >= 0 and not ("unexpected" in complaint and quoted in statement.text[at + 1 :]):
             return statement.line + statement.text.count("\n", 0, at)
     return statement.line

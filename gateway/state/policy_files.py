@@ -1,4 +1,6 @@
-"""Policy sets on disk: the ones shipped with the gateway, called ``builtin:<name>``, and directories of one's own."""
+"""Policy sets on disk: the ones shipped with the gateway, called ``builtin:<name>``, and directories of
+one's own.
+"""
 
 from __future__ import annotations
 
@@ -86,8 +88,8 @@ def _cedar_texts(directory: Path, source: str, schema: str) -> dict[str, str]:
 
 
 def _strays(directory: Path, source: str) -> Iterator[PolicyFault]:
-    """Policies further down: a forbid that is not read would be missed by nobody. Hidden directories are left alone;
-    Kubernetes keeps the versions of a mounted ConfigMap in them.
+    """Policies further down: a forbid that is not read would be missed by nobody. Hidden directories are
+    left alone; Kubernetes keeps the versions of a mounted ConfigMap in them.
     """
     for file in sorted(directory.glob("*/**/*.cedar")):
         below = file.relative_to(directory)
