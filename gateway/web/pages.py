@@ -15,7 +15,7 @@ from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
     "HopLine", "Page", "confirm_logout", "cookies_blocked", "error", "landing", "login_loop",
-    "oversized_session", "problem", "session_ended", "signed_out", "start", "waiting",
+    "oversized_session", "own_headers", "problem", "session_ended", "signed_out", "start", "waiting",
 ]  # fmt: skip
 
 LONGEST_SEALED_RD = 1024  # bytes; a longer return address waits in sessionStorage (rule R33)
@@ -81,7 +81,10 @@ def login_loop(*, cause: str, sign_in_url: str) -> Page:
 
 
 def waiting(*, resume_url: str, hop_label: str, seconds: int, refresh_url: str | None = None) -> Page:
-    """A sign-out is on its way; looks again every `seconds` at `refresh_url`, by default where it stands."""
+    """A sign-out is on its way; looks again every `seconds` at `refresh_url`, by default where it stands.
+
+    `hop_label` is empty while no service in particular is waited for.
+    """
     return render(
         "waiting", resume_url=resume_url, hop_label=hop_label, seconds=seconds, refresh_url=refresh_url
     )

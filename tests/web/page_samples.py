@@ -57,6 +57,7 @@ SAMPLES: dict[str, Callable[[], Page]] = {
         sign_in_url=START,
     ),
     "waiting": lambda: pages.waiting(resume_url="/logout/resume", hop_label="Okta", seconds=5),
+    "waiting-unnamed": lambda: pages.waiting(resume_url="/logout", hop_label="", seconds=5),
     "confirm": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP, OKTA], target=None),
     "confirm-target": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP], target="shop"),
     "receipt": lambda: receipt(OURS, COGNITO, OKTA_BACK),

@@ -21,7 +21,7 @@ from tests.web.page_samples import ATTEMPT, AUTHORIZE, IDP, OKTA, SAMPLES, recei
 VOID = {"meta", "input"}
 CORPUS = Path(__file__).parents[1] / "corpus" / "markup_injection.txt"
 HOSTILE = [line for line in CORPUS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-MOVING = ["start", "start-long", "landing", "waiting", "receipt-pending"]
+MOVING = ["start", "start-long", "landing", "waiting", "waiting-unnamed", "receipt-pending"]
 WITH_FORM = ["confirm", "confirm-target", *(name for name in SAMPLES if name.startswith("receipt"))]
 
 every_page = pytest.mark.parametrize("name", SAMPLES)
