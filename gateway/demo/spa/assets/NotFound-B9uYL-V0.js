@@ -1,1 +1,0 @@
-import{c as e,r as t}from"./index-B5wkR8vV.js";import{t as n}from"./Page-DqYS-j-3.js";var r=t();function i(){return(0,r.jsx)(n,{title:`There is no such page`,lead:`The address may be mistyped, or the page may have moved.`,children:(0,r.jsx)(`p`,{children:(0,r.jsx)(e,{to:`/`,children:`Go to the overview`})})})}export{i as default};

@@ -1,0 +1,1 @@
+import{c as e,r as t}from"./index-oOhPUEQd.js";import{t as n}from"./Page-Bwu5R6oz.js";var r=t();function i(){return(0,r.jsx)(n,{title:`There is no such page`,lead:`The address may be mistyped, or the page may have moved.`,children:(0,r.jsx)(`p`,{children:(0,r.jsx)(e,{to:`/`,children:`Go to the overview`})})})}export{i as default};
