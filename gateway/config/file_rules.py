@@ -51,15 +51,17 @@ def _state_directory(settings: Settings) -> Iterator[Remark]:
 
 
 @rule("policies")
-def _policy_directory(settings: Settings) -> Iterator[Remark]:
-    if settings.policies.startswith("builtin:"):
-        return
-    directory = Path(settings.policies)
-    if directory.is_dir() and not any(directory.glob("*.cedar")):
-        yield error(
-            "policies", f"{directory} holds no *.cedar file", "add the policies, or write builtin:spa"
-        )
-    yield from check_directory(("policies",), directory, purpose="it holds *.cedar files")
+def _policies(settings: Settings) -> Iterator[Remark]:
+    # Late, so that `gateway schema` and `gateway keys new` do not load Cedar.
+    from gateway.core.policy_faults import PolicyFaultsError
+    from gateway.state import policy_files
+
+    try:
+        policy_files.load(settings.policies, Path.cwd())
+    except PolicyFaultsError as faulty:
+        for fault in faulty.faults:
+            place = f"{fault.file}:{fault.line}" if fault.line else fault.file
+            yield error("policies", f"{place}: {fault.what}", fault.mend)
 
 
 RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

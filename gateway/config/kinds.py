@@ -55,8 +55,8 @@ def _text(parse: Callable[..., Any], title: str, **schema: object) -> tuple[Any,
     return PlainValidator(parse), WithJsonSchema({"type": "string", "title": title, **schema})
 
 
-Duration = Annotated[float, PlainValidator(units.parse_duration), WithJsonSchema(_DURATION)]
 Lifetime = Annotated[float, PlainValidator(units.parse_lifetime), WithJsonSchema(_DURATION)]
+Seconds = Annotated[float, PlainValidator(units.parse_seconds), WithJsonSchema(_DURATION)]
 Size = Annotated[
     int,
     PlainValidator(units.parse_size),

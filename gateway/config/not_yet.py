@@ -21,80 +21,114 @@ class NotYet:
     """One key that is known and refused.
 
     :ivar asks: whether a value asks for the feature; its absence or "off" does not.
-    :ivar feature: reads on before "is not available in this version".
+    :ivar feature: reads on before "is not yet available in this version".
+    :ivar values: the values that ask for it, as the documentation writes them; empty for any.
     """
 
     key: str
     asks: Callable[[Value], bool]
     feature: str
     mend: str = "remove the key"
+    values: str = ""
+
+    @property
+    def remark(self) -> str:
+        """What the documentation adds to the key."""
+        return f"Not yet available: {self.values}." if self.values else "Not yet available."
 
 
-def _is(*choices: str) -> Callable[[Value], bool]:
-    return lambda value: value in choices
+def _choice(key: str, *choices: str, feature: str, mend: str) -> NotYet:
+    named = ", ".join(f"`{choice}`" for choice in choices)
+    return NotYet(key, lambda value: value in choices, feature, mend, named)
 
 
 def _on(value: Value) -> bool:
     return value not in (None, "false", [], {})
 
 
-def _begins(start: str) -> Callable[[Value], bool]:
-    return lambda value: isinstance(value, str) and value.startswith(start)
+def _in_redis(value: Value) -> bool:
+    return isinstance(value, str) and value.startswith("redis")
 
 
 def _later_hop(value: Value) -> bool:
     kind = next(iter(value), None) if isinstance(value, dict) else value
-    return kind in HOPS and kind not in _HOPS_NOW
+    return kind in _HOPS_LATER
 
+
+_HOPS_LATER = tuple(hop for hop in HOPS if hop not in {"cognito", "okta_signout"})
 
 NOT_YET = (
-    NotYet(
+    _choice(
         "provider.kind",
-        _is("keycloak", "entra", "auth0", "google"),
-        "a profile of this provider",
-        "write `oidc`, which signs in at any OpenID Connect provider",
+        *("keycloak", "entra", "auth0", "google"),
+        feature="a profile of this provider",
+        mend="write `oidc`, which signs in at any OpenID Connect provider",
     ),
-    NotYet("session.store", _is("ticket"), "keeping sessions in Redis", "write `cookie`, or remove the key"),
-    NotYet(
+    _choice(
+        "session.store",
+        "ticket",
+        feature="keeping sessions in Redis",
+        mend="write `cookie`, or remove the key",
+    ),
+    _choice(
         "session.activity",
-        _is("input"),
-        "counting the user's own input",
-        "write `requests`, or remove the key",
+        "input",
+        feature="counting the user's own input as activity",
+        mend="write `requests`, or remove the key",
     ),
     NotYet(
         "state",
-        _begins("redis"),
+        _in_redis,
         "a revocation log in Redis",
-        "write sqlite:///absolute/path, and run one host",
+        "write sqlite:///absolute/path, and run the gateway on one host",
+        "`redis:`",
     ),
     NotYet("headers.authorization", _on, "sending the access token to upstreams"),
-    NotYet("logout.chain[]", _later_hop, "this hop", "leave it out; cognito and okta_signout are available"),
     NotYet(
+        "logout.chain[]",
+        _later_hop,
+        "this hop",
+        "leave it out; cognito and okta_signout are available",
+        ", ".join(f"`{hop}`" for hop in _HOPS_LATER),
+    ),
+    _choice(
         "logout.scope",
-        _is("user"),
-        "ending all sessions of a user at sign-out",
-        "write `session`, or remove the key",
+        "user",
+        feature="ending all sessions of a user at sign-out",
+        mend="write `session`, or remove the key",
     ),
-    NotYet(
-        "logout.cross_site", _is("allow"), "sign-out by another site without a question", "write `confirm`"
+    _choice(
+        "logout.cross_site",
+        "allow",
+        feature="a sign-out that another site starts without a question",
+        mend="write `confirm`, or remove the key",
     ),
-    NotYet("logout.expire_cookies", _on, "expiring a predecessor's cookies"),
-    NotYet("logout.receipt_key_file", _on, "a signed receipt of each sign-out"),
+    NotYet("logout.expire_cookies", _on, "expiring the cookies of a predecessor"),
+    NotYet("logout.receipt_key_file", _on, "signing the receipts of sign-outs"),
     NotYet("inbound.backchannel", _on, "OpenID Connect back-channel logout"),
     NotYet("inbound.frontchannel", _on, "OpenID Connect front-channel logout"),
     NotYet("inbound.universal_logout", _on, "Okta Universal Logout"),
     NotYet("inbound.security_events", _on, "receiving shared security events"),
     NotYet("inbound.okta_event_hook", _on, "the Okta event hook"),
-    NotYet(
+    _choice(
         "forward_auth.caller",
-        _is("traefik", "caddy", "envoy", "haproxy"),
-        "answering for this proxy",
-        "write `nginx`, or let the gateway forward the requests itself",
+        *("traefik", "caddy", "envoy", "haproxy"),
+        feature="answering for this proxy",
+        mend="write `nginx`, or let the gateway forward the requests itself",
     ),
     NotYet("browser.inject_tab_script", _on, "the script that makes open tabs leave"),
     NotYet("browser.clear_storage", _on, "clearing the application's storage"),
     NotYet("browser.spa_has_own_tokens", _on, "signing out an application with tokens of its own"),
 )
+
+
+def remark_on(key: str) -> str:
+    """What the documentation adds to ``key``: that it, something around it, or some of its values is refused."""
+    for entry in NOT_YET:
+        whole = entry.key.removesuffix("[]")
+        if key == whole or (key.startswith(f"{whole}.") and not entry.values):
+            return entry.remark
+    return ""
 
 
 def refused(values: Mapping[str, Value]) -> Iterator[tuple[KeyPath, NotYet]]:

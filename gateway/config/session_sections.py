@@ -50,8 +50,8 @@ class Session(Section):
     key_files: tuple[kinds.File, ...] = key(
         description="Key files, made by `gateway keys new`: the first seals the cookies, all open them."
     )
-    idle: kinds.Lifetime = key("30m", description="A session without activity ends after this.")
-    absolute: kinds.Lifetime = key("12h", description="Every session ends this long after sign-in.")
+    idle: kinds.Seconds = key("30m", description="A session without activity ends after this.")
+    absolute: kinds.Seconds = key("12h", description="Every session ends this long after sign-in.")
     store: Literal["cookie", "ticket"] = key(
         "cookie", description="Keep the session in its cookie, or in Redis with a ticket as cookie."
     )
@@ -72,16 +72,16 @@ class Logout(Section):
 
     chain: tuple[kinds.Hop, ...] = key(
         (),
-        description="Where sign-out leads the browser, in order; absent, the provider's own.",
+        description="Where sign-out leads the browser, in this order; `[]` ends only the gateway's session.",
     )
     targets: dict[kinds.TargetName, kinds.Target] = key(
         {},
         description="Where the signed-out page may lead on, as `name: URL or path`; chosen by `/logout?to=name`.",
     )
-    hop_deadline: kinds.Lifetime = key(
+    hop_deadline: kinds.Seconds = key(
         "30s", description="How long a hop may take before it is tried once more."
     )
-    barrier: kinds.Lifetime = key(
+    barrier: kinds.Seconds = key(
         "2m", description="How long no sign-in starts after a sign-out that is not finished."
     )
     scope: Literal["session", "user"] = key(

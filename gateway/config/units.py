@@ -33,6 +33,14 @@ def parse_lifetime(value: object) -> float:
     return seconds
 
 
+def parse_seconds(value: object) -> float:
+    """Whole seconds, at least one: what a sealed deadline can say."""
+    seconds = parse_lifetime(value)
+    if not seconds.is_integer():
+        raise BadValueError(f"{shown(value)} is not whole seconds", "write a duration such as 2s")
+    return seconds
+
+
 def parse_size(value: object) -> int:
     """Bytes. ``32KiB``, ``7000``."""
     if isinstance(value, int) and not isinstance(value, bool):

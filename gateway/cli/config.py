@@ -1,0 +1,111 @@
+"""``gateway check``, ``gateway schema``, ``gateway keys new``: before anything runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.config import Finding, Severity, examine
+from gateway.config.schema import schema as json_schema
+from gateway.core import dice
+from gateway.core.key_file import format_key, parse_key
+
+GOOD, FINDINGS, USAGE = 0, 1, 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(check)
+    app.command()(schema)
+    keys = typer.Typer(help="Keys that seal the session cookies.", no_args_is_help=True)
+    keys.callback()(_keys)
+    keys.command()(new)
+    app.add_typer(keys, name="keys")
+
+
+def check(
+    config: Annotated[
+        Path,
+        typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file."),
+    ] = Path("gateway.yaml"),
+) -> None:
+    """Say everything that is wrong with a configuration, each with its place and mend: 0 good, 1 findings, 2 usage."""
+    examination = examine(config, os.environ)
+    for finding in examination.findings:
+        typer.echo(str(finding))
+    typer.echo(f"{config}: {_summary(examination.findings)}")
+    raise typer.Exit(FINDINGS if examination.settings is None else GOOD)
+
+
+def schema() -> None:
+    """Print the JSON schema of the configuration file, for editors."""
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def new(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Create FILE, readable by its owner only, and never overwrite one.",
+        ),
+    ] = None,
+) -> None:
+    """Make a session key: 32 random bytes on one line."""
+    line = _drawn()
+    if output is None:
+        typer.echo(line)
+        return
+    try:
+        created = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        typer.echo(f"{output}: exists already; name another file, its sessions would be lost", err=True)
+        raise typer.Exit(FINDINGS) from None
+    except OSError as error:
+        typer.echo(
+            f"{output}: cannot be created ({error.strerror}); name a file in a directory that is yours",
+            err=True,
+        )
+        raise typer.Exit(FINDINGS) from None
+    with os.fdopen(created, "w", encoding="ascii") as file:
+        file.write(f"{line}\n")
+    typer.echo(f"{output}: a new key; list it in session.key_files")
+
+
+def _keys() -> None:
+    """Keys that seal the session cookies."""
+
+
+def _drawn() -> str:
+    """A key that the gateway accepts; the checks refuse fewer than one drawn key in a million."""
+    while True:
+        line = format_key(dice.key())
+        try:
+            parse_key(line)
+        except ValueError:
+            continue
+        return line
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    count = Counter(finding.severity for finding in findings)
+    parts = [
+        f"{count[severity]} {word}{'s' if count[severity] > 1 else ''}"
+        for severity, word in (
+            (Severity.ERROR, "finding"),
+            (Severity.WARNING, "warning"),
+            (Severity.NOTE, "note"),
+        )
+        if count[severity]
+    ]
+    if not count[Severity.ERROR]:
+        parts.insert(0, "good")
+    return ", ".join(parts)
