@@ -1,0 +1,134 @@
+"""One log set-up: JSON lines for machines or a readable form for people, ours and our libraries' alike.
+
+Every line passes `redaction`. The access line is written past structlog, because there is one for every
+request: it is put together from parts that are known to be safe.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Final, TextIO, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from gateway.core import clock
+from gateway.telemetry.redaction import redact
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+MOST_PARAMETERS: Final = 20
+_PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]")
+
+
+def configure(level: str = "info", *, stream: TextIO | None = None, readable: bool = False) -> None:
+    """Set up logging for the process; may be called again.
+
+    `level`: debug, info, warning or error. `stream`: stderr when absent. `readable`: for people at a terminal
+    instead of JSON lines.
+    """
+    target = sys.stderr if stream is None else stream
+    shared = _shared()
+    last: list[Processor] = [redact, _renderer(readable)]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *last])
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    # Libraries say a lot at their info level that is not about the operator's gateway.
+    root.setLevel(max(LEVELS[level], logging.WARNING) if level != "debug" else logging.DEBUG)
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A logger whose lines say which part of the gateway speaks. It follows a later `configure`."""
+    return cast("FilteringBoundLogger", structlog.get_logger(part=name))
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.processors.add_log_level,
+        _stamp,
+        structlog.processors.format_exc_info,
+        structlog.processors.UnicodeDecoder(),
+    ]
+
+
+def _renderer(readable: bool) -> Processor:
+    if readable:
+        return structlog.dev.ConsoleRenderer(colors=False)
+    return structlog.processors.JSONRenderer(ensure_ascii=True)
+
+
+def _stamp(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["time"] = round(clock.precise(), 3)
+    return event
+
+
+@lru_cache(maxsize=4096)
+def session_mark(sid: str) -> str:
+    """How a log names a session: the start of a hash of its sid, so that a log cannot be used as a cookie."""
+    return sha256(sid.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+def parameter_names(query: str) -> list[str]:
+    """The names in a raw query string, at most 20; a part that could be a value itself is "?" (rule R34)."""
+    if not query:
+        return []
+    return [_parameter_name(part) for part in query.split("&", MOST_PARAMETERS)[:MOST_PARAMETERS] if part]
+
+
+def _parameter_name(part: str) -> str:
+    name = part.partition("=")[0]
+    return name if len(name) <= 32 and _PLAIN_NAME.issuperset(name) else "?"
+
+
+@dataclass(slots=True)
+class AccessLog:
+    """Writes the access lines; `readable` as in `configure`."""
+
+    stream: TextIO
+    readable: bool = False
+
+    def access(
+        self,
+        *,
+        method: str,
+        path: str,
+        parameters: Sequence[str],
+        status: int,
+        seconds: float,
+        sent: int,
+        sid: str | None,
+        request_id: str,
+    ) -> None:
+        """One line for one finished request.
+
+        `path` without its query; `parameters` from `parameter_names`; `seconds` from the first byte read to
+        the last written; `sent` bytes of the response body; `status` 0 when none was sent.
+        """
+        mark = "-" if sid is None else session_mark(sid)
+        if self.readable:
+            shown = "?" + "&".join(parameters) if parameters else ""
+            where = f"{quoted(method)[1:-1]} {quoted(path)[1:-1]}{shown}"
+            line = f"{status} {where} {seconds * 1000:.1f} ms {sent} B session={mark} request={request_id}\n"
+        else:
+            names = ",".join(map(quoted, parameters))
+            line = (
+                f'{{"event":"access","level":"info","time":{clock.precise():.3f},"method":{quoted(method)},'
+                f'"path":{quoted(path)},"parameters":[{names}],"status":{status},"ms":{seconds * 1000:.2f},'
+                f'"bytes":{sent},"session":"{mark}","request":{quoted(request_id)}}}\n'
+            )
+        self.stream.write(line)

@@ -1,0 +1,256 @@
+"""Every metric of the gateway, in one table.
+
+`docs/metrics.md` is `reference()` and a test holds the two together. A metric with labels is a `Family`:
+asking it for label values is a dictionary look-up after the first time, which is all that the way of a
+request pays.
+
+With several workers each writes its values to files in `PROMETHEUS_MULTIPROC_DIR`, and whoever answers
+`/metrics` adds them up. The variable must be set before this module is first imported: prometheus-client
+looks at it then.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, TypeVar, cast
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from gateway import __version__
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+Mode = Literal["livesum", "livemax", "livemin"]
+_Metric = TypeVar("_Metric", bound=Counter | Gauge | Histogram)
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_COOKIE_BYTES: Final = (500.0, 1000.0, 1500.0, 2000.0, 3000.0, 3800.0, 4500.0, 5500.0, 7000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric. `mode` says how a gauge adds up over workers; `buckets` belong to a histogram."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    help: str
+    mode: Mode | None = None
+    buckets: tuple[float, ...] = ()
+
+
+TABLE: Final = (
+    Row(
+        "gateway_requests_total",
+        "counter",
+        ("route", "outcome"),
+        "Requests answered, by upstream route (its path prefix, or `own` for the gateway's endpoints) and outcome.",
+    ),
+    Row(
+        "gateway_request_duration_seconds",
+        "histogram",
+        ("route",),
+        "Time from a request's first byte read to its response's last byte written.",
+        buckets=_SECONDS,
+    ),
+    Row(
+        "gateway_verdicts_total",
+        "counter",
+        ("verdict", "reason"),
+        "Decisions of the gate: allow, challenge, refresh or deny, and why.",
+    ),
+    Row(
+        "gateway_logins_total",
+        "counter",
+        ("result",),
+        "Sign-ins that came back from the identity provider: ok, or what was wrong.",
+    ),
+    Row("gateway_logouts_total", "counter", ("how",), "Logouts begun, by what began them."),
+    Row(
+        "gateway_hops_total",
+        "counter",
+        ("hop", "status"),
+        "Hops of logout chains: returned, skipped or failed.",
+    ),
+    Row(
+        "gateway_revocations_total",
+        "counter",
+        ("reason", "durable"),
+        "Revocation entries written; durable is `no` for those that the log did not take at once.",
+    ),
+    Row(
+        "gateway_state_log_age_seconds",
+        "gauge",
+        (),
+        "Time since the revocation index was last known to be in step with the log; the worst worker.",
+        mode="livemax",
+    ),
+    Row(
+        "gateway_state_log_entries",
+        "gauge",
+        (),
+        "Entries in the revocation index; the fullest worker.",
+        mode="livemax",
+    ),
+    Row(
+        "gateway_state_log_pending",
+        "gauge",
+        (),
+        "Revocation entries that the log has not taken yet; all workers.",
+        mode="livesum",
+    ),
+    Row(
+        "gateway_sessions_sealed_total",
+        "counter",
+        (),
+        "Session cookies sealed: sign-ins, activity and key changes.",
+    ),
+    Row(
+        "gateway_cookie_bytes",
+        "histogram",
+        (),
+        "Size of the session cookies sent, all pieces together.",
+        buckets=_COOKIE_BYTES,
+    ),
+    Row(
+        "gateway_upstream_requests_total",
+        "counter",
+        ("route", "result"),
+        "Requests sent to upstreams, by result: ok, or the code of the failure.",
+    ),
+    Row(
+        "gateway_upstream_connections",
+        "gauge",
+        (),
+        "Open connections to upstreams; all workers.",
+        mode="livesum",
+    ),
+    Row(
+        "gateway_live_connections",
+        "gauge",
+        ("kind",),
+        "Long-lived connections that end with their session, by kind; all workers.",
+        mode="livesum",
+    ),
+    Row(
+        "gateway_idp_up",
+        "gauge",
+        (),
+        "1 while the identity provider's metadata and keys are known, 0 while they are not; the worst worker.",
+        mode="livemin",
+    ),
+    Row(
+        "gateway_idp_requests_total",
+        "counter",
+        ("endpoint", "result"),
+        "Requests to the identity provider, by endpoint and result.",
+    ),
+    Row(
+        "gateway_policy_decisions_total",
+        "counter",
+        ("policy", "decision"),
+        "Policy decisions, by the @id that determined them; `none` where no policy matched.",
+    ),
+    Row(
+        "gateway_build_info",
+        "gauge",
+        ("version", "python"),
+        "Always 1; its labels say what runs.",
+        mode="livemax",
+    ),
+)
+
+
+class Family(dict[str | tuple[str, ...], _Metric], Generic[_Metric]):
+    """The children of a metric by their label values: `family["/", "ok"].inc()`, `family["websocket"].inc()`.
+
+    Label values must come from a closed set: each combination is kept for ever.
+    """
+
+    def __init__(self, metric: _Metric) -> None:
+        super().__init__()
+        self._metric: _Metric = metric
+
+    def __missing__(self, values: str | tuple[str, ...]) -> _Metric:
+        labels = (values,) if isinstance(values, str) else values
+        child = self[values] = cast("_Metric", self._metric.labels(*labels))
+        return child
+
+
+class Metrics:
+    """The metrics of one process, on a registry of their own. Attributes are the names without the prefix."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        made = {row.name.removeprefix("gateway_"): _make(row, self.registry) for row in TABLE}
+
+        def counters(name: str) -> Family[Counter]:
+            return Family(cast("Counter", made[name]))
+
+        def gauge(name: str) -> Gauge:
+            return cast("Gauge", made[name])
+
+        self.requests_total = counters("requests_total")
+        self.request_duration_seconds = Family(cast("Histogram", made["request_duration_seconds"]))
+        self.verdicts_total = counters("verdicts_total")
+        self.logins_total = counters("logins_total")
+        self.logouts_total = counters("logouts_total")
+        self.hops_total = counters("hops_total")
+        self.revocations_total = counters("revocations_total")
+        self.state_log_age_seconds = gauge("state_log_age_seconds")
+        self.state_log_entries = gauge("state_log_entries")
+        self.state_log_pending = gauge("state_log_pending")
+        self.sessions_sealed_total = cast("Counter", made["sessions_sealed_total"])
+        self.cookie_bytes = cast("Histogram", made["cookie_bytes"])
+        self.upstream_requests_total = counters("upstream_requests_total")
+        self.upstream_connections = gauge("upstream_connections")
+        self.live_connections = Family(gauge("live_connections"))
+        self.idp_up = gauge("idp_up")
+        self.idp_requests_total = counters("idp_requests_total")
+        self.policy_decisions_total = counters("policy_decisions_total")
+        self.build_info = Family(gauge("build_info"))
+        self.build_info[__version__, platform.python_version()].set(1)
+
+    def exposition(self) -> bytes:
+        """The text for `/metrics` (`CONTENT_TYPE`): of this process, or of all workers added up."""
+        if MULTIPROC_DIR not in os.environ:
+            return generate_latest(self.registry)
+        every_worker = CollectorRegistry()
+        MultiProcessCollector(every_worker)  # type: ignore[no-untyped-call]
+        return generate_latest(every_worker)
+
+
+def worker_ended(pid: int) -> None:
+    """Forget the gauges of a worker that has ended; its counts stay."""
+    if MULTIPROC_DIR in os.environ:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def reference() -> str:
+    """The text of `docs/metrics.md`."""
+    lines = [_HEAD, "| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for row in TABLE:
+        labels = ", ".join(f"`{label}`" for label in row.labels)
+        lines.append(f"| `{row.name}` | {row.kind} | {labels} | {row.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def _make(row: Row, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    if row.kind == "counter":
+        return Counter(row.name, row.help, row.labels, registry=registry)
+    if row.kind == "histogram":
+        return Histogram(row.name, row.help, row.labels, registry=registry, buckets=row.buckets)
+    return Gauge(row.name, row.help, row.labels, registry=registry, multiprocess_mode=row.mode or "livesum")
+
+
+_HEAD: Final = """# Metrics
+
+What `/metrics` on the probe listener shows. This page is made from the table in
+`gateway/telemetry/metrics.py`; after a change there: `python -c "from gateway.telemetry.metrics import
+reference; print(reference(), end='')" > docs/metrics.md`.
+"""

@@ -1,0 +1,66 @@
+"""What no log line may hold: secrets, tokens, cookies, and the values of query parameters (rule R34).
+
+Two nets, because neither is enough alone: values under a telling name are dropped whatever they are, and
+text is searched for the shapes that secrets have, because exceptions and third parties put them into
+sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+DROPPED: Final = "[redacted]"
+
+_TELLING: Final = re.compile(
+    r"""(^|_)(
+        authorization | cookies? | secrets? | passwords? | passwd | tokens? | jwt | assertion | hint | nonce
+        | verifier | challenge | credentials? | saml_?response | saml_?request | relay_?state | api_?key |
+        private_?key | session_key | query | query_string | form | body )$ | ^(code | state | sid |
+        key)$""",
+    re.VERBOSE,
+)
+_PARAMETER: Final = re.compile(r"""([?&;\#][^\s=&;\#"'<>?]*)=[^\s&;\#"'<>]*""")
+_JWT: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*){0,3}")
+_CREDENTIALS: Final = re.compile(r"\b(bearer|basic|dpop)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_COOKIE: Final = re.compile(r"(__(?:Host|Secure)-[\w-]+)=[^\s;,\"']+")
+_AUTHORITY: Final = re.compile(r"://[^\s/@:]+:[^\s/@]+@")
+
+
+def scrub(text: str) -> str:
+    """The text without query values, tokens, credentials and cookie values; their names stay."""
+    if "=" in text:
+        text = _COOKIE.sub(r"\1=" + DROPPED, text)
+        text = _PARAMETER.sub(r"\1", text)
+    if "eyJ" in text:
+        text = _JWT.sub(DROPPED, text)
+    if "@" in text:
+        text = _AUTHORITY.sub(f"://{DROPPED}@", text)
+    return _CREDENTIALS.sub(r"\1 " + DROPPED, text)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: every field of a line, at every depth, without what may not be logged."""
+    for name, value in event.items():
+        event[name] = _clean(name, value)
+    return event
+
+
+def telling(name: str) -> bool:
+    """Is a value under this name a secret, whatever it is?"""
+    return _TELLING.search(name.lower().replace("-", "_")) is not None
+
+
+def _clean(name: str, value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if telling(name):
+        return DROPPED
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {str(key): _clean(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_clean("", inner) for inner in value]
+    return scrub(value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value))
