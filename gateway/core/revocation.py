@@ -47,27 +47,32 @@ def sid_key(sid: str) -> str:
 
 def subject_key(iss: str, sub: str) -> str:
     """The key of everything that `iss` signed in under the subject `sub`."""
-    return f"sub:{_left(iss)}|{sub}"
+    return f"sub:{_left(iss)}|{_text(sub)}"
 
 
 def email_key(email: str) -> str:
     """The key of everything signed in under this address; case does not distinguish two people."""
-    return "email:" + unicodedata.normalize("NFC", email).casefold()
+    return "email:" + unicodedata.normalize("NFC", _text(email)).casefold()
 
 
 def idp_key(provider: str, user_id: str) -> str:
     """The key of a federated user: the provider's name and the user's id (or NameID) there (rule R19)."""
-    return f"idp:{_left(provider)}|{user_id}"
+    return f"idp:{_left(provider)}|{_text(user_id)}"
 
 
 def isid_key(iss: str, sid: str) -> str:
     """The key of one session at the identity provider: its `sid` or `origin_jti` (rule R20)."""
-    return f"isid:{_left(iss)}|{sid}"
+    return f"isid:{_left(iss)}|{_text(sid)}"
 
 
 def _left(name: str) -> str:
     # The first "|" ends the issuer, so none may bring its own: it could name another issuer's subjects.
-    return name.replace("%", "%25").replace("|", "%7C")
+    return _text(name).replace("%", "%25").replace("|", "%7C")
+
+
+def _text(name: str) -> str:
+    # JSON can carry half a surrogate pair, which no log could store.
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,9 @@ class NewEntry:
 
     def received(self, now: int) -> NewEntry:
         """This entry with its event time capped at its receipt: none ends future sessions (rule R6)."""
-        if self.event_time is None or self.event_time <= now:
+        if self.event_time is None or 0 <= self.event_time <= now:
             return self
-        return replace(self, event_time=now)
+        return replace(self, event_time=max(0, min(self.event_time, now)))
 
     def dated(self, now: int) -> NewEntry:
         """This entry with an event time, for it gets its position later than it was made."""

@@ -1,0 +1,288 @@
+"""The revocation log of one host: a SQLite file shared by all its processes (rule R4).
+
+The event loop owns the index; one thread owns the files. Jobs go to the thread in order and their results
+come back in order, each with the tail that the index had not read when the job was given, so a result that
+nobody awaits any more is applied all the same.
+
+The life of an append: its entries are *held* in the index before anything awaits; a job commits them,
+raises the counter and returns the tail; when the index has reached their position they are released. If the
+job fails, or has not come back when the deadline is over, the batch is spooled and the answer says "not
+durable"; the upkeep sends it every second until the log has it. A job that comes back late is as good as
+one in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gateway.core import clock
+from gateway.core.errors import GatewayError
+from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.state.files import Known, LogFiles, Written, explain
+from gateway.state.log import Appended
+from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.table import Tail
+from gateway.telemetry.log import get_logger
+
+TRIM_EVERY: Final = 60.0
+TRIM_AT_ONCE: Final = 1000
+"""Rows deleted in one transaction: no other process's append waits for longer than these take."""
+CLOSE_WITHIN: Final = 2.0
+TROUBLE: Final = (sqlite3.Error, OSError, GatewayError)
+
+_T = TypeVar("_T")
+_log = get_logger("state")
+
+
+class SqliteLog:
+    """See `gateway.state.log.RevocationLog` for the contract."""
+
+    def __init__(
+        self, path: Path, *, state_loss_accepted: bool = False, deadline: float = 0.25, beat: float = 1.0
+    ) -> None:
+        """`path`: the file, in a directory that exists. `deadline`: seconds within which `append` and
+        `catch_up` answer. `beat`: seconds between rounds of the upkeep. `state_loss_accepted`: the gate lets
+        sessions of another log live; here it is only said, at the start and in `health`.
+        """
+        self.index = RevocationIndex()
+        self.log_id = ""
+        self.state_loss_accepted = state_loss_accepted
+        self._path = path
+        self._deadline = deadline
+        self._beat = beat
+        self._files = LogFiles(path, patience=deadline * 0.8)
+        self._outbox = Outbox(self.index)
+        self._file_thread: ThreadPoolExecutor | None = None
+        self._spool_thread: ThreadPoolExecutor | None = None
+        self._reading: asyncio.Future[Tail] | None = None
+        self._upkeep: asyncio.Task[None] | None = None
+        self._read_trouble = self._write_trouble = ""
+        self._in_step_at = self._trimmed_at = -math.inf
+
+    @property
+    def loaded(self) -> bool:
+        """Has the whole log been read once?"""
+        return bool(self.log_id)
+
+    @property
+    def pending(self) -> int:
+        """How many appended entries the log has not yet."""
+        return len(self._outbox)
+
+    async def open(self) -> None:
+        """Open the files and load the index. Raises ConfigurationError."""
+        self._file_thread = ThreadPoolExecutor(1, "state-log")
+        self._spool_thread = ThreadPoolExecutor(1, "state-spool")
+        started = time.monotonic()
+        try:
+            await self._on_files(partial(self._files.start, clock.now()))
+            self._adopt(await self._on_files(self._files.load), started)
+        except BaseException:
+            await self.close()
+            raise
+        self._tell_opened()
+        self._upkeep = asyncio.create_task(self._tend(), name="upkeep of the state log")
+
+    async def close(self) -> None:
+        """Stop, within seconds even when the disk hangs."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            await asyncio.wait({self._upkeep})
+            self._upkeep = None
+        if self._file_thread is None or self._spool_thread is None:
+            return
+        for one in self._outbox.unspooled():
+            self._spool(one)
+        spooled, closed = self._on_spool(_nothing), self._on_files(self._files.close)
+        await asyncio.wait({spooled, closed}, timeout=CLOSE_WITHIN)
+        self._file_thread.shutdown(wait=False)
+        self._spool_thread.shutdown(wait=False)
+        self._file_thread = self._spool_thread = None
+
+    def moved(self) -> bool:
+        """Has another process committed something that the index has not?"""
+        return self._files.counter.value() > self.index.position
+
+    def age(self) -> float:
+        """Seconds since the index was last known to be in step."""
+        return time.monotonic() - self._in_step_at
+
+    def health(self) -> str:
+        """One line; starts with "ok" when all is well."""
+        if not self.loaded:
+            return f"not loaded: {self._read_trouble or 'not open'}"
+        if self._read_trouble:
+            return f"out of step for {self.age():.0f} s: {self._read_trouble}"
+        if self.pending:
+            return (
+                f"{self.pending} entries deny in this process only: {self._write_trouble or 'on their way'}"
+            )
+        accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
+        return f"ok: {len(self.index)} entries{accepted}"
+
+    async def append(self, entries: Sequence[NewEntry]) -> Appended:
+        """Hold, commit, tell. Never raises for trouble of the storage."""
+        if not entries:
+            return Appended(durable=True, position=self.index.position)
+        now = clock.now()
+        new = tuple(entry.received(now) for entry in entries)
+        one = self._outbox.take(new, now)
+        # Committed at once, the order of the log says when it was; only what is sent later goes by its date.
+        writing = self._on_files(partial(self._files.write, new, self._known(), now))
+        writing.add_done_callback(partial(self._written, one, time.monotonic()))
+        await asyncio.wait({writing}, timeout=self._deadline)
+        if not writing.done():
+            self._tell_write_trouble("the disk does not answer")
+            self._spool(one)
+        return Appended(durable=one.position is not None, position=self.index.position)
+
+    async def catch_up(self) -> None:
+        """Read until everything committed before this call is in the index, or the deadline is over."""
+        target = self._files.counter.value()
+        until = time.monotonic() + self._deadline
+        while True:
+            # A read that is under way may have begun before what this caller wants: then one more follows.
+            reading = self._reading or self._start_reading()
+            await asyncio.wait({reading}, timeout=max(0.0, until - time.monotonic()))
+            if not reading.done() or reading.exception() or self.index.position >= target:
+                return
+
+    def _known(self) -> Known:
+        return Known(self.log_id, self.index.position)
+
+    def _on_files(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._file_thread, job)
+
+    def _on_spool(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._spool_thread, job)
+
+    def _start_reading(self) -> asyncio.Future[Tail]:
+        reading = self._reading = self._on_files(partial(self._files.read, self._known()))
+        reading.add_done_callback(partial(self._was_read, time.monotonic()))
+        return reading
+
+    def _was_read(self, started: float, reading: asyncio.Future[Tail]) -> None:
+        self._reading = None
+        error = reading.exception()
+        if error is None:
+            self._adopt(reading.result(), started)
+        else:
+            self._tell_read_trouble(explain(error))
+
+    def _written(self, one: Outgoing, started: float, writing: asyncio.Future[Written]) -> None:
+        error = writing.exception()
+        if error is None:
+            self._commit([one], writing.result().position)
+            self._adopt(writing.result().tail, started)
+        else:
+            one.failed = True
+            self._tell_write_trouble(explain(error))
+            self._spool(one)
+
+    def _commit(self, batches: Sequence[Outgoing], position: int) -> None:
+        for one in batches:
+            one.position = position
+            one.failed = False
+        self._tell_write_trouble("")
+
+    def _adopt(self, tail: Tail, started: float) -> None:
+        """Bring the index to what a read found that began at `started`."""
+        for entry in tail.entries:
+            self.index.apply(entry)
+        if tail.log_id != self.log_id:
+            if self.log_id:
+                _log.error("state_log_lost", path=str(self._path), accepted=self.state_loss_accepted)
+            self.log_id = tail.log_id
+            self.index.rebase(tail.position)
+        else:
+            self.index.rebase(max(self.index.position, tail.position))
+        self._in_step_at = max(self._in_step_at, started)
+        self._tell_read_trouble("")
+        self._outbox.settle()
+
+    def _spool(self, one: Outgoing) -> None:
+        if one.spooled or self._spool_thread is None:
+            return
+        one.spooled = True
+        self._on_spool(partial(self._files.spool.put, one.batch)).add_done_callback(
+            partial(self._was_spooled, one)
+        )
+
+    def _was_spooled(self, one: Outgoing, spooling: asyncio.Future[None]) -> None:
+        error = spooling.exception()
+        if error is not None:
+            _log.warning("state_spool_unwritable", path=str(self._files.spool.path), why=explain(error))
+            self._outbox.spool_cleared({one.batch.id})
+
+    async def _tend(self) -> None:
+        """The upkeep: once a beat, for as long as the log is open."""
+        while True:
+            await asyncio.sleep(self._beat)
+            try:
+                await self._look()
+            except TROUBLE as error:
+                self._tell_read_trouble(explain(error))
+                continue
+            try:
+                await self._trim()
+            except TROUBLE as error:
+                _log.warning("state_log_untrimmed", path=str(self._path), why=explain(error))
+
+    async def _look(self) -> None:
+        started = time.monotonic()
+        looked = await self._on_files(partial(self._files.look, self._known(), clock.now()))
+        self._adopt(looked.tail, started)
+        if (looked.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
+            try:
+                await self._send()
+            except TROUBLE as error:
+                self._tell_write_trouble(explain(error))
+                for one in self._outbox.unspooled():
+                    self._spool(one)
+
+    async def _send(self) -> None:
+        started = time.monotonic()
+        unsent, committed = self._outbox.unsent(), self._outbox.committed()
+        batches = [one.batch for one in unsent]
+        tail = await self._on_files(partial(self._files.send, batches, committed, self._known()))
+        self._commit(unsent, tail.position)
+        self._adopt(tail, started)
+        self._outbox.spool_cleared(committed | {batch.id for batch in batches})
+
+    async def _trim(self) -> None:
+        now = clock.now()
+        self.index.expire(now, limit=TRIM_AT_ONCE)
+        if time.monotonic() - self._trimmed_at < TRIM_EVERY:
+            return
+        if await self._on_files(partial(self._files.table.trim, now, limit=TRIM_AT_ONCE)) < TRIM_AT_ONCE:
+            self._trimmed_at = time.monotonic()
+
+    def _tell_opened(self) -> None:
+        if self._files.renewed:
+            _log.error("state_log_older_than_its_counter", path=str(self._path))
+        if self._files.made:
+            _log.warning("state_log_made", path=str(self._path))
+        if self.state_loss_accepted:
+            _log.warning("state_loss_accepted", path=str(self._path))
+
+    def _tell_read_trouble(self, why: str) -> None:
+        if bool(why) != bool(self._read_trouble):
+            _log.log(40 if why else 20, "state_log_unreadable" if why else "state_log_readable", why=why)
+        self._read_trouble = why
+
+    def _tell_write_trouble(self, why: str) -> None:
+        if bool(why) != bool(self._write_trouble):
+            _log.log(40 if why else 20, "state_log_unwritable" if why else "state_log_writable", why=why)
+        self._write_trouble = why
+
+
+def _nothing() -> None:
+    """The job behind all jobs: when it is done, they are."""

@@ -1,0 +1,302 @@
+"""The log as a table in SQLite. Synchronous; everything here runs on the log's own thread.
+
+WAL, so that reading never waits for writing. `synchronous=FULL`, so that a committed entry survives a power
+cut. Positions come from AUTOINCREMENT: they are never given twice, also after trimming. They start at the
+milliseconds since the epoch at which the log was made, so that the positions of a log made after another
+was lost are later than what sessions sealed under the lost one.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from gateway.core import dice
+from gateway.core.errors import ConfigurationError
+from gateway.core.revocation import Entry, NewEntry
+
+APPLICATION: Final = 0x67776C67
+VERSION: Final = 1
+OPEN_PATIENCE: Final = 5.0
+"""Seconds to wait for locks while opening; another process may be making the file."""
+
+_SCHEMA: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE entries (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    event_time INTEGER,
+    barrier INTEGER
+);
+CREATE INDEX entries_by_expiry ON entries (expires);
+"""
+
+_MENDS: Final = {
+    "SQLITE_FULL": "free space on the disk",
+    "SQLITE_BUSY": "find what holds a lock on the file; no other program may use it",
+    "SQLITE_LOCKED": "find what holds a lock on the file; no other program may use it",
+    "SQLITE_READONLY": "make the file and its directory writable for the gateway",
+    "SQLITE_CANTOPEN": "make the file and its directory writable for the gateway",
+    "SQLITE_PERM": "make the file and its directory writable for the gateway",
+    "SQLITE_NOTADB": "move it and its -wal and -shm away; the new log signs everybody out",
+    "SQLITE_CORRUPT": "move it and its -wal and -shm away; the new log signs everybody out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What a read found: the log's id, its last position, and the entries after the position asked for."""
+
+    log_id: str
+    position: int
+    entries: tuple[Entry, ...]
+
+
+def new_log_id() -> str:
+    """32 hexadecimal digits."""
+    return base64.urlsafe_b64decode(dice.token(16) + "==").hex()
+
+
+class Table:
+    """One connection to the log's file."""
+
+    def __init__(self, path: Path, *, patience: float) -> None:
+        """`patience`: seconds that a write waits for another process's write."""
+        self.path = path
+        self._patience = patience
+        self._db: sqlite3.Connection | None = None
+        self._file = (0, 0)
+
+    def open(self, now: int) -> bool:
+        """Connect, and make the log where there is none; True if it was made. Raises ConfigurationError.
+
+        One process at a time: the caller holds the counter's lock.
+        """
+        try:
+            _provide(self.path)
+            self._db = self._connect()
+            made = self._prepare(now)
+            status = self.path.stat()
+        except sqlite3.Error as error:
+            self.close()
+            raise _configuration_error(self.path, error) from error
+        except OSError as error:
+            raise ConfigurationError(
+                "state_not_writable",
+                f"the state file {self.path} cannot be used: {error.strerror}",
+                mend=_MENDS["SQLITE_CANTOPEN"],
+            ) from error
+        except ConfigurationError:
+            self.close()
+            raise
+        self._file = (status.st_dev, status.st_ino)
+        return made
+
+    def close(self) -> None:
+        """Disconnect. May be called twice."""
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    def lost(self) -> bool:
+        """Is the connection gone, or another file (or none) at the path by now?"""
+        if self._db is None:
+            return True
+        try:
+            status = self.path.stat()
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) != self._file
+
+    def append(self, entries: Sequence[NewEntry]) -> int:
+        """Commit the entries, all or none, in this order; the position of the last. Raises sqlite3.Error."""
+        db = self._connection()
+        rows = [(one.key, one.expires, one.reason, one.event_time, one.barrier) for one in entries]
+        with _writing(db):
+            for row in rows:
+                db.execute(
+                    "INSERT INTO entries (key, expires, reason, event_time, barrier) VALUES (?, ?, ?, ?, ?)",
+                    row,
+                )
+            return self._last(db)
+
+    def tail(self, after: int) -> Tail:
+        """Everything after a position, as of one moment. Raises sqlite3.Error."""
+        db = self._connection()
+        with _Transaction(db, "BEGIN"):
+            (log_id,) = db.execute("SELECT value FROM facts WHERE name = 'log_id'").fetchone()
+            position = self._last(db)
+            rows = db.execute(
+                "SELECT key, expires, reason, event_time, barrier, position FROM entries"
+                " WHERE position > ? ORDER BY position",
+                (after,),
+            )
+            entries = tuple(Entry(*row[:5], position=row[5]) for row in rows)
+        return Tail(log_id, position, entries)
+
+    def renew(self, position: int) -> None:
+        """Give the log another id and no position up to this one: acknowledged entries are not in it
+        any more.
+        """
+        db = self._connection()
+        with _writing(db):
+            db.execute("UPDATE facts SET value = ? WHERE name = 'log_id'", (new_log_id(),))
+            db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entries'", (position,))
+
+    def trim(self, now: int, *, limit: int) -> int:
+        """Delete entries that are dead, at most `limit`; how many were deleted. Raises sqlite3.Error."""
+        db = self._connection()
+        dead = "SELECT position FROM entries WHERE expires <= ? LIMIT ?"
+        if db.execute(dead, (now, 1)).fetchone() is None:
+            return 0
+        with _writing(db):
+            return db.execute(f"DELETE FROM entries WHERE position IN ({dead})", (now, limit)).rowcount  # noqa: S608
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise sqlite3.OperationalError("not connected")
+        return self._db
+
+    def _connect(self) -> sqlite3.Connection:
+        # mode=rw: a file that vanished meanwhile is trouble to report, not a reason to make an empty log.
+        address = f"file:{quote(str(self.path))}?mode=rw"
+        return sqlite3.connect(address, uri=True, timeout=OPEN_PATIENCE, isolation_level=None)
+
+    def _prepare(self, now: int) -> bool:
+        db = self._connection()
+        application, version, tables = _identity(db)
+        fresh = not application and not tables
+        if not fresh and application != APPLICATION:
+            raise ConfigurationError(
+                "state_foreign",
+                f"the state file {self.path} is a database of another program",
+                mend="name a file of the gateway's own in `state`",
+            )
+        if not fresh and version > VERSION:
+            raise ConfigurationError(
+                "state_too_new",
+                f"the state file {self.path} has format {version}; this release knows {VERSION}",
+                mend="run the newer release, or move the file away, which signs everybody out",
+            )
+        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise ConfigurationError(
+                "state_no_wal",
+                f"the file system of {self.path} has no shared memory, which a log of many processes needs",
+                mend="keep the state file on a local file system",
+            )
+        db.execute("PRAGMA synchronous = FULL")
+        if fresh:
+            _create(db, now)
+        else:
+            _examine(db)
+        db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+        return fresh
+
+    @staticmethod
+    def _last(db: sqlite3.Connection) -> int:
+        (position,) = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+        return int(position)
+
+
+class _Transaction:
+    """A transaction that is over in every case when it is left."""
+
+    def __init__(self, db: sqlite3.Connection, begin: str) -> None:
+        self._db = db
+        self._begin = begin
+
+    def __enter__(self) -> None:
+        self._db.execute(self._begin)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
+def _writing(db: sqlite3.Connection) -> _Transaction:
+    # IMMEDIATE: the wait for another writer is at the start, where nothing has been read that could be stale.
+    return _Transaction(db, "BEGIN IMMEDIATE")
+
+
+def require_directory(path: Path) -> None:
+    """Raises ConfigurationError when the log's directory does not exist: a mount may be missing."""
+    if not path.parent.is_dir():
+        raise ConfigurationError(
+            "state_directory_missing",
+            f"the directory {path.parent} of the state file does not exist",
+            mend=f"create it, writable for the gateway: mkdir -p {path.parent}",
+        )
+
+
+def _provide(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        # Not by opening it: closing any descriptor of the file drops SQLite's locks in this process.
+        if path.is_file() and path.stat().st_mode & 0o077:
+            with suppress(PermissionError):
+                path.chmod(0o600)
+
+
+def _identity(db: sqlite3.Connection) -> tuple[int, int, int]:
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return application, version, tables
+
+
+def _create(db: sqlite3.Connection, now: int) -> None:
+    with _writing(db):
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            db.execute(statement)
+        db.execute("INSERT INTO facts VALUES ('log_id', ?)", (new_log_id(),))
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entries', ?)", (now * 1000,))
+        db.execute(f"PRAGMA application_id = {APPLICATION}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _examine(db: sqlite3.Connection) -> None:
+    (answer,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise sqlite3.DatabaseError(f"damaged: {answer}")
+    with _writing(db):
+        # SQLite opens a write-protected file without a word; the first logout is too late to learn of it.
+        pass
+
+
+def primary(error: sqlite3.Error) -> str:
+    """The name of SQLite's primary result code, such as SQLITE_FULL; SQLITE_ERROR where there is none."""
+    name = str(getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR")
+    return "_".join(name.split("_")[:2])
+
+
+def mend_for(error: sqlite3.Error) -> str:
+    """What to do about it, in a few words."""
+    return _MENDS.get(primary(error), "look at the disk and at the file")
+
+
+def _configuration_error(path: Path, error: sqlite3.Error) -> ConfigurationError:
+    name = primary(error)
+    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT") or "damaged" in str(error):
+        return ConfigurationError(
+            "state_corrupt",
+            f"the state file {path} is damaged or no SQLite database: {error}",
+            mend=_MENDS["SQLITE_CORRUPT"],
+        )
+    code = "state_locked" if name in ("SQLITE_BUSY", "SQLITE_LOCKED") else "state_not_writable"
+    return ConfigurationError(code, f"the state file {path} cannot be used: {error}", mend=mend_for(error))

@@ -1,0 +1,233 @@
+"""What every revocation log must do, whatever it is kept in.
+
+A test module takes the contract by inheriting from `LogContract` and giving a `make` fixture: a function that
+makes another, unopened log over the same store, as another process would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from gateway.core import clock
+from gateway.core.revocation import EVERYONE, Entry, NewEntry, sid_key, subject_key
+from gateway.state.log import RevocationLog
+
+ALICE = subject_key("https://idp.example", "alice")
+Make = Callable[[], RevocationLog]
+
+
+def new(key: str, *, lives: int = 3600, **other: int | None) -> NewEntry:
+    """An entry that lives for an hour from now."""
+    return NewEntry(key, clock.now() + lives, "test", **other)
+
+
+def ended(log: RevocationLog, sid: str, *, seen: int | None = None) -> Entry | None:
+    """What the log says of a session of Alice that logged in now, when the log stood at `seen`."""
+    now = clock.now()
+    position = log.index.position if seen is None else seen
+    return log.index.ended_by(sid, (ALICE,), seen=position, login_at=now, now=now)
+
+
+async def within(seconds: float, happens: Callable[[], bool]) -> bool:
+    """Does it happen in time?"""
+    until = time.monotonic() + seconds
+    while not happens():
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(0.01)
+    return True
+
+
+class LogContract:
+    """The tests. `one` and `other` are two logs over one store, open."""
+
+    @pytest.fixture
+    async def one(self, make: Make) -> AsyncIterator[RevocationLog]:
+        log = make()
+        await log.open()
+        yield log
+        await log.close()
+
+    @pytest.fixture
+    async def other(self, make: Make, one: RevocationLog) -> AsyncIterator[RevocationLog]:
+        log = make()
+        await log.open()
+        yield log
+        await log.close()
+
+    async def test_a_log_that_was_not_opened_is_not_loaded(self, make: Make) -> None:
+        """Never loaded is not the same as nothing revoked (rule R5)."""
+        log = make()
+
+        assert not log.loaded
+        assert log.age() == float("inf")
+        assert log.health().startswith("not loaded")
+
+    async def test_an_open_log_is_in_step(self, one: RevocationLog) -> None:
+        """It is loaded, has an id of 32 hexadecimal digits, and is well."""
+        assert one.loaded
+        assert len(bytes.fromhex(one.log_id)) == 16
+        assert one.age() < 5
+        assert not one.moved()
+        assert one.health().startswith("ok")
+        assert one.pending == 0
+
+    async def test_an_appended_entry_denies(self, one: RevocationLog) -> None:
+        """Once acknowledged it is durable and in the index at its position."""
+        answer = await one.append([new(sid_key("s"), barrier=clock.now() + 120)])
+
+        assert answer.durable
+        assert answer.position == one.index.position
+        found = ended(one, "s")
+        assert found is not None
+        assert found.position == answer.position
+        assert found.barrier is not None
+
+    async def test_an_entry_denies_before_the_append_awaits(self, one: RevocationLog) -> None:
+        """Nothing that runs between the call and its answer finds the session alive."""
+        appending = asyncio.ensure_future(one.append([new(sid_key("s"))]))
+        await asyncio.sleep(0)
+
+        assert ended(one, "s") is not None
+        assert (await appending).durable
+
+    async def test_nothing_appended_is_nothing_done(self, one: RevocationLog) -> None:
+        """An empty append is durable and moves nothing."""
+        before = one.index.position
+
+        assert (await one.append([])).durable
+        assert one.index.position == before
+
+    async def test_r04_another_process_sees_at_once_that_the_log_moved(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """When append answers, `moved` is true everywhere and `catch_up` brings the entry."""
+        await one.append([new(sid_key("s")), new(ALICE)])
+
+        assert other.moved()
+        assert ended(other, "s") is None
+        await other.catch_up()
+        assert not other.moved()
+        assert ended(other, "s") is not None
+        assert other.index.position == one.index.position
+
+    async def test_r06_positions_order_logins_and_entries_of_all_processes(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """A login that read the tail lives, one from before it does not, wherever it is asked."""
+        before = one.index.position
+        await other.append([new(ALICE)])
+        await one.catch_up()
+
+        assert ended(one, "s", seen=before) is not None
+        assert ended(one, "s") is None
+        await one.append([new(EVERYONE)])
+        await other.catch_up()
+        assert ended(other, "s", seen=one.index.position - 1) is not None
+
+    async def test_an_own_append_hides_no_entry_of_another(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """What the other wrote before comes with the answer: positions are never skipped."""
+        await other.append([new(sid_key("theirs"))])
+        await one.append([new(sid_key("mine"))])
+
+        assert ended(one, "theirs") is not None
+        assert ended(one, "mine") is not None
+
+    async def test_a_batch_keeps_its_order(self, one: RevocationLog, other: RevocationLog) -> None:
+        """Entries of one append follow each other."""
+        await one.append([new(sid_key(f"s{n}")) for n in range(5)])
+        await other.catch_up()
+
+        positions = [found.position for n in range(5) if (found := ended(other, f"s{n}")) is not None]
+        assert positions == sorted(positions)
+        assert len(positions) == 5
+
+    async def test_appends_at_the_same_time_all_arrive(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """Two processes write at once and neither loses anything."""
+        answers = await asyncio.gather(
+            *((one, other)[n % 2].append([new(sid_key(f"s{n}"))]) for n in range(30))
+        )
+        await asyncio.gather(one.catch_up(), other.catch_up())
+
+        assert all(answer.durable for answer in answers)
+        assert len(one.index) == len(other.index) == 30
+        assert one.index.position == other.index.position
+
+    async def test_many_callers_catch_up_together(self, one: RevocationLog, other: RevocationLog) -> None:
+        """Every caller has the entry when its call ends, also one that came while a read was under way."""
+        reading = asyncio.ensure_future(other.catch_up())
+        await asyncio.sleep(0)
+        await one.append([new(sid_key("s"))])
+        await asyncio.gather(*(other.catch_up() for _ in range(20)))
+
+        assert ended(other, "s") is not None
+        await reading
+
+    async def test_a_cancelled_caller_loses_no_entry(self, one: RevocationLog, other: RevocationLog) -> None:
+        """A client that goes away in the middle of a read or a logout changes nothing for the others."""
+        appending = asyncio.ensure_future(one.append([new(sid_key("s"))]))
+        await asyncio.sleep(0)
+        appending.cancel()
+        assert await within(2, lambda: one.pending == 0)
+        reading = asyncio.ensure_future(other.catch_up())
+        await asyncio.sleep(0)
+        reading.cancel()
+        await other.catch_up()
+
+        assert ended(other, "s") is not None
+
+    async def test_a_restart_loses_nothing(self, make: Make, one: RevocationLog) -> None:
+        """The id stays, the position goes on, every entry is there before the first question."""
+        answer = await one.append([new(sid_key("s"))])
+        await one.close()
+        again = make()
+        await again.open()
+
+        assert again.log_id == one.log_id
+        assert again.index.position == answer.position
+        assert ended(again, "s") is not None
+        assert (await again.append([new(ALICE)])).position > answer.position
+        await again.close()
+
+    async def test_r06_an_event_time_is_capped_at_the_receipt(self, one: RevocationLog) -> None:
+        """A sender's clock cannot reach into the future."""
+        await one.append([new(sid_key("s"), event_time=clock.now() + 9999)])
+        found = ended(one, "s")
+
+        assert found is not None
+        assert found.event_time is not None
+        assert found.event_time <= clock.now()
+
+    async def test_odd_names_are_kept_as_they_are(self, one: RevocationLog, other: RevocationLog) -> None:
+        """Names come from other people's systems: any text is a key."""
+        name = subject_key("https://i", "\u00e9|%\x00\U0001f600'\";--\ud800")
+        await one.append([new(name)])
+        await other.catch_up()
+        now = clock.now()
+
+        assert other.index.ended_by("x", (name,), seen=0, login_at=now, now=now) is not None
+
+    async def test_the_upkeep_reads_without_being_asked(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """A process without requests stays in step, and its age stays low."""
+        await one.append([new(sid_key("s"))])
+
+        assert await within(3, lambda: ended(other, "s") is not None)
+        assert other.age() < 2
+
+    async def test_closing_twice_is_closing(self, make: Make) -> None:
+        """Also for a log that was never opened."""
+        log = make()
+        await log.close()
+        await log.open()
+        await log.close()
+        await log.close()
