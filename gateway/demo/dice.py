@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets  # noqa: TID251 - this package may not import the gateway's dice
+import secrets
 import uuid
 
 
@@ -14,3 +14,8 @@ def token(nbytes: int = 24) -> str:
 def identifier() -> str:
     """Return a random UUID as text, the form of Cognito's jti and event_id."""
     return str(uuid.uuid4())
+
+
+def key() -> bytes:
+    """Return 32 random bytes, a key for AES-256."""
+    return secrets.token_bytes(32)

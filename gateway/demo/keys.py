@@ -37,9 +37,13 @@ class SigningKey:
         }
 
 
-@functools.cache
 def signing_key(purpose: str, generation: int = 1) -> SigningKey:
     """Return the key for *purpose*; another *generation* is another key (key rotation)."""
+    return _made(purpose, generation)
+
+
+@functools.cache
+def _made(purpose: str, generation: int) -> SigningKey:
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     modulus = _base64url(private.public_key().public_numbers().n)
     digest = hashlib.sha256(f"{purpose} {generation} {modulus}".encode()).digest()
@@ -47,9 +51,9 @@ def signing_key(purpose: str, generation: int = 1) -> SigningKey:
 
 
 @functools.cache
-def certificate(purpose: str, generation: int = 1) -> str:
+def certificate(purpose: str) -> str:
     """Return a self-signed certificate (PEM) over the key for *purpose*, as SAML metadata carries it."""
-    key = signing_key(purpose, generation).private
+    key = signing_key(purpose).private
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{purpose} (emulated)")])
     start = clock.now() - 3600
     built = (

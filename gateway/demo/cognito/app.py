@@ -11,6 +11,7 @@ from gateway.demo.cognito.idp_response import IdpResponse
 from gateway.demo.cognito.issuer import Issuer
 from gateway.demo.cognito.logout import Logout
 from gateway.demo.cognito.revoke import RevokeEndpoint
+from gateway.demo.cognito.saml_endpoints import SamlEndpoints
 from gateway.demo.cognito.state import Cognito
 from gateway.demo.cognito.token import TokenEndpoint
 from gateway.demo.cognito.userinfo import UserInfo
@@ -24,7 +25,17 @@ def hosted_ui(cognito: Cognito, control: Control) -> web.Application:
     """Return the application that answers for the hosted UI's host."""
     app = web.Application(middlewares=[recorder(cognito.common)])
     app.add_routes(control.routes())
-    for part in (Authorize, IdpResponse, TokenEndpoint, RevokeEndpoint, UserInfo, Logout, ErrorPage):
+    parts = (
+        Authorize,
+        IdpResponse,
+        SamlEndpoints,
+        TokenEndpoint,
+        RevokeEndpoint,
+        UserInfo,
+        Logout,
+        ErrorPage,
+    )
+    for part in parts:
         app.add_routes(part(cognito).routes())
     app.add_routes([web.options(path, _preflight) for path in CROSS_ORIGIN])
     return app

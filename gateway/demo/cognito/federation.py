@@ -9,9 +9,10 @@ from aiohttp import web
 
 from gateway.demo import clock, dice
 from gateway.demo.answers import Cookie, redirect, with_query
-from gateway.demo.cognito import federation_oidc
+from gateway.demo.cognito import federation_oidc, federation_saml
 from gateway.demo.cognito.errors import RefusedError, refusal_redirect
 from gateway.demo.cognito.state import Attempt, AuthorizationRequest, Code, Cognito, Identity, Session, SignIn
+from gateway.demo.saml.xml import SamlError
 
 CSRF_COOKIES = ("csrf-state", "csrf-state-legacy")
 HANDLE_BYTES = 72  # 96 characters: opaque and longer than the 80 bytes SAML promises to carry
@@ -28,7 +29,12 @@ async def begin(cognito: Cognito, asked: AuthorizationRequest) -> web.Response:
         Cookie("csrf-state", attempt.csrf, same_site=same_site),
         Cookie("csrf-state-legacy", attempt.csrf, same_site=None),
     ]
-    return redirect(federation_oidc.request_url(cognito, attempt, handle), *cookies)
+    if cognito.common.switches.word("federation") == "oidc":
+        return redirect(federation_oidc.request_url(cognito, attempt, handle), *cookies)
+    try:
+        return redirect(await federation_saml.request_url(cognito, attempt, handle), *cookies)
+    except SamlError as error:
+        return fail(cognito, attempt, RefusedError("server_error", str(error)))
 
 
 def claim(cognito: Cognito, request: web.Request, handle: str) -> Attempt | None:

@@ -11,12 +11,17 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
+from gateway.demo import clock, dice
 from gateway.demo.answers import Cookie, query_of, redirect
 from gateway.demo.cognito.errors import PARTY, error_redirect, error_status
-from gateway.demo.cognito.state import Cognito, Session
+from gateway.demo.cognito.federation import HANDLE_BYTES
+from gateway.demo.cognito.federation_saml import idp_metadata, logout_url
+from gateway.demo.cognito.state import Cognito, LogoutTrip, Session
 from gateway.demo.options import CLIENT_ID
 from gateway.demo.pages import message
+from gateway.demo.saml.xml import SamlError
 
+TRIP_SECONDS = 300
 OIDC_STYLE = frozenset({"id_token_hint", "post_logout_redirect_uri"})
 KEPT_FOR_LOGIN = ("client_id", "redirect_uri", "response_type", "scope", "state", "nonce")
 
@@ -38,7 +43,31 @@ class Logout:
         onward = self._onward(query)
         if onward is None:
             return self._error(query, session)
-        return self._leave(session, onward)
+        return await self._through_okta(session, onward) or self._leave(session, onward)
+
+    async def _through_okta(self, session: Session | None, onward: str) -> web.Response | None:
+        """Begin a single logout, if this provider has one and the session came by SAML."""
+        if (
+            session is None
+            or session.identity.provider_type != "SAML"
+            or not self._switches.flag("idp_signout")
+        ):
+            return None
+        try:
+            slo_url = (await idp_metadata(self._cognito)).slo_url
+        except SamlError:
+            slo_url = None
+        if slo_url is None:
+            return None
+        trip = LogoutTrip(f"_{dice.token(16)}", onward, session.id, clock.now())
+        handle = dice.token(HANDLE_BYTES)
+        horizon = clock.now() - TRIP_SECONDS
+        self._cognito.trips = {key: t for key, t in self._cognito.trips.items() if t.begun > horizon}
+        self._cognito.trips[handle] = trip
+        cookies = []
+        if self._switches.word("slo_session_ends") == "before":
+            cookies.append(self._end(session, "/logout, before single logout"))
+        return redirect(logout_url(self._cognito, slo_url, session.identity, trip, handle), *cookies)
 
     def _leave(self, session: Session | None, onward: str) -> web.Response:
         gone = self._end(session, f"/logout, returned to {onward.partition('?')[0]}")

@@ -30,7 +30,6 @@ class Identity:
     groups: tuple[str, ...]
     provider_type: str
     session_index: str | None = None
-    name_id: str | None = None
 
     @property
     def username(self) -> str:
@@ -123,6 +122,7 @@ class LogoutTrip:
     message_id: str
     onward: str
     session_id: str = field(repr=False)
+    begun: int
 
 
 class Cognito:

@@ -12,6 +12,8 @@ from gateway.demo.okta.oidc_authorize import Authorize
 from gateway.demo.okta.oidc_info import Info
 from gateway.demo.okta.oidc_logout import Logout
 from gateway.demo.okta.oidc_token import Tokens
+from gateway.demo.okta.saml_slo import SingleLogout
+from gateway.demo.okta.saml_sso import SingleSignOn
 from gateway.demo.okta.sessions_me import SessionsMe
 from gateway.demo.okta.signout import SignOut
 from gateway.demo.okta.state import Okta
@@ -20,9 +22,9 @@ from gateway.demo.okta.state import Okta
 def application(okta: Okta, control: Control) -> web.Application:
     """Return the application that answers for Okta's host."""
     app = web.Application(middlewares=[recorder(okta.common), limiter(okta.common.switches)])
-    app.add_routes(
-        [*control.routes(), *Login(okta).routes(), *SignOut(okta).routes(), *SessionsMe(okta).routes()]
-    )
+    app.add_routes(control.routes())
+    for part in (Login, SignOut, SessionsMe, SingleSignOn, SingleLogout):
+        app.add_routes(part(okta).routes())
     for server in okta.servers:
         app.add_routes(Authorize(okta, server).routes())
         app.add_routes(Tokens(okta, server).routes())
