@@ -53,11 +53,11 @@ def match_route(routes: Sequence[Route], decoded_path: str) -> Route:
     """The route with the longest prefix that covers ``decoded_path``.
 
     :param routes: in any order. :param decoded_path: percent-decoded once.
-    :raises DownstreamError: ``no_route`` when none covers it.
+    :raises DownstreamError: ``not_found`` when none covers it.
     """
     found = [route for route in routes if route.covers(decoded_path)]
     if not found:
         raise DownstreamError(
-            "no_route", "No upstream is configured for this path.", mend="Add one to `upstreams`."
+            "not_found", "No upstream is configured for this path.", mend="Add one to `upstreams`."
         )
     return max(found, key=lambda route: len(route.path))

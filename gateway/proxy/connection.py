@@ -10,6 +10,9 @@ import asyncio
 import socket
 from typing import Protocol, cast
 
+_FLUSH_SECONDS = 5.0
+"""How long a closed connection may still take to send what waits."""
+
 
 class Receiver(Protocol):
     """Whoever the bytes of a connection are for: an exchange, or a tunnel after an upgrade."""
@@ -19,6 +22,9 @@ class Receiver(Protocol):
 
     def lost(self, error: Exception | None) -> None:
         """The connection has ended; ``error`` is None after an orderly end."""
+
+    def writable(self) -> None:
+        """The upstream takes more again."""
 
 
 class Owner(Protocol):
@@ -94,6 +100,14 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport.abort()
         self._wake()
 
+    def close(self) -> None:
+        """Send what waits, then end it; its receiver hears no more."""
+        self._receiver = None
+        self.disown()
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.transport.abort)
+
     def write(self, data: bytes) -> None:
         """Send; bounded only if the caller awaits :meth:`drain`."""
         if not self.transport.is_closing():
@@ -125,6 +139,8 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.write_paused = False
         self._wake()
+        if self._receiver is not None:
+            self._receiver.writable()
 
     def _wake(self) -> None:
         drained, self._drained = self._drained, None

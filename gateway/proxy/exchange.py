@@ -197,6 +197,9 @@ class Exchange:
                 UpstreamError("broken_response", "The application broke off.", mend="Try again shortly.")
             )
 
+    def writable(self) -> None:
+        """The upstream takes more (:class:`Receiver`); whoever sends the body waits for it by itself."""
+
     def _parse(self, data: bytes) -> None:
         if self.head is None:
             self._head_bytes += len(data)

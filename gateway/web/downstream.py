@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
+from gateway.core import clock
 from gateway.core.session import Session
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import LiveConnections, LiveToken
@@ -78,7 +80,7 @@ class ClientSide:
     """
 
     __slots__ = (
-        "_alive", "_live", "_protocol", "_session", "_token", "document", "head_only", "http10", "keep_alive",
+        "_alive", "_expiry", "_live", "_protocol", "_session", "_token", "document", "head_only", "http10", "keep_alive",
         "set_cookies", "websocket", "written",
     )  # fmt: skip
 
@@ -99,6 +101,7 @@ class ClientSide:
         self._session = session
         self._alive = alive
         self._token: LiveToken | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self.head_only = request.method == hdrs.METH_HEAD
         self.http10 = request.version < HttpVersion11
         self.keep_alive = keep_alive
@@ -138,6 +141,8 @@ class ClientSide:
         if not self._alive(session):
             return False
         self._token = self._live.add(session.sid, end, session=session)
+        left = max(0, session.absolute_until - clock.now())
+        self._expiry = asyncio.get_running_loop().call_later(left, end, "session expired")
         return True
 
     def over(self) -> None:
@@ -145,6 +150,9 @@ class ClientSide:
         token, self._token = self._token, None
         if token is not None:
             self._live.discard(token)
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
 
     def pause_reading(self) -> None:
         """Take no more from the client for now (tunnels)."""

@@ -15,7 +15,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 def too_large() -> DownstreamError:
     """The body is larger than ``limits.body`` (413)."""
     return DownstreamError(
-        "body_too_large", "The request body is too large.", mend="Send less, or raise `limits.body`."
+        "too_large", "The request body is too large.", mend="Send less, or raise `limits.body`."
     )
 
 
@@ -45,7 +45,7 @@ class Upload:
     def at_hand(self) -> bytes | None:
         """The whole body as it goes on the wire, when all of it has come with the head; else None.
 
-        :raises DownstreamError: ``body_too_large``.
+        :raises DownstreamError: ``too_large``.
         """
         if not self._content.is_eof():
             return None

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
-from gateway.core.errors import DownstreamError
 from gateway.core.facts import RequestFacts
 from gateway.core.headers import IdentityOptions, RequestRules, upstream_request_head, wants_websocket
-from gateway.core.routes import Route, ordered
+from gateway.core.routes import Route, match_route, ordered
 from gateway.core.session import Session
 from gateway.proxy.address import parse_address
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError
+from gateway.proxy.files import FileUpstream, parse_directory
 from gateway.proxy.live import LiveConnections
 from gateway.proxy.pool import Pool
 from gateway.web.downstream import ClientSide, Sent
+from gateway.web.static import serve_file
 from gateway.web.upload import Upload
+from gateway.web.websocket import run_tunnel
 
 REPLAYABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent (RFC 9110 §9.2.2): sent once more when a pooled connection was stale and there is no body."""
@@ -27,8 +30,21 @@ REPLAYABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _METHODS = {name: name.encode() for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
+_CLIENT_GONE = 499
+"""For the log only: the client left before a response began (nginx's number)."""
+
+
 def _always(_: Session) -> bool:
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """One route with what serves it: a pool of connections, or a directory."""
+
+    rules: RequestRules
+    pool: Pool | None
+    files: FileUpstream | None
 
 
 class Forwarder:
@@ -55,25 +71,28 @@ class Forwarder:
         self._live = live
         self._body_limit = body_limit
         self._alive = alive
-        self._rules = {
-            route: RequestRules(identity, allow_method_override=route.allow_method_override)
-            for route in routes
-        }
-        shortest = min((min(r.connect, r.first_byte, r.idle) for r in routes), default=1.0)
+        shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
-        self._pools = {route.url: Pool(parse_address(route.url)) for route in routes}
+        self._pools: dict[str, Pool] = {}
+        self._lanes = {route.path: self._lane(route, identity) for route in routes}
+
+    def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
+        rules = RequestRules(identity, allow_method_override=route.allow_method_override)
+        if route.url.startswith("file:"):
+            return _Lane(rules, None, FileUpstream(parse_directory(route.url), route.path))
+        pool = self._pools.get(route.url) or Pool(parse_address(route.url))
+        self._pools[route.url] = pool
+        return _Lane(rules, pool, None)
 
     def route_for(self, path: str) -> Route:
         """The route with the longest prefix.
 
-        :param path: percent-decoded once. :raises DownstreamError: ``no_route``.
+        :param path: percent-decoded once. :raises DownstreamError: ``not_found``.
         """
         for route in self._routes:
             if route.covers(path):
                 return route
-        raise DownstreamError(
-            "no_route", "No upstream is configured for this path.", mend="Add one to `upstreams`."
-        )
+        return match_route(self._routes, path)
 
     async def forward(
         self,
@@ -92,18 +111,7 @@ class Forwarder:
         :raises UpstreamError: there is no response, and nothing has been sent.
         :raises DownstreamError: the request itself cannot be forwarded.
         """
-        websocket = facts.websocket and wants_websocket(request.raw_headers)
-        head = upstream_request_head(
-            self._rules[route],
-            _METHODS.get(request.method) or request.method.encode(),
-            request.raw_path.encode("utf-8", "surrogateescape"),
-            request.raw_headers,
-            client=facts.client,
-            scheme=facts.scheme,
-            host=facts.host.encode(),
-            identity=identity,
-            websocket=websocket,
-        )
+        lane = self._lanes[route.path]
         client = ClientSide(
             request,
             self._live,
@@ -111,15 +119,27 @@ class Forwarder:
             alive=self._alive,
             keep_alive=request.keep_alive and not self.draining,
             document=facts.document,
-            websocket=websocket,
+            websocket=facts.websocket and _may_upgrade(request),
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies],
         )
         try:
+            if lane.pool is None or lane.files is not None:
+                assert lane.files is not None
+                return await serve_file(request, client, facts, lane.files, idle=route.idle)
+            head = upstream_request_head(
+                lane.rules,
+                _METHODS.get(request.method) or request.method.encode(),
+                request.raw_path.encode("utf-8", "surrogateescape"),
+                request.raw_headers,
+                client=facts.client,
+                scheme=facts.scheme,
+                host=facts.host.encode(),
+                identity=identity,
+                websocket=client.websocket,
+            )
             if request.body_exists:
-                chunked = "Transfer-Encoding" in request.headers
-                upload = Upload(request, chunked=chunked, limit=self._body_limit)
-                return await self._with_body(request, client, route, head, upload)
-            return await self._without_body(request, client, route, head)
+                return await self._with_body(request, client, route, lane.pool, head)
+            return await self._without_body(request, client, route, lane.pool, head)
         finally:
             client.over()
 
@@ -130,9 +150,8 @@ class Forwarder:
             await pool.close()
 
     async def _without_body(
-        self, request: web.BaseRequest, client: ClientSide, route: Route, head: bytes
+        self, request: web.BaseRequest, client: ClientSide, route: Route, pool: Pool, head: bytes
     ) -> web.StreamResponse:
-        pool = self._pools[route.url]
         replayable = request.method in REPLAYABLE
         connection = pool.take(replayable=replayable) or await pool.connect(route.connect)
         try:
@@ -144,14 +163,14 @@ class Forwarder:
         return await self._exchange(request, client, route, connection, head)
 
     async def _with_body(
-        self, request: web.BaseRequest, client: ClientSide, route: Route, head: bytes, upload: Upload
+        self, request: web.BaseRequest, client: ClientSide, route: Route, pool: Pool, head: bytes
     ) -> web.StreamResponse:
-        pool = self._pools[route.url]
+        upload = Upload(request, chunked="Transfer-Encoding" in request.headers, limit=self._body_limit)
         body = upload.at_hand()
         connection = pool.take(replayable=False) or await pool.connect(route.connect)
-        return await self._exchange(
-            request, client, route, connection, head + (body or b""), None if body is not None else upload
-        )
+        if body is None:
+            return await self._exchange(request, client, route, connection, head, upload)
+        return await self._exchange(request, client, route, connection, head + body)
 
     async def _exchange(
         self,
@@ -166,30 +185,41 @@ class Forwarder:
         exchange.begin(connection, head, sent=upload is None)
         pump = None if upload is None else asyncio.ensure_future(upload.run(connection, exchange))
         try:
-            await self._until_over(request, exchange)
+            await _until_settled(request, exchange)
         except BaseException:
             exchange.cancel()
             raise
         finally:
             if pump is not None:
                 pump.cancel()
-        return self._answer(client, exchange)
+        if exchange.switched is not None and not exchange.over:
+            await run_tunnel(request, client, exchange.detach(), *exchange.switched)
+            return Sent(101, b"", keep_alive=False, length=client.written)
+        return _answer(client, exchange)
 
-    @staticmethod
-    async def _until_over(request: web.BaseRequest, exchange: Exchange) -> None:
-        while not exchange.over:
-            await exchange.changed()
-            if exchange.reading_paused and not exchange.over:
-                await request.writer.drain()
-                exchange.unblocked()
-        if exchange.started and not exchange.error and request.protocol.writing_paused:
+
+def _may_upgrade(request: web.BaseRequest) -> bool:
+    return (
+        not request.body_exists and request.version >= HttpVersion11 and wants_websocket(request.raw_headers)
+    )
+
+
+async def _until_settled(request: web.BaseRequest, exchange: Exchange) -> None:
+    """Wait until the exchange is over or has switched, and let it read on whenever a blocked client has caught up."""
+    while not exchange.over and exchange.switched is None:
+        await exchange.changed()
+        if exchange.reading_paused and not exchange.over:
             await request.writer.drain()
+            exchange.unblocked()
+    if exchange.started and exchange.error is None and request.protocol.writing_paused:
+        await request.writer.drain()
 
-    @staticmethod
-    def _answer(client: ClientSide, exchange: Exchange) -> web.StreamResponse:
-        if exchange.whole is not None and exchange.head is not None:
-            return Sent(exchange.status, exchange.whole, keep_alive=not exchange.head.close)
-        if exchange.error is not None and not exchange.started:
-            raise exchange.error
-        whole = exchange.complete and exchange.head is not None and not exchange.head.close
-        return Sent(exchange.status or 499, b"", keep_alive=whole, length=client.written)
+
+def _answer(client: ClientSide, exchange: Exchange) -> web.StreamResponse:
+    head = exchange.head
+    if exchange.whole is not None and head is not None:
+        return Sent(exchange.status, exchange.whole, keep_alive=not head.close)
+    if exchange.error is not None and not exchange.started:
+        raise exchange.error
+    whole = exchange.complete and head is not None and not head.close
+    return Sent(exchange.status or _CLIENT_GONE, b"", keep_alive=whole, length=client.written)

@@ -1,0 +1,196 @@
+"""A WebSocket after its handshake: bytes both ways, untouched, with frame boundaries followed (rule R22).
+
+When the session ends, a Close frame with code 4401 is put at the next frame boundary of each direction, masked towards
+the upstream; nothing but that frame passes any more. What has found no boundary after a quarter of a second is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from gateway.core import dice
+from gateway.core.websocket_frames import SESSION_ENDED, FrameTracker, close_frame
+from gateway.proxy.connection import UpstreamConnection
+
+GRACE = 0.25
+"""Seconds from the end of a session to the end of its tunnels."""
+
+
+class TunnelClient(Protocol):
+    """The client's end of a tunnel."""
+
+    @property
+    def blocked(self) -> bool:
+        """More is waiting to be sent than should be."""
+
+    def write(self, data: bytes) -> None:
+        """Send to the client."""
+
+    def pause_reading(self) -> None:
+        """Take no more from the client."""
+
+    def resume_reading(self) -> None:
+        """Take more again."""
+
+    def close(self) -> None:
+        """Send what waits, then end the connection."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
+class Tunnel:
+    """See the module.
+
+    :ivar over: both ends are closed. :ivar client_blocked: reading from the upstream waits for the client.
+    """
+
+    __slots__ = (
+        "_client", "_closing", "_connection", "_cut", "_reason", "_to_client", "_to_upstream", "_waiter",
+        "client_blocked", "over",
+    )  # fmt: skip
+
+    def __init__(self, client: TunnelClient, connection: UpstreamConnection) -> None:
+        self._client = client
+        self._connection = connection
+        self._to_client = FrameTracker()
+        self._to_upstream = FrameTracker()
+        self._closing: set[FrameTracker] = set()
+        self._reason: str | None = None
+        self._cut: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.client_blocked = False
+        self.over = False
+
+    async def changed(self) -> None:
+        """Wait until the tunnel is over or the client is blocked."""
+        if self.over or self.client_blocked:
+            return
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # From the client
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes of the client's."""
+        if self.over:
+            return
+        if self._reason is not None:
+            self._last_bytes(self._to_upstream, data)
+            return
+        self._to_upstream.advance(data)
+        self._connection.write(data)
+        if self._connection.write_paused:
+            self._client.pause_reading()
+
+    def client_lost(self) -> None:
+        """The client has gone: what it sent still goes out, then the upstream sees the end."""
+        if not self.over:
+            self._connection.close()
+            self._finish()
+
+    # From the upstream (a connection's receiver)
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the upstream's."""
+        if self._reason is not None:
+            self._last_bytes(self._to_client, data)
+            return
+        self._to_client.advance(data)
+        self._client.write(data)
+        if self._client.blocked and not self.client_blocked:
+            self.client_blocked = True
+            self._connection.transport.pause_reading()
+            self._wake()
+
+    def writable(self) -> None:
+        """The upstream takes more again."""
+        if not self.over:
+            self._client.resume_reading()
+
+    def lost(self, error: Exception | None) -> None:
+        """The upstream has gone."""
+        if self.over:
+            return
+        if error is None:
+            self._client.close()
+        else:
+            self._client.abort()
+        self._finish()
+
+    def client_unblocked(self) -> None:
+        """The client has taken what waited."""
+        self.client_blocked = False
+        if not self.over:
+            self._connection.transport.resume_reading()
+
+    # The end of the session
+
+    def end(self, reason: str) -> None:
+        """Close both ways with 4401, or cut."""
+        if self.over or self._reason is not None:
+            return
+        self._reason = reason
+        self._cut = asyncio.get_running_loop().call_later(GRACE, self._cut_off)
+        # Both ends may be paused by back-pressure; their boundaries, and their answers, must be able to come.
+        self._client.resume_reading()
+        if self.client_blocked:
+            self.client_unblocked()
+        for tracker in (self._to_client, self._to_upstream):
+            if tracker.at_boundary:
+                self._close(tracker)
+
+    def _last_bytes(self, tracker: FrameTracker, data: bytes) -> None:
+        if tracker in self._closing:
+            return
+        rest = data[: tracker.advance_to_boundary(data)]
+        if tracker is self._to_client:
+            self._client.write(rest)
+        else:
+            self._connection.write(rest)
+        if tracker.at_boundary:
+            self._close(tracker)
+
+    def _close(self, tracker: FrameTracker) -> None:
+        self._closing.add(tracker)
+        if tracker.closed:
+            return
+        reason = self._reason or ""
+        if tracker is self._to_client:
+            self._client.write(close_frame(SESSION_ENDED, reason))
+        else:
+            self._connection.write(close_frame(SESSION_ENDED, reason, mask=dice.nonce96()[:4]))
+
+    def _cut_off(self) -> None:
+        if self.over:
+            return
+        if self._to_client in self._closing:
+            self._client.close()
+        else:
+            self._client.abort()
+        if self._to_upstream in self._closing:
+            self._connection.close()
+        else:
+            self._connection.abort()
+        self._finish()
+
+    def cut(self) -> None:
+        """End both sides at once."""
+        if not self.over:
+            self._client.abort()
+            self._connection.abort()
+            self._finish()
+
+    def _finish(self) -> None:
+        self.over = True
+        if self._cut is not None:
+            self._cut.cancel()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
