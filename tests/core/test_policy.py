@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,6 +166,35 @@ def test_r25_the_key_has_every_attribute_that_is_mentioned_and_no_other() -> Non
     assert path.mentions == {"path"}
     assert ask(path, somebody(), path="/a") is ask(path, somebody(), path="/a", host="b")
     assert ask(path, somebody(), path="/a") is not ask(path, somebody(), path="/b")
+
+
+ALICE = somebody("alice", "g", email="a@x", acr="mfa", auth_time=NOW)
+
+
+@pytest.mark.parametrize(
+    ("condition", "yes", "no"),
+    [
+        ('principal.user == "alice"', {}, {"principal": replace(ALICE, user="bob")}),
+        ("principal has email", {}, {"principal": replace(ALICE, email=None)}),
+        ('principal in Group::"g"', {}, {"principal": replace(ALICE, groups=())}),
+        ('action == Action::"GET"', {}, {"method": "POST"}),
+        ('resource == Route::"/"', {}, {"route": "/api/"}),
+        ('context.host == "app.test"', {}, {"host": "other.test"}),
+        ('context.path == "/"', {}, {"path": "/x"}),
+        ("context.client.isLoopback()", {"client": "127.0.0.1"}, {"client": "192.0.2.1"}),
+        ("context has auth_age && context.auth_age < 1", {}, {"now": NOW + 60}),
+        ('context has acr && context.acr == "mfa"', {}, {"principal": replace(ALICE, acr="pwd")}),
+        ("context has acr", {}, {"principal": replace(ALICE, acr=None)}),
+    ],
+)
+def test_r25_the_key_has_every_input_that_can_decide(
+    condition: str, yes: dict[str, Any], no: dict[str, Any]
+) -> None:
+    """An allow for one request is never given to another that differs in what the policy asks for."""
+    policies = parsed(f'@id("a") permit (principal is User, action, resource) when {{ {condition} }};')
+    for _ in range(2):
+        assert ask(policies, **{"principal": ALICE, **yes}).allowed
+        assert not ask(policies, **{"principal": ALICE, **yes, **no}).allowed
 
 
 def test_r25_another_generation_of_a_session_is_asked_anew() -> None:
