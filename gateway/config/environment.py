@@ -53,8 +53,7 @@ def overlay(values: dict[str, Value], environ: Mapping[str, str], places: Places
         except ValueError as error:
             findings.append(_not_json(name, error))
             continue
-        if value is not None:
-            _put(values, key.path, value)
+        if value is not None and _put(values, key.path, value):
             places.in_environment(key.path, name)
     return findings
 
@@ -85,14 +84,17 @@ def _plain(value: object) -> Value:
     return None if value is None else str(value)
 
 
-def _put(values: dict[str, Value], path: tuple[str, ...], value: Value) -> None:
+def _put(values: dict[str, Value], path: tuple[str, ...], value: Value) -> bool:
+    """Set the value; not where the file has something else than a section, which is a finding of its own."""
     for part in path[:-1]:
-        below = values.get(part)
+        if values.get(part) is None:
+            values[part] = {}
+        below = values[part]
         if not isinstance(below, dict):
-            below = {}
-            values[part] = below
+            return False
         values = below
     values[path[-1]] = value
+    return True
 
 
 def _not_json(name: str, error: ValueError) -> Finding:

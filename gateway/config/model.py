@@ -55,7 +55,7 @@ class Settings(Section):
     max_staleness: kinds.Lifetime = key("5m", description="Age of the log from which requests are refused.")
     headers: Headers = section(Headers, "Identity headers to upstreams.")
     logout: Logout = section(Logout, "Signing out.")
-    inbound: Inbound = section(Inbound, "Who may end sessions from outside.")
+    inbound: Inbound = section(Inbound, "Who may end sessions from outside; absent is closed.")
     policies: kinds.Policies = key(
         "builtin:spa", description="Cedar policies: a built-in set, or a directory with `*.cedar`."
     )
