@@ -49,7 +49,7 @@ class LogFiles:
         self.made = False
         self.renewed = False
 
-    def start(self, now: int) -> None:
+    def start(self) -> None:
         """Open everything, make what is missing. Raises ConfigurationError."""
         require_directory(self.table.path)
         try:
@@ -61,7 +61,7 @@ class LogFiles:
                         f"another process has held {self.counter.path} for too long",
                         mend="end the process that hangs in opening it",
                     )
-                self.made = self.table.open(now)
+                self.made = self.table.open()
                 self._match_counter()
             self.counter.raise_to(self.table.tail(UNPLACED).position)
             self.spool.prepare()
@@ -83,11 +83,11 @@ class LogFiles:
         """The whole log."""
         return self.table.tail(-1)
 
-    def write(self, entries: Sequence[NewEntry], known: Known, now: int) -> Written:
+    def write(self, entries: Sequence[NewEntry], known: Known) -> Written:
         """Commit entries and tell the other processes. Raises sqlite3.Error, OSError or
         ConfigurationError.
         """
-        self._keep_open(now)
+        self._keep_open()
         position = self.table.append(entries)
         self.counter.raise_to(position)
         if self.table.lost():
@@ -100,11 +100,11 @@ class LogFiles:
         tail = self.table.tail(known.position)
         return tail if tail.log_id == known.log_id else self.load()
 
-    def look(self, known: Known, now: int) -> Looked:
+    def look(self, known: Known) -> Looked:
         """The upkeep of every beat: notice files that were removed, read the tail, see whether the
         spool waits.
         """
-        self._keep_open(now)
+        self._keep_open()
         if self.counter.replaced():
             self.counter.open()
             with self.counter.locked(patience=OPEN_PATIENCE):
@@ -131,10 +131,10 @@ class LogFiles:
                 self.counter.raise_to(self.table.append(entries))
         return self.read(known)
 
-    def _keep_open(self, now: int) -> None:
+    def _keep_open(self) -> None:
         if self.table.lost():
             self.table.close()
-            self.start(now)
+            self.start()
 
     def _match_counter(self) -> None:
         """Bring counter and table together; the caller holds the counter's lock.

@@ -83,7 +83,7 @@ class SqliteLog:
         self._spool_thread = ThreadPoolExecutor(1, "state-spool")
         started = time.monotonic()
         try:
-            await self._on_files(partial(self._files.start, clock.now()))
+            await self._on_files(self._files.start)
             self._adopt(await self._on_files(self._files.load), started)
         except BaseException:
             await self.close()
@@ -136,7 +136,7 @@ class SqliteLog:
         new = tuple(entry.received(now) for entry in entries)
         one = self._outbox.take(new, now)
         # Committed at once, the order of the log says when it was; only what is sent later goes by its date.
-        writing = self._on_files(partial(self._files.write, new, self._known(), now))
+        writing = self._on_files(partial(self._files.write, new, self._known()))
         writing.add_done_callback(partial(self._written, one, time.monotonic()))
         await asyncio.wait({writing}, timeout=self._deadline)
         if not writing.done():
@@ -238,7 +238,7 @@ class SqliteLog:
 
     async def _look(self) -> None:
         started = time.monotonic()
-        looked = await self._on_files(partial(self._files.look, self._known(), clock.now()))
+        looked = await self._on_files(partial(self._files.look, self._known()))
         self._adopt(looked.tail, started)
         if (looked.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
             try:

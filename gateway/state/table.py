@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from gateway.core import dice
+from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import Entry, NewEntry
 
@@ -74,9 +74,9 @@ class Table:
         self.path = path
         self._patience = patience
         self._db: sqlite3.Connection | None = None
-        self._file = (0, 0)
+        self._files: tuple[tuple[int, int], ...] = ()
 
-    def open(self, now: int) -> bool:
+    def open(self) -> bool:
         """Connect, and make the log where there is none; True if it was made. Raises ConfigurationError.
 
         One process at a time: the caller holds the counter's lock.
@@ -84,8 +84,8 @@ class Table:
         try:
             _provide(self.path)
             self._db = self._connect()
-            made = self._prepare(now)
-            status = self.path.stat()
+            made = self._prepare()
+            self._files = self._seen()
         except sqlite3.Error as error:
             self.close()
             raise _configuration_error(self.path, error) from error
@@ -98,7 +98,6 @@ class Table:
         except ConfigurationError:
             self.close()
             raise
-        self._file = (status.st_dev, status.st_ino)
         return made
 
     def close(self) -> None:
@@ -109,14 +108,21 @@ class Table:
             self._db = None
 
     def lost(self) -> bool:
-        """Is the connection gone, or another file (or none) at the path by now?"""
+        """Is the connection gone, or another file (or none) at the path by now?
+
+        The write-ahead log counts as well: SQLite removes it by name, so a process that lets go of a removed
+        database takes away what belongs to the one in its place.
+        """
         if self._db is None:
             return True
         try:
-            status = self.path.stat()
+            return self._seen() != self._files
         except OSError:
             return True
-        return (status.st_dev, status.st_ino) != self._file
+
+    def _seen(self) -> tuple[tuple[int, int], ...]:
+        both = (self.path.stat(), self.path.with_name(self.path.name + "-wal").stat())
+        return tuple((status.st_dev, status.st_ino) for status in both)
 
     def append(self, entries: Sequence[NewEntry]) -> int:
         """Commit the entries, all or none, in this order; the position of the last. Raises sqlite3.Error."""
@@ -172,7 +178,7 @@ class Table:
         address = f"file:{quote(str(self.path))}?mode=rw"
         return sqlite3.connect(address, uri=True, timeout=OPEN_PATIENCE, isolation_level=None)
 
-    def _prepare(self, now: int) -> bool:
+    def _prepare(self) -> bool:
         db = self._connection()
         application, version, tables = _identity(db)
         fresh = not application and not tables
@@ -197,7 +203,7 @@ class Table:
             )
         db.execute("PRAGMA synchronous = FULL")
         if fresh:
-            _create(db, now)
+            _create(db)
         else:
             _examine(db)
         db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
@@ -260,12 +266,13 @@ def _identity(db: sqlite3.Connection) -> tuple[int, int, int]:
     return application, version, tables
 
 
-def _create(db: sqlite3.Connection, now: int) -> None:
+def _create(db: sqlite3.Connection) -> None:
+    base = int(clock.precise() * 1000)
     with _writing(db):
         for statement in filter(str.strip, _SCHEMA.split(";")):
             db.execute(statement)
         db.execute("INSERT INTO facts VALUES ('log_id', ?)", (new_log_id(),))
-        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entries', ?)", (now * 1000,))
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entries', ?)", (base,))
         db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {VERSION}")
 

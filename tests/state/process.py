@@ -1,0 +1,96 @@
+"""A real second process over a state file, driven line by line: `python -m tests.state.process FILE`.
+
+Commands on stdin, one answer line each: `append KEY`, `moved`, `ended SID`, `flood` (appends for ever and prints
+the key of each acknowledged entry).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.core import clock
+from gateway.core.revocation import NewEntry, sid_key
+from gateway.state.sqlite import SqliteLog
+from gateway.telemetry.log import configure
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Peer:
+    """The other process, from outside."""
+
+    def __init__(self, path: Path) -> None:
+        command = [sys.executable, "-m", "tests.state.process", str(path)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=ROOT
+        )
+        assert self.line() == "ready"
+
+    def line(self) -> str:
+        """The next line it prints; empty when it has ended."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
+
+    def ask(self, command: str) -> str:
+        """Its answer to a command."""
+        self.tell(command)
+        return self.line()
+
+    def tell(self, command: str) -> None:
+        """A command whose answer is read elsewhere."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> list[str]:
+        """SIGKILL; the lines that it had printed before."""
+        self.process.kill()
+        return self.end()
+
+    def end(self) -> list[str]:
+        """Wait for its end; the lines that were left."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        left = self.process.stdout.read().splitlines()
+        self.process.stdout.close()
+        self.process.wait(timeout=10)
+        return left
+
+
+async def _answer(log: SqliteLog, words: list[str]) -> str:
+    entry = NewEntry(sid_key(words[-1]), clock.now() + 3600, "test")
+    match words[0]:
+        case "append":
+            return "durable" if (await log.append([entry])).durable else "not durable"
+        case "moved":
+            return str(log.moved())
+        case "ended":
+            if log.moved():
+                await log.catch_up()
+            found = log.index.ended_by(words[1], (), seen=log.index.position, login_at=0, now=clock.now())
+            return str(found is not None)
+        case _:
+            number = 0
+            while True:
+                key = f"f{number}"
+                if (await log.append([NewEntry(sid_key(key), clock.now() + 3600, "flood")])).durable:
+                    print(key, flush=True)
+                number += 1
+
+
+async def _main(path: Path) -> None:
+    configure("error", stream=sys.stderr)
+    log = SqliteLog(path, deadline=5.0, beat=60)
+    await log.open()
+    print("ready", flush=True)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        print(await _answer(log, line.split()), flush=True)
+    await log.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Path(sys.argv[1])))

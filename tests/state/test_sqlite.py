@@ -1,0 +1,399 @@
+"""The SQLite log when things go wrong: other processes, crashes, locked, full, removed and damaged files."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.core import clock
+from gateway.core.errors import ConfigurationError
+from gateway.core.revocation import sid_key, subject_key
+from gateway.state.sqlite import SqliteLog
+from tests.state.log_contract import ALICE, ended, new, within
+from tests.state.process import Peer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+async def log(path: Path) -> AsyncIterator[SqliteLog]:
+    one = SqliteLog(path, beat=0.1)
+    await one.open()
+    yield one
+    await one.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another program holds the write lock of the file."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+        db.close()
+
+
+async def opened(path: Path, **options: float | bool) -> SqliteLog:
+    one = SqliteLog(path, **options)  # type: ignore[arg-type]
+    await one.open()
+    return one
+
+
+async def test_r04_two_processes_see_each_others_entries_at_once(path: Path) -> None:
+    """Once append has answered in one, the other's next decision knows; there is no interval to wait for."""
+    first, second = Peer(path), Peer(path)
+    try:
+        for number in range(10):
+            assert first.ask(f"append a{number}") == "durable"
+            assert second.ask("moved now") == "True"
+            assert second.ask(f"ended a{number}") == "True"
+            assert second.ask("moved now") == "False"
+            assert second.ask(f"append b{number}") == "durable"
+            assert first.ask(f"ended b{number}") == "True"
+    finally:
+        first.end()
+        second.end()
+
+
+async def test_g03_a_killed_process_loses_no_acknowledged_entry(path: Path) -> None:
+    """SIGKILL at any moment of an append: every key it had acknowledged is there afterwards."""
+    acknowledged: list[str] = []
+    for round_ in range(4):
+        peer = Peer(path)
+        peer.tell("flood x")
+        lines = [peer.line() for _ in range(5)]
+        time.sleep(0.01 * round_)
+        acknowledged += lines + [line for line in peer.kill() if line]
+    log = await opened(path)
+    try:
+        assert len(acknowledged) >= 20
+        assert [key for key in acknowledged if ended(log, key) is None] == []
+        assert (await log.append([new(sid_key("after"))])).durable
+    finally:
+        await log.close()
+
+
+async def test_a_killed_process_leaves_a_counter_that_others_follow(path: Path, log: SqliteLog) -> None:
+    """A writer's death neither silences nor rewinds the counter."""
+    peer = Peer(path)
+    peer.tell("flood x")
+    peer.line()
+    peer.kill()
+    await log.catch_up()
+    before = log.index.position
+    again = Peer(path)
+    try:
+        assert again.ask("append late") == "durable"
+        assert log.moved()
+        await log.catch_up()
+        assert log.index.position > before
+    finally:
+        again.end()
+
+
+async def test_r04_a_write_that_fails_still_denies_here(path: Path, log: SqliteLog) -> None:
+    """Within 250 ms: not durable, dead here, said in health; durable and everywhere once the lock is gone."""
+    other = await opened(path, beat=0.1)
+    with locked(path):
+        started = time.monotonic()
+        answer = await log.append([new(sid_key("s")), new(ALICE)])
+        took = time.monotonic() - started
+
+        assert not answer.durable
+        assert took < 0.3
+        assert ended(log, "s") is not None
+        assert ended(log, "x") is not None
+        assert log.pending == 2
+        assert "2 entries deny in this process only" in log.health()
+        assert ended(other, "s") is None
+
+    assert await within(5, lambda: log.pending == 0 and ended(other, "s") is not None)
+    assert log.health().startswith("ok")
+    await other.close()
+
+
+async def test_r06_a_late_entry_keeps_its_order(path: Path, log: SqliteLog) -> None:
+    """Sent late it gets a late position, and still spares who signed in well after it was made."""
+    with locked(path):
+        await log.append([new(ALICE)])
+    assert await within(5, lambda: log.pending == 0)
+    now = clock.now()
+    ask = log.index.ended_by
+
+    assert ask("x", (ALICE,), seen=0, login_at=now, now=now) is not None
+    assert ask("x", (ALICE,), seen=0, login_at=now + 120, now=now + 130) is None
+
+
+async def test_what_could_not_be_sent_survives_a_crash(path: Path) -> None:
+    """The spool beside the log keeps it; the next process to open the log sends it."""
+    log = await opened(path, beat=60.0)
+    with locked(path):
+        assert not (await log.append([new(sid_key("s"))])).durable
+        assert await within(2, log._files.spool.filled)
+        # The crash: nothing of this process runs any more.
+        log._outbox = type(log._outbox)(log.index)
+        await log.close()
+    again = await opened(path, beat=0.1)
+    try:
+        assert await within(3, lambda: ended(again, "s") is not None)
+        assert await within(3, lambda: not again._files.spool.filled())
+    finally:
+        await again.close()
+
+
+async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(log: SqliteLog) -> None:
+    """The answer comes within the deadline; the write that comes back late makes it durable."""
+    log._on_files(lambda: time.sleep(0.6))
+    started = time.monotonic()
+    first, second = await asyncio.gather(log.append([new(sid_key("a"))]), log.append([new(sid_key("b"))]))
+    await log.catch_up()
+
+    assert not first.durable
+    assert not second.durable
+    assert time.monotonic() - started < 0.6
+    assert "the disk does not answer" in log.health()
+    assert await within(3, lambda: log.pending == 0)
+    assert ended(log, "a") is not None
+    assert await within(3, lambda: not log._outbox.committed())
+    assert len(log.index) == 2
+
+
+async def test_a_full_disk_is_named_and_mended(path: Path, log: SqliteLog) -> None:
+    """SQLITE_FULL: not durable, spooled in the room made beforehand, sent when there is space."""
+
+    def limit(pages: int) -> None:
+        log._files.table._connection().execute(f"PRAGMA max_page_count = {pages}")
+
+    await log._on_files(lambda: limit(1))
+    answers = [await log.append([new(sid_key(f"{n}" * 900))]) for n in range(9)]
+
+    assert not answers[-1].durable
+    assert "free space on the disk" in log.health()
+    assert ended(log, "8" * 900) is not None
+    assert log._files.spool.filled()
+    await log._on_files(lambda: limit(100_000))
+    assert await within(5, lambda: log.pending == 0)
+    assert len(log.index) == 9
+
+
+async def test_an_entry_in_a_removed_file_is_not_durable_but_sent_again(path: Path, log: SqliteLog) -> None:
+    """A log whose file was removed under it becomes a new log with a new id, which has the entry."""
+    before = log.log_id
+    path.unlink()
+    await log.append([new(sid_key("s"))])
+
+    assert await within(3, lambda: log.log_id != before and log.pending == 0)
+    assert ended(log, "s") is not None
+    again = await opened(path)
+    assert again.log_id == log.log_id
+    assert ended(again, "s") is not None
+    await again.close()
+
+
+async def test_r04_a_lost_file_is_another_log(path: Path, log: SqliteLog) -> None:
+    """A new file has a new id and later positions than any session of the lost one has seen."""
+    answer = await log.append([new(ALICE)])
+    await log.close()
+    for file in path.parent.glob("state.db*"):
+        file.unlink()
+    again = await opened(path)
+    try:
+        assert again.log_id != log.log_id
+        assert again.index.position > answer.position
+    finally:
+        await again.close()
+
+
+async def test_r04_an_older_copy_of_the_file_is_another_log(path: Path, log: SqliteLog) -> None:
+    """A restored backup has lost entries that were acknowledged: the counter remembers, the sessions die."""
+    await log.append([new(sid_key("a"))])
+    await log.close()
+    backup = path.read_bytes()
+    log = await opened(path)
+    await log.append([new(sid_key("b"))])
+    await log.close()
+    path.write_bytes(backup)
+    again = await opened(path)
+    third = await opened(path)
+    try:
+        assert again.log_id != log.log_id
+        assert again.index.position >= log.index.position
+        assert third.log_id == again.log_id
+    finally:
+        await again.close()
+        await third.close()
+
+
+async def test_a_missing_counter_is_made_anew_while_the_log_runs(path: Path, log: SqliteLog) -> None:
+    """Processes that had the old one find the new one."""
+    path.with_name("state.db.seq").unlink()
+    other = await opened(path, beat=60.0)
+    try:
+        assert await within(3, lambda: not log._files.counter.replaced())
+        await other.append([new(sid_key("s"))])
+        assert log.moved()
+    finally:
+        await other.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64, b"x" * 5000])
+async def test_a_damaged_counter_is_rebuilt(path: Path, log: SqliteLog, content: bytes) -> None:
+    """Short or foreign content is replaced by the table's own position; nobody is signed out for it."""
+    answer = await log.append([new(sid_key("s"))])
+    await log.close()
+    path.with_name("state.db.seq").write_bytes(content)
+    again = await opened(path)
+    try:
+        assert again.log_id == log.log_id
+        assert again._files.counter.value() == answer.position
+        assert not again.moved()
+    finally:
+        await again.close()
+
+
+async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
+    """Dead entries leave the table and the index, and positions are not given again."""
+    log = await opened(path, beat=0.05)
+    try:
+        answer = await log.append([new(sid_key(f"s{n}"), lives=-5) for n in range(20)])
+        log._trimmed_at = float("-inf")
+        assert await within(3, lambda: len(log.index) == 0)
+        assert await within(3, lambda: _rows(path) == 0)
+        assert (await log.append([new(sid_key("s"))])).position > answer.position
+    finally:
+        await log.close()
+
+
+async def test_a_reader_behind_the_trim_is_in_step(path: Path, log: SqliteLog) -> None:
+    """When everything it missed was dead and is gone, it is still at the last position."""
+    other = await opened(path, beat=60.0)
+    await log.append([new(sid_key("s"), lives=-5)])
+    await log._on_files(lambda: log._files.table.trim(clock.now(), limit=10))
+    assert other.moved()
+    await other.catch_up()
+
+    assert not other.moved()
+    await other.close()
+
+
+async def test_the_files_are_for_their_owner_only(path: Path, log: SqliteLog) -> None:
+    """Names of people are in them."""
+    await log.append([new(subject_key("https://i", "alice"))])
+    files = sorted(file.name for file in path.parent.iterdir())
+
+    assert files == ["state.db", "state.db-shm", "state.db-wal", "state.db.seq", "state.db.spool"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+
+
+async def test_a_missing_directory_is_a_finding_with_its_mend(tmp_path: Path) -> None:
+    """A mount that is missing must not become an empty log somewhere else."""
+    with pytest.raises(ConfigurationError) as caught:
+        await opened(tmp_path / "none" / "state.db")
+
+    assert caught.value.code == "state_directory_missing"
+    assert "mkdir" in caught.value.mend
+
+
+async def test_a_damaged_file_is_a_finding_with_its_mend(path: Path) -> None:
+    """A file that is no database, or a broken one, is not silently replaced."""
+    path.write_bytes(b"this is no database at all, not even nearly" * 100)
+    with pytest.raises(ConfigurationError) as caught:
+        await opened(path)
+
+    assert caught.value.code == "state_corrupt"
+    assert str(path) in caught.value.detail
+    assert "move it" in caught.value.mend
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+async def test_broken_pages_are_found_at_the_start(path: Path) -> None:
+    """The header alone does not make a log."""
+    log = await opened(path)
+    await log.append([new(sid_key(f"s{n}" * 50)) for n in range(200)])
+    await log.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 2 :] = b"\xa5" * (len(content) - 4096 * 2)
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        await opened(path)
+
+    assert caught.value.code == "state_corrupt"
+
+
+async def test_a_file_locked_for_good_is_a_finding(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening waits for another process, but not for ever."""
+    await (await opened(path)).close()
+    monkeypatch.setattr("gateway.state.table.OPEN_PATIENCE", 0.05)
+    with locked(path), pytest.raises(ConfigurationError) as caught:
+        await opened(path)
+
+    assert caught.value.code == "state_locked"
+
+
+async def test_many_processes_may_make_the_log_at_once(path: Path) -> None:
+    """Workers start together on a file that does not exist."""
+    logs = [SqliteLog(path) for _ in range(6)]
+    await asyncio.gather(*(one.open() for one in logs))
+
+    assert len({one.log_id for one in logs}) == 1
+    await asyncio.gather(*(one.close() for one in logs))
+
+
+async def test_an_accepted_loss_is_said_loudly(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the start and in health, for as long as it is configured."""
+    log = await opened(path, state_loss_accepted=True)
+
+    assert "state_loss_accepted" in capsys.readouterr().out
+    assert "loss of the log is accepted" in log.health()
+    await log.close()
+
+
+async def test_r05_an_unreadable_log_grows_old(path: Path, log: SqliteLog) -> None:
+    """When the file cannot be read the age grows and health says why; nothing raises."""
+    path.parent.joinpath("state.db").unlink()
+    path.mkdir()
+    assert await within(3, lambda: log.health().startswith("out of step"))
+    aged = log.age()
+    await log.catch_up()
+
+    assert await within(3, lambda: log.age() > aged)
+    assert not (await log.append([new(sid_key("s"))])).durable
+    assert ended(log, "s") is not None
+    path.rmdir()
+    assert await within(3, lambda: log.health().startswith("ok"))
+
+
+async def test_asking_whether_the_log_moved_is_cheap(log: SqliteLog) -> None:
+    """It is on the way of every request: no system call, far below a microsecond's worth of work."""
+    started = time.perf_counter()
+    for _ in range(10_000):
+        log.moved()
+
+    assert (time.perf_counter() - started) / 10_000 < 20e-6
+
+
+def _rows(path: Path) -> int:
+    db = sqlite3.connect(path)
+    try:
+        return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
+    finally:
+        db.close()
+
+
+def test_an_unopened_log_touches_nothing(path: Path) -> None:
+    """Nothing is opened before the fork."""
+    SqliteLog(path)
+
+    assert list(path.parent.iterdir()) == []
