@@ -136,9 +136,12 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _tls_context(ca_file: str | Path | None) -> ssl.SSLContext:
+def _tls_context(ca_file: str | Path | None) -> ssl.SSLContext | bool:
+    """The context that trusts ``ca_file`` alone; True for the client's own, which trusts what the system trusts."""
+    if ca_file is None:
+        return True
     try:
-        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        return ssl.create_default_context(cafile=str(ca_file))
     except OSError as error:  # ssl.SSLError is one
         raise ConfigurationError(
             "bad_ca_file", f"provider.ca_file: {error.strerror or error}", mend="a readable PEM file"

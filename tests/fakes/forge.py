@@ -40,7 +40,8 @@ class SigningKey:
 
     def pem(self) -> bytes:
         """The public half as PEM: the shared secret of the algorithm-confusion attack."""
-        return self.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        public = self.private.public_key()
+        return bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
 @cache
@@ -52,8 +53,13 @@ def rsa_key(kid: str, *, bits: int = 2048, algorithm: str = "RS256") -> SigningK
 @cache
 def ec_key(kid: str, algorithm: str = "ES256") -> SigningKey:
     """An elliptic-curve key for ``algorithm``."""
-    curves = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1, "ES256K": ec.SECP256K1}
-    return SigningKey(kid, ec.generate_private_key(curves[algorithm]()), algorithm)
+    curves: dict[str, ec.EllipticCurve] = {
+        "ES256": ec.SECP256R1(),
+        "ES384": ec.SECP384R1(),
+        "ES512": ec.SECP521R1(),
+        "ES256K": ec.SECP256K1(),
+    }
+    return SigningKey(kid, ec.generate_private_key(curves[algorithm]), algorithm)
 
 
 @cache

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.core.errors import ProviderError
+from gateway.idp.link import ProviderLink
+from gateway.idp.transport import Transport
+from gateway.oidc.tokens import check_revocation
+from gateway.oidc.wire import Answer, document, get
+from tests.fakes.op import Provider, running
+
+
+@pytest.fixture
+async def op() -> AsyncIterator[Provider]:
+    """A provider that listens."""
+    async with running() as provider:
+        yield provider
+
+
+async def exchange(op: Provider, link: ProviderLink) -> object:
+    """Fetch the metadata as JSON."""
+    url = f"{op.issuer}/.well-known/openid-configuration"
+    return await link.exchange("metadata", get(url), lambda answer: document(answer, "metadata"))
+
+
+async def test_every_exchange_is_told_with_its_outcome(op: Provider) -> None:
+    """Endpoint and code, for the metrics."""
+    told: list[tuple[str, str]] = []
+    link = ProviderLink(Transport(timeout=0.3), lambda endpoint, result: told.append((endpoint, result)))
+    for trouble in (None, "500", "html", "slow"):
+        op.trouble = {} if trouble is None else {"metadata": trouble}
+        try:
+            await exchange(op, link)
+        except ProviderError:
+            assert trouble is not None
+    await link.close()
+    assert told == [
+        ("metadata", "ok"),
+        ("metadata", "provider_error"),
+        ("metadata", "bad_response"),
+        ("metadata", "provider_unreachable"),
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["500", "429", "html", "reset"])
+async def test_trouble_is_down_and_a_good_answer_up_again(op: Provider, trouble: str) -> None:
+    """The last exchange decides, and whoever waits for trouble is woken."""
+    link = ProviderLink(Transport(timeout=0.3))
+    op.trouble["metadata"] = trouble
+    with pytest.raises(ProviderError):
+        await exchange(op, link)
+    assert link.fault is not None and link.went_down.is_set()
+    op.trouble.clear()
+    await exchange(op, link)
+    assert link.fault is None
+    await link.close()
+
+
+async def test_a_refusal_is_a_sensible_answer(op: Provider) -> None:
+    """A dead refresh token does not mean that the provider is down."""
+    link = ProviderLink(Transport())
+    op.trouble["metadata"] = "invalid_grant"
+
+    def parse(answer: Answer) -> None:
+        check_revocation(answer)
+
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        await link.exchange("token", get(f"{op.issuer}/.well-known/openid-configuration"), parse)
+    assert link.fault is None
+    await link.close()

@@ -1,0 +1,451 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gateway.core import dice
+from gateway.core.clock import now
+from gateway.core.errors import ConfigurationError, ProviderError
+from gateway.idp.provider import IdentityProvider, ProviderOptions
+from gateway.oidc.authorization import AuthorizationCode, read_response
+from gateway.oidc.id_token import IdTokenClaims
+from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
+from gateway.oidc.pkce import code_challenge
+from gateway.oidc.tokens import ClientAuthentication, TokenSet
+from tests.fakes.forge import LIES, rsa_key
+from tests.fakes.op import CLIENT, REDIRECT, SECRET, Provider, browse, running
+
+CLAIMS = ClaimOptions(groups="cognito:groups")
+
+
+def options(op: Provider, **changes: Any) -> ProviderOptions:
+    """The configuration for ``op`` as a Cognito pool."""
+    usual: dict[str, Any] = {
+        "kind": "cognito",
+        "issuer": op.issuer,
+        "domain": op.origin,
+        "client_id": CLIENT,
+        "client_secret": SECRET,
+        "timeout": 1.0,
+    }
+    return ProviderOptions(**{**usual, **changes})
+
+
+@pytest.fixture
+async def op() -> AsyncIterator[Provider]:
+    """A provider that listens."""
+    async with running() as provider:
+        yield provider
+
+
+@pytest.fixture
+async def provider(op: Provider) -> AsyncIterator[IdentityProvider]:
+    """The gateway's side of ``op``, not started: it works on demand too."""
+    provider = IdentityProvider(options(op), jitter=lambda: 0.0)
+    yield provider
+    await provider.close()
+
+
+async def code_for(provider: IdentityProvider, verifier: str, nonce: str, user: str) -> AuthorizationCode:
+    """A verified code of a fresh attempt of ``user``."""
+    state = dice.token()
+    url = await provider.authorization_url(
+        state=state, nonce=nonce, code_challenge=code_challenge(verifier), redirect_uri=REDIRECT
+    )
+    response = read_response(await browse(url, user))
+    code = response.verified(state=state, issuer=provider.issuer, iss_required=provider.iss_required)
+    assert isinstance(code, AuthorizationCode)
+    return code
+
+
+async def tokens_for(provider: IdentityProvider, nonce: str = "n", user: str = "alice") -> TokenSet:
+    """The tokens of a fresh sign-in."""
+    verifier = dice.token(32)
+    code = await code_for(provider, verifier, nonce, user)
+    return await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
+
+
+async def sign_in(provider: IdentityProvider, user: str = "alice") -> IdTokenClaims:
+    """A whole sign-in."""
+    nonce = dice.token()
+    tokens = await tokens_for(provider, nonce, user)
+    assert tokens.id_token is not None
+    return await provider.verify_id_token(
+        tokens.id_token, nonce=nonce, now=now(), access_token=tokens.access_token
+    )
+
+
+async def test_a_sign_in_over_sockets(provider: IdentityProvider) -> None:
+    """Authorization request, code, tokens, claims, principal."""
+    verified = await sign_in(provider)
+    who = principal_from(verified, CLAIMS)
+    assert (who.subject, who.email, who.groups) == ("alice-sub", "alice@example.com", ("of-alice",))
+    assert provider.up
+    assert provider.health() == "up"
+
+
+async def test_two_hundred_parallel_sign_ins_do_not_mix(op: Provider, provider: IdentityProvider) -> None:
+    """CVE-2026-33544: everybody gets their own claims, tokens and aliases, over one shared client."""
+    users = [f"user{number}" for number in range(200)]
+    signed_in = await asyncio.gather(*[sign_in(provider, user) for user in users])
+    for user, verified in zip(users, signed_in, strict=True):
+        who = principal_from(verified, CLAIMS)
+        assert (who.subject, who.email, who.groups) == (
+            f"{user}-sub",
+            f"{user}@example.com",
+            (f"of-{user}",),
+        )
+        assert f"isid:{op.issuer}|origin-of-{user}-sub" in aliases_from(verified, CLAIMS)
+    assert (op.calls["metadata"], op.calls["jwks"], op.calls["token"]) == (1, 1, 200)
+
+
+@pytest.mark.parametrize("lie", LIES.keys())
+async def test_a_provider_that_lies_signs_nobody_in(
+    op: Provider, provider: IdentityProvider, lie: str
+) -> None:
+    """Every lie, told over the wire by the real token endpoint with honest keys published."""
+    op.lie = lie
+    with pytest.raises(ProviderError) as caught:
+        await sign_in(provider)
+    assert caught.value.code in {
+        LIES[lie].code,
+        "bad_response",
+    }  # an empty token is seen at the endpoint already
+
+
+async def test_missing_at_hash_is_no_lie(op: Provider, provider: IdentityProvider) -> None:
+    """The code flow may leave it out; with one, the access token beside it must be its own."""
+    tokens = await tokens_for(provider)
+    assert tokens.id_token is not None
+    with pytest.raises(ProviderError, match="at_hash"):
+        await provider.verify_id_token(tokens.id_token, nonce="n", now=now(), access_token="another")
+    assert await provider.verify_id_token(tokens.id_token, nonce="n", now=now())
+
+
+async def test_rotated_keys_are_found_at_once(op: Provider, provider: IdentityProvider) -> None:
+    """The first token of the new key fetches the set again; nobody notices."""
+    await sign_in(provider)
+    op.rotate("rotated")
+    await sign_in(provider)
+    assert op.calls["jwks"] == 2
+
+
+async def test_an_unknown_key_id_cannot_flood_the_provider(op: Provider, provider: IdentityProvider) -> None:
+    """Twenty tokens of an unknown key, one fetch."""
+    await sign_in(provider)
+    op.lie = "unknown kid"
+    for _ in range(20):
+        with pytest.raises(ProviderError, match="unknown_key"):
+            await sign_in(provider)
+    assert op.calls["jwks"] == 2
+
+
+async def test_known_keys_outlive_a_sick_key_endpoint(op: Provider, provider: IdentityProvider) -> None:
+    """Stale while error: sign-ins go on with the keys there are."""
+    await sign_in(provider)
+    op.trouble["jwks"] = "500"
+    assert (await sign_in(provider)).subject == "alice-sub"
+
+
+async def test_an_unknown_key_at_a_sick_key_endpoint_is_the_providers_trouble(
+    op: Provider, provider: IdentityProvider
+) -> None:
+    """The error says that trying again can help, for the token may be honest."""
+    await sign_in(provider)
+    op.rotate("rotated")
+    op.trouble["jwks"] = "500"
+    with pytest.raises(ProviderError) as caught:
+        await sign_in(provider)
+    assert (caught.value.code, caught.value.retryable) == ("provider_error", True)
+
+
+async def test_without_any_keys_nobody_signs_in(op: Provider, provider: IdentityProvider) -> None:
+    """Nothing is accepted unverified."""
+    op.trouble["jwks"] = "500"
+    with pytest.raises(ProviderError) as caught:
+        await sign_in(provider)
+    assert caught.value.retryable
+
+
+async def test_two_keys_under_one_id(op: Provider, provider: IdentityProvider) -> None:
+    """The token verifies under the one that signed it, and no third key gets in."""
+    op.jwks_changes = {"keys": [rsa_key("other").jwk(kid="id"), op.id_key.jwk()]}
+    assert (await sign_in(provider)).subject == "alice-sub"
+    op.lie = "stranger's key under our kid"
+    with pytest.raises(ProviderError, match="signature"):
+        await sign_in(provider)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code", "retryable"),
+    [
+        ("429", "provider_error", True),
+        ("500", "provider_error", True),
+        ("503 html", "provider_error", True),
+        ("slow", "provider_unreachable", True),
+        ("trickle", "provider_unreachable", True),
+        ("reset", "provider_unreachable", True),
+        ("huge", "bad_response", False),
+        ("gzip", "bad_response", False),
+        ("html", "bad_response", False),
+        ("list", "bad_response", False),
+        ("empty object", "bad_response", False),
+        ("redirect", "bad_response", False),
+        ("invalid_client", "invalid_client", False),
+        ("invalid_grant", "invalid_grant", False),
+    ],
+)
+async def test_a_sick_token_endpoint_is_told_apart(
+    op: Provider, trouble: str, code: str, retryable: bool
+) -> None:
+    """For a code and for a refresh alike; only invalid_grant may end a session (rule R10)."""
+    provider = IdentityProvider(options(op, timeout=0.4))
+    verifier = dice.token(32)
+    grant = await code_for(provider, verifier, "n", "alice")
+    op.trouble["token"] = trouble
+    for call in (
+        provider.redeem(grant, code_verifier=verifier, redirect_uri=REDIRECT),
+        provider.refresh("refresh-1"),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            await call
+        assert (caught.value.code, caught.value.retryable) == (code, retryable)
+    await provider.close()
+
+
+async def test_a_code_is_good_once(provider: IdentityProvider) -> None:
+    """And only with the verifier of its own attempt."""
+    verifier = dice.token(32)
+    code = await code_for(provider, verifier, "n", "alice")
+    await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
+
+
+async def test_a_stolen_code_is_worth_nothing(provider: IdentityProvider) -> None:
+    """CVE-2024-23647: PKCE is always on, so another attempt's verifier fails."""
+    code = await code_for(provider, dice.token(32), "n", "alice")
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        await provider.redeem(code, code_verifier=dice.token(32), redirect_uri=REDIRECT)
+
+
+@pytest.mark.parametrize("authentication", ClientAuthentication)
+async def test_the_client_proves_itself_either_way(
+    op: Provider, authentication: ClientAuthentication
+) -> None:
+    """By header or by body, with a secret full of special characters."""
+    provider = IdentityProvider(options(op, client_authentication=authentication))
+    assert (await sign_in(provider)).subject == "alice-sub"
+    await provider.close()
+
+
+async def test_a_wrong_client_secret_is_named(op: Provider) -> None:
+    """It is the operator's to mend, and the secret is not in the error."""
+    provider = IdentityProvider(options(op, client_secret="wr0ng"))
+    with pytest.raises(ProviderError) as caught:
+        await sign_in(provider)
+    assert caught.value.code == "invalid_client"
+    assert "wr0ng" not in str(caught.value) and "wr0ng" not in repr(provider.options)
+    await provider.close()
+
+
+async def test_refresh_keeps_or_rotates(op: Provider, provider: IdentityProvider) -> None:
+    """Without rotation no new refresh token comes; with it the old one is dead."""
+    first = (await tokens_for(provider)).refresh_token
+    assert first is not None
+    fresh = await provider.refresh(first)
+    assert fresh.refresh_token is None
+    assert fresh.id_token is not None
+    assert (await provider.verify_id_token(fresh.id_token, nonce=None, now=now())).subject == "alice-sub"
+    op.rotate_refresh = True
+    assert (await provider.refresh(first)).refresh_token is not None
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        await provider.refresh(first)
+
+
+async def test_a_revoked_refresh_token_is_dead(provider: IdentityProvider) -> None:
+    """Confirmed by the provider; a second time is confirmed as well."""
+    token = (await tokens_for(provider)).refresh_token
+    assert token is not None
+    assert await provider.revoke(token)
+    assert await provider.revoke(token)
+    with pytest.raises(ProviderError, match="invalid_grant"):
+        await provider.refresh(token)
+
+
+@pytest.mark.parametrize("trouble", ["500", "429", "html", "reset", "huge", "redirect", "invalid_client"])
+async def test_revocation_never_raises(op: Provider, provider: IdentityProvider, trouble: str) -> None:
+    """Sign-out goes on whatever the provider does. An HTML page with status 200 counts as done: RFC 7009
+    says that the body is ignored."""
+    op.trouble["revoke"] = trouble
+    assert await provider.revoke("refresh-1") is (trouble == "html")
+
+
+async def test_revocation_of_something_else_is_not_confirmed(provider: IdentityProvider) -> None:
+    """Cognito refuses access tokens there."""
+    assert not await provider.revoke("access-alice-1")
+
+
+async def test_revocation_takes_two_seconds_at_most(op: Provider) -> None:
+    """Sign-out does not wait for a provider that hangs, however patient the rest is."""
+    provider = IdentityProvider(options(op, timeout=30.0))
+    op.trouble["revoke"] = "slow"
+    async with asyncio.timeout(2.5):
+        assert not await provider.revoke("refresh-1")
+    await provider.close()
+
+
+async def test_revocation_without_a_known_endpoint_is_not_confirmed(op: Provider) -> None:
+    """A provider that has none (Entra), or that cannot be asked."""
+    provider = IdentityProvider(options(op, kind="oidc", domain=None))
+    op.metadata_changes = {"revocation_endpoint": None}
+    assert not await provider.revoke("refresh-1")
+    await provider.close()
+
+
+async def test_p18_the_gateway_starts_without_the_provider() -> None:
+    """Down at start: sign-in URLs of a Cognito domain work, the rest says why, and all is well when it comes."""
+    async with running() as op:
+        pass
+    provider = IdentityProvider(options(op), jitter=lambda: 0.0)
+    await provider.start()
+    await asyncio.sleep(0.1)
+    assert not provider.up
+    assert provider.health().startswith("down (provider_unreachable: ")
+    assert provider.health().endswith("nobody can sign in yet")
+    url = await provider.authorization_url(state="s", nonce="n", code_challenge="c", redirect_uri=REDIRECT)
+    assert url.startswith(f"{op.origin}/oauth2/authorize?response_type=code&client_id={CLIENT}&")
+    async with running(op):
+        async with asyncio.timeout(5):
+            while not provider.up:
+                await asyncio.sleep(0.02)
+        assert (await sign_in(provider)).subject == "alice-sub"
+        await provider.close()
+
+
+async def test_p18_an_outage_later_keeps_what_is_known() -> None:
+    """Down, saying so, with the keys fetched before; and up again by itself."""
+    async with running() as op:
+        provider = IdentityProvider(options(op), jitter=lambda: 0.0)
+        await provider.start()
+        tokens = await tokens_for(provider)
+        assert await provider.verify_id_token(tokens.id_token or "", nonce="n", now=now())
+    with pytest.raises(ProviderError):
+        await provider.refresh(tokens.refresh_token or "")
+    assert not provider.up
+    assert provider.health().endswith("with the keys fetched before")
+    assert await provider.verify_id_token(tokens.id_token or "", nonce="n", now=now())
+    async with running(op):
+        async with asyncio.timeout(5):
+            while not provider.up:
+                await asyncio.sleep(0.02)
+    await provider.close()
+
+
+async def test_other_kinds_take_their_endpoints_from_discovery(op: Provider) -> None:
+    """And cannot send a browser anywhere before it has answered."""
+    provider = IdentityProvider(options(op, kind="oidc", domain=None))
+    op.trouble["metadata"] = "500"
+    with pytest.raises(ProviderError):
+        await sign_in(provider)
+    op.trouble.clear()
+    assert (await sign_in(provider)).subject == "alice-sub"
+    await provider.close()
+
+
+async def test_the_issuers_promise_of_iss_is_kept(op: Provider, provider: IdentityProvider) -> None:
+    """RFC 9207: known once the metadata is."""
+    assert not provider.iss_required
+    op.metadata_changes = {"authorization_response_iss_parameter_supported": True}
+    with pytest.raises(ProviderError, match="issuer_mismatch"):
+        other = IdentityProvider(options(op, kind="oidc", domain=None))
+        try:
+            await sign_in(other)
+        finally:
+            await other.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt", "expected"),
+    [
+        ("cognito", None, {"identity_provider": ["Okta"]}),
+        ("cognito", "login", {"identity_provider": ["Okta"], "prompt": ["login"]}),
+        ("keycloak", "login", {"kc_idp_hint": ["Okta"], "prompt": ["login"]}),
+        ("google", "login", {"prompt": ["select_account"]}),
+        ("oidc", None, {}),
+    ],
+)
+async def test_each_kind_is_asked_in_its_own_words(
+    op: Provider, kind: str, prompt: str | None, expected: dict[str, list[str]]
+) -> None:
+    """The picker is skipped and credentials are asked for by the parameters that the kind knows."""
+    provider = IdentityProvider(options(op, kind=kind, identity_provider="Okta"))
+    url = await provider.authorization_url(
+        state="s", nonce="n", code_challenge="c", redirect_uri=REDIRECT, prompt=prompt
+    )
+    sent = parse_qs(urlsplit(url).query)
+    usual = {
+        "response_type": ["code"],
+        "client_id": [CLIENT],
+        "redirect_uri": [REDIRECT],
+        "scope": ["openid email profile"],
+        "state": ["s"],
+        "nonce": ["n"],
+        "code_challenge": ["c"],
+        "code_challenge_method": ["S256"],
+    }
+    assert sent == {**usual, **expected}
+    await provider.close()
+
+
+async def test_every_call_is_counted(op: Provider) -> None:
+    """Endpoint and outcome of each exchange reach the callback."""
+    told: list[tuple[str, str]] = []
+    provider = IdentityProvider(options(op), on_call=lambda *call: told.append(call))
+    tokens = await tokens_for(provider)
+    await provider.verify_id_token(tokens.id_token or "", nonce="n", now=now())
+    await provider.refresh(tokens.refresh_token or "")
+    await provider.revoke(tokens.refresh_token or "")
+    assert told == [
+        ("token", "ok"),
+        ("metadata", "ok"),
+        ("jwks", "ok"),
+        ("refresh", "ok"),
+        ("revocation", "ok"),
+    ]
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "cogneto"},
+        {"issuer": "http://op.example"},
+        {"domain": "op.example"},
+        {"ca_file": "/nonexistent"},
+    ],
+)
+async def test_unusable_options_are_refused_before_anything_starts(
+    op: Provider, changes: dict[str, Any]
+) -> None:
+    """As findings of the configuration, not at the first sign-in."""
+    with pytest.raises(ConfigurationError):
+        IdentityProvider(options(op, **changes))
+
+
+async def test_who_leaves_in_the_middle_leaves_nothing_behind(
+    op: Provider, provider: IdentityProvider
+) -> None:
+    """A browser that disconnects during the exchange cancels its own work and nobody else's."""
+    op.trouble["metadata"] = "slow"
+    leaver = asyncio.create_task(provider.verify_id_token("x.y.z", nonce=None, now=now()))
+    await asyncio.sleep(0.05)
+    op.trouble.clear()
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    assert (await tokens_for(provider)).id_token
