@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 FORMAT = 1
-NO_CLAIMS: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Principal:
     email: str | None = None
     groups: tuple[str, ...] = ()
     preferred_username: str | None = None
-    claims: Mapping[str, object] = NO_CLAIMS
+    claims: Mapping[str, object] = field(default_factory=dict, hash=False)
     acr: str | None = None
     auth_time: int = 0
 

@@ -80,8 +80,8 @@ class ClientSide:
     """
 
     __slots__ = (
-        "_alive", "_expiry", "_live", "_protocol", "_session", "_token", "document", "head_only", "http10", "keep_alive",
-        "set_cookies", "websocket", "written",
+        "_alive", "_expiry", "_live", "_protocol", "_session", "_token", "document", "head_only", "http10",
+        "keep_alive", "set_cookies", "websocket", "written",
     )  # fmt: skip
 
     def __init__(

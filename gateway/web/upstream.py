@@ -40,11 +40,10 @@ def _always(_: Session) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """One route with what serves it: a pool of connections, or a directory."""
+    """One route's rules and what serves it."""
 
     rules: RequestRules
-    pool: Pool | None
-    files: FileUpstream | None
+    backend: Pool | FileUpstream
 
 
 class Forwarder:
@@ -79,10 +78,10 @@ class Forwarder:
     def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
         rules = RequestRules(identity, allow_method_override=route.allow_method_override)
         if route.url.startswith("file:"):
-            return _Lane(rules, None, FileUpstream(parse_directory(route.url), route.path))
+            return _Lane(rules, FileUpstream(parse_directory(route.url), route.path))
         pool = self._pools.get(route.url) or Pool(parse_address(route.url))
         self._pools[route.url] = pool
-        return _Lane(rules, pool, None)
+        return _Lane(rules, pool)
 
     def route_for(self, path: str) -> Route:
         """The route with the longest prefix.
@@ -123,9 +122,9 @@ class Forwarder:
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies],
         )
         try:
-            if lane.pool is None or lane.files is not None:
-                assert lane.files is not None
-                return await serve_file(request, client, facts, lane.files, idle=route.idle)
+            backend = lane.backend
+            if isinstance(backend, FileUpstream):
+                return await serve_file(request, client, facts, backend, idle=route.idle)
             head = upstream_request_head(
                 lane.rules,
                 _METHODS.get(request.method) or request.method.encode(),
@@ -138,8 +137,8 @@ class Forwarder:
                 websocket=client.websocket,
             )
             if request.body_exists:
-                return await self._with_body(request, client, route, lane.pool, head)
-            return await self._without_body(request, client, route, lane.pool, head)
+                return await self._with_body(request, client, route, backend, head)
+            return await self._without_body(request, client, route, backend, head)
         finally:
             client.over()
 

@@ -1,0 +1,279 @@
+"""The one place that wires: configuration in, a replica out; born in order, closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.config.model import Settings
+from gateway.config.names import Hop as ConfiguredHop
+from gateway.config.sections import revealed
+from gateway.core import clock
+from gateway.core.chain import ChainLimits
+from gateway.core.facts import DoorRules
+from gateway.core.gate import Challenge, GateRules, Revocations, session_state
+from gateway.core.identity_headers import IdentityOptions
+from gateway.core.routes import Route
+from gateway.core.sealing import Deployment, KeyRing, SealingKey
+from gateway.core.session import Session, SessionLimits
+from gateway.idp.provider import IdentityProvider, ProviderOptions
+from gateway.oidc.identity import ClaimOptions
+from gateway.oidc.logout import CognitoSignout, OktaSignout
+from gateway.oidc.providers import preset_of
+from gateway.proxy.live import LiveConnections
+from gateway.state import policy_files
+from gateway.state.sqlite import SqliteLog
+from gateway.telemetry.audit import AuditTrail, Listener
+from gateway.telemetry.metrics import Metrics
+from gateway.web.accounts import Accounts
+from gateway.web.attempts import Attempts
+from gateway.web.endpoints.callback import Callback
+from gateway.web.endpoints.landing import Landing
+from gateway.web.endpoints.logout import LogoutEndpoints
+from gateway.web.endpoints.session import SessionEndpoint
+from gateway.web.endpoints.start import Start
+from gateway.web.gate import Gate, GateOptions
+from gateway.web.listener import Door, DoorLimits
+from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Hop, Logout, LogoutOptions
+from gateway.web.session import Sessions
+from gateway.web.table import Endpoint, Methods, Table
+from gateway.web.trail import Trail
+from gateway.web.upstream import Forwarder
+
+WATCH_EVERY = 0.05
+"""Seconds between two looks at the log's sequence number: live connections elsewhere end this soon."""
+
+
+class Gateway:
+    """One replica: everything between the accepted connection and the upstream.
+
+    :param on_audit: told of every audit event as well, for the demo's console.
+    :raises ConfigurationError: keys, policies or the log cannot be used as configured.
+    """
+
+    def __init__(self, settings: Settings, *, on_audit: Listener | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.trail = Trail(AuditTrail(on_audit), self.metrics)
+        self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
+        self.rules = _rules(settings, self.limits)
+        deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
+        self.ring = KeyRing(read_keys(settings), now=clock.now())
+        self.sessions = Sessions(self.ring, deployment, self.limits)
+        self._watch: asyncio.Task[None] | None = None
+        self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
+        self.live = LiveConnections()
+        self.provider = IdentityProvider(_provider(settings), on_call=self._count_call)
+        self.forwarder = Forwarder(
+            _routes(settings),
+            live=self.live,
+            identity=_identity(settings),
+            body_limit=settings.limits.body,
+            alive=lambda session: self._why_ended(session) is None,
+        )
+        self.logout = Logout(
+            _logout(settings),
+            sessions=self.sessions,
+            log=self.log,
+            live=self.live,
+            revoke=self.provider.revoke,
+            trail=self.trail,
+        )
+        self.gate = Gate(
+            GateOptions(settings.public_url, settings.prefix, _identity(settings), settings.session.passive),
+            self.rules,
+            sessions=self.sessions,
+            log=self.log,
+            policy=policy_files.load(settings.policies, Path.cwd()),
+            forwarder=self.forwarder,
+            logout=self.logout,
+            trail=self.trail,
+        )
+        self.door = Door(
+            _door(settings),
+            DoorLimits(settings.limits.header, settings.limits.body),
+            table=self._table(),
+            gate=self.gate,
+            accounts=Accounts(self.metrics, access=settings.log.access),
+        )
+
+    async def open(self) -> None:
+        """Read the log, start to look for the identity provider. Called after the fork (rule R4)."""
+        await self.log.open()
+        await self.provider.start()
+        self._watch = asyncio.get_running_loop().create_task(self._watch_log(), name="watch-log")
+
+    async def close(self) -> None:
+        """In reverse; what is not in the log yet stays spooled."""
+        if self._watch is not None:
+            self._watch.cancel()
+        await self.forwarder.close()
+        await self.logout.close()
+        await self.provider.close()
+        await self.log.close()
+
+    async def _watch_log(self) -> None:
+        """Ends live connections whose session was ended elsewhere, and keeps the gauges."""
+        applied = -1
+        while True:
+            if self.log.moved():
+                await self.log.catch_up()
+            if self.log.index.position != applied:
+                applied = self.log.index.position
+                self.live.sweep(self._why_ended)
+            self.metrics.state_log_age_seconds.set(self.log.age())
+            self.metrics.state_log_entries.set(len(self.log.index))
+            self.metrics.state_log_pending.set(self.log.pending)
+            self.metrics.idp_up.set(self.provider.up)
+            await asyncio.sleep(WATCH_EVERY)
+
+    def _why_ended(self, session: Session) -> str | None:
+        """The reason a session is over, None while it lives."""
+        revocations = Revocations(self.log.index, self.log.log_id, self.log.age())
+        state = session_state(session, revocations, self.rules, clock.now())
+        return state.reason if isinstance(state, Challenge) else None
+
+    def _count_call(self, endpoint: str, result: str) -> None:
+        self.metrics.idp_requests_total[endpoint, result].inc()
+
+    def _table(self) -> Table:
+        settings, prefix = self.settings, self.settings.prefix
+        attempts = Attempts(self.sessions)
+        start = Start(settings.public_url, prefix, self.gate, self.logout, attempts, self.provider)
+        callback = Callback(
+            public_url=settings.public_url,
+            prefix=prefix,
+            claims=_claims(settings),
+            limits=self.limits,
+            gate=self.gate,
+            logout=self.logout,
+            attempts=attempts,
+            sessions=self.sessions,
+            provider=self.provider,
+            log=self.log,
+            trail=self.trail,
+        )
+        session = SessionEndpoint(self.gate, self.rules)
+        exact: dict[str, Methods] = {
+            f"{prefix}/start": {"GET": start},
+            f"{prefix}/callback": {"GET": callback},
+            f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, self.gate, self.logout)},
+            f"{prefix}/session": {"GET": session},
+            f"{prefix}/userinfo": {"GET": session},
+            **_logout_paths(LogoutEndpoints(prefix, self.gate, self.logout), self.logout, prefix),
+        }
+        return Table(exact, prefix)
+
+
+def read_keys(settings: Settings) -> list[SealingKey]:
+    """The keys of all key files, in their order; the configuration has checked them already."""
+    return [SealingKey.parse(path.read_text()) for path in settings.session.key_files]
+
+
+def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> dict[str, Methods]:
+    both: dict[str, Endpoint] = {"GET": endpoints.start, "POST": endpoints.start}
+    done = {f"{DONE_PREFIX}{hop.name}": {"GET": endpoints.done} for hop in logout.options.hops}
+    moved: dict[str, Endpoint] = {"GET": endpoints.moved, "POST": endpoints.moved}
+    return {
+        "/logout": both,
+        **done,
+        CONTINUE: {"GET": endpoints.go_on},
+        LOGGED_OUT: {"GET": endpoints.receipt},
+        f"{prefix}/sign_out": moved,
+    }
+
+
+def _rules(settings: Settings, limits: SessionLimits) -> GateRules:
+    return GateRules(
+        session=limits,
+        chain=_chain_limits(settings),
+        origins=frozenset((settings.public_url, *settings.allowed_origins)),
+        max_staleness=settings.max_staleness,
+        accept_log_loss=settings.state_loss == "accept",
+    )
+
+
+def _chain_limits(settings: Settings) -> ChainLimits:
+    return ChainLimits(int(settings.logout.hop_deadline), int(settings.logout.barrier))
+
+
+def _door(settings: Settings) -> DoorRules:
+    return DoorRules(
+        scheme=settings.public_url.scheme,
+        authorities=frozenset((settings.public_url.authority, *settings.hosts)),
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+def _identity(settings: Settings) -> IdentityOptions:
+    return IdentityOptions(
+        tuple(settings.headers.claims.items()), authorization=settings.headers.authorization
+    )
+
+
+def _claims(settings: Settings) -> ClaimOptions:
+    return ClaimOptions(
+        user=settings.headers.user,
+        groups=settings.headers.groups,
+        usernames=preset_of(settings.provider.kind).usernames,
+        keep=tuple(dict.fromkeys((*settings.session.claims, *settings.headers.claims.values()))),
+        trusted_email_from=frozenset(settings.provider.trusted_email_from),
+    )
+
+
+def _provider(settings: Settings) -> ProviderOptions:
+    given = settings.provider
+    return ProviderOptions(
+        kind=given.kind,
+        issuer=given.issuer,
+        domain=given.domain,
+        client_id=given.client_id,
+        client_secret=revealed(given.client_secret),
+        identity_provider=given.identity_provider,
+        scopes=given.scopes,
+        ca_file=given.ca_file,
+        resolve=given.resolve,
+    )
+
+
+def _routes(settings: Settings) -> list[Route]:
+    waits = settings.timeouts
+    return [
+        Route(
+            path=upstream.path,
+            url=str(upstream.url),
+            when_stale=upstream.when_stale,
+            encoded_slashes=upstream.encoded_slashes == "allow",
+            connect=waits.connect,
+            first_byte=waits.first_byte,
+            idle=waits.idle,
+        )
+        for upstream in settings.upstreams
+    ]
+
+
+def _logout(settings: Settings) -> LogoutOptions:
+    hops = [_hop(hop, settings) for hop in settings.logout.chain]
+    urls = [settings.provider.domain or "", *(str(hop.url or "") for hop in settings.logout.chain)]
+    return LogoutOptions(
+        public_url=settings.public_url,
+        hops=hops,
+        limits=_chain_limits(settings),
+        targets=settings.logout.targets,
+        form_origins=tuple(dict.fromkeys(_origin(url) for url in urls if url)),
+        clear_site_data=settings.logout.clear_site_data,
+    )
+
+
+def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
+    if hop.kind == "cognito":
+        return Hop(
+            "cognito", "Cognito", CognitoSignout(settings.provider.domain or "", settings.provider.client_id)
+        )
+    return Hop("okta_signout", "Okta", OktaSignout(str(hop.url)))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,178 @@
+"""``gateway demo`` and ``gateway demo idp``: the whole thing on this machine, no account, no Docker, no Node."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.serve import loaded
+from gateway.telemetry.audit import AuditEvent, AuditKind
+
+if TYPE_CHECKING:
+    from gateway.demo.options import DemoOptions
+
+app = typer.Typer(help="Emulated Cognito and Okta, a React application, and the gateway in front of it.")
+
+Federation = Annotated[
+    str, typer.Option(help="How the emulated Cognito reaches the emulated Okta: saml or oidc.")
+]
+Switches = Annotated[
+    list[str], typer.Option("--set", help="NAME=VALUE of a switch; docs/demo.md lists them.")
+]
+
+_WELCOME = """
+  Open   {app}
+  Sign in as  alice@example.com (admins, staff)  or  bob@example.com (staff), password  demo
+
+  Try:   a deep link            {app}/reports/q3#chart
+         sign out, then         {app}/reports   in another tab, and the Back button
+         who still knows you    {cognito}/__control  and  {okta}/__control
+         as bob                 {app}/admin
+  Stop with Ctrl-C.
+"""
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands."""
+    parent.add_typer(app, name="demo", invoke_without_command=True)
+
+
+@app.callback()
+def demo(context: typer.Context, federation: Federation = "saml", switches: Switches = []) -> None:  # noqa: B006
+    """Run everything: http://app.localhost:8080, http://cognito.localhost:8081, http://okta.localhost:8082."""
+    if context.invoked_subcommand is not None:
+        return
+    options = _options(federation, switches)
+    from gateway import server
+    from gateway.demo import configuration
+
+    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as directory:
+        path = configuration.write(Path(directory), options)
+        typer.echo(f"# gateway.yaml of this demo, at {path}\n{path.read_text()}")
+        settings = loaded(path)
+        with _Beside(options, api=True):
+            try:
+                status = server.serve(
+                    settings, on_ready=lambda: _ready(options), on_audit=_tell, accept_for=0.0
+                )
+            except OSError as error:
+                _taken(error)
+    raise typer.Exit(status)
+
+
+@app.command()
+def idp(federation: Federation = "saml", switches: Switches = []) -> None:  # noqa: B006
+    """Run only the emulated Cognito and Okta, to try your own gateway.yaml against."""
+    options = _options(federation, switches)
+    with _Beside(options, api=False):
+        typer.echo(f"Cognito {options.cognito}\nissuer  {options.issuer}\nOkta    {options.okta}")
+        typer.echo("client_id demo-client, client_secret demo-secret; registered for " + options.app)
+        typer.echo("ready")
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+def _options(federation: str, switches: list[str]) -> DemoOptions:
+    missing = [name for name in ("lxml", "signxml") if importlib.util.find_spec(name) is None]
+    if missing:
+        typer.echo(
+            f"gateway: the demo needs {' and '.join(missing)}; pip install 'spa-auth-gateway[demo]'", err=True
+        )
+        raise typer.Exit(2)
+    from gateway.demo.options import DemoOptions
+
+    try:
+        return DemoOptions(federation=federation, switches=_pairs(switches))
+    except ValueError as error:
+        typer.echo(f"gateway: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _pairs(switches: list[str]) -> Mapping[str, str]:
+    for pair in switches:
+        if "=" not in pair:
+            raise ValueError(f"--set takes NAME=VALUE, not {pair!r}")
+    return dict(pair.split("=", 1) for pair in switches)
+
+
+def _ready(options: DemoOptions) -> None:
+    typer.echo(_WELCOME.format(app=options.app, cognito=options.cognito, okta=options.okta))
+    typer.echo("ready")
+
+
+def _tell(event: AuditEvent) -> None:
+    typer.echo(f"gateway: {_sentence(event)}")
+
+
+def _sentence(event: AuditEvent) -> str:
+    """What happened, as one would say it."""
+    who = event.user or "somebody"
+    kept = "" if event.durable in {True, None} else " (not yet in the log)"
+    return {
+        AuditKind.LOGIN: f"session {event.session} of {who} began",
+        AuditKind.LOGIN_FAILED: f"a sign-in failed: {event.reason}",
+        AuditKind.LOGOUT_STARTED: f"session {event.session or '(none)'} of {who} killed by {event.reason}{kept}",
+        AuditKind.HOP_RETURNED: f"hop {event.hop} returned: {event.evidence}",
+        AuditKind.HOP_FAILED: f"hop {event.hop} not confirmed: {event.evidence}",
+        AuditKind.LOGOUT_FINISHED: f"sign-out finished: {event.evidence}",
+        AuditKind.REVOKED: f"revoked: {event.revocation}{kept}",
+        AuditKind.DENIED: f"{who} was refused {event.method} {event.path}: {event.reason}",
+    }[event.kind]
+
+
+def _taken(error: OSError) -> None:
+    typer.echo(
+        f"gateway: cannot listen: {error.strerror or error}; ports 8080 to 8083, 9090 and 9091 must be free",
+        err=True,
+    )
+    raise typer.Exit(1)
+
+
+class _Beside:
+    """The emulators, and the demo's API, in a thread of their own with a loop of their own."""
+
+    def __init__(self, options: DemoOptions, *, api: bool) -> None:
+        self._options = options
+        self._api = api
+        self._loop = asyncio.new_event_loop()
+        self._close: list[Callable[[], object]] = []
+        self._thread = threading.Thread(target=self._loop.run_forever, name="demo", daemon=True)
+
+    def __enter__(self) -> None:
+        from gateway.demo.switchboard import SwitchError
+
+        # A thread inherits its signal mask; the main thread is the one to wait for signals.
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(20)
+        except OSError as error:
+            _taken(error)
+        except SwitchError as error:
+            typer.echo(f"gateway: {error}", err=True)
+            raise typer.Exit(2) from None
+
+    async def _start(self) -> None:
+        from gateway.demo import api
+        from gateway.demo import idp as emulators
+
+        running = await emulators.start(self._options, on_event=typer.echo)
+        self._close.append(running.close)
+        if self._api:
+            served = await api.start(on_event=typer.echo)
+            self._close.append(served.close)
+
+    async def _stop(self) -> None:
+        for close in reversed(self._close):
+            await close()  # type: ignore[misc]  # each is a coroutine function
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)

@@ -1,0 +1,25 @@
+"""``gateway``: the commands. Exit status 0 good, 1 findings, 2 usage."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli import config, demo, policy, serve
+
+app = typer.Typer(
+    name="gateway",
+    help="An auth gateway in front of a single-page application. Logging out really logs out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+serve.register(app)
+config.register(app)
+demo.register(app)
+app.add_typer(policy.app, name="policy")
+
+
+def main() -> None:
+    """The console script."""
+    app()

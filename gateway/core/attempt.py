@@ -1,0 +1,102 @@
+"""One login attempt: everything it needs grows from one secret in its own sealed cookie (pain P11).
+
+``state``, ``nonce`` and the PKCE verifier are derived from the secret, each under its own label, so the cookie stays
+small (rule R33) and no two of them can be confused. The cookie is named by eight hex digits of the attempt's id, so
+parallel tabs do not disturb each other; the id stands at the front of ``state``, so the callback finds its cookie.
+
+A finished attempt is not removed but marked for a minute: three finished attempts in a minute are a loop (pain P13).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LIFETIME = 600
+"""Seconds. Cognito itself gives up after five minutes, silently (protocol facts A.1)."""
+MAX_ATTEMPTS = 5
+LOOP_WINDOW = 60
+LOOP_LIMIT = 3
+_STATE = re.compile(r"([0-9a-f]{8})([.-])([A-Za-z0-9_-]{22})")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A login under way.
+
+    :ivar secret: 128 random bits, base64url. :ivar started: seconds.
+    :ivar rd: the local path to return to; empty when it waits in the tab's sessionStorage.
+    :ivar after: log position when this browser last completed a logout chain, 0 if it never did (rule R1).
+    :ivar after_time: seconds, when that was; 0 if never.
+    :ivar restarted: it follows one whose callback could not be used; there is no second restart.
+    :ivar finished: seconds, when its callback succeeded; 0 while it is under way.
+    """
+
+    secret: str = field(repr=False)
+    started: int
+    rd: str
+    after: int = 0
+    after_time: int = 0
+    restarted: bool = False
+    finished: int = 0
+
+    @property
+    def attempt_id(self) -> str:
+        """Eight hex digits: names the cookie."""
+        return hashlib.sha256(self.secret.encode()).hexdigest()[:8]
+
+    @property
+    def state(self) -> str:
+        """``<id>.<22 characters>``, with ``-`` for the dot after a restart. Only what Okta allows in state (B.3)."""
+        return f"{self.attempt_id}{'-' if self.restarted else '.'}{self._derive('state')[:22]}"
+
+    @property
+    def nonce(self) -> str:
+        return self._derive("nonce")
+
+    @property
+    def code_verifier(self) -> str:
+        """43 characters (RFC 7636 §4.1)."""
+        return self._derive("verifier")
+
+    def _derive(self, label: str) -> str:
+        digest = hmac.digest(self.secret.encode(), label.encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def read_state(state: str) -> tuple[str, bool] | None:
+    """The attempt id in a returned ``state`` and whether it was a restart already; None when it is not ours."""
+    match = _STATE.fullmatch(state)
+    return (match[1], match[2] == "-") if match else None
+
+
+def to_plain(attempt: Attempt) -> dict[str, Any]:
+    """As plain data to seal, in the order of the fields."""
+    values = [attempt.secret, attempt.started, attempt.rd, attempt.after, attempt.after_time]
+    return {"a": [*values, attempt.restarted, attempt.finished]}
+
+
+def from_plain(plain: Mapping[str, Any]) -> Attempt:
+    """The attempt from what was sealed.
+
+    :raises ValueError: it is not one.
+    """
+    try:
+        return Attempt(*plain["a"])
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a login attempt") from error
+
+
+def expired(attempt: Attempt, now: int) -> bool:
+    return now >= attempt.started + LIFETIME
+
+
+def looping(attempts: list[Attempt], now: int) -> bool:
+    """Whether this browser came back from sign-in so often within a minute that it cannot be on purpose."""
+    recent = [a for a in attempts if a.finished and now - a.finished < LOOP_WINDOW]
+    return len(recent) >= LOOP_LIMIT

@@ -1,0 +1,185 @@
+"""The logout chain: a table-driven machine that walks the browser through its hops (design section 6, rule R3).
+
+Theory. The gateway's own session is dead before the chain begins. The chain is a list of hops, each an identity
+provider whose own session in this browser only this browser can end. The gateway is the return address of every hop,
+so a hop is *returned* when the browser comes back from it, never because we sent it there (rule R28).
+
+A hop that does not return strands the browser at the provider, or the tab was closed. The next navigation to the
+gateway finds the chain in its cookie. Until the hop's deadline it waits (another tab may be walking the chain right
+now); after it the hop is tried once more; after a second deadline the hop is *failed* and the chain goes on. So a
+broken hop locks nobody out, and nothing is claimed that was not seen.
+
+================  =====================  =========================  ==========================
+current hop       its return             a navigation               "continue signing out"
+================  =====================  =========================  ==========================
+first try         returned, next hop     before deadline: wait;     second try
+                                         after: second try
+second try        returned, next hop     before deadline: wait;     failed, next hop
+                                         after: failed, next hop
+none (closed)     nothing                done                       done
+================  =====================  =========================  ==========================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+PENDING, RETURNED, SKIPPED, FAILED = "pending", "returned", "skipped", "failed"
+TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class HopState:
+    """How far one hop is. ``at`` in seconds, 0 while pending; ``evidence`` is what we saw, in words."""
+
+    name: str
+    status: str = PENDING
+    at: int = 0
+    evidence: str = ""
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLimits:
+    """Seconds: how long a hop may take, and how long no login may start (rule R3)."""
+
+    hop_deadline: int
+    barrier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A logout in one browser.
+
+    :ivar started: seconds. :ivar index: the current hop. :ivar deadline: seconds, of the current hop.
+    :ivar target: name of a configured place to go on to, or empty.
+    :ivar closed: seconds, when the last hop was done; 0 while under way.
+    :ivar durable: whether the log has the revocation. :ivar position: log position at closing (rule R1).
+    """
+
+    started: int
+    hops: tuple[HopState, ...]
+    index: int
+    deadline: int
+    target: str = ""
+    closed: int = 0
+    durable: bool = True
+    position: int = 0
+
+    @property
+    def current(self) -> HopState | None:
+        return None if self.closed else self.hops[self.index]
+
+    def barrier_stands(self, limits: ChainLimits, now: int) -> bool:
+        """Whether no login may start in this browser, whatever asks for it."""
+        return not self.closed and now < self.started + limits.barrier
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Send the browser to the current hop of ``chain``."""
+
+    chain: Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Show the waiting page; the current hop may return within ``seconds``."""
+
+    chain: Chain
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Every hop is settled: on to the receipt."""
+
+    chain: Chain
+
+
+Step = Go | Wait | Done
+
+
+def begin(
+    hops: Sequence[str], limits: ChainLimits, *, now: int, target: str = "", durable: bool = True
+) -> Go | Done:
+    """A new chain at its first hop; done at once when there is none."""
+    chain = Chain(
+        started=now,
+        hops=tuple(HopState(hop) for hop in hops),
+        index=0,
+        deadline=0,
+        target=target,
+        durable=durable,
+    )
+    return _enter(chain, 0, limits, now)
+
+
+def returned(chain: Chain, hop: str, evidence: str, limits: ChainLimits, *, now: int) -> Step | None:
+    """The browser came back from ``hop``; None when that is not the current hop, and nothing changes."""
+    current = chain.current
+    if current is None or current.name != hop:
+        return None
+    return _settle(chain, RETURNED, evidence, limits, now)
+
+
+def resumed(chain: Chain, limits: ChainLimits, *, now: int, pushed: bool = False) -> Step:
+    """A navigation came while the chain stands; ``pushed`` when the person asked to continue."""
+    current = chain.current
+    if current is None:
+        return Done(chain)
+    if now < chain.deadline and not pushed:
+        return Wait(chain, chain.deadline - now)
+    if current.tries < TRIES:
+        return _try(chain, limits, now)
+    return _settle(chain, FAILED, "the browser did not come back", limits, now)
+
+
+def _settle(chain: Chain, status: str, evidence: str, limits: ChainLimits, now: int) -> Go | Done:
+    settled = replace(chain.hops[chain.index], status=status, at=now, evidence=evidence)
+    hops = (*chain.hops[: chain.index], settled, *chain.hops[chain.index + 1 :])
+    return _enter(replace(chain, hops=hops), chain.index + 1, limits, now)
+
+
+def _enter(chain: Chain, index: int, limits: ChainLimits, now: int) -> Go | Done:
+    if index == len(chain.hops):
+        return Done(replace(chain, index=index, closed=now, deadline=0))
+    return _try(replace(chain, index=index), limits, now)
+
+
+def _try(chain: Chain, limits: ChainLimits, now: int) -> Go:
+    hop = chain.hops[chain.index]
+    hops = (*chain.hops[: chain.index], replace(hop, tries=hop.tries + 1), *chain.hops[chain.index + 1 :])
+    return Go(replace(chain, hops=hops, deadline=now + limits.hop_deadline))
+
+
+def to_plain(chain: Chain) -> dict[str, Any]:
+    """As plain data to seal."""
+    hops = [[h.name, h.status, h.at, h.evidence, h.tries] for h in chain.hops]
+    rest = [
+        chain.started,
+        chain.index,
+        chain.deadline,
+        chain.target,
+        chain.closed,
+        chain.durable,
+        chain.position,
+    ]
+    return {"h": hops, "c": rest}
+
+
+def from_plain(plain: Mapping[str, Any]) -> Chain:
+    """The chain from what was sealed.
+
+    :raises ValueError: it is not one.
+    """
+    try:
+        started, *rest = plain["c"]
+        chain = Chain(started, tuple(HopState(*hop) for hop in plain["h"]), *rest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("not a logout chain") from error
+    if not chain.closed and not 0 <= chain.index < len(chain.hops):
+        raise ValueError("a logout chain without a current hop")
+    return chain

@@ -1,0 +1,224 @@
+"""The gateway's own cookies: read from raw bytes, sealed, cut to size, set and cleared by one piece of code.
+
+Names (design section 4, rule R18): ``__Host-session`` in one piece or ``__Host-session_1…`` in several,
+``__Host-login_<8 hex>`` for each login attempt, ``__Host-logout`` for the chain. All are Secure, HttpOnly,
+SameSite=Lax, Path=/, without Domain; setting and clearing repeat the same attributes, or browsers keep the cookie
+(CVE-2025-55162).
+
+Reading follows rule R17: names are compared byte for byte and nothing but SP and HTAB is trimmed, because a sibling
+site can plant ``\\u2000__Host-session``, which a forgiving parser takes for ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, associated_data
+
+SESSION = "__Host-session"
+LOGIN_PREFIX = "__Host-login_"
+LOGOUT = "__Host-logout"
+HINT = "__Secure-session-hint"
+
+PIECE = 3_800
+"""Name and value of one cookie, bytes: below the 4,096 of RFC 6265bis §5.7 and of every proxy's line limit."""
+MAX_PIECES = 4
+MAX_COOKIES = 300
+"""Pairs in one request. Chrome keeps about 180 for a registrable domain."""
+_ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+_SESSION_NAMES = tuple(
+    name.encode() for name in (SESSION, *(f"{SESSION}_{n}" for n in range(1, MAX_PIECES + 1)))
+)
+_OWN_EXACT = frozenset((*_SESSION_NAMES, LOGOUT.encode(), HINT.encode()))
+_LOGIN = LOGIN_PREFIX.encode()
+_NUMBERED = f"{SESSION}_".encode()
+
+
+def is_own_cookie(name: bytes) -> bool:
+    """Whether ``name`` is one of the gateway's; such cookies never pass in either direction."""
+    if name in _OWN_EXACT or name.startswith(_LOGIN):
+        return True
+    return name.startswith(_NUMBERED) and name[len(_NUMBERED) :].isdigit()
+
+
+def _pairs(header: bytes) -> Iterable[tuple[bytes, bytes, bytes]]:
+    for part in header.split(b";"):
+        name, equals, value = part.strip(b" \t").partition(b"=")
+        yield part, name.rstrip(b" \t") if equals else b"", value.strip(b" \t") if equals else name
+
+
+def strip_own_cookies(header: bytes) -> bytes:
+    """A Cookie header's value without the gateway's cookies; every other byte as it came."""
+    if b"__" not in header:
+        return header
+    kept = [part for part, name, _ in _pairs(header) if not is_own_cookie(name)]
+    return b";".join(kept).strip(b" \t")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCookies:
+    """The gateway's cookies of one request.
+
+    :ivar conflicting: names that came twice with different values; their cookies count for nothing (pain P23).
+    """
+
+    values: Mapping[bytes, bytes]
+    conflicting: frozenset[bytes] = frozenset()
+
+    def get(self, name: str) -> bytes | None:
+        return self.values.get(name.encode())
+
+    def attempts(self) -> list[str]:
+        """Names of the login attempts the browser carries."""
+        return [name.decode() for name in self.values if name.startswith(_LOGIN) and name.isascii()]
+
+
+NO_COOKIES = OwnCookies({})
+
+
+def read(headers: Sequence[bytes]) -> OwnCookies:
+    """The gateway's cookies out of all Cookie header values of a request; never raises."""
+    values: dict[bytes, bytes] = {}
+    conflicting: set[bytes] = set()
+    count = 0
+    for header in headers:
+        if b"__" not in header:
+            continue
+        for _, name, value in _pairs(header):
+            count += 1
+            if count > MAX_COOKIES:
+                return NO_COOKIES
+            if not is_own_cookie(name):
+                continue
+            if values.setdefault(name, value) != value:
+                conflicting.add(name)
+    if not values:
+        return NO_COOKIES
+    for name in conflicting:
+        del values[name]
+    return OwnCookies(values, frozenset(conflicting))
+
+
+class CookieTooLargeError(Exception):
+    """The sealed value does not fit its budget.
+
+    :ivar needed: bytes of name and value of all pieces. :ivar budget: bytes allowed.
+    """
+
+    def __init__(self, needed: int, budget: int) -> None:
+        super().__init__(f"{needed} bytes do not fit into {budget}")
+        self.needed = needed
+        self.budget = budget
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCookie:
+    """The only code that seals, cuts, sets and clears.
+
+    :param name: cookie name; an attempt's has its hash in it.
+    :param purpose: part of the associated data, so that no cookie can stand in for another.
+    :param max_age: seconds the browser keeps it.
+    :param budget: bytes of name and value over all pieces (rule R33).
+    :param pieces: how many cookies it may be cut into.
+    """
+
+    name: str
+    purpose: str
+    max_age: int
+    budget: int
+    pieces: int = 1
+
+    def names(self) -> list[str]:
+        """Every name this cookie can have in a browser."""
+        if self.pieces == 1:
+            return [self.name]
+        return [self.name, *(f"{self.name}_{n}" for n in range(1, MAX_PIECES + 1))]
+
+    def set(
+        self,
+        plain: Mapping[str, Any],
+        ring: KeyRing,
+        deployment: Deployment,
+        *,
+        now: int,
+        carried: OwnCookies,
+    ) -> list[str]:
+        """Set-Cookie values that store ``plain`` and expire the pieces of an older one that the browser carries.
+
+        :raises CookieTooLargeError: beyond the budget.
+        """
+        box = ring.seal(plain, associated_data(self.purpose, self.name, deployment), now=now)
+        value = base64.urlsafe_b64encode(box).rstrip(b"=").decode()
+        cut = self._cut(value)
+        needed = sum(len(name) + len(piece) for name, piece in cut.items())
+        if needed > self.budget or len(cut) > self.pieces:
+            raise CookieTooLargeError(needed, self.budget)
+        fresh = [f"{name}={piece}{_ATTRIBUTES}; Max-Age={self.max_age}" for name, piece in cut.items()]
+        stale = [name for name in self.names() if name not in cut and self._carries(carried, name)]
+        return fresh + [_expired(name) for name in stale]
+
+    def clear(self) -> list[str]:
+        """Set-Cookie values that remove every piece there can be."""
+        return [_expired(name) for name in self.names()]
+
+    def open(
+        self, cookies: OwnCookies, ring: KeyRing, deployment: Deployment, *, now: int
+    ) -> Opened | Failure | None:
+        """What the browser's cookie holds; None when there is none."""
+        value = self.value(cookies)
+        if value is None:
+            return None
+        try:
+            box = base64.b64decode(value + b"=" * (-len(value) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return Failure.MALFORMED
+        return ring.open(box, associated_data(self.purpose, self.name, deployment), now=now)
+
+    def value(self, cookies: OwnCookies) -> bytes | None:
+        """The whole sealed text as the browser sent it; None when absent, conflicting or incomplete."""
+        if any(name.encode() in cookies.conflicting for name in self.names()):
+            return None
+        bare = cookies.get(self.name)
+        numbered = (
+            [cookies.get(f"{self.name}_{n}") for n in range(1, self.pieces + 1)] if self.pieces > 1 else []
+        )
+        if bare is not None:
+            return bare if not any(numbered) else None
+        present = [piece for piece in numbered if piece is not None]
+        return b"".join(present) if present and numbered[: len(present)] == present else None
+
+    def _cut(self, value: str) -> dict[str, str]:
+        if len(self.name) + len(value) <= PIECE:
+            return {self.name: value}
+        room = PIECE - len(self.name) - 2
+        starts = range(0, len(value), room)
+        return {f"{self.name}_{n}": value[at : at + room] for n, at in enumerate(starts, start=1)}
+
+    @staticmethod
+    def _carries(cookies: OwnCookies, name: str) -> bool:
+        raw = name.encode()
+        return raw in cookies.values or raw in cookies.conflicting
+
+
+def _expired(name: str) -> str:
+    return f"{name}={_ATTRIBUTES}; Max-Age=0"
+
+
+def session_cookie(max_age: int) -> SealedCookie:
+    """The session's cookie (rule R33: 5,500 bytes)."""
+    return SealedCookie(SESSION, "session", max_age, budget=5_500, pieces=2)
+
+
+def attempt_cookie(attempt: str) -> SealedCookie:
+    """The cookie of one login attempt, named by ``attempt`` (8 hex digits); 10 minutes."""
+    return SealedCookie(LOGIN_PREFIX + attempt, "login", 600, budget=2_048)
+
+
+def logout_cookie(max_age: int) -> SealedCookie:
+    """The cookie of the logout chain."""
+    return SealedCookie(LOGOUT, "logout", max_age, budget=1_000)

@@ -1,0 +1,52 @@
+"""Who may make this request: the same origin, or another one (rules R8 and R13).
+
+A cookie goes along with requests that other sites, and same-site siblings, make a browser send. Browsers say so in
+Sec-Fetch-Site, older ones in Origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import Enum
+
+from gateway.core.facts import RequestFacts
+
+_OURS = frozenset({"same-origin", "none"})
+
+
+def crosses_origin(facts: RequestFacts, origins: Collection[str]) -> bool:
+    """Whether an unsafe request or a WebSocket handshake must be refused (rule R8).
+
+    :param origins: ``public_url`` and ``allowed_origins``.
+    """
+    if facts.safe and not facts.websocket:
+        return False
+    if facts.site in _OURS:
+        return False
+    return facts.origin not in origins
+
+
+class LogoutStart(Enum):
+    """What a request to ``/logout`` may do (rule R13)."""
+
+    ACT = "act"
+    CONFIRM = "confirm"
+    REFUSE_METHOD = "refuse_method"
+    REFUSE_ORIGIN = "refuse_origin"
+
+
+def may_start_logout(facts: RequestFacts, origin: str) -> LogoutStart:
+    """Only a document navigation by GET acts; for POST Sec-Fetch-Site decides, and Origin where it is absent.
+
+    :param origin: ``public_url``.
+    """
+    if facts.method == "GET":
+        if not facts.navigation:
+            return LogoutStart.REFUSE_METHOD
+        return LogoutStart.ACT if facts.site in _OURS else LogoutStart.CONFIRM
+    if facts.method != "POST":
+        return LogoutStart.REFUSE_METHOD
+    if facts.site is not None:
+        return LogoutStart.ACT if facts.site in _OURS else LogoutStart.REFUSE_ORIGIN
+    named_another = facts.origin is not None and facts.origin not in {origin, "null"}
+    return LogoutStart.REFUSE_ORIGIN if named_another else LogoutStart.ACT

@@ -1,0 +1,180 @@
+"""What a request says, read once and in one place for every mode (design section 2).
+
+Security-relevant headers may come once only: where two of them are seen, a filter and a backend could each believe
+another one (CVE-2021-32777), so the request is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.core.addresses import Networks, client_address
+from gateway.core.errors import DownstreamError
+from gateway.core.target import decode_path, split_target
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110 §9.2.1, without TRACE, which the door refuses."""
+
+_SINGLE = frozenset(
+    {
+        b"host", b"origin", b"content-length", b"transfer-encoding", b"sec-fetch-site", b"sec-fetch-mode",
+        b"sec-fetch-dest", b"sec-purpose", b"upgrade", b"x-auth-passive", b"access-control-request-method",
+    }
+)  # fmt: skip
+_READ = frozenset((*_SINGLE, b"accept", b"cookie", b"x-forwarded-for", b"service-worker"))
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRules:
+    """What the door accepts.
+
+    :ivar scheme: of ``public_url``. :ivar authorities: accepted Host values, lower-case, default port left out.
+    :ivar trusted_proxies: whose X-Forwarded-For counts.
+    """
+
+    scheme: str
+    authorities: frozenset[str]
+    trusted_proxies: Networks = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """Everything that is decided on; the raw request is only forwarded.
+
+    :ivar path: percent-decoded once. :ivar raw_path: as it came, up to the ``?``. :ivar query: raw, None without ``?``.
+    :ivar site, mode, dest: Sec-Fetch-*; None when absent (older browsers, other clients).
+    """
+
+    method: str
+    host: str
+    scheme: str
+    raw_target: str
+    raw_path: str
+    query: str | None
+    path: str
+    client: str
+    site: str | None = None
+    mode: str | None = None
+    dest: str | None = None
+    origin: str | None = None
+    accept: str = ""
+    prefetch: bool = False
+    websocket: bool = False
+    passive: bool = False
+    preflight: bool = False
+    worker_script: bool = False
+    cookies: tuple[bytes, ...] = ()
+
+    @property
+    def navigation(self) -> bool:
+        """A person is going somewhere in a tab of their own (pain P9): by Sec-Fetch first, by Accept where absent."""
+        if self.method not in {"GET", "HEAD"} or self.prefetch or self.websocket:
+            return False
+        if self.mode is not None:
+            return self.mode == "navigate" and self.dest in {None, "document"}
+        return self.wants_page
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether an answer of our own is better a page than a problem document."""
+        if self.mode is not None:
+            return self.mode == "navigate"
+        return prefers_html(self.accept)
+
+    @property
+    def document(self) -> bool:
+        """Whether the answer becomes, or may become, a document in a browser."""
+        return self.dest in {"document", "iframe", "frame", "embed", "object"} or self.navigation
+
+    @property
+    def safe(self) -> bool:
+        return self.method in SAFE_METHODS
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether an Accept header asks for HTML before JSON; ``*/*`` alone does not (a bare ``fetch()`` sends it)."""
+    html, json = accept.find("text/html"), accept.find("application/json")
+    return html >= 0 and (json < 0 or html < json)
+
+
+def build(method: str, raw_target: str, headers: RawHeaders, peer: str, rules: DoorRules) -> RequestFacts:
+    """The facts of one request.
+
+    :param headers: in the order of the wire. :param peer: the address of the connection.
+    :raises DownstreamError: ``ambiguous_target``, ``ambiguous_header`` (400), ``unknown_host`` (421).
+    """
+    raw_path, query = split_target(raw_target)
+    path = decode_path(raw_path, encoded_slashes=True)
+    found, cookies, forwarded = _collect(headers)
+    host = _host(found, rules)
+    get = found.get
+    mode, site, dest, origin = (
+        get(b"sec-fetch-mode"), get(b"sec-fetch-site"), get(b"sec-fetch-dest"), get(b"origin"),
+    )  # fmt: skip
+    upgrade = get(b"upgrade")
+    return RequestFacts(
+        method=method,
+        host=host,
+        scheme=rules.scheme,
+        raw_target=raw_target,
+        raw_path=raw_path,
+        query=query,
+        path=path,
+        client=client_address(peer, forwarded, rules.trusted_proxies) if forwarded else peer,
+        site=site,
+        mode=mode,
+        dest=dest,
+        origin=origin,
+        accept=get(b"accept") or "",
+        prefetch="prefetch" in (get(b"sec-purpose") or ""),
+        websocket=upgrade is not None and upgrade.lower() == "websocket" and method == "GET",
+        passive=get(b"x-auth-passive") == "1",
+        preflight=method == "OPTIONS" and origin is not None and b"access-control-request-method" in found,
+        worker_script=get(b"service-worker") == "script",
+        cookies=cookies,
+    )
+
+
+def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...], list[bytes]]:
+    found: dict[bytes, str] = {}
+    cookies: list[bytes] = []
+    forwarded: list[bytes] = []
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        if name not in _READ:
+            continue
+        if name == b"cookie":
+            cookies.append(value)
+        elif name == b"x-forwarded-for":
+            forwarded.append(value)
+        elif name in found and name in _SINGLE:
+            raise DownstreamError(
+                "ambiguous_header",
+                f"The header {name.decode()} came more than once.",
+                mend="Send it once.",
+            )
+        else:
+            found[name] = value.decode("latin-1")
+    if b"content-length" in found and b"transfer-encoding" in found:
+        raise DownstreamError(
+            "ambiguous_header",
+            "Both Content-Length and Transfer-Encoding came (RFC 9112 §6.1).",
+            mend="Frame the body in one way.",
+        )
+    return found, tuple(cookies), forwarded
+
+
+def _host(found: Mapping[bytes, str], rules: DoorRules) -> str:
+    authority = found.get(b"host", "").lower()
+    default = ":443" if rules.scheme == "https" else ":80"
+    authority = authority.removesuffix(default)
+    if authority not in rules.authorities:
+        raise DownstreamError(
+            "unknown_host",
+            "This gateway does not answer for that host name.",
+            mend="Open the application at its public address, or add the name to `hosts` in the configuration.",
+        )
+    return authority

@@ -1,0 +1,159 @@
+"""The gate: facts, session, policy and revocations give a verdict. Reverse proxy, forward-auth and ``policy explain``
+all ask here, and nowhere else is a request let through (design section 2).
+
+The order of the questions matters. A stale index comes first: with it nothing can be known (rule R5). Then the
+session's own life, then what has been revoked since, then the barrier, then where the request comes from, and the
+policy last, so that a policy can only ever narrow what a live session may do, or open a route to ``Anonymous``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.chain import Chain, ChainLimits
+from gateway.core.crossing import crosses_origin
+from gateway.core.facts import RequestFacts
+from gateway.core.policy import PolicyVerdict
+from gateway.core.revocation import Entry, RevocationIndex
+from gateway.core.routes import Route
+from gateway.core.session import Life, Principal, Session, SessionLimits, life
+
+
+class Policy(Protocol):
+    """What the gate needs of a policy set; ``core/policy.py`` is the one there is."""
+
+    def decide(
+        self, *, principal: Principal | None, method: str, route: str, host: str, path: str, client: str,
+        now: int, generation: int = 0,
+    ) -> PolicyVerdict: ...  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """The revocation index and how far it can be believed.
+
+    :ivar age: seconds since it was last in step with the log; infinite when it was never loaded.
+    """
+
+    index: RevocationIndex
+    log_id: str
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """What the operator decided.
+
+    :ivar origins: ``public_url`` and ``allowed_origins``. :ivar max_staleness: seconds (rule R5).
+    :ivar accept_log_loss: ``state_loss: accept``; sessions of another log stay (rule R4).
+    """
+
+    session: SessionLimits
+    chain: ChainLimits
+    origins: frozenset[str]
+    max_staleness: float = 300
+    accept_log_loss: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Let it through; ``session`` is None for a route open to ``Anonymous``."""
+
+    session: Session | None
+    policies: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Nobody is signed in. ``revoked`` is the entry that ended the session the browser still carries (rule R1)."""
+
+    reason: str
+    revoked: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Not this one, and signing in would not help. ``reason`` is turned into HTTP in ``web/errors.py``."""
+
+    reason: str
+    policies: Collection[str] = ()
+
+
+Verdict = Allow | Challenge | Deny
+
+
+def session_state(
+    session: Session | None, revocations: Revocations, rules: GateRules, now: int
+) -> Session | Challenge:
+    """The session if it lives at ``now``, else why it does not."""
+    if session is None:
+        return Challenge("login_required")
+    if session.log_id != revocations.log_id and not rules.accept_log_loss:
+        return Challenge("log_lost")
+    lives = life(session, rules.session, now)
+    if lives is not Life.FRESH:
+        return Challenge(lives.value)
+    ended = revocations.index.ended_by(
+        session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
+    )
+    return Challenge("revoked", ended) if ended is not None else session
+
+
+def decide(
+    facts: RequestFacts,
+    session: Session | None,
+    route: Route,
+    policy: Policy,
+    revocations: Revocations,
+    rules: GateRules,
+    *,
+    now: int,
+    chain: Chain | None = None,
+) -> Verdict:
+    """Whether this request may reach ``route``.
+
+    :param session: what the cookie said, still unchecked. :param chain: the logout under way in this browser.
+    """
+    if revocations.age > rules.max_staleness and (
+        route.when_stale != "serve" or revocations.age == float("inf")
+    ):
+        return Deny("state_stale")
+    if "%2F" in facts.path and not route.encoded_slashes:
+        return Deny("encoded_slash")
+    state = session_state(session, revocations, rules, now)
+    if isinstance(state, Challenge) and barrier_stands(state, chain, rules, now):
+        return Deny("logout_in_progress")
+    live = state if isinstance(state, Session) else None
+    if live is not None and crosses_origin(facts, rules.origins):
+        return Deny("cross_origin")
+    said = policy.decide(
+        principal=live.principal if live else None,
+        method=facts.method,
+        route=route.path,
+        host=facts.host,
+        path=facts.path,
+        client=facts.client,
+        now=now,
+        generation=live.generation if live else 0,
+    )
+    if said.allowed:
+        return Allow(live, said.policies)
+    if said.code == "unknown_method":
+        return Deny("unknown_method")
+    if isinstance(state, Challenge):
+        return state
+    return Deny("denied", said.policies)
+
+
+def barrier_stands(state: Challenge, chain: Chain | None, rules: GateRules, now: int) -> bool:
+    """Whether a logout is under way for this browser (rule R2).
+
+    The chain's cookie says so, and a cookie that was ended by a logout says so too, unless the chain of this browser
+    was closed after it.
+    """
+    if chain is not None:
+        return chain.barrier_stands(rules.chain, now)
+    ended = state.revoked
+    return ended is not None and ended.barrier is not None and now < ended.barrier

@@ -1,0 +1,95 @@
+"""The request target, read once: what is decided is what is forwarded (rule R32).
+
+The raw target goes to the upstream untouched; policy sees its path percent-decoded once. A target that two parsers
+could read in two ways is refused (design section 3): its decoding must not yield a slash, a backslash, NUL or any
+other control byte, a dot segment, an empty segment, or ``;`` before a slash, and must be UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from gateway.core.errors import DownstreamError
+
+_PLAIN = re.compile(r"/[A-Za-z0-9\-_~!$&'()*+,=:@./]*")
+"""Paths of RFC 3986 §3.3 without percent-encoding and without ``;``."""
+_VISIBLE = re.compile(r"[!-~]+")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ENCODED_SLASH = re.compile(r"%2[Ff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _ambiguous(what: str) -> DownstreamError:
+    return DownstreamError(
+        "ambiguous_target",
+        f"The address of this request {what}.",
+        mend="Send a plain absolute path in which every segment is encoded once.",
+    )
+
+
+def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
+    """The path of an origin-form target (RFC 9112 §3.2.1), percent-decoded once.
+
+    :param raw_path: the target up to the first ``?``, as it came.
+    :param encoded_slashes: let ``%2F`` stand, matched literally (``upstreams[].encoded_slashes: allow``).
+    :raises DownstreamError: ``ambiguous_target``.
+    """
+    path = raw_path
+    if _PLAIN.fullmatch(raw_path) is None:
+        path = _decoded(raw_path, encoded_slashes=encoded_slashes)
+    if "//" in path:
+        raise _ambiguous("has an empty path segment")
+    if "/." in path and any(segment in {".", ".."} for segment in path.split("/")):
+        raise _ambiguous("has a dot segment")
+    return path
+
+
+def _decoded(raw_path: str, *, encoded_slashes: bool) -> str:
+    if not raw_path.startswith("/"):
+        raise _ambiguous("is not an absolute path")
+    if _VISIBLE.fullmatch(raw_path) is None or "#" in raw_path or "\\" in raw_path:
+        raise _ambiguous("has a character that must be percent-encoded")
+    if _BAD_ESCAPE.search(raw_path):
+        raise _ambiguous("has a broken percent-encoding")
+    kept = _ENCODED_SLASH.sub("%252F", raw_path) if encoded_slashes else raw_path
+    if _ENCODED_SLASH.search(kept):
+        raise _ambiguous("has an encoded slash")
+    try:
+        path = unquote_to_bytes(kept).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _ambiguous("is not UTF-8") from None
+    if "\\" in path or _CONTROL.search(path):
+        raise _ambiguous("has an encoded backslash or control character")
+    if ";" in path[: path.rfind("/")]:
+        raise _ambiguous("has a parameter before its last segment")
+    return path
+
+
+def split_target(raw_target: str) -> tuple[str, str | None]:
+    """Raw path and raw query (None when there is no ``?``) of an origin-form target.
+
+    :raises DownstreamError: ``ambiguous_target`` for absolute-form, ``*``, fragments, and bytes outside visible ASCII.
+    """
+    raw_path, mark, query = raw_target.partition("?")
+    if mark and (("#" in query) or (query and _VISIBLE.fullmatch(query) is None)):
+        raise _ambiguous("has a character in its query that must be percent-encoded")
+    if not raw_path.startswith("/"):
+        raise _ambiguous("is not an absolute path")
+    return raw_path, query if mark else None
+
+
+def local_path(text: str) -> str | None:
+    """``text`` if it can only name a place on this origin, else None: the open-redirect guard (pains P22, P25).
+
+    Accepted is an absolute path with optional query, in visible ASCII, that the door itself would not refuse.
+    Neither browsers nor servers may find an authority in it (``//host``, ``/\\host``, tab and newline tricks).
+    """
+    if not text.startswith("/") or len(text) > 8_192:
+        return None
+    try:
+        raw_path, _ = split_target(text)
+        decode_path(raw_path, encoded_slashes=True)
+    except DownstreamError:
+        return None
+    return text

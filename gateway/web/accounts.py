@@ -1,0 +1,63 @@
+"""After the answer: one access line and the counts of it."""
+
+from __future__ import annotations
+
+import sys
+from itertools import count
+
+from aiohttp import web
+
+from gateway.core import dice
+from gateway.core.facts import RequestFacts
+from gateway.telemetry.log import AccessLog, parameter_names
+from gateway.telemetry.metrics import Metrics
+
+ROUTE = web.RequestKey("route", str)
+"""The upstream route of a gated request, left with it by the gate."""
+SID = web.RequestKey("sid", str)
+
+_OUTCOMES = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
+
+class Accounts:
+    """Keeps the books on answered requests.
+
+    :param access: whether to write access lines (``log.access``).
+    """
+
+    def __init__(self, metrics: Metrics, *, access: bool) -> None:
+        self._metrics = metrics
+        self._log = AccessLog(sys.stdout) if access else None
+        self._run = dice.token(4)
+        self._numbers = count(1)
+
+    def note(
+        self,
+        request: web.BaseRequest,
+        facts: RequestFacts | None,
+        response: web.StreamResponse,
+        seconds: float,
+    ) -> None:
+        """One answered request; the gate has left its route and session id with it."""
+        route: str = request.get(ROUTE, "own")
+        self._metrics.requests_total[route, _OUTCOMES.get(response.status // 100, "none")].inc()
+        self._metrics.request_duration_seconds[route].observe(seconds)
+        if self._log is None:
+            return
+        self._log.access(
+            method=request.method,
+            path=facts.raw_path if facts else "-",
+            parameters=parameter_names(facts.query or "") if facts else (),
+            status=response.status,
+            seconds=seconds,
+            sent=_size(response),
+            sid=request.get(SID),
+            request_id=f"{self._run}-{next(self._numbers)}",
+        )
+
+
+def _size(response: web.StreamResponse) -> int:
+    """Bytes of the body; aiohttp knows its own responses' only once they are prepared."""
+    if isinstance(response, web.Response):
+        return len(response.body) if isinstance(response.body, bytes) else 0
+    return response.body_length

@@ -1,0 +1,74 @@
+"""Login attempts in the browser's cookies: one sealed cookie each, at most five, the oldest dropped (pain P11)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import attempt as attempts
+from gateway.core.attempt import LIFETIME, LOOP_WINDOW, MAX_ATTEMPTS, Attempt
+from gateway.core.cookies import LOGIN_PREFIX, CookieTooLargeError, OwnCookies, SealedCookie
+from gateway.web.session import Sessions
+
+BUDGET = 300
+"""Bytes of one attempt's cookie (rule R33); a longer way back waits in the tab's sessionStorage."""
+SCRIPTLESS_BUDGET = 2_048
+"""For clients that cannot run the start page, so that their way back is not lost."""
+
+
+def _cookie(attempt_id: str, budget: int = BUDGET) -> SealedCookie:
+    return SealedCookie(LOGIN_PREFIX + attempt_id, "login", LIFETIME, budget=budget)
+
+
+class Attempts:
+    """Reads and writes attempts."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def all(self, own: OwnCookies, now: int) -> list[Attempt]:
+        """Every attempt the browser carries, the latest first; what does not open is left out."""
+        found = [self.find(own, name.removeprefix(LOGIN_PREFIX), now) for name in own.attempts()]
+        return sorted((one for one in found if one is not None), key=lambda one: one.started, reverse=True)
+
+    def find(self, own: OwnCookies, attempt_id: str, now: int) -> Attempt | None:
+        """The attempt of that id, None when it is not there, not ours, or expired."""
+        opened = self._sessions.opened(_cookie(attempt_id), own, now)
+        if opened is None:
+            return None
+        try:
+            attempt = attempts.from_plain(opened.plain)
+        except ValueError:
+            return None
+        return None if attempts.expired(attempt, now) else attempt
+
+    def store(self, attempt: Attempt, own: OwnCookies, now: int, *, script: bool) -> tuple[list[str], str]:
+        """Set-Cookie values, and the way back that did not fit and must wait in the tab; mostly empty.
+
+        :param script: whether the client runs the start page, which can keep the way back.
+        """
+        kept = self.all(own, now)[: MAX_ATTEMPTS - 1]
+        keep = {LOGIN_PREFIX + one.attempt_id for one in kept}
+        dropped = [name for name in own.attempts() if name not in keep]
+        cleared = [line for name in dropped for line in _cookie(name.removeprefix(LOGIN_PREFIX)).clear()]
+        try:
+            budget = BUDGET if script else SCRIPTLESS_BUDGET
+            return [*self._seal(attempt, own, now, budget), *cleared], ""
+        except CookieTooLargeError:
+            return [*self._seal(replace(attempt, rd=""), own, now, BUDGET), *cleared], attempt.rd
+
+    def finish(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
+        """Set-Cookie values that mark the attempt as spent; the mark fades within a minute (pain P13)."""
+        done = replace(attempt, rd="", finished=now)
+        cookie = SealedCookie(LOGIN_PREFIX + attempt.attempt_id, "login", LOOP_WINDOW, budget=BUDGET)
+        sessions = self._sessions
+        return cookie.set(attempts.to_plain(done), sessions.ring, sessions.deployment, now=now, carried=own)
+
+    def clear(self, attempt_id: str) -> list[str]:
+        return _cookie(attempt_id).clear()
+
+    def _seal(self, attempt: Attempt, own: OwnCookies, now: int, budget: int) -> list[str]:
+        sessions = self._sessions
+        cookie = _cookie(attempt.attempt_id, budget)
+        return cookie.set(
+            attempts.to_plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
+        )

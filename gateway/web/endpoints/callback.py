@@ -1,0 +1,186 @@
+"""``/oauth2/callback``: the provider's answer becomes a session, with a new id (rules R1, R2, R6, R19)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from aiohttp import web
+
+from gateway.core import clock, dice
+from gateway.core.attempt import Attempt, read_state
+from gateway.core.cookies import CookieTooLargeError
+from gateway.core.errors import GatewayError, ProviderError
+from gateway.core.facts import RequestFacts
+from gateway.core.session import Principal, Session, SessionLimits
+from gateway.idp.provider import IdentityProvider
+from gateway.oidc.authorization import (
+    AuthorizationCode,
+    AuthorizationRefusal,
+    AuthorizationResponse,
+    read_response,
+)
+from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
+from gateway.oidc.tokens import TokenSet
+from gateway.state.log import RevocationLog
+from gateway.web import pages
+from gateway.web.attempts import Attempts
+from gateway.web.errors import refuse, refuse_error
+from gateway.web.gate import Gate
+from gateway.web.logout import Logout
+from gateway.web.respond import redirect, send
+from gateway.web.session import Carried, Sessions
+from gateway.web.trail import Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Finishes logins."""
+
+    public_url: str
+    prefix: str
+    claims: ClaimOptions
+    limits: SessionLimits
+    gate: Gate
+    logout: Logout
+    attempts: Attempts
+    sessions: Sessions
+    provider: IdentityProvider
+    log: RevocationLog
+    trail: Trail
+
+    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """Session and landing, or a page that says what went wrong."""
+        now = clock.now()
+        response = read_response(facts.query or "")
+        carried, state, _ = await self.gate.read(facts, now)
+        known = read_state(response.state or "")
+        attempt = self.attempts.find(carried.cookies, known[0], now) if known else None
+        if attempt is None or attempt.finished:
+            return self._without_attempt(
+                facts, carried, response, live=isinstance(state, Session), known=known
+            )
+        chain = carried.chain
+        if chain is not None and (not chain.closed or attempt.started < chain.started):
+            # R2: an attempt from before a logout signs nobody in, however late it comes back.
+            return redirect(
+                f"{self.prefix}/start?rd={quote(attempt.rd or '/', safe='/')}", cookies=self._drop(attempt)
+            )
+        try:
+            return await self._finish(facts, carried, attempt, response, now)
+        except ProviderError as error:
+            self.trail.login_failed(error.code, error.detail, facts.client)
+            return self._failed(facts, error, attempt)
+
+    async def _finish(
+        self,
+        facts: RequestFacts,
+        carried: Carried,
+        attempt: Attempt,
+        response: AuthorizationResponse,
+        now: int,
+    ) -> web.StreamResponse:
+        answer = response.verified(
+            state=attempt.state, issuer=self.provider.issuer, iss_required=self.provider.iss_required
+        )
+        if isinstance(answer, AuthorizationRefusal):
+            return self._refused(facts, answer, attempt)
+        tokens, principal, aliases = await self._identify(answer, attempt)
+        if self.log.moved():
+            await self.log.catch_up()
+        entry = self.log.index.subject_entry_after(
+            aliases, position=attempt.after, now=now, since=attempt.after_time or None
+        )
+        if entry is not None:
+            # R1: this subject was ended since this browser last completed a chain; the chain runs first.
+            return await self.logout.begin(carried, how=f"revoked:{entry.reason}", now=now)
+        session = self._session(principal, aliases, tokens, now)
+        return self._land(carried, attempt, session, now, facts.client)
+
+    async def _identify(
+        self, code: AuthorizationCode, attempt: Attempt
+    ) -> tuple[TokenSet, Principal, tuple[str, ...]]:
+        tokens = await self.provider.redeem(
+            code, code_verifier=attempt.code_verifier, redirect_uri=f"{self.public_url}{self.prefix}/callback"
+        )
+        verified = await self.provider.verify_id_token(
+            tokens.id_token or "", nonce=attempt.nonce, now=clock.now(), access_token=tokens.access_token
+        )
+        return tokens, principal_from(verified, self.claims), aliases_from(verified, self.claims)
+
+    def _session(self, principal: Principal, aliases: tuple[str, ...], tokens: TokenSet, now: int) -> Session:
+        return Session(
+            sid=dice.token(16),
+            log_id=self.log.log_id,
+            principal=principal,
+            aliases=aliases,
+            login_at=now,
+            seen=self.log.index.position,
+            idle_until=now + min(self.limits.idle, self.limits.absolute),
+            absolute_until=now + self.limits.absolute,
+            refresh_token=tokens.refresh_token,
+        )
+
+    def _land(
+        self, carried: Carried, attempt: Attempt, session: Session, now: int, client: str
+    ) -> web.StreamResponse:
+        try:
+            cookies = self.sessions.seal(session, carried.cookies, now)
+        except CookieTooLargeError as error:
+            self.trail.login_failed("session_too_large", str(error), client)
+            page = pages.oversized_session(
+                bytes_needed=error.needed, budget=error.budget, largest_claim=_largest(session)
+            )
+            return send(page, self._drop(attempt))
+        self.trail.login(session, client)
+        cookies += self.attempts.finish(attempt, carried.cookies, now)
+        if carried.chain is not None:
+            cookies += self.sessions.clear_chain()
+        rd = f"&rd={quote(attempt.rd, safe='/')}" if attempt.rd else ""
+        return redirect(f"{self.prefix}/landing?attempt={attempt.attempt_id}{rd}", cookies=cookies)
+
+    def _without_attempt(
+        self,
+        facts: RequestFacts,
+        carried: Carried,
+        response: AuthorizationResponse,
+        *,
+        live: bool,
+        known: tuple[str, bool] | None,
+    ) -> web.StreamResponse:
+        """The state is missing, expired or spent: go on when signed in, restart once, then say so (P11, R35)."""
+        if live:
+            return redirect("/")
+        if known is not None and not known[1] and response.refusal is None:
+            return redirect(f"{self.prefix}/start?rd=/&again=1")
+        return refuse(facts, "state_unknown", action=("Sign in", f"{self.prefix}/start"))
+
+    def _refused(
+        self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt
+    ) -> web.StreamResponse:
+        self.trail.login_failed("refused", refusal.error, facts.client)
+        return refuse(
+            facts,
+            "sign_in_refused",
+            what=f"The identity provider did not sign you in. It said: {refusal.error}.",
+            mend="Try again. If it happens again, tell the people who run this site.",
+            cookies=self._drop(attempt),
+            action=("Try again", f"{self.prefix}/start?rd={quote(attempt.rd or '/', safe='/')}"),
+        )
+
+    def _failed(self, facts: RequestFacts, error: GatewayError, attempt: Attempt) -> web.StreamResponse:
+        answer = refuse_error(facts, error)
+        for cookie in self._drop(attempt):
+            answer.headers.add("Set-Cookie", cookie)
+        return answer
+
+    def _drop(self, attempt: Attempt) -> list[str]:
+        return self.attempts.clear(attempt.attempt_id)
+
+
+def _largest(session: Session) -> str:
+    """The name of what takes most room, for the page that says why a session does not fit."""
+    who = session.principal
+    sizes = {name: len(repr(value)) for name, value in who.claims.items()}
+    sizes |= {"groups": len(repr(who.groups)), "refresh token": len(session.refresh_token or "")}
+    return max(sizes, key=lambda name: sizes[name])

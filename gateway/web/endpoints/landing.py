@@ -1,0 +1,43 @@
+"""``/oauth2/landing``: did the cookie come back? Then restore the fragment and go on (pains P13, P22)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.core import clock
+from gateway.core.facts import RequestFacts
+from gateway.core.gate import Challenge
+from gateway.web import pages
+from gateway.web.gate import Gate
+from gateway.web.logout import Logout
+from gateway.web.query import parameter, way_back
+from gateway.web.respond import redirect, send
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where a login ends."""
+
+    public_url: str
+    prefix: str
+    gate: Gate
+    logout: Logout
+
+    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """The application, or the page that says that cookies are blocked."""
+        now = clock.now()
+        target = way_back(facts, self.public_url)
+        carried, state, _ = await self.gate.read(facts, now)
+        if isinstance(state, Challenge):
+            first = await self.logout.before_sign_in(carried, state, now=now)
+            if first is not None:
+                return first
+            if carried.session is None:
+                return send(pages.cookies_blocked(sign_in_url=f"{self.prefix}/start"))
+            return redirect(target)
+        attempt = parameter(facts, "attempt") or ""
+        if facts.mode is None or not attempt.isalnum():
+            return redirect(target)
+        return send(pages.landing(target=target, attempt=attempt[:8]))

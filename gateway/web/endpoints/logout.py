@@ -1,0 +1,148 @@
+"""``/logout``, ``/logout/done/<hop>``, ``/logout/continue``, ``/logged-out`` (design section 6, rule R13)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.core import chain as chains
+from gateway.core import clock
+from gateway.core.chain import Chain
+from gateway.core.crossing import LogoutStart, may_start_logout
+from gateway.core.errors import DownstreamError
+from gateway.core.facts import RequestFacts, prefers_html
+from gateway.web import pages
+from gateway.web.errors import refuse
+from gateway.web.gate import Gate
+from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Logout
+from gateway.web.pages import HopLine, Page
+from gateway.web.query import parameter
+from gateway.web.receipt import OURS
+from gateway.web.respond import redirect, send
+
+JUST_ENDED = 60
+"""Seconds after which a chain has not "just ended" any more (rule R27)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutEndpoints:
+    """Everything under the reserved logout paths."""
+
+    prefix: str
+    gate: Gate
+    logout: Logout
+
+    async def start(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """GET acts only as a navigation from here, POST unless another site sent it, the rest asks or refuses."""
+        options = self.logout.options
+        said = may_start_logout(facts, options.public_url)
+        if said is LogoutStart.REFUSE_METHOD:
+            return refuse(facts, "wrong_method", headers=(("Allow", "GET, POST"),))
+        if said is LogoutStart.REFUSE_ORIGIN:
+            return refuse(facts, "cross_origin")
+        target = self._target(facts)
+        if said is LogoutStart.CONFIRM:
+            action = f"/logout?to={target}" if target else "/logout"
+            page = pages.confirm_logout(action=action, form_origins=options.form_origins, target=None)
+            return send(page)
+        now = clock.now()
+        carried, _, _ = await self.gate.read(facts, now)
+        if facts.method == "GET":
+            return await self.logout.begin(carried, how="get", now=now, target=target)
+        if _wants_json(facts):
+            step, cookies = await self.logout.start(carried, how="post_json", now=now, target=target)
+            return send(_json({"location": self.logout.location(step)}), cookies)
+        return await self.logout.begin(carried, how="post", now=now, target=target, status=303)
+
+    async def moved(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """oauth2-proxy's address; 307 keeps the method, and brings the cookies of ``Path=/logout`` (rule R18)."""
+        return redirect("/logout" if facts.query is None else f"/logout?{facts.query}", status=307)
+
+    async def done(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """A hop's return address; only a document navigation counts (rule R28)."""
+        hop = facts.path.removeprefix(DONE_PREFIX)
+        if not facts.navigation or facts.method != "GET":
+            return refuse(
+                facts, "iframe_or_prefetch", what="A sign-out is only confirmed by the browser's own tab."
+            )
+        now = clock.now()
+        carried, _, _ = await self.gate.read(facts, now)
+        label = self.logout.label(hop)
+        return self.logout.returned(carried, hop, now=now, evidence=f"your browser came back from {label}")
+
+    async def go_on(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """ "Continue signing out": try the current hop again, or give it up."""
+        if not facts.navigation or facts.method != "GET":
+            return refuse(facts, "iframe_or_prefetch")
+        now = clock.now()
+        carried, _, _ = await self.gate.read(facts, now)
+        if carried.chain is None or carried.chain.closed:
+            return redirect(LOGGED_OUT)
+        return self.logout.resume(carried, carried.chain, now=now, pushed=True)
+
+    async def receipt(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """The public page that says what was ended; it never advances or clears a chain (rule R2)."""
+        now = clock.now()
+        carried, _, _ = await self.gate.read(facts, now)
+        chain = carried.chain
+        if _wants_json(facts):
+            return send(_json(_as_data(chain)))
+        options = self.logout.options
+        page = pages.signed_out(
+            hops=self._lines(chain),
+            durable=chain.durable if chain else True,
+            finished=bool(chain and chain.closed),
+            sign_in_url=f"{self.prefix}/start",
+            retry_action="/logout",
+            resume_url=CONTINUE if chain and not chain.closed else None,
+            form_origins=options.form_origins,
+            target_url=options.targets.get(chain.target) if chain else None,
+        )
+        ended = chain is not None and chain.closed and now - chain.closed <= JUST_ENDED
+        clear = ", ".join(f'"{kind}"' for kind in options.clear_site_data)
+        return send(page, headers=(("Clear-Site-Data", clear),) if ended and clear else ())
+
+    def _target(self, facts: RequestFacts) -> str:
+        """The configured name in ``?to=``; never a URL from the request."""
+        wanted = parameter(facts, "to") or ""
+        if wanted and wanted not in self.logout.options.targets:
+            raise DownstreamError(
+                "bad_parameter",
+                "The place to go after signing out (to) is not a name this site knows.",
+                mend="Use a name from logout.targets.",
+            )
+        return wanted
+
+    def _lines(self, chain: Chain | None) -> list[HopLine]:
+        if chain is None:
+            return []
+        ours = HopLine(OURS, "This application", chains.RETURNED, chain.started)
+        return [
+            ours,
+            *(
+                HopLine(hop.name, self.logout.label(hop.name), hop.status, hop.at or None, hop.evidence)
+                for hop in chain.hops
+            ),
+        ]
+
+
+def _wants_json(facts: RequestFacts) -> bool:
+    return "application/json" in facts.accept and not prefers_html(facts.accept)
+
+
+def _as_data(chain: Chain | None) -> dict[str, object]:
+    hops = chain.hops if chain else ()
+    return {
+        "hops": [
+            {"hop": hop.name, "status": hop.status, "at": hop.at or None, "evidence": hop.evidence}
+            for hop in hops
+        ],
+        "durable": chain.durable if chain else True,
+        "finished": bool(chain and chain.closed),
+    }
+
+
+def _json(data: dict[str, object]) -> Page:
+    return Page(200, json.dumps(data).encode(), pages.own_headers("application/json", "default-src 'none'"))

@@ -1,0 +1,132 @@
+"""Reasons become HTTP here and nowhere else: a page for people, a problem document for programs (design section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.core.errors import GatewayError
+from gateway.core.facts import RequestFacts
+from gateway.web import pages
+from gateway.web.respond import send
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one reason is said. ``headers`` go with it."""
+
+    status: int
+    title: str
+    what: str
+    mend: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_RETRY = (("Retry-After", "5"),)
+_UPSTREAM = "The application behind this gateway"
+
+ANSWERS: dict[str, Answer] = {
+    "denied": Answer(
+        403, "You may not open this", "You are signed in, but your account has no right to this page.",
+        "Ask the people who run this site for access, or sign in with another account.",
+    ),
+    "cross_origin": Answer(
+        403, "This request came from another site",
+        "A page of another site tried to do something here in your name, so it was stopped.",
+        "Open the application itself and try again there. Operators: see allowed_origins.",
+    ),
+    "iframe_or_prefetch": Answer(
+        403, "Sign-in cannot start here", "Sign-in starts only in a tab that you opened yourself.",
+        "Open this address in a tab of its own.",
+    ),
+    "ambiguous_target": Answer(400, "This address cannot be understood", "", ""),
+    "encoded_slash": Answer(
+        400, "This address cannot be understood", "The path holds an encoded slash, which servers read differently.",
+        "Use a plain slash. Operators: `encoded_slashes: allow` on the upstream admits it.",
+    ),
+    "ambiguous_header": Answer(400, "This request cannot be understood", "", ""),
+    "malformed_request": Answer(
+        400, "This request cannot be understood", "It breaks the rules of HTTP.",
+        "If a browser sent it, clear this site's cookies and try again.",
+    ),
+    "bad_parameter": Answer(400, "This link is not complete", "", ""),
+    "state_unknown": Answer(
+        400, "This sign-in cannot be finished here",
+        "It was started in another browser, or too long ago, or your browser did not keep our cookie.",
+        "Start again, and allow cookies for this site.",
+    ),
+    "sign_in_refused": Answer(400, "Sign-in was not completed", "", ""),
+    "not_found": Answer(404, "There is nothing here", "This address is reserved for the gateway and has no page.",
+                        "Go to the application's start page."),
+    "unknown_method": Answer(405, "That is not possible here", "The gateway does not know this method.",
+                             "Use one of the methods of RFC 9110."),
+    "wrong_method": Answer(405, "That is not possible here", "This address does not take that method.",
+                           "See the Allow header for those it takes."),
+    "too_large": Answer(413, "Too large", "The request's body is larger than this site accepts.",
+                        "Send less at once. Operators: see limits.body."),
+    "unknown_host": Answer(421, "Unknown host", "", ""),
+    "headers_too_large": Answer(431, "Headers too large", "The request's headers are larger than this site accepts.",
+                                "Clear this site's cookies and try again. Operators: see limits.header."),
+    "internal": Answer(500, "Something went wrong", "The gateway could not handle this request; nothing was let through.",
+                       "Try again. If it happens again, tell the people who run this site."),
+    "state_stale": Answer(503, "Not available for the moment",
+                          "The gateway cannot tell at the moment which sessions have been ended, so it lets nothing through.",
+                          "Try again in a few seconds.", _RETRY),
+    "upstream_busy": Answer(503, "Too busy", f"{_UPSTREAM} has all it can handle.", "Try again in a few seconds.", _RETRY),
+    "connect_failed": Answer(502, "The application does not answer", f"{_UPSTREAM} could not be reached.",
+                             "Try again in a moment.", _RETRY),
+    "broken_response": Answer(502, "The application broke off", f"{_UPSTREAM} sent no complete answer.",
+                              "Try again in a moment."),
+    "connect_timeout": Answer(504, "The application does not answer", f"{_UPSTREAM} could not be reached in time.",
+                              "Try again in a moment.", _RETRY),
+    "first_byte_timeout": Answer(504, "The application takes too long", f"{_UPSTREAM} did not answer in time.",
+                                 "Try again in a moment.", _RETRY),
+    "provider": Answer(502, "Sign-in is not available for the moment",
+                       "The identity provider did not answer as it should. You are not signed in.",
+                       "Try again in a moment. Sessions that exist go on."),
+}  # fmt: skip
+"""Reasons not in this table are ours to have forgotten: they are ``internal``."""
+
+
+def answer_for(code: str, *, default: str = "internal") -> Answer:
+    return ANSWERS.get(code, ANSWERS[default])
+
+
+def refuse(
+    facts: RequestFacts | None,
+    reason: str,
+    *,
+    what: str = "",
+    mend: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+    cookies: Iterable[str] = (),
+    action: tuple[str, str] | None = None,
+    default: str = "internal",
+) -> web.Response:
+    """The answer for ``reason``.
+
+    :param facts: None when the request could not even be read; then the answer is a page.
+    :param what: said instead of the table's sentence, as is ``mend``; never text from the request.
+    """
+    answer = answer_for(reason, default=default)
+    what, mend = what or answer.what, mend or answer.mend
+    if facts is None or facts.wants_page:
+        page = pages.error(
+            status=answer.status, title=answer.title, what=what, mend=mend, code=reason, action=action
+        )
+    else:
+        page = pages.problem(
+            status=answer.status, code=reason, title=answer.title, detail=f"{what} {mend}".strip()
+        )
+    return send(page, cookies, (*answer.headers, *headers))
+
+
+def refuse_error(facts: RequestFacts | None, error: GatewayError) -> web.Response:
+    """The answer for an error that was raised; only errors on the client's side speak in their own words."""
+    if error.side == "downstream":
+        return refuse(facts, error.code, what=error.detail, mend=error.mend, default="malformed_request")
+    if error.side == "idp":
+        return refuse(facts, "provider")
+    return refuse(facts, error.code, default="broken_response" if error.side == "upstream" else "internal")

@@ -1,0 +1,161 @@
+"""Stage 3: ask the gate and act on its verdict. Only an Allow reaches an upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from aiohttp import web
+
+from gateway.core import clock
+from gateway.core.facts import RequestFacts
+from gateway.core.gate import Allow, Challenge, Deny, GateRules, Policy, Revocations, decide, session_state
+from gateway.core.headers import IdentityOptions, identity_headers
+from gateway.core.routes import Route
+from gateway.core.session import Session
+from gateway.state.log import RevocationLog
+from gateway.web import pages, preflight
+from gateway.web.accounts import ROUTE, SID
+from gateway.web.errors import refuse
+from gateway.web.logout import Logout
+from gateway.web.respond import redirect, send
+from gateway.web.session import Carried, Sessions
+from gateway.web.trail import Trail
+from gateway.web.upstream import Forwarder
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """Addresses of our own endpoints, and who may ask from elsewhere.
+
+    :ivar passive: path prefixes whose requests are no activity (rule R16).
+    """
+
+    public_url: str
+    prefix: str
+    identity: IdentityOptions
+    passive: tuple[str, ...] = ()
+
+
+class Gate:
+    """Decides every request that is not for one of our own endpoints."""
+
+    def __init__(
+        self,
+        options: GateOptions,
+        rules: GateRules,
+        *,
+        sessions: Sessions,
+        log: RevocationLog,
+        policy: Policy,
+        forwarder: Forwarder,
+        logout: Logout,
+        trail: Trail,
+    ) -> None:
+        self.options = options
+        self.rules = rules
+        self.policy = policy
+        self._sessions = sessions
+        self._log = log
+        self._forwarder = forwarder
+        self._logout = logout
+        self._trail = trail
+
+    async def revocations(self) -> Revocations:
+        """The index, in step with the log: a moved log is read before anything is decided (rule R4)."""
+        if self._log.moved():
+            await self._log.catch_up()
+        return Revocations(self._log.index, self._log.log_id, self._log.age())
+
+    async def read(self, facts: RequestFacts, now: int) -> tuple[Carried, Session | Challenge, Revocations]:
+        """What the browser carries and whether its session lives, for our own endpoints."""
+        revocations = await self.revocations()
+        carried = self._sessions.read(facts, now)
+        return carried, session_state(carried.session, revocations, self.rules, now), revocations
+
+    async def handle(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        """The way of a gated request."""
+        if facts.preflight:
+            return preflight.answer(facts, self.rules.origins)
+        now = clock.now()
+        revocations = await self.revocations()
+        carried = self._sessions.read(facts, now)
+        route = self._forwarder.route_for(facts.path)
+        request[ROUTE] = route.path
+        verdict = decide(
+            facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
+        )
+        if isinstance(verdict, Allow):
+            return await self._forward(request, facts, carried, route, verdict, now)
+        if isinstance(verdict, Challenge):
+            return await self.challenge(facts, carried, verdict, now)
+        return await self.deny(facts, carried, verdict, revocations, now)
+
+    async def _forward(
+        self,
+        request: web.BaseRequest,
+        facts: RequestFacts,
+        carried: Carried,
+        route: Route,
+        verdict: Allow,
+        now: int,
+    ) -> web.StreamResponse:
+        session = verdict.session
+        if session is None:  # a route open to Anonymous
+            return await self._forwarder.forward(request, facts, None, route, identity=())
+        request[SID] = session.sid
+        identity = identity_headers(session.principal, self.options.identity)
+        active = not (facts.passive or facts.websocket or facts.path.startswith(self.options.passive))
+        cookies = self._sessions.renewed(session, carried, now, active=active)
+        return await self._forwarder.forward(
+            request, facts, session, route, identity=identity, set_cookies=cookies
+        )
+
+    async def challenge(
+        self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int
+    ) -> web.StreamResponse:
+        """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
+        stale = self._sessions.clear_conflicting(carried.cookies)
+        if not facts.navigation:
+            return send(self.login_required(verdict.reason), stale)
+        first = await self._logout.before_sign_in(carried, verdict, now=now)
+        if first is not None:
+            return first
+        return redirect(self.start_path(facts), cookies=stale)
+
+    async def deny(
+        self, facts: RequestFacts, carried: Carried, verdict: Deny, revocations: Revocations, now: int
+    ) -> web.StreamResponse:
+        """Signing in would not help."""
+        if verdict.reason != "logout_in_progress":
+            if verdict.reason in {"denied", "cross_origin"}:
+                self._trail.denied(facts, carried.session, verdict.reason, verdict.policies)
+            return refuse(facts, verdict.reason)
+        if not facts.navigation:
+            return send(self.signing_out())
+        state = session_state(carried.session, revocations, self.rules, now)
+        first = await self._logout.before_sign_in(carried, state, now=now)
+        return first if first is not None else redirect(self.start_path(facts))
+
+    def login_required(self, reason: str) -> pages.Page:
+        """The 401 for programs; ``login_url`` is absolute."""
+        return pages.problem(
+            status=401,
+            code="login_required",
+            title="Sign-in required",
+            login_url=f"{self.options.public_url}{self.options.prefix}/start",
+            extra={"reason": reason},
+        )
+
+    def signing_out(self) -> pages.Page:
+        """The 401 for programs while a logout is under way."""
+        return pages.problem(
+            status=401,
+            code="logout_in_progress",
+            title="Signing out",
+            detail="A sign-out is under way in this browser.",
+        )
+
+    def start_path(self, facts: RequestFacts) -> str:
+        """Where sign-in begins, with the way back."""
+        return f"{self.options.prefix}/start?rd={quote(facts.raw_target, safe='/')}"

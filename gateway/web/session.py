@@ -1,0 +1,124 @@
+"""Stage 2: the session out of the request's cookies, and back into Set-Cookie values.
+
+Opening a cookie costs a decryption, so what a cookie says is remembered by its exact bytes. Only that: whether the
+session still lives, whether it was revoked and whether its key still counts is asked every time (rule R25).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from gateway.core import chain as chains
+from gateway.core import cookies
+from gateway.core.chain import Chain
+from gateway.core.cookies import OwnCookies, SealedCookie
+from gateway.core.facts import RequestFacts
+from gateway.core.sealing import Deployment, KeyRing, Opened
+from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
+
+REMEMBERED = 4_096
+"""Sessions whose opened cookies are kept: some 4 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a request's cookies say; nothing of it is checked yet.
+
+    :ivar outdated: the session was sealed under a key that no longer seals.
+    """
+
+    cookies: OwnCookies
+    session: Session | None = None
+    chain: Chain | None = None
+    outdated: bool = False
+
+
+NOTHING = Carried(cookies.NO_COOKIES)
+
+
+class Sessions:
+    """Reads and writes the session cookie and the chain's cookie of one deployment."""
+
+    def __init__(self, ring: KeyRing, deployment: Deployment, limits: SessionLimits) -> None:
+        self.ring = ring
+        self.deployment = deployment
+        self.limits = limits
+        self._session = cookies.session_cookie(limits.absolute)
+        self._logout = cookies.logout_cookie(limits.absolute)
+        self._memo: OrderedDict[tuple[tuple[bytes, ...], bytes, int], Carried] = OrderedDict()
+
+    def read(self, facts: RequestFacts, now: int) -> Carried:
+        """What the browser carries; never raises, whatever is in the cookies."""
+        if not facts.cookies:
+            return NOTHING
+        key = (facts.cookies, self.ring.sealing_key(now).key_id, self.ring.version)
+        carried = self._memo.get(key)
+        if carried is None:
+            carried = self._open(facts.cookies, now)
+            self._memo[key] = carried
+            if len(self._memo) > REMEMBERED:
+                self._memo.popitem(last=False)
+        return carried
+
+    def _open(self, headers: tuple[bytes, ...], now: int) -> Carried:
+        own = cookies.read(headers)
+        if not own.values and not own.conflicting:
+            return NOTHING
+        opened = self.opened(self._session, own, now)
+        session = _as_session(opened)
+        chain = _as_chain(self.opened(self._logout, own, now))
+        return Carried(own, session, chain, opened is not None and opened.outdated)
+
+    def opened(self, cookie: SealedCookie, own: OwnCookies, now: int) -> Opened | None:
+        """What ``cookie`` holds; None when it is absent or not ours."""
+        opened = cookie.open(own, self.ring, self.deployment, now=now)
+        return opened if isinstance(opened, Opened) else None
+
+    def seal(self, session: Session, carried: OwnCookies, now: int) -> list[str]:
+        """Set-Cookie values that store ``session``.
+
+        :raises CookieTooLargeError: it does not fit (rule R33).
+        """
+        return self._session.set(to_plain(session), self.ring, self.deployment, now=now, carried=carried)
+
+    def renewed(self, session: Session, carried: Carried, now: int, *, active: bool) -> list[str]:
+        """Set-Cookie values when activity moved the idle deadline or the key was replaced; mostly none."""
+        moved = touched(session, self.limits, now) if active else None
+        if moved is None and not carried.outdated:
+            return []
+        return self.seal(moved or session, carried.cookies, now)
+
+    def seal_chain(self, chain: Chain, carried: OwnCookies, now: int) -> list[str]:
+        """Set-Cookie values that store the logout chain."""
+        return self._logout.set(chains.to_plain(chain), self.ring, self.deployment, now=now, carried=carried)
+
+    def clear_session(self) -> list[str]:
+        """Set-Cookie values that expire the session under every name it can have."""
+        return self._session.clear()
+
+    def clear_chain(self) -> list[str]:
+        return self._logout.clear()
+
+    def clear_conflicting(self, own: OwnCookies) -> list[str]:
+        """Set-Cookie values that expire cookies which came twice with different values (pain P23)."""
+        names = {name.decode("latin-1") for name in own.conflicting}
+        return self._session.clear() if names & set(self._session.names()) else []
+
+
+def _as_session(opened: Opened | None) -> Session | None:
+    if opened is None:
+        return None
+    try:
+        return from_plain(opened.plain)
+    except ValueError:
+        return None
+
+
+def _as_chain(opened: Opened | None) -> Chain | None:
+    if opened is None:
+        return None
+    try:
+        return chains.from_plain(opened.plain)
+    except ValueError:
+        return None

@@ -1,0 +1,66 @@
+"""Which of our own endpoints a path is; everything under them is reserved (rule R37).
+
+The table is asked with the raw path, so ``/%6Cogout`` is not ``/logout``; what is reserved is asked with the decoded
+path, so it is no upstream's either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from gateway.core.facts import RequestFacts
+from gateway.web.errors import refuse
+
+Endpoint = Callable[[web.BaseRequest, RequestFacts], Awaitable[web.StreamResponse]]
+Methods = Mapping[str, Endpoint]
+
+_LOGOUT = "/logout"
+_LOGGED_OUT = "/logged-out"
+
+
+class Table:
+    """Our own endpoints.
+
+    :param exact: raw path -> method -> endpoint. :param prefix: of the reserved tree, ``/oauth2``.
+    :param below: path under which every path and method goes to one endpoint (forward-auth); None when closed.
+    """
+
+    def __init__(
+        self, exact: Mapping[str, Methods], prefix: str, below: tuple[str, Endpoint] | None = None
+    ) -> None:
+        self._exact = exact
+        self._prefix = prefix
+        self._below = below
+
+    def find(self, facts: RequestFacts) -> Endpoint | None:
+        """The endpoint for this request; None when it is the gate's."""
+        methods = self._exact.get(facts.raw_path)
+        if methods is not None:
+            return methods.get(facts.method) or _wrong_method(methods)
+        path = facts.path
+        if path.startswith(self._prefix) and _under(path, self._prefix):
+            if self._below is not None and _under(path, self._below[0]):
+                return self._below[1]
+            return _not_found
+        if path.startswith("/log") and (_under(path, _LOGOUT) or _under(path, _LOGGED_OUT)):
+            return _not_found
+        return None
+
+
+def _under(path: str, root: str) -> bool:
+    return path == root or path.startswith(root + "/")
+
+
+async def _not_found(_: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    return refuse(facts, "not_found", action=("Go to the application", "/"))
+
+
+def _wrong_method(methods: Methods) -> Endpoint:
+    allowed = ", ".join(methods)
+
+    async def answer(_: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        return refuse(facts, "wrong_method", headers=(("Allow", allowed),))
+
+    return answer

@@ -1,0 +1,77 @@
+"""What happened to sessions, told once to the audit trail and to the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gateway.core.chain import FAILED, Chain, HopState
+from gateway.core.facts import RequestFacts
+from gateway.core.session import Session
+from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
+from gateway.telemetry.metrics import Metrics
+
+
+class Trail:
+    """The events of signing in and out."""
+
+    def __init__(self, audit: AuditTrail, metrics: Metrics) -> None:
+        self._audit = audit
+        self._metrics = metrics
+
+    def login(self, session: Session, client: str) -> None:
+        """A session began."""
+        self._metrics.logins_total["ok"].inc()
+        who = session.principal
+        self._audit.record(
+            AuditEvent(AuditKind.LOGIN, sid=session.sid, user=who.user, subject=who.subject, client=client)
+        )
+
+    def login_failed(self, code: str, detail: str, client: str) -> None:
+        """The provider's answer did not become a session. ``code`` is stable, ``detail`` holds no secret."""
+        self._metrics.logins_total[code].inc()
+        self._audit.record(
+            AuditEvent(AuditKind.LOGIN_FAILED, reason=code, evidence=detail or None, client=client)
+        )
+
+    def logout_started(self, session: Session | None, how: str, *, durable: bool) -> None:
+        """A chain began; ``session`` is what the browser carried."""
+        self._metrics.logouts_total[how.partition(":")[0]].inc()
+        who = session.principal if session else None
+        self._audit.record(
+            AuditEvent(
+                AuditKind.LOGOUT_STARTED,
+                sid=session.sid if session else None,
+                user=who.user if who else None,
+                subject=who.subject if who else None,
+                reason=how,
+                durable=durable,
+            )
+        )
+
+    def hop(self, hop: HopState) -> None:
+        """A hop was settled."""
+        self._metrics.hops_total[hop.name, hop.status].inc()
+        kind = AuditKind.HOP_FAILED if hop.status == FAILED else AuditKind.HOP_RETURNED
+        self._audit.record(AuditEvent(kind, hop=hop.name, evidence=hop.evidence))
+
+    def logout_finished(self, chain: Chain) -> None:
+        """The last hop was settled."""
+        told = ", ".join(f"{hop.name} {hop.status}" for hop in chain.hops) or "no hops"
+        self._audit.record(AuditEvent(AuditKind.LOGOUT_FINISHED, evidence=told, durable=chain.durable))
+
+    def denied(
+        self, facts: RequestFacts, session: Session | None, reason: str, policies: Collection[str]
+    ) -> None:
+        """A signed-in user was refused."""
+        self._audit.record(
+            AuditEvent(
+                AuditKind.DENIED,
+                sid=session.sid if session else None,
+                user=session.principal.user if session else None,
+                client=facts.client,
+                reason=reason,
+                policies=tuple(policies),
+                method=facts.method,
+                path=facts.path,
+            )
+        )

@@ -1,0 +1,128 @@
+"""The whole product on free ports: emulated Cognito and Okta, the demo's API, the gateway in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from gateway import server
+from gateway.app import Gateway
+from gateway.config import load
+from gateway.demo import api, configuration, idp
+from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.telemetry.audit import AuditEvent
+from tests.fakes.browser import Browser, Seen
+
+
+@dataclass
+class Stand:
+    """A running gateway with everything around it."""
+
+    app: str
+    gateway: Gateway
+    idp: idp.RunningIdp
+    api: api.RunningApi
+    run: server.Run
+    audit: list[AuditEvent] = field(default_factory=list)
+    browsers: list[Browser] = field(default_factory=list)
+
+    @property
+    def okta(self) -> str:
+        return self.idp.options.okta
+
+    @property
+    def cognito(self) -> str:
+        return self.idp.options.cognito
+
+    def browser(self) -> Browser:
+        browser = Browser.open()
+        self.browsers.append(browser)
+        return browser
+
+    def set(self, **switches: str | int | bool) -> None:
+        self.idp.control.cognito.set(**switches)
+
+    async def sign_in(
+        self, browser: Browser, path: str = "/reports/q3", *, user: str = "alice@example.com"
+    ) -> Seen:
+        """Navigate to ``path`` and sign in at Okta on the way."""
+        form = await browser.goto(self.app + path)
+        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
+        return await browser.submit(form, username=user, password="demo")
+
+    async def sign_out(self, browser: Browser, until: str = "\0") -> Seen:
+        """Press the SPA's sign-out button: a form to /logout."""
+        answer = await browser.navigate(f"{self.app}/logout", method="POST", body="", site="same-origin")
+        return await browser.follow(answer, site="same-origin", until=until)
+
+    def told(self) -> list[str]:
+        """The kinds of the audit events so far."""
+        return [event.kind.value for event in self.audit]
+
+
+def free_socket() -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(128)
+    sock.setblocking(False)
+    return sock
+
+
+@asynccontextmanager
+async def standing(
+    directory: Path, *, federation: str = "oidc", extra: str = "", **replaced: str
+) -> AsyncIterator[Stand]:
+    """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead."""
+    sock = free_socket()
+    app = f"http://app.localhost:{sock.getsockname()[1]}"
+    options = on_free_ports(replace(DemoOptions(), app=app, federation=federation))
+    running = await idp.start(options, on_event=lambda line: None)
+    served = await api.start(port=0, tick=0.1)
+    path = configuration.write(
+        directory,
+        options,
+        listen="127.0.0.1:0",
+        api=f"127.0.0.1:{served.port}",
+        probes="127.0.0.1:0",
+        admin="127.0.0.1:0",
+    )
+    text = path.read_text()
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    path.write_text(text + extra)
+    audit: list[AuditEvent] = []
+    gateway = Gateway(load(path, {}), on_audit=audit.append)
+    run = server.Run(gateway)
+    ready = asyncio.Event()
+    task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
+    await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
+    stand = Stand(app, gateway, running, served, run, audit)
+    try:
+        yield stand
+    finally:
+        for browser in stand.browsers:
+            await browser.close()
+        run.stop.set()
+        await task
+        await served.close()
+        await running.close()
+
+
+@pytest.fixture
+async def stand(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stand]:
+    """The product with OIDC between the emulators, unless the test is parametrised otherwise."""
+    async with standing(tmp_path, **getattr(request, "param", {})) as running:
+        yield running
+
+
+@pytest.fixture
+async def browser(stand: Stand) -> Browser:
+    """A browser that has never been here."""
+    return stand.browser()
