@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 import aiohttp
@@ -28,7 +29,7 @@ class Transport:
     :param ca_file: PEM file of the only authorities to trust; the system's when absent.
     :param resolve: host name to address, as ``curl --resolve``; ``localhost`` and ``*.localhost`` are
         loopback always.
-    :raises ConfigurationError: the CA file cannot be used.
+    :raises ConfigurationError: the CA file cannot be used, or a name is given something that is no address.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Transport:
         timeout: float = TIMEOUT,
     ) -> None:
         self._tls = _tls_context(ca_file)
-        self._resolve = {name.lower(): address for name, address in (resolve or {}).items()}
+        self._resolve = {name.lower(): _address(name, address) for name, address in (resolve or {}).items()}
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
@@ -134,6 +135,15 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > MAX_BODY:
             raise ProviderError("bad_response", f"the answer is larger than {MAX_BODY} bytes")
     return bytes(body)
+
+
+def _address(name: str, address: str) -> str:
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        raise ConfigurationError(
+            "bad_address", f"provider.resolve: {name} has no IP address", mend="name: 192.0.2.1"
+        ) from None
 
 
 def _tls_context(ca_file: str | Path | None) -> ssl.SSLContext | bool:

@@ -174,6 +174,13 @@ def test_a_bad_ca_file_is_the_operators_to_mend(tmp_path: Path, content: bytes |
         Transport(ca_file=path)
 
 
+@pytest.mark.parametrize("address", ["", "elsewhere.example", "127.0.0.1:80", "127.1"])
+def test_a_name_is_given_an_address(address: str) -> None:
+    """Not another name, which would have to be resolved in turn."""
+    with pytest.raises(ConfigurationError, match=r"op\.example"):
+        Transport(resolve={"op.example": address})
+
+
 async def test_closing_an_unused_transport_is_quiet() -> None:
     """Nothing was opened."""
     await Transport().close()
