@@ -1,0 +1,125 @@
+"""The files of one log together: opening, sending, and agreeing with the counter."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.errors import ConfigurationError
+from gateway.core.revocation import NewEntry
+from gateway.state.files import Known, LogFiles, explain
+from gateway.state.spool import Batch
+
+ENTRY = NewEntry("sid:s", 100, "logout")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[LogFiles]:
+    one = LogFiles(tmp_path / "state.db", patience=0.05)
+    one.start()
+    yield one
+    one.close()
+
+
+def known(files: LogFiles) -> Known:
+    tail = files.load()
+    return Known(tail.log_id, tail.position)
+
+
+def test_starting_makes_everything_once(tmp_path: Path, files: LogFiles) -> None:
+    """The second process finds a log."""
+    other = LogFiles(tmp_path / "state.db", patience=0.05)
+    other.start()
+
+    assert files.made
+    assert not other.made
+    assert not other.renewed
+    assert other.counter.value() == files.counter.value() == files.load().position
+    other.close()
+
+
+def test_writing_tells_position_counter_and_tail(files: LogFiles) -> None:
+    """One job does all that an append needs."""
+    written = files.write([ENTRY, ENTRY], known(files))
+
+    assert files.counter.value() == written.position == written.tail.position
+    assert len(written.tail.entries) == 2
+
+
+def test_another_log_is_read_from_its_start(files: LogFiles) -> None:
+    """Whoever knew a lost log gets the whole of this one, whatever position it was at."""
+    files.write([ENTRY], known(files))
+
+    assert len(files.read(Known("0" * 32, 1 << 60)).entries) == 1
+    assert files.read(known(files)).entries == ()
+
+
+def test_sending_takes_memory_and_spool_together(files: LogFiles) -> None:
+    """Each batch once, but for those that are known to be in the log; then the spool is empty."""
+    before = known(files)
+    files.spool.put(Batch("both", (ENTRY,)))
+    files.spool.put(Batch("late", (ENTRY,)))
+    files.spool.put(Batch("other process", (ENTRY,)))
+    tail = files.send([Batch("both", (ENTRY,)), Batch("memory", (ENTRY,))], {"late"}, before)
+
+    assert len(tail.entries) == 3
+    assert files.counter.value() == tail.position
+    assert not files.look(known(files)).spooled
+
+
+def test_sending_waits_its_turn(files: LogFiles) -> None:
+    """Another process at the spool: nothing is sent twice, nothing forgotten."""
+    with files.spool.sending(), pytest.raises(BlockingIOError):
+        files.send([Batch("a", (ENTRY,))], set(), known(files))
+
+    assert files.load().entries == ()
+
+
+def test_looking_brings_the_counter_up(files: LogFiles) -> None:
+    """A process that died between commit and raise left it behind."""
+    before = known(files)
+    position = files.table.append([ENTRY])
+    assert files.counter.value() < position
+    looked = files.look(before)
+
+    assert files.counter.value() == position
+    assert len(looked.tail.entries) == 1
+
+
+def test_r04_a_table_behind_its_counter_is_renewed(tmp_path: Path, files: LogFiles) -> None:
+    """The counter is raised after a synced commit only, so the table has lost something."""
+    before = known(files)
+    files.counter.raise_to(before.position + 10)
+    files.close()
+    again = LogFiles(tmp_path / "state.db", patience=0.05)
+    again.start()
+
+    assert again.renewed
+    assert known(again).log_id != before.log_id
+    assert known(again).position == before.position + 10
+    again.close()
+
+
+def test_a_counter_that_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
+    """Without it the processes of the host would not hear of each other."""
+    (tmp_path / "state.db.seq").mkdir()
+    with pytest.raises(ConfigurationError) as caught:
+        LogFiles(tmp_path / "state.db", patience=0.05).start()
+
+    assert caught.value.code == "state_not_writable"
+    assert "state.db.seq" in caught.value.detail
+
+
+def test_trouble_is_explained_in_one_line() -> None:
+    """With the mend where it is known, and without a traceback in any case."""
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorname = "SQLITE_FULL"
+
+    assert explain(full) == "database or disk is full; free space on the disk"
+    assert explain(ConfigurationError("x", "it is so", mend="do this")) == "it is so; do this"
+    assert explain(FileNotFoundError(2, "No such file", "x")) == "No such file"
+    assert explain(TimeoutError("late")) == "late"
+    assert explain(KeyError("k")) == "KeyError"

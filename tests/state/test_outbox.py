@@ -1,0 +1,79 @@
+"""The outbox: entries deny from the moment they are taken until the index has them in its own right."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
+from gateway.state.outbox import Outbox
+
+NOW = 1000
+ENTRY = NewEntry(sid_key("s"), NOW + 100, "logout")
+
+
+@pytest.fixture
+def index() -> RevocationIndex:
+    return RevocationIndex()
+
+
+@pytest.fixture
+def outbox(index: RevocationIndex) -> Outbox:
+    return Outbox(index)
+
+
+def ended(index: RevocationIndex) -> bool:
+    return index.ended_by("s", (), seen=0, login_at=0, now=NOW) is not None
+
+
+def test_what_is_taken_denies(index: RevocationIndex, outbox: Outbox) -> None:
+    """And is dated, because it may have to be sent later."""
+    one = outbox.take([ENTRY], NOW)
+
+    assert ended(index)
+    assert one.batch.entries[0].event_time == NOW
+    assert outbox.in_flight()
+    assert len(outbox) == 1
+    assert outbox.unspooled() == [one]
+
+
+def test_it_is_released_when_the_index_has_read_it(index: RevocationIndex, outbox: Outbox) -> None:
+    """Not when it was committed: there is no moment in which neither denies."""
+    one = outbox.take([ENTRY], NOW)
+    one.position = 5
+    outbox.settle()
+    assert len(index) == 1
+    assert outbox.committed() == {one.batch.id}
+    index.apply(ENTRY.placed(5))
+    outbox.settle()
+
+    assert len(index) == 1
+    assert ended(index)
+    assert outbox.committed() == set()
+    assert not outbox.in_flight()
+
+
+def test_a_failed_batch_is_unsent_and_denies(index: RevocationIndex, outbox: Outbox) -> None:
+    """It stays until a later try succeeds."""
+    one = outbox.take([ENTRY], NOW)
+    one.failed = True
+    outbox.settle()
+
+    assert outbox.unsent() == [one]
+    assert not outbox.in_flight()
+    assert ended(index)
+
+
+def test_a_spooled_batch_is_remembered_until_the_spool_is_cleared(
+    index: RevocationIndex, outbox: Outbox
+) -> None:
+    """Else whoever clears the spool would send it a second time."""
+    one = outbox.take([ENTRY], NOW)
+    one.spooled = True
+    one.position = 5
+    index.apply(ENTRY.placed(5))
+    outbox.settle()
+    assert outbox.committed() == {one.batch.id}
+    outbox.spool_cleared({one.batch.id, "another's"})
+
+    assert outbox.committed() == set()
+    assert len(outbox) == 0

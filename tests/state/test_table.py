@@ -1,0 +1,178 @@
+"""The table: what it refuses to be, and what survives in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core import clock
+from gateway.core.errors import ConfigurationError
+from gateway.core.revocation import NewEntry
+from gateway.state.table import VERSION, Table, mend_for, primary
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state #1?.db"
+
+
+@pytest.fixture
+def table(path: Path) -> Iterator[Table]:
+    one = Table(path, patience=0.05)
+    assert one.open()
+    yield one
+    one.close()
+
+
+def refusal(path: Path) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        Table(path, patience=0.05).open()
+    return caught.value
+
+
+def execute(path: Path, *statements: str) -> None:
+    db = sqlite3.connect(path)
+    for statement in statements:
+        db.execute(statement)
+    db.commit()
+    db.close()
+
+
+def test_entries_come_back_as_they_were(table: Table) -> None:
+    """With their positions, in order, after the one asked for."""
+    entries = [NewEntry("sid:s", 5, "logout", None, 7), NewEntry("sub:i|\u00e9\x00", 6, "event", 3, None)]
+    first = table.tail(-1).position
+    last = table.append(entries)
+
+    assert last == first + 2
+    assert table.tail(-1).entries == (entries[0].placed(last - 1), entries[1].placed(last))
+    assert table.tail(last - 1).entries == (entries[1].placed(last),)
+    assert table.tail(last).entries == ()
+    assert table.tail(last).position == last
+
+
+def test_a_batch_is_all_or_nothing(table: Table) -> None:
+    """An entry that cannot be stored takes its companions along, and the connection stays usable."""
+    before = table.tail(-1)
+    with pytest.raises(sqlite3.Error):
+        table.append([NewEntry("sid:a", 5, "x"), NewEntry("sid:b", None, "x")])  # type: ignore[arg-type]
+
+    assert table.tail(-1) == before
+    assert table.append([NewEntry("sid:a", 5, "x")]) == before.position + 1
+
+
+def test_positions_are_not_given_twice(table: Table) -> None:
+    """Trimming everything does not start them over."""
+    last = table.append([NewEntry("sid:a", 5, "x"), NewEntry("sid:b", 50, "x")])
+
+    assert table.trim(5, limit=10) == 1
+    assert table.trim(50, limit=10) == 1
+    assert table.trim(50, limit=10) == 0
+    assert table.tail(-1).position == last
+    assert table.append([NewEntry("sid:c", 5, "x")]) == last + 1
+
+
+def test_trimming_is_bounded(table: Table) -> None:
+    """A write of another process waits for a bounded number of rows."""
+    table.append([NewEntry(f"sid:{n}", n, "x") for n in range(10)])
+
+    assert table.trim(100, limit=4) == 4
+    assert len(table.tail(-1).entries) == 6
+
+
+def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
+    """Its sessions are refused, and no position that one of them saw is given again."""
+    before = table.tail(-1)
+    table.renew(before.position + 100)
+    after = table.tail(-1)
+
+    assert after.log_id != before.log_id
+    assert after.position == before.position + 100
+    table.renew(0)
+    assert table.tail(-1).position == after.position
+
+
+def test_r04_positions_start_at_the_time_of_making(table: Table) -> None:
+    """A later log's positions are later than a lost one's, in milliseconds."""
+    assert abs(table.tail(-1).position / 1000 - clock.now()) < 60
+
+
+def test_every_commit_is_synced(table: Table) -> None:
+    """WAL and synchronous=FULL: an acknowledged entry survives a power cut."""
+    db = table._connection()
+
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_closed_table_raises_what_callers_expect(table: Table) -> None:
+    """Never an AttributeError on the way of a logout."""
+    table.close()
+    table.close()
+
+    assert table.lost()
+    with pytest.raises(sqlite3.Error):
+        table.tail(0)
+
+
+def test_a_removed_file_is_noticed(path: Path, table: Table) -> None:
+    """Also when another has taken its place, and when only the write-ahead log is gone."""
+    assert not table.lost()
+    wal = path.with_name(path.name + "-wal")
+    wal.rename(path.with_name("aside"))
+    assert table.lost()
+    path.with_name("aside").rename(wal)
+    assert not table.lost()
+    path.unlink()
+    assert table.lost()
+    path.write_bytes(b"")
+    assert table.lost()
+
+
+def test_a_newer_format_is_refused(path: Path, table: Table) -> None:
+    """An older release must not write into what it does not understand."""
+    table.close()
+    execute(path, f"PRAGMA user_version = {VERSION + 1}")
+    error = refusal(path)
+
+    assert error.code == "state_too_new"
+    assert str(VERSION + 1) in error.detail
+    assert "newer release" in error.mend
+
+
+def test_a_database_of_another_program_is_refused(path: Path) -> None:
+    """A path that was mistyped must not cost somebody else's data."""
+    execute(path, "CREATE TABLE theirs (x)")
+
+    assert refusal(path).code == "state_foreign"
+
+
+def test_an_empty_file_becomes_a_log(path: Path) -> None:
+    """As made by a mount or by touch; its mode is narrowed."""
+    path.write_bytes(b"")
+    path.chmod(0o644)
+    table = Table(path, patience=0.05)
+
+    assert table.open()
+    assert path.stat().st_mode & 0o777 == 0o600
+    table.close()
+
+
+def test_a_directory_at_the_path_is_refused(path: Path) -> None:
+    """Kubernetes makes a directory where a file to mount is missing."""
+    path.mkdir()
+
+    assert refusal(path).code == "state_not_writable"
+
+
+def test_the_mend_follows_the_result_code() -> None:
+    """Extended result codes are told by their primary one; unknown ones still get advice."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
+
+    assert primary(error) == "SQLITE_READONLY"
+    assert "writable" in mend_for(error)
+    assert "disk" in mend_for(sqlite3.OperationalError("x"))
