@@ -250,7 +250,10 @@ def _make(row: Row, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
 
 _HEAD: Final = """# Metrics
 
-What `/metrics` on the probe listener shows. This page is made from the table in
-`gateway/telemetry/metrics.py`; after a change there: `python -c "from gateway.telemetry.metrics import
-reference; print(reference(), end='')" > docs/metrics.md`.
+What `/metrics` on the probe listener shows. This page is made from the table in `gateway/telemetry/metrics.py`;
+after a change there:
+
+```
+python -c "from gateway.telemetry.metrics import reference as r; print(r(), end='')" > docs/metrics.md
+```
 """
