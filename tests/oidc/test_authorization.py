@@ -3,7 +3,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError, ProviderError
@@ -37,6 +37,7 @@ def test_the_authorization_request_is_exact_to_the_byte() -> None:
     )
 
 
+@settings(deadline=None)
 @given(value=st.text(max_size=50))
 def test_no_value_can_add_a_parameter(value: str) -> None:
     """Whatever a value holds, a reader of the URL gets it back whole and nothing else."""

@@ -24,6 +24,8 @@ EXPECTED = Expected(issuer=ISSUER, client_id=CLIENT, nonce="the-nonce", access_t
 KEYS = parse_key_set(json_answer({"keys": [rsa_key("id").jwk()]}))
 HONEST = Forge().honest()
 
+UNHURRIED = settings(deadline=None)  # a busy machine is no finding
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -37,6 +39,7 @@ def raw_or_json(*names: str) -> st.SearchStrategy[bytes]:
     return st.binary(max_size=300) | known.map(lambda found: json.dumps(found).encode())
 
 
+@UNHURRIED
 @given(query=st.text(max_size=200) | st.from_regex(r"([a-z_]{0,6}=(%[0-9a-fA-F]{2}|[ -~]){0,9}&?){0,6}"))
 def test_any_query_is_read_or_refused(query: str) -> None:
     """The callback is open to everybody."""
@@ -45,6 +48,7 @@ def test_any_query_is_read_or_refused(query: str) -> None:
         assert (response.code is None) != (response.refusal is None)
 
 
+@UNHURRIED
 @given(
     pairs=st.lists(
         st.tuples(
@@ -62,6 +66,7 @@ def test_any_combination_of_parameters_is_read_or_refused(pairs: list[tuple[str,
         assert (response.state or "x").isprintable() or response.state == " "
 
 
+@UNHURRIED
 @given(status=st.integers(100, 599), body=raw_or_json("issuer", "jwks_uri", "token_endpoint"))
 def test_any_metadata_is_read_or_refused(status: int, body: bytes) -> None:
     """A broken or hostile metadata document."""
@@ -69,6 +74,7 @@ def test_any_metadata_is_read_or_refused(status: int, body: bytes) -> None:
         parse_metadata(Answer(status, {}, body), issuer=ISSUER)
 
 
+@UNHURRIED
 @given(
     keys=st.lists(
         json_values
@@ -89,6 +95,7 @@ def test_any_key_set_is_read_or_refused(keys: list[Any]) -> None:
         assert parse_key_set(json_answer({"keys": keys})).keys
 
 
+@UNHURRIED
 @given(body=raw_or_json("keys"), status=st.sampled_from([200, 404, 500]))
 def test_any_key_document_is_read_or_refused(body: bytes, status: int) -> None:
     """Not even a set."""
@@ -96,6 +103,7 @@ def test_any_key_document_is_read_or_refused(body: bytes, status: int) -> None:
         parse_key_set(Answer(status, {}, body))
 
 
+@UNHURRIED
 @given(body=raw_or_json("access_token", "id_token", "token_type", "error"), status=st.integers(100, 599))
 def test_any_token_answer_is_read_or_refused(body: bytes, status: int) -> None:
     """The token endpoint in any state of health."""
@@ -108,6 +116,7 @@ def verify(token: str) -> IdTokenClaims:
     return verify_id_token(token, keys=KEYS, expected=EXPECTED, now=NOW)
 
 
+@UNHURRIED
 @given(token=st.text(max_size=200) | st.lists(st.text("ABCDe_-=", max_size=40), max_size=4).map(".".join))
 def test_any_text_is_no_id_token(token: str) -> None:
     """Nothing unsigned is ever accepted."""
@@ -116,6 +125,7 @@ def test_any_text_is_no_id_token(token: str) -> None:
         raise AssertionError("accepted")
 
 
+@UNHURRIED
 @given(position=st.integers(0, len(HONEST) - 1), char=st.characters(codec="utf-8"))
 def test_no_changed_letter_survives(position: int, char: str) -> None:
     """Every single change of an honest token, anywhere, is seen."""
@@ -127,7 +137,7 @@ def test_no_changed_letter_survives(position: int, char: str) -> None:
         raise AssertionError("accepted")
 
 
-@settings(max_examples=60)
+@UNHURRIED
 @given(changes=st.dictionaries(st.sampled_from(sorted(Forge().claims())), json_values, max_size=3))
 def test_any_signed_claims_are_read_or_refused(changes: dict[str, Any]) -> None:
     """A provider's own signature under nonsense."""
@@ -137,7 +147,7 @@ def test_any_signed_claims_are_read_or_refused(changes: dict[str, Any]) -> None:
         assert verified.claims["aud"] in (CLIENT, [CLIENT])
 
 
-@settings(max_examples=60)
+@UNHURRIED
 @given(header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk"]), json_values))
 def test_any_header_is_read_or_refused(header: dict[str, Any]) -> None:
     """The header is read before anything is verified."""
@@ -146,7 +156,7 @@ def test_any_header_is_read_or_refused(header: dict[str, Any]) -> None:
         verify(forge.signed(forge.claims(), header=header))
 
 
-@settings(max_examples=60)
+@UNHURRIED
 @given(
     claims=st.dictionaries(
         st.sampled_from(
