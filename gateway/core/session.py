@@ -41,6 +41,7 @@ class Session:
     :ivar seen: position of the revocation log at login (rule R6).
     :ivar idle_until: seconds; moved by activity only.
     :ivar absolute_until: seconds; never moves.
+    :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/storage.py``).
     """
 
     sid: str
@@ -53,6 +54,7 @@ class Session:
     absolute_until: int
     generation: int = 0
     refresh_token: str | None = field(default=None, repr=False)
+    page: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 class Life(Enum):
@@ -114,6 +116,7 @@ def to_plain(session: Session) -> dict[str, Any]:
         "x": session.absolute_until,
         "g": session.generation,
         "r": session.refresh_token,
+        "e": dict(session.page),
         "p": [
             who.issuer,
             who.subject,
@@ -151,6 +154,7 @@ def from_plain(plain: Mapping[str, Any]) -> Session:
             absolute_until=plain["x"],
             generation=plain["g"],
             refresh_token=plain["r"],
+            page=MappingProxyType(plain["e"]),
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not a session") from error

@@ -50,12 +50,16 @@ class Sessions:
 
     def read(self, facts: RequestFacts, now: int) -> Carried:
         """What the browser carries; never raises, whatever is in the cookies."""
-        if not facts.cookies:
+        return self.carried(facts.cookies, now)
+
+    def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
+        """The same for the raw values of Cookie headers."""
+        if not headers:
             return NOTHING
-        key = (facts.cookies, self.ring.sealing_key(now).key_id, self.ring.version)
+        key = (headers, self.ring.sealing_key(now).key_id, self.ring.version)
         carried = self._memo.get(key)
         if carried is None:
-            carried = self._open(facts.cookies, now)
+            carried = self._open(headers, now)
             self._memo[key] = carried
             if len(self._memo) > REMEMBERED:
                 self._memo.popitem(last=False)
