@@ -28,6 +28,9 @@ from gateway.core.static_files import (
 PIECE = 65_536
 """Bytes read at a time."""
 
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""The path is real by then: a link or a pipe put there meanwhile is refused."""
+
 _T = TypeVar("_T")
 
 
@@ -111,9 +114,10 @@ class FileUpstream:
             coding: found for coding, suffix in ENCODINGS if (found := self._path(parts, suffix)) is not None
         }
         coding = choose_encoding(question.accept_encoding, variants)
-        descriptor = os.open(
-            variants.get(coding, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        )
+        try:
+            descriptor = os.open(variants.get(coding, path), _FLAGS)
+        except OSError:
+            return None
         try:
             return self._read(descriptor, parts, question, coding, varies=bool(variants))
         except BaseException:
@@ -142,7 +146,7 @@ class FileUpstream:
         if os.path.commonpath((self._root, real)) != self._root:
             return None
         try:
-            return real if stat.S_ISREG(os.stat(real).st_mode) else None
+            return real if stat.S_ISREG(Path(real).stat().st_mode) else None
         except OSError:
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from gateway.core.routes import Route
 from gateway.core.session import Principal, Session
 from gateway.proxy.live import LiveConnections
 from gateway.web.upstream import Forwarder
+from tests.fakes.upstream import FakeUpstream
 
 STATUS = {"connect_failed": 502, "broken_response": 502, "upstream_busy": 503}
 FAR = 4_000_000_000
@@ -161,3 +163,28 @@ class Response:
     def value(self, name: bytes) -> bytes | None:
         values = self.values(name)
         return values[0] if values else None
+
+
+async def open_lab():
+    """A fixture's body: ``await lab(script, …)`` gives a door in front of a fake upstream, and a client."""
+    stack = contextlib.AsyncExitStack()
+
+    async def build(script, **options):
+        upstream = await FakeUpstream(script).start()
+        stack.push_async_callback(upstream.close)
+        limits = {key: options.pop(key) for key in ("connect", "first_byte", "idle") if key in options}
+        door = await Door(Route("/", upstream.url, **limits), **options).start()
+        stack.push_async_callback(door.close)
+        client = await door.client()
+        stack.push_async_callback(client.close)
+        return door, upstream, client
+
+    async with stack:
+        yield build
+
+
+async def eventually(condition, seconds=3.0):
+    """Wait until ``condition()`` holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)

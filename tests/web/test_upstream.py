@@ -1,41 +1,19 @@
-"""The forwarder between a raw client and a raw upstream: framing, streaming, ends, timeouts."""
+"""The forwarder between a raw client and a raw upstream: what passes, and how it is framed."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
 
+from gateway.core.headers import IdentityOptions
 from gateway.core.routes import Route
-from tests.fakes.door import Door
+from gateway.web.upstream import Forwarder
+from tests.fakes.door import Door, eventually, open_lab
 from tests.fakes.upstream import FakeUpstream, always, reply
 
-
-@pytest.fixture
-async def lab():
-    """``await lab(script, …)`` gives a door in front of a fake upstream."""
-    stack = contextlib.AsyncExitStack()
-
-    async def build(script, **options):
-        upstream = await FakeUpstream(script).start()
-        stack.push_async_callback(upstream.close)
-        limits = {key: options.pop(key) for key in ("connect", "first_byte", "idle") if key in options}
-        door = await Door(Route("/", upstream.url, **limits), **options).start()
-        stack.push_async_callback(door.close)
-        client = await door.client()
-        stack.push_async_callback(client.close)
-        return door, upstream, client
-
-    async with stack:
-        yield build
-
-
-async def eventually(condition, seconds=3.0):
-    """Wait until ``condition()`` holds."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+lab = pytest.fixture(open_lab)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
 
 async def test_a_small_response_passes_and_both_connections_are_kept(lab):
@@ -46,32 +24,37 @@ async def test_a_small_response_passes_and_both_connections_are_kept(lab):
 
     assert [answer.body for answer in answers] == [b"hello"] * 3
     assert upstream.connections == 1
-    assert [c.request_line for c in upstream.calls] == [
-        b"GET /0 HTTP/1.1",
-        b"GET /1 HTTP/1.1",
-        b"GET /2 HTTP/1.1",
-    ]
+    assert [call.request_line for call in upstream.calls] == [b"GET /%d HTTP/1.1" % n for n in range(3)]
+
+
+async def test_a_whole_response_is_one_write(lab):
+    """A response that comes with its head goes out in one piece, with its head."""
+    _, _, client = await lab(always(reply(b"hello")))
+
+    await client.ask("/")
+    first = await client.reader.read(65_536)
+
+    assert first.endswith(b"\r\n\r\nhello")
 
 
 async def test_a_large_response_streams(lab):
     """A response of many reads arrives byte for byte."""
     body = bytes(range(256)) * 8_192
-    _, _, client = await lab(always(reply(body)))
+    _, upstream, client = await lab(always(reply(body)))
 
-    answer = await client.get("/")
+    answers = [await client.get("/") for _ in range(2)]
 
-    assert body == answer.body
-    assert b"%d" % len(body) == answer.value(b"content-length")
+    assert [answer.body for answer in answers] == [body, body]
+    assert upstream.connections == 1
 
 
 async def test_a_chunked_response_with_trailers_passes(lab):
-    """Chunked stays chunked, and trailers follow the last chunk."""
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+    """Chunked stays chunked, and trailers follow the last chunk; a cookie is no trailer."""
     _, upstream, client = await lab(
         always(
-            head,
+            CHUNKED + b"Trailer: X-Sum\r\n\r\n",
             b"5\r\nhello\r\n",
-            b"6\r\n world\r\n",
+            b"6;ext=1\r\n world\r\n",
             b"0\r\nX-Sum: 42\r\nSet-Cookie: a=b\r\n\r\n",
             pause=0.02,
         )
@@ -86,14 +69,304 @@ async def test_a_chunked_response_with_trailers_passes(lab):
     assert upstream.connections == 1
 
 
-async def test_an_unreachable_upstream_is_an_error_before_the_head():
-    """Nobody listens: connect_failed, and the client connection goes on."""
-    door = await Door(Route("/", "http://127.0.0.1:1")).start()
+async def test_a_chunked_response_that_comes_at_once_stays_chunked(lab):
+    """Even when it is whole at once it is not turned into one with a length."""
+    _, _, client = await lab(always(CHUNKED + b"\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"))
+
+    answer = await client.get("/")
+
+    assert (answer.body, answer.value(b"content-length")) == (b"abcdef", None)
+
+
+async def test_http10_clients_get_an_end_by_close(lab):
+    """Chunks are unwrapped for a client that speaks HTTP/1.0, and the connection ends the body."""
+    _, _, client = await lab(always(CHUNKED + b"\r\n", b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\nX-T: 1\r\n\r\n", pause=0.02))
+
+    answer = await client.get("/", version="1.0")
+
+    assert answer.body == b"abcdef"
+    assert answer.value(b"transfer-encoding") is None
+    assert answer.value(b"connection") == b"close"
+
+
+async def test_http10_clients_may_keep_their_connection(lab):
+    """A response with a length keeps the connection of an HTTP/1.0 client that asked for it."""
+    _, _, client = await lab(always(reply(b"abc")))
+
+    answers = [await client.get("/", "Connection: keep-alive", version="1.0") for _ in range(2)]
+
+    assert [(a.body, a.value(b"connection")) for a in answers] == [(b"abc", b"keep-alive")] * 2
+
+
+async def test_a_client_that_asks_to_close_is_closed(lab):
+    """Connection: close is honoured and said."""
+    _, _, client = await lab(always(reply(b"abc")))
+
+    answer = await client.get("/", "Connection: close")
+
+    assert answer.value(b"connection") == b"close"
+    assert await client.rest() == b""
+
+
+async def test_a_draining_forwarder_asks_clients_to_leave(lab):
+    """While draining every response says close."""
+    door, _, client = await lab(always(reply(b"abc")))
+    door.forwarder.draining = True
+
+    assert (await client.get("/")).value(b"connection") == b"close"
+
+
+async def test_r36_head_is_done_with_its_head(lab):
+    """The answer to HEAD has no body, and its connection serves the next request."""
+    _, upstream, client = await lab(always(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"))
+
+    answers = [await client.get("/", method="HEAD") for _ in range(3)]
+
+    assert [answer.value(b"content-length") for answer in answers] == [b"1000"] * 3
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    "surplus",
+    [b"x", b"0\r\n\r\n", b"5", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad", b"bad\r\n\r\n"],
+)
+@pytest.mark.parametrize("framing", [b"Content-Length: 3", b"Transfer-Encoding: chunked"])
+async def test_r36_any_byte_after_head_discards_the_connection(lab, surplus, framing):
+    """Bytes after the answer to HEAD are nobody's: they never become the next answer."""
+    _, upstream, client = await lab(always(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + surplus))
+
+    answers = [await client.get("/", method="HEAD") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert upstream.connections == 2
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02])
+@pytest.mark.parametrize(
+    "whole",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+        CHUNKED + b"\r\n2\r\nok\r\n0\r\n\r\n",
+    ],
+)
+async def test_r36_surplus_bytes_never_begin_the_next_answer(lab, whole, pause):
+    """A second message behind the first, at once or later, closes the connection; the next answer is its own."""
+    evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    _, upstream, client = await lab(always(whole, evil, pause=pause))
+
+    answers = []
+    for _ in range(2):
+        answers.append(await client.get("/"))
+        await asyncio.sleep(0.05)
+
+    assert all(answer.body in {b"ok", b""} for answer in answers)
+    assert upstream.connections == 2
+
+
+async def test_r36_a_body_without_framing_ends_with_its_connection(lab):
+    """No length and not chunked: until end of file, passed on in chunks, and never reused."""
+
+    async def script(call):
+        await call.send(b"HTTP/1.1 200 OK\r\n\r\n", b"abc", b"def", pause=0.02)
+        return "close"
+
+    _, upstream, client = await lab(script)
+
+    answers = [await client.get("/") for _ in range(2)]
+
+    assert [answer.body for answer in answers] == [b"abcdef", b"abcdef"]
+    assert upstream.connections == 2
+
+
+async def test_r36_bytes_while_idle_close_the_connection(lab):
+    """What an upstream says unasked is thrown away with its connection."""
+
+    async def script(call):
+        await call.send(reply(b"one"))
+        await asyncio.sleep(0.05)
+        await call.send(reply(b"unasked"))
+
+    _, upstream, client = await lab(script)
+
+    first = await client.get("/")
+    await asyncio.sleep(0.15)
+    second = await client.get("/")
+
+    assert (first.body, second.body) == (b"one", b"one")
+    assert upstream.connections == 2
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+async def test_statuses_without_body(lab, status):
+    """204 and 304 end with their head and keep both connections."""
+    _, upstream, client = await lab(always(b"HTTP/1.1 " + status + b'\r\nETag: "x"\r\n\r\n'))
+
+    answers = [await client.get("/") for _ in range(2)]
+
+    assert [answer.value(b"etag") for answer in answers] == [b'"x"', b'"x"']
+    assert upstream.connections == 1
+
+
+async def test_pipelined_requests_are_answered_in_order(lab):
+    """Three requests in one segment get three answers in their order."""
+
+    async def script(call):
+        await call.send(reply(call.request_line))
+
+    _, _, client = await lab(script)
+
+    await client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: app.test\r\n\r\n" % n for n in range(3)))
+    answers = [await client.response() for _ in range(3)]
+
+    assert [answer.body for answer in answers] == [b"GET /%d HTTP/1.1" % n for n in range(3)]
+
+
+async def test_early_hints_pass_and_continue_is_swallowed(lab):
+    """103 reaches the client before the response; 100 and 102 do not."""
+    _, upstream, client = await lab(
+        always(
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x\r\nX: y\r\nSet-Cookie: a=b\r\n\r\n",
+            b"HTTP/1.1 102 Processing\r\n\r\n" + reply(b"done"),
+            pause=0.02,
+        )
+    )
+
+    await client.ask("/")
+    hints, answer = await client.response(), await client.response()
+
+    assert (hints.status, hints.headers) == (103, [(b"Link", b"</a.css>; rel=preload")])
+    assert (answer.status, answer.body) == (200, b"done")
+    await client.ask("/")
+    await client.response()
+    await client.response()
+    assert upstream.connections == 1
+
+
+async def test_early_hints_are_not_for_http10(lab):
+    """An HTTP/1.0 client would take a 1xx for the response."""
+    _, _, client = await lab(always(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + reply(b"done")))
+
+    assert (await client.get("/", version="1.0")).status == 200
+
+
+async def test_endless_interim_responses_are_broken_off(lab):
+    """An upstream that only ever promises is a broken one."""
+    _, _, client = await lab(always(b"HTTP/1.1 102 Processing\r\n\r\n" * 40))
+
+    assert (await client.get("/")).body == b"broken_response"
+
+
+async def test_the_target_is_forwarded_untouched(lab):
+    """r32: percent-encoding, case, plus signs and empty queries reach the upstream as they came."""
+    _, upstream, client = await lab(always(reply()))
+
+    targets = ["/a%20b%7e/%E2%82%AC?x=%2F+%zz", "/?", "/a?b?c&&d", "/caf%c3%a9"]
+    for target in targets:
+        await client.get(target)
+
+    assert [call.request_line.split()[1].decode() for call in upstream.calls] == targets
+
+
+async def test_identity_is_injected_and_aliases_are_stripped(lab):
+    """The upstream sees one identity, the gateway's, and one set of forwarded headers."""
+    _, upstream, client = await lab(
+        always(reply()),
+        identity=((b"X-Auth-Request-User", b"alice"), (b"X-Team", b"core")),
+        options=IdentityOptions(claims=(("X-Team", "team"),)),
+    )
+
+    await client.get(
+        "/",
+        "X-Auth-Request-User: mallory",
+        "x_auth_request_user: mallory",
+        "X-AUTH-REQUEST-EMAIL: m@example.com",
+        "X-Team: admins",
+        "X_Team: admins",
+        "X-Forwarded-For: 1.2.3.4",
+        "X-Forwarded-Prefix: /x",
+        "Forwarded: for=1.2.3.4",
+        "X-Real-IP: 1.2.3.4",
+        "X-Original-URL: /admin",
+        "Connection: X-Auth-Request-User, keep-alive, X-Extra, X-Forwarded-For",
+        "X-Extra: hop",
+        "X-Kept: yes",
+        "TE: trailers",
+        "X-HTTP-Method-Override: DELETE",
+    )
+
+    assert upstream.calls[0].headers == [
+        (b"Host", b"app.test"),
+        (b"X-Kept", b"yes"),
+        (b"X-Forwarded-For", b"127.0.0.1"),
+        (b"X-Forwarded-Proto", b"https"),
+        (b"X-Forwarded-Host", b"app.test"),
+        (b"X-Auth-Request-User", b"alice"),
+        (b"X-Team", b"core"),
+    ]
+
+
+async def test_own_cookies_never_pass_in_either_direction(lab):
+    """r17: the upstream sees the other cookies byte for byte; its Set-Cookie of our names is dropped."""
+    _, upstream, client = await lab(
+        always(reply(b"", b"Set-Cookie: a=1; Path=/", b"Set-Cookie: __Host-session=stolen; Path=/; Secure")),
+        set_cookies=["__Host-session=fresh; Path=/"],
+    )
+
+    answer = await client.get("/", 'Cookie: a="1 ";  __Host-session=secret; b=\xe9;c', "Cookie: __Host-logout=x")
+
+    assert upstream.calls[0].values(b"cookie") == [b'a="1 "; b=\xe9;c']
+    assert answer.values(b"set-cookie") == [b"a=1; Path=/", b"__Host-session=fresh; Path=/"]
+
+
+async def test_a_document_is_not_stored(lab):
+    """r27: a navigation's answer is no-store, its 304 included; another one becomes private."""
+    _, _, client = await lab(always(reply(b"x", b"Cache-Control: public, max-age=60", b"CDN-Cache-Control: max-age=9")))
+
+    document = await client.get("/", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+    asset = await client.get("/x.js", "Sec-Fetch-Dest: script")
+
+    assert document.values(b"cache-control") == [b"no-store"]
+    assert asset.values(b"cache-control") == [b"max-age=60, private"]
+    assert asset.value(b"cdn-cache-control") is None
+
+
+async def test_a_unix_socket_is_an_upstream(tmp_path):
+    """unix:/path reaches an application that listens on a socket file."""
+    upstream = await FakeUpstream(always(reply(b"over a socket file"))).start(str(tmp_path / "app.sock"))
+    door = await Door(Route("/", f"unix:{tmp_path}/app.sock")).start()
     client = await door.client()
 
     answer = await client.get("/")
 
-    assert (answer.status, answer.body) == (502, b"connect_failed")
-    assert (await client.get("/again")).status == 502
+    assert answer.body == b"over a socket file"
     await client.close()
     await door.close()
+    await upstream.close()
+
+
+async def test_routes_share_a_pool_by_address_and_match_by_longest_prefix():
+    """The longest prefix wins; a path that none covers is not found."""
+    upstream = await FakeUpstream(always(reply())).start()
+    forwarder = Forwarder(
+        [Route("/app/", upstream.url), Route("/app/api/", upstream.url)], live=Door(Route("/", upstream.url)).live
+    )
+
+    assert forwarder.route_for("/app/api/x").path == "/app/api/"
+    assert forwarder.route_for("/app/apix").path == "/app/"
+    with pytest.raises(Exception, match="not_found"):
+        forwarder.route_for("/other")
+    await forwarder.close()
+    await upstream.close()
+
+
+async def test_idle_connections_are_closed_after_a_while(lab, monkeypatch):
+    """A free connection is not kept for ever."""
+    monkeypatch.setattr("gateway.proxy.pool.IDLE_SECONDS", 0.05)
+    _, upstream, client = await lab(always(reply()))
+
+    await client.get("/")
+
+    await eventually(lambda: not upstream._tasks)
