@@ -149,7 +149,7 @@ def parse_claim_header(value: object) -> str:
 
 def parse_site_data(value: object) -> str:
     """One directive of ``Clear-Site-Data`` (W3C Clear Site Data §3.1)."""
-    if value in {"cookies", "*"}:
+    if value in ("cookies", "*"):
         raise BadValueError(
             f"{shown(value)} deletes the cookies of every application on the registrable domain",
             "leave it out: the gateway's own cookies expire at every sign-out",

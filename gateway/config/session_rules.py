@@ -115,7 +115,8 @@ def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
     add_okta = "add {okta_signout: https://YOUR-ORG.okta.com} to logout.chain"
     if not kinds:
         what = "the sign-out ends the gateway's session only; the provider signs the user in again without a question"
-        yield warning("logout.chain", what, add_okta if kind != "cognito" else "add cognito")
+        mend = "write [cognito]" if kind == "cognito" else f"if the provider is Okta, {add_okta}"
+        yield warning("logout.chain", what, mend)
     elif kind == "cognito" and "cognito" not in kinds:
         what = "Cognito's session stays alive and signs the user in again without a question"
         yield warning("logout.chain", what, "put cognito first")

@@ -58,7 +58,7 @@ def parse_flag(value: object) -> bool:
     """``true`` or ``false``: YAML 1.1's other spellings are read differently by different tools."""
     if isinstance(value, bool):
         return value
-    if value in {"true", "false"}:
+    if value in ("true", "false"):  # a tuple: what stands there may have no hash
         return value == "true"
     raise BadValueError(f"{shown(value)} is neither true nor false", "write true or false")
 

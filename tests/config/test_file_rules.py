@@ -1,0 +1,126 @@
+"""The files and directories that are named."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from gateway.config.secret_files import MAX_SECRET, named, read_text
+from gateway.core import dice
+from gateway.core.key_file import format_key
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "the key in {} is empty"),
+        ("changeme\n", "the key in {} is a placeholder: it contains `changeme`"),
+        (base64.b64encode(bytes(32)).decode(), "the key in {} is not random"),
+        (base64.b64encode(b"short").decode(), "the key in {} is 5 bytes long instead of 32"),
+    ],
+)
+def test_r26_keys_that_nobody_drew_are_refused(found, house, text, what):
+    """Each with its reason, and the command that makes a good one."""
+    (house / "session-key").write_text(text)
+
+    (line,) = [line for line in found() if line.startswith("session.key_files[0]")]
+
+    assert what.format(house / "session-key") in line
+    assert "gateway keys new" in line
+
+
+def test_a_missing_key_file_names_the_command_that_makes_it(found, house):
+    """The first thing a newcomer meets."""
+    (house / "session-key").unlink()
+
+    (line,) = [line for line in found() if line.startswith("session.key_files[0]")]
+    assert f"{house / 'session-key'} does not exist; make it with `gateway keys new -o FILE`" in line
+
+
+def test_a_key_in_place_of_a_file_name_is_not_repeated(found):
+    """Somebody pasted the key itself: the finding says so without showing it."""
+    key = "A" + format_key(dice.key()).replace("/", "_")[1:]
+
+    (line,) = [line for line in found({"session.key_files": [key]}) if line.startswith("session.key_files")]
+
+    assert "is a key itself" in line
+    assert key not in line
+
+
+def test_a_secret_in_place_of_a_file_name_is_not_repeated(found):
+    """A pasted client secret has not the look of a file name."""
+    secret = "1d4t8oqk3l5n6c7b8a9z0y1x2w3v4u5t6s7r8q9p0o1n2m3l4k5j"  # the look of Cognito's
+
+    lines = found({"provider.client_secret_file": secret})
+
+    assert any("provider.client_secret_file: the file it names, in " in line for line in lines)
+    assert not any(secret in line for line in lines)
+
+
+def test_file_names_are_shown(tmp_path):
+    """What has the look of a file name helps to find the file."""
+    assert named(tmp_path / "session-key") == str(tmp_path / "session-key")
+    assert named(tmp_path / "tls.key") == str(tmp_path / "tls.key")
+
+
+def test_a_secret_file_is_small(found, house):
+    """A device or a log in its place is not read to the end."""
+    (house / "client-secret").write_text("x" * (MAX_SECRET + 1))
+
+    assert any("is longer than 64 KiB" in line for line in found())
+
+
+def test_certificates_are_looked_at(found, house):
+    """TLS and the provider's certificates: there, and PEM."""
+    (house / "a.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    changes = {"tls": {"cert_file": "a.pem", "key_file": "a.pem"}, "provider.ca_file": "none.pem"}
+
+    lines = found(changes)
+
+    assert any(line.startswith("tls.key_file") and "holds no private key in PEM" in line for line in lines)
+    assert any(line.startswith("provider.ca_file") and "none.pem does not exist" in line for line in lines)
+    assert not any(line.startswith("tls.cert_file") for line in lines)
+
+
+def test_a_served_directory_exists(found, house):
+    """file: upstreams, relative to the configuration file."""
+    (house / "dist").mkdir()
+
+    assert not [line for line in found({"upstreams": [{"path": "/", "url": "file:dist"}]}) if "dist" in line]
+    lines = found({"upstreams": [{"path": "/", "url": "file:dust"}]})
+    assert any(
+        line.startswith(f"upstreams[0].url: {house / 'dust'} does not exist; create it") for line in lines
+    )
+
+
+def test_the_directory_of_the_log_exists(found, house):
+    """The gateway writes there before its first answer."""
+    lines = found({"state": f"sqlite://{house}/none/state.db"})
+
+    assert any(line.startswith(f"state: {house / 'none'} does not exist; create it") for line in lines)
+
+
+def test_policies_are_loaded(found, house):
+    """A policy set that does not load is a finding of the check, each fault with its file and line."""
+    (house / "policies").mkdir()
+    assert any(
+        line.startswith("policies: ") and "no *.cedar file" in line
+        for line in found({"policies": "policies"})
+    )
+
+    (house / "policies" / "all.cedar").write_text("permit (principal, action, resource);\n")
+    assert any(
+        line.startswith("policies: ") and "all.cedar:1" in line for line in found({"policies": "policies"})
+    )
+
+    assert any(
+        line.startswith("policies: ") and "builtin:spa" in line for line in found({"policies": "builtin:spy"})
+    )
+
+
+def test_the_text_of_a_file_is_all_of_it(tmp_path):
+    """Nothing is stripped before the secret's own rules."""
+    (tmp_path / "x").write_text(" a \n")
+
+    assert read_text(tmp_path / "x") == " a \n"

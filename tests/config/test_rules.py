@@ -1,0 +1,112 @@
+"""What keys say about each other: network, routes, forward-auth."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.config import Severity
+from gateway.config.fields import keys
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "what"),
+    [
+        ({"allowed_origins": ["http://x.example.com"]}, "allowed_origins[0]", "is not https"),
+        ({"tls.cert_file": "session-key"}, "tls.cert_file", "needs `tls.key_file` beside it"),
+        ({"tls.key_file": "session-key"}, "tls.key_file", "needs `tls.cert_file` beside it"),
+        ({"listen": "0.0.0.0:9090"}, "admin.listen", "port 9090 is already that of `listen`"),
+        ({"upstreams": []}, "upstreams", "is empty"),
+        (
+            {"upstreams": [{"path": "/", "url": "http://a"}, {"path": "/", "url": "http://b"}]},
+            "upstreams[1].path",
+            "already that of upstreams[0]",
+        ),
+        ({"upstreams": [{"path": "/oauth2/x", "url": "http://a"}]}, "upstreams[0].path", "is under /oauth2"),
+        ({"upstreams": [{"path": "/logout/", "url": "http://a"}]}, "upstreams[0].path", "is under /logout"),
+        ({"limits": {"header": "4KiB"}}, "limits.cookies", "may fill `limits.header`"),
+        (
+            {"public_url": "http://app.localhost", "tls": {"cert_file": "a.pem", "key_file": "b.pem"}},
+            "public_url",
+            "`listen` speaks TLS",
+        ),
+    ],
+)
+def test_contradictions_are_findings(examined, changes, key, what):
+    """Each keeps the gateway from starting, with its place and a mend."""
+    examination = examined(changes)
+
+    assert any(
+        finding.failing and finding.key == key and what in finding.what for finding in examination.findings
+    )
+    assert examination.settings is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"public_url": "http://app.localhost:8080"}, "public_url"),
+        ({"allowed_origins": ["https://app.example.com"]}, "allowed_origins[0]"),
+        ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies[0]"),
+        ({"upstreams": [{"path": "/api/", "url": "http://a"}]}, "upstreams"),
+        ({"state_loss": "accept"}, "state_loss"),
+    ],
+)
+def test_dangers_are_warnings(examined, changes, key):
+    """They are said, and the gateway starts."""
+    examination = examined(changes)
+
+    assert any(
+        finding.severity is Severity.WARNING and finding.key == key for finding in examination.findings
+    )
+    assert examination.settings is not None
+
+
+def test_r07_forward_auth_needs_a_trusted_proxy(found):
+    """Every question of a proxy that is not trusted would be answered 403."""
+    lines = found({"forward_auth": {}, "session.idle": "12h"})
+
+    assert any(
+        line.startswith("forward_auth: no proxy is trusted") and "`trusted_proxies`" in line for line in lines
+    )
+
+
+def test_r07_nginx_is_answered_401(found):
+    """auth_request takes nothing but 2xx, 401 and 403."""
+    lines = found({"forward_auth": {"login": 302}, "session.idle": "12h", "trusted_proxies": ["10.0.0.7"]})
+
+    assert any(line.startswith("forward_auth.login: nginx takes a 302") for line in lines)
+
+
+def test_r10_an_idle_deadline_in_the_cookie_is_refused_under_forward_auth(examined):
+    """Forward-auth never renews the cookie: active users would be signed out; the mend names a way that works."""
+    changes = {"forward_auth": {}, "trusted_proxies": ["10.0.0.7"]}
+
+    (finding,) = [finding for finding in examined(changes).findings if finding.failing]
+
+    assert finding.key == "forward_auth"
+    assert "signed out after session.idle, active or not" in finding.what
+    assert "set session.idle to the same as session.absolute" in finding.mend
+    assert examined({**changes, "session.idle": "8h", "session.absolute": "8h"}).settings is not None
+
+
+def test_r16_check_says_what_counts_as_activity(examined):
+    """A note, always: polling holds a session open unless it is listed."""
+    for changes in ({}, {"session.passive": []}):
+        (note,) = [finding for finding in examined(changes).findings if finding.severity is Severity.NOTE]
+
+        assert note.key == "session.activity"
+        assert "keeps a session alive" in note.what
+        assert "session.passive" in note.mend
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["\u0007", "", [], ["\u0007"], [["x"]], {"x": ["\u0007"]}, [{"x": {"y": "z"}}]], ids=str
+)
+def test_no_nonsense_in_any_key_makes_the_check_fail(examined, nonsense):
+    """Whatever stands at whatever key, the check ends, with findings rather than an exception."""
+    for key in keys():
+        if "[]" not in key.path:
+            examination = examined({key.dotted: nonsense})
+
+            assert (examination.settings is None) == any(finding.failing for finding in examination.findings)
+            assert not any("\u0007" in str(finding) for finding in examination.findings)

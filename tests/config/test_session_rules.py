@@ -1,0 +1,125 @@
+"""What keys say about each other: provider, session, the way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.config import Severity
+
+LOCAL = {
+    "public_url": "http://app.localhost:8080",
+    "provider.issuer": "http://cognito-idp.localhost:8081/eu-west-1_demo",
+    "provider.domain": "http://cognito.localhost:8081",
+    "provider.client_secret": "demo-secret",
+    "provider.client_secret_file": None,
+    "logout.chain": ["cognito", {"okta_signout": "http://okta.localhost:8082"}],
+    "logout.targets": {"shop": "http://shop.localhost/"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "what"),
+    [
+        ({"provider.domain": None}, "provider.domain", "is missing, and Cognito's sign-out needs it"),
+        ({"provider.kind": "okta"}, "provider.domain", "means nothing for kind okta"),
+        (
+            {"provider.kind": "oidc", "provider.identity_provider": "Okta"},
+            "provider.identity_provider",
+            "kind oidc",
+        ),
+        (
+            {"provider.issuer": "https://example.auth.eu-west-1.amazoncognito.com"},
+            "provider.issuer",
+            "which issues no tokens",
+        ),
+        ({"provider.scopes": ["email"]}, "provider.scopes", "lacks `openid`"),
+        ({"session.key_files": []}, "session.key_files", "is empty"),
+        ({"session.key_files": ["session-key", "session-key"]}, "session.key_files[1]", "is listed twice"),
+        ({"session.idle": "13h"}, "session.idle", "longer than session.absolute"),
+        ({"logout.hop_deadline": "3m"}, "logout.hop_deadline", "longer than logout.barrier"),
+        ({"logout.chain": ["cognito", "cognito"]}, "logout.chain[1]", "is in the chain twice"),
+        (
+            {"provider.kind": "oidc", "provider.domain": None},
+            "logout.chain[0]",
+            "the provider's kind is oidc",
+        ),
+        ({"logout.targets": {"shop": "http://shop.example.com"}}, "logout.targets.shop", "is not https"),
+        ({"logout.chain": [{"okta_signout": "http://x.okta.com"}]}, "logout.chain[0]", "is not https"),
+    ],
+)
+def test_contradictions_are_findings(examined, changes, key, what):
+    """Each keeps the gateway from starting, with its place and a mend."""
+    examination = examined(changes)
+
+    assert any(
+        finding.failing and finding.key == key and what in finding.what for finding in examination.findings
+    )
+    assert examination.settings is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "what"),
+    [
+        ({"logout": None}, "logout.chain", "a provider behind Cognito stays signed in"),
+        ({"logout.chain": []}, "logout.chain", "ends the gateway's session only"),
+        (
+            {"logout.chain": [{"okta_signout": "https://x.okta.com"}]},
+            "logout.chain",
+            "Cognito's session stays alive",
+        ),
+        (
+            {"provider.kind": "okta", "provider.domain": None, "logout": None},
+            "headers.groups",
+            "which only Cognito sends",
+        ),
+    ],
+)
+def test_what_would_surprise_is_a_warning(examined, changes, key, what):
+    """It is said, and the gateway starts."""
+    examination = examined(changes)
+
+    assert any(
+        finding.severity is Severity.WARNING and finding.key == key and what in finding.what
+        for finding in examination.findings
+    )
+    assert examination.settings is not None
+
+
+def test_a_written_chain_is_taken_at_its_word(found):
+    """[cognito] alone is right where nothing is behind Cognito; whoever writes it is not nagged."""
+    assert not [line for line in found({"logout.chain": ["cognito"]}) if line.startswith("logout")]
+
+
+@pytest.mark.parametrize("key", ["provider.issuer", "provider.domain"])
+def test_r29_http_providers_are_for_localhost_only(found, key):
+    """Over plain http anybody on the way could sign in as anybody."""
+    lines = found({key: "http://cognito.localhost:8081"})
+
+    assert any(line.startswith(f"{key}: is not https") for line in lines)
+
+
+@pytest.mark.parametrize("written", ["in the file", "in a file of its own", "in the environment"])
+def test_r29_the_demos_secret_is_refused_in_production(examined, house, written):
+    """Wherever it stands; the finding does not repeat it."""
+    changes = {"provider.client_secret_file": None} if written != "in a file of its own" else {}
+    environ = {"GATEWAY_PROVIDER__CLIENT_SECRET": "demo-secret"} if written == "in the environment" else {}
+    if written == "in the file":
+        changes["provider.client_secret"] = "demo-secret"
+    (house / "client-secret").write_text("demo-secret\n")
+
+    (finding,) = [finding for finding in examined(changes, **environ).findings if finding.failing]
+
+    assert finding.what == "is the demo's, which everybody knows (rule R29)"
+
+
+def test_r29_the_demo_itself_is_welcome_on_localhost(examined):
+    """http, the published secret and all, as long as public_url is on localhost."""
+    assert examined(LOCAL).settings is not None
+
+
+@pytest.mark.parametrize("key", ["provider.issuer", "provider.domain", "logout.chain", "logout.targets"])
+def test_r29_nothing_of_the_demo_is_welcome_elsewhere(examined, key):
+    """Each http address on its own is a finding once public_url is a real one."""
+    changes = {name: value for name, value in LOCAL.items() if name == key}
+
+    assert any(finding.failing and finding.key.startswith(key) for finding in examined(changes).findings)
