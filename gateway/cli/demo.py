@@ -32,7 +32,7 @@ _WELCOME = """
   Open   {app}
   Sign in as  alice@example.com (admins, staff)  or  bob@example.com (staff), password  demo
 
-  Try:   a deep link            {app}/reports/q3#chart
+  Try:   a deep link            {app}/reports/3#figures
          sign out, then         {app}/reports   in another tab, and the Back button
          who still knows you    {cognito}/__control  and  {okta}/__control
          as bob                 {app}/admin

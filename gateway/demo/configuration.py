@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 from gateway.demo import dice
-from gateway.demo.options import CLIENT_ID, CLIENT_SECRET, DemoOptions
+from gateway.demo.options import CLIENT_ID, DemoOptions
 
 SPA = Path(__file__).parent / "spa"
 
@@ -47,7 +47,7 @@ def write(
 ) -> Path:
     """Write `gateway.yaml` with its key and secret files into *directory*; return its path."""
     _secret(directory / "session-key", base64.b64encode(dice.key()).decode())
-    _secret(directory / "client-secret", CLIENT_SECRET)
+    _secret(directory / "client-secret", options.client_secret)
     path = directory / "gateway.yaml"
     path.write_text(
         _TEMPLATE.format(

@@ -18,7 +18,7 @@ class DemoOptions:
     """Where the emulators live and whom they know.
 
     The four URLs have no trailing slash; *cognito*, *issuer* and *okta* may share a port and are told apart by
-    their Host. *switches* are start values that override the table's defaults. *cert_file* and *key_file* (PEM)
+    their Host. *client_secret* is the demo client's, at Cognito and at Okta. *switches* are start values that override the table's defaults. *cert_file* and *key_file* (PEM)
     put TLS on every listener, *ca_file* is trusted for the calls between the emulators. *listen* must be a
     loopback address. *callback_urls*, *sign_out_urls* and *trusted_origins* are registered beside those of *app*.
     Raises ValueError for anything else.
@@ -28,6 +28,7 @@ class DemoOptions:
     cognito: str = "http://cognito.localhost:8081"
     issuer: str = "http://cognito-idp.localhost:8081/eu-west-1_demo"
     okta: str = "http://okta.localhost:8082"
+    client_secret: str = field(default=CLIENT_SECRET, repr=False)
     federation: str = "saml"
     switches: Mapping[str, str | int | bool] = field(default_factory=dict)
     cert_file: str | None = None
@@ -46,6 +47,8 @@ class DemoOptions:
         for url in (self.app, self.cognito, self.issuer, self.okta):
             if urlsplit(url).scheme not in DEFAULT_PORTS or url.endswith("/"):
                 raise ValueError(f"{url!r} is not an http(s) URL without a trailing slash")
+        if len({authority(url) for url in (self.cognito, self.issuer, self.okta)}) < 3:
+            raise ValueError("cognito, issuer and okta need a host (or port) each, as requests are told apart by Host")
 
     @property
     def pool(self) -> str:

@@ -11,7 +11,7 @@ from gateway.demo.answers import json_answer
 from gateway.demo.cognito.revoke import revoke
 from gateway.demo.cognito.state import CLIENT_SCOPES, Cognito, SignIn
 from gateway.demo.faults import fault
-from gateway.demo.options import CLIENT_ID, CLIENT_SECRET
+from gateway.demo.options import CLIENT_ID
 
 TARGET = "AWSCognitoIdentityProviderService."
 AMZ_JSON = "application/x-amz-json-1.1"
@@ -75,7 +75,7 @@ class Issuer:
         return _failure("UnknownOperationException")
 
     def _revoke_token(self, body: dict[str, object]) -> web.Response:
-        if (body.get("ClientId"), body.get("ClientSecret")) != (CLIENT_ID, CLIENT_SECRET):
+        if (body.get("ClientId"), body.get("ClientSecret")) != (CLIENT_ID, self._cognito.common.options.client_secret):
             return _failure("UnauthorizedException")
         if not self._switches.flag("token_revocation"):
             return _failure("UnsupportedOperationException")

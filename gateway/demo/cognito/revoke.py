@@ -27,7 +27,7 @@ class RevokeEndpoint:
         if failure:
             return failure
         form = await form_of(request)
-        if not is_client(request, form):
+        if not is_client(self._cognito, request, form):
             return oauth_error("invalid_client", status=401)
         token = form.get("token", "")
         if not token or not switches.flag("token_revocation"):

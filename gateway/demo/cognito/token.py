@@ -12,13 +12,13 @@ from gateway.demo.cognito.minting import mint, new_refresh_token
 from gateway.demo.cognito.state import Cognito, RefreshToken
 from gateway.demo.credentials import credentials
 from gateway.demo.faults import fault
-from gateway.demo.options import CLIENT_ID, CLIENT_SECRET
+from gateway.demo.options import CLIENT_ID
 
 
-def is_client(request: web.Request, form: dict[str, str]) -> bool:
+def is_client(cognito: Cognito, request: web.Request, form: dict[str, str]) -> bool:
     """Say whether the demo client's id and secret came with *request*, by Basic or in the form."""
     name, secret = credentials(request, form)
-    return name == CLIENT_ID and hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode())
+    return name == CLIENT_ID and hmac.compare_digest(secret.encode(), cognito.common.options.client_secret.encode())
 
 
 class TokenEndpoint:
@@ -39,7 +39,7 @@ class TokenEndpoint:
         form = await form_of(request)
         if "grant_type" not in form:
             return oauth_error("invalid_request")
-        if not is_client(request, form):
+        if not is_client(self._cognito, request, form):
             return oauth_error("invalid_client")
         match form["grant_type"]:
             case "authorization_code":
@@ -63,6 +63,7 @@ class TokenEndpoint:
         answer = mint(self._cognito, code.sign_in, nonce=code.sign_in.nonce)
         expires = clock.now() + self._switches.number("refresh_token_seconds")
         answer["refresh_token"] = new_refresh_token(self._cognito, code.sign_in, expires)
+        self._cognito.common.tell(f"Cognito: tokens given out for {code.sign_in.identity.email}")
         return self._answer(answer)
 
     def _refresh(self, form: dict[str, str]) -> web.Response:

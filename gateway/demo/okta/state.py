@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.demo import clock, dice, keys
 from gateway.demo.emulator import Common
-from gateway.demo.options import CLIENT_ID, CLIENT_SECRET
+from gateway.demo.options import CLIENT_ID
 from gateway.demo.people import Person
 
 COGNITO_CLIENT_ID = "0oa1cognito0demo0d7"
@@ -91,7 +91,7 @@ class Okta:
             ),
         )
         self.clients = {
-            CLIENT_ID: Client(CLIENT_ID, CLIENT_SECRET, options.registered_callbacks, options.okta_sign_outs),
+            CLIENT_ID: Client(CLIENT_ID, options.client_secret, options.registered_callbacks, options.okta_sign_outs),
             COGNITO_CLIENT_ID: Client(
                 COGNITO_CLIENT_ID, COGNITO_CLIENT_SECRET, (f"{options.cognito}/oauth2/idpresponse",), ()
             ),
