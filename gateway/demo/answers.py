@@ -92,4 +92,7 @@ async def form_of(request: web.Request) -> dict[str, str]:
 
 def first_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return *pairs* as a mapping that keeps the first value of each name."""
-    return dict(reversed(pairs))
+    kept: dict[str, str] = {}
+    for name, value in pairs:
+        kept.setdefault(name, value)
+    return kept

@@ -12,7 +12,7 @@ from gateway.demo.cognito.app import hosted_ui, issuer
 from gateway.demo.cognito.state import Cognito
 from gateway.demo.control import Control
 from gateway.demo.emulator import Common
-from gateway.demo.listeners import listen
+from gateway.demo.listeners import close, listen
 from gateway.demo.okta.app import application
 from gateway.demo.okta.state import Okta
 from gateway.demo.options import DemoOptions
@@ -41,8 +41,7 @@ class RunningIdp:
 
     async def close(self) -> None:
         """Close the listeners and the connections between the emulators."""
-        for runner in reversed(self.runners):
-            await runner.cleanup()
+        await close(self.runners)
         await self.http.close()
 
 

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.demo.options import DemoOptions, authority, port_of
 
+LONGEST_LINE = 65536  # a SAML message or an ID token hint in a URL is longer than aiohttp's 8190 bytes
+
 
 async def listen(options: DemoOptions, sites: Mapping[str, web.Application]) -> list[web.AppRunner]:
-    """Serve each application of *sites* (by URL) on its port; returns the runners, to be cleaned up in reverse."""
+    """Serve each application of *sites* (by URL) on its port; returns the runners, to be cleaned up in reverse.
+
+    Raises OSError when a port is taken, after everything already opened has been closed again.
+    """
     by_port: dict[int, dict[str, web.Application]] = {}
     for url, app in sites.items():
         by_port.setdefault(port_of(url), {})[authority(url)] = app
     runners: list[web.AppRunner] = []
-    for port, hosts in by_port.items():
-        runner = web.AppRunner(_dispatching(hosts), handle_signals=False, access_log=None, shutdown_timeout=1)
-        runners.append(runner)
-        await runner.setup()
-        site = web.TCPSite(runner, options.listen, port, ssl_context=_tls(options))
-        await site.start()
+    try:
+        for port, hosts in by_port.items():
+            runners.append(_runner(hosts))
+            await runners[-1].setup()
+            await web.TCPSite(runners[-1], options.listen, port, ssl_context=_tls(options)).start()
+    except BaseException:
+        await close(runners)
+        raise
     return runners
+
+
+async def close(runners: Sequence[web.AppRunner]) -> None:
+    """Close what `listen` opened."""
+    for runner in reversed(runners):
+        await runner.cleanup()
+
+
+def _runner(hosts: Mapping[str, web.Application]) -> web.AppRunner:
+    return web.AppRunner(
+        _dispatching(hosts),
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=1,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
 
 
 def _dispatching(hosts: Mapping[str, web.Application]) -> web.Application:

@@ -48,7 +48,9 @@ class DemoOptions:
             if urlsplit(url).scheme not in DEFAULT_PORTS or url.endswith("/"):
                 raise ValueError(f"{url!r} is not an http(s) URL without a trailing slash")
         if len({authority(url) for url in (self.cognito, self.issuer, self.okta)}) < 3:
-            raise ValueError("cognito, issuer and okta need a host (or port) each, as requests are told apart by Host")
+            raise ValueError(
+                "cognito, issuer and okta need a host (or port) each, as requests are told apart by Host"
+            )
 
     @property
     def pool(self) -> str:

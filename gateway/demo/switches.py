@@ -46,7 +46,7 @@ SWITCHES: tuple[Switch, ...] = (
     _word(
         "csrf_state_same_site",
         SAME_SITE,
-        "SameSite of Cognito's csrf-state cookie; other than None breaks SAML.",
+        "SameSite of Cognito's csrf-state cookie (inferred).",
     ),
     _number("sign_in_seconds", 300, 3600, "How long a sign-in that was begun at Cognito may take."),
     # --- Cognito: discovery and keys

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.demo.conftest import Lab
+from tests.demo.lab import Lab
 
 both = pytest.mark.parametrize("lab", ["oidc", "saml"], indirect=True)
 

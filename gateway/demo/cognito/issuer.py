@@ -75,7 +75,10 @@ class Issuer:
         return _failure("UnknownOperationException")
 
     def _revoke_token(self, body: dict[str, object]) -> web.Response:
-        if (body.get("ClientId"), body.get("ClientSecret")) != (CLIENT_ID, self._cognito.common.options.client_secret):
+        if (body.get("ClientId"), body.get("ClientSecret")) != (
+            CLIENT_ID,
+            self._cognito.common.options.client_secret,
+        ):
             return _failure("UnauthorizedException")
         if not self._switches.flag("token_revocation"):
             return _failure("UnsupportedOperationException")

@@ -18,7 +18,9 @@ from gateway.demo.options import CLIENT_ID
 def is_client(cognito: Cognito, request: web.Request, form: dict[str, str]) -> bool:
     """Say whether the demo client's id and secret came with *request*, by Basic or in the form."""
     name, secret = credentials(request, form)
-    return name == CLIENT_ID and hmac.compare_digest(secret.encode(), cognito.common.options.client_secret.encode())
+    return name == CLIENT_ID and hmac.compare_digest(
+        secret.encode(), cognito.common.options.client_secret.encode()
+    )
 
 
 class TokenEndpoint:

@@ -91,7 +91,9 @@ class Okta:
             ),
         )
         self.clients = {
-            CLIENT_ID: Client(CLIENT_ID, options.client_secret, options.registered_callbacks, options.okta_sign_outs),
+            CLIENT_ID: Client(
+                CLIENT_ID, options.client_secret, options.registered_callbacks, options.okta_sign_outs
+            ),
             COGNITO_CLIENT_ID: Client(
                 COGNITO_CLIENT_ID, COGNITO_CLIENT_SECRET, (f"{options.cognito}/oauth2/idpresponse",), ()
             ),
