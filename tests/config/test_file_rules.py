@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from gateway.config.secret_files import MAX_SECRET, named, read_text
+from gateway.config.secret_files import MAX_SECRET
 from gateway.core import dice
 from gateway.core.key_file import format_key
 
@@ -56,12 +56,6 @@ def test_a_secret_in_place_of_a_file_name_is_not_repeated(found):
 
     assert any("provider.client_secret_file: the file it names, in " in line for line in lines)
     assert not any(secret in line for line in lines)
-
-
-def test_file_names_are_shown(tmp_path):
-    """What has the look of a file name helps to find the file."""
-    assert named(tmp_path / "session-key") == str(tmp_path / "session-key")
-    assert named(tmp_path / "tls.key") == str(tmp_path / "tls.key")
 
 
 def test_a_secret_file_is_small(found, house):
@@ -117,10 +111,3 @@ def test_policies_are_loaded(found, house):
     assert any(
         line.startswith("policies: ") and "builtin:spa" in line for line in found({"policies": "builtin:spy"})
     )
-
-
-def test_the_text_of_a_file_is_all_of_it(tmp_path):
-    """Nothing is stripped before the secret's own rules."""
-    (tmp_path / "x").write_text(" a \n")
-
-    assert read_text(tmp_path / "x") == " a \n"

@@ -1,0 +1,38 @@
+"""Reading secrets, and naming files without telling secrets."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
+
+
+def test_file_names_are_shown(tmp_path):
+    """What has the look of a file name helps to find the file."""
+    assert named(tmp_path / "session-key") == str(tmp_path / "session-key")
+    assert named(tmp_path / "tls.key") == str(tmp_path / "tls.key")
+
+
+def test_the_text_of_a_file_is_all_of_it(tmp_path):
+    """Nothing is stripped before the secret's own rules."""
+    (tmp_path / "x").write_text(" a \n")
+
+    assert read_text(tmp_path / "x") == " a \n"
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_one_line_end_is_dropped(tmp_path, ending):
+    """Editors and `echo` add one; spaces inside belong to the secret."""
+    (tmp_path / "x").write_text(f"two words{ending}", newline="")
+
+    assert read_secret(tmp_path / "x").get_secret_value() == "two words"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Opening it would hang the start for ever."""
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UnreadableError, match="is not a file"):
+        read_text(tmp_path / "pipe")
