@@ -77,12 +77,20 @@ def free_socket() -> socket.socket:
 
 @asynccontextmanager
 async def standing(
-    directory: Path, *, federation: str = "oidc", extra: str = "", **replaced: str
+    directory: Path,
+    *,
+    federation: str = "oidc",
+    extra: str = "",
+    demo: DemoOptions = DemoOptions(),  # noqa: B008 - frozen
+    **replaced: str,
 ) -> AsyncIterator[Stand]:
-    """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead."""
+    """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
+
+    :param demo: names and certificates; the ports are replaced by free ones.
+    """
     sock = free_socket()
-    app = f"http://app.localhost:{sock.getsockname()[1]}"
-    options = on_free_ports(replace(DemoOptions(), app=app, federation=federation))
+    app = f"{demo.app.rpartition(':')[0]}:{sock.getsockname()[1]}"
+    options = on_free_ports(replace(demo, app=app, federation=federation))
     running = await idp.start(options, on_event=lambda line: None)
     served = await api.start(port=0, tick=0.1)
     path = configuration.write(

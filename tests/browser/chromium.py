@@ -1,0 +1,154 @@
+"""Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
+
+from tests.browser.driver import LeavingError, Mode, Profile, Tab
+
+PROGRAM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# Playwright switches the back-forward cache off; what Back shows is to be seen as people see it.
+UNWANTED = ["--disable-back-forward-cache"]
+LEFT = (
+    "Execution context was destroyed",
+    "Cannot find context",
+    "because of a navigation",
+    "frame was detached",
+)
+INTERRUPTED = ("interrupted by another navigation", "net::ERR_ABORTED", "frame was detached")
+TIMEOUT = 15_000.0
+
+
+class Chromium:
+    """A Chromium that trusts the certificates whose public keys are named (base64 SHA-256 of the SPKI)."""
+
+    name = "chromium"
+
+    def __init__(self, playwright: Playwright, flags: Sequence[str]) -> None:
+        self._playwright = playwright
+        self._flags = [*FLAGS, *flags]
+        self._windowed: Browser | None = None
+
+    @classmethod
+    async def start(cls, *, trusted: Sequence[str] = ()) -> Self:
+        if not PROGRAM.exists():
+            raise FileNotFoundError(f"{PROGRAM} is missing; `make servers` installs it")
+        flags = ["--host-resolver-rules=MAP *.test 127.0.0.1"]
+        if trusted:
+            flags.append(f"--ignore-certificate-errors-spki-list={','.join(trusted)}")
+        return cls(await async_playwright().start(), flags)
+
+    async def profile(self, mode: Mode) -> Profile:
+        if mode is Mode.PRIVATE:
+            return ChromiumProfile(await self._private())
+        directory = Path(tempfile.mkdtemp(prefix="gateway-chromium-"))
+        _write_preferences(directory, blocked=mode is Mode.BLOCKING)
+        context = await self._playwright.chromium.launch_persistent_context(
+            directory, executable_path=PROGRAM, args=self._flags, ignore_default_args=UNWANTED
+        )
+        return ChromiumProfile(context, directory)
+
+    async def _private(self) -> BrowserContext:
+        """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
+        if self._windowed is None:
+            self._windowed = await self._playwright.chromium.launch(
+                executable_path=PROGRAM, args=self._flags, ignore_default_args=UNWANTED
+            )
+        return await self._windowed.new_context()
+
+    async def close(self) -> None:
+        if self._windowed is not None:
+            await self._windowed.close()
+        await self._playwright.stop()
+
+
+def _write_preferences(directory: Path, *, blocked: bool) -> None:
+    mode = {"cookie_controls_mode": 1 if blocked else 0, "block_third_party_cookies": blocked}
+    path = directory / "Default" / "Preferences"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"profile": mode}))
+
+
+class ChromiumProfile:
+    """One browser context."""
+
+    def __init__(self, context: BrowserContext, directory: Path | None = None) -> None:
+        self._context = context
+        self._directory = directory
+        context.set_default_timeout(TIMEOUT)
+
+    async def tab(self) -> Tab:
+        return ChromiumTab(await self._context.new_page())
+
+    async def close(self) -> None:
+        await self._context.close()
+        if self._directory is not None:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+
+class ChromiumTab:
+    """One page."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def open(self, url: str) -> None:
+        try:
+            await self._page.goto(url, wait_until="commit")
+        except Error as error:  # a page of ours that moves on by itself may do so before the driver looks
+            if not _says(error, INTERRUPTED):
+                raise
+
+    async def back(self) -> None:
+        try:
+            await self._page.go_back(wait_until="commit")
+        except Error as error:
+            if not _says(error, INTERRUPTED):
+                raise
+
+    async def run(self, body: str, *args: Any) -> Any:
+        try:
+            return await self._page.evaluate(f"async (args) => {{ {body} }}", list(args))
+        except Error as error:
+            if _says(error, LEFT):
+                raise LeavingError(str(error)) from error
+            raise
+
+    async def fill(self, selector: str, text: str) -> None:
+        await self._page.fill(selector, text)
+
+    async def click(self, selector: str) -> None:
+        await self._page.click(selector)
+
+    async def address(self) -> str:
+        return self._page.url
+
+    async def cookies(self) -> Mapping[str, str]:
+        return {c["name"]: c["value"] for c in await self._page.context.cookies(self._page.url)}
+
+    async def picture(self, path: Path) -> None:
+        await self._page.screenshot(path=path)
+
+    async def close(self) -> None:
+        await self._page.close()
+
+
+def _says(error: Error, phrases: Sequence[str]) -> bool:
+    return any(phrase in error.message for phrase in phrases)
