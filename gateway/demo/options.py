@@ -18,9 +18,10 @@ class DemoOptions:
     """Where the emulators live and whom they know.
 
     The four URLs have no trailing slash; *cognito*, *issuer* and *okta* may share a port and are told apart by
-    their Host. *client_secret* is the demo client's, at Cognito and at Okta. *switches* are start values that override the table's defaults. *cert_file* and *key_file* (PEM)
-    put TLS on every listener, *ca_file* is trusted for the calls between the emulators. *listen* must be a
-    loopback address. *callback_urls*, *sign_out_urls* and *trusted_origins* are registered beside those of *app*.
+    their Host. *client_secret* is the demo client's, at Cognito and at Okta. *switches* are start values that
+    override the table's defaults. *cert_file* and *key_file* (PEM) put TLS on every listener, *ca_file* is
+    trusted for the calls between the emulators. *listen* must be a loopback address. *callback_urls*,
+    *sign_out_urls* and *trusted_origins* are registered beside those of *app*.
     Raises ValueError for anything else.
     """
 

@@ -32,7 +32,8 @@ async def request_url(cognito: Cognito, attempt: Attempt, handle: str) -> str:
     envelope = messages.Envelope(attempt.message_id, sp_entity_id(options), target, clock.now())
     force = "login" in attempt.request.prompt and switches.flag("saml_force_authn")
     message = messages.authn_request(envelope, acs=acs_url(options), force=force)
-    return f"{target}?{redirect.to_query(message, handle, _signer() if switches.flag('saml_sign_request') else None)}"
+    signer = _signer() if switches.flag("saml_sign_request") else None
+    return f"{target}?{redirect.to_query(message, handle, signer)}"
 
 
 async def identity_from(cognito: Cognito, attempt: Attempt, encoded: str) -> Identity:
