@@ -98,7 +98,7 @@ class Reading:
     given: set[KeyPath] = field(default_factory=set)
 
     def build(self, kind: type[S], values: Mapping[str, Value], path: KeyPath = ()) -> S:
-        """A section of whatever is sound in ``values``; what is not is in ``broken``, and its attribute means nothing."""
+        """A section of what is sound in ``values``; what is not is in ``broken``, and its attribute means nothing."""
         for name in values:
             if name not in kind.model_fields:
                 self._unknown(kind, (*path, name))
