@@ -229,6 +229,7 @@ LIES: Mapping[str, Lie] = {
         lambda forge: forge.signed(json.dumps(forge.claims(exp=ABSENT)).encode()[:-1] + b', "exp": 1e999}'),
         member="exp",
     ),
+    "exp beyond all calendars": _changed("exp", 1 << 60),
     "exp negative": _changed("exp", -1),
     "not yet valid": _late("nbf", 61),
     "nbf a string": _changed("nbf", "now"),

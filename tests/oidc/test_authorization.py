@@ -10,6 +10,7 @@ from gateway.core.errors import DownstreamError, ProviderError
 from gateway.oidc.authorization import (
     AuthorizationCode,
     AuthorizationRefusal,
+    AuthorizationResponse,
     authorization_url,
     read_response,
 )
@@ -71,6 +72,12 @@ def test_a_code_is_made_by_verification_alone() -> None:
     """Nobody can redeem a string from the request without comparing its state."""
     with pytest.raises(TypeError):
         AuthorizationCode("stolen", proof=object())
+
+
+def test_an_answer_put_together_by_hand_yields_no_empty_code() -> None:
+    """Verification does not rely on who read the answer."""
+    with pytest.raises(DownstreamError):
+        AuthorizationResponse(state="s", code=None, iss=None, refusal=None).verified(state="s", issuer=ISSUER)
 
 
 def test_code_and_state_stay_out_of_reprs() -> None:

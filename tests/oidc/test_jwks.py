@@ -76,7 +76,9 @@ def test_without_a_key_id_the_only_fitting_key_is_taken() -> None:
         rsa_key("k").jwk(e="AA"),
         rsa_key("k").jwk(e="Ag"),
         rsa_key("short", bits=1024).jwk(),
+        {**rsa_key("k").jwk(), "n": rsa_key("k").jwk()["n"] + "!!!!"},
         ec_key("k", "ES256K").jwk(),
+        ec_key("k", "ES256K").jwk(alg=None),
         {**ec_key("k").jwk(), "crv": "P-384"},
     ],
 )
