@@ -9,6 +9,8 @@ from __future__ import annotations
 CLOSE_OPCODE = 0x8
 SESSION_ENDED = 4401
 """Close code for a session that ended: private use (RFC 6455 §7.4.2), after HTTP's 401."""
+GOING_AWAY = 1001
+"""Close code of a server that goes down (RFC 6455 §7.4.1)."""
 MAX_REASON = 123
 """Bytes of a close reason: a control frame carries at most 125, two of them the code (RFC 6455 §5.5)."""
 

@@ -399,13 +399,17 @@ class Exchange:
             )
         return UpstreamError("idle_timeout", "The application stopped in mid-way.", mend="Try again shortly.")
 
-    def end(self, reason: str) -> None:
+    def leave(self) -> None:
+        """The gateway stops: an event stream ends between two events, so that its reader connects anew elsewhere."""
+        self.end("the gateway is restarting", last=b"")
+
+    def end(self, reason: str, *, last: bytes = LOGGED_OUT) -> None:
         """Its session has ended (rule R22): an event stream gets a last event where one may stand, all else breaks."""
         tracker, head = self._tracker, self.head
         if tracker is not None and head is not None and tracker.at_boundary and (head.chunk or head.close):
             self.complete = True
             self._surplus = True
-            self.downstream.write(self._framed(head, LOGGED_OUT))
+            self.downstream.write(self._framed(head, last))
             self._finish()
         else:
             self.fail(UpstreamError("session_ended", reason))

@@ -10,7 +10,7 @@ import asyncio
 from typing import Protocol
 
 from gateway.core import dice
-from gateway.core.websocket_frames import SESSION_ENDED, FrameTracker, close_frame
+from gateway.core.websocket_frames import GOING_AWAY, SESSION_ENDED, FrameTracker, close_frame
 from gateway.proxy.connection import UpstreamConnection
 
 GRACE = 0.25
@@ -47,7 +47,7 @@ class Tunnel:
     """
 
     __slots__ = (
-        "_client", "_closing", "_connection", "_cut", "_reason", "_to_client", "_to_upstream", "_waiter",
+        "_client", "_closing", "_code", "_connection", "_cut", "_reason", "_to_client", "_to_upstream", "_waiter",
         "client_blocked", "over",
     )  # fmt: skip
 
@@ -58,6 +58,7 @@ class Tunnel:
         self._to_upstream = FrameTracker()
         self._closing: set[FrameTracker] = set()
         self._reason: str | None = None
+        self._code = SESSION_ENDED
         self._cut: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.client_blocked = False
@@ -132,9 +133,16 @@ class Tunnel:
 
     def end(self, reason: str) -> None:
         """Close both ways with 4401, or cut."""
+        self._end(reason, SESSION_ENDED)
+
+    def leave(self) -> None:
+        """The gateway stops: close both ways with 1001, or cut."""
+        self._end("the gateway is restarting", GOING_AWAY)
+
+    def _end(self, reason: str, code: int) -> None:
         if self.over or self._reason is not None:
             return
-        self._reason = reason
+        self._reason, self._code = reason, code
         self._cut = asyncio.get_running_loop().call_later(GRACE, self._cut_off)
         # Both ends may be paused by back-pressure; their boundaries, and their answers, must be able to come.
         self._client.resume_reading()
@@ -161,9 +169,9 @@ class Tunnel:
             return
         reason = self._reason or ""
         if tracker is self._to_client:
-            self._client.write(close_frame(SESSION_ENDED, reason))
+            self._client.write(close_frame(self._code, reason))
         else:
-            self._connection.write(close_frame(SESSION_ENDED, reason, mask=dice.nonce96()[:4]))
+            self._connection.write(close_frame(self._code, reason, mask=dice.nonce96()[:4]))
 
     def _cut_off(self) -> None:
         if self.over:

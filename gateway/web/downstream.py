@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from gateway.core import clock
 from gateway.core.session import Session
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.live import LiveConnections, LiveToken
+from gateway.proxy.live import DOWNLOAD, EVENTS, NO_SESSION, LiveConnections, LiveToken
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER without time: closing sends RST, so that a response that ends with its connection is seen to be broken."""
@@ -131,16 +131,21 @@ class ClientSide:
             transport.write(data)
 
     def stream_begins(self, exchange: Exchange) -> bool:
+        if exchange.head is not None and exchange.head.events:
+            return self.register(exchange.end, kind=EVENTS, leave=exchange.leave)
         return self.register(exchange.end)
 
-    def register(self, end: Callable[[str], None]) -> bool:
-        """Let ``end`` be called when the session ends; False when it has ended already."""
+    def register(
+        self, end: Callable[[str], None], *, kind: str = DOWNLOAD, leave: Callable[[], None] | None = None
+    ) -> bool:
+        """Let ``end`` be called when the session ends, ``leave`` when the gateway stops; False: it has ended already."""
         session = self._session
         if session is None:
+            self._token = self._live.add(NO_SESSION, end, kind=kind, leave=leave)
             return True
         if not self._alive(session):
             return False
-        self._token = self._live.add(session.sid, end, session=session)
+        self._token = self._live.add(session.sid, end, session=session, kind=kind, leave=leave)
         left = max(0, session.absolute_until - clock.now())
         self._expiry = asyncio.get_running_loop().call_later(left, end, "session expired")
         return True

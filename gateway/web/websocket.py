@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http import WebSocketReader
 
 from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.live import WEBSOCKET
 from gateway.proxy.tunnel import Tunnel
 from gateway.web.downstream import ClientSide
 
@@ -51,7 +52,7 @@ async def run_tunnel(
     tunnel = Tunnel(client, connection)
     connection.pass_to(tunnel)
     client.write(head)
-    alive = client.register(tunnel.end)
+    alive = client.register(tunnel.end, kind=WEBSOCKET, leave=tunnel.leave)
     request.protocol.set_parser(cast("WebSocketReader", ClientPipe(tunnel)))
     if rest:
         tunnel.received(rest)
