@@ -23,7 +23,8 @@ class Appended:
 
 
 class RevocationLog(Protocol):
-    """One ordered list of entries shared by every process that has the same log.
+    """One ordered list of entries shared by every process that has the same log. Appending and catching up
+    are for an open log; otherwise they raise RuntimeError.
 
     Order: positions grow by commit, and whoever reads the tail gets every entry before the one it got last.
     """

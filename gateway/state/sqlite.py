@@ -130,13 +130,14 @@ class SqliteLog:
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
         """Hold, commit, tell. Never raises for trouble of the storage."""
+        self._require_open()
         if not entries:
             return Appended(durable=True, position=self.index.position)
         now = clock.now()
         new = tuple(entry.received(now) for entry in entries)
         one = self._outbox.take(new, now)
-        # Committed at once, the order of the log says when it was; only what is sent later goes by its date.
-        writing = self._on_files(partial(self._files.write, new, self._known()))
+        until = time.monotonic() + self._deadline
+        writing = self._on_files(partial(self._write, new, one.batch.entries, until, self._known()))
         writing.add_done_callback(partial(self._written, one, time.monotonic()))
         await asyncio.wait({writing}, timeout=self._deadline)
         if not writing.done():
@@ -146,6 +147,7 @@ class SqliteLog:
 
     async def catch_up(self) -> None:
         """Read until everything committed before this call is in the index, or the deadline is over."""
+        self._require_open()
         target = self._files.counter.value()
         until = time.monotonic() + self._deadline
         while True:
@@ -154,6 +156,16 @@ class SqliteLog:
             await asyncio.wait({reading}, timeout=max(0.0, until - time.monotonic()))
             if not reading.done() or reading.exception() or self.index.position >= target:
                 return
+
+    def _write(
+        self, new: Sequence[NewEntry], dated: Sequence[NewEntry], until: float, known: Known
+    ) -> Written:
+        # Written at once, the order of the log alone says when it was; written later, its date says so too.
+        return self._files.write(new if time.monotonic() < until else dated, known)
+
+    def _require_open(self) -> None:
+        if self._file_thread is None:
+            raise RuntimeError("the state log is not open")
 
     def _known(self) -> Known:
         return Known(self.log_id, self.index.position)

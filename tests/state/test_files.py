@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
 from gateway.state.files import Known, LogFiles, explain
 from gateway.state.spool import Batch
+from gateway.state.table import Table
 
 ENTRY = NewEntry("sid:s", 100, "logout")
 
@@ -47,6 +48,25 @@ def test_writing_tells_position_counter_and_tail(files: LogFiles) -> None:
 
     assert files.counter.value() == written.position == written.tail.position
     assert len(written.tail.entries) == 2
+
+
+class Vanishing(Table):
+    """A table whose file is removed while it commits."""
+
+    def append(self, entries: Sequence[NewEntry]) -> int:
+        position = super().append(entries)
+        self.path.unlink()
+        return position
+
+
+def test_a_commit_into_a_removed_file_is_none(tmp_path: Path) -> None:
+    """It must not be acknowledged: nobody will ever open that file again."""
+    files = LogFiles(tmp_path / "state.db", patience=0.05)
+    files.table = Vanishing(tmp_path / "state.db", patience=0.05)
+    files.start()
+    with pytest.raises(FileNotFoundError):
+        files.write([ENTRY], known(files))
+    files.close()
 
 
 def test_another_log_is_read_from_its_start(files: LogFiles) -> None:
@@ -111,6 +131,16 @@ def test_a_counter_that_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
 
     assert caught.value.code == "state_not_writable"
     assert "state.db.seq" in caught.value.detail
+
+
+def test_a_missing_directory_is_a_finding_with_its_mend(tmp_path: Path) -> None:
+    """A mount that is missing must not become an empty log somewhere else."""
+    with pytest.raises(ConfigurationError) as caught:
+        LogFiles(tmp_path / "none" / "state.db", patience=0.05).start()
+
+    assert caught.value.code == "state_directory_missing"
+    assert "mkdir" in caught.value.mend
+    assert not (tmp_path / "none").exists()
 
 
 def test_trouble_is_explained_in_one_line() -> None:

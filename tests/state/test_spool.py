@@ -62,6 +62,17 @@ def test_a_short_use_after_a_long_one_brings_nothing_back(spool: Spool) -> None:
     assert sent(spool) == [TWO]
 
 
+def test_a_torn_clearing_brings_nothing_back(spool: Spool) -> None:
+    """A crash in mid-clearing leaves old records behind the first; new ones end before them."""
+    spool.put(TWO)
+    spool.put(TWO)
+    with spool.path.open("r+b") as file:
+        file.write(b"\0")
+    spool.put(TWO)
+
+    assert sent(spool) == [TWO]
+
+
 def test_one_process_sends_at_a_time(spool: Spool) -> None:
     """Who finds the spool locked does without."""
     spool.put(ONE)

@@ -15,6 +15,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import sid_key, subject_key
+from gateway.state.files import Known, LogFiles
 from gateway.state.sqlite import SqliteLog
 from tests.state.log_contract import ALICE, ended, new, within
 from tests.state.process import Peer
@@ -27,8 +28,16 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def log(path: Path) -> AsyncIterator[SqliteLog]:
-    one = SqliteLog(path, beat=0.1)
-    await one.open()
+    """A log with so much patience that a busy machine makes no test fail."""
+    one = await opened(path, beat=0.1, deadline=5.0)
+    yield one
+    await one.close()
+
+
+@pytest.fixture
+async def prompt(path: Path) -> AsyncIterator[SqliteLog]:
+    """A log with the deadline of production, for what happens when it is over."""
+    one = await opened(path, beat=0.1)
     yield one
     await one.close()
 
@@ -76,13 +85,28 @@ async def test_g03_a_killed_process_loses_no_acknowledged_entry(path: Path) -> N
         lines = [peer.line() for _ in range(5)]
         time.sleep(0.01 * round_)
         acknowledged += lines + [line for line in peer.kill() if line]
-    log = await opened(path)
+    log = await opened(path, deadline=5.0)
     try:
         assert len(acknowledged) >= 20
         assert [key for key in acknowledged if ended(log, key) is None] == []
         assert (await log.append([new(sid_key("after"))])).durable
     finally:
         await log.close()
+
+
+async def test_r04_a_read_under_way_does_not_stand_for_a_later_one(path: Path, log: SqliteLog) -> None:
+    """Who joins a read that began before the entry was committed gets another one."""
+    reading = log._start_reading()
+    time.sleep(0.1)  # the loop is busy: the read is over, and nobody has been told yet
+    files = LogFiles(path, patience=1)
+    files.start()
+    files.write([new(sid_key("s"))], Known(log.log_id, log.index.position))
+    files.close()
+    assert log.moved()
+    assert not reading.done()
+    await log.catch_up()
+
+    assert ended(log, "s") is not None
 
 
 async def test_a_killed_process_leaves_a_counter_that_others_follow(path: Path, log: SqliteLog) -> None:
@@ -103,34 +127,35 @@ async def test_a_killed_process_leaves_a_counter_that_others_follow(path: Path, 
         again.end()
 
 
-async def test_r04_a_write_that_fails_still_denies_here(path: Path, log: SqliteLog) -> None:
+async def test_r04_a_write_that_fails_still_denies_here(path: Path, prompt: SqliteLog) -> None:
     """Within 250 ms: not durable, dead here, said in health; durable and everywhere once the lock is gone."""
     other = await opened(path, beat=0.1)
     with locked(path):
         started = time.monotonic()
-        answer = await log.append([new(sid_key("s")), new(ALICE)])
+        answer = await prompt.append([new(sid_key("s")), new(ALICE)])
         took = time.monotonic() - started
 
         assert not answer.durable
-        assert took < 0.3
-        assert ended(log, "s") is not None
-        assert ended(log, "x") is not None
-        assert log.pending == 2
-        assert "2 entries deny in this process only" in log.health()
+        assert took < 0.5
+        assert ended(prompt, "s") is not None
+        assert ended(prompt, "x") is not None
+        assert prompt.pending == 2
+        assert "2 entries deny in this process only" in prompt.health()
         assert ended(other, "s") is None
 
-    assert await within(5, lambda: log.pending == 0 and ended(other, "s") is not None)
-    assert log.health().startswith("ok")
+    assert await within(5, lambda: prompt.pending == 0 and ended(other, "s") is not None)
+    assert prompt.health().startswith("ok")
     await other.close()
 
 
-async def test_r06_a_late_entry_keeps_its_order(path: Path, log: SqliteLog) -> None:
+async def test_r06_a_late_entry_keeps_its_order(path: Path, prompt: SqliteLog) -> None:
     """Sent late it gets a late position, and still spares who signed in well after it was made."""
     with locked(path):
-        await log.append([new(ALICE)])
-    assert await within(5, lambda: log.pending == 0)
+        await prompt.append([new(ALICE)])
+        assert await within(5, lambda: bool(prompt._outbox.unsent()))
+    assert await within(5, lambda: prompt.pending == 0)
     now = clock.now()
-    ask = log.index.ended_by
+    ask = prompt.index.ended_by
 
     assert ask("x", (ALICE,), seen=0, login_at=now, now=now) is not None
     assert ask("x", (ALICE,), seen=0, login_at=now + 120, now=now + 130) is None
@@ -141,33 +166,38 @@ async def test_what_could_not_be_sent_survives_a_crash(path: Path) -> None:
     log = await opened(path, beat=60.0)
     with locked(path):
         assert not (await log.append([new(sid_key("s"))])).durable
-        assert await within(2, log._files.spool.filled)
+        assert await within(5, log._files.spool.filled)
         # The crash: nothing of this process runs any more.
         log._outbox = type(log._outbox)(log.index)
         await log.close()
     again = await opened(path, beat=0.1)
     try:
-        assert await within(3, lambda: ended(again, "s") is not None)
-        assert await within(3, lambda: not again._files.spool.filled())
+        assert await within(5, lambda: ended(again, "s") is not None)
+        assert await within(5, lambda: not again._files.spool.filled())
     finally:
         await again.close()
 
 
-async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(log: SqliteLog) -> None:
+async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(prompt: SqliteLog) -> None:
     """The answer comes within the deadline; the write that comes back late makes it durable."""
-    log._on_files(lambda: time.sleep(0.6))
+    prompt._on_files(lambda: time.sleep(1.5))
     started = time.monotonic()
-    first, second = await asyncio.gather(log.append([new(sid_key("a"))]), log.append([new(sid_key("b"))]))
-    await log.catch_up()
+    first, second = await asyncio.gather(
+        prompt.append([new(sid_key("a"))]), prompt.append([new(sid_key("b"))])
+    )
+    await prompt.catch_up()
 
     assert not first.durable
     assert not second.durable
-    assert time.monotonic() - started < 0.6
-    assert "the disk does not answer" in log.health()
-    assert await within(3, lambda: log.pending == 0)
-    assert ended(log, "a") is not None
-    assert await within(3, lambda: not log._outbox.committed())
-    assert len(log.index) == 2
+    assert time.monotonic() - started < 1.2
+    assert "the disk does not answer" in prompt.health()
+    assert await within(5, lambda: prompt.pending == 0)
+    assert ended(prompt, "a") is not None
+    assert await within(5, lambda: not prompt._outbox.committed())
+    assert len(prompt.index) == 2
+    assert {entry.event_time is None for entry in (await prompt._on_files(prompt._files.load)).entries} == {
+        False
+    }
 
 
 async def test_a_full_disk_is_named_and_mended(path: Path, log: SqliteLog) -> None:
@@ -194,9 +224,9 @@ async def test_an_entry_in_a_removed_file_is_not_durable_but_sent_again(path: Pa
     path.unlink()
     await log.append([new(sid_key("s"))])
 
-    assert await within(3, lambda: log.log_id != before and log.pending == 0)
+    assert await within(5, lambda: log.log_id != before and log.pending == 0)
     assert ended(log, "s") is not None
-    again = await opened(path)
+    again = await opened(path, deadline=5.0)
     assert again.log_id == log.log_id
     assert ended(again, "s") is not None
     await again.close()
@@ -208,7 +238,7 @@ async def test_r04_a_lost_file_is_another_log(path: Path, log: SqliteLog) -> Non
     await log.close()
     for file in path.parent.glob("state.db*"):
         file.unlink()
-    again = await opened(path)
+    again = await opened(path, deadline=5.0)
     try:
         assert again.log_id != log.log_id
         assert again.index.position > answer.position
@@ -221,11 +251,11 @@ async def test_r04_an_older_copy_of_the_file_is_another_log(path: Path, log: Sql
     await log.append([new(sid_key("a"))])
     await log.close()
     backup = path.read_bytes()
-    log = await opened(path)
+    log = await opened(path, deadline=5.0)
     await log.append([new(sid_key("b"))])
     await log.close()
     path.write_bytes(backup)
-    again = await opened(path)
+    again = await opened(path, deadline=5.0)
     third = await opened(path)
     try:
         assert again.log_id != log.log_id
@@ -239,9 +269,9 @@ async def test_r04_an_older_copy_of_the_file_is_another_log(path: Path, log: Sql
 async def test_a_missing_counter_is_made_anew_while_the_log_runs(path: Path, log: SqliteLog) -> None:
     """Processes that had the old one find the new one."""
     path.with_name("state.db.seq").unlink()
-    other = await opened(path, beat=60.0)
+    other = await opened(path, beat=60.0, deadline=5.0)
     try:
-        assert await within(3, lambda: not log._files.counter.replaced())
+        assert await within(5, lambda: not log._files.counter.replaced())
         await other.append([new(sid_key("s"))])
         assert log.moved()
     finally:
@@ -254,7 +284,7 @@ async def test_a_damaged_counter_is_rebuilt(path: Path, log: SqliteLog, content:
     answer = await log.append([new(sid_key("s"))])
     await log.close()
     path.with_name("state.db.seq").write_bytes(content)
-    again = await opened(path)
+    again = await opened(path, deadline=5.0)
     try:
         assert again.log_id == log.log_id
         assert again._files.counter.value() == answer.position
@@ -265,12 +295,12 @@ async def test_a_damaged_counter_is_rebuilt(path: Path, log: SqliteLog, content:
 
 async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
     """Dead entries leave the table and the index, and positions are not given again."""
-    log = await opened(path, beat=0.05)
+    log = await opened(path, beat=0.05, deadline=5.0)
     try:
         answer = await log.append([new(sid_key(f"s{n}"), lives=-5) for n in range(20)])
         log._trimmed_at = float("-inf")
-        assert await within(3, lambda: len(log.index) == 0)
-        assert await within(3, lambda: _rows(path) == 0)
+        assert await within(5, lambda: len(log.index) == 0)
+        assert await within(5, lambda: _rows(path) == 0)
         assert (await log.append([new(sid_key("s"))])).position > answer.position
     finally:
         await log.close()
@@ -278,7 +308,7 @@ async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
 
 async def test_a_reader_behind_the_trim_is_in_step(path: Path, log: SqliteLog) -> None:
     """When everything it missed was dead and is gone, it is still at the last position."""
-    other = await opened(path, beat=60.0)
+    other = await opened(path, beat=60.0, deadline=5.0)
     await log.append([new(sid_key("s"), lives=-5)])
     await log._on_files(lambda: log._files.table.trim(clock.now(), limit=10))
     assert other.moved()
@@ -297,15 +327,6 @@ async def test_the_files_are_for_their_owner_only(path: Path, log: SqliteLog) ->
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
-async def test_a_missing_directory_is_a_finding_with_its_mend(tmp_path: Path) -> None:
-    """A mount that is missing must not become an empty log somewhere else."""
-    with pytest.raises(ConfigurationError) as caught:
-        await opened(tmp_path / "none" / "state.db")
-
-    assert caught.value.code == "state_directory_missing"
-    assert "mkdir" in caught.value.mend
-
-
 async def test_a_damaged_file_is_a_finding_with_its_mend(path: Path) -> None:
     """A file that is no database, or a broken one, is not silently replaced."""
     path.write_bytes(b"this is no database at all, not even nearly" * 100)
@@ -316,30 +337,6 @@ async def test_a_damaged_file_is_a_finding_with_its_mend(path: Path) -> None:
     assert str(path) in caught.value.detail
     assert "move it" in caught.value.mend
     assert path.read_bytes().startswith(b"this is no database")
-
-
-async def test_broken_pages_are_found_at_the_start(path: Path) -> None:
-    """The header alone does not make a log."""
-    log = await opened(path)
-    await log.append([new(sid_key(f"s{n}" * 50)) for n in range(200)])
-    await log.close()
-    content = bytearray(path.read_bytes())
-    content[4096 * 2 :] = b"\xa5" * (len(content) - 4096 * 2)
-    path.write_bytes(content)
-    with pytest.raises(ConfigurationError) as caught:
-        await opened(path)
-
-    assert caught.value.code == "state_corrupt"
-
-
-async def test_a_file_locked_for_good_is_a_finding(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Opening waits for another process, but not for ever."""
-    await (await opened(path)).close()
-    monkeypatch.setattr("gateway.state.table.OPEN_PATIENCE", 0.05)
-    with locked(path), pytest.raises(ConfigurationError) as caught:
-        await opened(path)
-
-    assert caught.value.code == "state_locked"
 
 
 async def test_many_processes_may_make_the_log_at_once(path: Path) -> None:
@@ -364,15 +361,15 @@ async def test_r05_an_unreadable_log_grows_old(path: Path, log: SqliteLog) -> No
     """When the file cannot be read the age grows and health says why; nothing raises."""
     path.parent.joinpath("state.db").unlink()
     path.mkdir()
-    assert await within(3, lambda: log.health().startswith("out of step"))
+    assert await within(5, lambda: log.health().startswith("out of step"))
     aged = log.age()
     await log.catch_up()
 
-    assert await within(3, lambda: log.age() > aged)
+    assert await within(5, lambda: log.age() > aged)
     assert not (await log.append([new(sid_key("s"))])).durable
     assert ended(log, "s") is not None
     path.rmdir()
-    assert await within(3, lambda: log.health().startswith("ok"))
+    assert await within(5, lambda: log.health().startswith("ok"))
 
 
 async def test_asking_whether_the_log_moved_is_cheap(log: SqliteLog) -> None:

@@ -150,6 +150,31 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
     assert refusal(path).code == "state_foreign"
 
 
+def test_broken_pages_are_found_at_the_start(path: Path, table: Table) -> None:
+    """The header alone does not make a log."""
+    table.append([NewEntry(f"sid:{n:0>50}", 5, "x") for n in range(200)])
+    table.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 2 :] = b"\xa5" * (len(content) - 4096 * 2)
+    path.write_bytes(content)
+    error = refusal(path)
+
+    assert error.code == "state_corrupt"
+    assert "move it" in error.mend
+
+
+def test_a_file_locked_for_good_is_a_finding(
+    path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening waits for another process, but not for ever."""
+    monkeypatch.setattr("gateway.state.table.OPEN_PATIENCE", 0.05)
+    table._connection().execute("BEGIN IMMEDIATE")
+    error = refusal(path)
+
+    assert error.code == "state_locked"
+    assert "lock" in error.mend
+
+
 def test_an_empty_file_becomes_a_log(path: Path) -> None:
     """As made by a mount or by touch; its mode is narrowed."""
     path.write_bytes(b"")
