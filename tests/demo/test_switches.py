@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.switchboard import SwitchError, Switchboard, allowed_text
+from gateway.demo.switchboard import Switchboard, SwitchError, allowed_text
 from gateway.demo.switches import SWITCHES
 
 ROOT = Path(__file__).parents[2]

@@ -112,6 +112,8 @@ class Logout:
     def _end(self, session: Session | None, how: str) -> Cookie:
         if session:
             self._cognito.end(session.id, how)
+        else:
+            self._cognito.common.tell(f"Cognito: nobody was signed in at {how}")
         return self._cognito.session_cookie(None)
 
 

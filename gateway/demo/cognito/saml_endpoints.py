@@ -8,7 +8,7 @@ from gateway.demo.answers import form_of, redirect
 from gateway.demo.cognito import federation_saml
 from gateway.demo.cognito.errors import PARTY, RefusedError, error_status, lost
 from gateway.demo.cognito.federation import claim, fail, succeed
-from gateway.demo.cognito.state import PROVIDER, Cognito
+from gateway.demo.cognito.state import PROVIDER, Cognito, LogoutTrip
 from gateway.demo.pages import message
 from gateway.demo.saml.xml import SamlError
 
@@ -41,11 +41,7 @@ class SamlEndpoints:
         trip = self._cognito.trips.pop(form.get("RelayState", ""), None)
         if trip is None:
             return lost(self._cognito)
-        try:
-            good = await federation_saml.logout_succeeded(self._cognito, trip, form.get("SAMLResponse", ""))
-        except SamlError:
-            good = False
-        if not good and self._cognito.common.switches.word("slo_failed_status") == "error":
+        if not await self._confirmed(trip, form.get("SAMLResponse", "")):
             self._cognito.common.tell(
                 "Cognito: Okta did not confirm the single logout; stopped on an error page"
             )
@@ -53,3 +49,11 @@ class SamlEndpoints:
             return message(PARTY, "Sign-out failed", text, status=error_status(self._cognito))
         self._cognito.end(trip.session_id, f"/saml2/logout, returned to {trip.onward.partition('?')[0]}")
         return redirect(trip.onward, self._cognito.session_cookie(None))
+
+    async def _confirmed(self, trip: LogoutTrip, encoded: str) -> bool:
+        """Say whether to go on: on Success, or on any genuine answer where the switch says so."""
+        try:
+            succeeded = await federation_saml.logout_succeeded(self._cognito, trip, encoded)
+        except SamlError:
+            return False
+        return succeeded or self._cognito.common.switches.word("slo_failed_status") == "finish"

@@ -103,13 +103,15 @@ class Login:
 
     def _form(self, request: web.Request, username: str, *, wrong: bool = False) -> web.Response:
         names = " or ".join(person.email for person in PEOPLE)
-        alert = '<p role="alert">User name or password is wrong.</p>' if wrong else ""
+        alert = '<p role="alert" id="wrong">User name or password is wrong.</p>' if wrong else ""
+        told = ' aria-invalid="true" aria-describedby="wrong"' if wrong else ""
+        first, second = ("", " autofocus") if username else (" autofocus", "")
         content = (
             f'{alert}<form method="post" action="{escape(request.raw_path)}">'
-            '<label for="username">User name</label><input id="username" name="username" type="text" required '
-            f'autofocus autocomplete="username" autocapitalize="none" spellcheck="false" value="{escape(username)}">'
-            '<label for="password">Password</label><input id="password" name="password" type="password" required '
-            'autocomplete="current-password"><button type="submit">Sign in</button></form>'
+            f'<label for="username">User name</label><input id="username" name="username" type="text" required{told}'
+            f' autocomplete="username" autocapitalize="none" spellcheck="false" value="{escape(username)}"{first}>'
+            f'<label for="password">Password</label><input id="password" name="password" type="password" required{told}'
+            f' autocomplete="current-password"{second}><button type="submit">Sign in</button></form>'
             f'<p class="note">People of this demo: {escape(names)}, password {escape(PASSWORD)}.</p>'
         )
         cookies = device_cookie(self._okta, request)

@@ -29,8 +29,7 @@ class SignOut:
         session = self._okta.session_of(request)
         target = query_of(request).get("fromURI", "")
         answer = self._answer(target, had_session=session is not None)
-        if session:
-            self._end(session, answer)
+        self._end(session, answer)
         return answer
 
     def _answer(self, target: str, *, had_session: bool) -> web.Response:
@@ -61,8 +60,11 @@ class SignOut:
         text = "The address to return to is not a trusted origin. You have been signed out of Okta."
         return message(PARTY, "Not allowed", text, status=400, cookies=gone)
 
-    def _end(self, session: Session, answer: web.Response) -> None:
+    def _end(self, session: Session | None, answer: web.Response) -> None:
         went = answer.headers.get("Location", "a page of its own").partition("?")[0]
+        if session is None:
+            self._okta.common.tell(f"Okta: nobody was signed in at /login/signout, returned to {went}")
+            return
         self._okta.end(session, f"/login/signout, returned to {went}")
         if not self._switches.flag("signout_revokes_tokens"):
             return

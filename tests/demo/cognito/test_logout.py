@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from gateway.demo.saml import redirect
+from gateway.demo import clock, keys
+from gateway.demo.okta.saml_app import ENTITY_ID, signer
+from gateway.demo.saml import messages, redirect
+from gateway.demo.saml.signing import Signer, signed
+from gateway.demo.saml.xml import to_bytes
 from tests.demo.browser import Page
 from tests.demo.lab import Lab
 
@@ -248,3 +253,44 @@ async def test_logout_request_with_re_encoded_query_is_a_bad_signature(lab: Lab)
     assert (await lab.browser.get(f"{head}?{query}&RelayState=x")).status == 400
     lab.set(okta_slo=False)
     assert (await lab.browser.get(url)).status == 404
+
+
+@pytest.mark.parametrize("forge", ["unsigned", "stranger", "another", "rubbish"])
+async def test_forged_logout_response_never_finishes(lab: Lab, forge: str) -> None:
+    """Unsigned, signed by a stranger, answering another request or no message at all: an error page."""
+    lab.set(idp_signout=True, okta_slo=True, slo_failed_status="finish")
+    await lab.sign_in()
+    away = (await lab.browser.get(address(lab, client_id="demo-client", logout_uri=back(lab)))).location
+    fields = (await lab.browser.get(away)).form()[1]
+    trip = next(iter(lab.idp.cognito.trips.values()))
+    target = f"{lab.options.cognito}/saml2/logout"
+    answers = "_another" if forge == "another" else trip.message_id
+    envelope = messages.Envelope("l1", ENTITY_ID, target, clock.now(), answers)
+    response = messages.status_response("LogoutResponse", envelope, messages.SUCCESS)
+    if forge != "unsigned":
+        stranger = Signer(keys.signing_key("stranger").private, keys.certificate("stranger"))
+        response = signed(response, signer() if forge == "another" else stranger)
+    encoded = "***" if forge == "rubbish" else base64.b64encode(to_bytes(response)).decode()
+
+    page = await lab.browser.post(target, fields | {"SAMLResponse": encoded}, source=lab.options.okta)
+
+    assert page.status == 400
+    assert lab.idp.cognito.live_sessions()
+
+
+async def test_single_logout_in_form_two_ends_on_the_sign_in_page(lab: Lab) -> None:
+    """After the trip to Okta the browser lands on /login."""
+    lab.set(idp_signout=True, okta_slo=True)
+    await lab.sign_in()
+    url = address(lab, client_id="demo-client", redirect_uri=lab.callback, response_type="code")
+
+    page = await lab.browser.follow(await lab.browser.get(url), until=lab.options.app)
+
+    assert page.url.startswith(f"{lab.options.cognito}/login?")
+    assert lab.idp.cognito.live_sessions() == lab.idp.okta.live_sessions() == []
+
+
+async def test_signing_out_twice_is_told_but_harmless(lab: Lab) -> None:
+    """Without a session both logouts still return, and the event line says that nobody was signed in."""
+    assert (await leave(lab)).header("Location") == back(lab)
+    assert lab.events[-1] == f"Cognito: nobody was signed in at /logout, returned to {back(lab)}"

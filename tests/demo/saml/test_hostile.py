@@ -53,9 +53,7 @@ def made(
     now = clock.now() if at is None else at
     outer = messages.Envelope("r1", ENTITY_ID, acs_url(options), now, request_id)
     inner = messages.Envelope(assertion_id, ENTITY_ID, acs_url(options), now, request_id)
-    names = {
-        name: ("mallory",) for name in ("email", "name", "given_name", "family_name", "preferred_username")
-    }
+    names = dict.fromkeys(("email", "name", "given_name", "family_name", "preferred_username"), ("mallory",))
     subject = messages.Subject("mallory@example.com", "i1", now, names)
     response = messages.status_response("Response", outer, messages.SUCCESS)
     response.append(
