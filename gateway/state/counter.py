@@ -43,7 +43,8 @@ class Counter:
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         status = os.fstat(self._fd)
         if status.st_size < SIZE:
-            os.ftruncate(self._fd, SIZE)
+            # Written, not truncated: a hole in a mapped file is a SIGBUS when the disk is full.
+            os.pwrite(self._fd, bytes(SIZE - status.st_size), status.st_size)
         self._file = (status.st_dev, status.st_ino)
         self._map = mmap.mmap(self._fd, SIZE)
         self._words = memoryview(self._map).cast("Q")

@@ -110,3 +110,9 @@ def test_any_file_can_be_opened_and_begun(path: Path, content: bytes) -> None:
     assert one.remembered(LOG) == 3
     assert path.stat().st_size >= SIZE
     one.close()
+
+
+def test_a_new_counter_has_its_block_on_the_disk(path: Path, counter: Counter) -> None:
+    """A store into a hole of a mapped file would kill the process on a full disk."""
+    assert counter.value() == 5
+    assert path.stat().st_blocks > 0
