@@ -11,9 +11,9 @@ $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or set PYTHON=python3.x"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt pyproject.toml
+$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt requirements/build.txt pyproject.toml
 	$(PIP) install --quiet --require-hashes -r requirements/demo.txt
-	$(PIP) install --quiet setuptools==$$(sed -n 's/^setuptools==\([0-9.]*\).*/\1/p' requirements/test.txt)
+	$(PIP) install --quiet --require-hashes -r requirements/build.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -45,7 +45,7 @@ format: setup-test
 	$(BIN)/ruff check --fix gateway tests deploy
 
 lock: setup-test                 ## requirements/*.txt from requirements/*.in, with hashes and without addresses
-	cd requirements && for name in run demo test; do \
+	cd requirements && for name in run demo build test; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
 
 spa: setup-test                  ## rebuild the demo SPA's committed files

@@ -80,11 +80,8 @@ def idp(federation: Federation = "saml", switches: Switches = []) -> None:  # no
 
 
 def _options(federation: str, switches: list[str]) -> DemoOptions:
-    missing = [name for name in ("lxml", "signxml") if importlib.util.find_spec(name) is None]
-    if missing:
-        typer.echo(
-            f"gateway: the demo needs {' and '.join(missing)}; pip install 'spa-auth-gateway[demo]'", err=True
-        )
+    if not all(importlib.util.find_spec(name) for name in ("gateway.demo", "lxml", "signxml")):
+        typer.echo("gateway: the demo is not installed here; pip install 'spa-auth-gateway[demo]'", err=True)
         raise typer.Exit(2)
     from gateway.demo.options import DemoOptions
 
