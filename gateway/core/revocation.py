@@ -220,6 +220,12 @@ class RevocationIndex:
         self._held = live
         return dropped
 
+    def live(self, now: int) -> list[Entry]:
+        """The entries that can still end sessions, the latest first; held ones (`UNPLACED`) before all."""
+        kept = [entry for table in (self._sids, self._named) for front in table.values() for entry in front]
+        alive = [entry for entry in (*self._held, *kept) if now < entry.expires]
+        return sorted(alive, key=lambda entry: entry.position, reverse=True)
+
     def rebase(self, position: int) -> None:
         """Follow another log from this position on; what the old one denied stays denied."""
         self.position = position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +75,10 @@ class IdentityProvider:
         transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
         self._link = ProviderLink(transport, on_call)
         self._discovery = Discovery(self._link, options.issuer, jitter=jitter)
+
+    def replace_secret(self, secret: str) -> None:
+        """Authenticate with another client secret from now on."""
+        self._client = replace(self._client, secret=secret)
 
     async def start(self) -> None:
         """Begin to fetch metadata and keys in the background. Never waits for the provider (pain P18)."""

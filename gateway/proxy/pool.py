@@ -38,6 +38,11 @@ class Pool:
         self._pruning: asyncio.TimerHandle | None = None
         self._closed = False
 
+    @property
+    def size(self) -> int:
+        """Connections open for exchanges, busy and free."""
+        return len(self._open)
+
     def take(self, *, replayable: bool) -> UpstreamConnection | None:
         """A free connection, or None.
 

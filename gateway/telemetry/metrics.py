@@ -153,7 +153,8 @@ TABLE: Final = (
         "gateway_policy_decisions_total",
         "counter",
         ("policy", "decision"),
-        "Policy decisions, by the @id that determined them; `none` where no policy matched.",
+        "Requests that policies let through, or denied to somebody signed in, by the @id that determined it; "
+        "`none` where no policy matched.",
     ),
     Row(
         "gateway_build_info",
@@ -182,12 +183,17 @@ class Family(dict[str | tuple[str, ...], _Metric], Generic[_Metric]):
 
 
 class Metrics:
-    """The metrics of one process, on a registry of their own. Attributes are the names without the prefix."""
+    """The metrics of one process, on a registry of their own. Attributes are the names without the prefix.
 
-    def __init__(self) -> None:
+    :param replica: False for a process that answers no requests: it counts, but has no gauges, whose zeros would be
+        taken for a worker's.
+    """
+
+    def __init__(self, *, replica: bool = True) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        made = {row.name.removeprefix("gateway_"): _make(row, self.registry) for row in TABLE}
+        rows = [row for row in TABLE if replica or row.kind != "gauge"]
+        made = {row.name.removeprefix("gateway_"): _make(row, self.registry) for row in rows}
 
         def counters(name: str) -> Family[Counter]:
             return Family(cast("Counter", made[name]))
@@ -202,17 +208,19 @@ class Metrics:
         self.logouts_total = counters("logouts_total")
         self.hops_total = counters("hops_total")
         self.revocations_total = counters("revocations_total")
-        self.state_log_age_seconds = gauge("state_log_age_seconds")
-        self.state_log_entries = gauge("state_log_entries")
-        self.state_log_pending = gauge("state_log_pending")
         self.sessions_sealed_total = cast("Counter", made["sessions_sealed_total"])
         self.cookie_bytes = cast("Histogram", made["cookie_bytes"])
         self.upstream_requests_total = counters("upstream_requests_total")
+        self.idp_requests_total = counters("idp_requests_total")
+        self.policy_decisions_total = counters("policy_decisions_total")
+        if not replica:
+            return
+        self.state_log_age_seconds = gauge("state_log_age_seconds")
+        self.state_log_entries = gauge("state_log_entries")
+        self.state_log_pending = gauge("state_log_pending")
         self.upstream_connections = gauge("upstream_connections")
         self.live_connections = Family(gauge("live_connections"))
         self.idp_up = gauge("idp_up")
-        self.idp_requests_total = counters("idp_requests_total")
-        self.policy_decisions_total = counters("policy_decisions_total")
         self.build_info = Family(gauge("build_info"))
         self.build_info[__version__, platform.python_version()].set(1)
 

@@ -77,11 +77,12 @@ class ClientSide:
     """One request's client connection (the proxy layer's ``Downstream``).
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
+    :ivar result: ``ok``, or why the response is not complete; for the books.
     """
 
     __slots__ = (
         "_alive", "_expiry", "_live", "_protocol", "_session", "_token", "document", "head_only", "http10",
-        "keep_alive", "set_cookies", "websocket", "written",
+        "keep_alive", "result", "set_cookies", "websocket", "written",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +110,7 @@ class ClientSide:
         self.websocket = websocket
         self.set_cookies = set_cookies
         self.written = 0
+        self.result = "ok"
 
     @property
     def gone(self) -> bool:
@@ -138,7 +140,7 @@ class ClientSide:
     def register(
         self, end: Callable[[str], None], *, kind: str = DOWNLOAD, leave: Callable[[], None] | None = None
     ) -> bool:
-        """Let ``end`` be called when the session ends, ``leave`` when the gateway stops; False: it has ended already."""
+        """Let ``end`` be called when the session ends, ``leave`` when the gateway stops. False: it is over."""
         session = self._session
         if session is None:
             self._token = self._live.add(NO_SESSION, end, kind=kind, leave=leave)

@@ -85,6 +85,7 @@ class Gate:
         verdict = decide(
             facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
         )
+        self._trail.decided(verdict)
         if isinstance(verdict, Allow):
             return await self._forward(request, facts, carried, route, verdict, now)
         if isinstance(verdict, Challenge):

@@ -170,6 +170,7 @@ class Logout:
             self._revoking.add(task)
             task.add_done_callback(self._revoking.discard)
         appended = await self._log.append([entry])
+        self._trail.revocation(entry.reason, durable=appended.durable)
         self._live.end(session.sid, "logout")
         return appended.durable
 

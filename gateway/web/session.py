@@ -7,6 +7,7 @@ session still lives, whether it was revoked and whether its key still counts is 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core import chain as chains
@@ -16,6 +17,7 @@ from gateway.core.cookies import OwnCookies, SealedCookie
 from gateway.core.facts import RequestFacts
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
+from gateway.web.seen import SeenSessions
 
 REMEMBERED = 4_096
 """Sessions whose opened cookies are kept: some 4 MB."""
@@ -38,10 +40,23 @@ NOTHING = Carried(cookies.NO_COOKIES)
 
 
 class Sessions:
-    """Reads and writes the session cookie and the chain's cookie of one deployment."""
+    """Reads and writes the session cookie and the chain's cookie of one deployment.
 
-    def __init__(self, ring: KeyRing, deployment: Deployment, limits: SessionLimits) -> None:
+    :param seen: keeps the operator's list. :param on_sealed: told of the bytes of each session cookie made.
+    """
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        deployment: Deployment,
+        limits: SessionLimits,
+        *,
+        seen: SeenSessions | None = None,
+        on_sealed: Callable[[int], None] | None = None,
+    ) -> None:
         self.ring = ring
+        self._seen = seen
+        self._on_sealed = on_sealed
         self.deployment = deployment
         self.limits = limits
         self._session = cookies.session_cookie(limits.absolute)
@@ -50,9 +65,9 @@ class Sessions:
 
     def read(self, facts: RequestFacts, now: int) -> Carried:
         """What the browser carries; never raises, whatever is in the cookies."""
-        return self.carried(facts.cookies, now)
+        return self.carried(facts.cookies, now, client=facts.client)
 
-    def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
+    def carried(self, headers: tuple[bytes, ...], now: int, *, client: str = "") -> Carried:
         """The same for the raw values of Cookie headers."""
         if not headers:
             return NOTHING
@@ -63,6 +78,8 @@ class Sessions:
             self._memo[key] = carried
             if len(self._memo) > REMEMBERED:
                 self._memo.popitem(last=False)
+            if self._seen is not None and carried.session is not None:
+                self._seen.note(carried.session, client, now)
         return carried
 
     def _open(self, headers: tuple[bytes, ...], now: int) -> Carried:
@@ -84,7 +101,10 @@ class Sessions:
 
         :raises CookieTooLargeError: it does not fit (rule R33).
         """
-        return self._session.set(to_plain(session), self.ring, self.deployment, now=now, carried=carried)
+        lines = self._session.set(to_plain(session), self.ring, self.deployment, now=now, carried=carried)
+        if self._on_sealed is not None:
+            self._on_sealed(sum(line.index(";") for line in lines))
+        return lines
 
     def renewed(self, session: Session, carried: Carried, now: int, *, active: bool) -> list[str]:
         """Set-Cookie values when activity moved the idle deadline or the key was replaced; mostly none."""

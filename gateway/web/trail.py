@@ -6,17 +6,34 @@ from collections.abc import Collection
 
 from gateway.core.chain import FAILED, Chain, HopState
 from gateway.core.facts import RequestFacts
+from gateway.core.gate import Allow, Challenge, Verdict
 from gateway.core.session import Session
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 
 
 class Trail:
-    """The events of signing in and out."""
+    """The events of signing in and out, and the decisions of the gate."""
 
     def __init__(self, audit: AuditTrail, metrics: Metrics) -> None:
         self._audit = audit
         self._metrics = metrics
+        self._verdicts = metrics.verdicts_total
+        self._policies = metrics.policy_decisions_total
+
+    def decided(self, verdict: Verdict) -> None:
+        """A verdict of the gate; counted only, for there is one on every request."""
+        if isinstance(verdict, Allow):
+            self._verdicts["allow", "anonymous" if verdict.session is None else "session"].inc()
+            for policy in verdict.policies:
+                self._policies[policy, "allow"].inc()
+        elif isinstance(verdict, Challenge):
+            self._verdicts["challenge", verdict.reason].inc()
+        else:
+            self._verdicts["deny", verdict.reason].inc()
+            if verdict.reason == "denied":
+                for policy in verdict.policies or ("none",):
+                    self._policies[policy, "deny"].inc()
 
     def login(self, session: Session, client: str) -> None:
         """A session began."""
@@ -46,6 +63,17 @@ class Trail:
                 reason=how,
                 durable=durable,
             )
+        )
+
+    def revocation(self, reason: str, *, durable: bool) -> None:
+        """An entry was written to the log. ``reason`` is one of a closed set."""
+        self._metrics.revocations_total[reason, "yes" if durable else "no"].inc()
+
+    def revoked(self, key: str, reason: str, *, durable: bool, client: str) -> None:
+        """An operator ended what ``key`` names."""
+        self.revocation(reason, durable=durable)
+        self._audit.record(
+            AuditEvent(AuditKind.REVOKED, revocation=key, reason=reason, durable=durable, client=client)
         )
 
     def hop(self, hop: HopState) -> None:

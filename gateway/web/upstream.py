@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
 
+from gateway.core.errors import UpstreamError
 from gateway.core.facts import RequestFacts
 from gateway.core.headers import IdentityOptions, RequestRules, upstream_request_head, wants_websocket
 from gateway.core.routes import Route, match_route, ordered
@@ -17,7 +18,7 @@ from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError
 from gateway.proxy.files import FileUpstream, parse_directory
-from gateway.proxy.live import LiveConnections
+from gateway.proxy.live import EVENTS, WEBSOCKET, LiveConnections
 from gateway.proxy.pool import Pool
 from gateway.web.downstream import ClientSide, Sent
 from gateway.web.static import serve_file
@@ -38,6 +39,10 @@ def _always(_: Session) -> bool:
     return True
 
 
+def _ignored(_route: str, _result: str) -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Lane:
     """One route's rules and what serves it."""
@@ -53,6 +58,7 @@ class Forwarder:
     :param identity: which headers only the gateway may set, besides the fixed ones.
     :param body_limit: bytes of a request body; 0 means none.
     :param alive: whether a session still stands; asked when a stream begins.
+    :param on_result: told of every request sent to an upstream: its route, and ``ok`` or the code of the failure.
     :ivar draining: ask clients to leave after each response (SIGTERM).
     """
 
@@ -64,12 +70,14 @@ class Forwarder:
         identity: IdentityOptions | None = None,
         body_limit: int = 0,
         alive: Callable[[Session], bool] = _always,
+        on_result: Callable[[str, str], None] = _ignored,
     ) -> None:
         self.draining = False
         self._routes = ordered(routes)
         self._live = live
         self._body_limit = body_limit
         self._alive = alive
+        self._on_result = on_result
         shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
         self._pools: dict[str, Pool] = {}
@@ -82,6 +90,12 @@ class Forwarder:
         pool = self._pools.get(route.url) or Pool(parse_address(route.url))
         self._pools[route.url] = pool
         return _Lane(rules, pool)
+
+    @property
+    def connections(self) -> int:
+        """Open connections to upstreams, those that tunnels and event streams have taken over included."""
+        taken = self._live.counts[WEBSOCKET] + self._live.counts[EVENTS]
+        return taken + sum(pool.size for pool in self._pools.values())
 
     def route_for(self, path: str) -> Route:
         """The route with the longest prefix.
@@ -136,9 +150,13 @@ class Forwarder:
                 identity=identity,
                 websocket=client.websocket,
             )
-            if request.body_exists:
-                return await self._with_body(request, client, route, backend, head)
-            return await self._without_body(request, client, route, backend, head)
+            send = self._with_body if request.body_exists else self._without_body
+            answer = await send(request, client, route, backend, head)
+            self._on_result(route.path, client.result)
+            return answer
+        except UpstreamError as error:
+            self._on_result(route.path, error.code)
+            raise
         finally:
             client.over()
 
@@ -216,6 +234,8 @@ async def _until_settled(request: web.BaseRequest, exchange: Exchange) -> None:
 
 def _answer(client: ClientSide, exchange: Exchange) -> web.StreamResponse:
     head = exchange.head
+    if not exchange.complete:
+        client.result = exchange.error.code if exchange.error is not None else "client_gone"
     if exchange.whole is not None and head is not None:
         return Sent(exchange.status, exchange.whole, keep_alive=not head.close)
     if exchange.error is not None and not exchange.started:
