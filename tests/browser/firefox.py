@@ -1,7 +1,8 @@
 """Firefox, driven by Selenium through geckodriver.
 
-One Firefox runs for each mode, because the mode is a setting of the whole program; between two profiles everything it
-has kept is deleted from within. Selenium blocks, so it is called in one thread of its own.
+A start takes seconds, so there is one Firefox for all: a profile is a window, private or not, and everything Firefox
+has kept is deleted from within when the window is closed. So there is one profile at a time. Selenium blocks, and is
+called in one thread of its own.
 """
 
 from __future__ import annotations
@@ -50,10 +51,15 @@ QUIET: Mapping[str, bool | int | str] = {
 COOKIES = {Mode.BLOCKING: 1, Mode.PRIVATE: 5, Mode.PERMISSIVE: 0}
 """``network.cookie.cookieBehavior``: 0 accepts all, 1 none of other sites, 5 is Firefox's default (partitioned)."""
 HOSTS = "app.shop.test,auth.pool.test,cognito-idp.pool.test,org.okta.test"
+SET_COOKIES = """
+Services.prefs.setIntPref("network.cookie.cookieBehavior", arguments[0]);
+Services.prefs.setIntPref("network.cookie.cookieBehavior.pbmode", arguments[0]);
+"""
 FORGET = """
 const done = arguments[arguments.length - 1];
-Services.cache2.clear();
-Services.clearData.deleteData(Ci.nsIClearDataService.CLEAR_ALL, {onDataDeleted: () => done(true)});
+const {CLEAR_COOKIES, CLEAR_ALL_CACHES, CLEAR_DOM_STORAGES, CLEAR_HISTORY} = Ci.nsIClearDataService;
+const everything = CLEAR_COOKIES | CLEAR_ALL_CACHES | CLEAR_DOM_STORAGES | CLEAR_HISTORY;
+Services.clearData.deleteData(everything, {onDataDeleted: () => done(true)});
 """
 
 
@@ -68,107 +74,114 @@ def geckodriver() -> Path:
 
 
 class Firefox:
-    """Firefoxes, one for each mode that was asked for."""
+    """The one Firefox and the thread that talks to it."""
 
     name = "firefox"
 
-    def __init__(self, *, insecure: bool) -> None:
-        self._insecure = insecure
-        self._running: dict[Mode, Running] = {}
+    def __init__(self, driver: webdriver.Firefox, thread: ThreadPoolExecutor) -> None:
+        self._driver = driver
+        self._thread = thread
+        self._first: str = driver.current_window_handle
+        self._in_use = False
 
     @classmethod
     async def start(cls, *, insecure: bool = False) -> Self:
         """:param insecure: accept certificates of authorities that nobody knows."""
         if not PROGRAM.exists():
             raise FileNotFoundError(f"{PROGRAM} is missing; `make servers` installs it")
-        return cls(insecure=insecure)
-
-    async def profile(self, mode: Mode) -> Profile:
-        if mode not in self._running:
-            self._running[mode] = await Running.start(mode, insecure=self._insecure)
-        return FirefoxProfile(self._running[mode])
-
-    async def close(self) -> None:
-        for running in self._running.values():
-            await running.close()
-
-
-class Running:
-    """One Firefox and the thread that talks to it."""
-
-    def __init__(self, driver: webdriver.Firefox, thread: ThreadPoolExecutor) -> None:
-        self.driver = driver
-        self._thread = thread
-        self.blank: str = driver.current_window_handle
-
-    @classmethod
-    async def start(cls, mode: Mode, *, insecure: bool) -> Self:
         thread = ThreadPoolExecutor(1, thread_name_prefix="firefox")
-        loop = asyncio.get_running_loop()
-        return cls(await loop.run_in_executor(thread, _launch, mode, insecure), thread)
+        driver = await asyncio.get_running_loop().run_in_executor(thread, _launch, insecure)
+        return cls(driver, thread)
 
     async def do(self, work: Callable[[webdriver.Firefox], Value]) -> Value:
         """Run ``work`` in the thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self.driver)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._driver)
+
+    async def profile(self, mode: Mode) -> Profile:
+        assert not self._in_use, "one profile at a time"
+        self._in_use = True
+
+        def opened(driver: webdriver.Firefox) -> str:
+            driver.switch_to.window(self._first)
+            with driver.context(driver.CONTEXT_CHROME):
+                driver.execute_script(SET_COOKIES, COOKIES[mode])
+            return _private_window(driver) if mode is Mode.PRIVATE else self._first
+
+        return FirefoxProfile(self, await self.do(opened))
+
+    async def forget(self) -> None:
+        """Close every tab but the first, which keeps the program alive, and delete what Firefox has kept."""
+
+        def work(driver: webdriver.Firefox) -> None:
+            for handle in driver.window_handles:
+                if handle != self._first:
+                    driver.switch_to.window(handle)
+                    driver.close()
+            driver.switch_to.window(self._first)
+            with driver.context(driver.CONTEXT_CHROME):
+                driver.execute_async_script(FORGET)
+
+        await self.do(work)
+        self._in_use = False
 
     async def close(self) -> None:
         await self.do(lambda driver: driver.quit())
         self._thread.shutdown()
 
 
-def _launch(mode: Mode, insecure: bool) -> webdriver.Firefox:
+def _launch(insecure: bool) -> webdriver.Firefox:
     options = Options()
     options.binary_location = str(PROGRAM)
     options.page_load_strategy = "eager"
     options.accept_insecure_certs = insecure
     options.add_argument("-headless")
-    options.add_argument("-remote-allow-system-access")  # for FORGET
+    options.add_argument("-remote-allow-system-access")  # for the scripts above
     for name, value in QUIET.items():
         options.set_preference(name, value)
-    options.set_preference("network.cookie.cookieBehavior", COOKIES[mode])
-    options.set_preference("network.cookie.cookieBehavior.pbmode", COOKIES[mode])
     options.set_preference("network.dns.localDomains", HOSTS)
-    if mode is Mode.PRIVATE:
-        options.add_argument("-private")
-        options.set_preference("browser.privatebrowsing.autostart", True)
     driver = webdriver.Firefox(options=options, service=Service(executable_path=str(geckodriver())))
     driver.set_page_load_timeout(20)
     driver.set_script_timeout(20)
     return driver
 
 
-class FirefoxProfile:
-    """All tabs but the empty first one, which keeps the program alive."""
+def _private_window(driver: webdriver.Firefox) -> str:
+    before = set(driver.window_handles)
+    with driver.context(driver.CONTEXT_CHROME):
+        driver.execute_script("OpenBrowserWindow({private: true});")
+    wait = WebDriverWait(driver, 15)
+    opened: set[str] = wait.until(lambda d: set(d.window_handles) - before)
+    handle = opened.pop()
+    driver.switch_to.window(handle)
+    with driver.context(driver.CONTEXT_CHROME):
+        assert driver.execute_script("return PrivateBrowsingUtils.isWindowPrivate(window)")
+    return handle
 
-    def __init__(self, running: Running) -> None:
-        self._running = running
+
+class FirefoxProfile:
+    """A window; ``home`` is its first tab, which stays empty."""
+
+    def __init__(self, firefox: Firefox, home: str) -> None:
+        self._firefox = firefox
+        self._home = home
 
     async def tab(self) -> Tab:
         def opened(driver: webdriver.Firefox) -> str:
-            driver.switch_to.window(self._running.blank)
+            driver.switch_to.window(self._home)
             driver.switch_to.new_window("tab")
             return str(driver.current_window_handle)
 
-        return FirefoxTab(self._running, await self._running.do(opened))
+        return FirefoxTab(self._firefox, await self._firefox.do(opened))
 
     async def close(self) -> None:
-        def forget(driver: webdriver.Firefox) -> None:
-            for handle in driver.window_handles:
-                if handle != self._running.blank:
-                    driver.switch_to.window(handle)
-                    driver.close()
-            driver.switch_to.window(self._running.blank)
-            with driver.context(driver.CONTEXT_CHROME):
-                driver.execute_async_script(FORGET)
-
-        await self._running.do(forget)
+        await self._firefox.forget()
 
 
 class FirefoxTab:
     """One window handle."""
 
-    def __init__(self, running: Running, handle: str) -> None:
-        self._running = running
+    def __init__(self, firefox: Firefox, handle: str) -> None:
+        self._firefox = firefox
         self._handle = handle
 
     async def _do(self, work: Callable[[webdriver.Firefox], Value]) -> Value:
@@ -176,7 +189,7 @@ class FirefoxTab:
             driver.switch_to.window(self._handle)
             return work(driver)
 
-        return await self._running.do(here)
+        return await self._firefox.do(here)
 
     async def open(self, url: str) -> None:
         await self._do(lambda driver: driver.get(url))

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.browser.driver import Profile, Tab, arrives, shows
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector
+
+from tests.browser.driver import POLL, LeavingError, Profile, Tab, arrives, shows
+from tests.fakes.browser import Loopback
 from tests.flows.conftest import Stand
 
 ALICE = "alice@example.com"
+BOB = "bob@example.com"
 PASSWORD = "demo"
-PASSWORD_FORM = ("User name", "Password")
 SIGN_OUT = 'form[action="/logout"] button'
 APPLICATION = "Fernway Parcels"
-"""A word on every page of the application, and on no other."""
+"""Words on every page of the application, and on no other."""
+UNCACHED = "/api/uncached"
+"""A page of the application whose upstream says nothing about caching."""
+OF_THE_APPLICATION = ("Fernway", "All reports")
+SIGN_IN_PATH = "/login/"
+"""Where Okta's password form is."""
+ALL_ENDED = {"This application": "Ended", "Cognito": "Confirmed", "Okta": "Confirmed"}
+SESSION_COOKIE = "__Host-session"
 
 
 @dataclass(frozen=True)
@@ -30,40 +43,70 @@ class Person:
             await tab.open(self.stand.app + path)
         return tab
 
-    async def sign_in(self, path: str = "/") -> Tab:
+    async def sign_in(self, path: str = "/", user: str = ALICE) -> Tab:
         """A new tab at ``path``, through the password form at Okta, back in the application."""
         tab = await self.tab(path)
-        await self.give_password(tab)
+        await self.give_password(tab, user)
         await shows(tab, APPLICATION)
         return tab
 
     async def give_password(self, tab: Tab, user: str = ALICE) -> None:
         """Fill in Okta's form, which must be there."""
-        await arrives(tab, f"{self.stand.okta}/login/")
-        await shows(tab, *PASSWORD_FORM)
+        await self.is_asked(tab)
         await tab.fill("#username", user)
         await tab.fill("#password", PASSWORD)
         await tab.click("button[type=submit]")
 
-    async def sign_out(self, tab: Tab) -> str:
-        """Press the application's own button; the words of the receipt."""
+    async def is_asked(self, tab: Tab) -> None:
+        """Okta asks for the password in ``tab``."""
+        await arrives(tab, self.stand.okta + SIGN_IN_PATH)
+        await shows(tab, "User name", "Password")
+
+    async def sign_out(self, tab: Tab) -> dict[str, str]:
+        """Press the application's own button; what the receipt says."""
         await tab.click(SIGN_OUT)
-        await arrives(tab, f"{self.stand.app}/logged-out")
-        return await shows(tab, "Sign-out receipt")
+        return await self.receipt(tab)
 
     async def receipt(self, tab: Tab) -> dict[str, str]:
-        """What the receipt in ``tab`` says of each session: label -> chip."""
+        """What the receipt, which ``tab`` must come to, says of each session: label -> chip."""
+        await arrives(tab, f"{self.stand.app}/logged-out")
+        await shows(tab, "Sign-out receipt")
         body = (
             "return [...document.querySelectorAll('main li')].map((line) =>"
             " [line.querySelector('h3').innerText, line.querySelector('.chip').innerText])"
         )
         return dict(await tab.run(body))
 
-    async def api(self, tab: Tab, path: str = "/api/me") -> tuple[int, Any]:
-        """Status and JSON of a fetch by the page in ``tab``."""
-        body = "const answer = await fetch(args[0]); return [answer.status, await answer.json().catch(() => null)]"
-        status, data = await tab.run(body, path)
-        return int(status), data
+
+async def fetched(tab: Tab, path: str = "/api/me") -> tuple[int, Any]:
+    """Status and JSON of a fetch by the page in ``tab``."""
+    body = (
+        "const answer = await fetch(args[0]); return [answer.status, await answer.json().catch(() => null)]"
+    )
+    status, data = await tab.run(body, path)
+    return int(status), data
+
+
+async def never_shows_the_application(tab: Tab, *, during: float = 0.5) -> None:
+    """Watch the whole document for ``during`` seconds: nothing of the application is in it."""
+    end = time.monotonic() + during
+    while time.monotonic() < end:
+        try:
+            everything = str(await tab.run("return document.documentElement.outerHTML"))
+        except LeavingError:
+            everything = ""
+        assert not [word for word in OF_THE_APPLICATION if word in everything], await tab.address()
+        await asyncio.sleep(POLL)
+
+
+async def replayed(stand: Stand, cookies: Mapping[str, str], path: str = "/api/me") -> int:
+    """The status of a request to the gateway by somebody else who has copied ``cookies``."""
+    header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    connector = TCPConnector(resolver=Loopback(), use_dns_cache=False, ssl=False)
+    async with ClientSession(connector=connector, cookie_jar=DummyCookieJar()) as session:
+        headers = {"Cookie": header, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+        async with session.get(stand.app + path, headers=headers, allow_redirects=False) as answer:
+            return answer.status
 
 
 def sessions(stand: Stand) -> dict[str, int]:
@@ -72,3 +115,25 @@ def sessions(stand: Stand) -> dict[str, int]:
     cognito = stand.idp.control.cognito.snapshot()["sessions"]
     assert isinstance(okta, list) and isinstance(cognito, list)
     return {"okta": len(okta), "cognito": len(cognito)}
+
+
+NOBODY = {"okta": 0, "cognito": 0}
+EVERYBODY = {"okta": 1, "cognito": 1}
+
+
+def asked_cognito(stand: Stand, path: str) -> int:
+    """How often a browser has asked for ``path`` at Cognito."""
+    return sum(call.path == path for call in stand.idp.cognito.common.calls)
+
+
+def unregister_at_okta(stand: Stand) -> None:
+    """Take the application off Okta's trusted origins."""
+    okta = stand.idp.okta.common
+    okta.options = replace(okta.options, app="http://elsewhere.localhost")
+
+
+def unregister_at_cognito(stand: Stand) -> None:
+    """Take the gateway's return address off Cognito's allowed sign-out URLs."""
+    cognito = stand.idp.cognito.common
+    callback = f"{stand.app}/oauth2/callback"
+    cognito.options = replace(cognito.options, app="http://elsewhere.localhost", callback_urls=(callback,))

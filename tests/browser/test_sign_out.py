@@ -2,32 +2,204 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
-from tests.browser.driver import Mode, arrives, shows
-from tests.browser.person import ALICE, APPLICATION, Person, sessions
+from tests.browser.driver import Mode, arrives, eventually, shows
+from tests.browser.person import (
+    ALICE,
+    ALL_ENDED,
+    BOB,
+    EVERYBODY,
+    NOBODY,
+    SESSION_COOKIE,
+    SIGN_OUT,
+    UNCACHED,
+    Person,
+    fetched,
+    never_shows_the_application,
+    replayed,
+    sessions,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-EVERYWHERE = pytest.mark.parametrize("mode", [Mode.BLOCKING, Mode.PRIVATE], ids=["blocking", "private"])
+BOTH_MODES = pytest.mark.parametrize("mode", [Mode.BLOCKING, Mode.PRIVATE], ids=["blocking", "private"])
 
 
-@EVERYWHERE
+@BOTH_MODES
 async def test_sign_in_and_out_of_all_three(person: Person) -> None:
-    """Sign in with the deep link restored, sign out by the application's own button; all three sessions are gone."""
+    """The deep link is restored; the application's own button ends all three sessions, and each of them says so."""
     stand = person.stand
     tab = await person.sign_in("/reports/3?from=mail#figures")
-    assert await arrives(tab, f"{stand.app}/reports/3?from=mail#figures")
+    assert await arrives(tab, f"{stand.app}/reports/") == f"{stand.app}/reports/3?from=mail#figures"
     await shows(tab, "You are at /reports/3#figures", "Parcels handled", ALICE)
-    assert sessions(stand) == {"okta": 1, "cognito": 1}
-    text = await person.sign_out(tab)
-    assert "Okta" in text
-    assert sessions(stand) == {"okta": 0, "cognito": 0}
-    assert await person.receipt(tab) == {
-        "This application": "Ended",
-        "Cognito": "Confirmed",
-        "Okta": "Confirmed",
-    }
+    assert sessions(stand) == EVERYBODY
+    assert await person.sign_out(tab) == ALL_ENDED
+    assert sessions(stand) == NOBODY
+    await tab.open(f"{stand.okta}/")
+    await person.is_asked(tab)
+    await tab.open(stand.cognito + _authorize(stand.app))
+    await shows(tab, "Continue with Okta")
     await tab.open(f"{stand.app}/reports/3")
-    await arrives(tab, f"{stand.okta}/login/")
-    assert APPLICATION not in await shows(tab, "Password")
+    await never_shows_the_application(tab)
+    await person.give_password(tab, BOB)
+    await shows(tab, "You are at /reports/3", BOB)
+
+
+def _authorize(app: str) -> str:
+    """Cognito's own door, where a living Cognito session gives a code without a question."""
+    callback = f"{app}/oauth2/callback".replace(":", "%3A").replace("/", "%2F")
+    return f"/oauth2/authorize?client_id=demo-client&response_type=code&scope=openid&state=x&redirect_uri={callback}"
+
+
+async def test_the_application_works_behind_the_gateway(person: Person) -> None:
+    """Routes, lazy chunks, reads, writes, the stream and the WebSocket work, and the server knows who calls."""
+    tab = await person.sign_in()
+    await shows(tab, "Connected", "Server time", "UTC", "What the server was told", ALICE, "none arrived")
+    await tab.fill("#echo-text", "hello")
+    await tab.click("form:has(#echo-text) button")
+    await shows(tab, "The server heard: hello")
+    await tab.fill("#note-text", "from a browser")
+    await tab.click("form:has(#note-text) button")
+    await shows(tab, f"from a browser by {ALICE}")
+    await tab.click('nav a[href="/admin"]')
+    await shows(tab, "dinesh@example.com")
+    status, me = await fetched(tab)
+    assert (status, me["email"], me["cookies"]) == (200, ALICE, [])
+
+
+@BOTH_MODES
+async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
+    """After sign-out the target address, in an old tab and in a new one, shows Okta's form and nothing else."""
+    tab = await person.sign_in("/reports/3")
+    other = await person.tab("/reports/4")
+    await shows(other, "Parcels handled")
+    assert await person.sign_out(tab) == ALL_ENDED
+    for opened in (other, await person.tab()):
+        await opened.open(f"{person.stand.app}/reports/4")
+        await never_shows_the_application(opened)
+        await person.is_asked(opened)
+
+
+@BOTH_MODES
+async def test_back_shows_nothing_of_the_application(person: Person) -> None:
+    """Back after sign-out never shows a page of the application, not even one sent without Cache-Control (rule R27)."""
+    tab = await person.sign_in("/reports")
+    await tab.open(person.stand.app + UNCACHED)
+    await shows(tab, "All reports")
+    await tab.open(f"{person.stand.app}/reports/3")
+    await shows(tab, "Parcels handled")
+    assert await person.sign_out(tab) == ALL_ENDED
+    for _ in range(4):
+        await tab.back()
+        await never_shows_the_application(tab)
+
+
+async def test_back_from_an_uncached_page(person: Person) -> None:
+    """Sign-out in another tab, then Back and Forward in this one: the browser asks the gateway, and gets nothing."""
+    tab = await person.sign_in("/reports")
+    await tab.open(person.stand.app + UNCACHED)
+    await shows(tab, "All reports")
+    await tab.open(f"{person.stand.okta}/")
+    other = await person.tab("/reports")
+    await shows(other, ALICE)
+    assert await person.sign_out(other) == ALL_ENDED
+    await tab.back()
+    await never_shows_the_application(tab)
+    await person.is_asked(tab)
+
+
+async def test_other_tabs_are_cut_off_at_once(person: Person) -> None:
+    """Sign-out closes another tab's WebSocket with 4401, breaks its streams off, and its next fetch gets 401."""
+    tab = await person.sign_in("/reports")
+    other = await person.tab("/")
+    await shows(other, "Connected", "Server time")
+    bare = await person.tab("/favicon.svg")
+    await bare.run(LISTENING)
+    await eventually(lambda: bare.run("return window.told"), lambda told: "tick" in told and "line" in told)
+    assert await person.sign_out(tab) == ALL_ENDED
+    told = await eventually(lambda: bare.run("return window.told"), lambda told: "ended" in told)
+    assert told["closed"] == 4401
+    status, problem = await fetched(bare)
+    assert (status, problem["code"]) == (401, "login_required")
+    text = await shows(other, "You are signed out")
+    assert ALICE not in text
+    assert "Live feed" not in text
+
+
+LISTENING = """
+const told = {};
+window.told = told;
+const socket = new WebSocket('/api/live');
+socket.onmessage = () => { told.tick = true; };
+socket.onclose = (event) => { told.closed = event.code; };
+const answer = await fetch('/api/clock');
+const reader = answer.body.getReader();
+(async () => {
+  try {
+    for (;;) {
+      const {done} = await reader.read();
+      if (done) { told.ended = 'complete'; return; }
+      told.line = true;
+    }
+  } catch (error) { told.ended = String(error); }
+})();
+"""
+
+
+async def test_a_copied_cookie_is_refused(person: Person) -> None:
+    """The session cookie copied before sign-out opens the application until then, and nothing after it."""
+    tab = await person.sign_in("/reports")
+    copied = await tab.cookies()
+    assert SESSION_COOKIE in copied
+    assert await replayed(person.stand, copied) == 200
+    assert await person.sign_out(tab) == ALL_ENDED
+    assert await replayed(person.stand, copied) == 401
+    assert SESSION_COOKIE not in await tab.cookies()
+
+
+async def test_polling_through_a_sign_out_revives_nothing(person: Person) -> None:
+    """A background tab that polls all the while gets 200, then 401, and never a session back."""
+    tab = await person.sign_in("/reports")
+    busy = await person.tab("/favicon.svg")
+    await busy.run(POLLING)
+    await eventually(lambda: busy.run("return window.seen"), lambda seen: seen.count(200) > 3)
+    assert await person.sign_out(tab) == ALL_ENDED
+    before = await busy.run("return window.seen.length")
+    await eventually(lambda: busy.run("return window.seen.length"), lambda count: count > before + 3)
+    seen = await busy.run("return window.seen")
+    first = seen.index(401)
+    assert set(seen[:first]) == {200}
+    assert set(seen[first:]) == {401}
+    assert SESSION_COOKIE not in await tab.cookies()
+    assert sessions(person.stand) == NOBODY
+
+
+POLLING = """
+window.seen = [];
+(async () => {
+  for (;;) {
+    window.seen.push((await fetch('/api/me')).status);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+})();
+"""
+
+
+async def test_two_tabs_sign_out_at_the_same_time(person: Person) -> None:
+    """Both tabs end on the receipt, or wait for it; afterwards nobody is signed in and signing in works."""
+    first = await person.sign_in("/reports")
+    second = await person.tab("/reports")
+    await shows(second, ALICE)
+    at_once = "const at = args[1]; setTimeout(() => document.querySelector(args[0]).click(), at - Date.now())"
+    soon = int(1000 * time.time()) + 500
+    await asyncio.gather(*(tab.run(at_once, SIGN_OUT, soon) for tab in (first, second)))
+    assert (await person.receipt(first))["This application"] == "Ended"
+    assert (await person.receipt(second))["This application"] == "Ended"
+    assert sessions(person.stand) == NOBODY
+    await second.open(f"{person.stand.app}/reports/3")
+    await person.give_password(second)
+    await shows(second, "You are at /reports/3")
