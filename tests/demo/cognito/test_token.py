@@ -136,6 +136,27 @@ async def test_wrong_secret_is_an_invalid_client(lab: Lab) -> None:
         assert (await response.json())["error"] == "invalid_grant"
 
 
+@pytest.mark.parametrize("header", ["Basic ***", "Basic /w==", "Basic", "Bearer x"])
+async def test_unreadable_credentials_are_an_invalid_client(lab: Lab, header: str) -> None:
+    """No base64, no UTF-8, nothing at all, or another scheme."""
+    headers = {"Authorization": header}
+    form = {"grant_type": "refresh_token"}
+    async with lab.browser.session.post(
+        f"{lab.options.cognito}/oauth2/token", data=form, headers=headers
+    ) as response:
+        assert (response.status, await response.json()) == (400, {"error": "invalid_client"})
+
+
+async def test_bodies_that_are_no_form_are_refused(lab: Lab) -> None:
+    """JSON is an invalid request; a form that is not UTF-8 is 400."""
+    url = f"{lab.options.cognito}/oauth2/token"
+    async with lab.browser.session.post(url, json={"grant_type": "refresh_token"}) as response:
+        assert await response.json() == {"error": "invalid_request"}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with lab.browser.session.post(url, data=b"grant_type=\xff", headers=headers) as response:
+        assert response.status == 400
+
+
 async def test_refresh_without_rotation_keeps_the_token(lab: Lab) -> None:
     """The answer has no refresh_token, auth_time and origin_jti stay."""
     tokens = await lab.tokens(await lab.sign_in())
