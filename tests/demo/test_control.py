@@ -88,7 +88,7 @@ async def test_bad_changes_are_400_and_change_nothing(lab: Lab, body: object) ->
     assert lab.idp.switches.flag("refresh_rotation") is False
 
 
-async def test_only_its_own_host_and_json_are_answered(lab: Lab) -> None:
+async def test_r29_only_its_own_host_and_json_are_answered(lab: Lab) -> None:
     """Another Host is 421, another content type 415, another method 405."""
     port = lab.options.okta.rpartition(":")[2]
     upper = f"OKTA.localhost:{port}"

@@ -68,7 +68,7 @@ def test_host_header_and_port_of_a_url(url: str, host: str, port: int) -> None:
     assert (authority(url), port_of(url)) == (host, port)
 
 
-async def test_everything_binds_loopback_only_and_closes() -> None:
+async def test_r29_everything_binds_loopback_only_and_closes() -> None:
     """Both listeners are on 127.0.0.1 and gone after close."""
     options = on_free_ports(DemoOptions())
     idp = await start(options, on_event=print)
