@@ -48,6 +48,10 @@ lock: setup-test                 ## requirements/*.txt from requirements/*.in, w
 	cd requirements && for name in run demo build test; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
 
+bench: setup-test                ## the hot path beside plain nginx, as ratios; about a minute
+	@bash tests/servers.sh bench
+	$(BIN)/python -m tests.bench.run
+
 spa: setup-test                  ## rebuild the demo SPA's committed files
 	$(BIN)/python deploy/demo/build.py
 

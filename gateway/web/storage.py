@@ -1,8 +1,8 @@
 """The gateway's session for pages and plug-ins written as aiohttp applications, through ``aiohttp_session``.
 
 ``aiohttp_session.setup(app, SessionStorage(...))`` and then ``get_session(request)``: the identity is the session id,
-``user``, ``email``, ``groups`` and ``claims`` are there to read, and what an application wants to keep goes under the one
-key ``page``. The session itself begins at login and ends by logout; no application can begin, prolong or forge one.
+``user``, ``email``, ``groups`` and ``claims`` are there to read, and what an application wants to keep goes under the
+one key ``page``. The session begins at login and ends by logout; no application can begin, prolong or forge one.
 
 aiohttp-session's own encrypted storage is not used: it has no key ring, cuts no cookies and skips streamed responses.
 """
