@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.core.chain import ChainLimits
 from gateway.core.errors import DownstreamError
+from gateway.core.facts import RequestFacts
+from gateway.core.gate import GateRules, Revocations, decide
 from gateway.core.policy import PolicySet, PolicyVerdict
+from gateway.core.revocation import RevocationIndex
 from gateway.core.routes import Route, match_route
-from gateway.core.session import Principal
+from gateway.core.session import Principal, Session, SessionLimits
 from gateway.core.target import decode_path, split_target
 
 NOW = 2_000_000_000
@@ -17,6 +21,42 @@ NOW = 2_000_000_000
 HOST = "app.example.com"
 CLIENT = "192.0.2.1"
 """An address nobody has (RFC 5737)."""
+
+
+_RULES = GateRules(SessionLimits(60, 60), ChainLimits(30, 120), frozenset())
+_NOTHING_REVOKED = Revocations(RevocationIndex(), "", age=0)
+
+
+class _Asked:
+    """The policy set, and what it said: the gate's verdict alone does not name the policies behind every deny."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self._policies = policies
+        self.said = PolicyVerdict(allowed=False, policies=())
+
+    def decide(
+        self,
+        *,
+        principal: Principal | None,
+        method: str,
+        route: str,
+        host: str,
+        path: str,
+        client: str,
+        now: int,
+        generation: int = 0,
+    ) -> PolicyVerdict:
+        self.said = self._policies.decide(
+            principal=principal,
+            method=method,
+            route=route,
+            host=host,
+            path=path,
+            client=client,
+            now=now,
+            generation=generation,
+        )
+        return self.said
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +71,23 @@ class Inquiry:
     client: str
 
     def put_to(self, policies: PolicySet) -> PolicyVerdict:
-        return policies.decide(
-            principal=self.principal,
+        """What ``policies`` say, asked by the gate itself as it asks for a request of a live session."""
+        asked = _Asked(policies)
+        facts = RequestFacts(
             method=self.method,
-            route=self.route,
             host=self.host,
+            scheme="https",
+            raw_target=self.path,
+            raw_path=self.path,
+            query=None,
             path=self.path,
             client=self.client,
-            now=NOW,
+            site="same-origin",
         )
+        session = _session(self.principal) if self.principal else None
+        route = Route(self.route, "", encoded_slashes=True)
+        decide(facts, session, route, asked, _NOTHING_REVOKED, _RULES, now=NOW)
+        return asked.said
 
     def __str__(self) -> str:
         who = self.principal
@@ -77,6 +125,10 @@ class Case:
             wanted = ", ".join(sorted(self.exactly or self.some)) or "no policy"
             return f"expected by {wanted}, is {summary(verdict)}"
         return ""
+
+
+def _session(principal: Principal) -> Session:
+    return Session("case", "", principal, (), NOW, 0, NOW + 60, NOW + 60)
 
 
 def summary(verdict: PolicyVerdict) -> str:
