@@ -30,6 +30,10 @@ _NOT_FORWARDED = HOP_BY_HOP | {b"trailer", b"expect"}
 _NEVER_NOMINATED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
+_kept_cookies = lru_cache(maxsize=512)(strip_own_cookies)
+"""A browser sends the same cookies with every request."""
+
+
 class RequestRules:
     """What passes to the upstream of one route.
 
@@ -120,7 +124,7 @@ def upstream_request_head(  # noqa: C901 -- one pass over the headers on the hot
         if not kind:
             add(name + b": " + value)
         elif kind == _COOKIE:
-            kept = strip_own_cookies(value)
+            kept = _kept_cookies(value)
             if kept:
                 add(name + b": " + kept)
         elif kind == _HOST:

@@ -80,7 +80,9 @@ async def test_a_chunked_response_that_comes_at_once_stays_chunked(lab):
 
 async def test_http10_clients_get_an_end_by_close(lab):
     """Chunks are unwrapped for a client that speaks HTTP/1.0, and the connection ends the body."""
-    _, _, client = await lab(always(CHUNKED + b"\r\n", b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\nX-T: 1\r\n\r\n", pause=0.02))
+    _, _, client = await lab(
+        always(CHUNKED + b"\r\n", b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\nX-T: 1\r\n\r\n", pause=0.02)
+    )
 
     answer = await client.get("/", version="1.0")
 
@@ -315,7 +317,9 @@ async def test_own_cookies_never_pass_in_either_direction(lab):
         set_cookies=["__Host-session=fresh; Path=/"],
     )
 
-    answer = await client.get("/", 'Cookie: a="1 ";  __Host-session=secret; b=\xe9;c', "Cookie: __Host-logout=x")
+    answer = await client.get(
+        "/", 'Cookie: a="1 ";  __Host-session=secret; b=\xe9;c', "Cookie: __Host-logout=x"
+    )
 
     assert upstream.calls[0].values(b"cookie") == [b'a="1 "; b=\xe9;c']
     assert answer.values(b"set-cookie") == [b"a=1; Path=/", b"__Host-session=fresh; Path=/"]
@@ -323,7 +327,9 @@ async def test_own_cookies_never_pass_in_either_direction(lab):
 
 async def test_a_document_is_not_stored(lab):
     """r27: a navigation's answer is no-store, its 304 included; another one becomes private."""
-    _, _, client = await lab(always(reply(b"x", b"Cache-Control: public, max-age=60", b"CDN-Cache-Control: max-age=9")))
+    _, _, client = await lab(
+        always(reply(b"x", b"Cache-Control: public, max-age=60", b"CDN-Cache-Control: max-age=9"))
+    )
 
     document = await client.get("/", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
     asset = await client.get("/x.js", "Sec-Fetch-Dest: script")
@@ -351,7 +357,8 @@ async def test_routes_share_a_pool_by_address_and_match_by_longest_prefix():
     """The longest prefix wins; a path that none covers is not found."""
     upstream = await FakeUpstream(always(reply())).start()
     forwarder = Forwarder(
-        [Route("/app/", upstream.url), Route("/app/api/", upstream.url)], live=Door(Route("/", upstream.url)).live
+        [Route("/app/", upstream.url), Route("/app/api/", upstream.url)],
+        live=Door(Route("/", upstream.url)).live,
     )
 
     assert forwarder.route_for("/app/api/x").path == "/app/api/"

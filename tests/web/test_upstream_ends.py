@@ -32,7 +32,11 @@ async def test_a_stale_connection_is_retried_once(lab, method):
     """An upstream that closed a kept connection costs an idempotent request nothing."""
 
     async def one_each(call):
-        await call.send(reply(b"ok") if call.request_line[:4] != b"HEAD" else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await call.send(
+            reply(b"ok")
+            if call.request_line[:4] != b"HEAD"
+            else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+        )
         await call.reader.readuntil(b"\r\n\r\n")  # the next request arrives, and is never answered
         return "close"
 
@@ -141,7 +145,12 @@ async def test_a_head_that_drips_is_no_first_byte(lab):
 
 
 @pytest.mark.parametrize(
-    "begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", CHUNKED + b"3\r\nabc\r\n", b"HTTP/1.1 200 OK\r\n\r\nabc"]
+    "begin",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+        CHUNKED + b"3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nabc",
+    ],
 )
 async def test_a_response_that_stalls_is_broken_off_visibly(lab, begin):
     """After the idle limit the client sees a broken message, never a complete one."""
@@ -160,7 +169,9 @@ async def test_a_response_that_stalls_is_broken_off_visibly(lab, begin):
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 @pytest.mark.parametrize("reset", [True, False])
-@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", CHUNKED + b"3\r\nabc\r\n"])
+@pytest.mark.parametrize(
+    "begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", CHUNKED + b"3\r\nabc\r\n"]
+)
 async def test_an_upstream_that_breaks_off_is_seen_to(lab, begin, reset, version):
     """A response cut short upstream is cut short for the client, whatever framing the client has."""
 
@@ -218,7 +229,7 @@ async def test_a_slow_client_holds_the_upstream_back(lab):
     await asyncio.sleep(0.3)
 
     assert sent == stopped < 40_000_000
-    assert len((await asyncio.wait_for(client.reader.readexactly(60_000_000), 10))) == 60_000_000
+    assert len(await asyncio.wait_for(client.reader.readexactly(60_000_000), 10)) == 60_000_000
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(lab):
@@ -313,9 +324,7 @@ async def test_a_whole_response_is_never_registered(lab):
 
 async def test_a_session_that_ended_while_waiting_gets_no_stream(lab):
     """A response that begins after its session's end does not begin."""
-    _, _, client = await lab(
-        always(CHUNKED + b"3\r\nabc\r\n"), who=session(), alive=lambda session: False
-    )
+    _, _, client = await lab(always(CHUNKED + b"3\r\nabc\r\n"), who=session(), alive=lambda session: False)
 
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await client.get("/")

@@ -1,0 +1,52 @@
+"""Which upstream a path belongs to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import DownstreamError
+from gateway.core.routes import Route, match_route, ordered
+
+ROUTES = [Route(path, f"http://{n}") for n, path in enumerate(("/", "/api/", "/api/v2", "/docs"))]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", "/"),
+        ("/apix", "/"),
+        ("/api", "/"),
+        ("/api/", "/api/"),
+        ("/api/x", "/api/"),
+        ("/api/v2", "/api/v2"),
+        ("/api/v2/x", "/api/v2"),
+        ("/api/v22", "/api/"),
+        ("/docs", "/docs"),
+        ("/docs/", "/docs"),
+        ("/docsx", "/"),
+        ("/API/x", "/"),
+    ],
+)
+def test_the_longest_prefix_wins_at_segment_boundaries(path, expected):
+    """Case matters, a segment is never cut."""
+    assert match_route(ROUTES, path).name == expected
+    assert next(route for route in ordered(ROUTES) if route.covers(path)).path == expected
+
+
+def test_a_path_nobody_covers_is_not_found():
+    """Without a route for everything else."""
+    with pytest.raises(DownstreamError, match="not_found"):
+        match_route(ROUTES[1:], "/other")
+
+
+@given(st.text("/ab", max_size=8), st.text("/ab", max_size=8))
+def test_covering_is_prefix_by_segments(prefix, path):
+    """Against the naive matcher that compares segments."""
+    route = Route("/" + prefix, "http://x")
+    mine = ("/" + path).split("/")
+    theirs = route.path.split("/")
+    expected = ("/" + path).startswith(route.path) if theirs[-1] == "" else mine[: len(theirs)] == theirs
+
+    assert route.covers("/" + path) == expected

@@ -1,0 +1,145 @@
+"""The tunnel as a state machine: no bytes but those of whole frames pass after the session's end (rule R22)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.websocket_frames import close_frame
+from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.tunnel import Tunnel
+from tests.fakes.upstream import frame
+from tests.proxy.test_connection import Owner
+from tests.proxy.test_pool import Transport
+
+
+class Wire(Transport):
+    def __init__(self):
+        super().__init__(None)
+        self.sent = b""
+        self.reading = True
+        self.how = ""
+
+    def write(self, data):
+        self.sent += data
+
+    def abort(self):
+        self.closed, self.how = True, self.how or "abort"
+
+    def close(self):
+        self.closed, self.how = True, self.how or "close"
+
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
+
+
+class Browser(Wire):
+    blocked = False
+
+
+def tunnel():
+    browser, wire = Browser(), Wire()
+    connection = UpstreamConnection(Owner())
+    connection.connection_made(wire)
+    made = Tunnel(browser, connection)
+    connection.pass_to(made)
+    return made, browser, wire, connection
+
+
+FRAMES = st.lists(st.integers(0, 400).map(lambda size: frame(2, b"p" * size)), min_size=1, max_size=5)
+
+
+@given(FRAMES, st.integers(0, 10**6), st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_r22_after_the_end_only_the_frame_under_way_passes(frames, before, after):
+    """Wherever the session ends, the client gets whole frames and then the Close, in that order."""
+    data = b"".join(frames)
+    cut = before % (len(data) + 1)
+    second = cut + after % (len(data) - cut + 1)
+
+    async def main():
+        made, browser, _, connection = tunnel()
+        for piece in (data[:cut],):
+            connection.data_received(piece)
+        made.end("bye")
+        connection.data_received(data[cut:second])
+        connection.data_received(data[second:])
+        made.cut()
+        return browser.sent
+
+    sent = asyncio.run(main())
+
+    whole = 0
+    for each in frames:
+        if whole >= cut:
+            break
+        whole += len(each)
+    assert sent == data[:whole] + close_frame(4401, "bye")
+
+
+async def test_r22_both_sides_hear_and_are_closed_after_the_grace():
+    """Bytes after the Close are swallowed; the connections are closed in order, not broken."""
+    made, browser, wire, connection = tunnel()
+
+    made.end("bye")
+    made.end("again")
+    made.from_client(frame(1, b"late", mask=b"abcd"))
+    connection.data_received(frame(1, b"late"))
+    await asyncio.sleep(0.4)
+
+    assert browser.sent == close_frame(4401, "bye")
+    assert (wire.sent[:2], len(wire.sent)) == (b"\x88\x85", 11)
+    assert (browser.how, wire.how) == ("close", "close")
+    assert made.over
+
+
+async def test_r22_what_finds_no_boundary_is_cut():
+    """A frame under way in both directions."""
+    made, browser, wire, connection = tunnel()
+    connection.data_received(b"\x82\x05ab")
+    made.from_client(b"\x82")
+
+    made.end("bye")
+    await asyncio.sleep(0.4)
+
+    assert (browser.sent, wire.sent) == (b"\x82\x05ab", b"\x82")
+    assert (browser.how, wire.how) == ("abort", "abort")
+
+
+async def test_back_pressure_is_passed_on_in_both_directions():
+    """Each side stops reading while the other takes nothing, independently."""
+    made, browser, wire, connection = tunnel()
+    connection.pause_writing()
+    made.from_client(b"\x82\x00")
+    assert not browser.reading
+    browser.blocked = True
+    connection.data_received(b"\x82\x00")
+    assert (made.client_blocked, wire.reading) == (True, False)
+
+    connection.resume_writing()
+    assert browser.reading
+    made.client_unblocked()
+    assert wire.reading
+    made.cut()
+
+
+async def test_ends():
+    """A lost client closes the upstream in order; an upstream that breaks breaks the client."""
+    made, _, wire, _ = tunnel()
+    made.client_lost()
+    assert (wire.how, made.over) == ("close", True)
+
+    for error, how in ((None, "close"), (ConnectionResetError(), "abort")):
+        made, browser, _, connection = tunnel()
+        waiting = asyncio.ensure_future(made.changed())
+        await asyncio.sleep(0)
+        connection.connection_lost(error)
+        await asyncio.wait_for(waiting, 1)
+        assert (browser.how, made.over) == (how, True)
+        made.from_client(b"late")
+        made.client_lost()
