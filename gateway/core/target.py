@@ -18,6 +18,9 @@ _VISIBLE = re.compile(r"[!-~]+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(r"%2[Ff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SLASH = re.compile(r"/|%2F")
+_DOTS = re.compile(r"\.\.?(?:;.*)?", re.DOTALL)
+"""A dot segment, also with a parameter: Tomcat and its like read ``..;x`` as ``..``."""
 
 
 def _ambiguous(what: str) -> DownstreamError:
@@ -40,9 +43,14 @@ def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
         path = _decoded(raw_path, encoded_slashes=encoded_slashes)
     if "//" in path:
         raise _ambiguous("has an empty path segment")
-    if "/." in path and any(segment in {".", ".."} for segment in path.split("/")):
+    if "." in path and any(_DOTS.fullmatch(segment) for segment in _SLASH.split(path)):
         raise _ambiguous("has a dot segment")
     return path
+
+
+def has_encoded_slash(raw_path: str) -> bool:
+    """Whether ``%2F`` stands in ``raw_path``; ``%252F`` does not count, for decoded once it is no slash."""
+    return "%2" in raw_path and _ENCODED_SLASH.search(raw_path) is not None
 
 
 def _decoded(raw_path: str, *, encoded_slashes: bool) -> str:

@@ -1,0 +1,145 @@
+"""The request target, read once (rule R32)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import DownstreamError
+from gateway.core.target import decode_path, has_encoded_slash, local_path, split_target
+from tests.corpus.read import lines
+
+READ_AS = {
+    "/": "/",
+    "/a/b": "/a/b",
+    "/a%20b": "/a b",
+    "/%C3%A9": "/é",
+    "/a;v=1": "/a;v=1",
+    "/a.b/..c/d..": "/a.b/..c/d..",
+    "/...": "/...",
+    "/a%23b": "/a#b",
+    "/a%3Fb": "/a?b",
+    "/a%25b": "/a%b",
+    "/a/": "/a/",
+    "/%252e%252e/b": "/%2e%2e/b",
+    "/a%252Fb": "/a%2Fb",
+    "/a|b^c`": "/a|b^c`",
+}
+"""What is decoded once, and once only."""
+
+
+@pytest.mark.parametrize(("raw", "path"), READ_AS.items())
+def test_r32_a_path_is_decoded_once(raw: str, path: str) -> None:
+    """An unambiguous path is decoded exactly once."""
+    assert decode_path(raw) == path
+
+
+@pytest.mark.parametrize("raw", lines("ambiguous_targets.txt"))
+def test_r32_an_ambiguous_path_is_refused(raw: str) -> None:
+    """What two parsers could read in two ways is refused, with encoded slashes admitted or not (CVE-2025-66490)."""
+    for admitted in (False, True):
+        with pytest.raises(DownstreamError) as refused:
+            decode_path(raw, encoded_slashes=admitted)
+        assert refused.value.code == "ambiguous_target"
+
+
+@pytest.mark.parametrize("raw", ["/a%2Fb", "/a%2fb", "/%2F", "/a/%2Fb"])
+def test_r32_an_encoded_slash_is_matched_literally_where_it_is_admitted(raw: str) -> None:
+    """``%2F`` is refused by default; where an upstream admits it, it stays what it is (CVE-2021-29492)."""
+    with pytest.raises(DownstreamError):
+        decode_path(raw)
+    assert decode_path(raw, encoded_slashes=True) == raw.replace("%2f", "%2F")
+    assert has_encoded_slash(raw)
+
+
+@pytest.mark.parametrize("raw", ["/a%252Fb", "/a%252fb", "/a", "/%2e", "/a%2Db"])
+def test_a_slash_encoded_twice_is_no_encoded_slash(raw: str) -> None:
+    """Decoded once it is the text %2F, not a slash."""
+    assert not has_encoded_slash(raw)
+
+
+def test_a_query_is_split_off_and_left_alone() -> None:
+    """Everything after the first question mark is the query, an empty one too."""
+    assert split_target("/a?b=/c?d") == ("/a", "b=/c?d")
+    assert split_target("/a?") == ("/a", "")
+    assert split_target("/a") == ("/a", None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["*", "", "a", "http://evil.example/", "evil.example:443", "/a?b#c", "/a?b c", "/a?\x01", "/a?é", "?a"],
+)
+def test_cve_2023_47106_only_origin_form_without_a_fragment(raw: str) -> None:
+    """Absolute form, authority form, an asterisk, a fragment and raw bytes in the query are refused."""
+    with pytest.raises(DownstreamError):
+        split_target(raw)
+
+
+@given(st.text(alphabet="/.%25eEfF;\\\x00é?#a0", max_size=24))
+def test_what_is_read_has_no_second_reading(raw: str) -> None:
+    """Whatever is accepted has no dot segment, empty segment, backslash or control character once decoded."""
+    try:
+        path = decode_path("/" + raw)
+    except DownstreamError:
+        return
+    assert "//" not in path
+    assert "\\" not in path
+    assert not any(part.partition(";")[0] in {".", ".."} for part in path.split("/"))
+    assert not any(ord(character) < 32 for character in path)
+    assert path.count("/") == ("/" + raw).count("/")
+
+
+@given(
+    st.text(min_size=1, max_size=20).filter(lambda text: not set(text) & set("/\\;") and text.isprintable())
+)
+def test_every_ordinary_name_can_be_a_segment(name: str) -> None:
+    """A printable name, encoded as the standard says, is a path of one segment."""
+    if name in {".", ".."} or name.encode("utf-8", "replace").decode() != name:
+        return
+    assert decode_path("/" + quote(name, safe="")) == "/" + name
+
+
+def test_cve_2020_5233_no_redirect_leaves_this_origin() -> None:
+    """No spelling of another place passes for a local path, read raw or percent-decoded."""
+    for text in lines("open_redirects.txt"):
+        for spelling in {text, unquote(text)}:
+            target = local_path(spelling)
+            assert target is None or _stays(target), target
+
+
+def test_the_corpus_of_redirects_is_large() -> None:
+    """The corpus has hundreds of strings, and nearly all of them are refused outright."""
+    texts = lines("open_redirects.txt")
+    assert len(texts) >= 500
+    assert sum(local_path(text) is None for text in texts) > len(texts) * 0.9
+
+
+@pytest.mark.parametrize(
+    "text", ["/", "/reports/3?x=1&y=%2F", "/a?next=https://other.example/", "/a/@b", "/a:b"]
+)
+def test_a_path_of_this_origin_is_local(text: str) -> None:
+    """An absolute path with its query may be returned to."""
+    assert local_path(text) == text
+
+
+def test_a_path_longer_than_any_request_line_is_not_local() -> None:
+    """8,192 bytes are enough for an address."""
+    assert local_path("/" + "a" * 8_191) is not None
+    assert local_path("/" + "a" * 8_192) is None
+
+
+def _stays(target: str) -> bool:
+    """As browsers resolve it (WHATWG URL): backslash is slash, tab and newline vanish."""
+    seen = target.replace("\\", "/").translate({9: None, 10: None, 13: None}).strip()
+    parts = urlsplit(seen)
+    return not parts.scheme and not parts.netloc and seen.startswith("/") and not seen.startswith("//")
+
+
+def test_the_corpora_name_their_origin() -> None:
+    """The first line of each corpus file is a comment that says where it comes from."""
+    for path in (Path(__file__).parents[1] / "corpus").glob("*.txt"):
+        assert path.read_text(encoding="utf-8").startswith("#"), path.name
