@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import math
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
+from gateway import reload
 from gateway.config.model import Settings
 from gateway.config.names import Hop as ConfiguredHop
 from gateway.config.sections import revealed
@@ -14,28 +17,40 @@ from gateway.core.chain import ChainLimits
 from gateway.core.facts import DoorRules
 from gateway.core.gate import Challenge, GateRules, Revocations, session_state
 from gateway.core.identity_headers import IdentityOptions
+from gateway.core.policy import PolicySet
 from gateway.core.routes import Route
-from gateway.core.sealing import Deployment, KeyRing, SealingKey
+from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits
 from gateway.idp.provider import IdentityProvider, ProviderOptions
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.logout import CognitoSignout, OktaSignout
 from gateway.oidc.providers import preset_of
 from gateway.proxy.live import LiveConnections
-from gateway.state import policy_files
 from gateway.state.sqlite import SqliteLog
 from gateway.telemetry.audit import AuditTrail, Listener
+from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
+from gateway.web.admin import Admin, AdminOptions
 from gateway.web.attempts import Attempts
 from gateway.web.endpoints.callback import Callback
+from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.landing import Landing
 from gateway.web.endpoints.logout import LogoutEndpoints
 from gateway.web.endpoints.session import SessionEndpoint
 from gateway.web.endpoints.start import Start
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.listener import Door, DoorLimits
-from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Hop, Logout, LogoutOptions
+from gateway.web.logout import (
+    CONTINUE,
+    DONE_PREFIX,
+    ENTRY_MARGIN,
+    LOGGED_OUT,
+    Hop,
+    Logout,
+    LogoutOptions,
+)
+from gateway.web.seen import SeenSessions
 from gateway.web.session import Sessions
 from gateway.web.table import Endpoint, Methods, Table
 from gateway.web.trail import Trail
@@ -43,6 +58,9 @@ from gateway.web.upstream import Forwarder
 
 WATCH_EVERY = 0.05
 """Seconds between two looks at the log's sequence number: live connections elsewhere end this soon."""
+GAUGES_EVERY = 1.0
+"""Seconds between two settings of the gauges."""
+_log = get_logger("app")
 
 
 class Gateway:
@@ -59,9 +77,15 @@ class Gateway:
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
         self.rules = _rules(settings, self.limits)
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
-        self.ring = KeyRing(read_keys(settings), now=clock.now())
-        self.sessions = Sessions(self.ring, deployment, self.limits)
-        self._watch: asyncio.Task[None] | None = None
+        self._keys = reload.sealing_keys(settings.session.key_files)
+        self._policies = reload.policies(settings.policies)
+        self._secret = reload.client_secret(settings)
+        self.ring = KeyRing(self._keys.first(), now=clock.now())
+        self.seen = SeenSessions(clock.now())
+        self.sessions = Sessions(
+            self.ring, deployment, self.limits, seen=self.seen, on_sealed=self._count_sealed
+        )
+        self._tasks: list[asyncio.Task[None]] = []
         self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
         self.live = LiveConnections()
         self.provider = IdentityProvider(_provider(settings), on_call=self._count_call)
@@ -71,6 +95,7 @@ class Gateway:
             identity=_identity(settings),
             body_limit=settings.limits.body,
             alive=lambda session: self._why_ended(session) is None,
+            on_result=self._count_result,
         )
         self.logout = Logout(
             _logout(settings),
@@ -85,7 +110,7 @@ class Gateway:
             self.rules,
             sessions=self.sessions,
             log=self.log,
-            policy=policy_files.load(settings.policies, Path.cwd()),
+            policy=self._policies.first(),
             forwarder=self.forwarder,
             logout=self.logout,
             trail=self.trail,
@@ -97,36 +122,89 @@ class Gateway:
             gate=self.gate,
             accounts=Accounts(self.metrics, access=settings.log.access),
         )
+        self.watched = self._follow_files()
 
     async def open(self) -> None:
         """Read the log, start to look for the identity provider. Called after the fork (rule R4)."""
         await self.log.open()
         await self.provider.start()
-        self._watch = asyncio.get_running_loop().create_task(self._watch_log(), name="watch-log")
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._watch_log(), name="watch-log"),
+            loop.create_task(reload.look_at(self.watched), name="watch-files"),
+        ]
 
     async def close(self) -> None:
         """In reverse; what is not in the log yet stays spooled."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.forwarder.close()
         await self.logout.close()
         await self.provider.close()
         await self.log.close()
 
+    @property
+    def usable(self) -> bool:
+        """Whether the revocation index can be believed (rule R5)."""
+        return self.log.loaded and self.log.age() <= self.settings.max_staleness
+
+    def health(self) -> dict[str, str]:
+        """One line for people about each thing the gateway depends on."""
+        lines = {"state": self.log.health(), "idp": self.provider.health()}
+        return lines | {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
+
+    def drain(self) -> None:
+        """Ask clients to leave after each answer, because the replica is about to stop."""
+        self.door.draining = True
+        self.forwarder.draining = True
+
+    def admin(self) -> Admin:
+        """The operator's API over this replica."""
+        return Admin(
+            admin_options(self.settings),
+            log=self.log,
+            trail=self.trail,
+            end_live=lambda: self.live.sweep(self._why_ended),
+            seen=self.seen,
+            ended=self._why_ended,
+        )
+
     async def _watch_log(self) -> None:
         """Ends live connections whose session was ended elsewhere, and keeps the gauges."""
-        applied = -1
+        applied, gauged = -1, -math.inf
+        loop = asyncio.get_running_loop()
         while True:
-            if self.log.moved():
-                await self.log.catch_up()
-            if self.log.index.position != applied:
-                applied = self.log.index.position
-                self.live.sweep(self._why_ended)
-            self.metrics.state_log_age_seconds.set(self.log.age())
-            self.metrics.state_log_entries.set(len(self.log.index))
-            self.metrics.state_log_pending.set(self.log.pending)
-            self.metrics.idp_up.set(self.provider.up)
+            try:
+                if self.log.moved():
+                    await self.log.catch_up()
+                if self.log.index.position != applied:
+                    applied = self.log.index.position
+                    self.live.sweep(self._why_ended)
+                if loop.time() - gauged >= GAUGES_EVERY:
+                    gauged = loop.time()
+                    self._set_gauges()
+            except Exception:  # noqa: BLE001 -- whatever it was, the next entry must still end its connections
+                _log.exception("watch_crashed")
             await asyncio.sleep(WATCH_EVERY)
+
+    def _set_gauges(self) -> None:
+        self.metrics.state_log_age_seconds.set(self.log.age())
+        self.metrics.state_log_entries.set(len(self.log.index))
+        self.metrics.state_log_pending.set(self.log.pending)
+        self.metrics.idp_up.set(self.provider.up)
+        self.metrics.upstream_connections.set(self.forwarder.connections)
+        for kind, count in self.live.counts.items():
+            self.metrics.live_connections[kind].set(count)
+
+    def _follow_files(self) -> list[reload.Watched[Any, Any]]:
+        self._keys.follow(lambda keys: self.ring.replace(keys, now=clock.now()))
+        self._policies.follow(self._replace_policies)
+        followed: list[reload.Watched[Any, Any]] = [self._keys, self._policies]
+        if self._secret is not None:
+            self._secret.first()
+            self._secret.follow(self.provider.replace_secret)
+            followed.append(self._secret)
+        return followed
 
     def _why_ended(self, session: Session) -> str | None:
         """The reason a session is over, None while it lives."""
@@ -134,8 +212,18 @@ class Gateway:
         state = session_state(session, revocations, self.rules, clock.now())
         return state.reason if isinstance(state, Challenge) else None
 
+    def _replace_policies(self, policies: PolicySet) -> None:
+        self.gate.policy = policies
+
     def _count_call(self, endpoint: str, result: str) -> None:
         self.metrics.idp_requests_total[endpoint, result].inc()
+
+    def _count_result(self, route: str, result: str) -> None:
+        self.metrics.upstream_requests_total[route, result].inc()
+
+    def _count_sealed(self, size: int) -> None:
+        self.metrics.sessions_sealed_total.inc()
+        self.metrics.cookie_bytes.observe(size)
 
     def _table(self) -> Table:
         settings, prefix = self.settings, self.settings.prefix
@@ -163,12 +251,31 @@ class Gateway:
             f"{prefix}/userinfo": {"GET": session},
             **_logout_paths(LogoutEndpoints(prefix, self.gate, self.logout), self.logout, prefix),
         }
-        return Table(exact, prefix)
+        return Table(exact, prefix, self._forward_auth())
+
+    def _forward_auth(self) -> tuple[str, Endpoint] | None:
+        asked = self.settings.forward_auth
+        if asked is None:
+            return None
+        endpoint = ForwardAuth(
+            caller=asked.caller,
+            login=asked.login,
+            rules=_door(self.settings, asked.hosts),
+            gate=self.gate,
+            sessions=self.sessions,
+            forwarder=self.forwarder,
+            trail=self.trail,
+        )
+        return f"{self.settings.prefix}/auth", endpoint
 
 
-def read_keys(settings: Settings) -> list[SealingKey]:
-    """The keys of all key files, in their order; the configuration has checked them already."""
-    return [SealingKey.parse(path.read_text()) for path in settings.session.key_files]
+def admin_options(settings: Settings) -> AdminOptions:
+    """What the operator's API needs of the configuration."""
+    return AdminOptions(
+        token=revealed(settings.admin.token),
+        issuer=settings.provider.issuer,
+        lifetime=int(settings.session.absolute) + ENTRY_MARGIN,
+    )
 
 
 def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> dict[str, Methods]:
@@ -198,10 +305,10 @@ def _chain_limits(settings: Settings) -> ChainLimits:
     return ChainLimits(int(settings.logout.hop_deadline), int(settings.logout.barrier))
 
 
-def _door(settings: Settings) -> DoorRules:
+def _door(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
     return DoorRules(
         scheme=settings.public_url.scheme,
-        authorities=frozenset((settings.public_url.authority, *settings.hosts)),
+        authorities=frozenset((settings.public_url.authority, *settings.hosts, *further)),
         trusted_proxies=settings.trusted_proxies,
     )
 

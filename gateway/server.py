@@ -1,8 +1,6 @@
-"""Runs replicas: sockets, workers, signals, probes; drains before it stops (rule R12).
+"""Runs one replica: sockets, signals, probes and admin API beside the door; drains before it stops (rule R12).
 
-One worker runs in this process. With more, this process opens the listening socket, forks the workers, keeps probes
-and admin API for itself, and replaces a worker that dies; it holds the socket until the last worker has drained, so no
-queued connection is lost.
+``gateway/workers.py`` runs several of them over one listening socket, each with :func:`serve_replica`.
 """
 
 from __future__ import annotations
@@ -11,16 +9,22 @@ import asyncio
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 
 from aiohttp import web
 
 from gateway.app import Gateway
 from gateway.config.addresses import Address
 from gateway.config.model import Settings
-from gateway.telemetry.audit import Listener
+from gateway.core.errors import ConfigurationError
+from gateway.proxy.live import LiveConnections
+from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
+from gateway.web.admin import Admin
+from gateway.web.listener import Listener
 from gateway.web.probes import Readiness, probe_application
 
 _log = get_logger("server")
@@ -30,6 +34,10 @@ DRAIN_ACCEPT = 5.0
 """Seconds a stopping replica still accepts: load balancers need as long to hear that it is unready (rule R12)."""
 DRAIN_REQUESTS = 30.0
 """Seconds requests in flight may still take: Kubernetes' terminationGracePeriodSeconds."""
+_CUT = 0.1
+"""Seconds that what is cut off after that has to end itself."""
+_LOOK = 0.05
+"""Seconds between two looks at what is still in flight."""
 
 
 @dataclass(slots=True)
@@ -44,38 +52,66 @@ class Run:
     ready: bool = False
     draining: bool = False
 
-
-class Probes:
-    """The probe listener of one replica."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        app = probe_application(self._readiness, run.gateway.metrics.exposition)
-        self._runner = web.AppRunner(app, access_log=None)
-
-    async def open(self) -> None:
-        """Listen; it answers before the replica is ready, so that ``/startupz`` can say so."""
-        address = self._run.gateway.settings.probes.listen
-        await self._runner.setup()
-        await web.TCPSite(self._runner, address.host, address.port).start()
-
-    async def close(self) -> None:
-        await self._runner.cleanup()
-
-    def _readiness(self) -> Readiness:
-        run, gateway = self._run, self._run.gateway
-        usable = gateway.log.loaded and gateway.log.age() <= gateway.settings.max_staleness
+    def readiness(self) -> Readiness:
+        """For the probes: ready by configuration, keys and the loaded index alone (pain P18)."""
+        phase = "draining" if self.draining else "serving" if self.ready else "starting"
         return Readiness(
-            ready=run.ready and usable and not run.draining,
-            started=run.ready,
-            details={"state": gateway.log.health(), "idp": gateway.provider.health()},
+            ready=self.ready and self.gateway.usable and not self.draining,
+            started=self.ready,
+            details={"phase": phase, **self.gateway.health()},
         )
 
 
-def listening_socket(address: Address) -> socket.socket:
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Everything that is listened on."""
+
+    door: socket.socket
+    probes: socket.socket
+    admin: socket.socket
+
+
+class Desk:
+    """The listeners beside the door: probes, and the operator's API."""
+
+    def __init__(
+        self, readiness: Callable[[], Readiness], exposition: Callable[[], bytes], admin: Admin
+    ) -> None:
+        self._probes: web.BaseRunner = web.AppRunner(
+            probe_application(readiness, exposition), access_log=None
+        )
+        self._admin: web.BaseRunner = web.ServerRunner(
+            web.Server(admin.handle, access_log=None, keepalive_timeout=75.0)
+        )
+
+    async def open(self, probes: socket.socket, admin: socket.socket) -> None:
+        """Answer; probes do so before the replica is ready, so that ``/startupz`` can say so."""
+        for runner, sock in ((self._probes, probes), (self._admin, admin)):
+            await runner.setup()
+            await web.SockSite(runner, sock, backlog=128).start()
+
+    async def close(self) -> None:
+        await self._admin.cleanup()
+        await self._probes.cleanup()
+
+
+def open_sockets(settings: Settings) -> Sockets:
+    """All listening sockets.
+
+    :raises ConfigurationError: an address is taken or not ours.
+    """
+    return Sockets(
+        listening_socket(settings.listen, "listen"),
+        listening_socket(settings.probes.listen, "probes.listen"),
+        listening_socket(settings.admin.listen, "admin.listen"),
+    )
+
+
+def listening_socket(address: Address, key: str) -> socket.socket:
     """A bound, listening TCP socket.
 
-    :raises OSError: the address is taken or not ours.
+    :param key: of the configuration, for the error.
+    :raises ConfigurationError: the address is taken or not ours.
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -83,102 +119,169 @@ def listening_socket(address: Address) -> socket.socket:
     try:
         sock.bind((address.host, address.port))
         sock.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         sock.close()
-        raise
+        what = f"cannot listen on {address} ({key}): {error.strerror or error}"
+        raise ConfigurationError("cannot_listen", what, mend=f"choose another {key}, or free it") from error
     sock.setblocking(False)
     return sock
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS 1.2 and later on our own listener, None when it is plain."""
+    """TLS 1.2 and later on our own listener, None when it is plain.
+
+    :raises ConfigurationError: certificate and key cannot be used.
+    """
     if not settings.tls.enabled:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(str(settings.tls.cert_file), str(settings.tls.key_file))
+    try:
+        # The password is for keys that have one: OpenSSL would ask for it at the terminal.
+        context.load_cert_chain(str(settings.tls.cert_file), str(settings.tls.key_file), password="")
+    except OSError as error:
+        cause = getattr(error, "reason", None) or error.strerror or str(error)
+        what = f"{settings.tls.cert_file} and {settings.tls.key_file} cannot be used ({cause})"
+        mend = "give a certificate chain and its private key, both in PEM and without a passphrase"
+        raise ConfigurationError("bad_certificate", what, mend=mend) from None
     return context
 
 
 async def serve_replica(
-    run: Run, sock: socket.socket, *, on_ready: Callable[[], None], accept_for: float = DRAIN_ACCEPT
+    run: Run,
+    sock: socket.socket,
+    *,
+    on_ready: Callable[[], None],
+    accept_for: float = DRAIN_ACCEPT,
+    on_closed: Callable[[], None] = lambda: None,
 ) -> None:
-    """Open the replica, serve until ``run.stop`` is set, drain, close."""
+    """Open the replica, serve until ``run.stop`` is set, drain, close.
+
+    :param on_closed: called when nothing is accepted any more.
+    """
     gateway = run.gateway
+    tls = tls_context(gateway.settings)
     await gateway.open()
     listener = gateway.door.listener()
-    server = await asyncio.get_running_loop().create_server(
-        listener, sock=sock, ssl=tls_context(gateway.settings), backlog=BACKLOG
-    )
+    queue = sock.dup()  # what it has queued outlives the server that accepts from it
+    server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=BACKLOG)
     try:
+        run.ready = True
         on_ready()
         await run.stop.wait()
         run.draining = True
-        gateway.forwarder.draining = True
+        gateway.drain()
         await asyncio.sleep(accept_for)
     finally:
         server.close()
-        listener.pre_shutdown()
-        await listener.shutdown(DRAIN_REQUESTS)
+        await take_queued(queue, listener, tls)
+        on_closed()
+        await drain(listener, gateway.live)
         await gateway.close()
+
+
+async def take_queued(sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
+    """Accept what the kernel has queued, because a client whose connection stands would lose its request; close."""
+    loop = asyncio.get_running_loop()
+    accepting: list[asyncio.Task[None]] = []
+    with sock:
+        while len(accepting) < BACKLOG:
+            try:
+                connection, _ = sock.accept()
+            except OSError:  # BlockingIOError: there is no more
+                break
+            connection.setblocking(False)
+            accepting.append(loop.create_task(_accepted(connection, listener, tls)))
+    if accepting:
+        await asyncio.wait(accepting, timeout=DRAIN_ACCEPT)
+
+
+async def _accepted(connection: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(listener, connection, ssl=tls)
+    except OSError:
+        connection.close()  # gone again, or no TLS
+
+
+async def drain(listener: Listener, live: LiveConnections, limit: float = DRAIN_REQUESTS) -> None:
+    """Let requests in flight finish, at most ``limit`` seconds; end what would never finish, close what is idle.
+
+    aiohttp's own shutdown is for the rest only: from then on it throws away what arrives, uploads under way included.
+    """
+    until = asyncio.get_running_loop().time() + limit
+    while True:
+        live.leave()
+        if not listener.close_idle() or asyncio.get_running_loop().time() >= until:
+            break
+        await asyncio.sleep(_LOOK)
+    if listener.connections:
+        _log.warning("drain_cut", connections=len(listener.connections), after=limit)
+    await listener.shutdown(_CUT)
 
 
 def serve(
     settings: Settings,
     *,
-    workers: int = 1,
     on_ready: Callable[[], None] = lambda: None,
-    on_audit: Listener | None = None,
+    on_audit: AuditListener | None = None,
     accept_for: float = DRAIN_ACCEPT,
 ) -> int:
-    """Serve until SIGTERM or SIGINT; the exit status.
+    """Serve with one worker, this process, until SIGTERM or SIGINT; the exit status.
 
-    :param workers: processes that share the listening socket.
     :param on_ready: called once, when requests are answered and ``/readyz`` says so.
+    :raises ConfigurationError: something that was configured cannot be used.
     """
     import uvloop
 
+    set_up_output(settings)
+    tls_context(settings)  # its faults are to be told before anything is listened on
+    uvloop.run(_alone(settings, open_sockets(settings), on_ready, on_audit, accept_for))
+    return 0
+
+
+def set_up_output(settings: Settings) -> None:
+    """Logs, and standard output for the access lines: each line at once and whole, whoever else writes there."""
     configure(settings.log.level)
-    sock = listening_socket(settings.listen)
-    if workers == 1:
-        uvloop.run(_alone(settings, sock, on_ready, on_audit, accept_for))
-        return 0
-    raise NotImplementedError
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 async def _alone(
     settings: Settings,
-    sock: socket.socket,
+    sockets: Sockets,
     on_ready: Callable[[], None],
-    on_audit: Listener | None,
+    on_audit: AuditListener | None,
     accept_for: float,
 ) -> None:
-
     gateway = Gateway(settings, on_audit=on_audit)
     run = Run(gateway)
-    stop_on_signals(run.stop)
-    probes = Probes(run)
+    stop_on_signals(run.stop, (signal.SIGTERM, signal.SIGINT))
+    desk = Desk(run.readiness, gateway.metrics.exposition, gateway.admin())
 
     def ready() -> None:
-        run.ready = True
-        _log.info("ready", listen=str(gateway.settings.listen), public_url=gateway.settings.public_url)
+        tell_ready(settings, workers=1)
         on_ready()
 
-    await probes.open()
+    await desk.open(sockets.probes, sockets.admin)
     try:
-        await serve_replica(run, sock, on_ready=ready, accept_for=accept_for)
+        await serve_replica(run, sockets.door, on_ready=ready, accept_for=accept_for)
     finally:
-        await probes.close()
+        await desk.close()
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT set ``stop``; a second one ends the process at once."""
+def tell_ready(settings: Settings, *, workers: int) -> None:
+    """One line in the log."""
+    _log.info("ready", listen=str(settings.listen), public_url=settings.public_url, workers=workers)
+
+
+def stop_on_signals(stop: asyncio.Event, signals: Sequence[signal.Signals]) -> None:
+    """``signals`` set ``stop``; the same one again ends the process at once."""
     loop = asyncio.get_running_loop()
 
-    def told(number: int) -> None:
+    def told(number: signal.Signals) -> None:
         loop.remove_signal_handler(number)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals:
         loop.add_signal_handler(number, told, number)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.serve import loaded
+from gateway.core.errors import GatewayError
 from gateway.telemetry.audit import AuditEvent, AuditKind
 
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ def demo(context: typer.Context, federation: Federation = "saml", switches: Swit
                 status = server.serve(
                     settings, on_ready=lambda: _ready(options), on_audit=_tell, accept_for=0.0
                 )
-            except OSError as error:
-                _taken(error)
+            except GatewayError as error:
+                typer.echo(f"gateway: {error.detail}; {error.mend}", err=True)
+                raise typer.Exit(1) from None
     raise typer.Exit(status)
 
 

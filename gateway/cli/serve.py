@@ -26,15 +26,15 @@ def serve(
 ) -> None:
     """Run the gateway until it is told to stop (SIGTERM); requests in flight are answered first."""
     settings = loaded(config)
-    from gateway import server
+    from gateway import workers as pool
 
     try:
-        status = server.serve(settings, workers=workers)
+        status = pool.serve(settings, workers=workers)
     except GatewayError as error:
         typer.echo(f"gateway: {error.detail or error.code}; {error.mend}", err=True)
         raise typer.Exit(1) from None
     except OSError as error:
-        typer.echo(f"gateway: cannot listen: {error.strerror or error}; choose another address", err=True)
+        typer.echo(f"gateway: {error}; see what the system refuses", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(status)
 

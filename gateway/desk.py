@@ -1,0 +1,71 @@
+"""What the desk runs: probes, metrics and the operator's API of all workers, in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from typing import Any
+
+from gateway.app import admin_options
+from gateway.config.model import Settings
+from gateway.core.errors import GatewayError
+from gateway.server import Desk, Sockets, stop_on_signals
+from gateway.state.sqlite import SqliteLog
+from gateway.telemetry.audit import AuditTrail
+from gateway.telemetry.metrics import Metrics
+from gateway.web.admin import Admin
+from gateway.web.probes import Readiness
+from gateway.web.trail import Trail
+from gateway.workers import Line
+
+
+class Board:
+    """What the parent says of the workers."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, Any] = {}
+
+    def write(self, said: dict[str, Any]) -> None:
+        """The parent's latest word."""
+        self._said = said
+
+    def readiness(self) -> Readiness:
+        """For the probes."""
+        said = self._said
+        details = {"phase": said.get("phase", "starting"), "workers": said.get("workers", "none yet")}
+        return Readiness(
+            ready=bool(said.get("ready")),
+            started=bool(said.get("started")),
+            details={**details, **said.get("details", {})},
+        )
+
+
+def run(settings: Settings, sockets: Sockets, line: socket.socket) -> int:
+    """The exit status. Called after the fork."""
+    import uvloop
+
+    sockets.door.close()
+    return uvloop.run(_attend(settings, sockets, line))
+
+
+async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> int:
+    stop = asyncio.Event()
+    stop_on_signals(stop, (signal.SIGTERM,))
+    board = Board()
+    line = Line(pair, heard=board.write, ended=stop.set)
+    metrics = Metrics(replica=False)
+    log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
+    admin = Admin(admin_options(settings), log=log, trail=Trail(AuditTrail(), metrics))
+    desk = Desk(board.readiness, metrics.exposition, admin)
+    try:
+        await log.open()
+        await desk.open(sockets.probes, sockets.admin)
+        await stop.wait()
+    except GatewayError as error:
+        line.say(failed=[error.code, error.detail, error.mend])
+        return 1
+    finally:
+        await desk.close()
+        await log.close()
+    return 0

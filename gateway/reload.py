@@ -1,0 +1,148 @@
+"""Files that are taken in anew when their content changes: keys, policies, the client's secret (rule R26, pain P19).
+
+They are read every two seconds, not watched: orchestrators swap mounted files by renaming directories, which file
+events miss, and the files are small. What cannot be used changes nothing: the old content stays in force, the log and
+``/readyz`` name the file and the mend until it is put right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from gateway.config.model import Settings
+from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
+from gateway.core.errors import ConfigurationError
+from gateway.core.key_file import MAKE_ONE
+from gateway.core.policy import PolicySet
+from gateway.core.sealing import SealingKey
+from gateway.state import policy_files
+from gateway.telemetry.log import get_logger
+
+EVERY = 2.0
+"""Seconds between two looks."""
+_log = get_logger("reload")
+
+C = TypeVar("C")
+V = TypeVar("V")
+
+
+class Watched(Generic[C, V]):
+    """One thing that comes from files.
+
+    :param name: what it is, in logs and in ``/readyz``.
+    :param read: the content; what is equal has not changed.
+    :param parse: the value of a content. Both raise ConfigurationError; both run in a thread.
+    :ivar trouble: why the content on disk is not in force; empty when it is.
+    """
+
+    def __init__(self, name: str, read: Callable[[], C], parse: Callable[[C], V]) -> None:
+        self.name = name
+        self.trouble = ""
+        self._read = read
+        self._parse = parse
+        self._content: C | None = None
+        self._apply: Callable[[V], None] | None = None
+
+    def first(self) -> V:
+        """The value to start with.
+
+        :raises ConfigurationError: there is none.
+        """
+        self._content = self._read()
+        return self._parse(self._content)
+
+    def follow(self, apply: Callable[[V], None]) -> None:
+        """Hand later values to ``apply``, which runs in the event loop."""
+        self._apply = apply
+
+    async def look(self) -> None:
+        """Take in what has changed; keep what is in force when that cannot be used."""
+        try:
+            changed = await asyncio.to_thread(self._changed)
+        except ConfigurationError as error:
+            self._tell(f"{error.detail}; {error.mend}")
+            return
+        if changed is not None:
+            self._content = changed[0]
+            if self._apply is not None:
+                self._apply(changed[1])
+            _log.info("reloaded", what=self.name)
+        self.trouble = ""
+
+    def health(self) -> str:
+        """One line for people; starts with "ok" when what is on disk is in force."""
+        return f"not reloaded, the former {self.name} stay in force: {self.trouble}" if self.trouble else "ok"
+
+    def _changed(self) -> tuple[C, V] | None:
+        content = self._read()
+        return None if content == self._content else (content, self._parse(content))
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            _log.error("not_reloaded", what=self.name, why=trouble)
+        self.trouble = trouble
+
+
+async def look_at(all_watched: Sequence[Watched[object, object]]) -> None:
+    """Look at all of them, for ever."""
+    while True:
+        await asyncio.sleep(EVERY)
+        for watched in all_watched:
+            try:
+                await watched.look()
+            except Exception:  # noqa: BLE001 -- one that crashes must not stop the others from being followed
+                _log.exception("reload_crashed", what=watched.name)
+
+
+def sealing_keys(files: Sequence[Path]) -> Watched[tuple[str, ...], list[SealingKey]]:
+    """The session keys of these files, in their order."""
+
+    def parse(texts: tuple[str, ...]) -> list[SealingKey]:
+        return [_key(file, text) for file, text in zip(files, texts, strict=True)]
+
+    return Watched("keys", lambda: tuple(_readable(file) for file in files), parse)
+
+
+def policies(source: str) -> Watched[Mapping[str, str], PolicySet]:
+    """The policy set that the configuration names; a set that comes with the gateway is never read again."""
+
+    def read() -> Mapping[str, str]:
+        if source.startswith(policy_files.BUILTIN):
+            return {}
+        directory = policy_files.directory_of(source, Path.cwd())
+        found = sorted((*directory.glob("*.cedar"), *directory.glob("*.cedarschema")))
+        return {file.name: _readable(file) for file in found}
+
+    return Watched("policies", read, lambda _: policy_files.load(source, Path.cwd()))
+
+
+def client_secret(settings: Settings) -> Watched[str, str] | None:
+    """The client's secret, where it comes from a file."""
+    file = settings.provider.client_secret_file
+    if file is None:
+        return None
+    return Watched("client secret", lambda: _secret(file), lambda secret: secret)
+
+
+def _key(file: Path, text: str) -> SealingKey:
+    try:
+        return SealingKey.parse(text)
+    except ValueError as reason:
+        raise ConfigurationError("bad_key", f"the key in {named(file)} {reason}", mend=MAKE_ONE) from None
+
+
+def _readable(file: Path) -> str:
+    try:
+        return read_text(file)
+    except UnreadableError as error:
+        raise ConfigurationError("unreadable_file", error.what, mend=error.mend) from None
+
+
+def _secret(file: Path) -> str:
+    try:
+        return read_secret(file).get_secret_value()
+    except UnreadableError as error:
+        raise ConfigurationError("unreadable_file", error.what, mend=error.mend) from None

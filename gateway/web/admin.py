@@ -1,0 +1,282 @@
+"""The operator's API, on a listener of its own: which sessions there are, what has been ended, and ending more.
+
+Always with a bearer token, for reading too, because what it shows are people (rule R12). A web page that a browser on
+the same machine has open must not be able to use it, token or not: the Host must be the listener's own, so that a
+name an attacker points at this machine is refused (DNS rebinding), only JSON is taken, and no CORS header is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from aiohttp import web
+
+from gateway.core import clock
+from gateway.core.revocation import (
+    EVERYONE,
+    UNPLACED,
+    Entry,
+    NewEntry,
+    email_key,
+    sid_key,
+    subject_key,
+)
+from gateway.core.session import Session
+from gateway.state.log import RevocationLog
+from gateway.telemetry.log import get_logger
+from gateway.web import pages
+from gateway.web.page_shell import Page, own_headers
+from gateway.web.respond import send
+from gateway.web.seen import Seen, SeenSessions
+from gateway.web.trail import Trail
+
+MAX_BODY = 16 * 1024
+BODY_WITHIN = 10.0
+"""Seconds for a whole request body."""
+LISTED = 1_000
+"""Entries or sessions in one answer; the total is told beside them."""
+REASON = "operator"
+_MAX_NAME = 2_048
+"""Characters of an id; RFC 5321 §4.5.3.1 and OpenID Connect Core §2 allow far less."""
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_log = get_logger("admin")
+
+_FEW = "Only sessions that this process has seen since it started: sessions live in the browsers' cookies."
+_NONE = (
+    "With several workers this listener sees no sessions: they live in the browsers' cookies and pass the workers only."
+    " Revoke by sub, email or all."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AdminOptions:
+    """What the operator decided.
+
+    :ivar token: None closes the API. :ivar issuer: whose subjects a bare ``sub`` names.
+    :ivar lifetime: seconds an entry must live to outlast every session.
+    """
+
+    token: str | None = field(repr=False)
+    issuer: str
+    lifetime: int
+
+
+class RefusedError(Exception):
+    """The request is not served.
+
+    :ivar headers: that go with the answer.
+    """
+
+    def __init__(
+        self, status: int, code: str, title: str, detail: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.headers = headers
+
+
+class Admin:
+    """Answers ``/api/sessions`` and ``/api/revocations``.
+
+    :param end_live: ends the live connections of this process whose session is over, and says how many.
+    :param seen: sessions this process has seen; None where no request passes it.
+    :param ended: why a session is over, None while it lives.
+    """
+
+    def __init__(
+        self,
+        options: AdminOptions,
+        *,
+        log: RevocationLog,
+        trail: Trail,
+        end_live: Callable[[], int] = lambda: 0,
+        seen: SeenSessions | None = None,
+        ended: Callable[[Session], str | None] = lambda _: None,
+    ) -> None:
+        self._options = options
+        self._log = log
+        self._trail = trail
+        self._end_live = end_live
+        self._seen = seen
+        self._ended = ended
+        self._table: Mapping[str, Mapping[str, Callable[[web.BaseRequest], Awaitable[object]]]] = {
+            "/api/sessions": {"GET": self._sessions},
+            "/api/revocations": {"GET": self._revocations, "POST": self._revoke},
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request of an operator."""
+        try:
+            self._admit(request)
+            answer = await self._endpoint(request)(request)
+        except RefusedError as refused:
+            return send(_problem(refused), headers=refused.headers)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:  # noqa: BLE001 -- the last line of defence, as at the door
+            _log.exception("admin_crashed")
+            return send(_problem(RefusedError(500, "internal", "Something went wrong", "See the log.")))
+        body = json.dumps(answer).encode() + b"\n"
+        return send(Page(200, body, own_headers("application/json", "default-src 'none'")))
+
+    def _admit(self, request: web.BaseRequest) -> None:
+        hosts = _own_hosts(request)
+        if request.headers.getall("Host", []) not in [[host] for host in hosts]:
+            raise RefusedError(421, "unknown_host", "Unknown host", f"Call this listener as {hosts[0]}.")
+        token = self._options.token
+        if token is None:
+            mend = "Set admin.token_file in the configuration, and send the token as `Authorization: Bearer`."
+            raise RefusedError(403, "no_token_configured", "The admin API is closed", mend)
+        given = request.headers.getall("Authorization", [])
+        scheme, _, value = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        same = hmac.compare_digest(value.strip().encode("utf-8", "surrogateescape"), token.encode())
+        if scheme.lower() != "bearer" or not same:
+            detail = "Send the configured token as `Authorization: Bearer`."
+            challenge = (("WWW-Authenticate", 'Bearer realm="gateway admin"'),)
+            raise RefusedError(401, "wrong_token", "Wrong or missing token", detail, challenge)
+
+    def _endpoint(self, request: web.BaseRequest) -> Callable[[web.BaseRequest], Awaitable[object]]:
+        methods = self._table.get(request.raw_path.partition("?")[0])
+        if methods is None:
+            raise RefusedError(
+                404, "not_found", "There is nothing here", f"There are {', '.join(self._table)}."
+            )
+        endpoint = methods.get(request.method)
+        if endpoint is None:
+            allowed = ", ".join(methods)
+            raise RefusedError(
+                405, "wrong_method", "Not that way", f"It takes {allowed}.", (("Allow", allowed),)
+            )
+        return endpoint
+
+    async def _sessions(self, _: web.BaseRequest) -> object:
+        if self._seen is None:
+            return {"complete": False, "note": _NONE, "total": 0, "sessions": []}
+        await self._in_step()
+        live = [seen for seen in self._seen if self._ended(seen.session) is None]
+        return {
+            "complete": False,
+            "note": _FEW,
+            "since": self._seen.since,
+            "total": len(live),
+            "sessions": [_session(seen) for seen in live[:LISTED]],
+        }
+
+    async def _revocations(self, _: web.BaseRequest) -> object:
+        await self._in_step()
+        index = self._log.index
+        entries = index.live(clock.now())
+        return {
+            "position": index.position,
+            "state": self._log.health(),
+            "total": len(entries),
+            "revocations": [_entry(entry) for entry in entries[:LISTED]],
+        }
+
+    async def _revoke(self, request: web.BaseRequest) -> object:
+        key = revocation_key(await _json(request), self._options.issuer)
+        entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=REASON)
+        appended = await self._log.append([entry])
+        self._trail.revoked(key, REASON, durable=appended.durable, client=request.remote or "")
+        closed = self._end_live()
+        return {"durable": appended.durable, "position": appended.position, "live_closed": closed}
+
+    async def _in_step(self) -> None:
+        if self._log.moved():
+            await self._log.catch_up()
+
+
+def revocation_key(asked: object, issuer: str) -> str:
+    """The key of what an operator wants ended.
+
+    :param asked: the request's JSON. :param issuer: of a ``sub`` that comes without ``iss``.
+    :raises RefusedError: it is not exactly one of sid, sub, email and all.
+    """
+    if not isinstance(asked, dict):
+        raise _not_understood("the body is not an object")
+    names = set(asked)
+    if names - {"iss"} not in [{"sid"}, {"sub"}, {"email"}, {"all"}] or (
+        "iss" in names and "sub" not in names
+    ):
+        raise _not_understood("give exactly one of sid, sub (with or without iss), email and all")
+    if "all" in asked:
+        if asked["all"] is not True:
+            raise _not_understood("all can only be true")
+        return EVERYONE
+    for name, value in asked.items():
+        if not isinstance(value, str) or not value or len(value) > _MAX_NAME:
+            raise _not_understood(f"{name} is not a text of 1 to {_MAX_NAME} characters")
+    if "sid" in asked:
+        return sid_key(asked["sid"])
+    return (
+        email_key(asked["email"]) if "email" in asked else subject_key(asked.get("iss", issuer), asked["sub"])
+    )
+
+
+async def _json(request: web.BaseRequest) -> object:
+    if request.content_type != "application/json":
+        raise RefusedError(
+            415, "not_json", "Not JSON", "Send the body with `Content-Type: application/json`."
+        )
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise RefusedError(413, "too_large", "Too large", f"Send at most {MAX_BODY} bytes.")
+    except TimeoutError:
+        raise RefusedError(408, "too_slow", "Too slow", "Send the whole body at once.") from None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise _not_understood("the body is not JSON") from None
+
+
+def _own_hosts(request: web.BaseRequest) -> list[str]:
+    """What the Host header may be: the address the connection came in on, or a name of this machine's loopback."""
+    transport = request.transport
+    address, port = (transport.get_extra_info("sockname") if transport else ("", 0))[:2]
+    literal = f"[{address}]" if ":" in address else address
+    return [f"{name}:{port}" for name in dict.fromkeys((literal, *_LOCAL))]
+
+
+def _session(seen: Seen) -> dict[str, object]:
+    session = seen.session
+    who = session.principal
+    return {
+        "sid": session.sid,
+        "user": who.user,
+        "sub": who.subject,
+        "iss": who.issuer,
+        "email": who.email,
+        "login_at": session.login_at,
+        "last_seen": seen.at,
+        "client": seen.client,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    return {
+        "key": entry.key,
+        "reason": entry.reason,
+        "position": None if entry.position >= UNPLACED else entry.position,
+        "expires": entry.expires,
+    }
+
+
+def _not_understood(what: str) -> RefusedError:
+    return RefusedError(400, "not_understood", "Not understood", f"{what[0].upper()}{what[1:]}.")
+
+
+def _problem(refused: RefusedError) -> Page:
+    page = pages.problem(status=refused.status, code=refused.code, title=refused.title, detail=refused.detail)
+    # The challenge of the application's own 401 is not the one that is meant here.
+    return replace(page, headers=tuple(pair for pair in page.headers if pair[0] != "WWW-Authenticate"))

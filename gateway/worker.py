@@ -1,0 +1,62 @@
+"""What one worker runs: a replica that tells its parent how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+from gateway.app import Gateway
+from gateway.config.model import Settings
+from gateway.core.errors import GatewayError
+from gateway.server import Run, Sockets, serve_replica, stop_on_signals
+from gateway.workers import REPORT_EVERY, Line
+
+
+def run(settings: Settings, sockets: Sockets, accept_for: float, line: socket.socket) -> int:
+    """The exit status. Called after the fork; loop, threads and connections are this process's own."""
+    import uvloop
+
+    sockets.probes.close()
+    sockets.admin.close()
+    return uvloop.run(_serve(settings, sockets.door, accept_for, line))
+
+
+async def _serve(
+    settings: Settings,
+    door: socket.socket,
+    accept_for: float,
+    pair: socket.socket,
+) -> int:
+    stop = asyncio.Event()
+    stop_on_signals(stop, (signal.SIGTERM,))
+    line = Line(pair, heard=lambda _: None, ended=stop.set)
+    reporting: asyncio.Task[None] | None = None
+    try:
+        run = Run(Gateway(settings), stop)
+        reporting = asyncio.get_running_loop().create_task(_report(run, line))
+        await serve_replica(
+            run,
+            door,
+            accept_for=accept_for,
+            on_ready=lambda: _tell(run, line),
+            on_closed=lambda: line.say(closed=True),
+        )
+    except GatewayError as error:
+        line.say(failed=[error.code, error.detail, error.mend])
+        return 1
+    finally:
+        if reporting is not None:
+            reporting.cancel()
+    return 0
+
+
+async def _report(run: Run, line: Line) -> None:
+    while True:
+        await asyncio.sleep(REPORT_EVERY)
+        _tell(run, line)
+
+
+def _tell(run: Run, line: Line) -> None:
+    now = run.readiness()
+    line.say(ready=now.started and run.gateway.usable, details=run.gateway.health())

@@ -1,0 +1,431 @@
+"""Several workers over one listening socket (rules R4, R12).
+
+This process, the parent, opens the sockets and forks: one *worker* is a replica with its own connection to the state
+file, the *desk* has probes, metrics and the operator's API. The parent itself has neither threads nor an event loop,
+then and later, so that it can fork again at any time: it replaces whoever dies, hands on what the workers say of
+themselves to the desk, and forwards the signal to stop. It holds the listening socket, so a connection that waits in
+the kernel's queue survives the death of the worker that would have taken it.
+
+A child's *line* to the parent is a socket pair: messages are JSON lines, and its end means that the parent is gone.
+
+Nothing here may import the metrics before ``serve`` has set their directory: prometheus-client looks at it only once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.core.errors import ConfigurationError, GatewayError
+from gateway.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from gateway.config.model import Settings
+    from gateway.server import Sockets
+
+_log = get_logger("workers")
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+ACCEPT = 5.0
+REPORT_EVERY = 1.0
+"""Seconds between two reports of a worker about itself."""
+DESK_ENDS = 5.0
+"""Seconds the desk may take to stop."""
+_SLACK = 10.0
+"""Seconds a worker may take beyond its own limits before it is killed."""
+_DEATHS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(slots=True)
+class Deaths:
+    """When a child that has died is replaced, and when that is given up.
+
+    :ivar count: deaths in a row that came soon after the start.
+    """
+
+    SOON = 10.0
+    """Seconds. Who lived longer did not die of its start."""
+    MOST = 5
+
+    count: int = 0
+
+    def pause(self, lived: float) -> float | None:
+        """Seconds to wait before the replacement; None when there shall be none.
+
+        :param lived: seconds from its start to its death.
+        """
+        if lived >= self.SOON:
+            self.count = 0
+            return 0.0
+        self.count += 1
+        return None if self.count >= self.MOST else 0.25 * 2 ** (self.count - 1)
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place for one child at a time.
+
+    :ivar body: what the child runs, given its line; its exit status.
+    :ivar pid: 0 while there is none. :ivar due: time of the next start, when there is none.
+    :ivar report: what the child said of itself last.
+    """
+
+    name: str
+    body: Callable[[socket.socket], int]
+    deaths: Deaths = field(default_factory=Deaths)
+    pid: int = 0
+    line: socket.socket | None = None
+    unread: bytes = b""
+    born: float = 0.0
+    due: float | None = 0.0
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.report.get("ready"))
+
+
+def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> int:
+    """Serve until SIGTERM or SIGINT; the exit status.
+
+    :param workers: with one, everything runs in this process. :param accept_for: seconds a stopping worker accepts.
+    :raises GatewayError: something that was configured cannot be used, or the workers do not stay alive.
+    """
+    for name in (METRICS_DIRECTORY, METRICS_DIRECTORY.lower()):
+        os.environ.pop(name, None)
+    if workers == 1:
+        from gateway import server
+
+        return server.serve(settings, accept_for=accept_for)
+    with _metrics_directory():
+        from gateway import server
+
+        server.set_up_output(settings)
+        server.tls_context(settings)  # its faults are to be told before anything is listened on
+        return Parent(settings, workers, server.open_sockets(settings), accept_for).run()
+
+
+@contextlib.contextmanager
+def _metrics_directory() -> Iterator[None]:
+    try:
+        directory = tempfile.mkdtemp(prefix="gateway-metrics-")
+    except OSError as error:
+        what = f"no temporary directory for the metrics of several workers ({error.strerror or error})"
+        mend = "make /tmp writable, set TMPDIR, or run with --workers 1"
+        raise ConfigurationError("no_temporary_directory", what, mend=mend) from None
+    os.environ[METRICS_DIRECTORY] = directory
+    try:
+        yield
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class Parent:
+    """See the module. Synchronous: one ``select`` over the signals and the children's lines."""
+
+    def __init__(self, settings: Settings, workers: int, sockets: Sockets, accept_for: float) -> None:
+        from gateway import desk, worker
+        from gateway.server import DRAIN_REQUESTS, tell_ready
+
+        self._settings = settings
+        self._sockets = sockets
+        self._tell_ready: Callable[[], None] = lambda: tell_ready(settings, workers=workers)
+        self._limit = accept_for + DRAIN_REQUESTS + _SLACK
+        self._workers = [
+            Slot(f"worker {n}", lambda line: worker.run(settings, sockets, accept_for, line))
+            for n in range(1, workers + 1)
+        ]
+        self._desk = Slot("desk", lambda line: desk.run(settings, sockets, line))
+        self._selector = selectors.DefaultSelector()
+        self._wakeup = socket.socketpair()
+        self._started = False
+        self._draining = False
+        self._kill_at: float | None = None
+        self._failure: GatewayError | None = None
+        self._board: object = None
+
+    def run(self) -> int:
+        """Until all is over; the exit status."""
+        self._listen_to_signals()
+        try:
+            while True:
+                self._start_due()
+                if self._draining and not any(slot.pid for slot in self._workers):
+                    break
+                self._wait()
+                self._tell_desk()
+        finally:
+            self._end_all()
+        if self._failure is not None:
+            raise self._failure
+        return 0
+
+    # Signals and waiting
+
+    def _listen_to_signals(self) -> None:
+        for end in self._wakeup:
+            end.setblocking(False)
+        for number in (*_DEATHS, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(self._wakeup[1].fileno())
+        self._selector.register(self._wakeup[0], selectors.EVENT_READ)
+
+    def _wait(self) -> None:
+        for key, _ in self._selector.select(self._patience()):
+            if key.data is None:
+                self._signalled(self._wakeup[0].recv(4_096))
+            else:
+                self._hear(key.data)
+        self._reap()
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            _log.error("workers_killed", why="they did not stop in time")
+            self._signal_workers(signal.SIGKILL)
+            self._kill_at = None
+
+    def _patience(self) -> float | None:
+        """Seconds until something is to be done without being asked."""
+        times = [slot.due for slot in self._slots() if not slot.pid and slot.due is not None]
+        if self._kill_at is not None:
+            times.append(self._kill_at)
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _signalled(self, numbers: bytes) -> None:
+        for number in numbers:
+            if number not in _DEATHS:
+                continue
+            if self._draining:
+                self._signal_workers(signal.SIGKILL)
+            else:
+                self._drain()
+
+    def _drain(self) -> None:
+        """Unready at once, then let the workers take their time."""
+        self._draining = True
+        self._kill_at = time.monotonic() + self._limit
+        _log.info("draining")
+        self._tell_desk()
+        for slot in self._workers:
+            slot.due = None
+        self._signal_workers(signal.SIGTERM)
+
+    def _signal_workers(self, number: signal.Signals) -> None:
+        for slot in self._workers:
+            if slot.pid:
+                os.kill(slot.pid, number)
+
+    # Children
+
+    def _slots(self) -> list[Slot]:
+        return [self._desk, *self._workers]
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for slot in self._slots():
+            if not slot.pid and slot.due is not None and slot.due <= now:
+                self._start(slot)
+
+    def _start(self, slot: Slot) -> None:
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if not pid:
+            self._become(slot, ours, theirs)
+        theirs.close()
+        ours.setblocking(False)
+        slot.pid, slot.line, slot.unread, slot.report = pid, ours, b"", {}
+        slot.born, slot.due = time.monotonic(), None
+        self._selector.register(ours, selectors.EVENT_READ, slot)
+        if slot is self._desk:
+            self._board = None
+
+    def _become(self, slot: Slot, ours: socket.socket, theirs: socket.socket) -> None:
+        """In the child: let go of what is the parent's, run, and never return."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            # A terminal sends SIGINT to all of us; it is the parent who says when to stop.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._selector.close()
+            for end in (ours, *self._wakeup, *(other.line for other in self._slots() if other.line)):
+                end.close()
+            with contextlib.suppress(OSError):
+                Path("/proc/self/comm").write_text(f"gw {slot.name}")
+            status = slot.body(theirs)
+        except BaseException:  # noqa: BLE001 -- a child must not run on in the parent's code
+            _log.exception("child_crashed", child=slot.name)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _hear(self, slot: Slot) -> None:
+        if slot.line is None:
+            return
+        try:
+            data = slot.line.recv(65_536)
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(slot.line)
+            slot.line.close()
+            slot.line = None
+            return
+        *lines, slot.unread = (slot.unread + data).split(b"\n")
+        for line in lines:
+            self._heard(slot, json.loads(line))
+
+    def _heard(self, slot: Slot, said: dict[str, Any]) -> None:
+        slot.report |= said
+        if not self._started and all(each.ready for each in self._workers):
+            self._started = True
+            self._tell_ready()
+        if self._draining and all(each.report.get("closed") or not each.pid for each in self._workers):
+            # Nobody accepts any more: from now on the kernel shall refuse at once instead of letting clients wait.
+            self._sockets.door.close()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for slot in self._slots():
+                if slot.pid == pid:
+                    self._died(slot, status)
+
+    def _died(self, slot: Slot, status: int) -> None:
+        from gateway.telemetry.metrics import worker_ended
+
+        if slot.line is not None:
+            self._hear(slot)  # its last words may still be unread
+        worker_ended(slot.pid)
+        pid, slot.pid = slot.pid, 0
+        lived = time.monotonic() - slot.born
+        slot.report.pop("ready", None)
+        failed = slot.report.get("failed")
+        if self._draining:
+            return
+        if failed and not self._started:
+            self._give_up(GatewayError(*failed[:2], mend=failed[2]))
+            return
+        pause = slot.deaths.pause(lived)
+        _log.error("child_died", child=slot.name, pid=pid, how=_ending(status), again_in=pause)
+        if pause is None:
+            what = f"the {slot.name} died {Deaths.MOST} times soon after its start, last by {_ending(status)}"
+            self._give_up(GatewayError("children_die", what, mend="see the log above for the cause"))
+            return
+        slot.due = time.monotonic() + pause
+
+    def _give_up(self, failure: GatewayError) -> None:
+        self._failure = self._failure or failure
+        if not self._draining:
+            self._drain()
+        if not self._started:
+            self._signal_workers(signal.SIGKILL)
+
+    # The desk, and the end
+
+    def _tell_desk(self) -> None:
+        ready = [slot for slot in self._workers if slot.pid and slot.ready]
+        board = {
+            "ready": self._started and bool(ready) and not self._draining,
+            "started": self._started,
+            "phase": "draining" if self._draining else "serving" if self._started else "starting",
+            "workers": f"{len(ready)} of {len(self._workers)} ready",
+            "details": summary([slot.report.get("details", {}) for slot in ready]),
+        }
+        if board == self._board or self._desk.line is None:
+            return
+        with contextlib.suppress(OSError):  # a desk that does not listen is dying; the next one is told anew
+            self._desk.line.send(json.dumps(board).encode() + b"\n")
+            self._board = board
+
+    def _end_all(self) -> None:
+        """Nothing is left running, whatever happened."""
+        self._draining = True
+        self._signal_workers(signal.SIGKILL)
+        self._desk.due = None
+        if self._desk.pid:
+            os.kill(self._desk.pid, signal.SIGTERM)
+        until = time.monotonic() + DESK_ENDS
+        while any(slot.pid for slot in self._slots()) and time.monotonic() < until:
+            self._selector.select(0.05)
+            self._reap()
+        for slot in self._slots():
+            if slot.pid:
+                os.kill(slot.pid, signal.SIGKILL)
+                os.waitpid(slot.pid, 0)
+
+
+def summary(details: list[Mapping[str, str]]) -> dict[str, str]:
+    """What the workers say of what they depend on, in one line each: the first complaint where there is one."""
+    lines: dict[str, str] = {}
+    for each in details:
+        for name, text in each.items():
+            if name not in lines or (_good(lines[name]) and not _good(text)):
+                lines[name] = text
+    return lines
+
+
+def _good(text: str) -> bool:
+    return text.startswith(("ok", "up"))
+
+
+def _ending(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return signal.Signals(os.WTERMSIG(status)).name
+    return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+class Line:
+    """A child's end of its line.
+
+    :param heard: told of every message of the parent's. :param ended: called when the parent is gone.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *, heard: Callable[[Any], None], ended: Callable[[], None]
+    ) -> None:
+        self._sock = sock
+        self._heard = heard
+        self._ended = ended
+        self._unread = b""
+        sock.setblocking(False)
+        asyncio.get_running_loop().add_reader(sock, self._readable)
+
+    def say(self, **message: object) -> None:
+        """Tell the parent. What it does not take is dropped: reports are repeated."""
+        with contextlib.suppress(OSError):
+            self._sock.send(json.dumps(message).encode() + b"\n")
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._sock)
+            self._ended()
+            return
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self._heard(json.loads(line))
