@@ -1,6 +1,6 @@
 """Runs one replica: sockets, signals, probes and admin API beside the door; drains before it stops (rule R12).
 
-``gateway/workers.py`` runs several of them over one listening socket, each with :func:`serve_replica`.
+``gateway/workers`` runs several of them over one listening socket, each with :func:`serve_replica`.
 """
 
 from __future__ import annotations

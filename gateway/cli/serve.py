@@ -26,10 +26,10 @@ def serve(
 ) -> None:
     """Run the gateway until it is told to stop (SIGTERM); requests in flight are answered first."""
     settings = loaded(config)
-    from gateway import workers as pool
+    from gateway.workers import parent
 
     try:
-        status = pool.serve(settings, workers=workers)
+        status = parent.serve(settings, workers=workers)
     except GatewayError as error:
         typer.echo(f"gateway: {error.detail or error.code}; {error.mend}", err=True)
         raise typer.Exit(1) from None

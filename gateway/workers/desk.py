@@ -17,7 +17,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import Admin
 from gateway.web.probes import Readiness
 from gateway.web.trail import Trail
-from gateway.workers import Line
+from gateway.workers.line import Line
 
 
 class Board:

@@ -1,19 +1,14 @@
-"""Several workers over one listening socket (rules R4, R12).
+"""The parent of several workers: forks, watches, replaces, forwards the signal to stop.
 
-This process, the parent, opens the sockets and forks: one *worker* is a replica with its own connection to the state
-file, the *desk* has probes, metrics and the operator's API. The parent itself has neither threads nor an event loop,
-then and later, so that it can fork again at any time: it replaces whoever dies, hands on what the workers say of
-themselves to the desk, and forwards the signal to stop. It holds the listening socket, so a connection that waits in
-the kernel's queue survives the death of the worker that would have taken it.
-
-A child's *line* to the parent is a socket pair: messages are JSON lines, and its end means that the parent is gone.
+It has neither threads nor an event loop, then and later, so that it can fork again at any time; what it does is one
+``select`` over the signals and the children's lines. It hands on to the desk what the workers say of themselves. It
+holds the listening socket, so a connection in the kernel's queue survives the worker that would have taken it.
 
 Nothing here may import the metrics before ``serve`` has set their directory: prometheus-client looks at it only once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -24,13 +19,13 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.telemetry.log import get_logger
+from gateway.workers.slots import Deaths, Slot, summary
 
 if TYPE_CHECKING:
     from gateway.config.model import Settings
@@ -39,62 +34,11 @@ if TYPE_CHECKING:
 _log = get_logger("workers")
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 ACCEPT = 5.0
-REPORT_EVERY = 1.0
-"""Seconds between two reports of a worker about itself."""
 DESK_ENDS = 5.0
 """Seconds the desk may take to stop."""
 _SLACK = 10.0
 """Seconds a worker may take beyond its own limits before it is killed."""
-_DEATHS = (signal.SIGTERM, signal.SIGINT)
-
-
-@dataclass(slots=True)
-class Deaths:
-    """When a child that has died is replaced, and when that is given up.
-
-    :ivar count: deaths in a row that came soon after the start.
-    """
-
-    SOON = 10.0
-    """Seconds. Who lived longer did not die of its start."""
-    MOST = 5
-
-    count: int = 0
-
-    def pause(self, lived: float) -> float | None:
-        """Seconds to wait before the replacement; None when there shall be none.
-
-        :param lived: seconds from its start to its death.
-        """
-        if lived >= self.SOON:
-            self.count = 0
-            return 0.0
-        self.count += 1
-        return None if self.count >= self.MOST else 0.25 * 2 ** (self.count - 1)
-
-
-@dataclass(slots=True)
-class Slot:
-    """A place for one child at a time.
-
-    :ivar body: what the child runs, given its line; its exit status.
-    :ivar pid: 0 while there is none. :ivar due: time of the next start, when there is none.
-    :ivar report: what the child said of itself last.
-    """
-
-    name: str
-    body: Callable[[socket.socket], int]
-    deaths: Deaths = field(default_factory=Deaths)
-    pid: int = 0
-    line: socket.socket | None = None
-    unread: bytes = b""
-    born: float = 0.0
-    due: float | None = 0.0
-    report: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.report.get("ready"))
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> int:
@@ -136,8 +80,8 @@ class Parent:
     """See the module. Synchronous: one ``select`` over the signals and the children's lines."""
 
     def __init__(self, settings: Settings, workers: int, sockets: Sockets, accept_for: float) -> None:
-        from gateway import desk, worker
         from gateway.server import DRAIN_REQUESTS, tell_ready
+        from gateway.workers import desk, worker
 
         self._settings = settings
         self._sockets = sockets
@@ -177,7 +121,7 @@ class Parent:
     def _listen_to_signals(self) -> None:
         for end in self._wakeup:
             end.setblocking(False)
-        for number in (*_DEATHS, signal.SIGCHLD):
+        for number in (*_STOPS, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._wakeup[1].fileno())
         self._selector.register(self._wakeup[0], selectors.EVENT_READ)
@@ -203,7 +147,7 @@ class Parent:
 
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
-            if number not in _DEATHS:
+            if number not in _STOPS:
                 continue
             if self._draining:
                 self._signal_workers(signal.SIGKILL)
@@ -374,58 +318,7 @@ class Parent:
                 os.waitpid(slot.pid, 0)
 
 
-def summary(details: list[Mapping[str, str]]) -> dict[str, str]:
-    """What the workers say of what they depend on, in one line each: the first complaint where there is one."""
-    lines: dict[str, str] = {}
-    for each in details:
-        for name, text in each.items():
-            if name not in lines or (_good(lines[name]) and not _good(text)):
-                lines[name] = text
-    return lines
-
-
-def _good(text: str) -> bool:
-    return text.startswith(("ok", "up"))
-
-
 def _ending(status: int) -> str:
     if os.WIFSIGNALED(status):
         return signal.Signals(os.WTERMSIG(status)).name
     return f"exit status {os.waitstatus_to_exitcode(status)}"
-
-
-class Line:
-    """A child's end of its line.
-
-    :param heard: told of every message of the parent's. :param ended: called when the parent is gone.
-    """
-
-    def __init__(
-        self, sock: socket.socket, *, heard: Callable[[Any], None], ended: Callable[[], None]
-    ) -> None:
-        self._sock = sock
-        self._heard = heard
-        self._ended = ended
-        self._unread = b""
-        sock.setblocking(False)
-        asyncio.get_running_loop().add_reader(sock, self._readable)
-
-    def say(self, **message: object) -> None:
-        """Tell the parent. What it does not take is dropped: reports are repeated."""
-        with contextlib.suppress(OSError):
-            self._sock.send(json.dumps(message).encode() + b"\n")
-
-    def _readable(self) -> None:
-        try:
-            data = self._sock.recv(65_536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._sock)
-            self._ended()
-            return
-        *lines, self._unread = (self._unread + data).split(b"\n")
-        for line in lines:
-            self._heard(json.loads(line))

@@ -10,7 +10,10 @@ from gateway.app import Gateway
 from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
 from gateway.server import Run, Sockets, serve_replica, stop_on_signals
-from gateway.workers import REPORT_EVERY, Line
+from gateway.workers.line import Line
+
+REPORT_EVERY = 1.0
+"""Seconds between two reports of a worker about itself."""
 
 
 def run(settings: Settings, sockets: Sockets, accept_for: float, line: socket.socket) -> int:
