@@ -144,7 +144,12 @@ class KeyRing:
         plain = _inflate(text)
         if plain is None:
             return Failure.MALFORMED
-        return Opened(plain, outdated=key.key_id != self.sealing_key(now).key_id)
+        return Opened(plain, outdated=self._listed_after(key, self.sealing_key(now)))
+
+    def _listed_after(self, key: SealingKey, sealing: SealingKey) -> bool:
+        # A replica that has just started seals with an older key for a while. What others sealed with a newer one is
+        # not outdated by that, or the two would seal each other's cookies anew on every request.
+        return self._keys.index(self._by_id[key.key_id]) > self._keys.index(self._by_id[sealing.key_id])
 
 
 def _inflate(text: bytes) -> Mapping[str, Any] | None:
