@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ _SESSION_NAMES = tuple(
 _OWN_EXACT = frozenset((*_SESSION_NAMES, LOGOUT.encode(), HINT.encode()))
 _LOGIN = LOGIN_PREFIX.encode()
 _NUMBERED = f"{SESSION}_".encode()
+_ATTEMPT = re.compile(re.escape(_LOGIN) + rb"[0-9a-f]{8}")
 
 
 def is_own_cookie(name: bytes) -> bool:
@@ -74,8 +76,8 @@ class OwnCookies:
         return self.values.get(name.encode())
 
     def attempts(self) -> list[str]:
-        """Names of the login attempts the browser carries."""
-        return [name.decode() for name in self.values if name.startswith(_LOGIN) and name.isascii()]
+        """Names of the login attempts the browser carries; those that came twice too, so that they can be cleared."""
+        return [name.decode() for name in (*self.values, *self.conflicting) if _ATTEMPT.fullmatch(name)]
 
 
 NO_COOKIES = OwnCookies({})

@@ -46,9 +46,10 @@ class Attempts:
 
         :param script: whether the client runs the start page, which can keep the way back.
         """
-        kept = self.all(own, now)[: MAX_ATTEMPTS - 1]
-        keep = {LOGIN_PREFIX + one.attempt_id for one in kept}
-        dropped = [name for name in own.attempts() if name not in keep]
+        latest = [LOGIN_PREFIX + one.attempt_id for one in self.all(own, now)]
+        # What does not open comes last: it may be sealed with a key that only other replicas have yet (rule R26).
+        others = [name for name in own.attempts() if name not in latest]
+        dropped = [*latest, *others][MAX_ATTEMPTS - 1 :]
         cleared = [line for name in dropped for line in _cookie(name.removeprefix(LOGIN_PREFIX)).clear()]
         try:
             budget = BUDGET if script else SCRIPTLESS_BUDGET

@@ -1,0 +1,265 @@
+"""The gateway's own cookies (rules R17, R18, R33; pains P10 and P23)."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import cookies, dice
+from gateway.core.cookies import (
+    MAX_COOKIES,
+    MAX_PIECES,
+    NO_COOKIES,
+    PIECE,
+    SESSION,
+    CookieTooLargeError,
+    OwnCookies,
+    SealedCookie,
+    attempt_cookie,
+    is_own_cookie,
+    logout_cookie,
+    read,
+    session_cookie,
+    strip_own_cookies,
+)
+from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
+
+NOW = 1_700_000_000
+RING = KeyRing([SealingKey.of(b"k" * 31 + b"1")], now=0)
+HERE = Deployment("https://app.example.com", "https://idp.example.com", "client")
+ATTRIBUTES = {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
+WIDE = SealedCookie(SESSION, "session", 60, budget=20_000, pieces=MAX_PIECES)
+
+
+def sent(lines: list[str], jar: dict[str, str] | None = None) -> dict[str, str]:
+    """A browser's jar after these Set-Cookie values."""
+    jar = dict(jar or {})
+    for line in lines:
+        name, _, value = line.partition(";")[0].partition("=")
+        jar.pop(name, None)
+        if "Max-Age=0" not in line:
+            jar[name] = value
+    return jar
+
+
+def header(jar: dict[str, str]) -> OwnCookies:
+    return read(["; ".join(f"{name}={value}" for name, value in jar.items()).encode()])
+
+
+def plain_of(length: int) -> dict[str, str]:
+    """A plain text whose cookie is some ``length`` bytes long and 60 more: random text does not compress."""
+    return {"a": dice.token(length * 3 // 4)}
+
+
+@given(st.lists(st.binary(max_size=80), max_size=4))
+def test_cve_2026_25748_the_parser_never_raises(headers: list[bytes]) -> None:
+    """Whatever bytes come, reading and stripping give an answer, and nothing of ours is left after stripping."""
+    read(headers)
+    for value in headers:
+        left = strip_own_cookies(value)
+        assert read([left]).values == {}
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"__Host-session=", b"a=b", b";", b" ", b"\t", b"=", b"__Host-session_1=x", b'"']),
+        max_size=12,
+    )
+)
+def test_stripping_leaves_nothing_of_ours(parts: list[bytes]) -> None:
+    """However our names are arranged among others', none passes to the upstream."""
+    assert read([strip_own_cookies(b"".join(parts))]).values == {}
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "\u2000__Host-session=x", "\u00a0__Host-session=x", "\x0b__Host-session=x", "\x0c__Host-session=x",
+        "\ufeff__Host-session=x", "__host-session=x", "__HOST-SESSION=x", '"__Host-session"=x', "__Host-session\x00=x",
+        "__Host-sessio\u212a=x", "=__Host-session=x", "$__Host-session=x", "__Host-session\u2000=x", "__Host-session",
+        "\x85__Host-session=x", "\r\n__Host-session=x", "__Host-session,=x", "x__Host-session=x",
+    ],
+)  # fmt: skip
+def test_r17_only_the_exact_name_is_ours(pair: str) -> None:
+    """A name that a forgiving parser would take for ours is not ours: bytes are compared, only SP and HTAB trimmed."""
+    assert read([pair.encode()]).get(SESSION) is None
+    assert read([f"a=b; {pair}; c=d".encode()]).get(SESSION) is None
+
+
+@pytest.mark.parametrize(
+    "text", [b"__Host-session=x", b" \t__Host-session \t=\t x ", b"a=b;__Host-session=x;c"]
+)
+def test_r17_space_and_tab_are_trimmed(text: bytes) -> None:
+    """Optional white space of RFC 6265 around name and value does not count."""
+    assert read([text]).get(SESSION) == b"x"
+
+
+def test_cookies_of_several_header_lines_belong_together() -> None:
+    """HTTP/2 splits the Cookie header; every line is read."""
+    assert read([b"__Host-session_1=a", b"b=c; __Host-session_2=d"]).values == {
+        b"__Host-session_1": b"a",
+        b"__Host-session_2": b"d",
+    }
+
+
+def test_cve_2026_47774_more_cookies_than_a_browser_keeps_are_not_read() -> None:
+    """Beyond 300 pairs nothing is taken for ours; the count is bounded before anything is opened."""
+    crumbs = [b"__a=b"] * (MAX_COOKIES - 1)
+    assert read([b"__Host-session=x", *crumbs]).get(SESSION) == b"x"
+    assert read([b"__Host-session=x", *crumbs, b"__a=b"]) is NO_COOKIES
+
+
+def test_p23_a_name_that_comes_twice_counts_for_nothing() -> None:
+    """Two different values of one name are no session; the same value twice is one."""
+    own = read([b"__Host-session=a; __Host-session=b; __Host-logout=c"])
+    assert own.conflicting == {b"__Host-session"}
+    assert session_cookie(60).value(own) is None
+    assert own.get("__Host-logout") == b"c"
+    assert read([b"__Host-session=a; __Host-session=a"]).get(SESSION) == b"a"
+
+
+def test_only_attempts_with_a_proper_id_are_listed() -> None:
+    """Eight hex digits and nothing else, so that no name out of a request is ever written back into a response."""
+    own = read(
+        [b"__Host-login_0123abcd=x; __Host-login_zz=x; __Host-login_0123ABCD=x; __Host-login_=x",
+         b"__Host-login_feedf00d=1; __Host-login_feedf00d=2; __Host-login_0123abcd9=x"]
+    )  # fmt: skip
+    assert sorted(own.attempts()) == ["__Host-login_0123abcd", "__Host-login_feedf00d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("__Host-session", True), ("__Host-session_1", True), ("__Host-session_99", True), ("__Host-session_", False),
+        ("__Host-session_x", False), ("__Host-login_x", True), ("__Host-logout", True), ("__Secure-session-hint", True),
+        ("__Host-sessions", False), ("session", False), ("", False),
+    ],
+)  # fmt: skip
+def test_which_names_are_ours(name: str, own: bool) -> None:
+    """Every name we ever set is ours in both directions, and no other."""
+    assert is_own_cookie(name.encode()) is own
+
+
+def test_other_cookies_pass_byte_for_byte() -> None:
+    """Only our pairs are cut out; what is left is as it came."""
+    text = b'a="x y"; __Host-session=1;b=\xff; __Host-login_1=2; c'
+    assert strip_own_cookies(text) == b'a="x y";b=\xff; c'
+    assert strip_own_cookies(b"a=1;  b=2") == b"a=1;  b=2"
+    assert strip_own_cookies(b"__Host-session=1") == b""
+
+
+@pytest.mark.parametrize("cookie", [session_cookie(60), attempt_cookie("0123abcd"), logout_cookie(60)])
+def test_cve_2025_55162_every_deletion_repeats_the_attributes(cookie: SealedCookie) -> None:
+    """Clearing names every piece there can be, with the very attributes of setting, or browsers keep it."""
+    made = cookie.set({"a": 1}, RING, HERE, now=NOW, carried=NO_COOKIES)
+    cleared = cookie.clear()
+    for line in (*made, *cleared):
+        pair, *attributes = line.split("; ")
+        assert set(attributes) >= ATTRIBUTES
+        assert len(attributes) == len(ATTRIBUTES) + 1
+        assert "Domain" not in line
+        assert pair.startswith("__Host-")
+    assert sent(cleared, sent(made)) == {}
+    assert {line.partition("=")[0] for line in cleared} == set(cookie.names())
+
+
+def test_p23_logout_expires_every_piece_there_can_be() -> None:
+    """The bare name and all numbered ones, whatever this version writes."""
+    assert session_cookie(60).names() == [SESSION, *(f"{SESSION}_{n}" for n in range(1, MAX_PIECES + 1))]
+
+
+@pytest.mark.parametrize("length", [4, 500, *range(3_680, 3_760, 8), 4_000, 5_000])
+def test_what_is_set_is_read_back(length: int) -> None:
+    """Through one piece and two, and every length near the border."""
+    plain = plain_of(length)
+    jar = sent(session_cookie(60).set(plain, RING, HERE, now=NOW, carried=NO_COOKIES))
+    assert session_cookie(60).open(header(jar), RING, HERE, now=NOW) == Opened(plain, outdated=False)
+    assert all(len(name) + len(value) <= PIECE for name, value in jar.items())
+    assert (SESSION in jar) == (len(jar) == 1)
+
+
+ROOM = PIECE - len(SESSION) - 2
+BORDERS = [PIECE - len(SESSION), *(ROOM * count for count in range(1, MAX_PIECES + 1))]
+
+
+@pytest.mark.parametrize("length", [border + more for border in BORDERS for more in (-1, 0, 1)])
+def test_the_cut_at_every_exact_multiple(length: int) -> None:
+    """At, before and behind every border nothing is lost, no piece is empty and none is too long."""
+    value = "".join(chr(ord("a") + at % 26) for at in range(length))
+    pieces = WIDE._cut(value)
+    assert "".join(pieces.values()) == value
+    assert all(len(piece) > 0 and len(name) + len(piece) <= PIECE for name, piece in pieces.items())
+    if len(pieces) <= MAX_PIECES:
+        assert WIDE.value(header(pieces)) == value.encode()
+
+
+def test_r33_a_value_beyond_its_budget_is_refused() -> None:
+    """The session has 5,500 bytes, an attempt 2,048 at the most; the error says how much was needed."""
+    with pytest.raises(CookieTooLargeError) as refused:
+        session_cookie(60).set(plain_of(6_000), RING, HERE, now=NOW, carried=NO_COOKIES)
+    assert refused.value.needed > refused.value.budget == 5_500
+    with pytest.raises(CookieTooLargeError):
+        attempt_cookie("0123abcd").set(plain_of(2_000), RING, HERE, now=NOW, carried=NO_COOKIES)
+
+
+def test_p23_leftover_pieces_are_no_session_and_go_with_the_next_sign_in() -> None:
+    """One piece beside numbered ones could be either session, so it is none; setting expires what is carried."""
+    small = sent(session_cookie(60).set(plain_of(10), RING, HERE, now=NOW, carried=NO_COOKIES))
+    large = sent(session_cookie(60).set(plain_of(4_800), RING, HERE, now=NOW, carried=NO_COOKIES))
+    mixed = {**small, **large}
+    assert session_cookie(60).value(header(mixed)) is None
+    again = session_cookie(60).set(plain_of(10), RING, HERE, now=NOW, carried=header(mixed))
+    assert set(sent(again, mixed)) == {SESSION}
+    back = session_cookie(60).set(plain_of(4_800), RING, HERE, now=NOW, carried=header(small))
+    assert set(sent(back, small)) == set(large)
+
+
+@pytest.mark.parametrize("missing", ["__Host-session_1", "__Host-session_2"])
+def test_half_a_session_is_none(missing: str) -> None:
+    """A lost piece is no session, and never an exception."""
+    jar = sent(session_cookie(60).set(plain_of(4_800), RING, HERE, now=NOW, carried=NO_COOKIES))
+    del jar[missing]
+    assert not isinstance(session_cookie(60).open(header(jar), RING, HERE, now=NOW), Opened)
+
+
+def test_pieces_in_another_order_do_not_open() -> None:
+    """Each piece has its place."""
+    jar = sent(session_cookie(60).set(plain_of(4_800), RING, HERE, now=NOW, carried=NO_COOKIES))
+    swapped = {"__Host-session_1": jar["__Host-session_2"], "__Host-session_2": jar["__Host-session_1"]}
+    assert session_cookie(60).open(header(swapped), RING, HERE, now=NOW) in {Failure.FORGED, Failure.UNKNOWN_KEY, Failure.MALFORMED}  # fmt: skip
+
+
+def test_cve_2024_24814_no_count_comes_from_the_browser() -> None:
+    """A million announced pieces cost nothing: only names that we could have set are looked for."""
+    own = read([b"__Host-session_1=a; __Host-session_1000000=b; __Host-session_chunks=99999999"])
+    assert session_cookie(60).value(own) == b"a"
+
+
+def test_one_cookie_never_stands_in_for_another() -> None:
+    """The name is in the seal: a chain's value under the session's name is a forgery."""
+    jar = sent(logout_cookie(60).set({"a": 1}, RING, HERE, now=NOW, carried=NO_COOKIES))
+    value = jar["__Host-logout"]
+    for name, cookie in (
+        (SESSION, session_cookie(60)),
+        ("__Host-login_0123abcd", attempt_cookie("0123abcd")),
+    ):
+        assert cookie.open(header({name: value}), RING, HERE, now=NOW) is Failure.FORGED
+
+
+@given(st.binary(max_size=60))
+def test_a_value_that_is_no_base64_is_malformed_or_forged(value: bytes) -> None:
+    """Any bytes for a value give a failure, never an exception."""
+    opened = session_cookie(60).open(OwnCookies({SESSION.encode(): value}), RING, HERE, now=NOW)
+    assert isinstance(opened, Failure)
+
+
+def test_the_value_is_fit_for_a_cookie() -> None:
+    """Base64url without padding: no quoting, nothing that a proxy would change."""
+    (line,) = session_cookie(60).set({"a": "é"}, RING, HERE, now=NOW, carried=NO_COOKIES)
+    value = line.partition(";")[0].partition("=")[2]
+    assert base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    assert "=" not in value
+    assert cookies.SESSION == "__Host-session"
