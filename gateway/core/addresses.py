@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -11,9 +11,11 @@ Networks = Sequence[IPv4Network | IPv6Network]
 def is_trusted(address: str, trusted: Networks) -> bool:
     """Whether ``address`` belongs to one of the networks; anything that is not an address does not."""
     try:
-        ip = ip_address(address)
+        ip: IPv4Address | IPv6Address = ip_address(address)
     except ValueError:
         return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:  # an IPv4 peer of a listener on [::]
+        ip = ip.ipv4_mapped
     return any(ip.version == network.version and ip in network for network in trusted)
 
 

@@ -38,9 +38,13 @@ class LogoutStart(Enum):
 def may_start_logout(facts: RequestFacts, origin: str) -> LogoutStart:
     """Only a document navigation by GET acts; for POST Sec-Fetch-Site decides, and Origin where it is absent.
 
+    A GET without Sec-Fetch headers could be anything, so it is asked to confirm.
+
     :param origin: ``public_url``.
     """
     if facts.method == "GET":
+        if facts.mode is None and not facts.prefetch:
+            return LogoutStart.CONFIRM
         if not facts.navigation:
             return LogoutStart.REFUSE_METHOD
         return LogoutStart.ACT if facts.site in _OURS else LogoutStart.CONFIRM

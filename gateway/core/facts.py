@@ -21,7 +21,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SINGLE = frozenset(
     {
         b"host", b"origin", b"content-length", b"transfer-encoding", b"sec-fetch-site", b"sec-fetch-mode",
-        b"sec-fetch-dest", b"sec-purpose", b"upgrade", b"x-auth-passive", b"access-control-request-method",
+        b"sec-fetch-dest", b"sec-purpose", b"purpose", b"upgrade", b"x-auth-passive", b"access-control-request-method",
     }
 )  # fmt: skip
 _READ = frozenset((*_SINGLE, b"accept", b"cookie", b"x-forwarded-for", b"service-worker"))
@@ -78,6 +78,11 @@ class RequestFacts:
         return self.wants_page
 
     @property
+    def posted(self) -> bool:
+        """A person sends a form in a tab of their own; it cannot be repeated after a sign-in (pain P22)."""
+        return self.method not in {"GET", "HEAD"} and self.wants_page and self.dest in {None, "document"}
+
+    @property
     def wants_page(self) -> bool:
         """Whether an answer of our own is better a page than a problem document."""
         if self.mode is not None:
@@ -129,7 +134,7 @@ def build(method: str, raw_target: str, headers: RawHeaders, peer: str, rules: D
         dest=dest,
         origin=origin,
         accept=get(b"accept") or "",
-        prefetch="prefetch" in (get(b"sec-purpose") or ""),
+        prefetch="prefetch" in (get(b"sec-purpose") or get(b"purpose") or ""),
         websocket=upgrade is not None and upgrade.lower() == "websocket" and method == "GET",
         passive=get(b"x-auth-passive") == "1",
         preflight=method == "OPTIONS" and origin is not None and b"access-control-request-method" in found,
