@@ -1,0 +1,109 @@
+"""One login attempt (pains P11 and P13, rule R33)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import dice
+from gateway.core.attempt import (
+    LIFETIME,
+    LOOP_LIMIT,
+    LOOP_WINDOW,
+    Attempt,
+    expired,
+    from_plain,
+    looping,
+    read_state,
+    to_plain,
+)
+
+NOW = 1_700_000_000
+ONE = Attempt(secret="s" * 22, started=NOW, rd="/reports/3?x=1")
+
+
+def test_an_attempt_survives_its_sealed_form() -> None:
+    """Every field comes back."""
+    attempt = replace(ONE, after=5, after_time=NOW - 9, restarted=True, finished=NOW)
+    assert from_plain(to_plain(attempt)) == attempt
+
+
+@given(st.one_of(st.none(), st.text(max_size=4), st.lists(st.integers(), max_size=9)))
+def test_what_is_no_attempt_is_a_value_error(junk: object) -> None:
+    """Anything of another shape is one and the same error."""
+    if isinstance(junk, list) and 3 <= len(junk) <= 7:
+        return
+    for plain in ({}, {"a": junk}):
+        if isinstance(plain.get("a"), str) and 3 <= len(plain["a"]) <= 7:
+            continue
+        with pytest.raises(ValueError, match="attempt"):
+            from_plain(plain)
+
+
+def test_nothing_derived_is_another_thing_derived() -> None:
+    """State, nonce and verifier of 500 attempts are all different and none contains the secret (CVE-2024-10318)."""
+    made = [Attempt(dice.token(16), NOW, "/") for _ in range(500)]
+    values = [value for one in made for value in (one.state, one.nonce, one.code_verifier)]
+    assert len(set(values)) == 1_500
+    assert not any(one.secret in one.state + one.nonce + one.code_verifier for one in made)
+    assert len({value[:16] for value in values}) == 1_500
+
+
+def test_the_verifier_has_the_form_of_rfc_7636() -> None:
+    """43 characters of the unreserved set."""
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", ONE.code_verifier)
+
+
+def test_p11_the_state_names_its_cookie() -> None:
+    """The id in front of the state is the cookie's, in characters that Okta takes."""
+    assert read_state(ONE.state) == (ONE.attempt_id, False)
+    assert ONE.attempt_id == hashlib.sha256(ONE.secret.encode()).hexdigest()[:8]
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", ONE.state)
+
+
+def test_p11_a_restart_says_so_in_its_state() -> None:
+    """A second failure knows from the state alone that there was a first."""
+    again = replace(ONE, restarted=True)
+    assert read_state(again.state) == (ONE.attempt_id, True)
+    assert again.state != ONE.state
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["", "x", "0123abcd", "0123abcd.", "0123ABCD." + "a" * 22, "0123abcd." + "a" * 21, "0123abcd." + "a" * 23,
+     "0123abcd." + "a" * 22 + "\n", "0123abcd:" + "a" * 22, " 0123abcd." + "a" * 22, "0123abcd." + "é" * 22],
+)  # fmt: skip
+def test_cve_2023_27496_a_state_that_is_not_ours_is_none(state: str) -> None:
+    """A missing, short, long or foreign state is told apart and never raises."""
+    assert read_state(state) is None
+
+
+@given(st.text(max_size=40))
+def test_reading_a_state_never_raises(state: str) -> None:
+    """Any text is ours or not."""
+    read_state(state)
+
+
+def test_p11_an_attempt_lives_ten_minutes() -> None:
+    """It is over in the six-hundredth second."""
+    assert not expired(ONE, NOW + LIFETIME - 1)
+    assert expired(ONE, NOW + LIFETIME)
+
+
+def test_p13_three_finished_attempts_in_a_minute_are_a_loop() -> None:
+    """Fewer are not, older ones are not, and those under way are not."""
+    done = [replace(ONE, finished=NOW + at) for at in range(LOOP_LIMIT)]
+    assert looping(done, NOW + LOOP_LIMIT)
+    assert not looping(done[1:], NOW + LOOP_LIMIT)
+    assert not looping(done, NOW + LOOP_WINDOW)
+    assert not looping([ONE] * 5, NOW + 1)
+
+
+def test_the_secret_is_not_in_what_is_printed() -> None:
+    """No repr shows it, so no log does."""
+    assert ONE.secret not in repr(ONE)
