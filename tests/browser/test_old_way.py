@@ -1,0 +1,125 @@
+"""What people used to do to sign out, beside what the gateway does, in the same browsers.
+
+An application that ends the Okta session by a call from its page needs Okta's cookie in a request to another site. With
+third-party cookies blocked that cookie stays at home: Okta hears of a stranger and answers that there is no session.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.build import node_and_npm
+from tests.browser.driver import Mode, Tab, arrives, eventually, shows
+from tests.browser.person import (
+    ALICE,
+    ALL_ENDED,
+    APPLICATION,
+    EVERYBODY,
+    NOBODY,
+    Person,
+    fetched,
+    never_shows_the_application,
+    sessions,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+HERE = Path(__file__).parent
+BOTH_MODES = pytest.mark.parametrize("mode", [Mode.BLOCKING, Mode.PRIVATE], ids=["blocking", "private"])
+ALLOWED = pytest.mark.parametrize("mode", [Mode.PERMISSIVE], ids=["allowed"])
+
+DELETE = "return (await fetch(args[0], {method: 'DELETE', credentials: 'include'})).status"
+CLOSE_SESSION = """
+const script = document.createElement('script');
+script.textContent = args[0] + '\\n;' +
+  `new OktaAuth({issuer: ${JSON.stringify(args[1])}, clientId: 'demo-client', redirectUri: location.origin})` +
+  '.closeSession().then((said) => { document.documentElement.dataset.closed = String(said); },' +
+  '(error) => { document.documentElement.dataset.closed = "failed: " + error; });';
+document.head.append(script);
+"""
+
+
+@pytest.fixture(scope="session")
+def okta_auth_js(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Okta's own library as a script for pages, of the version that package.json pins."""
+    directory = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(HERE / name, directory)
+    node, npm = node_and_npm()
+    environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    command = [node, npm, "ci", "--prefer-offline"]
+    run = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return (directory / "node_modules/@okta/okta-auth-js/dist/okta-auth-js.min.js").read_text("utf-8")
+
+
+async def close_session(person: Person, tab: Tab, library: str) -> str:
+    """Let the page load okta-auth-js and call ``closeSession()``; what that said."""
+    await tab.run(CLOSE_SESSION, library, f"{person.stand.okta}/oauth2/default")
+    said = "return document.documentElement.dataset.closed || ''"
+    return str(await eventually(lambda: tab.run(said), bool))
+
+
+async def is_still_known_to_okta(person: Person) -> None:
+    """Okta itself shows who is signed in."""
+    visit = await person.profile.tab()
+    await visit.open(f"{person.stand.okta}/app/UserHome")
+    await shows(visit, "You are signed in to Okta as", ALICE)
+    await visit.close()
+
+
+@BOTH_MODES
+async def test_deleting_the_okta_session_from_the_page(person: Person, okta_auth_js: str) -> None:
+    """By fetch or by okta-auth-js, Okta's session outlives it, and so do the other two; /logout ends all three."""
+    stand = person.stand
+    tab = await person.sign_in("/reports")
+    assert await tab.run(DELETE, f"{stand.okta}/api/v1/sessions/me") == 404
+    assert sessions(stand) == EVERYBODY
+    assert await close_session(person, tab, okta_auth_js) == "false"
+    assert sessions(stand) == EVERYBODY
+    await is_still_known_to_okta(person)
+    await tab.open(f"{stand.app}/reports")
+    await shows(tab, APPLICATION, ALICE)
+    assert await person.sign_out(tab) == ALL_ENDED
+    assert sessions(stand) == NOBODY
+    await tab.open(f"{stand.app}/reports")
+    await person.is_asked(tab)
+
+
+@ALLOWED
+async def test_where_third_party_cookies_are_allowed(person: Person, okta_auth_js: str) -> None:
+    """The same two calls do end Okta's session there, so the tests above would notice; Cognito's is never reached."""
+    stand = person.stand
+    tab = await person.sign_in("/reports")
+    assert await tab.run(DELETE, f"{stand.okta}/api/v1/sessions/me") == 204
+    assert sessions(stand) == {"okta": 0, "cognito": 1}
+    visit = await person.profile.tab()
+    await visit.open(f"{stand.okta}/login/login.htm")
+    await person.give_password(visit)
+    await shows(visit, "You are signed in to Okta as")
+    assert await close_session(person, tab, okta_auth_js) == "true"
+    assert sessions(stand) == {"okta": 0, "cognito": 1}
+    await tab.open(f"{stand.app}/reports")
+    await shows(tab, APPLICATION, ALICE)
+
+
+@BOTH_MODES
+async def test_okta_sign_out_alone(person: Person) -> None:
+    """``/login/signout?fromURI=`` ends Okta's session and brings people back into the open application."""
+    stand = person.stand
+    tab = await person.sign_in("/reports")
+    await tab.open(f"{stand.okta}/login/signout?fromURI={stand.app}/")
+    assert await arrives(tab, stand.app) == f"{stand.app}/"
+    await shows(tab, "Overview", ALICE)
+    assert (await fetched(tab))[0] == 200
+    assert sessions(stand) == {"okta": 0, "cognito": 1}
+    assert await person.sign_out(tab) == ALL_ENDED
+    assert sessions(stand) == NOBODY
+    await tab.open(f"{stand.app}/")
+    await never_shows_the_application(tab)
+    await person.is_asked(tab)
