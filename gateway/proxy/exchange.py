@@ -93,7 +93,7 @@ class Exchange:
 
     __slots__ = (
         "_body", "_connection", "_deadline", "_deadlines", "_fields", "_first_byte", "_head_bytes",
-        "_idle", "_interims", "_parser", "_reason", "_remaining", "_reusable", "_surplus", "_tail",
+        "_idle", "_interims", "_parser", "_reason", "_remaining", "_reusable", "_speaks_http1", "_surplus", "_tail",
         "_tracker", "_unsent", "_waiter", "complete", "downstream", "error", "head", "over",
         "reading_paused", "sent", "stalled", "started", "status", "switched", "whole",
     )  # fmt: skip
@@ -119,6 +119,7 @@ class Exchange:
         self._tracker: EventTracker | None = None
         self._reusable = False
         self._surplus = False
+        self._speaks_http1 = False
         self.reading_paused = False
         self._unsent = 0
         self._deadline = _NEVER
@@ -202,6 +203,8 @@ class Exchange:
 
     def _parse(self, data: bytes) -> None:
         if self.head is None:
+            if not self._head_bytes:
+                self._speaks_http1 = data.startswith(b"HTTP/1.")
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -217,7 +220,11 @@ class Exchange:
             # llhttp takes what follows the head of an answer to HEAD for its body; only an exact end is a clean one.
             self._tail = (self._tail + data[-4:])[-4:]
             self._surplus |= self.head is not None and self._tail != b"\r\n\r\n"
-        if self.head is not None:
+        if len(self._fields) > MAX_FIELDS:
+            self.fail(
+                UpstreamError("broken_response", "The application's response has too many header fields.")
+            )
+        elif self.head is not None:
             self._flush()
         elif self._head_bytes > MAX_HEAD:
             self.fail(UpstreamError("broken_response", "The application's response head is too large."))
@@ -245,9 +252,8 @@ class Exchange:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field, or a trailer when the head is known."""
-        self._fields.append((name, value))
-        if len(self._fields) > MAX_FIELDS:
-            raise UpstreamError("broken_response", "The application's response has too many header fields.")
+        if not self.complete:
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """A head is complete: interim, switching or final."""
@@ -258,7 +264,11 @@ class Exchange:
         if self.status < 200:
             self._interim()
             return
-        if parser.get_http_version() not in {"1.1", "1.0"}:
+        if len(self._fields) > MAX_FIELDS:
+            raise UpstreamError("broken_response", "The application's response has too many header fields.")
+        self._reusable = parser.should_keep_alive()
+        # Asking for the version makes a string; a head that begins with HTTP/1. needs no asking.
+        if not (self._reusable and self._speaks_http1) and parser.get_http_version() not in {"1.1", "1.0"}:
             raise UpstreamError("broken_response", "The application does not speak HTTP/1.1.")
         down = self.downstream
         self.head = head = downstream_response_headers(
@@ -272,7 +282,6 @@ class Exchange:
             set_cookies=down.set_cookies,
         )
         self._fields = []
-        self._reusable = parser.should_keep_alive()
         self._remaining = head.length
         if head.events:
             self._tracker = EventTracker()
@@ -304,7 +313,7 @@ class Exchange:
         self._interims += 1
         if self._interims > MAX_INTERIM:
             raise UpstreamError("broken_response", "The application sent too many interim responses.")
-        self._reason, self._fields = b"", []
+        self._reason, self._fields, self._speaks_http1 = b"", [], False
         if status == 103 and not self.downstream.http10:
             self.downstream.write(interim_head(status, reason, fields))
 

@@ -133,7 +133,7 @@ class Forwarder:
             keep_alive=request.keep_alive and not self.draining,
             document=facts.document,
             websocket=facts.websocket and _may_upgrade(request),
-            set_cookies=[cookie.encode("latin-1") for cookie in set_cookies],
+            set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),
         )
         try:
             backend = lane.backend
@@ -202,7 +202,9 @@ class Forwarder:
         exchange.begin(connection, head, sent=upload is None)
         pump = None if upload is None else asyncio.ensure_future(upload.run(connection, exchange))
         try:
-            await _until_settled(request, exchange)
+            await exchange.changed()
+            if exchange.whole is None:
+                await _until_settled(request, exchange)
         except BaseException:
             exchange.cancel()
             raise
