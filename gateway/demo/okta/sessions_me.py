@@ -47,7 +47,7 @@ class SessionsMe:
         if headers:
             headers |= {
                 "Access-Control-Allow-Methods": "GET, DELETE",
-                "Access-Control-Allow-Headers": "content-type",
+                "Access-Control-Allow-Headers": "content-type, x-okta-user-agent-extended",
             }
         return web.Response(status=204 if headers else 403, headers=headers)
 
