@@ -22,7 +22,7 @@ from tests.fakes.browser import Browser, Seen
 
 @dataclass
 class Stand:
-    """A running gateway with everything around it."""
+    """A running gateway with everything around it; ``port`` is where the gateway itself listens."""
 
     app: str
     gateway: Gateway
@@ -31,6 +31,7 @@ class Stand:
     run: server.Run
     audit: list[AuditEvent] = field(default_factory=list)
     browsers: list[Browser] = field(default_factory=list)
+    port: int = 0
 
     @property
     def okta(self) -> str:
@@ -82,14 +83,17 @@ async def standing(
     federation: str = "oidc",
     extra: str = "",
     demo: DemoOptions = DemoOptions(),  # noqa: B008 - frozen
+    front: int | None = None,
     **replaced: str,
 ) -> AsyncIterator[Stand]:
     """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
 
     :param demo: names and certificates; the ports are replaced by free ones.
+    :param front: the port of a proxy in front of the gateway, where browsers come to; None: there is none.
     """
     sock = free_socket()
-    app = f"{demo.app.rpartition(':')[0]}:{sock.getsockname()[1]}"
+    listening: int = sock.getsockname()[1]
+    app = f"{demo.app.rpartition(':')[0]}:{front or listening}"
     options = on_free_ports(replace(demo, app=app, federation=federation))
     running = await idp.start(options, on_event=lambda line: None)
     served = await api.start(port=0, tick=0.1)
@@ -111,7 +115,7 @@ async def standing(
     ready = asyncio.Event()
     task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
     await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
-    stand = Stand(app, gateway, running, served, run, audit)
+    stand = Stand(app, gateway, running, served, run, audit, port=listening)
     try:
         yield stand
     finally:
