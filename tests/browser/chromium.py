@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
 
+from tests.browser.authority import Authority
 from tests.browser.driver import LeavingError, Mode, Profile, Tab
 
 PROGRAM = Path("/usr/bin/chromium")
@@ -37,7 +38,7 @@ TIMEOUT = 15_000.0
 
 
 class Chromium:
-    """A Chromium that trusts the certificates whose public keys are named (base64 SHA-256 of the SPKI)."""
+    """A Chromium for which every name under .test is this machine."""
 
     name = "chromium"
 
@@ -47,12 +48,14 @@ class Chromium:
         self._windowed: Browser | None = None
 
     @classmethod
-    async def start(cls, *, trusted: Sequence[str] = ()) -> Self:
+    async def start(cls, authority: Authority) -> Self:
+        """:param authority: whose certificates it trusts, besides those of the system."""
         if not PROGRAM.exists():
             raise FileNotFoundError(f"{PROGRAM} is missing; `make servers` installs it")
-        flags = ["--host-resolver-rules=MAP *.test 127.0.0.1"]
-        if trusted:
-            flags.append(f"--ignore-certificate-errors-spki-list={','.join(trusted)}")
+        flags = [
+            "--host-resolver-rules=MAP *.test 127.0.0.1",
+            f"--ignore-certificate-errors-spki-list={authority.key_hash}",
+        ]
         return cls(await async_playwright().start(), flags)
 
     async def profile(self, mode: Mode) -> Profile:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.browser.authority import Authority
 from tests.browser.chromium import Chromium
 from tests.browser.driver import BrowserDriver, Mode
 from tests.browser.firefox import Firefox
 from tests.browser.person import Person
+from tests.browser.world import World
 from tests.flows.conftest import Stand, standing
 
 BROWSERS = [
@@ -20,10 +22,16 @@ BROWSERS = [
 ]
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who vouches for the names of the TLS world."""
+    return Authority.make(tmp_path_factory.mktemp("authority"))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=BROWSERS)
-async def browser(request: pytest.FixtureRequest) -> AsyncIterator[BrowserDriver]:
+async def browser(request: pytest.FixtureRequest, authority: Authority) -> AsyncIterator[BrowserDriver]:
     """Chromium, then Firefox; each in a worker of its own when there are several."""
-    driver: BrowserDriver = await (Chromium if request.param == "chromium" else Firefox).start()
+    driver: BrowserDriver = await (Chromium if request.param == "chromium" else Firefox).start(authority)
     yield driver
     await driver.close()
 
@@ -35,15 +43,23 @@ def mode() -> Mode:
 
 
 @pytest.fixture
+def world() -> World:
+    """Where it happens; tests that go to several parametrise it."""
+    return World.LOCALHOST
+
+
+@pytest.fixture
 def product() -> dict[str, str]:
-    """What to run; see ``standing``. Tests parametrise it."""
+    """Pieces of the gateway's configuration and what to put there instead."""
     return {}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stand(tmp_path: Path, product: dict[str, str]) -> AsyncIterator[Stand]:
-    """The whole product on names that are three sites to a browser."""
-    async with standing(tmp_path, **product) as running:
+async def stand(
+    tmp_path: Path, world: World, product: dict[str, str], authority: Authority
+) -> AsyncIterator[Stand]:
+    """The whole product, on free ports, with nobody signed in."""
+    async with standing(tmp_path, **world.product(authority), **product) as running:
         yield running
 
 

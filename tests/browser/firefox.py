@@ -28,6 +28,7 @@ from selenium.webdriver.firefox.options import Options
 from selenium.webdriver.firefox.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.browser.authority import NAMES, Authority
 from tests.browser.driver import LeavingError, Mode, Profile, Tab
 
 Value = TypeVar("Value")
@@ -50,10 +51,13 @@ QUIET: Mapping[str, bool | int | str] = {
 }
 COOKIES = {Mode.BLOCKING: 1, Mode.PRIVATE: 5, Mode.PERMISSIVE: 0}
 """``network.cookie.cookieBehavior``: 0 accepts all, 1 none of other sites, 5 is Firefox's default (partitioned)."""
-HOSTS = "app.shop.test,auth.pool.test,cognito-idp.pool.test,org.okta.test"
 SET_COOKIES = """
 Services.prefs.setIntPref("network.cookie.cookieBehavior", arguments[0]);
 Services.prefs.setIntPref("network.cookie.cookieBehavior.pbmode", arguments[0]);
+"""
+TRUST = """
+const database = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB);
+database.addCertFromBase64(arguments[0], "C,,");
 """
 FORGET = """
 const done = arguments[arguments.length - 1];
@@ -85,12 +89,12 @@ class Firefox:
         self._in_use = False
 
     @classmethod
-    async def start(cls, *, insecure: bool = False) -> Self:
-        """:param insecure: accept certificates of authorities that nobody knows."""
+    async def start(cls, authority: Authority) -> Self:
+        """:param authority: whose certificates it trusts, besides those of Mozilla's list."""
         if not PROGRAM.exists():
             raise FileNotFoundError(f"{PROGRAM} is missing; `make servers` installs it")
         thread = ThreadPoolExecutor(1, thread_name_prefix="firefox")
-        driver = await asyncio.get_running_loop().run_in_executor(thread, _launch, insecure)
+        driver = await asyncio.get_running_loop().run_in_executor(thread, _launch, authority)
         return cls(driver, thread)
 
     async def do(self, work: Callable[[webdriver.Firefox], Value]) -> Value:
@@ -129,19 +133,21 @@ class Firefox:
         self._thread.shutdown()
 
 
-def _launch(insecure: bool) -> webdriver.Firefox:
+def _launch(authority: Authority) -> webdriver.Firefox:
     options = Options()
     options.binary_location = str(PROGRAM)
     options.page_load_strategy = "eager"
-    options.accept_insecure_certs = insecure
+    options.accept_insecure_certs = False
     options.add_argument("-headless")
     options.add_argument("-remote-allow-system-access")  # for the scripts above
     for name, value in QUIET.items():
         options.set_preference(name, value)
-    options.set_preference("network.dns.localDomains", HOSTS)
+    options.set_preference("network.dns.localDomains", ",".join(NAMES))
     driver = webdriver.Firefox(options=options, service=Service(executable_path=str(geckodriver())))
     driver.set_page_load_timeout(20)
     driver.set_script_timeout(20)
+    with driver.context(driver.CONTEXT_CHROME):
+        driver.execute_script(TRUST, authority.certificate)
     return driver
 
 
