@@ -18,11 +18,12 @@ __all__ = [
     "oversized_session", "own_headers", "problem", "session_ended", "signed_out", "start", "waiting",
 ]  # fmt: skip
 
-LONGEST_SEALED_RD = 1024  # bytes; a longer return address waits in sessionStorage (rule R33)
-
 
 def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
-    """Keep `#fragment` (and an `rd` too long for the cookie) in this tab, then go to sign-in (P22)."""
+    """Keep `#fragment` in this tab, and `rd` when it is not empty, then go to sign-in (P22).
+
+    `rd` is the return address only where it does not fit into the attempt's cookie (rule R33).
+    """
     return render(
         "moving",
         script="start.js",
@@ -30,7 +31,7 @@ def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
         what="One moment. If nothing happens, use the button.",
         url=authorize_url,
         attempt=attempt,
-        rd=rd if len(rd.encode()) > LONGEST_SEALED_RD else None,
+        rd=rd or None,
     )
 
 
