@@ -12,9 +12,14 @@ from gateway.core.target import local_path
 def parameter(facts: RequestFacts, name: str) -> str | None:
     """The value of ``name``, None when it is not there.
 
-    :raises DownstreamError: ``bad_parameter``: it came twice.
+    :raises DownstreamError: ``bad_parameter``: it came twice, or among too many others.
     """
-    pairs = parse_qsl(facts.query or "", keep_blank_values=True, max_num_fields=50) if facts.query else []
+    try:
+        pairs = parse_qsl(facts.query or "", keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        raise DownstreamError(
+            "bad_parameter", "This link has too many parameters.", mend="Send at most 50."
+        ) from None
     found = [value for key, value in pairs if key == name]
     if len(found) > 1:
         raise DownstreamError("bad_parameter", f"The parameter {name} came twice.", mend="Send it once.")
