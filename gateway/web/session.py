@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from gateway.core import chain as chains
 from gateway.core import cookies
 from gateway.core.chain import Chain
-from gateway.core.cookies import OwnCookies, SealedCookie
+from gateway.core.cookies import CookieTooLargeError, OwnCookies, SealedCookie
 from gateway.core.facts import RequestFacts
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
 from gateway.web.seen import SeenSessions
 
 REMEMBERED = 4_096
-"""Sessions whose opened cookies are kept: some 4 MB."""
+"""Sessions whose opened cookies are kept: some 8 MB with cookies of 1 KB."""
+LONGEST_REMEMBERED = 8_192
+"""Bytes of Cookie headers. With the next line it bounds the memory: only who has a session of ours is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,10 @@ class Sessions:
         carried = self._memo.get(key)
         if carried is None:
             carried = self._open(headers, now)
-            self._memo[key] = carried
-            if len(self._memo) > REMEMBERED:
-                self._memo.popitem(last=False)
+            if carried.session is not None and sum(map(len, headers)) <= LONGEST_REMEMBERED:
+                self._memo[key] = carried
+                if len(self._memo) > REMEMBERED:
+                    self._memo.popitem(last=False)
             if self._seen is not None and carried.session is not None:
                 self._seen.note(carried.session, client, now)
         return carried
@@ -111,7 +114,12 @@ class Sessions:
         moved = touched(session, self.limits, now) if active else None
         if moved is None and not carried.outdated:
             return []
-        return self.seal(moved or session, carried.cookies, now)
+        try:
+            return self.seal(moved or session, carried.cookies, now)
+        except (
+            CookieTooLargeError
+        ):  # it fitted at sign-in by a byte or two; the one the browser has still works
+            return []
 
     def seal_chain(self, chain: Chain, carried: OwnCookies, now: int) -> list[str]:
         """Set-Cookie values that store the logout chain."""
