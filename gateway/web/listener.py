@@ -79,7 +79,9 @@ class Door:
         facts: RequestFacts | None = None
         try:
             if request.method in {"CONNECT", "TRACE"}:
-                return None, refuse(None, "unknown_method")
+                response = refuse(None, "unknown_method")
+                response.force_close()  # what follows a CONNECT is no HTTP to whoever takes it for a tunnel
+                return None, response
             facts = build(
                 request.method, request.raw_path, request.raw_headers, request.remote or "", self._rules
             )
