@@ -14,10 +14,12 @@ current hop       its return             a navigation               "continue si
 ================  =====================  =========================  ==========================
 first try         returned, next hop     before deadline: wait;     second try
                                          after: second try
-second try        returned, next hop     before deadline: wait;     failed, next hop
-                                         after: failed, next hop
+second try        returned, next hop     before deadline: wait;     failed, next hop; at once
+                                         after: failed, next hop    after being sent: sent again
 none (closed)     nothing                done                       done
 ================  =====================  =========================  ==========================
+
+The return of any other hop changes nothing, and so does what other sites make the browser ask for.
 """
 
 from __future__ import annotations
@@ -26,8 +28,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.core.revocation import UNPLACED, Entry
+
 PENDING, RETURNED, SKIPPED, FAILED = "pending", "returned", "skipped", "failed"
 TRIES = 2
+DOUBLE_CLICK = 3
+"""Seconds within which a second "continue" is an impatient click and not a verdict on the hop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ class Chain:
     :ivar started: seconds. :ivar index: the current hop. :ivar deadline: seconds, of the current hop.
     :ivar target: name of a configured place to go on to, or empty.
     :ivar closed: seconds, when the last hop was done; 0 while under way.
-    :ivar durable: whether the log has the revocation. :ivar position: log position at closing (rule R1).
+    :ivar durable: whether the log has the revocation. :ivar had_session: whether there was a session of ours to end.
+    :ivar position: log position at closing (rule R1). :ivar log_id: of the log that the position is in.
     """
 
     started: int
@@ -66,7 +73,9 @@ class Chain:
     target: str = ""
     closed: int = 0
     durable: bool = True
+    had_session: bool = True
     position: int = 0
+    log_id: str = ""
 
     @property
     def current(self) -> HopState | None:
@@ -75,6 +84,24 @@ class Chain:
     def barrier_stands(self, limits: ChainLimits, now: int) -> bool:
         """Whether no login may start in this browser, whatever asks for it."""
         return not self.closed and now < self.started + limits.barrier
+
+    def supersedes(self, login_at: int) -> bool:
+        """Whether a session of this browser that began at ``login_at`` is one that this logout was meant to end.
+
+        A callback that was under way when the logout began may still have set its cookie after it (rule R2).
+        """
+        return login_at <= self.started
+
+    def answers(self, entry: Entry, log_id: str) -> bool:
+        """Whether this logout was complete after ``entry`` ended what it ended (rule R1).
+
+        An entry that the log has not taken yet has no position; its time is this host's own.
+        """
+        if not self.closed:
+            return False
+        if entry.position == UNPLACED:
+            return self.closed >= (entry.event_time or 0)
+        return self.log_id == log_id and self.position >= entry.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +130,13 @@ Step = Go | Wait | Done
 
 
 def begin(
-    hops: Sequence[str], limits: ChainLimits, *, now: int, target: str = "", durable: bool = True
+    hops: Sequence[str],
+    limits: ChainLimits,
+    *,
+    now: int,
+    target: str = "",
+    durable: bool = True,
+    had_session: bool = True,
 ) -> Go | Done:
     """A new chain at its first hop; done at once when there is none."""
     chain = Chain(
@@ -113,6 +146,7 @@ def begin(
         deadline=0,
         target=target,
         durable=durable,
+        had_session=had_session,
     )
     return _enter(chain, 0, limits, now)
 
@@ -134,6 +168,9 @@ def resumed(chain: Chain, limits: ChainLimits, *, now: int, pushed: bool = False
         return Wait(chain, chain.deadline - now)
     if current.tries < TRIES:
         return _try(chain, limits, now)
+    sent = chain.deadline - limits.hop_deadline
+    if now < min(chain.deadline, sent + DOUBLE_CLICK):
+        return Go(chain)
     return _settle(chain, FAILED, "the browser did not come back", limits, now)
 
 
@@ -165,7 +202,9 @@ def to_plain(chain: Chain) -> dict[str, Any]:
         chain.target,
         chain.closed,
         chain.durable,
+        chain.had_session,
         chain.position,
+        chain.log_id,
     ]
     return {"h": hops, "c": rest}
 
@@ -178,8 +217,9 @@ def from_plain(plain: Mapping[str, Any]) -> Chain:
     try:
         started, *rest = plain["c"]
         chain = Chain(started, tuple(HopState(*hop) for hop in plain["h"]), *rest)
+        walkable = chain.closed or 0 <= chain.index < len(chain.hops)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("not a logout chain") from error
-    if not chain.closed and not 0 <= chain.index < len(chain.hops):
+    if not walkable:
         raise ValueError("a logout chain without a current hop")
     return chain

@@ -19,6 +19,7 @@ from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
 from gateway.core.routes import Route
 from gateway.core.session import Life, Principal, Session, SessionLimits, life
+from gateway.core.target import has_encoded_slash
 
 
 class Policy(Protocol):
@@ -85,9 +86,16 @@ Verdict = Allow | Challenge | Deny
 
 
 def session_state(
-    session: Session | None, revocations: Revocations, rules: GateRules, now: int
+    session: Session | None,
+    revocations: Revocations,
+    rules: GateRules,
+    now: int,
+    chain: Chain | None = None,
 ) -> Session | Challenge:
-    """The session if it lives at ``now``, else why it does not."""
+    """The session if it lives at ``now``, else why it does not.
+
+    :param chain: the latest logout in the browser that carries the session.
+    """
     if session is None:
         return Challenge("login_required")
     if session.log_id != revocations.log_id and not rules.accept_log_loss:
@@ -98,7 +106,9 @@ def session_state(
     ended = revocations.index.ended_by(
         session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
     )
-    return Challenge("revoked", ended) if ended is not None else session
+    if ended is not None:
+        return Challenge("revoked", ended)
+    return Challenge("signed_out") if chain is not None and chain.supersedes(session.login_at) else session
 
 
 def decide(
@@ -120,9 +130,9 @@ def decide(
         route.when_stale != "serve" or revocations.age == float("inf")
     ):
         return Deny("state_stale")
-    if "%2F" in facts.path and not route.encoded_slashes:
+    if has_encoded_slash(facts.raw_path) and not route.encoded_slashes:
         return Deny("encoded_slash")
-    state = session_state(session, revocations, rules, now)
+    state = session_state(session, revocations, rules, now, chain)
     if isinstance(state, Challenge) and barrier_stands(state, chain, rules, now):
         return Deny("logout_in_progress")
     live = state if isinstance(state, Session) else None

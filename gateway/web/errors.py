@@ -69,12 +69,15 @@ ANSWERS: dict[str, Answer] = {
     "unknown_host": Answer(421, "Unknown host", "", ""),
     "headers_too_large": Answer(431, "Headers too large", "The request's headers are larger than this site accepts.",
                                 "Clear this site's cookies and try again. Operators: see limits.header."),
-    "internal": Answer(500, "Something went wrong", "The gateway could not handle this request; nothing was let through.",
+    "internal": Answer(500, "Something went wrong",
+                       "The gateway could not handle this request; nothing was let through.",
                        "Try again. If it happens again, tell the people who run this site."),
     "state_stale": Answer(503, "Not available for the moment",
-                          "The gateway cannot tell at the moment which sessions have been ended, so it lets nothing through.",
+                          "The gateway cannot tell at the moment which sessions have been ended. "
+                          "So it lets nothing through.",
                           "Try again in a few seconds.", _RETRY),
-    "upstream_busy": Answer(503, "Too busy", f"{_UPSTREAM} has all it can handle.", "Try again in a few seconds.", _RETRY),
+    "upstream_busy": Answer(503, "Too busy", f"{_UPSTREAM} has all it can handle.",
+                            "Try again in a few seconds.", _RETRY),
     "connect_failed": Answer(502, "The application does not answer", f"{_UPSTREAM} could not be reached.",
                              "Try again in a moment.", _RETRY),
     "broken_response": Answer(502, "The application broke off", f"{_UPSTREAM} sent no complete answer.",
@@ -123,10 +126,16 @@ def refuse(
     return send(page, cookies, (*answer.headers, *headers))
 
 
-def refuse_error(facts: RequestFacts | None, error: GatewayError) -> web.Response:
+def refuse_error(
+    facts: RequestFacts | None,
+    error: GatewayError,
+    *,
+    cookies: Iterable[str] = (),
+    action: tuple[str, str] | None = None,
+) -> web.Response:
     """The answer for an error that was raised; only errors on the client's side speak in their own words."""
     if error.side == "downstream":
         return refuse(facts, error.code, what=error.detail, mend=error.mend, default="malformed_request")
     if error.side == "idp":
-        return refuse(facts, "provider")
+        return refuse(facts, "provider", cookies=cookies, action=action)
     return refuse(facts, error.code, default="broken_response" if error.side == "upstream" else "internal")

@@ -13,6 +13,7 @@ from gateway.core.gate import Allow, Challenge, Deny, GateRules, Policy, Revocat
 from gateway.core.headers import IdentityOptions, identity_headers
 from gateway.core.routes import Route
 from gateway.core.session import Session
+from gateway.core.target import local_path
 from gateway.state.log import RevocationLog
 from gateway.web import pages, preflight
 from gateway.web.accounts import ROUTE, SID
@@ -71,7 +72,7 @@ class Gate:
         """What the browser carries and whether its session lives, for our own endpoints."""
         revocations = await self.revocations()
         carried = self._sessions.read(facts, now)
-        return carried, session_state(carried.session, revocations, self.rules, now), revocations
+        return carried, self._state(carried, revocations, now), revocations
 
     async def handle(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
         """The way of a gated request."""
@@ -118,7 +119,7 @@ class Gate:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
         stale = self._sessions.clear_conflicting(carried.cookies)
         if not facts.navigation:
-            return send(self.login_required(verdict.reason), stale)
+            return send(self._signed_out(facts, self.login_required(verdict.reason)), stale)
         first = await self._logout.before_sign_in(carried, verdict, now=now)
         if first is not None:
             return first
@@ -133,10 +134,27 @@ class Gate:
                 self._trail.denied(facts, carried.session, verdict.reason, verdict.policies)
             return refuse(facts, verdict.reason)
         if not facts.navigation:
-            return send(self.signing_out())
-        state = session_state(carried.session, revocations, self.rules, now)
+            return send(self._signed_out(facts, self.signing_out()))
+        state = self._state(carried, revocations, now)
         first = await self._logout.before_sign_in(carried, state, now=now)
         return first if first is not None else redirect(self.start_path(facts))
+
+    def _state(self, carried: Carried, revocations: Revocations, now: int) -> Session | Challenge:
+        return session_state(carried.session, revocations, self.rules, now, carried.chain)
+
+    def _signed_out(self, facts: RequestFacts, problem: pages.Page) -> pages.Page:
+        """``problem`` for programs; for a form sent by a person a page, for what they typed need not be lost (P22)."""
+        if not facts.posted:
+            return problem
+        page = pages.error(
+            status=problem.status,
+            title="You are not signed in",
+            what="What you sent was not handed on to the application, and nothing of it was kept here.",
+            mend="Sign in in another tab, then go back with your browser's Back button and send it again.",
+            code="login_required",
+            action=("Sign in", f"{self.options.prefix}/start"),
+        )
+        return page.with_headers(*(field for field in problem.headers if field[0] == "WWW-Authenticate"))
 
     def login_required(self, reason: str) -> pages.Page:
         """The 401 for programs; ``login_url`` is absolute."""
@@ -159,4 +177,5 @@ class Gate:
 
     def start_path(self, facts: RequestFacts) -> str:
         """Where sign-in begins, with the way back."""
-        return f"{self.options.prefix}/start?rd={quote(facts.raw_target, safe='/')}"
+        target = local_path(facts.raw_target) or "/"  # one that is too long to come back to
+        return f"{self.options.prefix}/start?rd={quote(target, safe='/')}"

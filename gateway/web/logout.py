@@ -27,6 +27,8 @@ from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 
 LOGGED_OUT = "/logged-out"
+STILL_WAITING = f"{LOGGED_OUT}?waiting"
+"""Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
 CONTINUE = "/logout/continue"
 DONE_PREFIX = "/logout/done/"
 ENTRY_MARGIN = 60
@@ -96,10 +98,19 @@ class Logout:
         self, carried: Carried, *, how: str, now: int, target: str = ""
     ) -> tuple[Step, list[str]]:
         """End the session and begin the chain; the step to take and the cookies that go with it."""
-        session = carried.session
+        session, before = carried.session, carried.chain
         durable = await self._end(session, now) if session is not None else True
-        hops = [hop.name for hop in self.options.hops]
-        step = self._placed(chains.begin(hops, self.options.limits, now=now, target=target, durable=durable))
+        # Asked again, the receipt must not forget what the first asking ended, nor that it is not durable yet.
+        again = before is not None and before.had_session and not before.closed
+        begun = chains.begin(
+            [hop.name for hop in self.options.hops],
+            self.options.limits,
+            now=now,
+            target=target,
+            durable=durable and (before is None or before.durable or not self._log.pending),
+            had_session=session is not None or again,
+        )
+        step = self._placed(begun)
         self._trail.logout_started(session, how, durable=durable)
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
@@ -107,19 +118,21 @@ class Logout:
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
         return step, [*stored, *self._sessions.clear_session(), *expired]
 
-    def returned(self, carried: Carried, hop: str, *, now: int, evidence: str) -> web.Response:
+    async def returned(self, carried: Carried, hop: str, *, now: int, evidence: str) -> web.Response:
         """The browser came back from ``hop``; what is not the current hop changes nothing (rule R28)."""
         chain = carried.chain
-        if chain is None:
+        if chain is None or chain.closed:
             return redirect(LOGGED_OUT)
         step = chains.returned(chain, hop, evidence, self.options.limits, now=now)
         if step is None:
-            return redirect(LOGGED_OUT if chain.closed else CONTINUE)
+            return await self.resume(carried, chain, now=now)
+        await self._end_superseded(carried, now)
         self._trail.hop(step.chain.hops[chain.index])
         return self._answer(step, carried, now)
 
-    def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> web.Response:
+    async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> web.Response:
         """A navigation came while ``chain`` is under way (rule R3)."""
+        await self._end_superseded(carried, now)
         step = chains.resumed(chain, self.options.limits, now=now, pushed=pushed)
         if step.chain.index > chain.index:
             self._trail.hop(step.chain.hops[chain.index])
@@ -131,12 +144,15 @@ class Logout:
         """What must come before a sign-in: the rest of a chain, or a chain for a session that was ended (rule R1)."""
         chain = carried.chain
         if chain is not None and not chain.closed:
-            return self.resume(carried, chain, now=now)
+            return await self.resume(carried, chain, now=now)
+        await self._end_superseded(carried, now)
         ended = state.revoked if isinstance(state, Challenge) else None
-        if ended is None or (chain is not None and chain.position >= ended.position):
+        if ended is None or (chain is not None and chain.answers(ended, self._log.log_id)):
             return None
         if ended.barrier is not None and now < ended.barrier:
-            return send(pages.waiting(resume_url="/logout", hop_label="", seconds=5))
+            return send(
+                pages.waiting(resume_url="/logout", hop_label="", seconds=5, refresh_url=STILL_WAITING)
+            )
         return await self.begin(carried, how=f"revoked:{ended.reason}", now=now)
 
     def location(self, step: Step) -> str:
@@ -148,9 +164,30 @@ class Logout:
         # A chain sealed before the configuration changed may name a hop that is gone; it then times out and fails.
         return hop.way.url(f"{self.options.public_url}{DONE_PREFIX}{hop.name}") if hop else LOGGED_OUT
 
+    def waiting(self, chain: Chain, now: int) -> pages.Page:
+        """The page for a tab that must wait for the current hop of ``chain``, which another tab may be walking."""
+        current = chain.current
+        return pages.waiting(
+            resume_url=CONTINUE,
+            hop_label=self.label(current.name) if current else "",
+            seconds=max(2, min(5, chain.deadline - now)),
+            refresh_url=STILL_WAITING,
+        )
+
     def label(self, name: str) -> str:
         hop = self._by_name.get(name)
         return hop.label if hop else name
+
+    def forget(self) -> list[str]:
+        """Set-Cookie values that end the memory of a closed chain: somebody has signed in since."""
+        return self._sessions.clear_chain()
+
+    def discard(self, refresh_token: str | None) -> None:
+        """Revoke a refresh token at the provider, beside everything else (rule R1)."""
+        if refresh_token:
+            task = asyncio.get_running_loop().create_task(self._revoke(refresh_token))
+            self._revoking.add(task)
+            task.add_done_callback(self._revoking.discard)
 
     async def close(self) -> None:
         """Wait for token revocations under way; each is bounded by its own timeout."""
@@ -165,22 +202,28 @@ class Logout:
             reason="logout",
             barrier=now + self.options.limits.barrier,
         )
-        if session.refresh_token:
-            task = asyncio.get_running_loop().create_task(self._revoke(session.refresh_token))
-            self._revoking.add(task)
-            task.add_done_callback(self._revoking.discard)
+        self.discard(session.refresh_token)
         appended = await self._log.append([entry])
         self._trail.revocation(entry.reason, durable=appended.durable)
         self._live.end(session.sid, "logout")
         return appended.durable
 
+    async def _end_superseded(self, carried: Carried, now: int) -> None:
+        """End a session whose callback was under way when this browser's logout began (rule R2)."""
+        session, chain = carried.session, carried.chain
+        if session is None or chain is None or not chain.supersedes(session.login_at):
+            return
+        ended = self._log.index.ended_by(
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
+        )
+        if ended is None:
+            await self._end(session, now)
+
     def _answer(self, step: Step, carried: Carried, now: int) -> web.Response:
         if isinstance(step, Wait):
-            current = step.chain.current
-            label = self.label(current.name) if current else ""
-            page = pages.waiting(resume_url=CONTINUE, hop_label=label, seconds=max(2, min(5, step.seconds)))
+            page = self.waiting(step.chain, now)
             return send(page, self._sessions.clear_session() if carried.session else ())
-        if isinstance(step, Done) and step.chain != carried.chain:
+        if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
         step = self._placed(step)
         cookies = self._sessions.seal_chain(step.chain, carried.cookies, now)
@@ -189,10 +232,10 @@ class Logout:
         return redirect(self.location(step), cookies=cookies)
 
     def _placed(self, step: Go | Done) -> Go | Done:
-        """A closed chain remembers where the log stood: it answers every entry up to there (rule R1)."""
+        """A chain that closes remembers where the log stood: it answers every entry up to there (rule R1)."""
         if not isinstance(step, Done):
             return step
-        return Done(replace(step.chain, position=self._log.index.position))
+        return Done(replace(step.chain, position=self._log.index.position, log_id=self._log.log_id))
 
 
 def _clear_attempt(name: str) -> list[str]:

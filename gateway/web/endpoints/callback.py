@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -58,14 +59,15 @@ class Callback:
         attempt = self.attempts.find(carried.cookies, known[0], now) if known else None
         if attempt is None or attempt.finished:
             return self._without_attempt(
-                facts, carried, response, live=isinstance(state, Session), known=known
+                facts, carried, response, now, live=isinstance(state, Session), known=known
             )
         chain = carried.chain
-        if chain is not None and (not chain.closed or attempt.started < chain.started):
+        if chain is not None and (not chain.closed or attempt.after_time < chain.closed):
             # R2: an attempt from before a logout signs nobody in, however late it comes back.
-            return redirect(
-                f"{self.prefix}/start?rd={quote(attempt.rd or '/', safe='/')}", cookies=self._drop(attempt)
-            )
+            return redirect(self._again(attempt), cookies=self._drop(attempt))
+        if isinstance(state, Session):
+            # Another tab was faster (P11). A second session beside its would be one that no logout knows of.
+            return self._onward(carried, attempt, now)
         try:
             return await self._finish(facts, carried, attempt, response, now)
         except ProviderError as error:
@@ -93,8 +95,10 @@ class Callback:
         )
         if entry is not None:
             # R1: this subject was ended since this browser last completed a chain; the chain runs first.
+            self.logout.discard(tokens.refresh_token)
             return await self.logout.begin(carried, how=f"revoked:{entry.reason}", now=now)
-        session = self._session(principal, aliases, tokens, now)
+        began = now if carried.chain is None else max(now, carried.chain.started + 1)
+        session = self._session(principal, aliases, tokens, began)
         return self._land(carried, attempt, session, now, facts.client)
 
     async def _identify(
@@ -128,22 +132,28 @@ class Callback:
             cookies = self.sessions.seal(session, carried.cookies, now)
         except CookieTooLargeError as error:
             self.trail.login_failed("session_too_large", str(error), client)
+            self.logout.discard(session.refresh_token)
             page = pages.oversized_session(
                 bytes_needed=error.needed, budget=error.budget, largest_claim=_largest(session)
             )
             return send(page, self._drop(attempt))
         self.trail.login(session, client)
-        cookies += self.attempts.finish(attempt, carried.cookies, now)
-        if carried.chain is not None:
-            cookies += self.sessions.clear_chain()
+        return self._onward(carried, attempt, now, cookies)
+
+    def _onward(
+        self, carried: Carried, attempt: Attempt, now: int, cookies: Sequence[str] = ()
+    ) -> web.StreamResponse:
+        """To the landing, with the attempt spent."""
+        spent = self.attempts.finish(attempt, carried.cookies, now)
         rd = f"&rd={quote(attempt.rd, safe='/')}" if attempt.rd else ""
-        return redirect(f"{self.prefix}/landing?attempt={attempt.attempt_id}{rd}", cookies=cookies)
+        return redirect(f"{self.prefix}/landing?attempt={attempt.attempt_id}{rd}", cookies=[*cookies, *spent])
 
     def _without_attempt(
         self,
         facts: RequestFacts,
         carried: Carried,
         response: AuthorizationResponse,
+        now: int,
         *,
         live: bool,
         known: tuple[str, bool] | None,
@@ -151,12 +161,20 @@ class Callback:
         """The state is missing, expired or spent: go on when signed in, restart once, then say so (P11, R35)."""
         if live:
             return redirect("/")
-        if known is not None and not known[1] and response.refusal is None:
+        if response.refusal is not None:
+            return self._refused(facts, response.refusal, None)
+        if known is None:
+            # Without a state of ours only the attempts in the browser can tell whether this was tried before.
+            tried = self.attempts.all(carried.cookies, now)
+            restart = bool(tried) and not any(attempt.restarted for attempt in tried)
+        else:
+            restart = not known[1]
+        if restart:
             return redirect(f"{self.prefix}/start?rd=/&again=1")
         return refuse(facts, "state_unknown", action=("Sign in", f"{self.prefix}/start"))
 
     def _refused(
-        self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt
+        self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt | None
     ) -> web.StreamResponse:
         self.trail.login_failed("refused", refusal.error, facts.client)
         return refuse(
@@ -164,15 +182,18 @@ class Callback:
             "sign_in_refused",
             what=f"The identity provider did not sign you in. It said: {refusal.error}.",
             mend="Try again. If it happens again, tell the people who run this site.",
-            cookies=self._drop(attempt),
-            action=("Try again", f"{self.prefix}/start?rd={quote(attempt.rd or '/', safe='/')}"),
+            cookies=self._drop(attempt) if attempt else (),
+            action=("Try again", self._again(attempt)),
         )
 
     def _failed(self, facts: RequestFacts, error: GatewayError, attempt: Attempt) -> web.StreamResponse:
-        answer = refuse_error(facts, error)
-        for cookie in self._drop(attempt):
-            answer.headers.add("Set-Cookie", cookie)
-        return answer
+        return refuse_error(
+            facts, error, cookies=self._drop(attempt), action=("Try again", self._again(attempt))
+        )
+
+    def _again(self, attempt: Attempt | None) -> str:
+        """Where sign-in begins anew, with the same way back."""
+        return f"{self.prefix}/start?rd={quote((attempt and attempt.rd) or '/', safe='/')}"
 
     def _drop(self, attempt: Attempt) -> list[str]:
         return self.attempts.clear(attempt.attempt_id)

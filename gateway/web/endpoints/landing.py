@@ -34,10 +34,12 @@ class Landing:
             first = await self.logout.before_sign_in(carried, state, now=now)
             if first is not None:
                 return first
-            if carried.session is None:
+            if carried.session is None and carried.chain is None:
                 return send(pages.cookies_blocked(sign_in_url=f"{self.prefix}/start"))
             return redirect(target)
+        # Here and not in the callback, which cannot see whether another tab has begun a logout meanwhile (rule R2).
+        over = self.logout.forget() if carried.chain is not None else []
         attempt = parameter(facts, "attempt") or ""
         if facts.mode is None or not attempt.isalnum():
-            return redirect(target)
-        return send(pages.landing(target=target, attempt=attempt[:8]))
+            return redirect(target, cookies=over)
+        return send(pages.landing(target=target, attempt=attempt[:8]), over)

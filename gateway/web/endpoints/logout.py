@@ -69,18 +69,19 @@ class LogoutEndpoints:
             )
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now)
-        label = self.logout.label(hop)
-        return self.logout.returned(carried, hop, now=now, evidence=f"your browser came back from {label}")
+        evidence = f"your browser came back from {self.logout.label(hop)}"
+        return await self.logout.returned(carried, hop, now=now, evidence=evidence)
 
     async def go_on(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
-        """ "Continue signing out": try the current hop again, or give it up."""
+        """ "Continue signing out": try the current hop again, or give it up; only the person's own click pushes."""
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now)
         if carried.chain is None or carried.chain.closed:
             return redirect(LOGGED_OUT)
-        return self.logout.resume(carried, carried.chain, now=now, pushed=True)
+        pushed = facts.site in {None, "same-origin", "none"}
+        return await self.logout.resume(carried, carried.chain, now=now, pushed=pushed)
 
     async def receipt(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
         """The public page that says what was ended; it never advances or clears a chain (rule R2)."""
@@ -89,6 +90,8 @@ class LogoutEndpoints:
         chain = carried.chain
         if _wants_json(facts):
             return send(_json(_as_data(chain)))
+        if facts.query == "waiting" and chain and not chain.closed and now < chain.deadline:
+            return send(self.logout.waiting(chain, now))
         options = self.logout.options
         page = pages.signed_out(
             hops=self._lines(chain),
@@ -118,9 +121,9 @@ class LogoutEndpoints:
     def _lines(self, chain: Chain | None) -> list[HopLine]:
         if chain is None:
             return []
-        ours = HopLine(OURS, "This application", chains.RETURNED, chain.started)
+        status = chains.RETURNED if chain.had_session else chains.SKIPPED
         return [
-            ours,
+            HopLine(OURS, "This application", status, chain.started),
             *(
                 HopLine(hop.name, self.logout.label(hop.name), hop.status, hop.at or None, hop.evidence)
                 for hop in chain.hops

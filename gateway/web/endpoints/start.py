@@ -57,15 +57,19 @@ class Start:
         if looping(self.attempts.all(carried.cookies, now), now):
             again = f"{self.prefix}/start?rd={quote(rd, safe='/')}"
             return send(pages.login_loop(cause=LOOP_CAUSE, sign_in_url=again), self._forget(carried, now))
-        return await self._begin(facts, carried, rd, now)
+        # What the lost log had ended is not known any more, so that log's sessions are asked for credentials too (R4).
+        prompt = "login" if carried.chain is not None or state.reason == "log_lost" else None
+        return await self._begin(facts, carried, rd, now, log_id=revocations.log_id, prompt=prompt)
 
-    async def _begin(self, facts: RequestFacts, carried: Carried, rd: str, now: int) -> web.StreamResponse:
+    async def _begin(
+        self, facts: RequestFacts, carried: Carried, rd: str, now: int, *, log_id: str, prompt: str | None
+    ) -> web.StreamResponse:
         chain = carried.chain
         attempt = Attempt(
             secret=dice.token(16),
             started=now,
             rd=rd,
-            after=chain.position if chain else 0,
+            after=chain.position if chain and chain.log_id == log_id else 0,
             after_time=chain.closed if chain else 0,
             restarted=parameter(facts, "again") is not None,
         )
@@ -75,7 +79,7 @@ class Start:
                 nonce=attempt.nonce,
                 code_challenge=code_challenge(attempt.code_verifier),
                 redirect_uri=f"{self.public_url}{self.prefix}/callback",
-                prompt="login" if chain is not None else None,
+                prompt=prompt,
             )
         except ProviderError as error:
             return refuse_error(facts, error)

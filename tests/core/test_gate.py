@@ -1,0 +1,308 @@
+"""The gate: the order of its questions, and that only a live session or a policy opens it (guarantee 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import chain as chains
+from gateway.core.chain import Chain, ChainLimits
+from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.gate import Allow, Challenge, Deny, GateRules, Revocations, decide, session_state
+from gateway.core.policy import PolicyVerdict
+from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
+from gateway.core.routes import Route
+from gateway.core.session import Principal, Session, SessionLimits
+
+NOW = 1_700_000_000
+HERE = "https://app.example.com"
+DOOR = DoorRules("https", frozenset({"app.example.com"}))
+LIMITS = ChainLimits(30, 120)
+RULES = GateRules(SessionLimits(1_800, 43_200), LIMITS, frozenset({HERE}), max_staleness=300)
+ROUTE = Route("/", "http://127.0.0.1:1")
+SUBJECT = "sub:https://idp|s-1"
+
+
+@dataclass
+class Ruled:
+    """A policy that says what it was told to, and remembers what it was asked."""
+
+    verdict: PolicyVerdict
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def decide(self, **question: Any) -> PolicyVerdict:
+        self.asked.append(question)
+        return self.verdict
+
+
+def policy(*, allowed: bool = True, code: str = "", ids: Collection[str] = ("p",)) -> Ruled:
+    return Ruled(PolicyVerdict(allowed, tuple(ids), code))
+
+
+def users_only() -> Any:
+    """What builtin:spa says: every user everything, Anonymous nothing."""
+
+    class Spa:
+        def decide(self, *, principal: Principal | None, **_: Any) -> PolicyVerdict:
+            return PolicyVerdict(principal is not None, ("spa",), "" if principal else "denied")
+
+    return Spa()
+
+
+def session(**changes: Any) -> Session:
+    made = Session(
+        sid="sid-1",
+        log_id="log",
+        principal=Principal("https://idp", "s-1", "alice"),
+        aliases=(SUBJECT,),
+        login_at=NOW - 100,
+        seen=5,
+        idle_until=NOW + 1_000,
+        absolute_until=NOW + 40_000,
+        generation=3,
+    )
+    return replace(made, **changes)
+
+
+def asked(method: str = "GET", target: str = "/a", **headers: str) -> RequestFacts:
+    pairs = [(b"Host", b"app.example.com")]
+    pairs += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return build(method, target, pairs, "192.0.2.1", DOOR)
+
+
+def revocations(*entries: NewEntry, age: float = 0.0, log_id: str = "log") -> Revocations:
+    index = RevocationIndex()
+    for at, entry in enumerate(entries, start=10):
+        index.apply(entry.placed(at))
+    return Revocations(index, log_id, age)
+
+
+def ended(*, barrier: int | None = None) -> NewEntry:
+    return NewEntry(sid_key("sid-1"), NOW + 50_000, "logout", barrier=barrier)
+
+
+def open_chain(started: int = NOW - 5) -> Chain:
+    return chains.begin(["cognito"], LIMITS, now=started).chain
+
+
+def closed_chain(started: int = NOW - 5) -> Chain:
+    step = chains.returned(open_chain(started), "cognito", "seen", LIMITS, now=started + 1)
+    assert step is not None
+    return step.chain
+
+
+def verdict(
+    facts: RequestFacts | None = None,
+    who: Session | None = None,
+    *,
+    route: Route = ROUTE,
+    ruled: Any = None,
+    known: Revocations | None = None,
+    rules: GateRules = RULES,
+    chain: Chain | None = None,
+) -> Allow | Challenge | Deny:
+    return decide(
+        facts or asked(),
+        who,
+        route,
+        ruled or users_only(),
+        known or revocations(),
+        rules,
+        now=NOW,
+        chain=chain,
+    )
+
+
+def test_a_live_session_is_let_through() -> None:
+    """With the policies that said so, and with what the policy was asked."""
+    ruled = policy()
+    assert verdict(asked("PROPFIND", "/a%20b", Origin=HERE), session(), ruled=ruled) == Allow(
+        session(), ("p",)
+    )
+    (question,) = ruled.asked
+    assert question == {
+        "principal": session().principal, "method": "PROPFIND", "route": "/", "host": "app.example.com", "path": "/a b",
+        "client": "192.0.2.1", "now": NOW, "generation": 3,
+    }  # fmt: skip
+
+
+def test_nobody_is_challenged() -> None:
+    """No session, no policy for Anonymous: sign in."""
+    assert verdict() == Challenge("login_required")
+
+
+def test_r9_only_a_policy_for_anonymous_opens_without_a_session() -> None:
+    """Then the session is None, so that no identity can be injected."""
+    assert verdict(ruled=policy()) == Allow(None, ("p",))
+    dead = session(idle_until=NOW)
+    ruled = policy()
+    assert verdict(who=dead, ruled=ruled) == Allow(None, ("p",))
+    assert ruled.asked[0]["principal"] is None
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        (session(idle_until=NOW), "idle_expired"),
+        (session(absolute_until=NOW), "absolute_expired"),
+        (session(login_at=NOW - 43_200), "absolute_expired"),
+        (session(log_id="another"), "log_lost"),
+        (session(log_id=""), "log_lost"),
+    ],
+)
+def test_a_dead_session_is_challenged(who: Session, reason: str) -> None:
+    """Each death has its name."""
+    assert verdict(who=who) == Challenge(reason)
+
+
+def test_r4_sessions_of_a_lost_log_stay_only_where_that_was_accepted() -> None:
+    """A lost log fails closed, unless the operator said otherwise."""
+    who = session(log_id="another")
+    assert verdict(who=who, rules=replace(RULES, accept_log_loss=True)) == Allow(who, ("spa",))
+
+
+def test_r6_a_revoked_session_names_its_entry() -> None:
+    """By its own id or by its subject's, and only where it logged in before."""
+    for entry in (ended(), NewEntry(SUBJECT, NOW + 50_000, "admin"), NewEntry("*", NOW + 50_000, "epoch")):
+        said = verdict(who=session(), known=revocations(entry))
+        assert isinstance(said, Challenge)
+        assert said.reason == "revoked"
+        assert said.revoked is not None
+        assert said.revoked.key == entry.key
+    later = session(seen=10)
+    assert verdict(who=later, known=revocations(NewEntry(SUBJECT, NOW + 50_000, "admin"))) == Allow(
+        later, ("spa",)
+    )
+    assert isinstance(verdict(who=later, known=revocations(ended())), Challenge)
+
+
+@pytest.mark.parametrize("age", [300.1, 9_999.0, float("inf")])
+def test_r5_a_stale_index_lets_nothing_through(age: float) -> None:
+    """Not a session, not Anonymous; nothing can be known."""
+    assert verdict(who=session(), known=revocations(age=age)) == Deny("state_stale")
+    assert verdict(ruled=policy(), known=revocations(age=age)) == Deny("state_stale")
+
+
+def test_r5_a_route_may_opt_out_of_staleness_but_not_of_loading() -> None:
+    """``when_stale: serve`` serves from an old index, never from none."""
+    calm = replace(ROUTE, when_stale="serve")
+    assert verdict(who=session(), route=calm, known=revocations(age=9_999)) == Allow(session(), ("spa",))
+    assert verdict(who=session(), route=calm, known=revocations(age=float("inf"))) == Deny("state_stale")
+    assert isinstance(verdict(who=session(), route=calm, known=revocations(ended(), age=9_999)), Challenge)
+
+
+def test_r5_a_young_index_is_believed() -> None:
+    """Up to ``max_staleness`` seconds."""
+    assert verdict(who=session(), known=revocations(age=300)) == Allow(session(), ("spa",))
+
+
+def test_r2_the_barrier_stands_by_the_entry_alone() -> None:
+    """A request whose session was ended by a logout is told so even without the chain's cookie."""
+    assert verdict(who=session(), known=revocations(ended(barrier=NOW + 1))) == Deny("logout_in_progress")
+    assert isinstance(verdict(who=session(), known=revocations(ended(barrier=NOW))), Challenge)
+
+
+def test_r2_the_barrier_stands_by_the_chain_alone() -> None:
+    """A browser in the middle of a logout starts no sign-in, whatever else it carries."""
+    assert verdict(chain=open_chain()) == Deny("logout_in_progress")
+    assert verdict(chain=open_chain(NOW - 120)) == Challenge("login_required")
+    assert verdict(chain=closed_chain()) == Challenge("login_required")
+
+
+def test_r2_a_closed_chain_lifts_the_entrys_barrier() -> None:
+    """Who has been signed out everywhere may sign in again at once."""
+    known = revocations(ended(barrier=NOW + 100))
+    assert isinstance(verdict(who=session(), known=known, chain=closed_chain()), Challenge)
+
+
+def test_r2_a_session_whose_callback_was_overtaken_by_a_logout_is_none() -> None:
+    """The login began before the logout of the same browser, so it does not count, though nothing has revoked it."""
+    for at in (NOW - 6, NOW - 5):
+        who = session(login_at=at)
+        assert verdict(who=who, chain=open_chain()) == Deny("logout_in_progress")
+        assert verdict(who=who, chain=closed_chain()) == Challenge("signed_out")
+    later = session(login_at=NOW - 4)
+    assert verdict(who=later, chain=closed_chain()) == Allow(later, ("spa",))
+    assert session_state(session(login_at=NOW - 9), revocations(), RULES, NOW) == session(login_at=NOW - 9)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "X", "get"])
+def test_r8_another_sites_request_is_refused_with_a_session(method: str) -> None:
+    """It would act in the user's name; a policy that allows it changes nothing."""
+    crossing = asked(method, Sec_Fetch_Site="same-site", Origin="https://evil.example.com")
+    ruled = policy()
+    assert verdict(crossing, session(), ruled=ruled) == Deny("cross_origin")
+    assert not ruled.asked
+
+
+def test_r8_a_hijacked_websocket_is_refused() -> None:
+    """A handshake from another site, or from nowhere, is no GET like any other."""
+    assert verdict(asked(Upgrade="websocket", Origin="https://evil.example"), session()) == Deny(
+        "cross_origin"
+    )
+    assert verdict(asked(Upgrade="websocket"), session()) == Deny("cross_origin")
+    assert verdict(asked(Upgrade="websocket", Origin=HERE), session()) == Allow(session(), ("spa",))
+
+
+def test_r9_anything_but_allow_is_a_deny() -> None:
+    """A signed-in user hears 403 with the policies, an unknown method 405."""
+    assert verdict(who=session(), ruled=policy(allowed=False, code="denied")) == Deny("denied", ("p",))
+    assert verdict(who=session(), ruled=policy(allowed=False, code="unknown_method")) == Deny(
+        "unknown_method"
+    )
+    assert verdict(ruled=policy(allowed=False, code="unknown_method")) == Deny("unknown_method")
+
+
+def test_r32_an_encoded_slash_passes_only_where_the_route_admits_it() -> None:
+    """Judged by the raw path: %252F is no slash."""
+    assert verdict(asked(target="/a%2fb"), session()) == Deny("encoded_slash")
+    assert verdict(asked(target="/a%2Fb"), session()) == Deny("encoded_slash")
+    admitting = replace(ROUTE, encoded_slashes=True)
+    assert verdict(asked(target="/a%2fb"), session(), route=admitting) == Allow(session(), ("spa",))
+    for twice in ("/a%252Fb", "/a%252fb"):
+        assert verdict(asked(target=twice), session()) == Allow(session(), ("spa",))
+
+
+@given(
+    who=st.none()
+    | st.builds(
+        session,
+        idle_until=st.integers(NOW - 2, NOW + 2),
+        absolute_until=st.integers(NOW - 2, NOW + 2),
+        log_id=st.sampled_from(["log", "lost"]),
+        login_at=st.integers(NOW - 8, NOW),
+        seen=st.integers(8, 12),
+    ),
+    entries=st.lists(
+        st.builds(
+            NewEntry,
+            st.sampled_from([sid_key("sid-1"), SUBJECT, "*", sid_key("other")]),
+            st.integers(NOW - 1, NOW + 2),
+            st.just("x"),
+            barrier=st.none() | st.integers(NOW - 1, NOW + 1),
+        ),
+        max_size=3,
+    ),
+    chain=st.sampled_from([None, open_chain(), closed_chain(), open_chain(NOW - 200)]),
+    age=st.sampled_from([0.0, 301.0, float("inf")]),
+)
+def test_nothing_passes_without_a_live_session(
+    who: Session | None, entries: list[NewEntry], chain: Chain | None, age: float
+) -> None:
+    """Whatever the combination: what is allowed is fresh, of this log, unrevoked, unsuperseded, with a known index."""
+    known = revocations(*entries, age=age)
+    said = verdict(who=who, known=known, chain=chain)
+    if not isinstance(said, Allow):
+        return
+    assert said.session is who is not None
+    assert age == 0.0
+    assert who.idle_until > NOW
+    assert who.absolute_until > NOW
+    assert who.log_id == "log"
+    assert chain is None or who.login_at > chain.started
+    assert known.index.ended_by(who.sid, who.aliases, seen=who.seen, login_at=who.login_at, now=NOW) is None
