@@ -1,0 +1,288 @@
+"""The gateway as operators run it: a process of its own, or several, between emulated providers and an application."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from gateway.demo import configuration, idp
+from gateway.demo.options import DemoOptions, on_free_ports
+from tests.fakes.browser import Browser, Loopback, Seen
+
+TOKEN = "operators-token"
+_RUN = """
+import sys
+from pathlib import Path
+from gateway.config import load
+from gateway.core.errors import GatewayError
+from gateway.workers.parent import serve
+try:
+    sys.exit(serve(load(Path(sys.argv[1]), {}), workers=int(sys.argv[2]), accept_for=float(sys.argv[3])))
+except GatewayError as error:
+    sys.exit(f"gateway: {error.detail}; {error.mend}")
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now."""
+    socks = [socket.socket() for _ in range(count)]
+    for sock in socks:
+        sock.bind(("127.0.0.1", 0))
+    ports = [sock.getsockname()[1] for sock in socks]
+    for sock in socks:
+        sock.close()
+    return ports
+
+
+class Application:
+    """The upstream: answers at once, slowly, by events, by WebSocket, and takes uploads.
+
+    :ivar slow: released when the slow answers shall come.
+    """
+
+    def __init__(self) -> None:
+        self.slow = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/api/quick", self._quick)
+        app.router.add_get("/api/slow", self._slowly)
+        app.router.add_post("/api/upload", self._upload)
+        app.router.add_get("/api/events", self._events)
+        app.router.add_get("/api/live", self._live)
+        self.runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = site._server.sockets[0].getsockname()[1]
+
+    async def _quick(self, _: web.Request) -> web.Response:
+        return web.Response(text="quick")
+
+    async def _slowly(self, _: web.Request) -> web.Response:
+        self.asked.set()
+        await self.slow.wait()
+        return web.Response(text="slow but whole")
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        self.asked.set()
+        size = 0
+        async for piece in request.content.iter_any():
+            size += len(piece)
+        return web.Response(text=f"{size} bytes")
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"data: tick\n\n")
+                await asyncio.sleep(0.05)
+        except (ConnectionError, asyncio.CancelledError):
+            return response
+
+    async def _live(self, request: web.Request) -> web.WebSocketResponse:
+        sock = web.WebSocketResponse()
+        await sock.prepare(request)
+        async for message in sock:
+            await sock.send_str(f"echo {message.data}")
+        return sock
+
+
+@dataclass
+class Serving:
+    """A gateway that runs. ``app``, ``probes``, ``admin``: its addresses."""
+
+    process: asyncio.subprocess.Process
+    config: Path
+    app: str
+    probes: str
+    admin: str
+    application: Application
+    idp: idp.RunningIdp | None
+    client: aiohttp.ClientSession
+    log: Path
+    browsers: list[Browser] = field(default_factory=list)
+
+    def browser(self) -> Browser:
+        browser = Browser.open()
+        self.browsers.append(browser)
+        return browser
+
+    async def sign_in(self, browser: Browser, path: str = "/api/quick") -> Seen:
+        """Navigate to ``path`` and sign in at Okta on the way."""
+        form = await browser.goto(self.app + path)
+        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500], self.told())
+        page = await browser.submit(form, username="alice@example.com", password="demo")
+        assert page.status == 200, (page.url, page.status, self.told())
+        return page
+
+    async def sign_out(self, browser: Browser) -> Seen:
+        answer = await browser.navigate(f"{self.app}/logout", method="POST", body="", site="same-origin")
+        return await browser.follow(answer, site="same-origin")
+
+    async def status(self, cookie: str, path: str = "/api/quick") -> int:
+        """Of a fetch with this Cookie header, on a connection of its own."""
+        headers = {"Cookie": cookie, "Sec-Fetch-Site": "same-origin", "Connection": "close"}
+        async with self.client.get(self.app + path, headers=headers, allow_redirects=False) as response:
+            await response.read()
+            return response.status
+
+    async def probe(self, path: str) -> tuple[int, Any]:
+        async with self.client.get(self.probes + path) as response:
+            if response.content_type == "application/json":
+                return response.status, await response.json()
+            return response.status, await response.text()
+
+    async def operate(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Ask the admin API."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with self.client.request(
+            method, self.admin + path, headers=headers, json=body if method == "POST" else None
+        ) as answer:
+            return answer.status, await answer.json()
+
+    async def until(self, path: str, status: int, within: float = 10.0) -> Any:
+        """What the probe says once it answers with ``status``."""
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    seen = await self.probe(path)
+                except aiohttp.ClientConnectionError:
+                    seen = (0, None)
+                if seen[0] == status:
+                    return seen[1]
+                assert self.process.returncode is None, self.told()
+                await asyncio.sleep(0.02)
+
+    def children(self) -> dict[str, int]:
+        """The processes by name, such as ``gw worker 1``."""
+        pid = self.process.pid
+        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {Path(f"/proc/{child}/comm").read_text().strip(): int(child) for child in pids}
+
+    def workers(self) -> dict[str, int]:
+        return {name: pid for name, pid in self.children().items() if "worker" in name}
+
+    def told(self) -> str:
+        """Everything it has logged."""
+        return self.log.read_text()
+
+    async def ends(self, within: float = 10.0) -> int:
+        """Its exit status, once it has ended."""
+        return await asyncio.wait_for(self.process.wait(), within)
+
+    async def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return await self.ends()
+
+
+def written(directory: Path, options: DemoOptions, application: Application, extra: str = "") -> Path:
+    """A configuration on free ports, with a token for operators."""
+    door, probes, admin = free_ports(3)
+    path = configuration.write(
+        directory,
+        replace(options, app=f"http://app.localhost:{door}"),
+        listen=f"127.0.0.1:{door}",
+        api=f"127.0.0.1:{application.port}",
+        probes=f"127.0.0.1:{probes}",
+        admin=f"127.0.0.1:{admin}",
+    )
+    text = path.read_text().replace("level: error", "level: info")
+    text = text.replace(f"127.0.0.1:{admin}", f"127.0.0.1:{admin}, token: {TOKEN}")
+    path.write_text(text + extra)
+    return path
+
+
+async def launched(
+    path: Path, *arguments: str, workers: int, accept_for: float
+) -> asyncio.subprocess.Process:
+    """A process that serves ``path``; what it says goes to ``log`` beside it."""
+    command = arguments or ("-c", _RUN, str(path), str(workers), str(accept_for))
+    with (path.parent / "log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            stdout=log,
+            stderr=log,
+            cwd=Path(__file__).parents[2],
+            env={key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")},
+        )
+
+
+@asynccontextmanager
+async def serving(
+    directory: Path,
+    *,
+    workers: int = 1,
+    accept_for: float = 0.3,
+    provider: bool = True,
+    extra: str = "",
+    **replaced: str,
+) -> AsyncIterator[Serving]:
+    """A gateway that is ready.
+
+    :param provider: False leaves the identity provider down. :param replaced: pieces of the configuration.
+    """
+    application = Application()
+    await application.start()
+    door_free = on_free_ports(DemoOptions(federation="oidc"))
+    path = written(directory, door_free, application, extra)
+    for old, new in replaced.items():
+        path.write_text(path.read_text().replace(old, new))
+    text = path.read_text()
+    app = text.split("public_url: ")[1].split("\n")[0]
+    probes, admin = (
+        text.split(f"{name}: {{listen: ")[1].split("}")[0].split(",")[0] for name in ("probes", "admin")
+    )
+    running = await idp.start(replace(door_free, app=app), on_event=lambda _: None) if provider else None
+    process = await launched(path, workers=workers, accept_for=accept_for)
+    connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False, force_close=True, limit=0)
+    client = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    gateway = Serving(
+        process,
+        path,
+        app,
+        f"http://{probes}",
+        f"http://{admin}",
+        application,
+        running,
+        client,
+        directory / "log",
+    )
+    try:
+        await gateway.until("/readyz", 200)
+        yield gateway
+    finally:
+        for browser in gateway.browsers:
+            await browser.close()
+        await client.close()
+        if process.returncode is None:
+            process.send_signal(signal.SIGCONT)
+            for pid in gateway.children().values():
+                os.kill(pid, signal.SIGCONT)
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 10)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if running is not None:
+            await running.close()
+        if application.runner is not None:
+            application.slow.set()
+            await application.runner.cleanup()

@@ -1,0 +1,248 @@
+"""Several workers as real processes: at-once logout, replacement, draining, and what they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.fakes.serving import Serving, launched, serving
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Serving]:
+    """Two workers."""
+    async with serving(tmp_path, workers=2) as running:
+        yield running
+
+
+class Alone:
+    """Makes one worker answer everything new: the others are stopped, and the queue is shared."""
+
+    def __init__(self, gateway: Serving, worker: int) -> None:
+        self.others = [pid for pid in gateway.workers().values() if pid != worker]
+
+    def __enter__(self) -> None:
+        for pid in self.others:
+            os.kill(pid, signal.SIGSTOP)
+
+    def __exit__(self, *_: object) -> None:
+        for pid in self.others:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_r04_a_logout_on_one_worker_holds_on_every_worker_at_once(gateway: Serving) -> None:
+    """The very next request with the copied cookie is refused by each worker."""
+    one, other = gateway.workers().values()
+    browser = gateway.browser()
+    with Alone(gateway, one):
+        await gateway.sign_in(browser)
+        copied = browser.cookie_header(gateway.app)
+        assert await gateway.status(copied) == 200
+    with Alone(gateway, other):
+        assert await gateway.status(copied) == 200
+    with Alone(gateway, one):
+        await gateway.sign_out(browser)
+        assert await gateway.status(copied) == 401
+    with Alone(gateway, other):
+        assert await gateway.status(copied) == 401
+    assert set(await asyncio.gather(*(gateway.status(copied) for _ in range(40)))) == {401}
+
+
+async def test_r04_a_logout_on_one_worker_ends_live_connections_on_another(gateway: Serving) -> None:
+    """A WebSocket that another worker carries is closed with 4401 within a second."""
+    one, other = gateway.workers().values()
+    browser = gateway.browser()
+    with Alone(gateway, one):
+        await gateway.sign_in(browser)
+    headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
+    with Alone(gateway, other):
+        sock = await gateway.client.ws_connect(f"{gateway.app}/api/live", headers=headers)
+        await sock.send_str("hello")
+        assert (await sock.receive(2)).data == "echo hello"
+    with Alone(gateway, one):
+        await gateway.sign_out(browser)
+    ended = time.monotonic()
+    message = await sock.receive(2)
+    assert (message.type, sock.close_code) == (aiohttp.WSMsgType.CLOSE, 4401)
+    assert time.monotonic() - ended < 1.0
+
+
+async def test_an_operators_revocation_holds_on_every_worker(gateway: Serving) -> None:
+    """What the desk appends, each worker refuses at once; the desk says that it sees no sessions."""
+    browser = gateway.browser()
+    await gateway.sign_in(browser)
+    copied = browser.cookie_header(gateway.app)
+    status, told = await gateway.operate("POST", "/api/revocations", {"email": "alice@example.com"})
+    assert (status, told["durable"], told["live_closed"]) == (200, True, 0)
+    assert set(await asyncio.gather(*(gateway.status(copied) for _ in range(20)))) == {401}
+    _, sessions = await gateway.operate("GET", "/api/sessions")
+    assert (sessions["complete"], sessions["sessions"]) == (False, [])
+    assert "workers" in sessions["note"]
+
+
+async def test_r12_metrics_of_all_workers_are_in_one_exposition(gateway: Serving) -> None:
+    """Requests that different workers answered add up."""
+    for worker in gateway.workers().values():
+        with Alone(gateway, worker):
+            assert await gateway.status("") == 401
+    _, text = await gateway.probe("/metrics")
+    assert 'gateway_requests_total{outcome="4xx",route="/api/"} 2.0' in text
+    async with asyncio.timeout(5):
+        while "gateway_idp_up 1.0" not in text:  # each worker's: the worst counts
+            await asyncio.sleep(0.1)
+            _, text = await gateway.probe("/metrics")
+
+
+async def test_readyz_tells_how_many_workers_are_ready_and_how_they_are(gateway: Serving) -> None:
+    """The desk passes on what the workers say of themselves."""
+    _, told = await gateway.probe("/readyz")
+    assert (told["ready"], told["phase"], told["workers"]) == (True, "serving", "2 of 2 ready")
+    assert told["state"].startswith("ok")
+    assert (await gateway.probe("/livez"))[0] == (await gateway.probe("/startupz"))[0] == 200
+
+
+async def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(gateway: Serving) -> None:
+    """The other one goes on; the new one knows what was revoked."""
+    browser = gateway.browser()
+    await gateway.sign_in(browser)
+    copied = browser.cookie_header(gateway.app)
+    await gateway.sign_out(browser)
+    victim = gateway.workers()["gw worker 1"]
+    os.kill(victim, signal.SIGKILL)
+    for _ in range(20):
+        assert await gateway.status("") == 401
+    async with asyncio.timeout(5):
+        while gateway.workers().get("gw worker 1") in {None, victim}:
+            await asyncio.sleep(0.02)
+    told = await gateway.until("/readyz", 200)
+    async with asyncio.timeout(5):
+        while told["workers"] != "2 of 2 ready":
+            await asyncio.sleep(0.02)
+            told = await gateway.until("/readyz", 200)
+    with Alone(gateway, gateway.workers()["gw worker 1"]):
+        assert await gateway.status(copied) == 401
+    assert '"how": "SIGKILL"' in gateway.told()
+
+
+async def test_a_connection_in_the_queue_survives_the_worker_that_would_have_taken_it(tmp_path: Path) -> None:
+    """The parent holds the listening socket: the replacement answers (rule R12)."""
+    async with serving(tmp_path, workers=2) as gateway:
+        pids = gateway.workers().values()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        waiting = [asyncio.create_task(gateway.status("")) for _ in range(10)]
+        await asyncio.sleep(0.1)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        assert set(await asyncio.wait_for(asyncio.gather(*waiting), 10)) == {401}
+
+
+async def test_the_desk_is_replaced_as_well(gateway: Serving) -> None:
+    """Probes and admin API come back on the same addresses."""
+    desk = gateway.children()["gw desk"]
+    os.kill(desk, signal.SIGKILL)
+    async with asyncio.timeout(5):
+        while gateway.children().get("gw desk") in {None, desk}:
+            await asyncio.sleep(0.02)
+    assert (await gateway.until("/readyz", 200))["workers"] == "2 of 2 ready"
+    assert (await gateway.operate("GET", "/api/revocations"))[0] == 200
+
+
+async def test_workers_that_keep_dying_end_the_gateway_with_a_clear_error(tmp_path: Path) -> None:
+    """Status 1 and one line, after a few tries with pauses; nothing is left running."""
+    async with serving(tmp_path, workers=2) as gateway:
+        async with asyncio.timeout(20):
+            while gateway.process.returncode is None:
+                pid = gateway.workers().get("gw worker 2")
+                if pid is not None:
+                    os.kill(pid, signal.SIGKILL)
+                await asyncio.sleep(0.05)
+        assert gateway.process.returncode == 1
+        last = gateway.told().strip().splitlines()[-1]
+        assert last.startswith("gateway: the worker 2 died 5 times soon after its start, last by SIGKILL; ")
+
+
+async def test_guarantee_6_sigterm_drains_all_workers(tmp_path: Path) -> None:
+    """Unready at once, still accepting for a while; a slow response, an upload and queued requests are completed."""
+    async with serving(tmp_path, workers=2, accept_for=1.0) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
+
+        async def upload_body() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b"x" * 1000
+                await asyncio.sleep(0.1)
+
+        async def text(method: str, path: str, data: object = None) -> str:
+            async with gateway.client.request(
+                method, gateway.app + path, headers=headers, data=data
+            ) as response:
+                return f"{response.status} {await response.text()}"
+
+        slow = [asyncio.create_task(text("GET", "/api/slow")) for _ in range(6)]
+        upload = asyncio.create_task(text("POST", "/api/upload", upload_body()))
+        await gateway.application.asked.wait()
+        await asyncio.sleep(0.2)
+        gateway.process.send_signal(signal.SIGTERM)
+        assert (await gateway.until("/readyz", 503, within=0.5))["phase"] == "draining"
+        assert (await gateway.probe("/livez"))[0] == 200
+        late = 0
+        while late < 200:
+            try:
+                assert await text("GET", "/api/quick") == "200 quick"
+            except aiohttp.ClientConnectorError:
+                break  # refused at once: the socket is closed, nobody waits in a queue
+            late += 1
+            await asyncio.sleep(0.01)
+        assert 10 < late < 200
+        assert not any(task.done() for task in slow)
+        gateway.application.slow.set()
+        assert set(await asyncio.gather(*slow)) == {"200 slow but whole"}
+        assert await upload == "200 20000 bytes"
+        assert await gateway.ends() == 0
+
+
+async def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """The directory of the metrics and all processes are gone; a second instance can listen at once."""
+    async with serving(tmp_path, workers=2) as gateway:
+        children = gateway.children().values()
+        maps = Path(f"/proc/{gateway.workers()['gw worker 1']}/maps").read_text()
+        directory = Path(re.findall(r"(/\S*gateway-metrics-\S*)/", maps)[0])
+        assert directory.is_dir()
+        assert await gateway.stop() == 0
+        assert not directory.exists()
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+        gateway.process = await launched(gateway.config, workers=2, accept_for=0.1)
+        await gateway.until("/readyz", 200)
+
+
+async def test_workers_end_when_their_parent_is_killed(gateway: Serving) -> None:
+    """Nobody goes on serving without supervision."""
+    children = list(gateway.children().values())
+    gateway.process.kill()
+    async with asyncio.timeout(5):
+        while any(Path(f"/proc/{pid}").exists() for pid in children):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    """Whoever is in a hurry need not wait for the drain."""
+    async with serving(tmp_path, workers=2, accept_for=20.0) as gateway:
+        gateway.process.send_signal(signal.SIGINT)
+        await gateway.until("/readyz", 503)
+        gateway.process.send_signal(signal.SIGINT)
+        await gateway.ends(within=3)
+
+
+async def test_the_parent_has_no_threads(gateway: Serving) -> None:
+    """It forks at any time, which only a process without threads may."""
+    assert len(list(Path(f"/proc/{gateway.process.pid}/task").iterdir())) == 1
