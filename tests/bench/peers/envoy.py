@@ -1,0 +1,95 @@
+"""Envoy with its oauth2 filter: the whole session is in signed and encrypted cookies."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+
+from tests.bench.peers.peer import Client, Peer
+from tests.bench.stand import PROXY_CORE, Stand
+
+_TYPE = "type.googleapis.com/envoy.extensions.filters"
+
+
+def client(port: int) -> Client:
+    return Client("envoy", port, "/callback", auth="client_secret_post")
+
+
+def start(stand: Stand, client: Client) -> Peer:
+    home = stand.directory("envoy")
+    config = home / "envoy.json"
+    config.write_text(json.dumps(bootstrap(stand, client)))
+    binary = str(stand.tools.envoy)
+    process = stand.start(
+        PROXY_CORE, binary, "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"
+    )
+    stand.wait(client.port, process)
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    return Peer("Envoy, oauth2 filter", said.split("/")[-4], client.port, [process])
+
+
+def bootstrap(stand: Stand, client: Client) -> dict[str, object]:
+    """Envoy's configuration: one listener, the filter before the router, three clusters."""
+    manager = {
+        "@type": f"{_TYPE}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "bench",
+        "codec_type": "HTTP1",
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+            {"match": {"prefix": "/live/"}, "route": {"cluster": "live"}},
+            {"match": {"prefix": "/"}, "route": {"cluster": "files"}},
+        ]}]},
+        "http_filters": [
+            {"name": "envoy.filters.http.oauth2", "typed_config": oauth2(stand, client)},
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_TYPE}.http.router.v3.Router"}},
+        ],
+    }  # fmt: skip
+    listener = {
+        "name": "in",
+        "address": address(client.port),
+        "filter_chains": [{"filters": [
+            {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+        ]}],
+    }  # fmt: skip
+    clusters = [cluster("files", stand.files), cluster("live", stand.live), cluster("idp", stand.idp)]
+    hmac = base64.b64encode(b"a benchmark keeps no secrets 012").decode()
+    secrets = [
+        {"name": "token", "generic_secret": {"secret": {"inline_string": client.secret}}},
+        {"name": "hmac", "generic_secret": {"secret": {"inline_bytes": hmac}}},
+    ]
+    return {"static_resources": {"secrets": secrets, "listeners": [listener], "clusters": clusters}}
+
+
+def oauth2(stand: Stand, client: Client) -> dict[str, object]:
+    return {
+        "@type": f"{_TYPE}.http.oauth2.v3.OAuth2",
+        "config": {
+            "token_endpoint": {"cluster": "idp", "uri": f"{stand.issuer}/token", "timeout": "5s"},
+            "authorization_endpoint": f"{stand.issuer}/auth",
+            "redirect_uri": client.redirect_uri,
+            "redirect_path_matcher": {"path": {"exact": client.callback}},
+            "signout_path": {"path": {"exact": "/signout"}},
+            "credentials": {
+                "client_id": client.name,
+                "token_secret": {"name": "token"},
+                "hmac_secret": {"name": "hmac"},
+            },
+            "auth_scopes": ["openid", "email", "profile"],
+            "forward_bearer_token": True,
+            "deny_redirect_matcher": [{"name": "sec-fetch-mode", "string_match": {"exact": "cors"}}],
+        },
+    }
+
+
+def address(port: int) -> dict[str, object]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def cluster(name: str, port: int) -> dict[str, object]:
+    endpoint = {"endpoint": {"address": address(port)}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
