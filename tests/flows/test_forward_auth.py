@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.nginx import Nginx, free_port
-from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
+from tests.fakes.upstream import Call, FakeUpstream, frame, read_frame, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
 
 RECIPE = Path(__file__).parents[2] / "deploy" / "forward-auth" / "nginx.conf"
@@ -70,8 +70,17 @@ async def application(call: Call) -> object:
     return None
 
 
+def with_example(recipe: str) -> str:
+    """The recipe with the example location, which it shows in a comment, made real."""
+    lines = recipe.splitlines()
+    shown = [line for line in lines if line.startswith("    #   ")]
+    assert shown[0] == "    #   location /api/live {"
+    return "\n".join(line.replace("    #   ", "    ") if line in shown else line for line in lines)
+
+
 @pytest.fixture
-async def front(tmp_path: Path) -> AsyncIterator[Front]:
+async def front(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Front]:
+    recipe: Callable[[str], str] = getattr(request, "param", str)
     port = free_port()
     served = await FakeUpstream(application).start()
     async with standing(tmp_path, extra=CONFIGURATION, front=port, **ONE_DEADLINE) as stand:
@@ -87,7 +96,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
             "127.0.0.1:3000": f"127.0.0.1:{served.port}",
             "/var/log/nginx/": f"{directory}/",
         }
-        nginx = Nginx(directory, RECIPE.read_text(), substitutions, port)
+        nginx = Nginx(directory, recipe(RECIPE.read_text()), substitutions, port)
         await nginx.start()
         try:
             yield Front(stand, nginx, served)
@@ -210,6 +219,32 @@ async def test_more_of_our_cookies_than_a_browser_has_take_all_cookies_away(
         assert b"__Host-" not in front.last.head
 
 
+@pytest.mark.parametrize(
+    "filler",
+    [
+        "; ",
+        ";",
+        "a=1; ",
+        "__Host-login_",
+        "__Host-session ",
+        " \t",
+        "__Host-session;",
+        "=;__Host-",
+        "__Host-login_" + " " * 9_000,
+    ],
+)
+async def test_a_cookie_header_cannot_tire_nginx(front: Front, browser: Browser, filler: str) -> None:
+    """The maps' expressions stay linear on whatever fills a header line, and do not give up and let ours pass."""
+    await signed_in(front, browser)
+    own = browser.cookie_header(front.app)
+    line = f"{filler * (13_000 // len(filler))}; {own}; b=2"
+    began = asyncio.get_running_loop().time()
+    await front.raw(f"GET / HTTP/1.1\nHost: {front.host}\nCookie: {line}\nConnection: close\n\n")
+    assert asyncio.get_running_loop().time() - began < 1
+    assert own.encode() not in front.last.head
+    assert "pcre" not in front.nginx.errors()
+
+
 async def test_r08_unsafe_requests_from_other_origins_are_refused(front: Front, browser: Browser) -> None:
     """A POST and a WebSocket handshake need the same origin; the application sees neither otherwise."""
     await signed_in(front, browser)
@@ -238,6 +273,33 @@ async def test_a_websocket_of_the_same_origin_is_opened(front: Front, browser: B
     )
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert not front.told("Upgrade")
+
+
+async def test_r30_a_socket_that_nginx_carries_outlives_the_sign_out(front: Front, browser: Browser) -> None:
+    """As documented: nginx does not ask again, so only its own timeout ends a WebSocket."""
+    await signed_in(front, browser)
+    reader, writer = await _open_socket(front, browser)
+    await front.stand.sign_out(browser)
+    writer.write(frame(1, b"still here", mask=b"mask"))
+    assert await asyncio.wait_for(read_frame(reader), 5) == (1, b"still here")
+    writer.close()
+
+
+@pytest.mark.parametrize("front", [with_example], indirect=True)
+async def test_r30_a_socket_that_the_gateway_carries_ends_with_the_session(
+    front: Front, browser: Browser
+) -> None:
+    """The recipe's example location: checked by the gateway itself, and closed with 4401 at sign-out."""
+    await signed_in(front, browser)
+    refused = await front.raw(_handshake(front, browser, "https://evil.test"))
+    assert refused.startswith(b"HTTP/1.1 403 ")
+    reader, writer = await _open_socket(front, browser)
+    await front.stand.sign_out(browser)
+    opcode, payload = 0, b""
+    while opcode != 8:
+        opcode, payload = await asyncio.wait_for(read_frame(reader), 5)
+    assert payload[:2] == (4401).to_bytes(2)
+    writer.close()
 
 
 async def test_logout_ends_everything_at_once(front: Front, browser: Browser) -> None:
@@ -353,6 +415,13 @@ async def test_r34_nginx_logs_no_query(front: Front, browser: Browser) -> None:
     assert '"GET /oauth2/callback"' in log
     assert '"GET /reports/q3"' in log
     assert "?" not in log
+
+
+async def _open_socket(front: Front, browser: Browser) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.nginx.port)
+    writer.write(_handshake(front, browser, front.app).replace("\n", "\r\n").encode())
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+    return reader, writer
 
 
 def _handshake(front: Front, browser: Browser, origin: str) -> str:
