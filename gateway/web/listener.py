@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.core import clock
@@ -27,6 +28,8 @@ MAX_HEADERS = 128
 """As many as aiohttp and nginx's usual buffers admit; Apache's LimitRequestFields is 100."""
 _log = get_logger("door")
 
+FIRST_REQUEST = 0.5
+"""Seconds that a new connection may take to send something, when all others are being closed."""
 KEEP_ALIVE = 75.0
 """Seconds an idle client connection is kept: nginx's keepalive_timeout."""
 
@@ -82,6 +85,8 @@ class Door:
                 response = refuse(None, "unknown_method")
                 response.force_close()  # what follows a CONNECT is no HTTP to whoever takes it for a tunnel
                 return None, response
+            if request.version < HttpVersion10:  # aiohttp reads HTTP/0.9 with the headers of later versions
+                raise DownstreamError("malformed_request")
             facts = build(
                 request.method, request.raw_path, request.raw_headers, request.remote or "", self._rules
             )
@@ -125,17 +130,25 @@ class Listener(web.Server):
         )
 
     def close_idle(self) -> int:
-        """Close the connections that carry no request; how many there still are."""
+        """Close the connections that carry no request, but for brand-new ones; how many there still are."""
+        newest = asyncio.get_running_loop().time() - FIRST_REQUEST
         for connection in self.connections:
-            if isinstance(connection, Connection) and connection.idle:
+            if isinstance(connection, Connection) and connection.idle and connection.born <= newest:
                 connection.force_close()
         return len(self.connections)
 
 
 class Connection(RequestHandler):
-    """One client's connection; what cannot be parsed is answered without repeating any of it."""
+    """One client's connection; what cannot be parsed is answered without repeating any of it.
 
-    __slots__ = ()
+    :ivar born: loop time of its making.
+    """
+
+    __slots__ = ("born",)
+
+    def __init__(self, *args: Any, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+        super().__init__(*args, loop=loop, **options)
+        self.born = loop.time()
 
     @property
     def idle(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway import server
 from gateway.app import Gateway
@@ -138,3 +139,10 @@ async def stand(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 async def browser(stand: Stand) -> Browser:
     """A browser that has never been here."""
     return stand.browser()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
+    """One product for all tests of a module that leave it as they found it; they run in the module's loop."""
+    async with standing(tmp_path_factory.mktemp("shared")) as running:
+        yield running
