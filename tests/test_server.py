@@ -1,0 +1,220 @@
+"""One replica as a real process: draining, listeners, TLS; and the pieces of draining by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gateway.config.addresses import Address
+from gateway.core.errors import ConfigurationError
+from gateway.proxy.live import EVENTS, LiveConnections
+from gateway.server import drain, listening_socket, take_queued, tls_context
+from gateway.web.listener import Connection, DoorLimits, Listener
+from tests.fakes.serving import Serving, serving
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Serving]:
+    async with serving(tmp_path) as running:
+        yield running
+
+
+async def test_guarantee_6_sigterm_drains(gateway: Serving) -> None:
+    """Unready at once; a slow response and an upload under way are completed; then the process ends with 0."""
+    browser = gateway.browser()
+    await gateway.sign_in(browser)
+    headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(15):
+            yield b"x" * 1000
+            await asyncio.sleep(0.1)
+
+    async def text(method: str, path: str, data: object = None) -> str:
+        async with gateway.client.request(method, gateway.app + path, headers=headers, data=data) as response:
+            return f"{response.status} {await response.text()}"
+
+    slow = asyncio.create_task(text("GET", "/api/slow"))
+    upload = asyncio.create_task(text("POST", "/api/upload", body()))
+    await gateway.application.asked.wait()
+    gateway.process.send_signal(signal.SIGTERM)
+    assert (await gateway.until("/readyz", 503, within=0.5))["phase"] == "draining"
+    assert await text("GET", "/api/quick") == "200 quick"
+    assert await upload == "200 15000 bytes"
+    assert not slow.done()
+    gateway.application.slow.set()
+    assert await slow == "200 slow but whole"
+    assert await gateway.ends() == 0
+
+
+async def test_a_drain_says_goodbye_to_what_would_never_end(gateway: Serving) -> None:
+    """A WebSocket is closed with 1001, an event stream ends between two events, an idle connection is closed."""
+    browser = gateway.browser()
+    await gateway.sign_in(browser)
+    headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
+    sock = await gateway.client.ws_connect(f"{gateway.app}/api/live", headers=headers)
+    await sock.send_str("hello")
+    assert (await sock.receive(2)).data == "echo hello"
+    events = await gateway.client.get(f"{gateway.app}/api/events", headers=headers)
+    assert await events.content.readline() == b"data: tick\n"
+    port = int(gateway.app.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /api/quick HTTP/1.1\r\nHost: app.localhost:{port}\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    await asyncio.sleep(0.6)
+    gateway.process.send_signal(signal.SIGTERM)
+    message = await sock.receive(5)
+    assert (message.type, sock.close_code) == (aiohttp.WSMsgType.CLOSE, 1001)
+    rest = await asyncio.wait_for(events.content.read(), 5)
+    assert rest.endswith(b"data: tick\n\n")
+    assert b"logged-out" not in rest
+    await asyncio.wait_for(reader.read(), 5)
+    await left(writer)
+    assert await gateway.ends(within=5) == 0
+
+
+async def test_a_response_during_the_drain_asks_the_client_to_leave(tmp_path: Path) -> None:
+    """Forwarded responses and pages of our own carry Connection: close, so that nobody stays on a kept connection."""
+    async with serving(tmp_path, accept_for=1.0) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        cookie = {"Cookie": browser.cookie_header(gateway.app)}
+        gateway.process.send_signal(signal.SIGTERM)
+        await gateway.until("/readyz", 503)
+        kept = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=gateway.client.connector._resolver),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        async with kept:
+            for headers, status in ((cookie, 200), ({}, 401)):
+                async with kept.get(f"{gateway.app}/api/quick", headers=headers) as response:
+                    assert (response.status, response.headers["Connection"]) == (status, "close")
+
+
+async def test_the_admin_listener_of_a_single_process_lists_its_sessions(gateway: Serving) -> None:
+    """With one worker the operator sees who has come by."""
+    browser = gateway.browser()
+    await gateway.sign_in(browser)
+    _, told = await gateway.operate("GET", "/api/sessions")
+    assert [session["email"] for session in told["sessions"]] == ["alice@example.com"]
+
+
+async def left(writer: asyncio.StreamWriter) -> None:
+    """The client goes."""
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def listener(answer: str = "here") -> Listener:
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=answer)
+
+    return Listener(handle, DoorLimits(8_192, 0))
+
+
+async def test_what_the_kernel_has_queued_is_answered() -> None:
+    """A client that was connected before the close gets its answer, though nobody had accepted it."""
+    sock = listening_socket(Address("127.0.0.1", 0), "listen")
+    address = sock.getsockname()
+    reader, writer = await asyncio.open_connection(*address)
+    doors = listener()
+    await take_queued(sock, doors, None)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
+    draining = asyncio.create_task(drain(doors, LiveConnections(), 5))
+    await asyncio.sleep(0.2)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    await asyncio.wait_for(reader.read(), 2)
+    await draining
+    await left(writer)
+
+
+async def test_what_outlasts_the_drain_is_cut() -> None:
+    """A client that never finishes does not keep the process alive."""
+    forever = asyncio.Event()
+
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
+        await forever.wait()
+        raise AssertionError
+
+    doors = Listener(handle, DoorLimits(8_192, 0))
+    server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asyncio.sleep(0.05)
+    server.close()
+    await asyncio.wait_for(drain(doors, LiveConnections(), 0.3), 2)
+    assert await reader.read() == b""
+    await left(writer)
+
+
+async def test_what_begins_to_live_long_during_the_drain_leaves_as_well() -> None:
+    """A stream that was still being asked for when the drain began is ended when it begins."""
+    live, gone = LiveConnections(), []
+    doors = listener()
+    server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
+    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    await asyncio.sleep(0.05)
+    server.close()
+    draining = asyncio.create_task(drain(doors, live, 5))
+    await asyncio.sleep(0.1)
+    live.add("", lambda _: None, kind=EVENTS, leave=lambda: gone.append("gone"))
+    await draining
+    assert gone == ["gone"]
+    await left(writer)
+
+
+async def test_a_connection_knows_whether_it_is_idle() -> None:
+    """Pins the private name of aiohttp that tells."""
+    seen: list[bool] = []
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request.protocol, Connection)
+        seen.append(request.protocol.idle)
+        return web.Response()
+
+    doors = Listener(handle, DoorLimits(8_192, 0))
+    server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await reader.readline()
+    await asyncio.sleep(0.01)
+    connection = doors.connections[0]
+    assert isinstance(connection, Connection)
+    assert (seen, connection.idle) == ([False], True)
+    server.close()
+    await left(writer)
+    await doors.shutdown(0.1)
+
+
+def test_an_address_that_is_taken_is_named_with_its_key() -> None:
+    """The error says which address and which key of the configuration."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError) as error:
+            listening_socket(Address("127.0.0.1", port), "probes.listen")
+    assert f"127.0.0.1:{port} (probes.listen): Address already in use" in error.value.detail
+    assert error.value.mend
+
+
+def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    """Certificate and key that do not parse are a configuration error, not OpenSSL's."""
+    for name in ("cert", "key"):
+        (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    tls = SimpleNamespace(enabled=True, cert_file=tmp_path / "cert", key_file=tmp_path / "key")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        tls_context(SimpleNamespace(tls=tls))
+    assert tls_context(SimpleNamespace(tls=SimpleNamespace(enabled=False))) is None
