@@ -83,7 +83,12 @@ class Gateway:
         self.ring = KeyRing(self._keys.first(), now=clock.now())
         self.seen = SeenSessions(clock.now())
         self.sessions = Sessions(
-            self.ring, deployment, self.limits, seen=self.seen, on_sealed=self._count_sealed
+            self.ring,
+            deployment,
+            self.limits,
+            identity=_identity(settings),
+            seen=self.seen,
+            on_sealed=self._count_sealed,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")

@@ -10,7 +10,7 @@ from aiohttp import web
 from gateway.core import clock
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import Allow, Challenge, Deny, GateRules, Policy, Revocations, decide, session_state
-from gateway.core.headers import IdentityOptions, identity_headers
+from gateway.core.identity_headers import IdentityOptions
 from gateway.core.routes import Route
 from gateway.core.session import Session
 from gateway.core.target import local_path
@@ -106,11 +106,10 @@ class Gate:
         if session is None:  # a route open to Anonymous
             return await self._forwarder.forward(request, facts, None, route, identity=())
         request[SID] = session.sid
-        identity = identity_headers(session.principal, self.options.identity)
         active = not (facts.passive or facts.websocket or facts.path.startswith(self.options.passive))
         cookies = self._sessions.renewed(session, carried, now, active=active)
         return await self._forwarder.forward(
-            request, facts, session, route, identity=identity, set_cookies=cookies
+            request, facts, session, route, identity=carried.identity, set_cookies=cookies
         )
 
     async def challenge(

@@ -122,7 +122,7 @@ class Listener(web.Server):
             self,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=KEEP_ALIVE,
-            access_log=None,  # type: ignore[arg-type]  # aiohttp takes None for none
+            access_log=None,
             max_line_size=self._limits.header,
             max_field_size=self._limits.header,
             max_headers=MAX_HEADERS,

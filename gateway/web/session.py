@@ -15,6 +15,7 @@ from gateway.core import cookies
 from gateway.core.chain import Chain
 from gateway.core.cookies import CookieTooLargeError, OwnCookies, SealedCookie
 from gateway.core.facts import RequestFacts
+from gateway.core.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
 from gateway.web.seen import SeenSessions
@@ -30,12 +31,14 @@ class Carried:
     """What a request's cookies say; nothing of it is checked yet.
 
     :ivar outdated: the session was sealed under a key that no longer seals.
+    :ivar identity: the identity headers of its principal.
     """
 
     cookies: OwnCookies
     session: Session | None = None
     chain: Chain | None = None
     outdated: bool = False
+    identity: HeaderPairs = ()
 
 
 NOTHING = Carried(cookies.NO_COOKIES)
@@ -44,6 +47,7 @@ NOTHING = Carried(cookies.NO_COOKIES)
 class Sessions:
     """Reads and writes the session cookie and the chain's cookie of one deployment.
 
+    :param identity: what upstreams hear of the principal; made once for each cookie, not for each request.
     :param seen: keeps the operator's list. :param on_sealed: told of the bytes of each session cookie made.
     """
 
@@ -53,10 +57,12 @@ class Sessions:
         deployment: Deployment,
         limits: SessionLimits,
         *,
+        identity: IdentityOptions | None = None,
         seen: SeenSessions | None = None,
         on_sealed: Callable[[int], None] | None = None,
     ) -> None:
         self.ring = ring
+        self._identity = identity or IdentityOptions()
         self._seen = seen
         self._on_sealed = on_sealed
         self.deployment = deployment
@@ -92,7 +98,8 @@ class Sessions:
         opened = self.opened(self._session, own, now)
         session = _as_session(opened)
         chain = _as_chain(self.opened(self._logout, own, now))
-        return Carried(own, session, chain, opened is not None and opened.outdated)
+        identity = identity_headers(session.principal, self._identity) if session else ()
+        return Carried(own, session, chain, opened is not None and opened.outdated, identity)
 
     def opened(self, cookie: SealedCookie, own: OwnCookies, now: int) -> Opened | None:
         """What ``cookie`` holds; None when it is absent or not ours."""
