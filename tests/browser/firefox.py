@@ -210,9 +210,12 @@ class FirefoxTab:
             ".then((value) => done([true, value]), (error) => done([false, String(error)]));"
         )
         try:
-            good, value = await self._do(lambda driver: driver.execute_async_script(script, *args))
-        except JavascriptException as error:  # "Document was unloaded"
+            answer = await self._do(lambda driver: driver.execute_async_script(script, *args))
+        except (JavascriptException, NoSuchWindowException) as error:  # unloaded, or moved to another process
             raise LeavingError(str(error)) from error
+        if answer is None:
+            raise LeavingError("the page was unloaded before it answered")
+        good, value = answer
         if not good:
             raise AssertionError(f"the page's script failed: {value}")
         return value
