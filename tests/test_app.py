@@ -1,0 +1,220 @@
+"""``gateway serve`` as operators meet it: how fast it starts, how it fails, and what it survives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway.demo.options import DemoOptions
+from tests.fakes.serving import Application, launched, serving, written
+
+ROOT = Path(__file__).parents[1]
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n"
+
+
+def configured(directory: Path, extra: str = "", **replaced: str) -> Path:
+    """A configuration whose upstream and provider are not there."""
+    application = Application()
+    application.port = 9
+    path = written(directory, DemoOptions(), application, extra)
+    for old, new in replaced.items():
+        path.write_text(path.read_text().replace(old, new))
+    return path
+
+
+def refused(path: Path, workers: int) -> str:
+    """What ``gateway serve`` says before it ends with status 1."""
+    command = [sys.executable, "-m", "gateway", "serve", "-c", str(path), "--workers", str(workers)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert run.returncode == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    assert not run.stdout
+    return run.stderr
+
+
+def complaint(path: Path, workers: int) -> str:
+    """The one line that is not a log line."""
+    lines = [line for line in refused(path, workers).splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("gateway: ")
+    assert "; " in lines[0]
+    return lines[0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("key", ["listen", "probes.listen", "admin.listen"])
+def test_a_taken_port_is_one_clear_line(tmp_path: Path, key: str, workers: int) -> None:
+    """It names the address and the key of the configuration."""
+    path = configured(tmp_path)
+    section = path.read_text().split(f"{key.removesuffix('.listen')}: ")[1].split("\n")[0]
+    address = section.removeprefix("{listen: ").split("}")[0].split(",")[0]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(address.rpartition(":")[2])))
+        taken.listen()
+        line = complaint(path, workers)
+    assert line.startswith(
+        f"gateway: cannot listen on {address} ({key}): Address already in use; choose another {key}"
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_state_file_that_is_none_is_one_clear_line(tmp_path: Path, workers: int) -> None:
+    """Found after the fork, told by the parent."""
+    path = configured(tmp_path)
+    (tmp_path / "state.db").write_bytes(b"this is no database, but long enough to be taken for one" * 100)
+    assert "state.db" in complaint(path, workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tls_files_that_cannot_be_used_are_one_clear_line(tmp_path: Path, workers: int) -> None:
+    """They look right to the checks, and OpenSSL refuses them."""
+    (tmp_path / "cert.pem").write_text(CERTIFICATE)
+    (tmp_path / "key.pem").write_text(PRIVATE_KEY)
+    (tmp_path / "key.pem").chmod(0o600)
+    path = configured(tmp_path, extra="tls: {cert_file: cert.pem, key_file: key.pem}\n")
+    path.write_text(path.read_text().replace("public_url: http:", "public_url: https:"))
+    line = complaint(path, workers)
+    assert "cert.pem" in line
+    assert "cannot be used" in line
+
+
+def test_a_bad_policy_is_a_finding_with_its_place(tmp_path: Path) -> None:
+    """File and line of the policy, and of the key that names it."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "mine.cedar").write_text('@id("a")\npermit (principal, action, resource);\n')
+    path = configured(tmp_path, **{"builtin:groups": "policies"})
+    said = refused(path, 1)
+    assert "policies/mine.cedar:2" in said or "policies/mine.cedar:1" in said
+    assert said.count("\n") <= 3
+
+
+@pytest.mark.parametrize("name", ["session-key", "client-secret"])
+def test_a_secret_that_cannot_be_read_is_a_finding(tmp_path: Path, name: str) -> None:
+    """It names the key of the configuration and the file."""
+    path = configured(tmp_path)
+    (tmp_path / name).unlink()
+    said = refused(path, 1)
+    assert name in said
+    assert "does not exist" in said
+
+
+def test_a_configuration_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
+    """Not a traceback."""
+    assert "does not exist" in refused(tmp_path / "gateway.yaml", 1)
+
+
+async def test_the_command_line_serves_and_drains(tmp_path: Path) -> None:
+    """Ready within two seconds on a busy machine (0.7 s on an idle one), 0 after SIGTERM and its five seconds."""
+    application = Application()
+    await application.start()
+    path = written(tmp_path, DemoOptions(), application)
+    probes = path.read_text().split("probes: {listen: ")[1].split("}")[0]
+    began = time.monotonic()
+    arguments = ("-m", "gateway", "serve", "-c", str(path), "--workers", "2")
+    process = await launched(path, *arguments, workers=2, accept_for=5)
+    async with aiohttp.ClientSession() as client:
+        while True:
+            try:
+                async with client.get(f"http://{probes}/readyz") as response:
+                    if response.status == 200:
+                        break
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.01)
+            assert process.returncode is None
+        assert time.monotonic() - began < 2.0 * max(1.0, os.getloadavg()[0] / 2)
+    told = time.monotonic()
+    process.terminate()
+    assert await process.wait() == 0
+    assert 4.9 < time.monotonic() - told < 8.0
+    assert application.runner is not None
+    await application.runner.cleanup()
+
+
+def test_serve_imports_nothing_of_the_demo() -> None:
+    """Nor Redis, nor a metrics module before the directory of its files can be set (rules R12, R29)."""
+    code = (
+        "import sys, gateway.cli.main, gateway.workers.parent\n"
+        "assert 'prometheus_client' not in sys.modules\n"
+        "import gateway.server\n"
+        "found = {name.split('.')[0] for name in sys.modules} & {'redis', 'lxml', 'signxml'}\n"
+        "assert not found, found\n"
+        "assert not [name for name in sys.modules if name.startswith('gateway.demo')]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+async def test_guarantee_3_an_identity_provider_that_is_down_loses_no_session(tmp_path: Path) -> None:
+    """The gateway starts without it and is ready, sessions go on, /readyz and the metrics tell (pain P18)."""
+    async with serving(tmp_path) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        cookie = browser.cookie_header(gateway.app)
+        assert await gateway.stop() == 0
+        assert gateway.idp is not None
+        await gateway.idp.close()
+        gateway.process = await launched(gateway.config, workers=1, accept_for=0.1)
+        told = await gateway.until("/readyz", 200)
+        assert not told["idp"].startswith("up")
+        assert await gateway.status(cookie) == 200
+        async with asyncio.timeout(5):
+            while "gateway_idp_up 0.0" not in (await gateway.probe("/metrics"))[1]:
+                await asyncio.sleep(0.1)
+
+
+async def test_guarantee_3_a_restart_loses_no_revocation(tmp_path: Path) -> None:
+    """Killed without warning right after a logout, it still refuses the copied cookie."""
+    async with serving(tmp_path) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        copied = browser.cookie_header(gateway.app)
+        await browser.navigate(f"{gateway.app}/logout", method="POST", body="", site="same-origin")
+        gateway.process.kill()
+        await gateway.ends()
+        gateway.process = await launched(gateway.config, workers=1, accept_for=0.1)
+        await gateway.until("/readyz", 200)
+        assert await gateway.status(copied) == 401
+
+
+async def test_guarantee_3_a_lost_log_fails_closed(tmp_path: Path) -> None:
+    """Sessions of a log that is gone are refused, because nobody knows which of them were ended (rule R4)."""
+    async with serving(tmp_path) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        cookie = browser.cookie_header(gateway.app)
+        assert await gateway.stop() == 0
+        for file in tmp_path.glob("state.db*"):
+            file.unlink()
+        gateway.process = await launched(gateway.config, workers=1, accept_for=0.1)
+        await gateway.until("/readyz", 200)
+        assert await gateway.status(cookie) == 401
+
+
+async def test_r26_p19_a_key_is_rotated_without_a_restart_and_nobody_is_logged_out(tmp_path: Path) -> None:
+    """A new key in front is taken in within seconds; a session of the old one goes on; /readyz tells of a bad file."""
+    async with serving(tmp_path) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        cookie = browser.cookie_header(gateway.app)
+        key = (tmp_path / "session-key").read_text()
+        (tmp_path / "session-key").write_text("not a key\n")
+        async with asyncio.timeout(10):
+            while (told := await gateway.until("/readyz", 200))["keys"] == "ok":
+                await asyncio.sleep(0.05)
+        assert "session-key" in told["keys"]
+        assert "not a key" not in gateway.told()
+        assert await gateway.status(cookie) == 200
+        (tmp_path / "session-key").write_text(key)
+        async with asyncio.timeout(10):
+            while (await gateway.until("/readyz", 200))["keys"] != "ok":
+                await asyncio.sleep(0.05)
+        assert await gateway.status(cookie) == 200
