@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup setup-demo setup-test servers demo test check format bench lock spa schema clean
+.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick lock spa schema clean
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or set PYTHON=python3.x"; exit 1; }
@@ -45,12 +45,16 @@ format: setup-test
 	$(BIN)/ruff check --fix gateway tests deploy
 
 lock: setup-test                 ## requirements/*.txt from requirements/*.in, with hashes and without addresses
-	cd requirements && for name in run demo build test; do \
+	cd requirements && for name in run demo build test bench; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
 
-bench: setup-test                ## the hot path beside plain nginx, as ratios; about a minute
+bench: setup-test                ## the gateway beside its peers, all signed in, as ratios; under 15 minutes
 	@bash tests/servers.sh bench
-	$(BIN)/python -m tests.bench.run
+	$(BIN)/python -m tests.bench.run --write docs/benchmarks.md
+
+bench-quick: setup-test          ## one case beside plain nginx, in under a minute
+	@bash tests/servers.sh bench-quick
+	$(BIN)/python -m tests.bench.run --quick
 
 spa: setup-test                  ## rebuild the demo SPA's committed files
 	$(BIN)/python deploy/demo/build.py

@@ -95,8 +95,9 @@ def _oauth2_proxy() -> tuple[Path | None, str]:
     environ = {**os.environ, "GOBIN": str(into), "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
     try:
         done = subprocess.run(
-            [go, "install", module], env=environ, timeout=PATIENCE, capture_output=True, text=True
-        )
+            [go, "install", module],
+            env=environ, timeout=PATIENCE, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         return None, f"`go install` of {OAUTH2_PROXY} did not end within {PATIENCE} s"
     if done.returncode:

@@ -16,7 +16,16 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from gateway.core import dice
 
-HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "content-length",
+}
 
 
 class Naive:
@@ -113,7 +122,9 @@ def main() -> None:
     app.on_startup.append(naive.open)
     app.on_cleanup.append(naive.close)
     app.router.add_route("*", "/{path:.*}", naive.handle)
-    web.run_app(app, host="127.0.0.1", port=int(port), access_log=None, loop=uvloop.new_event_loop(), print=None)
+    web.run_app(
+        app, host="127.0.0.1", port=int(port), access_log=None, loop=uvloop.new_event_loop(), print=None
+    )
 
 
 if __name__ == "__main__":

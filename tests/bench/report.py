@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tests.bench.cases import Case
 from tests.bench.measure import Sample
 from tests.bench.peers.peer import Peer
-from tests.bench.sockets import CONNECTIONS
+from tests.bench.results import alone, middle, ratio, rows_of, targets
 from tests.bench.stand import LOAD_CORE, PROXY_CORE
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 QUIET = 0.05
 """Share of the proxy's core that others may use before the figures are called disturbed."""
-NGINX, OURS, LOUD = "nginx, no authentication", "this gateway, access log off", "this gateway, access log on"
-ENVOY, COOKIE = "Envoy, oauth2 filter", "mod_auth_openidc, client cookie"
 
 HEAD = """# Benchmarks
 
@@ -37,7 +35,7 @@ NOTES = """## How to read this
 * **Ratios, not figures.** Machines differ, and the same machine differs from minute to minute. Every round measures all
   proxies in turn; *of nginx* is the median of the ratios within a round, everything else the median over the rounds.
   nginx does no authentication: it is the yardstick, not a competitor.
-* **CPU** is user and system time of the proxy and its child processes for one {units}. **Memory** is theirs too; what
+* **CPU** is user and system time of the proxy and its child processes for one request or message. **Memory** is theirs too; what
   processes share is counted once. **Core** is the share of its core that the proxy used: well below 100 % the load core
   was the limit, rates are then closer together than the proxies are, and CPU is what to compare.
 * **Latency** is measured with all connections always busy (32; uploads 8), so it follows the rate.
@@ -57,15 +55,15 @@ NOTES = """## How to read this
 
 def document(bench: Bench, missing: Sequence[tuple[str, str]]) -> str:
     """The whole of ``docs/benchmarks.md``."""
-    parts = [HEAD, disturbed(bench), surroundings(bench)]
+    parts = [HEAD, disturbed(bench), surroundings(bench, missing)]
     parts += [table(bench, case, missing) for case in bench.cases]
-    parts += [alone(bench), targets(bench), NOTES.format(units="request or message")]
+    parts += [alone(bench), targets(bench), NOTES]
     return "\n".join(part for part in parts if part)
 
 
 def plain(text: str) -> str:
-    """The same for a terminal: from the first table on, without the notes, columns padded."""
-    body = text[text.index("\n## ") + 1 : text.index("## How to read this")]
+    """The same for a terminal: without introduction and notes, columns padded."""
+    body = text[len(HEAD) : text.index("## How to read this")]
     lines, rows = [], []
     for line in [*body.splitlines(), ""]:
         if line.startswith("|"):
@@ -89,11 +87,6 @@ def padded(rows: list[list[str]]) -> list[str]:
     ]
 
 
-def rows_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows)) + "\n"
-
-
 def disturbed(bench: Bench) -> str:
     """A warning when others used the proxy's core meanwhile."""
     share = foreign(bench)
@@ -109,15 +102,16 @@ def foreign(bench: Bench) -> float:
     return median(sample.foreign for samples in bench.samples.values() for sample in samples)
 
 
-def surroundings(bench: Bench) -> str:
+def surroundings(bench: Bench, missing: Sequence[tuple[str, str]]) -> str:
     rounds = min(len(samples) for samples in bench.samples.values())
+    release = platform.release().partition("-")[0]
     lines = [
         f"{rounds} rounds of {bench.seconds} s for each proxy and case.\n",
-        f"* {os.cpu_count()} cores of {processor()}; core {PROXY_CORE} for the proxy, core {LOAD_CORE} for the rest;"
-        f" others used {foreign(bench):.1%} of the proxy's core",
-        f"* {platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()},"
-        f" wrk {wrk_version()}",
+        f"* {os.cpu_count()} cores of {processor()}; core {PROXY_CORE} for the proxy, core {LOAD_CORE} for the rest",
+        f"* others used {foreign(bench):.1%} of the proxy's core meanwhile",
+        f"* {platform.system()} {release}, Python {platform.python_version()}, wrk {wrk_version()}",
         *(f"* {peer.name}: {peer.version}" for peer in bench.peers),
+        *(f"* {name}: **not measured**, {why}" for name, why in missing),
     ]
     return "\n".join(lines) + "\n"
 
@@ -132,25 +126,13 @@ def wrk_version() -> str:
     return said.split()[1] if said.startswith("wrk") else "unknown"
 
 
-def middle(samples: Sequence[Sample], what: Callable[[Sample], float]) -> float:
-    return median(what(sample) for sample in samples)
-
-
-def ratio(bench: Bench, case: str, name: str, to: str = NGINX, to_case: str = "") -> float | None:
-    """Median of the ratios within a round; None where one of the two was not measured."""
-    above, below = bench.samples.get((case, name)), bench.samples.get((to_case or case, to))
-    if not above or not below:
-        return None
-    return median(a.rate / b.rate for a, b in zip(above, below, strict=True))
-
-
 def table(bench: Bench, case: Case, missing: Sequence[tuple[str, str]]) -> str:
     rows = []
     for peer in bench.peers:
         samples = bench.samples.get((case.key, peer.name))
         if samples:
             rows.append(row(peer, samples, ratio(bench, case.key, peer.name)))
-    rows += [[f"{name}: not measured, {why}", *[""] * 7] for name, why in missing]
+    rows += [[f"{name}: not measured", *[""] * 7] for name, _ in missing]
     header = [
         "", f"{case.unit}s/s", "of nginx", "p50 ms", "p99 ms", f"CPU µs/{case.unit}", "memory MB", "core",
     ]  # fmt: skip
@@ -167,53 +149,4 @@ def row(peer: Peer, samples: Sequence[Sample], of_nginx: float | None) -> list[s
         f"{middle(samples, lambda s: s.cpu) * 1e6:,.0f}",
         f"{middle(samples, lambda s: s.rss) / 1e6:.0f}",
         f"{middle(samples, lambda s: s.busy):.0%}",
-    ]
-
-
-def started(bench: Bench) -> float:
-    return median([peer.ready for peer in bench.peers if peer.ready] or [0.0])
-
-
-def alone(bench: Bench) -> str:
-    """What has no peer to be compared with."""
-    rows = [["start until `/readyz` says so", f"{started(bench):.2f} s"]]
-    if bench.socket_bytes:
-        name = f"memory of an idle WebSocket behind the gate ({CONNECTIONS} open)"
-        rows.append([name, f"{bench.socket_bytes / 1024:.1f} KiB"])
-    return f"## This gateway alone\n\n{rows_of(['', 'measured'], rows)}"
-
-
-def targets(bench: Bench) -> str:
-    """What was promised, beside what was measured; only what this run has."""
-    rows = [
-        [what, f"{sign} {bound:g}", f"{value:.2f}", "yes" if met(value, sign, bound) else "**no**"]
-        for what, value, sign, bound in goals(bench)
-        if value is not None
-    ]
-    return f"## Targets\n\n{rows_of(['', 'target', 'measured', 'met'], rows)}"
-
-
-def met(value: float, sign: str, bound: float) -> bool:
-    return value >= bound if sign == "≥" else value <= bound
-
-
-def goals(bench: Bench) -> list[tuple[str, float | None, str, float]]:
-    ours = bench.samples.get(("1k", OURS), [])
-    reference = bench.samples.get(("1k", NGINX), [])
-    tail = [a.p99 / b.p99 for a, b in zip(ours, reference, strict=True)]
-    logged = ratio(bench, "1k", LOUD, OURS)
-    signed_in = [peer.name for peer in bench.peers if peer.authenticates and not peer.forward_auth]
-    rivals = [ratio(bench, "1k", OURS, name) for name in signed_in if "this gateway" not in name]
-    return [
-        ("1 KB GET, of the fastest peer that authenticates", min(filter(None, rivals), default=None), "≥", 1),
-        ("1 KB GET, of Envoy's oauth2 filter", ratio(bench, "1k", OURS, ENVOY), "≥", 1.5),
-        ("1 KB GET, of mod_auth_openidc with client cookie", ratio(bench, "1k", OURS, COOKIE), "≥", 3),
-        ("1 KB GET, of nginx", ratio(bench, "1k", OURS), "≥", 0.4),
-        ("1 KB GET with a new path, of the same path", ratio(bench, "unique", OURS, OURS, "1k"), "≥", 0.6),
-        ("p99 of 1 KB GET, of nginx's", median(tail) if tail else None, "≤", 2.5),
-        ("100 KB GET, of nginx", ratio(bench, "100k", OURS), "≥", 0.6),
-        ("cost of the access log", None if logged is None else 1 - logged, "≤", 0.15),
-        ("memory, MB", middle(ours, lambda s: s.rss) / 1e6 if ours else None, "≤", 90),
-        ("start to ready, s", started(bench), "≤", 1.0),
-        ("idle WebSocket, KiB", bench.socket_bytes / 1024 or None, "≤", 24),
     ]

@@ -95,7 +95,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help="default: 5, quick 3")
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement (default: %(default)s)")
     parser.add_argument("--case", action="append", choices=[case.key for case in CASES], help="only this one")
-    parser.add_argument("--peer", action="append", metavar="TEXT", help="only nginx and peers with TEXT in it")
+    parser.add_argument(
+        "--peer", action="append", metavar="TEXT", help="only nginx and peers with TEXT in it"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="also write the tables there, as Markdown")
     return parser.parse_args()
 

@@ -94,7 +94,8 @@ class Stand:
         for name in FILES:
             (work / "www" / name).write_bytes(file_body(name))
         stand.files, stand.live, stand.idp = (stand.port() for _ in range(3))
-        stand.nginx(LOAD_CORE, "upstream", stand.files, UPSTREAM)
+        upstream = UPSTREAM.format(work=work, port=stand.files)
+        stand.nginx(LOAD_CORE, "upstream", stand.files, upstream)
         live = [sys.executable, "-m", "tests.bench.upstream", str(stand.live)]
         stand.wait(stand.live, stand.start(LOAD_CORE, *live))
         return stand
@@ -141,11 +142,10 @@ class Stand:
             time.sleep(0.02)
         sys.exit(f"bench: {process.running.args} does not answer\n{process.said()}")
 
-    def nginx(self, core: int, name: str, port: int, body: str, **values: object) -> Process:
+    def nginx(self, core: int, name: str, port: int, body: str) -> Process:
+        """An nginx whose http section has ``body``."""
         path = self.work / f"{name}.conf"
-        path.write_text(
-            NGINX.format(work=self.work, name=name, body=body.format(work=self.work, port=port, **values))
-        )
+        path.write_text(NGINX.format(work=self.work, name=name, body=body))
         process = self.start(core, "nginx", "-c", str(path), "-p", str(self.work))
         self.wait(port, process)
         return process

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.bench.install import OAUTH2_PROXY
 from tests.bench.peers import gateway, oauth2_proxy
 from tests.bench.peers.peer import Client, Peer
-from tests.bench.peers.plain import LOCATIONS, POOLS, nginx_version
-from tests.bench.stand import PROXY_CORE, Process, Stand
+from tests.bench.peers.plain import POOLS, nginx_version
+from tests.bench.stand import PROXY_CORE, Stand
 
+RECIPE = Path(__file__).resolve().parents[3] / "deploy" / "forward-auth" / "nginx.conf"
 FRONT = (
     POOLS
     + """
@@ -18,7 +21,7 @@ FRONT = (
     listen 127.0.0.1:{port} backlog=1024;
     auth_request /oauth2/auth;
     auth_request_set $user $upstream_http_x_auth_request_user;
-    proxy_set_header X-Auth-Request-User $user;
+    auth_request_set $email $upstream_http_x_auth_request_email;
     error_page 401 = @refused;
     location @refused {{
       auth_request off;
@@ -28,19 +31,20 @@ FRONT = (
     location = /oauth2/auth {{
       auth_request off; internal;
       proxy_pass http://authorizer; proxy_pass_request_body off;
-      proxy_set_header Content-Length ""; proxy_set_header Host $http_host;
-      proxy_set_header X-Original-URI $request_uri; proxy_set_header X-Original-Method $request_method;
-      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Forwarded-Uri $request_uri;
+      proxy_set_header Content-Length ""; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-Uri $request_uri;
     }}
     location /oauth2/ {{
       auth_request off;
-      proxy_pass http://authorizer; proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_pass http://authorizer; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+      proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Auth-Request-Redirect $request_uri;
     }}
+    location / {{
+      proxy_pass http://files; proxy_set_header Connection "";
+      proxy_set_header X-User $user; proxy_set_header X-Email $email;
+    }}
+  }}
 """
-    + LOCATIONS
-    + "  }}\n"
 )
 GATEWAY = "trusted_proxies: [127.0.0.1/32]\nforward_auth: {caller: nginx}"
 
@@ -57,21 +61,36 @@ def line_up(stand: Stand) -> tuple[list[Client], list[tuple[str, Callable[[], Pe
 
 
 def gateway_asked(stand: Stand, client: Client) -> Peer:
+    """With the recipe that is shipped, but for its addresses and its access log."""
     listen = stand.port()
-    process, ready = gateway.run(stand, client, listen, access=False, extra=GATEWAY)
-    pair = [front(stand, client, listen), process]
-    return Peer("nginx asking this gateway", nginx_version(), client.port, pair, forward_auth=True, ready=ready)
+    process, _ = gateway.run(stand, client, listen, access=False, extra=GATEWAY)
+    recipe = RECIPE.read_text()
+    for old, new in substitutions(client, listen, stand.files).items():
+        if old not in recipe:
+            sys.exit(f"bench: {RECIPE} no longer has {old!r}")
+        recipe = recipe.replace(old, new)
+    front = stand.nginx(PROXY_CORE, f"front-{client.name}", client.port, recipe)
+    return Peer(
+        "nginx asking this gateway", nginx_version(), client.port, [front, process], forward_auth=True
+    )
+
+
+def substitutions(client: Client, listen: int, files: int) -> dict[str, str]:
+    return {
+        "https://app.example.com": f"http://localhost:{client.port}",
+        "proxy_set_header Host app.example.com": f"proxy_set_header Host localhost:{client.port}",
+        "server_name app.example.com": "server_name localhost",
+        "listen 80": f"listen 127.0.0.1:{client.port}",
+        "127.0.0.1:8080": f"127.0.0.1:{listen}",
+        "127.0.0.1:3000": f"127.0.0.1:{files}",
+        "access_log /var/log/nginx/access.log gateway": "access_log off",
+    }
 
 
 def oauth2_proxy_asked(stand: Stand, client: Client) -> Peer:
+    """With the configuration that its documentation gives for nginx."""
     listen = stand.port()
     process = oauth2_proxy.run(stand, client, listen, "--reverse-proxy=true", "--set-xauthrequest=true")
-    pair = [front(stand, client, listen), process]
-    return Peer("nginx asking oauth2-proxy", OAUTH2_PROXY, client.port, pair, forward_auth=True)
-
-
-def front(stand: Stand, client: Client, authorizer: int) -> Process:
-    return stand.nginx(
-        PROXY_CORE, f"front-{client.name}", client.port, FRONT,
-        authorizer=authorizer, files=stand.files, live=stand.live,
-    )  # fmt: skip
+    body = FRONT.format(port=client.port, authorizer=listen, files=stand.files, live=stand.live)
+    front = stand.nginx(PROXY_CORE, f"front-{client.name}", client.port, body)
+    return Peer("nginx asking oauth2-proxy", OAUTH2_PROXY, client.port, [front, process], forward_auth=True)

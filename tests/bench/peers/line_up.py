@@ -55,7 +55,12 @@ def others(stand: Stand) -> tuple[list[Client], list[tuple[str, Starter]]]:
 def provider(stand: Stand, clients: list[Client]) -> None:
     """The certified provider, with every peer as a client."""
     known = [
-        {**asdict(each), "client_id": each.name, "client_secret": each.secret, "redirect_uri": each.redirect_uri}
+        {
+            **asdict(each),
+            "client_id": each.name,
+            "client_secret": each.secret,
+            "redirect_uri": each.redirect_uri,
+        }
         for each in clients
     ]
     path = stand.work / "clients.json"

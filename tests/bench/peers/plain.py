@@ -53,7 +53,8 @@ def nginx_version() -> str:
 def nginx(stand: Stand) -> Peer:
     """The reference: no authentication, unbuffered uploads, pooled upstream connections."""
     port = stand.port()
-    process = stand.nginx(PROXY_CORE, "proxy", port, SERVER, files=stand.files, live=stand.live)
+    body = SERVER.format(port=port, files=stand.files, live=stand.live)
+    process = stand.nginx(PROXY_CORE, "proxy", port, body)
     version = nginx_version()
     return Peer("nginx, no authentication", version, port, [process], False, "/refused")
 
