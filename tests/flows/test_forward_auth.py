@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core import clock
+from gateway.core.cookies import NO_COOKIES
+from gateway.core.dice import token
+from gateway.core.session import Principal, Session
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.nginx import Nginx, free_port
 from tests.fakes.upstream import Call, FakeUpstream, frame, read_frame, reply, websocket_echo
@@ -266,6 +270,7 @@ async def test_a_websocket_of_the_same_origin_is_opened(front: Front, browser: B
     """The handshake passes; an upgrade to anything else than WebSocket is not offered to the application."""
     await signed_in(front, browser)
     assert (await front.raw(_handshake(front, browser, front.app))).startswith(b"HTTP/1.1 101 ")
+    assert (front.told("Upgrade"), front.told("Connection")) == (["websocket"], ["upgrade"])
     cookies = browser.cookie_header(front.app)
     answer = await front.raw(
         f"GET / HTTP/1.1\nHost: {front.host}\nCookie: {cookies}\nUpgrade: h2c\nHTTP2-Settings: x\n"
@@ -300,6 +305,31 @@ async def test_r30_a_socket_that_the_gateway_carries_ends_with_the_session(
         opcode, payload = await asyncio.wait_for(read_frame(reader), 5)
     assert payload[:2] == (4401).to_bytes(2)
     writer.close()
+
+
+async def test_large_sessions_fit(front: Front, browser: Browser) -> None:
+    """A session in two cookies, many groups, and a full jar of the application's own."""
+    gateway, now = front.stand.gateway, clock.now()
+    groups = tuple(f"department-{n:04}" for n in range(400))
+    session = Session(
+        sid="sid-1",
+        log_id=gateway.log.log_id,
+        principal=Principal(
+            "https://idp", "s-1", ALICE, groups=("staff", *groups), claims={"key": token(2_700)}
+        ),
+        aliases=("sub:https://idp|s-1",),
+        login_at=now,
+        seen=gateway.log.index.position,
+        idle_until=now + 3_600,
+        absolute_until=now + 3_600,
+    )
+    sealed = [line.partition(";")[0] for line in gateway.sessions.seal(session, NO_COOKIES, now)]
+    assert len(sealed) == 2
+    jar = "; ".join([sealed[0], "a=" + "x" * 9_000, sealed[1]])
+    answer = await front.raw(f"GET / HTTP/1.1\nHost: {front.host}\nCookie: {jar}\nConnection: close\n\n")
+    assert answer.startswith(b"HTTP/1.1 200 "), front.nginx.errors()
+    assert front.told("Cookie") == ["a=" + "x" * 9_000]
+    assert front.told("X-Auth-Request-Groups") == [",".join(("staff", *groups))]
 
 
 async def test_logout_ends_everything_at_once(front: Front, browser: Browser) -> None:
