@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest_asyncio
 from gateway import server
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.core import clock
 from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from gateway.telemetry.audit import AuditEvent
@@ -146,3 +147,26 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stan
     """One product for all tests of a module that leave it as they found it; they run in the module's loop."""
     async with standing(tmp_path_factory.mktemp("shared")) as running:
         yield running
+
+
+@contextmanager
+def switched(stand: Stand, **switches: str | int | bool) -> Iterator[None]:
+    """The emulators behave like this for a while."""
+    before = stand.idp.control.cognito.snapshot()["switches"]
+    assert isinstance(before, dict)
+    stand.set(**switches)
+    try:
+        yield
+    finally:
+        stand.set(**{name: before[name] for name in switches})
+
+
+@contextmanager
+def later(seconds: int) -> Iterator[None]:
+    """The gateway's clock, and no other, is ``seconds`` ahead: it is read in one place for this (rule R38)."""
+    true = clock.now
+    clock.now = lambda: true() + seconds
+    try:
+        yield
+    finally:
+        clock.now = true

@@ -1,0 +1,48 @@
+"""Sessions that were ended from outside stay ended (rule R1)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from gateway.core import clock
+from gateway.core.revocation import NewEntry, email_key
+from tests.flows.conftest import Stand
+
+
+def killed() -> NewEntry:
+    """What the operator, or somebody's event, writes into the log."""
+    return NewEntry(email_key("bob@example.com"), clock.now() + 50_000, "admin")
+
+
+async def test_r1_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand: Stand) -> None:
+    """Killed from outside, a browser is not let back in by Cognito's cookie: the chain first, then the password."""
+    browser = stand.browser()
+    await stand.sign_in(browser, "/api/me", user="bob@example.com")
+    await stand.gateway.log.append([killed()])
+    assert (await browser.fetch(f"{stand.app}/api/me")).status == 401
+    end = await browser.goto(f"{stand.app}/api/me")
+    visited = [urlsplit(seen.url).path for seen in browser.seen[-8:]]
+    assert "/logout/done/cognito" in visited
+    assert "/login/signout" in visited
+    assert end.path == "/logged-out"
+    form = await browser.goto(f"{stand.app}/api/me")
+    assert 'name="password"' in form.text
+    page = await browser.submit(form, username="bob@example.com", password="demo")
+    assert (page.status, page.path) == (200, "/api/me")
+
+
+async def test_r1_a_kill_also_reaches_who_has_no_cookie_of_ours(stand: Stand) -> None:
+    """With Cognito's session alone, the callback finds the entry: no session, the chain first, no token left."""
+    browser = stand.browser()
+    await stand.sign_in(browser, "/api/me", user="bob@example.com")
+    browser.cookies = {key: value for key, value in browser.cookies.items() if key[0] not in stand.app}
+    await stand.gateway.log.append([killed()])
+    end = await browser.goto(f"{stand.app}/api/me")
+    assert end.path == "/logged-out"
+    assert "__Host-session" not in browser.cookie_names(stand.app)
+    await stand.gateway.logout.close()
+    tokens = stand.idp.control.cognito.snapshot()["tokens"]
+    assert isinstance(tokens, list)
+    assert [token["revoked"] for token in tokens if token["kind"] == "refresh"][-1] is True
+    form = await browser.goto(f"{stand.app}/api/me")
+    assert 'name="password"' in form.text
