@@ -1,4 +1,4 @@
-"""A child's end of its line to the parent."""
+"""The line between the parent and a child: JSON messages over a socket pair, one a line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,43 @@ from collections.abc import Callable
 from typing import Any
 
 
+class Wire:
+    """One end of a line. Never blocks: what the other end does not take is dropped, for all that is said is repeated.
+
+    :ivar sock: non-blocking.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._unread = b""
+        self._unsent = b""
+        sock.setblocking(False)
+
+    def say(self, **message: object) -> None:
+        """Tell the other end. A message that has gone in part goes on with the next one, so that none is garbled."""
+        with contextlib.suppress(OSError):
+            if self._unsent:
+                self._unsent = self._unsent[self.sock.send(self._unsent) :]
+            if not self._unsent:
+                data = json.dumps(message).encode() + b"\n"
+                self._unsent = data[self.sock.send(data) :]
+
+    def hear(self) -> list[Any] | None:
+        """What has been said since; None when the other end is gone."""
+        try:
+            data = self.sock.recv(65_536)
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        if not data:
+            return None
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+
 class Line:
-    """See the module. Made in the event loop that listens to it.
+    """A child's end, heard by its event loop.
 
     :param heard: told of every message of the parent's. :param ended: called when the parent is gone.
     """
@@ -19,29 +54,17 @@ class Line:
     def __init__(
         self, sock: socket.socket, *, heard: Callable[[Any], None], ended: Callable[[], None]
     ) -> None:
-        self._sock = sock
+        self._wire = Wire(sock)
         self._heard = heard
         self._ended = ended
-        self._unread = b""
-        sock.setblocking(False)
+        self.say = self._wire.say
         asyncio.get_running_loop().add_reader(sock, self._readable)
 
-    def say(self, **message: object) -> None:
-        """Tell the parent. What it does not take is dropped: reports are repeated."""
-        with contextlib.suppress(OSError):
-            self._sock.send(json.dumps(message).encode() + b"\n")
-
     def _readable(self) -> None:
-        try:
-            data = self._sock.recv(65_536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._sock)
+        messages = self._wire.hear()
+        if messages is None:
+            asyncio.get_running_loop().remove_reader(self._wire.sock)
             self._ended()
             return
-        *lines, self._unread = (self._unread + data).split(b"\n")
-        for line in lines:
-            self._heard(json.loads(line))
+        for message in messages:
+            self._heard(message)

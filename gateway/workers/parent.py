@@ -10,7 +10,6 @@ Nothing here may import the metrics before ``serve`` has set their directory: pr
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import shutil
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.telemetry.log import get_logger
+from gateway.workers.line import Wire
 from gateway.workers.slots import Deaths, Slot, summary
 
 if TYPE_CHECKING:
@@ -188,8 +188,7 @@ class Parent:
         if not pid:
             self._become(slot, ours, theirs)
         theirs.close()
-        ours.setblocking(False)
-        slot.pid, slot.line, slot.unread, slot.report = pid, ours, b"", {}
+        slot.pid, slot.line, slot.report = pid, Wire(ours), {}
         slot.born, slot.due = time.monotonic(), None
         self._selector.register(ours, selectors.EVENT_READ, slot)
         if slot is self._desk:
@@ -205,7 +204,7 @@ class Parent:
             # A terminal sends SIGINT to all of us; it is the parent who says when to stop.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             self._selector.close()
-            for end in (ours, *self._wakeup, *(other.line for other in self._slots() if other.line)):
+            for end in (ours, *self._wakeup, *(other.line.sock for other in self._slots() if other.line)):
                 end.close()
             with contextlib.suppress(OSError):
                 Path("/proc/self/comm").write_text(f"gw {slot.name}")
@@ -220,18 +219,13 @@ class Parent:
     def _hear(self, slot: Slot) -> None:
         if slot.line is None:
             return
-        try:
-            data = slot.line.recv(65_536)
-        except OSError:
-            data = b""
-        if not data:
-            self._selector.unregister(slot.line)
-            slot.line.close()
+        messages = slot.line.hear()
+        if messages is None:
+            self._selector.unregister(slot.line.sock)
+            slot.line.sock.close()
             slot.line = None
-            return
-        *lines, slot.unread = (slot.unread + data).split(b"\n")
-        for line in lines:
-            self._heard(slot, json.loads(line))
+        for message in messages or ():
+            self._heard(slot, message)
 
     def _heard(self, slot: Slot, said: dict[str, Any]) -> None:
         slot.report |= said
@@ -288,7 +282,7 @@ class Parent:
 
     def _tell_desk(self) -> None:
         ready = [slot for slot in self._workers if slot.pid and slot.ready]
-        board = {
+        board: dict[str, object] = {
             "ready": self._started and bool(ready) and not self._draining,
             "started": self._started,
             "phase": "draining" if self._draining else "serving" if self._started else "starting",
@@ -297,9 +291,8 @@ class Parent:
         }
         if board == self._board or self._desk.line is None:
             return
-        with contextlib.suppress(OSError):  # a desk that does not listen is dying; the next one is told anew
-            self._desk.line.send(json.dumps(board).encode() + b"\n")
-            self._board = board
+        self._desk.line.say(**board)
+        self._board = board
 
     def _end_all(self) -> None:
         """Nothing is left running, whatever happened."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.workers.line import Wire
+
 
 @dataclass(slots=True)
 class Deaths:
@@ -46,8 +48,7 @@ class Slot:
     body: Callable[[socket.socket], int]
     deaths: Deaths = field(default_factory=Deaths)
     pid: int = 0
-    line: socket.socket | None = None
-    unread: bytes = b""
+    line: Wire | None = None
     born: float = 0.0
     due: float | None = 0.0
     report: dict[str, Any] = field(default_factory=dict)

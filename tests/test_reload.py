@@ -1,0 +1,165 @@
+"""Files that are followed: what is taken in, what is kept when they cannot be used."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from gateway import reload
+from gateway.core import dice
+from gateway.core.errors import ConfigurationError
+from gateway.core.policy import PolicySet
+from gateway.core.sealing import SealingKey
+from gateway.reload import Watched
+
+OPEN = '@id("everybody")\npermit (principal is User, action, resource);\n'
+NARROW = '@id("admins")\npermit (principal in Group::"admins", action, resource);\n'
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, object]]]:
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+def key() -> str:
+    return base64.b64encode(dice.key()).decode() + "\n"
+
+
+def counted(
+    directory: Path, *texts: str
+) -> tuple[Watched[tuple[str, ...], list[SealingKey]], list[list[SealingKey]], list[Path]]:
+    files = [directory / f"key-{number}" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    watched, taken = reload.sealing_keys(files), []
+    watched.first()
+    watched.follow(taken.append)
+    return watched, taken, files
+
+
+async def test_r26_nothing_is_taken_in_while_nothing_changes(tmp_path: Path) -> None:
+    """A file that is only touched is not another key."""
+    watched, taken, files = counted(tmp_path, key())
+    files[0].touch()
+    await watched.look()
+    assert (taken, watched.health()) == ([], "ok")
+
+
+async def test_r26_changed_content_is_taken_in_once(tmp_path: Path, logged: list[dict[str, object]]) -> None:
+    """Even when size and time stay the same."""
+    watched, taken, files = counted(tmp_path, key(), key())
+    files[0].write_text(fresh := key())
+    await watched.look()
+    await watched.look()
+    (keys,) = taken
+    assert [each.key_id for each in keys] == [
+        SealingKey.parse(text).key_id for text in (fresh, files[1].read_text())
+    ]
+    assert [line["event"] for line in logged] == ["reloaded"]
+
+
+async def test_r26_a_mounted_secret_is_followed_when_its_directory_is_swapped(tmp_path: Path) -> None:
+    """As Kubernetes does it: the file is a link through a link that is renamed over the old one."""
+    for version in ("v1", "v2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "key").write_text(key())
+    (tmp_path / "..data").symlink_to("v1")
+    (tmp_path / "key").symlink_to("..data/key")
+    watched, taken = reload.sealing_keys([tmp_path / "key"]), []
+    watched.first()
+    watched.follow(taken.append)
+    (tmp_path / "..new").symlink_to("v2")
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    await watched.look()
+    assert [each.key_id for each in taken[0]] == [
+        SealingKey.parse((tmp_path / "v2" / "key").read_text()).key_id
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"short\n", b"\xff\xfe\x00", base64.b64encode(b"0" * 32), None])
+async def test_r26_p19_what_is_no_key_changes_nothing(
+    tmp_path: Path, content: bytes | None, logged: list[dict[str, object]]
+) -> None:
+    """The old ring stays; one error names the file and the mend, and never the content; the mended file ends it."""
+    watched, taken, files = counted(tmp_path, key())
+    good = files[0].read_text()
+    if content is None:
+        files[0].unlink()
+    else:
+        files[0].write_bytes(content)
+    for _ in range(3):
+        await watched.look()
+    assert taken == []
+    assert "key-0" in watched.health()
+    assert "; " in watched.health()
+    (line,) = logged
+    assert (line["log_level"], line["event"], line["what"]) == ("error", "not_reloaded", "keys")
+    if content and len(content) > 4:
+        assert content.strip().decode("latin-1") not in json.dumps(line)
+    files[0].write_text(good)
+    await watched.look()
+    assert (taken, watched.health()) == ([], "ok")
+
+
+async def test_a_good_policy_replaces_the_set(tmp_path: Path) -> None:
+    """A file that is added counts as a change."""
+    (tmp_path / "a.cedar").write_text(OPEN)
+    watched, taken = reload.policies(str(tmp_path)), []
+    before = watched.first()
+    watched.follow(taken.append)
+    (tmp_path / "b.cedar").write_text(NARROW)
+    await watched.look()
+    (after,) = taken
+    assert isinstance(after, PolicySet)
+    assert after.version != before.version
+    assert {policy.id for policy in after.policies} == {"everybody", "admins"}
+
+
+@pytest.mark.parametrize("text", ["permit (principal, action, resource);", "nonsense", OPEN + OPEN])
+async def test_a_bad_policy_keeps_the_old_set(tmp_path: Path, text: str) -> None:
+    """Whatever is wrong with it; file and line are told (design section 9)."""
+    (tmp_path / "a.cedar").write_text(OPEN)
+    watched, taken = reload.policies(str(tmp_path)), []
+    watched.first()
+    watched.follow(taken.append)
+    (tmp_path / "a.cedar").write_text(text)
+    await watched.look()
+    assert taken == []
+    assert "a.cedar:" in watched.health()
+
+
+async def test_policies_that_vanish_keep_the_old_set(tmp_path: Path) -> None:
+    """An empty directory would deny everything, a missing one is a mistake."""
+    directory = tmp_path / "policies"
+    directory.mkdir()
+    (directory / "a.cedar").write_text(OPEN)
+    watched, taken = reload.policies(str(directory)), []
+    watched.first()
+    watched.follow(taken.append)
+    (directory / "a.cedar").unlink()
+    await watched.look()
+    directory.rmdir()
+    await watched.look()
+    assert taken == []
+    assert "no such directory" in watched.health()
+
+
+async def test_the_policies_that_come_with_the_gateway_are_not_read_again() -> None:
+    """They change with an upgrade only."""
+    watched, taken = reload.policies("builtin:spa"), []
+    watched.first()
+    watched.follow(taken.append)
+    await watched.look()
+    assert taken == []
+
+
+def test_what_cannot_be_used_at_the_start_is_an_error(tmp_path: Path) -> None:
+    """There is nothing older to keep."""
+    with pytest.raises(ConfigurationError):
+        reload.sealing_keys([tmp_path / "key"]).first()

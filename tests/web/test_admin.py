@@ -1,0 +1,282 @@
+"""The operator's API: who is let in, what it takes, what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gateway.core import clock
+from gateway.core.revocation import NewEntry
+from gateway.core.session import Session
+from gateway.state.sqlite import SqliteLog
+from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
+from gateway.telemetry.metrics import Metrics
+from gateway.web.admin import MAX_BODY, Admin, AdminOptions, RefusedError, revocation_key
+from gateway.web.seen import SeenSessions
+from gateway.web.trail import Trail
+from tests.fakes.door import session
+
+ISSUER = "https://idp.test/pool"
+TOKEN = "right-token"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@dataclass
+class Desk:
+    """A listening admin API."""
+
+    log: SqliteLog
+    seen: SeenSessions
+    audit: list[AuditEvent]
+    port: int
+    client: aiohttp.ClientSession
+
+    async def ask(
+        self, method: str, path: str, *, data: Any = None, **headers: str
+    ) -> tuple[int, Any, aiohttp.ClientResponse]:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with self.client.request(method, url, data=data, headers=given) as answer:
+            return answer.status, json.loads(await answer.read()), answer
+
+    async def revoke(self, asked: object) -> tuple[int, Any]:
+        status, told, _ = await self.ask(
+            "POST", "/api/revocations", data=json.dumps(asked), Content_Type="application/json", **BEARER
+        )
+        return status, told
+
+
+async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRunner]:
+    log = SqliteLog(directory / "state.db")
+    await log.open()
+    audit: list[AuditEvent] = []
+    seen = SeenSessions(clock.now())
+    revocations = log.index
+
+    def ended(held: Session) -> str | None:
+        found = revocations.ended_by(held.sid, held.aliases, seen=0, login_at=0, now=clock.now())
+        return "revoked" if found else None
+
+    admin = Admin(
+        AdminOptions(token, ISSUER, 3_600),
+        log=log,
+        trail=Trail(AuditTrail(audit.append), Metrics()),
+        end_live=lambda: 7,
+        seen=seen,
+        ended=ended,
+    )
+    runner = web.ServerRunner(web.Server(admin.handle, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return Desk(log, seen, audit, runner.addresses[0][1], aiohttp.ClientSession()), runner
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    running, runner = await opened(tmp_path, getattr(request, "param", TOKEN))
+    yield running
+    await running.client.close()
+    await runner.cleanup()
+    await running.log.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong-token"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": TOKEN},
+        {"Authorization": "Bearer "},
+        {"Authorization": f"Bearer {TOKEN}x"},
+        {"Authorization": "Bearer \u00fc"},
+        {"Cookie": f"token={TOKEN}"},
+    ],
+)
+async def test_r12_nothing_is_shown_without_the_token(desk: Desk, headers: dict[str, str]) -> None:
+    """Reading needs it as well, and paths that do not exist are not told from those that do."""
+    for path in ("/api/sessions", "/api/revocations", "/nothing"):
+        status, told, answer = await desk.ask("GET", path, **headers)
+        assert (status, told["code"]) == (401, "wrong_token")
+        assert answer.headers.getall("WWW-Authenticate") == ['Bearer realm="gateway admin"']
+
+
+@pytest.mark.parametrize("desk", [None], indirect=True)
+async def test_r12_without_a_configured_token_it_is_closed(desk: Desk) -> None:
+    """403 whatever is sent, with the mend; an empty token opens nothing."""
+    for value in ("Bearer ", "Bearer None", f"Bearer {TOKEN}"):
+        status, told, _ = await desk.ask("GET", "/api/sessions", Authorization=value)
+        assert (status, told["code"]) == (403, "no_token_configured")
+        assert "admin.token_file" in told["detail"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.test", "evil.test:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.test:{port}"]
+)
+async def test_a_name_that_somebody_points_at_this_machine_is_refused(desk: Desk, host: str) -> None:
+    """DNS rebinding: a page of evil.test is same-origin to itself, but it is not our name."""
+    status, told, _ = await desk.ask("GET", "/api/sessions", Host=host.format(port=desk.port), **BEARER)
+    assert (status, told["code"]) == (421, "unknown_host")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+async def test_the_names_of_the_loopback_are_its_own(desk: Desk, host: str) -> None:
+    """With the port of the listener."""
+    status, _, _ = await desk.ask("GET", "/api/sessions", Host=f"{host}:{desk.port}", **BEARER)
+    assert status == 200
+
+
+async def test_no_page_is_allowed_to_ask(desk: Desk) -> None:
+    """No CORS header on any answer, and preflights are refused."""
+    for method in ("OPTIONS", "GET"):
+        status, _, answer = await desk.ask(
+            method,
+            "/api/revocations",
+            Origin="https://evil.test",
+            Access_Control_Request_Method="POST",
+            **BEARER,
+        )
+        assert status == (405 if method == "OPTIONS" else 200)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("asked", "key"), [
+    ({"sid": "S1"}, "sid:S1"),
+    ({"sub": "U1"}, f"sub:{ISSUER}|U1"),
+    ({"sub": "U1", "iss": "https://other.test"}, "sub:https://other.test|U1"),
+    ({"email": "Alice@Example.com"}, "email:alice@example.com"),
+    ({"all": True}, "*"),
+])  # fmt: skip
+async def test_a_revocation_is_written_audited_and_answered(desk: Desk, asked: object, key: str) -> None:
+    """It outlives every session, and the answer says whether it is durable and what was closed here."""
+    status, told = await desk.revoke(asked)
+    assert status == 200
+    assert told == {"durable": True, "position": desk.log.index.position, "live_closed": 7}
+    (entry,) = desk.log.index.live(clock.now())
+    assert (entry.key, entry.reason) == (key, "operator")
+    assert abs(entry.expires - clock.now() - 3_600) <= 2
+    (event,) = desk.audit
+    assert (event.kind, event.revocation, event.durable, event.client) == (
+        AuditKind.REVOKED,
+        key,
+        True,
+        "127.0.0.1",
+    )
+
+
+@pytest.mark.parametrize("asked", [
+    {}, [], None, "sid", 1, {"sid": ""}, {"sid": 5}, {"sid": None}, {"sid": "a", "sub": "b"}, {"iss": "x"},
+    {"iss": "x", "sid": "a"}, {"all": False}, {"all": "true"}, {"all": True, "sid": "a"}, {"who": "a"},
+    {"sid": "a", "who": "b"}, {"sub": "a", "iss": ""}, {"sid": "x" * 3_000}, {"all": True, "iss": "x"},
+])  # fmt: skip
+def test_what_is_not_exactly_one_thing_ends_nothing(asked: object) -> None:
+    """A typing error must not end everybody's session, nor nobody's in silence."""
+    with pytest.raises(RefusedError) as refused:
+        revocation_key(asked, ISSUER)
+    assert (refused.value.status, refused.value.code) == (400, "not_understood")
+
+
+@pytest.mark.parametrize(("data", "kind", "status"), [
+    (b'{"all": true}', "text/plain", 415),
+    (b"all=true", "application/x-www-form-urlencoded", 415),
+    (b'{"all": true', "application/json", 400),
+    (b"\xff\xfe", "application/json", 400),
+    (b"[" * 9_000, "application/json", 400),
+    (b'{"sid": "' + b"x" * MAX_BODY + b'"}', "application/json", 413),
+])  # fmt: skip
+async def test_only_small_json_is_taken(desk: Desk, data: bytes, kind: str, status: int) -> None:
+    """A form, which any page could post here, is not."""
+    found, told, _ = await desk.ask("POST", "/api/revocations", data=data, Content_Type=kind, **BEARER)
+    assert (found, told["status"]) == (status, status)
+    assert len(desk.log.index) == 0
+
+
+async def test_paths_and_methods_that_there_are_not(desk: Desk) -> None:
+    """404 names what there is, 405 what it takes."""
+    status, told, _ = await desk.ask("GET", "/api/session", **BEARER)
+    assert (status, "/api/sessions" in told["detail"]) == (404, True)
+    status, _, answer = await desk.ask("DELETE", "/api/revocations", **BEARER)
+    assert (status, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+async def test_revocations_are_listed_the_latest_first(desk: Desk) -> None:
+    """Only the ones that can still end a session; position, expiry and reason beside the key."""
+    now = clock.now()
+    await desk.log.append([NewEntry("sid:old", now + 100, "logout"), NewEntry("sid:dead", now - 1, "logout")])
+    await desk.revoke({"sid": "new"})
+    status, told, _ = await desk.ask("GET", "/api/revocations", **BEARER)
+    assert (status, told["total"], told["position"]) == (200, 2, desk.log.index.position)
+    assert [(entry["key"], entry["reason"]) for entry in told["revocations"]] == [
+        ("sid:new", "operator"),
+        ("sid:old", "logout"),
+    ]
+    assert told["revocations"][0]["position"] == told["position"]
+    assert told["state"].startswith("ok")
+
+
+async def test_what_another_process_revoked_is_listed_at_once(desk: Desk, tmp_path: Path) -> None:
+    """The log is read before it is shown."""
+    other = SqliteLog(tmp_path / "state.db")
+    await other.open()
+    await other.append([NewEntry("sid:elsewhere", clock.now() + 100, "logout")])
+    _, told, _ = await desk.ask("GET", "/api/revocations", **BEARER)
+    await other.close()
+    assert [entry["key"] for entry in told["revocations"]] == ["sid:elsewhere"]
+
+
+async def test_a_revocation_that_the_disk_does_not_take_says_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It denies here at once, is listed without a position, and the answer does not call it durable."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(desk.log._files, "write", full)
+    _, told = await desk.revoke({"sid": "S1"})
+    assert told["durable"] is False
+    _, listed, _ = await desk.ask("GET", "/api/revocations", **BEARER)
+    assert [(entry["key"], entry["position"]) for entry in listed["revocations"]] == [("sid:S1", None)]
+
+
+async def test_sessions_are_what_this_process_has_seen_and_what_lives(desk: Desk) -> None:
+    """The sid is there, because revoking needs it; the list does not claim to be complete."""
+    desk.seen.note(session("S1"), "10.0.0.1", 1_000)
+    desk.seen.note(session("S2"), "10.0.0.2", 2_000)
+    await desk.revoke({"sid": "S2"})
+    status, told, _ = await desk.ask("GET", "/api/sessions", **BEARER)
+    assert (status, told["complete"], told["total"], told["since"]) == (200, False, 1, desk.seen.since)
+    (only,) = told["sessions"]
+    assert only == {
+        "sid": "S1", "user": "alice", "sub": "alice", "iss": "https://idp", "email": None,
+        "login_at": 0, "last_seen": 1_000, "client": "10.0.0.1",
+    }  # fmt: skip
+    assert "seen" in told["note"]
+
+
+async def test_a_process_that_serves_no_requests_says_that_it_sees_no_sessions(tmp_path: Path) -> None:
+    """An empty list alone would look like an answer."""
+    running, runner = await opened(tmp_path, TOKEN)
+    blind = Admin(
+        AdminOptions(TOKEN, ISSUER, 60), log=running.log, trail=Trail(AuditTrail(), Metrics(replica=False))
+    )
+    runner.server.request_handler = blind.handle  # type: ignore[union-attr]
+    _, told, _ = await running.ask("GET", "/api/sessions", **BEARER)
+    assert (told["complete"], told["sessions"]) == (False, [])
+    assert "several workers" in told["note"]
+    await running.client.close()
+    await runner.cleanup()
+    await running.log.close()
+
+
+def test_the_token_is_in_no_repr() -> None:
+    """Options end up in tracebacks."""
+    assert TOKEN not in repr(AdminOptions(TOKEN, ISSUER, 60))
