@@ -92,7 +92,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_body", "_connection", "_deadline", "_deadlines", "_fields", "_first_byte", "_head_bytes",
+        "_began", "_body", "_connection", "_deadline", "_deadlines", "_fields", "_first_byte", "_head_bytes",
         "_idle", "_interims", "_parser", "_reason", "_remaining", "_reusable", "_speaks_http1", "_surplus", "_tail",
         "_tracker", "_unsent", "_waiter", "complete", "downstream", "error", "head", "over",
         "reading_paused", "sent", "stalled", "started", "status", "switched", "whole",
@@ -123,6 +123,7 @@ class Exchange:
         self.reading_paused = False
         self._unsent = 0
         self._deadline = _NEVER
+        self._began = 0.0
         self.sent = True
         self.stalled = "upstream"
         self.head: ResponseHead | None = None
@@ -145,6 +146,7 @@ class Exchange:
         self.sent = sent
         deadlines = self._deadlines
         deadlines.watch(self)
+        self._began = deadlines.now
         self._deadline = deadlines.after(self._first_byte if sent else self._idle)
         connection.begin(self, head)
 
@@ -160,6 +162,11 @@ class Exchange:
         self.stalled = "upstream"
         if self.head is None:
             self._deadline = self._deadlines.after(self._first_byte)
+
+    @property
+    def waited(self) -> bool:
+        """Whether time has passed since the request was sent: a tick or more."""
+        return self._deadlines.now != self._began
 
     async def changed(self) -> None:
         """Wait until the exchange is over, has switched protocols, or the downstream is blocked."""

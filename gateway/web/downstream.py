@@ -137,16 +137,21 @@ class ClientSide:
             return self.register(exchange.end, kind=EVENTS, leave=exchange.leave)
         return self.register(exchange.end)
 
+    @property
+    def stands(self) -> bool:
+        """Whether the session has not ended since the request was let through."""
+        return self._session is None or self._alive(self._session)
+
     def register(
         self, end: Callable[[str], None], *, kind: str = DOWNLOAD, leave: Callable[[], None] | None = None
     ) -> bool:
         """Let ``end`` be called when the session ends, ``leave`` when the gateway stops. False: it is over."""
         session = self._session
+        if not self.stands:
+            return False
         if session is None:
             self._token = self._live.add(NO_SESSION, end, kind=kind, leave=leave)
             return True
-        if not self._alive(session):
-            return False
         self._token = self._live.add(session.sid, end, session=session, kind=kind, leave=leave)
         left = max(0, session.absolute_until - clock.now())
         self._expiry = asyncio.get_running_loop().call_later(left, end, "session expired")

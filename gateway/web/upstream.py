@@ -238,6 +238,10 @@ def _answer(client: ClientSide, exchange: Exchange) -> web.StreamResponse:
     head = exchange.head
     if not exchange.complete:
         client.result = exchange.error.code if exchange.error is not None else "client_gone"
+    if exchange.whole is not None and exchange.waited and not client.stands:
+        # A long poll that outlived its session: what it asked for is nobody's business any more.
+        client.abort()
+        return Sent(exchange.status, b"", keep_alive=False)
     if exchange.whole is not None and head is not None:
         return Sent(exchange.status, exchange.whole, keep_alive=not head.close)
     if exchange.error is not None and not exchange.started:

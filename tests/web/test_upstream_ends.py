@@ -330,6 +330,31 @@ async def test_a_session_that_ended_while_waiting_gets_no_stream(lab):
         await client.get("/")
 
 
+async def test_a_long_poll_that_outlives_its_session_brings_nothing(lab):
+    """A response that comes whole, but after the session's end, is not handed over; one without a session is."""
+    standing = True
+
+    async def poll(call):
+        await asyncio.sleep(0.3)
+        await call.send(reply(b"news"))
+
+    door, _, client = await lab(
+        poll, who=session(), alive=lambda session: standing, idle=0.1, first_byte=5.0, connect=5.0
+    )
+    assert (await client.get("/")).body == b"news"
+    await client.ask("/")
+    await asyncio.sleep(0.05)
+
+    standing = False
+
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+        await client.response()
+    door.session = None
+    other = await door.client()
+    assert (await other.get("/")).body == b"news"
+    await other.close()
+
+
 async def test_a_stream_ends_at_the_sessions_absolute_deadline(lab):
     """A session that has passed its last second has no live stream."""
 
