@@ -1,61 +1,33 @@
 """One request and its response on an upstream connection.
 
-Bytes are parsed by llhttp (``httptools``), which needs the contract of rule R36: it cannot be told of HEAD, has no end
-of file and silently begins another message on surplus bytes. So there is one parser per response, the head decides the
-framing, and the parser stays only for chunked bodies: bodies with a length are counted, bodies without end with the
-connection. Whatever comes after the end makes the connection unfit for another exchange.
-
 A response that is whole when its head has come is handed over in one piece (``whole``); any other is written to the
-downstream as it arrives.
+downstream as it arrives. Surplus bytes make the connection unfit for another exchange (rule R36).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import httptools
 
 from gateway.core.errors import GatewayError, UpstreamError
-from gateway.core.event_stream import LOGGED_OUT, EventTracker
-from gateway.core.response_headers import (
-    CHUNKED,
-    LENGTH,
-    NONE,
-    UNTIL_CLOSE,
-    ResponseHead,
-    downstream_response_headers,
-    interim_head,
-    switching_head,
-    trailer_lines,
-)
+from gateway.core.event_stream import LOGGED_OUT
+from gateway.core.response_headers import CHUNKED, LENGTH, UNTIL_CLOSE, switching_head
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
+from gateway.proxy.response import Asker, ResponseReader
 
-MAX_HEAD = 65_536
-"""Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB."""
-MAX_FIELDS = 256
-"""Header fields of a response, trailers included; Envoy's limit is 100."""
-MAX_INTERIM = 16
-"""1xx responses before the final one."""
 _NEVER = float("inf")
 
 
-class Downstream(Protocol):
+class Downstream(Asker, Protocol):
     """What an exchange needs of the client connection it answers on.
 
-    :ivar head_only: the request is HEAD. :ivar http10: the client speaks HTTP/1.0.
-    :ivar keep_alive: the client wants to go on. :ivar document: the request has a document destination.
-    :ivar websocket: the request asks for an upgrade. :ivar set_cookies: values to add.
+    :ivar websocket: the request asks for an upgrade.
     """
 
-    head_only: bool
-    http10: bool
-    keep_alive: bool
-    document: bool
     websocket: bool
-    set_cookies: Sequence[bytes]
 
     @property
     def gone(self) -> bool:
@@ -69,9 +41,6 @@ class Downstream(Protocol):
     def unsent(self) -> int:
         """Bytes waiting to be sent."""
 
-    def write(self, data: bytes) -> None:
-        """Send to the client."""
-
     def stream_begins(self, exchange: Exchange) -> bool:
         """A response that is not whole begins; False when its session has ended meanwhile."""
 
@@ -83,55 +52,38 @@ class StaleConnectionError(UpstreamError):
     """A reused connection was closed before any byte of a response: the request may be sent again if it is safe."""
 
 
-class Exchange:
+class Exchange(ResponseReader[Downstream]):
     """See the module.
 
-    :ivar whole: the entire response, when it came at once. :ivar head: None until the final head has come.
+    :ivar whole: the entire response, when it came at once.
     :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
     :ivar over: nothing more will happen.
     """
 
     __slots__ = (
-        "_began", "_body", "_connection", "_deadline", "_deadlines", "_fields", "_first_byte", "_head_bytes",
-        "_idle", "_interims", "_parser", "_reason", "_remaining", "_reusable", "_speaks_http1", "_surplus", "_tail",
-        "_tracker", "_unsent", "_waiter", "complete", "downstream", "error", "head", "over",
-        "reading_paused", "sent", "stalled", "started", "status", "switched", "whole",
+        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_waiter", "error",
+        "over", "reading_paused", "sent", "stalled", "started", "switched", "whole",
     )  # fmt: skip
 
     def __init__(
         self, downstream: Downstream, deadlines: Deadlines, *, first_byte: float, idle: float
     ) -> None:
-        self.downstream = downstream
+        super().__init__(downstream)
         self._deadlines = deadlines
         self._first_byte = first_byte
         self._idle = idle
         self._waiter: asyncio.Future[None] | None = None
         self._connection: UpstreamConnection | None = None
-        self._parser: Any = None
-        self._reason = b""
-        self.status = 0
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._head_bytes = 0
-        self._interims = 0
-        self._remaining = 0
-        self._tail = b""
-        self._tracker: EventTracker | None = None
-        self._reusable = False
-        self._surplus = False
-        self._speaks_http1 = False
         self.reading_paused = False
         self._unsent = 0
         self._deadline = _NEVER
         self._began = 0.0
         self.sent = True
         self.stalled = "upstream"
-        self.head: ResponseHead | None = None
         self.whole: bytes | None = None
         self.switched: tuple[bytes, bytes] | None = None
         self.error: GatewayError | None = None
         self.started = False
-        self.complete = False
         self.over = False
 
     # The request side
@@ -208,122 +160,6 @@ class Exchange:
     def writable(self) -> None:
         """The upstream takes more (:class:`Receiver`); whoever sends the body waits for it by itself."""
 
-    def _parse(self, data: bytes) -> None:
-        if self.head is None:
-            if not self._head_bytes:
-                self._speaks_http1 = data.startswith(b"HTTP/1.")
-            self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._switch(data[upgrade.args[0] :])
-            return
-        except httptools.HttpParserError as error:
-            if not self.complete:
-                self.fail(_parser_fault(error))
-                return
-            self._surplus = True
-        if self.downstream.head_only:
-            # llhttp takes what follows the head of an answer to HEAD for its body; only an exact end is a clean one.
-            self._tail = (self._tail + data[-4:])[-4:]
-            self._surplus |= self.head is not None and self._tail != b"\r\n\r\n"
-        if len(self._fields) > MAX_FIELDS:
-            self.fail(
-                UpstreamError("broken_response", "The application's response has too many header fields.")
-            )
-        elif self.head is not None:
-            self._flush()
-        elif self._head_bytes > MAX_HEAD:
-            self.fail(UpstreamError("broken_response", "The application's response head is too large."))
-
-    def _count(self, data: bytes) -> None:
-        size = len(data)
-        if size > self._remaining:
-            data = data[: self._remaining]
-            self._surplus = True
-        self._remaining -= len(data)
-        self.complete = not self._remaining
-        self._body.append(data)
-        self._flush()
-
-    # Callbacks of the parser
-
-    def on_message_begin(self) -> None:
-        """A message begins; after the final response it is surplus."""
-        if self.head is not None:
-            self._surplus = True
-
-    def on_status(self, reason: bytes) -> None:
-        """A piece of the reason phrase."""
-        self._reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header field, or a trailer when the head is known."""
-        if not self.complete:
-            self._fields.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """A head is complete: interim, switching or final."""
-        if self.head is not None:
-            return
-        parser = self._parser
-        self.status = parser.get_status_code()
-        if self.status < 200:
-            self._interim()
-            return
-        if len(self._fields) > MAX_FIELDS:
-            raise UpstreamError("broken_response", "The application's response has too many header fields.")
-        self._reusable = parser.should_keep_alive()
-        # Asking for the version makes a string; a head that begins with HTTP/1. needs no asking.
-        if not (self._reusable and self._speaks_http1) and parser.get_http_version() not in {"1.1", "1.0"}:
-            raise UpstreamError("broken_response", "The application does not speak HTTP/1.1.")
-        down = self.downstream
-        self.head = head = downstream_response_headers(
-            self.status,
-            self._reason,
-            self._fields,
-            head_only=down.head_only,
-            http10=down.http10,
-            keep_alive=down.keep_alive,
-            document=down.document,
-            set_cookies=down.set_cookies,
-        )
-        self._fields = []
-        self._remaining = head.length
-        if head.events:
-            self._tracker = EventTracker()
-        if head.framing == NONE:
-            self.complete = True
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        if self.complete:
-            self._surplus = True
-        else:
-            self._remaining -= len(data)
-            self._body.append(data)
-
-    def on_chunk_header(self) -> None:
-        """A chunk begins; after an answer to HEAD it is surplus."""
-        if self.complete:
-            self._surplus = True
-
-    def on_message_complete(self) -> None:
-        """The message is complete; an interim one is followed by another."""
-        if self.head is not None:
-            self.complete = True
-
-    def _interim(self) -> None:
-        status, reason, fields = self.status, self._reason, self._fields
-        if status == 101:
-            return
-        self._interims += 1
-        if self._interims > MAX_INTERIM:
-            raise UpstreamError("broken_response", "The application sent too many interim responses.")
-        self._reason, self._fields, self._speaks_http1 = b"", [], False
-        if status == 103 and not self.downstream.http10:
-            self.downstream.write(interim_head(status, reason, fields))
-
     def _switch(self, rest: bytes) -> None:
         if not self.downstream.websocket or self.head is not None:
             self.fail(UpstreamError("broken_response", "The application switched protocols unasked."))
@@ -372,14 +208,6 @@ class Exchange:
         self._deadline = _NEVER if head.events else self._deadlines.after(self._idle)
         if self.downstream.blocked:
             self._pause()
-
-    def _framed(self, head: ResponseHead, body: bytes) -> bytes:
-        if not head.chunk:
-            return body
-        piece = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-        if self.complete:
-            piece += b"0\r\n" + trailer_lines(self._fields) + b"\r\n"
-        return piece
 
     def _pause(self) -> None:
         if not self.reading_paused and self._connection is not None:
@@ -465,14 +293,3 @@ class Exchange:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _parser_fault(error: httptools.HttpParserError) -> GatewayError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, GatewayError):
-            return cause
-        cause = cause.__context__
-    return UpstreamError(
-        "broken_response", "The application's response is not HTTP/1.1.", mend="Try again shortly."
-    )
