@@ -267,7 +267,6 @@ class Gateway:
             login=asked.login,
             rules=_door(self.settings, asked.hosts),
             gate=self.gate,
-            sessions=self.sessions,
             forwarder=self.forwarder,
             trail=self.trail,
         )

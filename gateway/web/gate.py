@@ -9,7 +9,17 @@ from aiohttp import web
 
 from gateway.core import clock
 from gateway.core.facts import RequestFacts
-from gateway.core.gate import Allow, Challenge, Deny, GateRules, Policy, Revocations, decide, session_state
+from gateway.core.gate import (
+    Allow,
+    Challenge,
+    Deny,
+    GateRules,
+    Policy,
+    Revocations,
+    Verdict,
+    decide,
+    session_state,
+)
 from gateway.core.identity_headers import IdentityOptions
 from gateway.core.routes import Route
 from gateway.core.session import Session
@@ -79,19 +89,24 @@ class Gate:
         if facts.preflight:
             return preflight.answer(facts, self.rules.origins)
         now = clock.now()
-        revocations = await self.revocations()
-        carried = self._sessions.read(facts, now)
         route = self._forwarder.route_for(facts.path)
         request[ROUTE] = route.path
-        verdict = decide(
-            facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
-        )
-        self._trail.decided(verdict)
+        carried, verdict, revocations = await self.ask(facts, route, now)
         if isinstance(verdict, Allow):
             return await self._forward(request, facts, carried, route, verdict, now)
         if isinstance(verdict, Challenge):
             return await self.challenge(facts, carried, verdict, now)
         return await self.deny(facts, carried, verdict, revocations, now)
+
+    async def ask(self, facts: RequestFacts, route: Route, now: int) -> tuple[Carried, Verdict, Revocations]:
+        """The verdict on a request for ``route``, whether we forward it or another proxy does, and its grounds."""
+        revocations = await self.revocations()
+        carried = self._sessions.read(facts, now)
+        verdict = decide(
+            facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
+        )
+        self._trail.decided(verdict)
+        return carried, verdict, revocations
 
     async def _forward(
         self,

@@ -14,7 +14,7 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import DoorRules, RequestFacts
 from gateway.core.forwarded import original_facts
-from gateway.core.gate import Allow, Challenge, Verdict, decide
+from gateway.core.gate import Allow, Challenge, Verdict
 from gateway.core.identity_headers import identity_headers
 from gateway.core.session import Principal, Session
 from gateway.telemetry.log import get_logger
@@ -24,7 +24,7 @@ from gateway.web.errors import ANSWERS, Answer, refuse
 from gateway.web.gate import Gate
 from gateway.web.pages import Page
 from gateway.web.respond import redirect, send
-from gateway.web.session import Carried, Sessions
+from gateway.web.session import Carried
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 
@@ -53,7 +53,6 @@ class ForwardAuth:
     login: int
     rules: DoorRules
     gate: Gate
-    sessions: Sessions
     forwarder: Forwarder
     trail: Trail
 
@@ -68,20 +67,7 @@ class ForwardAuth:
         request[ROUTE] = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _forbidden(original, "cross_origin")
-        now = clock.now()
-        revocations = await self.gate.revocations()
-        carried = self.sessions.read(original, now)
-        verdict = decide(
-            original,
-            carried.session,
-            route,
-            self.gate.policy,
-            revocations,
-            self.gate.rules,
-            now=now,
-            chain=carried.chain,
-        )
-        self.trail.decided(verdict)
+        carried, verdict, _ = await self.gate.ask(original, route, clock.now())
         return self._answer(request, original, carried, verdict)
 
     def _answer(
