@@ -32,8 +32,8 @@ _log = get_logger("server")
 BACKLOG = 2_048
 DRAIN_ACCEPT = 5.0
 """Seconds a stopping replica still accepts: load balancers need as long to hear that it is unready (rule R12)."""
-DRAIN_REQUESTS = 30.0
-"""Seconds requests in flight may still take: Kubernetes' terminationGracePeriodSeconds."""
+DRAIN_REQUESTS = 20.0
+"""Seconds requests in flight may still take: with the above, less than Kubernetes' terminationGracePeriodSeconds (30)."""
 _CUT = 0.1
 """Seconds that what is cut off after that has to end itself."""
 _LOOK = 0.05

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,10 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
@@ -218,3 +224,50 @@ def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be used"):
         tls_context(SimpleNamespace(tls=tls))
     assert tls_context(SimpleNamespace(tls=SimpleNamespace(enabled=False))) is None
+
+
+def certified(directory: Path) -> SimpleNamespace:
+    """Settings with a certificate of our own for app.test."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app.test")])
+    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("app.test")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (directory / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (directory / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    files = {"cert_file": directory / "cert.pem", "key_file": directory / "key.pem"}
+    return SimpleNamespace(tls=SimpleNamespace(enabled=True, **files))
+
+
+async def test_tls_connections_in_the_queue_are_answered_too(tmp_path: Path) -> None:
+    """Their handshake is still to come when they are taken; nothing older than TLS 1.2 is spoken."""
+    context = tls_context(certified(tmp_path))  # type: ignore[arg-type]
+    assert context is not None
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    sock = listening_socket(Address("127.0.0.1", 0), "listen")
+    connecting = asyncio.create_task(
+        asyncio.open_connection(*sock.getsockname(), ssl=trusting, server_hostname="app.test")
+    )
+    await asyncio.sleep(0.1)
+    doors = listener()
+    await take_queued(sock, doors, context)
+    reader, writer = await connecting
+    draining = asyncio.create_task(drain(doors, LiveConnections(), 5))
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    await draining
+    await left(writer)

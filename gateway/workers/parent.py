@@ -36,8 +36,8 @@ METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 ACCEPT = 5.0
 DESK_ENDS = 5.0
 """Seconds the desk may take to stop."""
-_SLACK = 10.0
-"""Seconds a worker may take beyond its own limits before it is killed."""
+_SLACK = 3.0
+"""Seconds a worker may take beyond its own limits before it is killed; Kubernetes kills all of us two seconds later."""
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.core.errors import ConfigurationError
+from gateway.workers import parent
 from tests.fakes.serving import Serving, launched, serving
 
 
@@ -21,6 +24,25 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Serving]:
     """Two workers."""
     async with serving(tmp_path, workers=2) as running:
         yield running
+
+
+async def test_r12_readyz_and_metrics_are_of_all_workers(gateway: Serving) -> None:
+    """Requests that different workers answered add up, and so does what they say of themselves."""
+    _, told = await gateway.probe("/readyz")
+    assert (told["ready"], told["phase"], told["workers"]) == (True, "serving", "2 of 2 ready")
+    assert told["state"].startswith("ok")
+    assert (await gateway.probe("/livez"))[0] == (await gateway.probe("/startupz"))[0] == 200
+    for worker in gateway.workers().values():
+        with Alone(gateway, worker):
+            assert await gateway.status("") == 401
+    _, text = await gateway.probe("/metrics")
+    assert 'gateway_requests_total{outcome="4xx",route="/api/"} 2.0' in text
+    async with asyncio.timeout(5):
+        while "gateway_idp_up 1.0" not in text:  # each worker's: the worst counts
+            await asyncio.sleep(0.1)
+            _, text = await gateway.probe("/metrics")
+    # It forks at any time, which only a process without threads may.
+    assert len(list(Path(f"/proc/{gateway.process.pid}/task").iterdir())) == 1
 
 
 class Alone:
@@ -86,27 +108,6 @@ async def test_an_operators_revocation_holds_on_every_worker(gateway: Serving) -
     _, sessions = await gateway.operate("GET", "/api/sessions")
     assert (sessions["complete"], sessions["sessions"]) == (False, [])
     assert "workers" in sessions["note"]
-
-
-async def test_r12_metrics_of_all_workers_are_in_one_exposition(gateway: Serving) -> None:
-    """Requests that different workers answered add up."""
-    for worker in gateway.workers().values():
-        with Alone(gateway, worker):
-            assert await gateway.status("") == 401
-    _, text = await gateway.probe("/metrics")
-    assert 'gateway_requests_total{outcome="4xx",route="/api/"} 2.0' in text
-    async with asyncio.timeout(5):
-        while "gateway_idp_up 1.0" not in text:  # each worker's: the worst counts
-            await asyncio.sleep(0.1)
-            _, text = await gateway.probe("/metrics")
-
-
-async def test_readyz_tells_how_many_workers_are_ready_and_how_they_are(gateway: Serving) -> None:
-    """The desk passes on what the workers say of themselves."""
-    _, told = await gateway.probe("/readyz")
-    assert (told["ready"], told["phase"], told["workers"]) == (True, "serving", "2 of 2 ready")
-    assert told["state"].startswith("ok")
-    assert (await gateway.probe("/livez"))[0] == (await gateway.probe("/startupz"))[0] == 200
 
 
 async def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(gateway: Serving) -> None:
@@ -243,6 +244,13 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         await gateway.ends(within=3)
 
 
-async def test_the_parent_has_no_threads(gateway: Serving) -> None:
-    """It forks at any time, which only a process without threads may."""
-    assert len(list(Path(f"/proc/{gateway.process.pid}/task").iterdir())) == 1
+def test_without_a_temporary_directory_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only container has none unless it is given one."""
+
+    def read_only(**_: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
+    with pytest.raises(ConfigurationError, match="Read-only") as error, parent._metrics_directory():
+        pass
+    assert "--workers 1" in error.value.mend
