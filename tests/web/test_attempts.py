@@ -1,0 +1,122 @@
+"""Login attempts in the browser's cookies (pains P11 and P13, rules R26 and R33)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.core import dice
+from gateway.core.attempt import LIFETIME, MAX_ATTEMPTS, Attempt
+from gateway.core.cookies import NO_COOKIES, OwnCookies, read
+from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
+from gateway.core.session import SessionLimits
+from gateway.web.attempts import BUDGET, SCRIPTLESS_BUDGET, Attempts
+from gateway.web.session import Sessions
+
+NOW = 1_700_000_000
+HERE = Deployment("https://app.example.com", "https://idp", "client")
+
+
+def attempts(key: bytes = b"1") -> Attempts:
+    ring = KeyRing([SealingKey.of(b"k" * 31 + key)], now=NOW - PROMOTE_AFTER)
+    return Attempts(Sessions(ring, HERE, SessionLimits(1_800, 43_200)))
+
+
+def attempt(started: int = NOW, rd: str = "/reports/3") -> Attempt:
+    return Attempt(dice.token(16), started, rd)
+
+
+def jar(lines: list[str], before: dict[str, str] | None = None) -> dict[str, str]:
+    kept = dict(before or {})
+    for line in lines:
+        name, _, value = line.partition(";")[0].partition("=")
+        kept.pop(name, None)
+        if "Max-Age=0" not in line:
+            kept[name] = value
+    return kept
+
+
+def own(kept: dict[str, str]) -> OwnCookies:
+    return read(["; ".join(f"{name}={value}" for name, value in kept.items()).encode()])
+
+
+def test_p11_each_attempt_has_its_own_cookie() -> None:
+    """Two tabs, two cookies; each is found by the id in front of its state."""
+    one, two = attempt(), attempt(NOW + 1)
+    book = attempts()
+    first, _ = book.store(one, NO_COOKIES, NOW, script=True)
+    second, _ = book.store(two, own(jar(first)), NOW + 1, script=True)
+    kept = own(jar(second, jar(first)))
+    assert book.find(kept, one.attempt_id, NOW) == one
+    assert book.find(kept, two.attempt_id, NOW) == two
+    assert book.all(kept, NOW + 1) == [two, one]
+
+
+def test_p11_an_expired_attempt_is_not_found() -> None:
+    """Ten minutes after it began, whatever the browser still sends."""
+    one, book = attempt(), attempts()
+    kept = own(jar(book.store(one, NO_COOKIES, NOW, script=True)[0]))
+    assert book.find(kept, one.attempt_id, NOW + LIFETIME - 1) == one
+    assert book.find(kept, one.attempt_id, NOW + LIFETIME) is None
+
+
+def test_p11_the_sixth_drops_the_oldest() -> None:
+    """Never more than five, and it is the oldest that goes."""
+    book, kept = attempts(), dict[str, str]()
+    made = [attempt(NOW + at) for at in range(MAX_ATTEMPTS + 2)]
+    for one in made:
+        kept = jar(book.store(one, own(kept), one.started, script=True)[0], kept)
+    assert book.all(own(kept), NOW + 10) == made[::-1][:MAX_ATTEMPTS]
+    assert len(kept) == MAX_ATTEMPTS
+
+
+def test_r26_an_attempt_under_a_key_unknown_here_is_left_alone() -> None:
+    """It may be under way at another replica; it goes only when there are too many."""
+    elsewhere = jar(attempts(b"2").store(attempt(), NO_COOKIES, NOW, script=True)[0])
+    (name,) = elsewhere
+    book = attempts()
+    kept = jar(book.store(attempt(), own(elsewhere), NOW, script=True)[0], elsewhere)
+    assert name in kept
+    for at in range(1, MAX_ATTEMPTS):
+        kept = jar(book.store(attempt(NOW + at), own(kept), NOW + at, script=True)[0], kept)
+    assert name not in kept
+    assert len(kept) == MAX_ATTEMPTS
+
+
+def test_r33_a_way_back_that_does_not_fit_waits_in_the_tab() -> None:
+    """With a script it is handed to the page, whole; without one the cookie may be larger; beyond that it is lost."""
+    book = attempts()
+    for length in (10, 100, 200, 1_024, 4_000):
+        one = attempt(rd="/" + dice.token(length)[: length - 1])
+        lines, waiting = book.store(one, NO_COOKIES, NOW, script=True)
+        (line,) = lines
+        assert len(line.partition(";")[0]) <= BUDGET
+        found = book.find(own(jar(lines)), one.attempt_id, NOW)
+        assert found is not None
+        assert found.rd + waiting == one.rd
+        lines, waiting = book.store(one, NO_COOKIES, NOW, script=False)
+        assert len(lines[0].partition(";")[0]) <= SCRIPTLESS_BUDGET
+        found = book.find(own(jar(lines)), one.attempt_id, NOW)
+        assert found is not None
+        assert (found.rd == one.rd) == (length <= 1_024)
+
+
+def test_p13_a_finished_attempt_leaves_a_mark_for_a_minute() -> None:
+    """It holds no way back any more, and the browser forgets it after the loop's window."""
+    one, book = attempt(), attempts()
+    (line,) = book.finish(one, NO_COOKIES, NOW + 5)
+    assert line.endswith("Max-Age=60")
+    assert book.find(own(jar([line])), one.attempt_id, NOW + 5) == replace(one, rd="", finished=NOW + 5)
+
+
+def test_an_attempt_cannot_stand_in_for_another() -> None:
+    """The name is sealed in: one attempt's value under another's name is nothing."""
+    one, book = attempt(), attempts()
+    (value,) = jar(book.store(one, NO_COOKIES, NOW, script=True)[0]).values()
+    assert book.find(own({"__Host-login_0123abcd": value}), "0123abcd", NOW) is None
+
+
+def test_what_is_cleared_is_gone() -> None:
+    """By the same attributes that set it."""
+    one, book = attempt(), attempts()
+    kept = jar(book.store(one, NO_COOKIES, NOW, script=True)[0])
+    assert jar(book.clear(one.attempt_id), kept) == {}

@@ -1,0 +1,133 @@
+"""The door: whatever happens inside, there is an answer, and never a pass (guarantee 1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.core.errors import ProviderError, UpstreamError
+from gateway.core.facts import DoorRules, RequestFacts
+from gateway.telemetry.metrics import Metrics
+from gateway.web.accounts import Accounts
+from gateway.web.listener import Door, DoorLimits
+from gateway.web.table import Table
+from tests.fakes.door import Client
+
+Answer = Callable[[web.BaseRequest, RequestFacts], Awaitable[web.StreamResponse]]
+
+
+class Behind:
+    """Stands where the gate stands, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = self.fine
+        self.asked = 0
+
+    async def fine(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        return web.Response(text="through")
+
+    async def handle(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        self.asked += 1
+        return await self.answer(request, facts)
+
+
+@pytest.fixture
+async def behind() -> Behind:
+    return Behind()
+
+
+@pytest.fixture
+async def door(behind: Behind) -> Door:
+    gate: Any = behind
+    rules = DoorRules("https", frozenset({"app.test"}))
+    return Door(
+        rules,
+        DoorLimits(8_190, 10),
+        table=Table({}, "/oauth2"),
+        gate=gate,
+        accounts=Accounts(Metrics(), access=False),
+    )
+
+
+@pytest.fixture
+async def client(door: Door) -> AsyncIterator[Client]:
+    listener = door.listener()
+    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
+    made = Client(*await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1]))
+    yield made
+    await made.close()
+    server.close()
+    await listener.shutdown(1)
+
+
+async def test_a_request_goes_to_the_gate(client: Client, behind: Behind) -> None:
+    """When it is none of our own paths, and the connection serves the next one."""
+    for _ in range(2):
+        answer = await client.get("/x")
+        assert (answer.status, answer.body) == (200, b"through")
+    assert behind.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (RuntimeError("zzz"), 500), (KeyError("zzz"), 500), (AssertionError("zzz"), 500), (RecursionError("zzz"), 500),
+        (UpstreamError("connect_failed", "zzz"), 502), (ProviderError("x", "zzz"), 502), (TimeoutError("zzz"), 500),
+        (web.HTTPFound("/zzz"), 500),
+    ],
+)  # fmt: skip
+async def test_cve_2024_23324_an_error_inside_is_a_5xx(
+    client: Client, behind: Behind, error: Exception, status: int
+) -> None:
+    """Of whatever kind; nothing of it is told, and the door stays open."""
+
+    async def fails(request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+        raise error
+
+    behind.answer = fails
+    answer = await client.get("/x")
+    assert answer.status == status
+    assert b"zzz" not in answer.raw + answer.body
+    behind.answer = behind.fine
+    assert (await client.get("/x")).status == 200
+
+
+async def test_connect_and_trace_are_refused_and_connect_closes(client: Client, behind: Behind) -> None:
+    """Neither is a request for a page (CVE-2026-71324)."""
+    answer = await client.get("/x", method="TRACE")
+    assert answer.status == 405
+    assert await client.rest() == b""
+    assert behind.asked == 0
+
+
+async def test_a_large_body_is_refused_by_its_announced_length(client: Client, behind: Behind) -> None:
+    """Before a byte of it is read."""
+    answer = await client.get("/x", "Content-Length: 11", method="POST")
+    assert answer.status == 413
+    assert behind.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "status"), [("X-A: " + "a" * 9_000, 431), ("X A: b", 400), (": b", 400), ("X-A: a\x00b", 400)]
+)
+async def test_r37_what_cannot_be_parsed_is_not_repeated(
+    client: Client, behind: Behind, line: str, status: int
+) -> None:
+    """A page of ours, and the connection is closed."""
+    answer = await client.get("/zzz", line)
+    assert answer.status == status
+    assert b"zzz" not in answer.body
+    assert b"aaaa" not in answer.body
+    assert await client.rest() == b""
+    assert behind.asked == 0
+
+
+async def test_while_draining_our_own_answers_ask_the_client_to_leave(client: Client, door: Door) -> None:
+    """So that keep-alive connections move to another replica."""
+    door.draining = True
+    answer = await client.get("/x")
+    assert answer.value(b"connection") == b"close"

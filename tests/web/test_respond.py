@@ -1,0 +1,31 @@
+"""From a page to a response on the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.web.pages import problem
+from gateway.web.respond import redirect, send
+
+
+def test_a_page_goes_with_its_headers_and_cookies() -> None:
+    """Several cookies are several headers, and no server's version is told."""
+    page = problem(status=403, code="x", title="X")
+    answer = send(page, ["a=1", "b=2"], [("Allow", "GET")])
+    assert (answer.status, answer.body) == (403, page.body)
+    assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Server"] == "gateway"
+    assert len(answer.headers.getall("Content-Type")) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["/a?b=%2F%20&c=d;e", "https://idp.example.com/x?y=%E2%82%AC", "/a%20b|c"]
+)
+def test_a_redirect_keeps_its_location_byte_for_byte(location: str) -> None:
+    """Cognito compares addresses byte for byte, so nothing is quoted anew (protocol facts C.9)."""
+    answer = redirect(location, status=303, cookies=["a=1"])
+    assert (answer.status, answer.headers["Location"]) == (303, location)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers.getall("Set-Cookie") == ["a=1"]

@@ -1,0 +1,71 @@
+"""Which paths are our own (rule R37)."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.web.table import Table
+
+RULES = DoorRules("https", frozenset({"app.example.com"}))
+
+
+async def get(_: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    return web.Response(text="get")
+
+
+async def auth(_: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    return web.Response(text="auth")
+
+
+EXACT = {"/logout": {"GET": get, "POST": get}, "/logged-out": {"GET": get}, "/oauth2/start": {"GET": get}}
+CLOSED, OPEN = Table(EXACT, "/oauth2"), Table(EXACT, "/oauth2", ("/oauth2/auth", auth))
+
+
+def facts(target: str, method: str = "GET") -> RequestFacts:
+    return build(method, target, [(b"Host", b"app.example.com")], "192.0.2.1", RULES)
+
+
+async def status(table: Table, target: str, method: str = "GET") -> int | None:
+    """The status of the endpoint's answer; None when it is the gate's."""
+    endpoint = table.find(facts(target, method))
+    if endpoint is None:
+        return None
+    answer = await endpoint(None, facts(target, method))  # type: ignore[arg-type]
+    return answer.status
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/logout", 200), ("/logout?to=x", 200), ("/oauth2/start?rd=/", 200), ("/logged-out", 200),
+        ("/logout/", 404), ("/logout/x", 404), ("/logged-out/x", 404), ("/oauth2", 404), ("/oauth2/", 404),
+        ("/oauth2/x/y", 404), ("/%6Cogout", 404), ("/logou%74", 404), ("/oauth2/%73tart", 404), ("/%6fauth2/x", 404),
+        ("/", None), ("/logoutx", None), ("/logouts/x", None), ("/logged-outx", None), ("/oauth2x", None), ("/log", None),
+        ("/LOGOUT", None), ("/x/logout", None), ("/login", None), ("/oauth", None), ("/x?/logout", None),
+    ],
+)  # fmt: skip
+async def test_r37_exact_paths_answer_and_their_trees_are_reserved(target: str, expected: int | None) -> None:
+    """The raw path finds an endpoint; any spelling of anything below our paths is 404 and never an upstream's."""
+    assert await status(CLOSED, target) == expected
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "HEAD", "OPTIONS", "get", "X"])
+async def test_r37_a_wrong_method_is_405(method: str) -> None:
+    """With the methods that there are."""
+    endpoint = CLOSED.find(facts("/logout", method))
+    assert endpoint is not None
+    answer = await endpoint(None, facts("/logout", method))  # type: ignore[arg-type]
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "X"])
+@pytest.mark.parametrize(
+    "target", ["/oauth2/auth", "/oauth2/auth/", "/oauth2/auth/any/path", "/oauth2/auth?x"]
+)
+async def test_forward_auth_takes_everything_below_its_path(target: str, method: str) -> None:
+    """Where it is configured; where it is not, it is 404 like anything else."""
+    assert await status(OPEN, target, method) == 200
+    assert await status(CLOSED, target, method) == 404
+    assert await status(OPEN, "/oauth2/authx", method) == 404

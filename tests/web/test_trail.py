@@ -1,0 +1,102 @@
+"""What happened to sessions, told once to the audit trail and to the metrics."""
+
+from __future__ import annotations
+
+from gateway.core import chain as chains
+from gateway.core.chain import ChainLimits
+from gateway.core.facts import DoorRules, build
+from gateway.core.gate import Allow, Challenge, Deny
+from gateway.core.session import Principal, Session
+from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
+from gateway.telemetry.metrics import Metrics
+from gateway.web.trail import Trail
+
+NOW = 1_700_000_000
+WHO = Session(
+    "sid-secret",
+    "log",
+    Principal("https://idp", "s-1", "alice", email="a@x"),
+    (),
+    NOW,
+    1,
+    NOW + 1,
+    NOW + 1,
+    0,
+    "token-secret",
+)
+
+
+def trail() -> tuple[Trail, list[AuditEvent], Metrics]:
+    told: list[AuditEvent] = []
+    metrics = Metrics()
+    return Trail(AuditTrail(told.append), metrics), told, metrics
+
+
+def test_a_sign_in_and_out_is_told_in_order() -> None:
+    """Who, from where, which hops, on what evidence."""
+    book, told, metrics = trail()
+    book.login(WHO, "192.0.2.1")
+    book.logout_started(WHO, "post", durable=True)
+    step = chains.begin(["cognito"], ChainLimits(30, 120), now=NOW)
+    done = chains.returned(step.chain, "cognito", "the browser came back", ChainLimits(30, 120), now=NOW)
+    assert done is not None
+    book.hop(done.chain.hops[0])
+    book.logout_finished(done.chain)
+    assert [event.kind for event in told] == [
+        AuditKind.LOGIN, AuditKind.LOGOUT_STARTED, AuditKind.HOP_RETURNED, AuditKind.LOGOUT_FINISHED,
+    ]  # fmt: skip
+    assert (told[0].user, told[0].client) == ("alice", "192.0.2.1")
+    assert (told[2].hop, told[2].evidence) == ("cognito", "the browser came back")
+    assert told[3].evidence == "cognito returned"
+    exposed = metrics.exposition().decode()
+    assert 'gateway_logins_total{result="ok"} 1.0' in exposed
+    assert "secret" not in exposed
+
+
+def test_a_failed_hop_is_told_as_failed() -> None:
+    """Never as a return."""
+    book, told, _ = trail()
+    book.hop(chains.HopState("okta", chains.FAILED, NOW, "the browser did not come back", 2))
+    assert told[0].kind is AuditKind.HOP_FAILED
+
+
+def test_a_logout_of_nobody_is_told() -> None:
+    """There was no session: nothing is invented."""
+    book, told, _ = trail()
+    book.logout_started(None, "get", durable=True)
+    assert (told[0].sid, told[0].user) == (None, None)
+
+
+def test_a_refusal_names_its_policies_and_the_path_without_query() -> None:
+    """R34: what was asked for, not with which values."""
+    book, told, _ = trail()
+    rules = DoorRules("https", frozenset({"app.example.com"}))
+    facts = build("GET", "/admin?token=zzz", [(b"Host", b"app.example.com")], "192.0.2.1", rules)
+    book.denied(facts, WHO, "denied", ("admins-only",))
+    assert told[0].policies == ("admins-only",)
+    assert told[0].path == "/admin"
+    assert "zzz" not in repr(told[0])
+
+
+def test_verdicts_are_counted() -> None:
+    """Each kind by its reason."""
+    book, told, metrics = trail()
+    for verdict in (
+        Allow(WHO, ("p",)),
+        Allow(None, ()),
+        Challenge("idle_expired"),
+        Deny("denied", ("q",)),
+        Deny("cross_origin"),
+    ):
+        book.decided(verdict)
+    assert told == []
+    exposed = metrics.exposition().decode()
+    for text in ("idle_expired", "cross_origin", 'policy="p"', 'policy="q"', "anonymous"):
+        assert text in exposed
+
+
+def test_no_event_shows_a_token() -> None:
+    """The refresh token is in no repr of anything that is told."""
+    book, told, _ = trail()
+    book.login(WHO, "192.0.2.1")
+    assert "token-secret" not in repr(told) + repr(WHO)
