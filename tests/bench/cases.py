@@ -61,7 +61,7 @@ class Case:
         return file_body("100k" if self.key == "100k" else "1k").decode()
 
     def fits(self, peer: Peer) -> bool:
-        if peer.forward_auth != self.forward_auth and peer.authenticates:
+        if peer.forward_auth != self.forward_auth and not peer.reference:
             return False
         return self.signed_in or bool(peer.refused)
 

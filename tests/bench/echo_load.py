@@ -20,6 +20,8 @@ PAYLOAD = bytes(range(64))
 MASK = b"\x11\x22\x33\x44"
 MESSAGE = b"\x82\xc0" + MASK + unmask(MASK, PAYLOAD)
 ECHO = b"\x82\x40" + PAYLOAD
+PATIENCE = 5.0
+"""Seconds beyond the load's time to wait for the first echo."""
 KEY = base64.b64encode(b"0123456789abcdef")
 
 
@@ -98,11 +100,15 @@ async def load(port: int, connections: int, seconds: float, headers: dict[str, s
     for client in clients:
         client.running = True
         client.send()
-    failures = asyncio.wait([client.closed for client in clients], timeout=seconds,
-                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-    done, _ = await failures
-    for future in done:
-        future.result()
+    until = began + seconds
+    while time.perf_counter() < until or not any(client.taken for client in clients):
+        left = max(0.01, until - time.perf_counter())
+        closed = [client.closed for client in clients]
+        done, _ = await asyncio.wait(closed, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        for future in done:
+            future.result()
+        if time.perf_counter() > until + PATIENCE:
+            raise TimeoutError("no echo came back")
     took = time.perf_counter() - began
     for client in clients:
         client.running = False

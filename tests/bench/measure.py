@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.bench.cases import UPLOAD, Case
 from tests.bench.peers.peer import Peer
 from tests.bench.person import Person
-from tests.bench.stand import LOAD_CORE, PROXY_CORE, CoreTime, cpu_seconds, resident_bytes
+from tests.bench.stand import LOAD_CORE, PROXY_CORE, core_seconds, cpu_seconds, resident_bytes
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 
@@ -22,7 +24,7 @@ class Sample:
     """Seconds and bytes.
 
     :ivar busy: share of its core that the proxy used; well below 1 the load core was the limit.
-    :ivar foreign: share of that core that others used meanwhile, the hypervisor's steal included.
+    :ivar foreign: share of its core, or of the load core, that others used, the hypervisor's steal included.
     """
 
     rate: float
@@ -60,14 +62,41 @@ def cookie_of(person: Person, peer: Peer) -> str:
     return person.cookie_header(peer.origin)
 
 
-def measure(case: Case, peer: Peer, cookie: str, seconds: float) -> Sample:
+@dataclass(frozen=True)
+class Meter:
+    """What has been used so far, in seconds: by the proxy, by load generator and upstreams, by everybody."""
+
+    at: float
+    proxy: float
+    beside: float
+    proxy_core: float
+    load_core: float
+
+    @classmethod
+    def read(cls, proxy: list[int], beside: list[int]) -> Self:
+        generator = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return cls(
+            time.monotonic(),
+            cpu_seconds(proxy),
+            cpu_seconds(beside) + generator.ru_utime + generator.ru_stime,
+            core_seconds(PROXY_CORE),
+            core_seconds(LOAD_CORE),
+        )
+
+    def foreign_since(self, earlier: Meter) -> float:
+        """The larger of the shares of both cores that nobody here can account for."""
+        proxy = self.proxy_core - earlier.proxy_core - (self.proxy - earlier.proxy)
+        load = self.load_core - earlier.load_core - (self.beside - earlier.beside)
+        return max(0.0, proxy, load) / (self.at - earlier.at)
+
+
+def measure(case: Case, peer: Peer, beside: list[int], cookie: str, seconds: float) -> Sample:
     """Run the load; exits when anything but right answers came back."""
     pids = peer.pids()
-    core, used, began = CoreTime.of(PROXY_CORE), cpu_seconds(pids), time.monotonic()
+    before = Meter.read(pids, beside)
     seen = generate(case, peer, seconds, cookie)
-    took, spent = time.monotonic() - began, cpu_seconds(pids) - used
-    core_after = CoreTime.of(PROXY_CORE)
-    others = core_after.processes - core.processes - spent + core_after.steal - core.steal
+    after = Meter.read(pids, beside)
+    spent = after.proxy - before.proxy
     wrong = seen["bad"] != (0 if case.signed_in else seen["requests"])
     if wrong or seen["errors"] or not seen["requests"]:
         sys.exit(f"bench: {peer.name}, {case.title}: failed under load: {seen}")
@@ -78,7 +107,7 @@ def measure(case: Case, peer: Peer, cookie: str, seconds: float) -> Sample:
         cpu=spent / seen["requests"],
         rss=resident_bytes(pids),
         busy=spent / seen["seconds"],
-        foreign=max(0.0, others / took),
+        foreign=after.foreign_since(before),
     )
 
 

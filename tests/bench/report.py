@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from tests.bench.cases import Case
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.bench.run import Bench
 
 QUIET = 0.05
-"""Share of the proxy's core that others may use before the figures are called disturbed."""
+"""Share of a core that others may use before the figures are called disturbed."""
 
 HEAD = """# Benchmarks
 
@@ -93,13 +93,14 @@ def disturbed(bench: Bench) -> str:
     if share <= QUIET:
         return ""
     return (
-        f"> **The machine was busy:** others used {share:.0%} of the proxy's core. These figures show that the run"
+        f"> **The machine was busy:** others used {share:.0%} of a core. These figures show that the run"
         " works, and nothing more.\n"
     )
 
 
 def foreign(bench: Bench) -> float:
-    return median(sample.foreign for samples in bench.samples.values() for sample in samples)
+    """Mean share of the worse core that nobody here can account for."""
+    return mean(sample.foreign for samples in bench.samples.values() for sample in samples)
 
 
 def surroundings(bench: Bench, missing: Sequence[tuple[str, str]]) -> str:
@@ -108,7 +109,7 @@ def surroundings(bench: Bench, missing: Sequence[tuple[str, str]]) -> str:
     lines = [
         f"{rounds} rounds of {bench.seconds} s for each proxy and case.\n",
         f"* {os.cpu_count()} cores of {processor()}; core {PROXY_CORE} for the proxy, core {LOAD_CORE} for the rest",
-        f"* others used {foreign(bench):.1%} of the proxy's core meanwhile",
+        f"* others used {foreign(bench):.1%} of the core that was disturbed more",
         f"* {platform.system()} {release}, Python {platform.python_version()}, wrk {wrk_version()}",
         *(f"* {peer.name}: {peer.version}" for peer in bench.peers),
         *(f"* {name}: **not measured**, {why}" for name, why in missing),

@@ -33,8 +33,8 @@ LIMIT = 13 * 60
 class Bench:
     """The peers, who is signed in to each, and what was measured."""
 
-    def __init__(self, peers: list[Peer], cases: list[Case], seconds: float) -> None:
-        self.peers, self.cases, self.seconds = peers, cases, seconds
+    def __init__(self, peers: list[Peer], cases: list[Case], seconds: float, beside: list[int]) -> None:
+        self.peers, self.cases, self.seconds, self.beside = peers, cases, seconds, beside
         self.people: dict[str, Person] = {}
         self.samples: dict[tuple[str, str], list[Sample]] = {}
         self.socket_bytes = 0.0
@@ -60,14 +60,14 @@ class Bench:
         """Every pair is checked and run for a second that does not count."""
         for case, peer in self.pairs():
             await check(case, peer, self.people[peer.name])
-            measure(case, peer, cookie_of(self.people[peer.name], peer), 1)
+            measure(case, peer, self.beside, cookie_of(self.people[peer.name], peer), 1)
 
     async def round(self) -> None:
         """Every pair once: checked before, measured, and a sample checked after."""
         for case, peer in self.pairs():
             person = self.people[peer.name]
             await check(case, peer, person)
-            sample = measure(case, peer, cookie_of(person, peer), self.seconds)
+            sample = measure(case, peer, self.beside, cookie_of(person, peer), self.seconds)
             await check(case, peer, person)
             self.samples.setdefault((case.key, peer.name), []).append(sample)
 
@@ -122,7 +122,7 @@ def main() -> None:
     with ExitStack() as stack:
         stand = Stand.open(tools, stack)
         peers = line_up.start(stand, quick=given.quick, only=given.peer or [])
-        bench = Bench(peers, cases, given.seconds)
+        bench = Bench(peers, cases, given.seconds, stand.pids_beside())
         asyncio.run(carry_out(bench, given.rounds or (3 if given.quick else 5), began))
         text = report.document(bench, tools.missing)
     print(report.plain(text))

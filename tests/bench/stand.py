@@ -73,7 +73,10 @@ class Process:
 
 @dataclass
 class Stand:
-    """Where the upstreams and the provider answer, and how things are started beside them."""
+    """Where the upstreams and the provider answer, and how things are started beside them.
+
+    :ivar beside: what runs on the load core for as long as the stand is open.
+    """
 
     tools: Tools
     work: Path
@@ -81,6 +84,7 @@ class Stand:
     files: int = 0
     live: int = 0
     idp: int = 0
+    beside: list[Process] = field(default_factory=list)
     _ports: list[socket.socket] = field(default_factory=list)
     _started: int = 0
 
@@ -112,6 +116,9 @@ class Stand:
         self._ports.append(sock)
         return sock.getsockname()[1]
 
+    def pids_beside(self) -> list[int]:
+        return [pid for process in self.beside for pid in tree(process.pid)]
+
     def directory(self, name: str) -> Path:
         path = self.work / name
         path.mkdir(mode=0o755)
@@ -127,6 +134,8 @@ class Stand:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environ},
             )  # fmt: skip
         process = Process(running, log)
+        if core == LOAD_CORE:
+            self.beside.append(process)
         self.stack.callback(process.stop)
         return process
 
@@ -186,15 +195,8 @@ def resident_bytes(pids: list[int]) -> int:
     return total
 
 
-@dataclass(frozen=True)
-class CoreTime:
-    """What a core has done since the machine started, in seconds (proc(5): stat)."""
-
-    processes: float
-    steal: float
-
-    @classmethod
-    def of(cls, core: int) -> Self:
-        line = next(x for x in Path("/proc/stat").read_text().splitlines() if x.startswith(f"cpu{core} "))
-        user, nice, system, _idle, _wait, _irq, _softirq, steal, *_ = map(int, line.split()[1:])
-        return cls((user + nice + system) / TICK, steal / TICK)
+def core_seconds(core: int) -> float:
+    """What a core has worked since the machine started, and what the hypervisor took from it (proc(5): stat)."""
+    line = next(x for x in Path("/proc/stat").read_text().splitlines() if x.startswith(f"cpu{core} "))
+    user, nice, system, _idle, _wait, _irq, _softirq, steal, *_ = map(int, line.split()[1:])
+    return (user + nice + system + steal) / TICK

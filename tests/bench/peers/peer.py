@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.bench.stand import Process, tree
 
@@ -32,6 +32,8 @@ class Peer:
     :ivar authenticates: somebody signs in to it, and without that it refuses.
     :ivar refused: a path that it answers with 401 when nobody is signed in; empty where it has none.
     :ivar forward_auth: it is a pair, nginx asking an authorizer; only that case measures it.
+    :ivar reference: what all others are compared with, in every case.
+    :ivar ready: seconds from start to readiness, where that is measured.
     """
 
     name: str
@@ -41,8 +43,8 @@ class Peer:
     authenticates: bool = True
     refused: str = "/1k"
     forward_auth: bool = False
+    reference: bool = False
     ready: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
     @property
     def origin(self) -> str:

@@ -56,7 +56,7 @@ def nginx(stand: Stand) -> Peer:
     body = SERVER.format(port=port, files=stand.files, live=stand.live)
     process = stand.nginx(PROXY_CORE, "proxy", port, body)
     version = nginx_version()
-    return Peer("nginx, no authentication", version, port, [process], False, "/refused")
+    return Peer("nginx, no authentication", version, port, [process], False, "/refused", reference=True)
 
 
 def caddy(stand: Stand) -> Peer:
