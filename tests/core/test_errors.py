@@ -1,0 +1,43 @@
+"""Errors name their cause, whose fault it is, and the mend."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core.errors import (
+    ConfigurationError,
+    DownstreamError,
+    GatewayError,
+    ProviderError,
+    UpstreamError,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "side"),
+    [
+        (GatewayError, "internal"),
+        (DownstreamError, "downstream"),
+        (ProviderError, "idp"),
+        (UpstreamError, "upstream"),
+        (ConfigurationError, "config"),
+    ],
+)
+def test_an_error_has_a_code_a_side_and_a_mend(kind: type[GatewayError], side: str) -> None:
+    """The code is stable, the prose may change, and what is printed holds both."""
+    error = kind("a_code", "What happened.", mend="What to do.")
+    assert (error.code, error.side, error.detail, error.mend) == (
+        "a_code",
+        side,
+        "What happened.",
+        "What to do.",
+    )
+    assert str(error) == "a_code: What happened."
+    assert str(kind("a_code")) == "a_code"
+    assert isinstance(error, GatewayError)
+
+
+def test_a_providers_error_says_whether_trying_again_can_help() -> None:
+    """Only when it is told so."""
+    assert ProviderError("x", retryable=True).retryable
+    assert not ProviderError("x").retryable

@@ -1,0 +1,69 @@
+"""Tests mirror the sources, and files stay readable in one sitting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LONGEST = 400
+
+ELSEWHERE = {
+    "cli/demo.py": "tests/demo/test_main_path.py",  # what it starts is tested as its users see it
+    "cli/main.py": "tests/cli/test_policy.py",  # names the commands; every command's test runs through it
+    "cli/serve.py": "tests/test_server.py",  # as a process of its own
+    "config/kinds.py": "tests/config/test_fields.py",  # the types, by the fields that have them
+    "config/model.py": "tests/config/test_reference.py",  # held against the reference listing
+    "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
+    "config/sections.py": "tests/config/test_reference.py",
+    "config/session_sections.py": "tests/config/test_session_rules.py",
+    "web/endpoints/callback.py": "tests/flows/test_login.py",  # endpoints are tested over real sockets
+    "web/endpoints/landing.py": "tests/flows/test_login.py",
+    "web/endpoints/logout.py": "tests/flows/test_logout.py",
+    "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
+    "web/endpoints/start.py": "tests/flows/test_login.py",
+    "web/gate.py": "tests/flows/test_gate_wire.py",  # the wire table, line by line
+    "web/logout.py": "tests/flows/test_logout.py",
+    "workers/desk.py": "tests/workers/test_parent.py",  # real processes
+    "workers/worker.py": "tests/workers/test_parent.py",
+}
+"""Modules without a test file of their own name, and where they are tested."""
+
+LONGER = {
+    "tests/idp/test_provider.py",  # one provider and every way it can fail, side by side
+}
+
+
+def modules() -> list[str]:
+    """Every module below `gateway/` but the demo, which is tested from outside as a browser sees it."""
+    found = [path.relative_to(ROOT / "gateway") for path in (ROOT / "gateway").rglob("*.py")]
+    code = [path for path in found if not path.name.startswith("__") and path.parts[0] != "demo"]
+    return sorted(path.as_posix() for path in code)
+
+
+def test_each_module_has_its_test() -> None:
+    """`gateway/core/x.py` is tested in `tests/core/test_x.py`, or where the list says."""
+    missing = []
+    for name in modules():
+        folder, _, file = name.rpartition("/")
+        if not (ROOT / "tests" / folder / f"test_{file}").exists() and name not in ELSEWHERE:
+            missing.append(name)
+    assert missing == []
+
+
+def test_the_exceptions_are_true() -> None:
+    """Each names a module that is there and a test file that is there."""
+    for name, where in ELSEWHERE.items():
+        assert (ROOT / "gateway" / name).exists(), name
+        assert (ROOT / where).exists(), where
+
+
+def test_no_file_is_too_long() -> None:
+    """400 lines are more than anybody keeps in mind."""
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for top in ("gateway", "tests", "deploy")
+        for path in (ROOT / top).rglob("*.py")
+        if "node_modules" not in path.parts and len(path.read_text(encoding="utf-8").splitlines()) > LONGEST
+    }
+    assert found <= LONGER
+    assert not [name for name in found if name.startswith("gateway/")]

@@ -1,0 +1,47 @@
+"""Names say what a thing is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+EMPTY_WORDS = re.compile(r"(^|[_/])(utils?|helpers?|managers?|misc|common|stuff|tools?)([_/.]|$)")
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
+
+
+def sources() -> list[Path]:
+    return [
+        path
+        for top in ("gateway", "tests", "deploy")
+        for path in (ROOT / top).rglob("*.py")
+        if "node_modules" not in path.parts
+    ]
+
+
+def test_no_path_has_an_empty_word() -> None:
+    """A file that could hold anything will."""
+    names = [path.relative_to(ROOT).as_posix() for path in sources()]
+    assert [name for name in names if EMPTY_WORDS.search(name)] == []
+
+
+def test_nothing_is_put_off() -> None:
+    """No note to a later self, and nothing that is not there yet is called."""
+    others = [path for path in sources() if path != Path(__file__)]
+    found = [path.name for path in others if UNFINISHED.search(path.read_text(encoding="utf-8"))]
+    assert found == []
+    unmade = [
+        path.name
+        for path in (ROOT / "gateway").rglob("*.py")
+        if "NotImplementedError" in path.read_text("utf-8")
+    ]
+    assert unmade == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    """A docstring first; annotations by name."""
+    for path in (ROOT / "gateway").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('"""'), path
+        if path.name not in {"__init__.py", "__main__.py"}:
+            assert "from __future__ import annotations" in text, path
