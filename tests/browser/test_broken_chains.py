@@ -5,6 +5,9 @@ The receipt claims only what was seen: a hop that did not return is "Not confirm
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from tests.browser.driver import Tab, arrives, eventually, shows
@@ -51,15 +54,25 @@ async def stuck(person: Person, tab: Tab, at: str, words: str) -> None:
 async def walked(person: Person, tab: Tab) -> dict[str, str]:
     """Come back to the application until the sign-out is over, never seeing the application; what the receipt says.
 
-    Each broken hop has two tries, and the first of them has been made.
+    Where a page of the gateway offers to continue, do so: the first time comes too early and is only a double click.
     """
-    here = (f"{person.stand.app}/logged-out", person.stand.cognito, person.stand.okta)
-    for _ in range(4):
+    finished = f"{person.stand.app}/logged-out"
+    end = time.monotonic() + 25
+    while time.monotonic() < end:
         await tab.open(f"{person.stand.app}/reports")
-        await never_shows_the_application(tab)
-        if (await eventually(tab.address, lambda url: url.startswith(here))).startswith(here[0]):
+        await never_shows_the_application(tab, during=0.2)
+        if await offers_to_continue(tab):
+            await tab.click("#continue")
+            await asyncio.sleep(0.5)
+        if (await tab.address()).startswith(finished) and not await offers_to_continue(tab):
             break
     return await person.receipt(tab)
+
+
+async def offers_to_continue(tab: Tab) -> bool:
+    """Whether the tab, once it is loaded, has the gateway's button to continue signing out."""
+    body = "return [document.readyState, document.querySelector('#continue') !== null]"
+    return bool((await eventually(lambda: tab.run(body), lambda found: found[0] == "complete"))[1])
 
 
 async def signs_in_again(person: Person, tab: Tab) -> None:
@@ -99,7 +112,7 @@ async def test_an_untrusted_from_uri(person: Person, answer: str, words: str) ->
 
 
 async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
-    """The tab is closed at Cognito; the next one waits, finishes the sign-out by itself, and only then signs in."""
+    """The tab is closed at Cognito: the next one waits and says so, finishes the sign-out, and only then signs in."""
     stand = person.stand
     stand.set(logout_strands=True)
     tab = await person.sign_in("/reports")
@@ -107,6 +120,11 @@ async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     await tab.close()
     stand.set(logout_strands=False)
     later = await person.tab("/reports/3")
+    await shows(later, WAITING, "Cognito")
+    said = await person.receipt(later)
+    assert said == {"This application": "Ended", "Cognito": "Waiting", "Okta": "Waiting"}
+    assert sessions(stand) == {"okta": 1, "cognito": 0}
+    await later.open(f"{stand.app}/reports/3")
     assert await person.receipt(later) == ALL_ENDED
     assert sessions(stand) == NOBODY
     await later.open(f"{stand.app}/reports/3")
@@ -121,12 +139,9 @@ async def test_an_impatient_person(person: Person) -> None:
     stand.set(logout_strands=True)
     tab = await person.sign_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/logout", "This page does not go on")
-    for _ in range(2):
-        await tab.open(f"{stand.app}/")
-        await shows(tab, WAITING, "Cognito")
-        await tab.click("#continue")
-        await eventually(tab.address, lambda url: not url.startswith(f"{stand.app}/logout/"))
-    said = await person.receipt(tab)
+    await tab.open(f"{stand.app}/")
+    await shows(tab, WAITING, "Cognito")
+    said = await walked(person, tab)
     assert said == {"This application": "Ended", "Cognito": "Not confirmed", "Okta": "Confirmed"}
 
 
