@@ -68,4 +68,5 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
     finally:
         await desk.close()
         await log.close()
+        line.close()
     return 0

@@ -60,6 +60,11 @@ class Line:
         self.say = self._wire.say
         asyncio.get_running_loop().add_reader(sock, self._readable)
 
+    def close(self) -> None:
+        """Hang up; the parent still hears what was said."""
+        asyncio.get_running_loop().remove_reader(self._wire.sock)
+        self._wire.sock.close()
+
     def _readable(self) -> None:
         messages = self._wire.hear()
         if messages is None:

@@ -51,6 +51,7 @@ async def _serve(
     finally:
         if reporting is not None:
             reporting.cancel()
+        line.close()
     return 0
 
 
