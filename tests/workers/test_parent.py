@@ -8,6 +8,7 @@ import re
 import signal
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from gateway.core.errors import ConfigurationError
 from gateway.workers import parent
+from tests.fakes.browser import Loopback
 from tests.fakes.serving import Serving, launched, serving
 
 
@@ -209,6 +211,39 @@ async def test_guarantee_6_sigterm_drains_all_workers(tmp_path: Path) -> None:
         gateway.application.slow.set()
         assert set(await asyncio.gather(*slow)) == {"200 slow but whole"}
         assert await upload == "200 20000 bytes"
+        assert await gateway.ends() == 0
+
+
+async def test_guarantee_6_a_restart_under_load_loses_no_request(tmp_path: Path) -> None:
+    """Clients on kept connections, half of them uploading, see whole answers until they are refused, and nothing else."""
+    async with serving(tmp_path, workers=2, accept_for=0.5) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
+        answers: Counter[str] = Counter()
+
+        async def client(method: str, path: str, data: bytes | None) -> None:
+            connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False, limit=1)
+            async with aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+            ) as kept:
+                while True:
+                    try:
+                        async with kept.request(
+                            method, gateway.app + path, headers=headers, data=data
+                        ) as answer:
+                            answers[f"{answer.status} {await answer.text()}"] += 1
+                    except aiohttp.ClientConnectorError:
+                        answers["refused"] += 1
+                        return
+
+        kinds = (("GET", "/api/quick", None), ("POST", "/api/upload", b"x" * 200_000))
+        clients = [asyncio.create_task(client(*kinds[number % 2])) for number in range(12)]
+        await asyncio.sleep(0.7)
+        gateway.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(asyncio.gather(*clients), 10)
+        assert set(answers) == {"200 quick", "200 200000 bytes", "refused"}
+        assert answers["refused"] == 12
         assert await gateway.ends() == 0
 
 
