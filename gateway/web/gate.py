@@ -133,7 +133,7 @@ class Gate:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
         stale = self._sessions.clear_conflicting(carried.cookies)
         if not facts.navigation:
-            return send(self._signed_out(facts, self.login_required(verdict.reason)), stale)
+            return send(self._signed_out(facts, "login_required", self.login_required(verdict.reason)), stale)
         first = await self._logout.before_sign_in(carried, verdict, now=now)
         if first is not None:
             return first
@@ -148,7 +148,7 @@ class Gate:
                 self._trail.denied(facts, carried.session, verdict.reason, verdict.policies)
             return refuse(facts, verdict.reason)
         if not facts.navigation:
-            return send(self._signed_out(facts, self.signing_out()))
+            return send(self._signed_out(facts, verdict.reason, self.signing_out()))
         state = self._state(carried, revocations, now)
         first = await self._logout.before_sign_in(carried, state, now=now)
         return first if first is not None else redirect(self.start_path(facts))
@@ -156,7 +156,7 @@ class Gate:
     def _state(self, carried: Carried, revocations: Revocations, now: int) -> Session | Challenge:
         return session_state(carried.session, revocations, self.rules, now, carried.chain)
 
-    def _signed_out(self, facts: RequestFacts, problem: pages.Page) -> pages.Page:
+    def _signed_out(self, facts: RequestFacts, code: str, problem: pages.Page) -> pages.Page:
         """``problem`` for programs; for a form sent by a person a page, for what they typed need not be lost (P22)."""
         if not facts.posted:
             return problem
@@ -165,7 +165,7 @@ class Gate:
             title="You are not signed in",
             what="What you sent was not handed on to the application, and nothing of it was kept here.",
             mend="Sign in in another tab, then go back with your browser's Back button and send it again.",
-            code="login_required",
+            code=code,
             action=("Sign in", f"{self.options.prefix}/start"),
         )
         return page.with_headers(*(field for field in problem.headers if field[0] == "WWW-Authenticate"))

@@ -17,7 +17,7 @@ from gateway.core import chain as chains
 from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
 from gateway.core.session import Session
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
@@ -195,7 +195,15 @@ class Logout:
             await asyncio.wait(self._revoking, timeout=3)
 
     async def _end(self, session: Session, now: int) -> bool:
-        """Append the deny entry, close live connections, revoke the refresh token beside it. Whether it is durable."""
+        """Append the deny entry, close live connections, revoke the refresh token beside it. Whether it is durable.
+
+        Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work.
+        """
+        if (before := self._ended(session, now)) is not None:
+            if before.position == UNPLACED:
+                await self._log.catch_up()  # it may just be on its way, when somebody clicks twice
+                before = self._ended(session, now) or before
+            return before.position != UNPLACED
         entry = NewEntry(
             key=sid_key(session.sid),
             expires=session.absolute_until + ENTRY_MARGIN,
@@ -208,16 +216,21 @@ class Logout:
         self._live.end(session.sid, "logout")
         return appended.durable
 
+    def _ended(self, session: Session, now: int) -> Entry | None:
+        """The entry of an earlier logout of this very session."""
+        found = self._log.index.ended_by(
+            session.sid, (), seen=session.seen, login_at=session.login_at, now=now
+        )
+        if found is None or found.key != sid_key(session.sid) or found.barrier is None:
+            return None
+        return found
+
     async def _end_superseded(self, carried: Carried, now: int) -> None:
         """End a session whose callback was under way when this browser's logout began (rule R2)."""
         session, chain = carried.session, carried.chain
         if session is None or chain is None or not chain.supersedes(session.login_at):
             return
-        ended = self._log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
-        )
-        if ended is None:
-            await self._end(session, now)
+        await self._end(session, now)
 
     def _answer(self, step: Step, carried: Carried, now: int) -> web.Response:
         if isinstance(step, Wait):

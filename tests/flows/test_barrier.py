@@ -62,6 +62,7 @@ async def test_p22_a_form_sent_during_a_logout_gets_a_page(shared: Stand, browse
     )
     assert answer.status == 401
     assert answer.header("Content-Type").startswith("text/html")
+    assert "logout_in_progress" in answer.text
 
 
 async def test_r2_the_barrier_stands_without_the_chains_cookie(shared: Stand, browser: Browser) -> None:

@@ -353,27 +353,6 @@ async def test_r3_the_receipt_without_a_logout_claims_nothing(shared: Stand, nob
         assert (await nobody.navigate(shared.app + path, site="same-origin")).location.endswith("/logged-out")
 
 
-async def test_the_refresh_token_is_revoked_beside_the_logout(shared: Stand, browser: Browser) -> None:
-    """Cognito hears of it, and slowness there delays nothing."""
-    with switched(shared, revoke_delay_seconds=2):
-        answer = await asyncio.wait_for(post(shared, browser), 1)
-    assert answer.status == 303
-    await shared.gateway.logout.close()
-    tokens = shared.idp.control.cognito.snapshot()["tokens"]
-    assert isinstance(tokens, list)
-    assert [token["revoked"] for token in tokens if token["kind"] == "refresh"][-1] is True
-
-
-async def test_live_connections_end_with_the_session(shared: Stand, browser: Browser) -> None:
-    """A stream that is open when the session ends is broken off, not completed."""
-    headers = {**FETCH, "Cookie": browser.cookie_header(shared.app)}
-    async with browser.session.get(f"{shared.app}/api/clock", headers=headers) as stream:
-        assert await stream.content.readany()
-        await post(shared, browser)
-        with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
-            await asyncio.wait_for(stream.content.read(), 3)
-
-
 async def test_r1_the_next_sign_in_asks_for_credentials(shared: Stand, browser: Browser) -> None:
     """After the chain every provider's session is gone, and the hint is sent besides."""
     await browser.follow(await post(shared, browser), site="same-origin")

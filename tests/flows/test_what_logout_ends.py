@@ -1,0 +1,78 @@
+"""What a logout ends besides the cookie, and that once is enough (design section 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.fakes.browser import Browser, Seen
+from tests.flows.conftest import Stand, switched
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
+FETCH = {
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Site": "same-origin",
+    "Accept": "*/*",
+}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(shared: Stand) -> AsyncIterator[Browser]:
+    """Somebody signed in."""
+    made = Browser.open()
+    await shared.sign_in(made, "/api/me")
+    yield made
+    await made.close()
+
+
+async def post(shared: Stand, browser: Browser) -> Seen:
+    return await browser.navigate(f"{shared.app}/logout", method="POST", body="", site="same-origin")
+
+
+async def test_a_dead_cookie_sent_again_and_again_makes_no_entries(shared: Stand, browser: Browser) -> None:
+    """One logout, one entry and one revocation, however often a copy of the cookie asks for more."""
+    copied = browser.cookie_header(shared.app)
+    await post(shared, browser)
+    position = shared.gateway.log.index.position
+    thief = shared.browser()
+    for _ in range(5):
+        headers = {**NAVIGATION, "Sec-Fetch-Site": "same-origin", "Cookie": copied}
+        assert (await thief.send("POST", f"{shared.app}/logout", headers, None)).status == 303
+    assert shared.gateway.log.index.position == position
+
+
+async def test_the_refresh_token_is_revoked_beside_the_logout(shared: Stand, browser: Browser) -> None:
+    """Cognito hears of it, and slowness there delays nothing."""
+    with switched(shared, revoke_delay_seconds=1):
+        answer = await asyncio.wait_for(post(shared, browser), 0.8)
+    assert answer.status == 303
+    await shared.gateway.logout.close()
+    tokens = shared.idp.control.cognito.snapshot()["tokens"]
+    assert isinstance(tokens, list)
+    assert [token["revoked"] for token in tokens if token["kind"] == "refresh"][-1] is True
+
+
+async def test_live_connections_end_with_the_session(shared: Stand, browser: Browser) -> None:
+    """A stream that is open when the session ends is broken off, not completed."""
+    headers = {**FETCH, "Cookie": browser.cookie_header(shared.app)}
+    async with browser.session.get(f"{shared.app}/api/clock", headers=headers) as stream:
+        assert await stream.content.readany()
+        await post(shared, browser)
+        with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
+            await asyncio.wait_for(stream.content.read(), 3)
+
+
+async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, browser: Browser) -> None:
+    """The second finds the first one's entry on its way to the log, and does not call it lost."""
+    copies = [Browser(browser.session, dict(browser.cookies), list(browser.seen)) for _ in range(3)]
+    position = shared.gateway.log.index.position
+    await asyncio.gather(*(post(shared, copy) for copy in copies))
+    assert shared.gateway.log.index.position == position + 1
+    for copy in copies:
+        told = await copy.fetch(f"{shared.app}/logged-out", Accept="application/json")
+        assert '"durable": true' in told.text
