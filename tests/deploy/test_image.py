@@ -30,7 +30,7 @@ def test_every_copied_path_exists_and_reaches_the_build() -> None:
 
 def test_it_runs_without_root_and_knows_how_to_stop() -> None:
     """A numeric user for runAsNonRoot, no shell, SIGTERM, the exec form."""
-    assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.M)
+    assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
     assert "STOPSIGNAL SIGTERM" in DOCKERFILE
     assert 'ENTRYPOINT ["gateway"]' in DOCKERFILE
 
