@@ -199,15 +199,16 @@ window.seen = [];
 
 
 async def test_two_tabs_sign_out_at_the_same_time(person: Person) -> None:
-    """Both tabs end on the receipt, or wait for it; afterwards nobody is signed in and signing in works."""
+    """Both tabs come to a receipt; afterwards nobody is signed in anywhere, and signing in works."""
     first = await person.sign_in("/reports")
     second = await person.tab("/reports")
     await shows(second, ALICE)
     at_once = "const at = args[1]; setTimeout(() => document.querySelector(args[0]).click(), at - Date.now())"
-    soon = int(1000 * time.time()) + 500
+    soon = int(1000 * time.time()) + 1000
     await asyncio.gather(*(tab.run(at_once, SIGN_OUT, soon) for tab in (first, second)))
-    assert (await person.receipt(first))["This application"] == "Ended"
-    assert (await person.receipt(second))["This application"] == "Ended"
+    said = [(await person.receipt(tab))["This application"] for tab in (first, second)]
+    assert set(said) <= {"Ended", "Nothing to end"}  # the latter where the other tab was quicker
+    assert "Ended" in said
     assert sessions(person.stand) == NOBODY
     await second.open(f"{person.stand.app}/reports/3")
     await person.give_password(second)
