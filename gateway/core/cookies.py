@@ -27,6 +27,10 @@ HINT = "__Secure-session-hint"
 
 PIECE = 3_800
 """Name and value of one cookie, bytes: below the 4,096 of RFC 6265bis §5.7 and of every proxy's line limit."""
+NEAR = 64
+"""Bytes around the border between one piece and several. A session there crosses it back and forth with each sealing,
+and of answers to parallel requests none knows which form the others set: so each expires the other form.
+"""
 MAX_PIECES = 4
 MAX_COOKIES = 300
 """Pairs in one request. Chrome keeps about 180 for a registrable domain."""
@@ -161,7 +165,8 @@ class SealedCookie:
         if needed > self.budget or len(cut) > self.pieces:
             raise CookieTooLargeError(needed, self.budget)
         fresh = [f"{name}={piece}{_ATTRIBUTES}; Max-Age={self.max_age}" for name, piece in cut.items()]
-        stale = [name for name in self.names() if name not in cut and self._carries(carried, name)]
+        near = self.pieces > 1 and abs(len(self.name) + len(value) - PIECE) <= NEAR
+        stale = [name for name in self.names() if name not in cut and (near or self._carries(carried, name))]
         return fresh + [_expired(name) for name in stale]
 
     def clear(self) -> list[str]:

@@ -217,6 +217,19 @@ def test_p23_leftover_pieces_are_no_session_and_go_with_the_next_sign_in() -> No
     assert set(sent(back, small)) == set(large)
 
 
+def test_p23_parallel_answers_at_the_border_leave_one_form() -> None:
+    """Whichever of two answers comes last, one in one piece and one in two, the browser has a whole session."""
+    cookie, seen = session_cookie(60), set[int]()
+    for length in range(3_600, 3_760, 2):
+        plain = plain_of(length)
+        for first, second in ((plain, {**plain, "b": "xy"}), ({**plain, "b": "xy"}, plain)):
+            jar = sent(cookie.set(first, RING, HERE, now=NOW, carried=NO_COOKIES))
+            jar = sent(cookie.set(second, RING, HERE, now=NOW, carried=NO_COOKIES), jar)
+            assert cookie.open(header(jar), RING, HERE, now=NOW) == Opened(second, outdated=False)
+            seen.add(len(jar))
+    assert seen == {1, 2}
+
+
 @pytest.mark.parametrize("missing", ["__Host-session_1", "__Host-session_2"])
 def test_half_a_session_is_none(missing: str) -> None:
     """A lost piece is no session, and never an exception."""
