@@ -25,6 +25,7 @@ from gateway.core.routes import Route
 from gateway.core.session import Session
 from gateway.core.target import local_path
 from gateway.state.log import RevocationLog
+from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight
 from gateway.web.accounts import ROUTE, SID
 from gateway.web.errors import refuse
@@ -33,6 +34,8 @@ from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
+
+_log = get_logger("gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Gate:
         self._forwarder = forwarder
         self._logout = logout
         self._trail = trail
+        self._worker_seen = False
 
     async def revocations(self) -> Revocations:
         """The index, in step with the log: a moved log is read before anything is decided (rule R4)."""
@@ -88,6 +92,8 @@ class Gate:
         """The way of a gated request."""
         if facts.preflight:
             return preflight.answer(facts, self.rules.origins)
+        if facts.worker_script and not self._worker_seen:
+            self._warn_of_worker(facts)
         now = clock.now()
         route = self._forwarder.route_for(facts.path)
         request[ROUTE] = route.path
@@ -97,6 +103,15 @@ class Gate:
         if isinstance(verdict, Challenge):
             return await self.challenge(facts, carried, verdict, now)
         return await self.deny(facts, carried, verdict, revocations, now)
+
+    def _warn_of_worker(self, facts: RequestFacts) -> None:
+        """A service worker may answer ``GET /logout`` from its cache; the operator should hear of it once (R14)."""
+        self._worker_seen = True
+        _log.warning(
+            "service_worker_seen",
+            path=facts.raw_path,
+            mend="sign out by a POST form, or keep the worker away from /logout and the gateway's prefix",
+        )
 
     async def ask(self, facts: RequestFacts, route: Route, now: int) -> tuple[Carried, Verdict, Revocations]:
         """The verdict on a request for ``route``, whether we forward it or another proxy does, and its grounds."""
