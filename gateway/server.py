@@ -33,7 +33,7 @@ BACKLOG = 2_048
 DRAIN_ACCEPT = 5.0
 """Seconds a stopping replica still accepts: load balancers need as long to hear that it is unready (rule R12)."""
 DRAIN_REQUESTS = 20.0
-"""Seconds requests in flight may still take: with the above, less than Kubernetes' terminationGracePeriodSeconds (30)."""
+"""Seconds requests in flight may still take: with the above, less than Kubernetes' grace period of 30 seconds."""
 _CUT = 0.1
 """Seconds that what is cut off after that has to end itself."""
 _LOOK = 0.05
