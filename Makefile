@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick lock spa schema clean
+.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick lock spa clean
 
 $(VENV)/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or set PYTHON=python3.x"; exit 1; }
+	@PYTHON=$(PYTHON) bash requirements/python.sh
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt requirements/build.txt pyproject.toml
