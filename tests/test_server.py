@@ -79,7 +79,7 @@ async def test_a_drain_says_goodbye_to_what_would_never_end(gateway: Serving) ->
     await asyncio.sleep(0.6)
     gateway.process.send_signal(signal.SIGTERM)
     message = await sock.receive(5)
-    assert (message.type, sock.close_code) == (aiohttp.WSMsgType.CLOSE, 1001)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     rest = await asyncio.wait_for(events.content.read(), 5)
     assert rest.endswith(b"data: tick\n\n")
     assert b"logged-out" not in rest

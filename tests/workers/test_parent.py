@@ -95,7 +95,7 @@ async def test_r04_a_logout_on_one_worker_ends_live_connections_on_another(gatew
         await gateway.sign_out(browser)
     ended = time.monotonic()
     message = await sock.receive(2)
-    assert (message.type, sock.close_code) == (aiohttp.WSMsgType.CLOSE, 4401)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 4401)
     assert time.monotonic() - ended < 1.0
 
 
