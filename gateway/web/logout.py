@@ -211,9 +211,13 @@ class Logout:
             barrier=now + self.options.limits.barrier,
         )
         self.discard(session.refresh_token)
-        appended = await self._log.append([entry])
-        self._trail.revocation(entry.reason, durable=appended.durable)
+        appending = asyncio.ensure_future(self._log.append([entry]))
+        await asyncio.sleep(
+            0
+        )  # it denies here as soon as it has begun; live connections need not wait for the disk
         self._live.end(session.sid, "logout")
+        appended = await appending
+        self._trail.revocation(entry.reason, durable=appended.durable)
         return appended.durable
 
     def _ended(self, session: Session, now: int) -> Entry | None:

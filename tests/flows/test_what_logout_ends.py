@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -65,6 +67,31 @@ async def test_live_connections_end_with_the_session(shared: Stand, browser: Bro
         await post(shared, browser)
         with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
             await asyncio.wait_for(stream.content.read(), 3)
+
+
+async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, browser: Browser) -> None:
+    """A disk that hangs delays the answer to the logout by its deadline, and nothing else."""
+    files, hanging = shared.gateway.log._files, threading.Event()
+    true = files.write
+
+    def slow(*given: Any) -> Any:
+        hanging.wait(2)
+        return true(*given)
+
+    headers = {**FETCH, "Cookie": browser.cookie_header(shared.app)}
+    files.write = slow
+    try:
+        async with browser.session.get(f"{shared.app}/api/clock", headers=headers) as stream:
+            assert await stream.content.readany()
+            leaving = asyncio.create_task(post(shared, browser))
+            with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
+                await asyncio.wait_for(stream.content.read(), 3)
+            assert not leaving.done()
+            assert (await browser.send("GET", f"{shared.app}/api/me", headers, None)).status == 401
+    finally:
+        hanging.set()
+        files.write = true
+    assert (await leaving).status == 303
 
 
 async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, browser: Browser) -> None:
