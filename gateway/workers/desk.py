@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import socket
 from typing import Any
@@ -13,7 +15,7 @@ from gateway.core.errors import GatewayError
 from gateway.server import Desk, Sockets, stop_on_signals
 from gateway.state.sqlite import SqliteLog
 from gateway.telemetry.audit import AuditTrail
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import Admin
 from gateway.web.probes import Readiness
 from gateway.web.trail import Trail
@@ -53,7 +55,13 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
     stop = asyncio.Event()
     stop_on_signals(stop, (signal.SIGTERM,))
     board = Board()
-    line = Line(pair, heard=board.write, ended=stop.set)
+    orphaned = asyncio.Event()
+
+    def ended() -> None:
+        orphaned.set()
+        stop.set()
+
+    line = Line(pair, heard=board.write, ended=ended)
     metrics = Metrics(replica=False)
     log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
     admin = Admin(admin_options(settings), log=log, trail=Trail(AuditTrail(), metrics))
@@ -69,4 +77,7 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
         await desk.close()
         await log.close()
         line.close()
+        if orphaned.is_set() and MULTIPROC_DIR in os.environ:
+            # The parent was killed and cannot tidy up any more.
+            shutil.rmtree(os.environ[MULTIPROC_DIR], ignore_errors=True)
     return 0

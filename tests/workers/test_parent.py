@@ -262,12 +262,15 @@ async def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 
 async def test_workers_end_when_their_parent_is_killed(gateway: Serving) -> None:
-    """Nobody goes on serving without supervision."""
+    """Nobody goes on serving without supervision, and the directory of the metrics goes as well."""
     children = list(gateway.children().values())
+    maps = Path(f"/proc/{gateway.workers()['gw worker 1']}/maps").read_text()
+    directory = Path(re.findall(r"(/\S*gateway-metrics-\S*)/", maps)[0])
     gateway.process.kill()
     async with asyncio.timeout(5):
         while any(Path(f"/proc/{pid}").exists() for pid in children):
             await asyncio.sleep(0.05)
+    assert not directory.exists()
 
 
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
