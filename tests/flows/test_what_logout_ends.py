@@ -71,26 +71,26 @@ async def test_live_connections_end_with_the_session(shared: Stand, browser: Bro
 
 async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, browser: Browser) -> None:
     """A disk that hangs delays the answer to the logout by its deadline, and nothing else."""
-    files, hanging = shared.gateway.log._files, threading.Event()
-    true = files.write
+    log, hanging = shared.gateway.log, threading.Event()
+    files, true, deadline = log._files, log._files.write, log._deadline
 
     def slow(*given: Any) -> Any:
-        hanging.wait(2)
+        hanging.wait(5)
         return true(*given)
 
     headers = {**FETCH, "Cookie": browser.cookie_header(shared.app)}
-    files.write = slow
+    files.write, log._deadline = slow, 4.0
     try:
         async with browser.session.get(f"{shared.app}/api/clock", headers=headers) as stream:
             assert await stream.content.readany()
             leaving = asyncio.create_task(post(shared, browser))
             with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
-                await asyncio.wait_for(stream.content.read(), 3)
+                await asyncio.wait_for(stream.content.read(), 2)
             assert not leaving.done()
             assert (await browser.send("GET", f"{shared.app}/api/me", headers, None)).status == 401
     finally:
         hanging.set()
-        files.write = true
+        files.write, log._deadline = true, deadline
     assert (await leaving).status == 303
 
 
