@@ -85,9 +85,7 @@ class RequestFacts:
     @property
     def wants_page(self) -> bool:
         """Whether an answer of our own is better a page than a problem document."""
-        if self.mode is not None:
-            return self.mode == "navigate"
-        return prefers_html(self.accept)
+        return is_person(self.mode, self.accept)
 
     @property
     def document(self) -> bool:
@@ -97,6 +95,14 @@ class RequestFacts:
     @property
     def safe(self) -> bool:
         return self.method in SAFE_METHODS
+
+
+def is_person(mode: str | None, accept: str) -> bool:
+    """Whether somebody will look at the answer.
+
+    :param mode: Sec-Fetch-Mode, None when absent; only then Accept decides.
+    """
+    return mode == "navigate" if mode is not None else prefers_html(accept)
 
 
 def prefers_html(accept: str) -> bool:

@@ -107,15 +107,16 @@ def refuse(
     cookies: Iterable[str] = (),
     action: tuple[str, str] | None = None,
     default: str = "internal",
+    person: bool = True,
 ) -> web.Response:
     """The answer for ``reason``.
 
-    :param facts: None when the request could not even be read; then the answer is a page.
+    :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
     :param what: said instead of the table's sentence, as is ``mend``; never text from the request.
     """
     answer = answer_for(reason, default=default)
     what, mend = what or answer.what, mend or answer.mend
-    if facts is None or facts.wants_page:
+    if person if facts is None else facts.wants_page:
         page = pages.error(
             status=answer.status, title=answer.title, what=what, mend=mend, code=reason, action=action
         )
@@ -132,10 +133,18 @@ def refuse_error(
     *,
     cookies: Iterable[str] = (),
     action: tuple[str, str] | None = None,
+    person: bool = True,
 ) -> web.Response:
     """The answer for an error that was raised; only errors on the client's side speak in their own words."""
     if error.side == "downstream":
-        return refuse(facts, error.code, what=error.detail, mend=error.mend, default="malformed_request")
+        return refuse(
+            facts,
+            error.code,
+            what=error.detail,
+            mend=error.mend,
+            default="malformed_request",
+            person=person,
+        )
     if error.side == "idp":
         return refuse(facts, "provider", cookies=cookies, action=action)
     return refuse(facts, error.code, default="broken_response" if error.side == "upstream" else "internal")

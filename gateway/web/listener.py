@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError, GatewayError
-from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.facts import DoorRules, RequestFacts, build, is_person
 from gateway.telemetry.log import get_logger
 from gateway.web.accounts import Accounts
 from gateway.web.errors import refuse, refuse_error
@@ -96,7 +96,8 @@ class Door:
         except GatewayError as error:
             if error.side in {"internal", "config"}:
                 _log.error("request_failed", code=error.code, detail=error.detail)
-            return facts, refuse_error(facts, error)
+            person = is_person(request.headers.get("Sec-Fetch-Mode"), request.headers.get("Accept", ""))
+            return facts, refuse_error(facts, error, person=person)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence: fail closed, and say so in the log

@@ -218,8 +218,8 @@ async def test_r37_what_is_reserved_never_reaches_an_upstream(
 async def test_r32_an_ambiguous_target_is_400(shared: Stand, alice: Browser, path: str) -> None:
     """Before anything else is asked, for anybody; the page names the mend and repeats nothing."""
     answer = await alice.send("GET", shared.app + path, FETCH, None)
-    assert answer.status == 400
-    assert "ambiguous_target" in answer.text
+    assert (answer.status, problem(answer)["code"]) == (400, "ambiguous_target")
+    assert "text/html" in (await alice.navigate(shared.app + path)).header("Content-Type")
     assert path not in answer.text
 
 

@@ -192,7 +192,7 @@ async def test_r2_a_callback_under_way_when_the_logout_begins_signs_nobody_in(
     browser.cookies.pop((host, "__Host-session"))
     page = await browser.goto(f"{shared.app}/api/me", until=f"{shared.app}/oauth2/callback")
     other_tab = Browser(browser.session, browser.cookies, [page])
-    with switched(shared, token_delay_seconds=1):
+    with switched(shared, token_delay_seconds=2):
         late = asyncio.create_task(browser.navigate(page.location, site="cross-site"))
         await asyncio.sleep(0.3)
         step = await post(shared, other_tab)

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.door import eventually
 from tests.flows.conftest import Stand, switched
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,18 +41,23 @@ async def test_a_dead_cookie_sent_again_and_again_makes_no_entries(shared: Stand
     """One logout, one entry and one revocation, however often a copy of the cookie asks for more."""
     copied = browser.cookie_header(shared.app)
     await post(shared, browser)
+    await eventually(
+        lambda: not shared.gateway.log.pending
+    )  # a busy disk may take longer than the answer waits
     position = shared.gateway.log.index.position
     thief = shared.browser()
     for _ in range(5):
         headers = {**NAVIGATION, "Sec-Fetch-Site": "same-origin", "Cookie": copied}
         assert (await thief.send("POST", f"{shared.app}/logout", headers, None)).status == 303
+    await eventually(lambda: not shared.gateway.log.pending)
     assert shared.gateway.log.index.position == position
 
 
 async def test_the_refresh_token_is_revoked_beside_the_logout(shared: Stand, browser: Browser) -> None:
     """Cognito hears of it, and slowness there delays nothing."""
     with switched(shared, revoke_delay_seconds=1):
-        answer = await asyncio.wait_for(post(shared, browser), 0.8)
+        answer = await post(shared, browser)
+        assert shared.gateway.logout._revoking
     assert answer.status == 303
     await shared.gateway.logout.close()
     tokens = shared.idp.control.cognito.snapshot()["tokens"]
@@ -97,8 +103,13 @@ async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, 
 async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, browser: Browser) -> None:
     """The second finds the first one's entry on its way to the log, and does not call it lost."""
     copies = [Browser(browser.session, dict(browser.cookies), list(browser.seen)) for _ in range(3)]
-    position = shared.gateway.log.index.position
-    await asyncio.gather(*(post(shared, copy) for copy in copies))
+    log = shared.gateway.log
+    position, deadline = log.index.position, log._deadline
+    log._deadline = 5.0  # a busy machine is no finding
+    try:
+        await asyncio.gather(*(post(shared, copy) for copy in copies))
+    finally:
+        log._deadline = deadline
     assert shared.gateway.log.index.position == position + 1
     for copy in copies:
         told = await copy.fetch(f"{shared.app}/logged-out", Accept="application/json")
