@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from selenium import webdriver
 from selenium.common.exceptions import (
@@ -59,6 +60,11 @@ TRUST = """
 const database = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB);
 database.addCertFromBase64(arguments[0], "C,,");
 """
+COOKIES_OF = """
+const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(window) ? 1 : 0};
+const kept = Services.cookies.getCookiesFromHost(arguments[0], attributes);
+return kept.filter((cookie) => cookie.rawHost === arguments[0]).map((cookie) => [cookie.name, cookie.value]);
+"""  # WebDriver's own command knows nothing of private windows
 FORGET = """
 const done = arguments[arguments.length - 1];
 const {CLEAR_COOKIES, CLEAR_ALL_CACHES, CLEAR_DOM_STORAGES, CLEAR_HISTORY} = Ci.nsIClearDataService;
@@ -235,8 +241,12 @@ class FirefoxTab:
         return await self._do(lambda driver: str(driver.current_url))
 
     async def cookies(self) -> Mapping[str, str]:
-        found = await self._do(lambda driver: driver.get_cookies())
-        return {str(cookie["name"]): str(cookie["value"]) for cookie in found}
+        def found(driver: webdriver.Firefox) -> Mapping[str, str]:
+            host = urlsplit(driver.current_url).hostname
+            with driver.context(driver.CONTEXT_CHROME):
+                return dict(driver.execute_script(COOKIES_OF, host))
+
+        return await self._do(found)
 
     async def picture(self, path: Path) -> None:
         data = await self._do(lambda driver: driver.get_screenshot_as_base64())

@@ -25,6 +25,7 @@ from tests.browser.person import (
     unregister_at_cognito,
     unregister_at_okta,
 )
+from tests.browser.world import BOTH_WAYS, taking_place
 
 SOON = "logout:\n  hop_deadline: 2s\n"
 WAITING = "Signing you out"
@@ -111,6 +112,7 @@ async def test_an_untrusted_from_uri(person: Person, answer: str, words: str) ->
     await signs_in_again(person, tab)
 
 
+@taking_place(*BOTH_WAYS)
 async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     """The tab is closed at Cognito: the next one waits and says so, finishes the sign-out, and only then signs in."""
     stand = person.stand
@@ -146,6 +148,7 @@ async def test_an_impatient_person(person: Person) -> None:
 
 
 @USUAL
+@taking_place(*BOTH_WAYS)
 async def test_a_background_tab_during_the_chain(person: Person) -> None:
     """While the chain stands at Okta, a polling tab hears 401 and a navigating one waits; none starts a sign-in."""
     stand = person.stand

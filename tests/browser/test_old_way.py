@@ -26,12 +26,11 @@ from tests.browser.person import (
     never_shows_the_application,
     sessions,
 )
+from tests.browser.world import BOTH_WAYS, MAIN, World, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 HERE = Path(__file__).parent
-BOTH_MODES = pytest.mark.parametrize("mode", [Mode.BLOCKING, Mode.PRIVATE], ids=["blocking", "private"])
-ALLOWED = pytest.mark.parametrize("mode", [Mode.PERMISSIVE], ids=["allowed"])
 
 DELETE = "return (await fetch(args[0], {method: 'DELETE', credentials: 'include'})).status"
 CLOSE_SESSION = """
@@ -73,7 +72,7 @@ async def is_still_known_to_okta(person: Person) -> None:
     await visit.close()
 
 
-@BOTH_MODES
+@taking_place(*MAIN)
 async def test_deleting_the_okta_session_from_the_page(person: Person, okta_auth_js: str) -> None:
     """By fetch or by okta-auth-js, Okta's session outlives it, and so do the other two; /logout ends all three."""
     stand = person.stand
@@ -91,7 +90,7 @@ async def test_deleting_the_okta_session_from_the_page(person: Person, okta_auth
     await person.is_asked(tab)
 
 
-@ALLOWED
+@taking_place((World.LOCALHOST, Mode.PERMISSIVE), (World.TLS_SAML, Mode.PERMISSIVE))
 async def test_where_third_party_cookies_are_allowed(person: Person, okta_auth_js: str) -> None:
     """The same two calls do end Okta's session there, so the tests above would notice; Cognito's is never reached."""
     stand = person.stand
@@ -108,7 +107,7 @@ async def test_where_third_party_cookies_are_allowed(person: Person, okta_auth_j
     await shows(tab, APPLICATION, ALICE)
 
 
-@BOTH_MODES
+@taking_place(*BOTH_WAYS)
 async def test_okta_sign_out_alone(person: Person) -> None:
     """``/login/signout?fromURI=`` ends Okta's session and brings people back into the open application."""
     stand = person.stand

@@ -23,17 +23,12 @@ from tests.browser.person import (
     replayed,
     sessions,
 )
-from tests.browser.world import World
+from tests.browser.world import BOTH_WAYS, MAIN, World, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-IN_EVERY_WORLD = pytest.mark.parametrize("world", World, ids=lambda world: world.name.lower())
-OVER_TLS_TOO = pytest.mark.parametrize("world", [World.LOCALHOST, World.TLS_SAML], ids=["localhost", "tls"])
-BOTH_MODES = pytest.mark.parametrize("mode", [Mode.BLOCKING, Mode.PRIVATE], ids=["blocking", "private"])
 
-
-@IN_EVERY_WORLD
-@BOTH_MODES
+@taking_place(*MAIN, (World.LOCALHOST_SAML, Mode.BLOCKING), (World.TLS, Mode.BLOCKING))
 async def test_sign_in_and_out_of_all_three(person: Person) -> None:
     """The deep link is restored; the application's own button ends all three sessions, and each of them says so."""
     stand = person.stand
@@ -43,6 +38,7 @@ async def test_sign_in_and_out_of_all_three(person: Person) -> None:
     assert sessions(stand) == EVERYBODY
     assert await person.sign_out(tab) == ALL_ENDED
     assert sessions(stand) == NOBODY
+    assert await replayed(stand, await tab.cookies(), "/oauth2/session") == 401
     await tab.open(f"{stand.okta}/")
     await person.is_asked(tab)
     await tab.open(stand.cognito + _authorize(stand.app))
@@ -75,8 +71,7 @@ async def test_the_application_works_behind_the_gateway(person: Person) -> None:
     assert (status, me["email"], me["cookies"]) == (200, ALICE, [])
 
 
-@OVER_TLS_TOO
-@BOTH_MODES
+@taking_place(*MAIN)
 async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
     """After sign-out the target address, in an old tab and in a new one, shows Okta's form and nothing else."""
     tab = await person.sign_in("/reports/3")
@@ -89,8 +84,7 @@ async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
         await person.is_asked(opened)
 
 
-@OVER_TLS_TOO
-@BOTH_MODES
+@taking_place(*MAIN)
 async def test_back_shows_nothing_of_the_application(person: Person) -> None:
     """Back after sign-out never shows a page of the application, not even one sent without Cache-Control (rule R27)."""
     tab = await person.sign_in("/reports")
@@ -104,7 +98,7 @@ async def test_back_shows_nothing_of_the_application(person: Person) -> None:
         await never_shows_the_application(tab)
 
 
-@OVER_TLS_TOO
+@taking_place(*BOTH_WAYS)
 async def test_back_from_an_uncached_page(person: Person) -> None:
     """Sign-out in another tab, then Back and Forward in this one: the browser asks the gateway, and gets nothing."""
     tab = await person.sign_in("/reports")
@@ -119,7 +113,7 @@ async def test_back_from_an_uncached_page(person: Person) -> None:
     await person.is_asked(tab)
 
 
-@OVER_TLS_TOO
+@taking_place(*BOTH_WAYS)
 async def test_other_tabs_are_cut_off_at_once(person: Person) -> None:
     """Sign-out closes another tab's WebSocket with 4401, breaks its streams off, and its next fetch gets 401."""
     tab = await person.sign_in("/reports")
@@ -158,7 +152,7 @@ const reader = answer.body.getReader();
 """
 
 
-@OVER_TLS_TOO
+@taking_place(*BOTH_WAYS)
 async def test_a_copied_cookie_is_refused(person: Person) -> None:
     """The session cookie copied before sign-out opens the application until then, and nothing after it."""
     tab = await person.sign_in("/reports")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.driver import Mode, arrives, shows
+from tests.browser.driver import arrives, shows
 from tests.browser.person import (
     ALL_ENDED,
     EVERYBODY,
@@ -14,10 +14,9 @@ from tests.browser.person import (
     fetched,
     sessions,
 )
+from tests.browser.world import BOTH_WAYS, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-BOTH_MODES = pytest.mark.parametrize("mode", [Mode.BLOCKING, Mode.PRIVATE], ids=["blocking", "private"])
 
 ACCIDENTS = """
 const settled = (element) => new Promise((resolve) => {
@@ -44,7 +43,7 @@ async def test_r13_a_page_does_not_sign_out_by_accident(person: Person) -> None:
     assert sessions(person.stand) == EVERYBODY
 
 
-@BOTH_MODES
+@taking_place(*BOTH_WAYS)
 async def test_r13_a_link_on_another_site_only_asks(person: Person) -> None:
     """Such a link leads to a question; its button, whose answer leaves the site, walks the whole chain."""
     stand = person.stand

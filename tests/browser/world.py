@@ -5,8 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+import pytest
+
 from gateway.demo.options import DemoOptions
 from tests.browser.authority import APP, HOSTED_UI, ISSUER, NAMES, OKTA, Authority
+from tests.browser.driver import Mode
 
 
 class World(Enum):
@@ -43,3 +46,20 @@ def _over_tls(authority: Authority) -> dict[str, Any]:
     provider = f"provider:\n  ca_file: {authority.ca_file}\n  resolve: {{{resolve}}}\n"
     tls = f"tls: {{cert_file: {authority.cert_file}, key_file: {authority.key_file}}}\n"
     return {"demo": demo, "provider:\n": provider, "extra": tls}
+
+
+def taking_place(*cases: tuple[World, Mode]) -> pytest.MarkDecorator:
+    """Run a test in each of these worlds and modes."""
+    ids = [f"{world.name.lower()}-{mode.name.lower()}" for world, mode in cases]
+    return pytest.mark.parametrize(("world", "mode"), cases, ids=ids)
+
+
+MAIN = (
+    (World.LOCALHOST, Mode.BLOCKING),
+    (World.LOCALHOST, Mode.PRIVATE),
+    (World.TLS_SAML, Mode.BLOCKING),
+    (World.TLS_SAML, Mode.PRIVATE),
+)
+"""What every main scenario must do."""
+BOTH_WAYS = (World.LOCALHOST, Mode.BLOCKING), (World.TLS_SAML, Mode.PRIVATE)
+"""Enough for what cookies and names have little to do with."""
