@@ -53,6 +53,8 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
         from gateway import server
 
         return server.serve(settings, accept_for=accept_for)
+    # Until the parent listens to signals, an early one must still leave through the clean-up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _metrics_directory():
         from gateway import server
 

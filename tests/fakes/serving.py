@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -271,18 +272,25 @@ async def serving(
         for browser in gateway.browsers:
             await browser.close()
         await client.close()
-        if process.returncode is None:
-            process.send_signal(signal.SIGCONT)
-            for pid in gateway.children().values():
-                os.kill(pid, signal.SIGCONT)
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), 10)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await _ended(gateway)
         if running is not None:
             await running.close()
         if application.runner is not None:
             application.slow.set()
             await application.runner.cleanup()
+
+
+async def _ended(gateway: Serving) -> None:
+    """Whatever runs last is stopped, however the test has left it."""
+    process = gateway.process
+    if process.returncode is not None:
+        return
+    for pid in (process.pid, *gateway.children().values()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), 20)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
