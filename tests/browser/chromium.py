@@ -13,7 +13,7 @@ from typing import Any, Self
 from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
 
 from tests.browser.authority import Authority
-from tests.browser.driver import LeavingError, Mode, Profile, Tab
+from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
 
 PROGRAM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -34,6 +34,8 @@ LEFT = (
     "frame was detached",
 )
 INTERRUPTED = ("interrupted by another navigation", "net::ERR_ABORTED", "frame was detached")
+BETWEEN = ("Not attached to an active page",)
+"""What the driver says while one document makes way for another."""
 TIMEOUT = 15_000.0
 
 
@@ -120,11 +122,17 @@ class ChromiumTab:
                 raise
 
     async def back(self) -> None:
-        try:
-            await self._page.go_back(wait_until="commit")
-        except Error as error:
-            if not _says(error, INTERRUPTED):
-                raise
+        for _ in range(20):
+            try:
+                await self._page.go_back(wait_until="commit")
+            except Error as error:
+                if _says(error, BETWEEN):
+                    await asyncio.sleep(POLL)
+                    continue
+                if not _says(error, INTERRUPTED):
+                    raise
+            return
+        raise AssertionError("the tab never came to rest")
 
     async def run(self, body: str, *args: Any) -> Any:
         try:
