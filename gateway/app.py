@@ -89,6 +89,7 @@ class Gateway:
             identity=_identity(settings),
             seen=self.seen,
             on_sealed=self._count_sealed,
+            all_own=settings.limits.cookies,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
@@ -252,8 +253,8 @@ class Gateway:
             f"{prefix}/start": {"GET": start},
             f"{prefix}/callback": {"GET": callback},
             f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, self.gate, self.logout)},
-            f"{prefix}/session": {"GET": session},
-            f"{prefix}/userinfo": {"GET": session},
+            f"{prefix}/session": {"GET": session, "HEAD": session},
+            f"{prefix}/userinfo": {"GET": session, "HEAD": session},
             **_logout_paths(LogoutEndpoints(prefix, self.gate, self.logout), self.logout, prefix),
         }
         return Table(exact, prefix, self._forward_auth())
@@ -290,7 +291,7 @@ def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> di
         "/logout": both,
         **done,
         CONTINUE: {"GET": endpoints.go_on},
-        LOGGED_OUT: {"GET": endpoints.receipt},
+        LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
         f"{prefix}/sign_out": moved,
     }
 

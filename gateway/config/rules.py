@@ -8,6 +8,8 @@ from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 
 _RESERVED = ("/logout", "/logged-out")
+LEAST_COOKIES = 2_500
+"""Bytes: five login attempts of 300, and 1,000 for a small session (rule R33)."""
 
 
 @rule("public_url")
@@ -94,6 +96,9 @@ def _upstreams_behind_reserved_paths(settings: Settings) -> Iterator[Remark]:
 
 @rule("limits")
 def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
+    if settings.limits.cookies < LEAST_COOKIES:
+        what = "leaves no room for a session beside five login attempts"
+        yield error("limits.cookies", what, f"write {LEAST_COOKIES} or more; the default is 7000")
     if settings.limits.cookies >= settings.limits.header:
         what = "the cookies alone may fill `limits.header`, so a browser with them would be answered 431"
         yield error("limits.cookies", what, "make limits.header larger, or limits.cookies smaller")

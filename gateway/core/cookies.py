@@ -32,6 +32,8 @@ NEAR = 64
 and of answers to parallel requests none knows which form the others set: so each expires the other form.
 """
 MAX_PIECES = 4
+ATTEMPTS_TOGETHER = 1_500
+"""Bytes: five login attempts of 300 (rule R33)."""
 MAX_COOKIES = 300
 """Pairs in one request. Chrome keeps about 180 for a registrable domain."""
 _ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -216,9 +218,13 @@ def _expired(name: str) -> str:
     return f"{name}={_ATTRIBUTES}; Max-Age=0"
 
 
-def session_cookie(max_age: int) -> SealedCookie:
-    """The session's cookie (rule R33: 5,500 bytes)."""
-    return SealedCookie(SESSION, "session", max_age, budget=5_500, pieces=2)
+def session_cookie(max_age: int, all_own: int = 7_000) -> SealedCookie:
+    """The session's cookie (rule R33).
+
+    :param all_own: bytes of all cookies of the gateway (``limits.cookies``), five attempts of 300 among them.
+    """
+    budget = min(all_own - ATTEMPTS_TOGETHER, MAX_PIECES * PIECE)
+    return SealedCookie(SESSION, "session", max_age, budget=budget, pieces=-(-budget // PIECE))
 
 
 def attempt_cookie(attempt: str) -> SealedCookie:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from gateway.demo import dice
+
 CLIENT_ID = "demo-client"
 CLIENT_SECRET = "demo-secret"  # noqa: S105 - published in the documentation; the gateway refuses it outside localhost
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -95,16 +97,25 @@ def port_of(url: str) -> int:
 
 def on_free_ports(options: DemoOptions) -> DemoOptions:
     """Return *options* with the same host names on two ports that are free now (for tests)."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind((options.listen, 0))
-        second.bind((options.listen, 0))
-        cognito, okta = first.getsockname()[1], second.getsockname()[1]
+    cognito, okta = _free_port(options.listen), _free_port(options.listen)
     return replace(
         options,
         cognito=_with_port(options.cognito, cognito),
         issuer=_with_port(options.issuer, cognito),
         okta=_with_port(options.okta, okta),
     )
+
+
+def _free_port(listen: str) -> int:
+    """Return a free port below the kernel's ephemeral range: one of that range may be gone before it is bound."""
+    while True:
+        port = 12_000 + dice.below(20_000)
+        with socket.socket() as sock:
+            try:
+                sock.bind((listen, port))
+            except OSError:
+                continue
+        return port
 
 
 def _with_port(url: str, port: int) -> str:

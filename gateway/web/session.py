@@ -49,6 +49,7 @@ class Sessions:
 
     :param identity: what upstreams hear of the principal; made once for each cookie, not for each request.
     :param seen: keeps the operator's list. :param on_sealed: told of the bytes of each session cookie made.
+    :param all_own: bytes that all cookies of the gateway may take (``limits.cookies``).
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Sessions:
         identity: IdentityOptions | None = None,
         seen: SeenSessions | None = None,
         on_sealed: Callable[[int], None] | None = None,
+        all_own: int = 7_000,
     ) -> None:
         self.ring = ring
         self._identity = identity or IdentityOptions()
@@ -67,7 +69,7 @@ class Sessions:
         self._on_sealed = on_sealed
         self.deployment = deployment
         self.limits = limits
-        self._session = cookies.session_cookie(limits.absolute)
+        self._session = cookies.session_cookie(limits.absolute, all_own)
         self._logout = cookies.logout_cookie(limits.absolute)
         self._memo: OrderedDict[tuple[tuple[bytes, ...], bytes, int], Carried] = OrderedDict()
 

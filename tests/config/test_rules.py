@@ -24,6 +24,7 @@ from gateway.config.fields import keys
         ({"upstreams": [{"path": "/oauth2/x", "url": "http://a"}]}, "upstreams[0].path", "is under /oauth2"),
         ({"upstreams": [{"path": "/logout/", "url": "http://a"}]}, "upstreams[0].path", "is under /logout"),
         ({"limits": {"header": "4KiB"}}, "limits.cookies", "may fill `limits.header`"),
+        ({"limits": {"cookies": 2499}}, "limits.cookies", "leaves no room for a session"),
         (
             {"public_url": "http://app.localhost", "tls": {"cert_file": "a.pem", "key_file": "b.pem"}},
             "public_url",

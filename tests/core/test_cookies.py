@@ -276,3 +276,12 @@ def test_the_value_is_fit_for_a_cookie() -> None:
     assert base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
     assert "=" not in value
     assert cookies.SESSION == "__Host-session"
+
+
+@pytest.mark.parametrize(
+    ("all_own", "budget", "pieces"), [(7_000, 5_500, 2), (2_500, 1_000, 1), (99_000, 15_200, 4)]
+)
+def test_r33_the_session_has_what_the_attempts_leave(all_own: int, budget: int, pieces: int) -> None:
+    """Of the bytes for all own cookies the session gets what five attempts leave, in as many pieces as that needs."""
+    cookie = session_cookie(60, all_own)
+    assert (cookie.budget, cookie.pieces) == (budget, pieces)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from aiohttp import web
 from gateway.demo import configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from tests.fakes.browser import Browser, Loopback, Seen
+from tests.fakes.ports import free_ports
 
 TOKEN = "operators-token"
 _RUN = """
@@ -33,17 +33,6 @@ try:
 except GatewayError as error:
     sys.exit(f"gateway: {error.detail}; {error.mend}")
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now."""
-    socks = [socket.socket() for _ in range(count)]
-    for sock in socks:
-        sock.bind(("127.0.0.1", 0))
-    ports = [sock.getsockname()[1] for sock in socks]
-    for sock in socks:
-        sock.close()
-    return ports
 
 
 class Application:

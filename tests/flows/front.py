@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Seen
-from tests.fakes.nginx import Nginx, free_port
+from tests.fakes.nginx import Nginx
+from tests.fakes.ports import free_port
 from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
 
