@@ -138,7 +138,7 @@ async def test_p22_the_fragment_survives_sign_in(chromium: Browser) -> None:
     """start keeps `#fragment` for this attempt, landing restores it and forgets it, whatever is in it."""
     fragment, kept = "#/tab/2?x=%22&y=</script>", "#/tab/2?x=%22&y=%3C/script%3E"  # as the browser writes it
     seen: list[str] = []
-    async with serving(sign_in("/reports/7", "/reports/7?year=2026", seen)) as port:
+    async with serving(sign_in("", "/reports/7?year=2026", seen)) as port:
         tab = await signed_in_tab(chromium, port, fragment)
         assert tab.url == f"http://localhost:{port}/reports/7?year=2026{kept}"
         assert await tab.evaluate("sessionStorage.length") == 0
