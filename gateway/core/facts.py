@@ -45,6 +45,9 @@ class RequestFacts:
     """Everything that is decided on; the raw request is only forwarded.
 
     :ivar path: percent-decoded once. :ivar raw_path: as it came, up to the ``?``. :ivar query: raw, None without ``?``.
+    :ivar ends_connection: no further request may come on its connection. Parsers disagree on what follows the trailers
+        of a chunked body (aiohttp's reads the last one as a header of the next request), and an upgrade that is not
+        taken (aiohttp's loses what came in the same segment).
     :ivar site, mode, dest: Sec-Fetch-*; None when absent (older browsers, other clients).
     """
 
@@ -66,6 +69,7 @@ class RequestFacts:
     passive: bool = False
     preflight: bool = False
     worker_script: bool = False
+    ends_connection: bool = False
     cookies: tuple[bytes, ...] = ()
 
     @property
@@ -126,6 +130,7 @@ def build(method: str, raw_target: str, headers: RawHeaders, peer: str, rules: D
         get(b"sec-fetch-mode"), get(b"sec-fetch-site"), get(b"sec-fetch-dest"), get(b"origin"),
     )  # fmt: skip
     upgrade = get(b"upgrade")
+    upgrades = upgrade is not None and upgrade.lower() == "websocket" and method == "GET"
     return RequestFacts(
         method=method,
         host=host,
@@ -141,10 +146,11 @@ def build(method: str, raw_target: str, headers: RawHeaders, peer: str, rules: D
         origin=origin,
         accept=get(b"accept") or "",
         prefetch="prefetch" in (get(b"sec-purpose") or get(b"purpose") or ""),
-        websocket=upgrade is not None and upgrade.lower() == "websocket" and method == "GET",
+        websocket=upgrades,
         passive=get(b"x-auth-passive") == "1",
         preflight=method == "OPTIONS" and origin is not None and b"access-control-request-method" in found,
         worker_script=get(b"service-worker") == "script",
+        ends_connection=b"transfer-encoding" in found or (upgrade is not None and not upgrades),
         cookies=cookies,
     )
 

@@ -64,6 +64,10 @@ ANSWERS: dict[str, Answer] = {
                              "Use one of the methods of RFC 9110."),
     "wrong_method": Answer(405, "That is not possible here", "This address does not take that method.",
                            "See the Allow header for those it takes."),
+    "broken_body": Answer(
+        400, "This request cannot be understood", "Its body is incomplete, or not framed as it said.", "Send it again.",
+    ),
+    "too_slow": Answer(408, "Too slow", "The request did not come on for too long.", "Try again."),
     "too_large": Answer(413, "Too large", "The request's body is larger than this site accepts.",
                         "Send less at once. Operators: see limits.body."),
     "unknown_host": Answer(421, "Unknown host", "", ""),

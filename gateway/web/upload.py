@@ -24,6 +24,17 @@ def broken_body() -> DownstreamError:
     return DownstreamError("broken_body", "The request body is incomplete or malformed.")
 
 
+class BodyError(TimeoutError):
+    """What a client sends as its body is given up: ``broken_body`` or ``too_slow``.
+
+    A TimeoutError, because aiohttp reads on after the answer and logs any other kind as a crash.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Upload:
     """One request's body.
 
@@ -60,6 +71,8 @@ class Upload:
             await self._pump(connection, exchange)
         except DownstreamError as error:
             exchange.fail(error)
+        except BodyError as error:
+            exchange.fail(DownstreamError(error.code))
         except Exception:  # noqa: BLE001 -- aiohttp raises many kinds here: all say that the client's body is broken
             exchange.fail(broken_body())
 

@@ -130,7 +130,7 @@ class Forwarder:
             self._live,
             session,
             alive=self._alive,
-            keep_alive=request.keep_alive and not self.draining,
+            keep_alive=request.keep_alive and not self.draining and not facts.ends_connection,
             document=facts.document,
             websocket=facts.websocket and _may_upgrade(request),
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),

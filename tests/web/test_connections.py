@@ -1,0 +1,275 @@
+"""The client's connections: slow ones are cut off, large heads and broken bodies too, and nobody has all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from gateway.web import connections
+from gateway.web.connections import Connection, DoorLimits, Listener
+from gateway.web.upload import BodyError
+from tests.fakes.door import Client, eventually
+
+NOBODY = (ip_network("192.0.2.0/24"),)
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Stand:
+    """A listener on loopback. ``faults``: what reading a body ended with."""
+
+    def __init__(self) -> None:
+        self.faults: list[BaseException] = []
+        self.listener: Listener
+        self.port = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Read the body and tell its size."""
+        size = 0
+        try:
+            while piece := await request.content.readany():
+                size += len(piece)
+        except BodyError as error:
+            self.faults.append(error)
+            answer = web.Response(status=408, text=error.code)
+            answer.force_close()
+            return answer
+        return web.Response(text=str(size))
+
+
+@contextlib.asynccontextmanager
+async def listening(handler: Handler | None = None, **limits: Any) -> AsyncIterator[Stand]:
+    stand = Stand()
+    stand.listener = Listener(handler or stand.handle, DoorLimits(**{"header": 8_192, "body": 0, **limits}))
+    server = await asyncio.get_running_loop().create_server(stand.listener, "127.0.0.1", 0)
+    stand.port = server.sockets[0].getsockname()[1]
+    try:
+        yield stand
+    finally:
+        server.close()
+        await stand.listener.shutdown(0.1)
+
+
+@contextlib.asynccontextmanager
+async def client_of(stand: Stand) -> AsyncIterator[Client]:
+    client = Client(*await asyncio.open_connection("127.0.0.1", stand.port))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def drip(client: Client, piece: bytes, seconds: float) -> None:
+    """Send ``piece`` again and again until the connection is closed, or the time is up."""
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                await client.send(piece)
+                await asyncio.sleep(0.01)
+
+
+async def ends(client: Client) -> bool:
+    """Whether the connection ends without another byte; a reset is an end too, while the client still sends."""
+    try:
+        return await client.rest() == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("first", [b"", GET], ids=["new", "kept"])
+async def test_a_head_that_drips_is_cut_off(first: bytes) -> None:
+    """408 and the end, whatever trickles in, on a new connection and on a kept one."""
+    async with listening(head_seconds=0.2) as stand, client_of(stand) as client:
+        if first:
+            await client.send(first)
+            await client.response()
+        await client.send(b"GET / HTTP/1.1\r\n")
+        asyncio.create_task(drip(client, b"X: a\r\n", 1.0))  # noqa: RUF006 - ends with the connection
+        answer = await client.response()
+        assert (answer.status, answer.value(b"connection")) == (408, b"close")
+        assert await ends(client)
+
+
+async def test_waiting_is_not_slow() -> None:
+    """A connection on which no request has begun is kept for longer than a head may take."""
+    async with listening(head_seconds=0.1) as stand, client_of(stand) as client:
+        await asyncio.sleep(0.3)
+        for _ in range(2):
+            assert (await client.get("/")).status == 200
+            await asyncio.sleep(0.2)
+
+
+async def test_a_head_in_pieces_is_whole_in_time() -> None:
+    """Pieces are no fault by themselves."""
+    async with listening(head_seconds=2.0) as stand, client_of(stand) as client:
+        for at in range(0, len(GET), 7):
+            await client.send(GET[at : at + 7])
+            await asyncio.sleep(0.005)
+        assert (await client.response()).status == 200
+
+
+async def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After KEEP_ALIVE, whether it ever carried a request or not, and without a word."""
+    monkeypatch.setattr(connections, "KEEP_ALIVE", 0.2)
+    async with listening() as stand, client_of(stand) as used, client_of(stand) as unused:
+        await used.get("/")
+        assert await used.rest() == b""
+        assert await unused.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"]
+)
+async def test_a_body_that_drips_is_cut_off(framing: bytes) -> None:
+    """Less than the rate within a window is too slow, however it is framed."""
+    async with (
+        listening(body_window=0.15, body_rate=10_000) as stand,
+        client_of(stand) as client,
+    ):
+        await client.send(POST + framing)
+        asyncio.create_task(drip(client, b"1\r\na\r\n", 1.0))  # noqa: RUF006 - ends with the connection
+        answer = await client.response()
+        assert (answer.status, answer.body) == (408, b"too_slow")
+        assert await ends(client)
+
+
+async def test_a_body_that_begins_fast_must_go_on() -> None:
+    """Each window is looked at by itself: a good start buys no time."""
+    async with listening(body_window=0.15, body_rate=100) as stand, client_of(stand) as client:
+        await client.send(POST + b"Content-Length: 9999999\r\n\r\n" + b"a" * 100_000)
+        assert (await client.response()).status == 408
+
+
+async def test_a_body_at_the_rate_passes() -> None:
+    """Slow is allowed; too slow is not."""
+    async with listening(body_window=0.1, body_rate=100) as stand, client_of(stand) as client:
+        await client.send(POST + b"Content-Length: 2000\r\n\r\n")
+        for _ in range(20):
+            await client.send(b"a" * 100)
+            await asyncio.sleep(0.02)
+        assert (await client.response()).body == b"2000"
+
+
+async def test_whom_we_hold_back_is_not_slow() -> None:
+    """A body that nobody reads yet stops by itself; the client is not to blame."""
+    go_on = asyncio.Event()
+
+    async def late(request: web.BaseRequest) -> web.StreamResponse:
+        await go_on.wait()
+        return web.Response(text=str(len(await request.content.read())))
+
+    size = 20_000_000
+    async with listening(late, body_window=0.1, body_rate=10_000) as stand, client_of(stand) as client:
+        sending = asyncio.create_task(client.send(POST + b"Content-Length: %d\r\n\r\n" % size + b"a" * size))
+        await asyncio.sleep(0.4)
+        assert not sending.done()
+        go_on.set()
+        assert (await client.response()).body == b"%d" % size
+        await sending
+
+
+async def test_cve_2023_39326_endless_chunk_extensions_are_no_body() -> None:
+    """Megabytes on the wire for a few bytes of body are cut off."""
+    async with listening(body_window=0.15, body_rate=0) as stand, client_of(stand) as client:
+        await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+        asyncio.create_task(drip(client, b"1;" + b"a" * 30_000 + b"\r\na\r\n", 1.0))  # noqa: RUF006
+        assert (await client.response()).body == b"broken_body"
+
+
+async def test_a_broken_body_is_told_to_its_reader() -> None:
+    """Pins how aiohttp gives a body up: whoever reads it hears of it at once, and nothing behind it is read."""
+    async with listening() as stand, client_of(stand) as client:
+        await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        await asyncio.sleep(0.05)
+        await client.send(b"zzz\r\n" + GET)
+        assert (await client.response()).body == b"broken_body"
+        assert await client.rest() == b""
+        assert len(stand.faults) == 1
+
+
+async def test_heads_are_bounded_as_they_come() -> None:
+    """431 while a head still grows, although each of its lines is small; nothing waits for its end."""
+    async with listening() as stand, client_of(stand) as client:
+        await client.send(b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 60)
+        await asyncio.sleep(0.02)
+        await client.send(b"Y: " + b"a" * 6_000)
+        answer = await client.response()
+        assert (answer.status, answer.value(b"server")) == (431, b"gateway")
+        assert b"aaaa" not in answer.body
+        assert await client.rest() == b""
+
+
+async def test_what_may_be_too_large_is_marked() -> None:
+    """A head that came in one piece with much else is for the door to weigh; an ordinary one is not."""
+    marks: list[bool] = []
+
+    async def look(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request.protocol, Connection)
+        marks.append(request.protocol.heavy)
+        return web.Response()
+
+    async with listening(look) as stand, client_of(stand) as client:
+        await client.get("/")
+        await client.get("/", *(f"X{at}: {'a' * 1_000}" for at in range(9)))
+        assert marks == [False, True]
+
+
+async def test_one_client_has_a_number_of_connections() -> None:
+    """One more is closed at once; when one ends there is room again."""
+    async with listening(per_client=2, proxies=NOBODY) as stand:
+        async with client_of(stand) as first:
+            await first.get("/")
+            async with client_of(stand) as second, client_of(stand) as third:
+                await second.get("/")
+                assert await third.rest() == b""
+                assert (await first.get("/")).status == 200
+        await eventually(lambda: not stand.listener._clients)
+        async with client_of(stand) as fourth:
+            assert (await fourth.get("/")).status == 200
+
+
+async def test_this_machine_and_proxies_have_any_number() -> None:
+    """A proxy brings everybody's connections."""
+    async with listening(per_client=1) as stand, client_of(stand) as first, client_of(stand) as second:
+        assert (await first.get("/")).status == (await second.get("/")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "counted"),
+    [
+        (("198.51.100.7", 1), "198.51.100.7"),
+        (("::ffff:198.51.100.7", 1, 0, 0), "198.51.100.7"),
+        (("2001:db8:1:2:3::4", 1, 0, 0), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 1, 0, 2), "fe80::/64"),
+        (("192.0.2.9", 1), ""),
+        (("::ffff:192.0.2.9", 1, 0, 0), ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+async def test_who_is_one_client(peer: object, counted: str) -> None:
+    """An IPv4 address, or an IPv6 network of 64 bits; proxies and Unix sockets are nobody."""
+
+    class Transport:
+        def get_extra_info(self, _: str) -> object:
+            return peer
+
+    transport: Any = Transport()
+    listener = Listener(Stand().handle, DoorLimits(8_192, 0, proxies=NOBODY))
+    assert listener._counted(transport) == counted
+
+
+async def test_the_sweep_stops_when_nobody_is_there() -> None:
+    """No timer without a connection."""
+    async with listening(head_seconds=0.1) as stand:
+        async with client_of(stand) as client:
+            await client.get("/")
+            assert stand.listener._sweeping is not None
+        await eventually(lambda: stand.listener._sweeping is None)
