@@ -1,0 +1,79 @@
+"""One running door with a live session and a recording application behind it, for all tests of this directory.
+
+Nothing here knows how the door reads HTTP: the tests see a host, a port, a cookie and what reached the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from gateway.demo import configuration
+from tests.conformance.recorder import Recorder
+from tests.conformance.wire import Door
+from tests.flows.conftest import standing
+
+BODY_LIMIT = 1 << 20
+
+
+async def _serve(
+    directory: Path, upstream: Recorder, opened: list[Door], ready: threading.Event, stop: list[object]
+) -> None:
+    replaced = {f"file://{configuration.SPA}": upstream.url, "builtin:groups": "builtin:spa"}
+    over = asyncio.Event()
+    async with standing(directory, extra=f"limits: {{body: {BODY_LIMIT}}}\n", **replaced) as stand:
+        browser = stand.browser()
+        page = await stand.sign_in(browser, "/")
+        assert page.text == "application", page.text
+        authority = stand.app.removeprefix("http://")
+        cookie = browser.cookie_header(stand.app)
+        opened.append(Door("127.0.0.1", stand.port, authority, cookie, upstream, BODY_LIMIT))
+        loop = asyncio.get_running_loop()
+        stop.append(lambda: loop.call_soon_threadsafe(over.set))
+        ready.set()
+        await over.wait()
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Door]:
+    """A door in a thread and an event loop of its own, the loop that production runs on."""
+    upstream = Recorder()
+    opened: list[Door] = []
+    stop: list[object] = []
+    faults: list[BaseException] = []
+    ready = threading.Event()
+
+    def run() -> None:
+        try:
+            uvloop.run(_serve(directory, upstream, opened, ready, stop))
+        except BaseException as error:
+            faults.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="door")
+    thread.start()
+    ready.wait(60)
+    try:
+        assert opened, faults
+        yield opened[0]
+    finally:
+        for each in stop:
+            each()  # type: ignore[operator]
+        thread.join(30)
+        upstream.close()
+    assert not faults, faults
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """The door, for every test; none of them changes it."""
+    with running(tmp_path_factory.mktemp("door")) as opened:
+        yield opened
+        assert opened.upstream.faults() == []

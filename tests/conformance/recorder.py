@@ -1,0 +1,212 @@
+"""An application that keeps every byte it is sent, reads it strictly, and answers with the bytes a test gives it."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.conformance import strict
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Call:
+    """One request on one connection, read as far as its head.
+
+    :ivar head: the request's head. :ivar whole: the request with its body, once :meth:`body` has read it.
+    """
+
+    def __init__(self, connection: Connection, head: strict.Message) -> None:
+        self._connection = connection
+        self.head = head
+        self.whole: strict.Message | None = None
+
+    @property
+    def path(self) -> bytes:
+        return self.head.target.partition(b"?")[0]
+
+    @property
+    def connection(self) -> int:
+        """The number of its connection."""
+        return self._connection.number
+
+    def body(self) -> bytes:
+        """Read the rest of the request."""
+        while self.whole is None:
+            try:
+                self.whole, self._connection.unread = strict.request(self._connection.unread)
+            except strict.IncompleteError:
+                self._connection.receive()
+        return self.whole.body
+
+    def discard(self, size: int) -> None:
+        """Read so many bytes of the body and keep none."""
+        connection = self._connection
+        left = size + len(self.head.raw) - len(connection.unread)
+        view = memoryview(bytearray(1 << 18))
+        while left > 0:
+            got = connection.sock.recv_into(view[: min(left, len(view))])
+            if not got:
+                raise ConnectionError
+            left -= got
+        connection.unread = b""
+
+    def send(self, data: bytes) -> None:
+        self._connection.sock.sendall(data)
+
+    def close(self) -> None:
+        """End the connection in order."""
+        raise _OverError
+
+    def reset(self) -> None:
+        """Break the connection."""
+        self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        raise _OverError
+
+    def gone(self, seconds: float = 5.0) -> bool:
+        """Whether the gateway closes the connection within ``seconds``."""
+        self._connection.sock.settimeout(seconds)
+        try:
+            while self._connection.sock.recv(65_536):
+                pass
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            pass
+        return True
+
+
+class _OverError(Exception):
+    pass
+
+
+Script = Callable[[Call], None]
+
+
+@dataclass
+class Connection:
+    """One connection from the gateway. ``raw``: all it sent; ``fault``: what was wrong with that."""
+
+    sock: socket.socket
+    number: int
+    raw: bytearray = field(default_factory=bytearray)
+    unread: bytes = b""
+    fault: str = ""
+
+    def receive(self) -> None:
+        data = self.sock.recv(1 << 16)
+        if not data:
+            raise _OverError
+        self.raw += data
+        self.unread += data
+
+
+def plain(body: bytes = b"application", *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """A whole response with a Content-Length."""
+    return b"\r\n".join((b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers, b"", body))
+
+
+class Recorder:
+    """The application.
+
+    :ivar calls: every request whose head was good. :ivar connections: all connections ever made to it.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.connections: list[Connection] = []
+        self._scripts: dict[bytes, Script] = {}
+        self._paths = itertools.count()
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def on(self, script: Script | bytes) -> str:
+        """A path of its own that is answered by ``script``, or with those bytes when the request has been read."""
+        path = f"/scripted/{next(self._paths)}"
+        self._scripts[path.encode()] = script if callable(script) else _saying(script)
+        return path
+
+    def find(self, path: str) -> list[Call]:
+        """The calls for one path."""
+        return [call for call in self.calls if call.path == path.encode()]
+
+    def wait(self, path: str, count: int = 1, seconds: float = 5.0) -> list[Call]:
+        """The calls for one path, once there are so many."""
+        until = time.monotonic() + seconds
+        while len(found := self.find(path)) < count:
+            assert time.monotonic() < until, f"{len(found)} requests for {path} came"
+            time.sleep(0.005)
+        return found
+
+    def mark(self) -> tuple[int, int]:
+        """A point in what has been recorded, for :meth:`since`."""
+        return len(self.calls), sum(len(each.raw) for each in self.connections)
+
+    def faults(self) -> list[str]:
+        """What the gateway sent that is not strict HTTP/1.1."""
+        return [each.fault for each in self.connections if each.fault]
+
+    def contains(self, data: bytes) -> bool:
+        """Whether these bytes have ever arrived."""
+        return any(data in each.raw for each in self.connections)
+
+    def close(self) -> None:
+        # shutdown wakes the thread that accepts; close alone would leave it.
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for each in self.connections:
+            try:
+                each.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # gone already
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listening.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock, len(self.connections))
+            self.connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        with connection.sock:
+            try:
+                while True:
+                    self._one(connection)
+            except (_OverError, OSError):
+                pass
+            except strict.MalformedError as error:
+                connection.fault = str(error)
+
+    def _one(self, connection: Connection) -> None:
+        while True:
+            try:
+                head, _ = strict.request_head(connection.unread)
+                break
+            except strict.IncompleteError:
+                connection.receive()
+        call = Call(connection, head)
+        self.calls.append(call)
+        self._scripts.get(call.path, _DEFAULT)(call)
+        if call.whole is None:
+            call.body()
+
+
+def _saying(data: bytes) -> Script:
+    def script(call: Call) -> None:
+        call.body()
+        call.send(data)
+
+    return script
+
+
+_DEFAULT = _saying(plain())
