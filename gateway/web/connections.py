@@ -143,8 +143,9 @@ class Listener(web.Server):
 class Connection(RequestHandler):
     """One client's connection; what cannot be parsed is answered without repeating any of it.
 
-    Three names of aiohttp are private: ``_waiter``, ``_messages`` and ``_current_request`` say whether a request is
-    waited for, is waiting, is being answered. There are no public ones; tests pin each.
+    Four names of aiohttp are private: ``_waiter``, ``_messages``, ``_current_request`` and ``_request_count`` say
+    whether a request is waited for, is waiting, is being answered, has ever come. There are no public ones; tests pin
+    each.
 
     :ivar born: loop time of its making. :ivar counted: for whom it counts.
     :ivar heavy: some head may have been larger than all headers together may be; the door weighs it.
@@ -188,7 +189,7 @@ class Connection(RequestHandler):
         super().data_received(data)
         size = self._head_size + len(data)
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        if (not self._request_count) if waiter is None else (not waiter.done()):
             self._head_goes_on(size)
             return
         self._head_size = 0
@@ -260,16 +261,16 @@ class Connection(RequestHandler):
 
     def _refuse(self, reason: str) -> None:
         """Say so at once, while no request is under way, and close."""
-        response = refuse(None, reason)
-        response.force_close()
-        body = response.body
-        assert isinstance(body, bytes)
-        lines = [
-            f"HTTP/1.1 {response.status} {response.reason}",
-            "Connection: close",
-            f"Content-Length: {len(body)}",
-        ]
-        lines += [f"{name}: {value}" for name, value in response.headers.items() if name != "Content-Length"]
         if self.transport is not None:
-            self.transport.write("\r\n".join((*lines, "", "")).encode("latin-1") + body)
+            self.transport.write(last_word(reason))
         self.force_close()
+
+
+def last_word(reason: str) -> bytes:
+    """The answer for ``reason``, as bytes, where there is no request that aiohttp could answer."""
+    response = refuse(None, reason)
+    body = response.body
+    assert isinstance(body, bytes)
+    lines = [f"HTTP/1.1 {response.status} {response.reason}", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items() if name != "Content-Length"]
+    return "\r\n".join((*lines, f"Content-Length: {len(body)}", "", "")).encode("latin-1") + body

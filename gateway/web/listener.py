@@ -17,7 +17,8 @@ from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.facts import DoorRules, RequestFacts, build, is_person
 from gateway.telemetry.log import get_logger
 from gateway.web.accounts import Accounts
-from gateway.web.connections import LOOPBACK, Connection, DoorLimits, Listener
+from gateway.web.connections import LOOPBACK, Connection, DoorLimits, Listener, last_word
+from gateway.web.downstream import Sent
 from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
 from gateway.web.table import Table
@@ -76,8 +77,11 @@ class Door:
                 response = refuse(None, "unknown_method")
                 response.force_close()  # what follows a CONNECT is no HTTP to whoever takes it for a tunnel
                 return None, response
-            if request.version < HttpVersion11:
-                _check_old(request)
+            if request.version != HttpVersion11:
+                if request.version != HttpVersion10:  # aiohttp reads 0.9 and 2.0 as it reads 1.1
+                    return None, Sent(400, last_word("malformed_request"), keep_alive=False)
+                if "Transfer-Encoding" in request.headers:  # a sign of faulty framing (RFC 9112 §6.1)
+                    raise DownstreamError("malformed_request")
             facts = build(
                 request.method, request.raw_path, request.raw_headers, request.remote or "", self._rules
             )
@@ -106,14 +110,6 @@ class Door:
         length = request.content_length
         if self._limits.body and length is not None and length > self._limits.body:
             raise DownstreamError("too_large", "The request's body is larger than this site accepts.")
-
-
-def _check_old(request: web.BaseRequest) -> None:
-    """aiohttp reads HTTP/0.9 with the headers of later versions, and HTTP/1.0 with their transfer codings; there a
-    coding is a sign of faulty framing (RFC 9112 §6.1).
-    """
-    if request.version < HttpVersion10 or "Transfer-Encoding" in request.headers:
-        raise DownstreamError("malformed_request")
 
 
 def _refused(request: web.BaseRequest, facts: RequestFacts | None, error: GatewayError) -> web.Response:

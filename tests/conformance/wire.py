@@ -92,12 +92,12 @@ class Wire:
                 found, self.unread = strict.response_head(self.unread)
                 return found
             except strict.IncompleteError:
-                if not self._receive():
+                if not self.more():
                     raise
 
     def rest(self) -> bytes:
         """All that comes until the gateway closes; also after a reset."""
-        while self._receive():
+        while self.more():
             pass
         data, self.unread = self.unread, b""
         return data
@@ -124,9 +124,10 @@ class Wire:
             except strict.IncompleteError:
                 if ended:
                     raise
-                ended = not self._receive()
+                ended = not self.more()
 
-    def _receive(self) -> bool:
+    def more(self) -> bool:
+        """Wait for more bytes; False when the connection has ended."""
         try:
             data = self.sock.recv(1 << 16)
         except ConnectionError:
