@@ -7,6 +7,7 @@ are counted, bodies without one end with the connection. Whatever comes after th
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
@@ -27,6 +28,8 @@ MAX_HEAD = 65_536
 """Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB."""
 MAX_FIELDS = 256
 """Header fields of a response, trailers included; Envoy's limit is 100."""
+_REASON = re.compile(rb"[\t -~\x80-\xff]*")
+"""RFC 9112 §4."""
 MAX_INTERIM = 16
 """1xx responses before the final one."""
 
@@ -153,11 +156,12 @@ class ResponseReader(ABC, Generic[_A]):
             return
         parser = self._parser
         self.status = parser.get_status_code()
+        if self._reason != b"OK" and _REASON.fullmatch(self._reason) is None:  # llhttp takes any byte there
+            raise UpstreamError("broken_response", "The application's status line has a control character.")
         if self.status < 200:
             self._interim()
             return
-        if len(self._fields) > MAX_FIELDS:
-            raise UpstreamError("broken_response", "The application's response has too many header fields.")
+        self._check_head()
         self._reusable = parser.should_keep_alive()
         # Asking for the version makes a string; a head that begins with HTTP/1. needs no asking.
         if not (self._reusable and self._speaks_http1) and parser.get_http_version() not in {"1.1", "1.0"}:
@@ -179,6 +183,15 @@ class ResponseReader(ABC, Generic[_A]):
             self._tracker = EventTracker()
         if head.framing == NONE:
             self.complete = True
+
+    def _check_head(self) -> None:
+        if len(self._fields) > MAX_FIELDS:
+            raise UpstreamError("broken_response", "The application's response has too many header fields.")
+        if (
+            self._head_bytes > MAX_HEAD
+            and sum(len(name) + len(value) for name, value in self._fields) > MAX_HEAD
+        ):
+            raise UpstreamError("broken_response", "The application's response head is too large.")
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -202,6 +215,8 @@ class ResponseReader(ABC, Generic[_A]):
         status, reason, fields = self.status, self._reason, self._fields
         if status == 101:
             return
+        if status < 100:
+            raise UpstreamError("broken_response", "The application's response has no valid status.")
         self._interims += 1
         if self._interims > MAX_INTERIM:
             raise UpstreamError("broken_response", "The application sent too many interim responses.")

@@ -46,6 +46,12 @@ def cases(*kinds: str) -> list[Case]:
     return [each for each in found if not kinds or each.kind in kinds]
 
 
+def expanded(data: bytes) -> bytes:
+    """``data`` with what is to be repeated repeated."""
+    data = _LINES.sub(lambda found: b"".join(b"X%d: a\r\n" % at for at in range(int(found[1]))), data)
+    return _REPEATED.sub(lambda found: found[1] * int(found[2]), data)
+
+
 def _load(path: Path) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return entries
@@ -70,9 +76,7 @@ def _case(file: str, entry: dict[str, Any]) -> Case:
 
 
 def _filled(text: str, door: Door) -> bytes:
-    data = text.encode("latin-1")
-    data = _LINES.sub(lambda found: b"".join(b"X%d: a\r\n" % at for at in range(int(found[1]))), data)
-    data = _REPEATED.sub(lambda found: found[1] * int(found[2]), data)
+    data = expanded(text.encode("latin-1"))
     for name, value in (("<in>", door.signed_in), ("<host>", door.authority), ("<cookie>", door.cookie)):
         data = data.replace(name.encode(), value.encode("latin-1"))
     return data
