@@ -14,6 +14,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d) ([\t\x20-\x7e\x80-\xff]*
 _FIELD_LINE = re.compile(
     rb"(" + _TOKEN + rb"):[ \t]*((?:[!-~\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
 )
+_ANY_TARGET = re.compile(rb"(" + _TOKEN + rb") ([!-~\x80-\xff]+) HTTP/(1\.[01])")
 _ORIGIN_FORM = re.compile(rb"/[!\"$-~]*")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
@@ -74,11 +75,14 @@ class Message:
         return values[0] if values else None
 
 
-def request_head(data: bytes) -> tuple[Message, bytes]:
-    """The head of a request in origin form with exactly one Host and one framing, and what follows it."""
+def request_head(data: bytes, *, any_target: bool = False) -> tuple[Message, bytes]:
+    """The head of a request with exactly one Host and one framing, and what follows it.
+
+    :param any_target: also take a target that is not in origin form: it is to be refused, but frames nothing.
+    """
     lines, raw, rest = _head_lines(data)
-    match = _REQUEST_LINE.fullmatch(lines[0])
-    if match is None or _ORIGIN_FORM.fullmatch(match[2]) is None:
+    match = (_ANY_TARGET if any_target else _REQUEST_LINE).fullmatch(lines[0])
+    if match is None or not (any_target or _ORIGIN_FORM.fullmatch(match[2])):
         raise MalformedError(f"request line {lines[0][:80]!r}")
     message = Message((match[1], match[2], match[3]), _fields(lines[1:]), raw)
     hosts = len(message.values(b"host"))
@@ -88,9 +92,9 @@ def request_head(data: bytes) -> tuple[Message, bytes]:
     return message, rest
 
 
-def request(data: bytes) -> tuple[Message, bytes]:
+def request(data: bytes, *, any_target: bool = False) -> tuple[Message, bytes]:
     """A whole request, and what follows it."""
-    message, rest = request_head(data)
+    message, rest = request_head(data, any_target=any_target)
     return _with_body(message, rest, old=message.start[2] == b"1.0")
 
 

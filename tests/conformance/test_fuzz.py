@@ -54,10 +54,10 @@ def _accepted(data: bytes) -> list[tuple[strict.Message, bool]]:
     found: list[tuple[strict.Message, bool]] = []
     while data := _plain(data):
         try:
-            message, data = strict.request(data)
+            message, data = strict.request(data, any_target=True)
         except (strict.MalformedError, strict.IncompleteError):
             with contextlib.suppress(strict.MalformedError, strict.IncompleteError):
-                found.append((strict.request_head(data)[0], False))
+                found.append((strict.request_head(data, any_target=True)[0], False))
             return found
         found.append((message, True))
     return found
