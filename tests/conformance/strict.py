@@ -5,7 +5,9 @@ It shares no code and no parser with the gateway. Where the standard lets a reci
 
 from __future__ import annotations
 
+import io
 import re
+import socket
 from dataclasses import dataclass, field
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -123,6 +125,55 @@ def response_head(data: bytes) -> tuple[Message, bytes]:
     message = Message((match[1], match[2], match[3]), _fields(lines[1:]), raw)
     _framing(message, old=False)
     return message, rest
+
+
+def count_body(start: bytes, sock: socket.socket, length: int | None) -> int:
+    """Read a large body from ``sock`` and keep none of it; its size.
+
+    :param start: what has been read of it. :param length: None: it is chunked, and nothing follows it.
+    """
+    reader = io.BufferedReader(_Source(start, sock), 1 << 18)
+    if length is not None:
+        return _skip(reader, length)
+    total = 0
+    while True:
+        match = _CHUNK_LINE.fullmatch(reader.readline().removesuffix(b"\r\n"))
+        if match is None:
+            raise MalformedError("a chunk line")
+        size = int(match[1], 16)
+        total += _skip(reader, size)
+        if reader.readline() != b"\r\n":
+            raise MalformedError("a chunk that does not end where it said")
+        if not size:
+            return total
+
+
+def _skip(reader: io.BufferedReader, size: int) -> int:
+    left = size
+    while left:
+        piece = reader.read1(min(left, 1 << 18))
+        if not piece:
+            raise IncompleteError
+        left -= len(piece)
+    return size
+
+
+class _Source(io.RawIOBase):
+    """Some bytes, and then those of a socket."""
+
+    def __init__(self, start: bytes, sock: socket.socket) -> None:
+        self._start = start
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self._start:
+            return self._sock.recv_into(buffer)
+        piece, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def _head_lines(data: bytes) -> tuple[list[bytes], bytes, bytes]:
