@@ -75,6 +75,19 @@ def test_r25_a_retired_key_is_not_remembered() -> None:
     assert made.carried(headers, NOW).session is None
 
 
+def test_r25_a_withdrawn_key_is_not_remembered_though_another_seals() -> None:
+    """Withdrawing an old key ends what it sealed, also what is remembered, and though the same key seals as before."""
+    made = sessions()
+    headers = header(*made.seal(session(), NO_COOKIES, NOW))
+    made.ring.replace([SECOND, FIRST], now=NOW)
+    later = NOW + PROMOTE_AFTER
+    assert made.carried(headers, later).session == session()
+    sealing = made.ring.sealing_key(later)
+    made.ring.replace([SECOND], now=later)
+    assert made.ring.sealing_key(later) == sealing == SECOND
+    assert made.carried(headers, later).session is None
+
+
 def test_only_who_has_a_session_of_ours_is_remembered() -> None:
     """Random cookies, however many and long, take no memory; neither do headers beyond 8 KiB; and there is a bound."""
     made = sessions()
