@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -116,3 +117,35 @@ async def test_cve_2026_47775_every_bad_cookie_gets_the_same_answer(shared: Stan
         )
         bodies.add((answer.status, answer.body))
     assert len(bodies) == 1
+
+
+async def test_r18_every_cookie_has_a_host_name_and_the_whole_path(shared: Stand) -> None:
+    """Attempt, session and chain, set and cleared: ``__Host-``, ``Path=/``, Secure, no Domain, as browsers demand."""
+    browser = Browser.open()
+    form = await browser.goto(f"{shared.app}/api/me")
+    attempts = browser.cookie_names(shared.app)
+    assert len(attempts) == 1
+    assert all(re.fullmatch("__Host-login_[0-9a-f]{8}", name) for name in attempts)
+    await browser.submit(form, username="alice@example.com", password="demo")
+    assert "__Host-session" in browser.cookie_names(shared.app)
+    answer = await browser.navigate(f"{shared.app}/logout", method="POST", body="", site="same-origin")
+    assert browser.cookie_names(shared.app) == {"__Host-logout"}
+    lines = answer.set_cookies()
+    assert {line.partition("=")[0].partition("_1")[0] for line in lines} >= {
+        "__Host-session",
+        "__Host-logout",
+    }
+    for line in lines:
+        assert line.startswith("__Host-")
+        assert {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"} <= set(line.split("; "))
+        assert "domain=" not in line.lower()
+    await browser.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_r18_the_other_name_of_logout_is_a_307(shared: Stand, nobody: Browser, method: str) -> None:
+    """A cookie of ``Path=/logout`` is not sent there, so it sends on, method and query kept, and ends nothing itself."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    answer = await nobody.send(method, f"{shared.app}/oauth2/sign_out?to=x", headers, None)
+    assert (answer.status, answer.header("Location")) == (307, "/logout?to=x")
+    assert answer.set_cookies() == []

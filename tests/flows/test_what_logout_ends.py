@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually
-from tests.flows.conftest import Stand, switched
+from tests.flows.conftest import Stand, later, switched
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
@@ -114,3 +114,23 @@ async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, brow
     for copy in copies:
         told = await copy.fetch(f"{shared.app}/logged-out", Accept="application/json")
         assert '"durable": true' in told.text
+
+
+CLEARING = {"logout:\n": 'logout:\n  clear_site_data: ["cache", "storage"]\n'}
+
+
+@pytest.mark.parametrize("stand", [CLEARING], indirect=True)
+@pytest.mark.asyncio(loop_scope="function")
+async def test_r27_site_data_is_cleared_only_where_the_chain_has_just_ended(stand: Stand) -> None:
+    """Not before it is closed, at once when it is, and not 61 seconds after: an old receipt clears nothing anew."""
+    browser = stand.browser()
+    await stand.sign_in(browser, "/api/me")
+    assert (await browser.goto(f"{stand.app}/logged-out")).header("Clear-Site-Data") == ""
+    answer = await post(stand, browser)
+    assert (await browser.navigate(f"{stand.app}/logged-out")).header("Clear-Site-Data") == ""
+    end = await browser.follow(answer, site="same-origin")
+    assert end.path == "/logged-out"
+    assert end.header("Clear-Site-Data") == '"cache", "storage"'
+    with later(61):
+        old = await browser.navigate(f"{stand.app}/logged-out")
+        assert (old.status, old.header("Clear-Site-Data")) == (200, "")
