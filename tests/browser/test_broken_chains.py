@@ -84,6 +84,7 @@ async def signs_in_again(person: Person, tab: Tab) -> None:
     assert (await fetched(tab))[0] == 200
 
 
+@taking_place(*BOTH_WAYS)
 async def test_an_unregistered_logout_uri(person: Person) -> None:
     """Cognito keeps the browser on its error page; the sign-out goes on without it, and says so."""
     stand = person.stand
@@ -96,6 +97,7 @@ async def test_an_unregistered_logout_uri(person: Person) -> None:
     await signs_in_again(person, tab)
 
 
+@taking_place(*BOTH_WAYS)
 @pytest.mark.parametrize(
     ("answer", "words"), [("login_page", "Password"), ("error_page", "not a trusted origin")]
 )
