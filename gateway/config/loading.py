@@ -22,6 +22,7 @@ from gateway.config.yaml_tree import read_tree
 
 S = TypeVar("S", bound=Section)
 _SECRETS: tuple[KeyPath, ...] = (("provider", "client_secret"), ("admin", "token"))
+_BEGIN = "begin with the configuration at the top of docs/configuration.md"
 _RULES = (*rules.RULES, *session_rules.RULES, *file_rules.RULES)
 
 
@@ -57,7 +58,12 @@ def examine(path: Path, environ: Mapping[str, str]) -> Examination:
     except UnreadableError as unreadable:
         return Examination(None, (Finding(Place(str(path)), "", unreadable.what, unreadable.mend),))
     values, places, findings = read_tree(text.removeprefix("\ufeff"), str(path))
+    broken = bool(findings) and not values
     findings += overlay(values, environ, places)
+    if broken or not values:
+        # Nothing is said of missing keys: in a file that cannot be read they may all be there.
+        findings += [] if broken else [places.finding((), "is empty", _BEGIN)]
+        return Examination(None, tuple(in_order(findings)))
     later = dict(not_yet.refused(values))
     reading = Reading(places, path.absolute().parent, refused=frozenset(later))
     settings = reading.build(Settings, values)

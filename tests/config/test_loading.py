@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from gateway.config import ConfigurationErrors, Severity, load
+from gateway.config import ConfigurationErrors, Severity, examine, load
 from gateway.config.names import Hop
 
 
@@ -95,9 +95,9 @@ def test_a_finding_reads_file_line_column_key_what_mend(house):
 
 
 def test_required_keys_are_asked_for_with_their_meaning(house):
-    """An empty file is told every key it cannot do without."""
+    """A file with one key is told every key it cannot do without."""
     file = house / "g.yaml"
-    file.write_text("")
+    file.write_text("listen: 0.0.0.0:8080\n")
 
     with pytest.raises(ConfigurationErrors) as caught:
         load(file, {})
@@ -111,6 +111,49 @@ def test_required_keys_are_asked_for_with_their_meaning(house):
         "provider.client_id",
         "session.key_files",
     }
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n", "---\n", "{}\n"])
+def test_an_empty_file_is_one_finding(house, text):
+    """What is missing from it is everything, which need not be listed."""
+    (house / "g.yaml").write_text(text)
+
+    (finding,) = examine(house / "g.yaml", {}).findings
+
+    begin = "begin with the configuration at the top of docs/configuration.md"
+    assert str(finding) == f"{house}/g.yaml:1:1: is empty; {begin}"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("public_url: [\n", "is not YAML: "),
+        ("public_url: x\n listen: y\n", "is not YAML: "),
+        ("public_url: \x07\n", "holds a character that YAML forbids"),
+        ("- public_url\n", "is not a list of keys and values"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_finding(house, text, what):
+    """Nobody is told to add keys that may stand in the file, whatever the environment adds to it."""
+    (house / "g.yaml").write_text(text)
+
+    for environ in ({}, {"GATEWAY_LISTEN": "0.0.0.0:80"}):
+        examination = examine(house / "g.yaml", environ)
+        (finding,) = examination.findings
+
+        assert finding.what.startswith(what)
+        assert examination.settings is None
+
+
+def test_the_environment_fills_an_empty_file(house):
+    """With a key from there the configuration is not empty, and what is still missing is said."""
+    (house / "g.yaml").write_text("")
+
+    findings = examine(house / "g.yaml", {"GATEWAY_PUBLIC_URL": "https://app.example.com"}).findings
+
+    missing = {finding.key for finding in findings if finding.what == "is missing"}
+    assert "upstreams" in missing
+    assert "public_url" not in missing
 
 
 @pytest.mark.parametrize(
