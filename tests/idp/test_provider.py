@@ -1,82 +1,22 @@
+"""Sign-ins at a provider: its ID tokens and keys, its outages, its endpoints."""
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.core import dice
 from gateway.core.clock import now
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.idp.provider import IdentityProvider, ProviderOptions
-from gateway.oidc.authorization import AuthorizationCode, read_response
-from gateway.oidc.id_token import IdTokenClaims
+from gateway.idp.provider import IdentityProvider
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
-from gateway.oidc.pkce import code_challenge
-from gateway.oidc.tokens import ClientAuthentication, TokenSet
 from tests.fakes.forge import LIES, rsa_key
-from tests.fakes.op import CLIENT, REDIRECT, SECRET, Provider, browse, running
+from tests.fakes.op import CLIENT, REDIRECT, Provider, running
+from tests.idp.attempts import options, sign_in, tokens_for
 
 CLAIMS = ClaimOptions(groups="cognito:groups")
-
-
-def options(op: Provider, **changes: Any) -> ProviderOptions:
-    """The configuration for ``op`` as a Cognito pool."""
-    usual: dict[str, Any] = {
-        "kind": "cognito",
-        "issuer": op.issuer,
-        "domain": op.origin,
-        "client_id": CLIENT,
-        "client_secret": SECRET,
-        "timeout": 1.0,
-    }
-    return ProviderOptions(**{**usual, **changes})
-
-
-@pytest.fixture
-async def op() -> AsyncIterator[Provider]:
-    """A provider that listens."""
-    async with running() as provider:
-        yield provider
-
-
-@pytest.fixture
-async def provider(op: Provider) -> AsyncIterator[IdentityProvider]:
-    """The gateway's side of ``op``, not started: it works on demand too."""
-    provider = IdentityProvider(options(op), jitter=lambda: 0.0)
-    yield provider
-    await provider.close()
-
-
-async def code_for(provider: IdentityProvider, verifier: str, nonce: str, user: str) -> AuthorizationCode:
-    """A verified code of a fresh attempt of ``user``."""
-    state = dice.token()
-    url = await provider.authorization_url(
-        state=state, nonce=nonce, code_challenge=code_challenge(verifier), redirect_uri=REDIRECT
-    )
-    response = read_response(await browse(url, user))
-    code = response.verified(state=state, issuer=provider.issuer, iss_required=provider.iss_required)
-    assert isinstance(code, AuthorizationCode)
-    return code
-
-
-async def tokens_for(provider: IdentityProvider, nonce: str = "n", user: str = "alice") -> TokenSet:
-    """The tokens of a fresh sign-in."""
-    verifier = dice.token(32)
-    code = await code_for(provider, verifier, nonce, user)
-    return await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
-
-
-async def sign_in(provider: IdentityProvider, user: str = "alice") -> IdTokenClaims:
-    """A whole sign-in."""
-    nonce = dice.token()
-    tokens = await tokens_for(provider, nonce, user)
-    assert tokens.id_token is not None
-    return await provider.verify_id_token(
-        tokens.id_token, nonce=nonce, now=now(), access_token=tokens.access_token
-    )
 
 
 async def test_a_sign_in_over_sockets(provider: IdentityProvider) -> None:
@@ -180,133 +120,6 @@ async def test_two_keys_under_one_id(op: Provider, provider: IdentityProvider) -
         await sign_in(provider)
 
 
-@pytest.mark.parametrize(
-    ("trouble", "code", "retryable"),
-    [
-        ("429", "provider_error", True),
-        ("500", "provider_error", True),
-        ("503 html", "provider_error", True),
-        ("slow", "provider_unreachable", True),
-        ("trickle", "provider_unreachable", True),
-        ("reset", "provider_unreachable", True),
-        ("huge", "bad_response", False),
-        ("gzip", "bad_response", False),
-        ("html", "bad_response", False),
-        ("list", "bad_response", False),
-        ("empty object", "bad_response", False),
-        ("redirect", "bad_response", False),
-        ("invalid_client", "invalid_client", False),
-        ("invalid_grant", "invalid_grant", False),
-    ],
-)
-async def test_a_sick_token_endpoint_is_told_apart(
-    op: Provider, trouble: str, code: str, retryable: bool
-) -> None:
-    """For a code and for a refresh alike; only invalid_grant may end a session (rule R10)."""
-    provider = IdentityProvider(options(op, timeout=0.4))
-    verifier = dice.token(32)
-    grant = await code_for(provider, verifier, "n", "alice")
-    op.trouble["token"] = trouble
-    for call in (
-        provider.redeem(grant, code_verifier=verifier, redirect_uri=REDIRECT),
-        provider.refresh("refresh-1"),
-    ):
-        with pytest.raises(ProviderError) as caught:
-            await call
-        assert (caught.value.code, caught.value.retryable) == (code, retryable)
-    await provider.close()
-
-
-async def test_a_code_is_good_once(provider: IdentityProvider) -> None:
-    """And only with the verifier of its own attempt."""
-    verifier = dice.token(32)
-    code = await code_for(provider, verifier, "n", "alice")
-    await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
-    with pytest.raises(ProviderError, match="invalid_grant"):
-        await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
-
-
-async def test_a_stolen_code_is_worth_nothing(provider: IdentityProvider) -> None:
-    """CVE-2024-23647: PKCE is always on, so another attempt's verifier fails."""
-    code = await code_for(provider, dice.token(32), "n", "alice")
-    with pytest.raises(ProviderError, match="invalid_grant"):
-        await provider.redeem(code, code_verifier=dice.token(32), redirect_uri=REDIRECT)
-
-
-@pytest.mark.parametrize("authentication", ClientAuthentication)
-async def test_the_client_proves_itself_either_way(
-    op: Provider, authentication: ClientAuthentication
-) -> None:
-    """By header or by body, with a secret full of special characters."""
-    provider = IdentityProvider(options(op, client_authentication=authentication))
-    assert (await sign_in(provider)).subject == "alice-sub"
-    await provider.close()
-
-
-async def test_a_wrong_client_secret_is_named(op: Provider) -> None:
-    """It is the operator's to mend, and the secret is not in the error."""
-    provider = IdentityProvider(options(op, client_secret="wr0ng"))
-    with pytest.raises(ProviderError) as caught:
-        await sign_in(provider)
-    assert caught.value.code == "invalid_client"
-    assert "wr0ng" not in str(caught.value) and "wr0ng" not in repr(provider.options)
-    await provider.close()
-
-
-async def test_refresh_keeps_or_rotates(op: Provider, provider: IdentityProvider) -> None:
-    """Without rotation no new refresh token comes; with it the old one is dead."""
-    first = (await tokens_for(provider)).refresh_token
-    assert first is not None
-    fresh = await provider.refresh(first)
-    assert fresh.refresh_token is None
-    assert fresh.id_token is not None
-    assert (await provider.verify_id_token(fresh.id_token, nonce=None, now=now())).subject == "alice-sub"
-    op.rotate_refresh = True
-    assert (await provider.refresh(first)).refresh_token is not None
-    with pytest.raises(ProviderError, match="invalid_grant"):
-        await provider.refresh(first)
-
-
-async def test_a_revoked_refresh_token_is_dead(provider: IdentityProvider) -> None:
-    """Confirmed by the provider; a second time is confirmed as well."""
-    token = (await tokens_for(provider)).refresh_token
-    assert token is not None
-    assert await provider.revoke(token)
-    assert await provider.revoke(token)
-    with pytest.raises(ProviderError, match="invalid_grant"):
-        await provider.refresh(token)
-
-
-@pytest.mark.parametrize("trouble", ["500", "429", "html", "reset", "huge", "redirect", "invalid_client"])
-async def test_revocation_never_raises(op: Provider, provider: IdentityProvider, trouble: str) -> None:
-    """Sign-out goes on whatever the provider does. An HTML page with status 200 counts as done: RFC 7009
-    says that the body is ignored."""
-    op.trouble["revoke"] = trouble
-    assert await provider.revoke("refresh-1") is (trouble == "html")
-
-
-async def test_revocation_of_something_else_is_not_confirmed(provider: IdentityProvider) -> None:
-    """Cognito refuses access tokens there."""
-    assert not await provider.revoke("access-alice-1")
-
-
-async def test_revocation_takes_two_seconds_at_most(op: Provider) -> None:
-    """Sign-out does not wait for a provider that hangs, however patient the rest is."""
-    provider = IdentityProvider(options(op, timeout=30.0))
-    op.trouble["revoke"] = "slow"
-    async with asyncio.timeout(2.5):
-        assert not await provider.revoke("refresh-1")
-    await provider.close()
-
-
-async def test_revocation_without_a_known_endpoint_is_not_confirmed(op: Provider) -> None:
-    """A provider that has none (Entra), or that cannot be asked."""
-    provider = IdentityProvider(options(op, kind="oidc", domain=None))
-    op.metadata_changes = {"revocation_endpoint": None}
-    assert not await provider.revoke("refresh-1")
-    await provider.close()
-
-
 async def test_p18_the_gateway_starts_without_the_provider() -> None:
     """Down at start: sign-in URLs of a Cognito domain work, the rest says why, and all is well when it comes."""
     async with running() as op:
@@ -399,24 +212,6 @@ async def test_each_kind_is_asked_in_its_own_words(
         "code_challenge_method": ["S256"],
     }
     assert sent == {**usual, **expected}
-    await provider.close()
-
-
-async def test_every_call_is_counted(op: Provider) -> None:
-    """Endpoint and outcome of each exchange reach the callback."""
-    told: list[tuple[str, str]] = []
-    provider = IdentityProvider(options(op), on_call=lambda *call: told.append(call))
-    tokens = await tokens_for(provider)
-    await provider.verify_id_token(tokens.id_token or "", nonce="n", now=now())
-    await provider.refresh(tokens.refresh_token or "")
-    await provider.revoke(tokens.refresh_token or "")
-    assert told == [
-        ("token", "ok"),
-        ("metadata", "ok"),
-        ("jwks", "ok"),
-        ("refresh", "ok"),
-        ("revocation", "ok"),
-    ]
     await provider.close()
 
 
