@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import signal
+import socket
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,11 @@ _WELCOME = """
 """
 
 
+EMULATORS = (8081, 8082)
+EVERYTHING = (8080, *EMULATORS, 8083, 9090, 9091)
+"""Ports on 127.0.0.1: the gateway, Cognito, Okta, the application's API, the operator's API, the probes."""
+
+
 def register(parent: typer.Typer) -> None:
     """Add the commands."""
     parent.add_typer(app, name="demo", invoke_without_command=True)
@@ -52,6 +58,7 @@ def demo(context: typer.Context, federation: Federation = "saml", switches: Swit
     if context.invoked_subcommand is not None:
         return
     options = _options(federation, switches)
+    _need(EVERYTHING)
     from gateway import server
     from gateway.demo import configuration
 
@@ -74,6 +81,7 @@ def demo(context: typer.Context, federation: Federation = "saml", switches: Swit
 def idp(federation: Federation = "saml", switches: Switches = []) -> None:  # noqa: B006
     """Run only the emulated Cognito and Okta, to try your own gateway.yaml against."""
     options = _options(federation, switches)
+    _need(EMULATORS)
     with _Beside(options, api=False):
         typer.echo(f"Cognito {options.cognito}\nissuer  {options.issuer}\nOkta    {options.okta}")
         typer.echo("client_id demo-client, client_secret demo-secret; registered for " + options.app)
@@ -114,16 +122,39 @@ def _sentence(event: AuditEvent) -> str:
     """What happened, as one would say it."""
     who = event.user or "somebody"
     kept = "" if event.durable in {True, None} else " (not yet in the log)"
+    if event.kind is AuditKind.LOGOUT_STARTED and not event.session:
+        return f"a sign-out without a session began ({event.reason})"
     return {
         AuditKind.LOGIN: f"session {event.session} of {who} began",
         AuditKind.LOGIN_FAILED: f"a sign-in failed: {event.reason}",
-        AuditKind.LOGOUT_STARTED: f"session {event.session or '(none)'} of {who} killed by {event.reason}{kept}",
+        AuditKind.LOGOUT_STARTED: f"session {event.session} of {who} killed by {event.reason}{kept}",
         AuditKind.HOP_RETURNED: f"hop {event.hop} returned: {event.evidence}",
         AuditKind.HOP_FAILED: f"hop {event.hop} not confirmed: {event.evidence}",
         AuditKind.LOGOUT_FINISHED: f"sign-out finished: {event.evidence}",
         AuditKind.REVOKED: f"revoked: {event.revocation}{kept}",
         AuditKind.DENIED: f"{who} was refused {event.method} {event.path}: {event.reason}",
     }[event.kind]
+
+
+def _need(ports: Iterable[int]) -> None:
+    """Name every port that cannot be listened on, before anything is started or printed."""
+    refused = {port: why for port in ports if (why := _refusal(port))}
+    for port, why in refused.items():
+        typer.echo(f"gateway: port {port} of 127.0.0.1 is taken: {why}; stop what listens there", err=True)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _refusal(port: int) -> str | None:
+    with socket.socket() as probe:
+        # As the servers do it: a connection of a demo that has just ended is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
 
 
 def _taken(error: OSError) -> None:
