@@ -357,6 +357,7 @@ def _routes(settings: Settings) -> list[Route]:
             url=str(upstream.url),
             when_stale=upstream.when_stale,
             encoded_slashes=upstream.encoded_slashes == "allow",
+            allow_method_override=upstream.method_override == "allow",
             connect=waits.connect,
             first_byte=waits.first_byte,
             idle=waits.idle,

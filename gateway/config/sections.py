@@ -65,6 +65,11 @@ class Upstream(Section):
         "refuse",
         description="`allow` admits `%2F` in the path, matched literally; otherwise it is answered 400.",
     )
+    method_override: Literal["refuse", "allow"] = key(
+        "refuse",
+        description="`allow` hands on `X-HTTP-Method-Override` and its like, which policies do not see;"
+        " otherwise they are removed.",
+    )
 
 
 class Headers(Section):

@@ -22,6 +22,7 @@ LISTING = Path(__file__).parent / "reference_listing.yaml"
 
 NOT_IN_THE_LISTING = {
     "upstreams[].encoded_slashes": "design section 3",
+    "upstreams[].method_override": "rule R32",
     "provider.client_secret": "every secret has a _file twin",
     "provider.trusted_email_from": "rule R19",
     "state_loss": "rule R4",
@@ -146,7 +147,7 @@ def test_the_design_s_listing_reads_without_an_unknown_key(tmp_path):
         expected = (
             "does not exist",
             "not yet available",
-            "rule R10",
+            "signed out after session.idle",
             "no proxy is trusted",
             "keeps a session alive",
         )
