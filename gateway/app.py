@@ -285,7 +285,8 @@ def admin_options(settings: Settings) -> AdminOptions:
 
 def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> dict[str, Methods]:
     both: dict[str, Endpoint] = {"GET": endpoints.start, "POST": endpoints.start}
-    done = {f"{DONE_PREFIX}{hop.name}": {"GET": endpoints.done} for hop in logout.options.hops}
+    addresses = [f"{DONE_PREFIX}{hop.name}{end}" for hop in logout.options.hops for end in ("", "/*")]
+    done: dict[str, Methods] = {address: {"GET": endpoints.done} for address in addresses}
     moved: dict[str, Endpoint] = {"GET": endpoints.moved, "POST": endpoints.moved}
     return {
         "/logout": both,
@@ -384,7 +385,7 @@ def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
         return Hop(
             "cognito", "Cognito", CognitoSignout(settings.provider.domain or "", settings.provider.client_id)
         )
-    return Hop("okta_signout", "Okta", OktaSignout(str(hop.url)))
+    return Hop("okta_signout", "Okta", OktaSignout(str(hop.url)), nonced=True)
 
 
 def _origin(url: str) -> str:

@@ -118,7 +118,7 @@ def _forward_auth(settings: Settings) -> Iterator[Remark]:
     if settings.session.store == "cookie" and settings.session.idle < settings.session.absolute:
         what = (
             "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
-            " everybody would be signed out after session.idle, active or not (rule R10)"
+            " everybody would be signed out after session.idle, active or not"
         )
         mend = (
             "set session.idle to the same as session.absolute, and that as short as people may stay signed in;"

@@ -44,7 +44,7 @@ def _provider_over_https(settings: Settings) -> Iterator[Remark]:
         return
     for name in ("issuer", "domain"):
         if (getattr(settings.provider, name) or "").startswith("http:"):
-            what = "is not https, so anybody on the way could sign in as anybody (rule R29)"
+            what = "is not https, so anybody on the way could sign in as anybody"
             yield error(
                 f"provider.{name}",
                 what,
@@ -55,7 +55,7 @@ def _provider_over_https(settings: Settings) -> Iterator[Remark]:
 @rule("public_url", "provider.client_secret")
 def _demo_secret(settings: Settings) -> Iterator[Remark]:
     if not settings.public_url.is_local and revealed(settings.provider.client_secret) == DEMO_SECRET:
-        what = "is the demo's, which everybody knows (rule R29)"
+        what = "is the demo's, which is published, so others can act as this client"
         yield error("provider.client_secret", what, "use the secret of your own client at the provider")
 
 

@@ -63,6 +63,7 @@ class Chain:
     :ivar target: name of a configured place to go on to, or empty.
     :ivar closed: seconds, when the last hop was done; 0 while under way.
     :ivar durable: whether the log has the revocation. :ivar had_session: whether there was a session of ours to end.
+    :ivar nonce: stands in the return address of hops whose provider allows it, so that nobody else knows it (R28).
     :ivar position: log position at closing (rule R1). :ivar log_id: of the log that the position is in.
     """
 
@@ -74,6 +75,7 @@ class Chain:
     closed: int = 0
     durable: bool = True
     had_session: bool = True
+    nonce: str = ""
     position: int = 0
     log_id: str = ""
 
@@ -137,6 +139,7 @@ def begin(
     target: str = "",
     durable: bool = True,
     had_session: bool = True,
+    nonce: str = "",
 ) -> Go | Done:
     """A new chain at its first hop; done at once when there is none."""
     chain = Chain(
@@ -147,6 +150,7 @@ def begin(
         target=target,
         durable=durable,
         had_session=had_session,
+        nonce=nonce,
     )
     return _enter(chain, 0, limits, now)
 
@@ -203,6 +207,7 @@ def to_plain(chain: Chain) -> dict[str, Any]:
         chain.closed,
         chain.durable,
         chain.had_session,
+        chain.nonce,
         chain.position,
         chain.log_id,
     ]

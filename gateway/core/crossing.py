@@ -26,6 +26,11 @@ def crosses_origin(facts: RequestFacts, origins: Collection[str]) -> bool:
     return facts.origin not in origins
 
 
+def names_origin(facts: RequestFacts) -> bool:
+    """Whether the client says where the request comes from, as browsers do."""
+    return facts.site is not None or facts.origin is not None
+
+
 class LogoutStart(Enum):
     """What a request to ``/logout`` may do (rule R13)."""
 

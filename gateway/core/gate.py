@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.chain import Chain, ChainLimits
-from gateway.core.crossing import crosses_origin
+from gateway.core.crossing import crosses_origin, names_origin
 from gateway.core.facts import RequestFacts
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
@@ -149,9 +149,11 @@ def decide(
         generation=live.generation if live else 0,
     )
     if said.allowed:
-        return Allow(live, said.policies)
-    if said.code == "unknown_method":
-        return Deny("unknown_method")
+        # A route open to Anonymous is still no target for other sites; callers that are no browsers name none.
+        foreign = live is None and names_origin(facts) and crosses_origin(facts, rules.origins)
+        return Deny("cross_origin") if foreign else Allow(live, said.policies)
+    if said.code in {"unknown_method", "policy_error"}:
+        return Deny(said.code)
     if isinstance(state, Challenge):
         return state
     return Deny("denied", said.policies)

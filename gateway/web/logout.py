@@ -7,6 +7,7 @@ session's and the attempts' cookies are expired, and the chain's cookie says how
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from gateway.core import chain as chains
+from gateway.core import dice
 from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
@@ -43,11 +45,16 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One identity provider of the chain; ``label`` is what people call it."""
+    """One identity provider of the chain.
+
+    :ivar label: what people call it. :ivar nonced: it takes a return address with a nonce; Cognito compares the
+        address byte for byte, Okta only its origin.
+    """
 
     name: str
     label: str
     way: Way
+    nonced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,7 @@ class Logout:
             target=target,
             durable=durable and (before is None or before.durable or not self._log.pending),
             had_session=session is not None or again,
+            nonce=dice.token(12),
         )
         step = self._placed(begun)
         self._trail.logout_started(session, how, durable=durable)
@@ -118,12 +126,22 @@ class Logout:
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
         return step, [*stored, *self._sessions.clear_session(), *expired]
 
-    async def returned(self, carried: Carried, hop: str, *, now: int, evidence: str) -> web.Response:
-        """The browser came back from ``hop``; what is not the current hop changes nothing (rule R28)."""
-        chain = carried.chain
-        if chain is None or chain.closed:
+    async def returned(
+        self, carried: Carried, name: str, nonce: str, *, now: int, from_here: bool
+    ) -> web.Response:
+        """The browser came to the return address of a hop; what is no true return changes nothing (rule R28).
+
+        :param nonce: the rest of the address. :param from_here: one of our own pages sent the browser there.
+        """
+        chain, hop = carried.chain, self._by_name.get(name)
+        if chain is None or chain.closed or hop is None:
             return redirect(LOGGED_OUT)
-        step = chains.returned(chain, hop, evidence, self.options.limits, now=now)
+        expected = chain.nonce if hop.nonced else ""
+        true = not from_here and hmac.compare_digest(nonce.encode(), expected.encode())
+        evidence = f"your browser came back from {hop.label}"
+        if not hop.nonced:
+            evidence = f"your browser reached the return address of {hop.label}"
+        step = chains.returned(chain, name, evidence, self.options.limits, now=now) if true else None
         if step is None:
             return await self.resume(carried, chain, now=now)
         await self._end_superseded(carried, now)
@@ -162,7 +180,10 @@ class Logout:
             return LOGGED_OUT
         hop = self._by_name.get(current.name)
         # A chain sealed before the configuration changed may name a hop that is gone; it then times out and fails.
-        return hop.way.url(f"{self.options.public_url}{DONE_PREFIX}{hop.name}") if hop else LOGGED_OUT
+        if hop is None:
+            return LOGGED_OUT
+        nonce = f"/{step.chain.nonce}" if hop.nonced else ""
+        return hop.way.url(f"{self.options.public_url}{DONE_PREFIX}{hop.name}{nonce}")
 
     def waiting(self, chain: Chain, now: int) -> pages.Page:
         """The page for a tab that must wait for the current hop of ``chain``, which another tab may be walking."""

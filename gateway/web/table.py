@@ -23,7 +23,8 @@ _LOGGED_OUT = "/logged-out"
 class Table:
     """Our own endpoints.
 
-    :param exact: raw path -> method -> endpoint. :param prefix: of the reserved tree, ``/oauth2``.
+    :param exact: raw path -> method -> endpoint; a last segment ``*`` stands for any one segment.
+    :param prefix: of the reserved tree, ``/oauth2``.
     :param below: path under which every path and method goes to one endpoint (forward-auth); None when closed.
     """
 
@@ -36,7 +37,7 @@ class Table:
 
     def find(self, facts: RequestFacts) -> Endpoint | None:
         """The endpoint for this request; None when it is the gate's."""
-        methods = self._exact.get(facts.raw_path)
+        methods = self._exact.get(facts.raw_path) or self._exact.get(_any_last_segment(facts.raw_path))
         if methods is not None:
             return methods.get(facts.method) or _wrong_method(methods)
         path = facts.path
@@ -47,6 +48,10 @@ class Table:
         if path.startswith("/log") and (_under(path, _LOGOUT) or _under(path, _LOGGED_OUT)):
             return _not_found
         return None
+
+
+def _any_last_segment(raw_path: str) -> str:
+    return raw_path[: raw_path.rfind("/") + 1] + "*" if raw_path.startswith(_LOGOUT) else ""
 
 
 def _under(path: str, root: str) -> bool:

@@ -11,8 +11,8 @@ from gateway.core import chain as chains
 from gateway.core import clock
 from gateway.core.chain import Chain
 from gateway.core.crossing import LogoutStart, may_start_logout
-from gateway.core.errors import DownstreamError
 from gateway.core.facts import RequestFacts, prefers_html
+from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
@@ -21,6 +21,8 @@ from gateway.web.pages import HopLine, Page
 from gateway.web.query import parameter
 from gateway.web.receipt import OURS
 from gateway.web.respond import redirect, send
+
+_log = get_logger("logout")
 
 JUST_ENDED = 60
 """Seconds after which a chain has not "just ended" any more (rule R27)."""
@@ -62,15 +64,14 @@ class LogoutEndpoints:
 
     async def done(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
         """A hop's return address; only a document navigation counts (rule R28)."""
-        hop = facts.path.removeprefix(DONE_PREFIX)
+        hop, _, nonce = facts.path.removeprefix(DONE_PREFIX).partition("/")
         if not facts.navigation or facts.method != "GET":
             return refuse(
                 facts, "iframe_or_prefetch", what="A sign-out is only confirmed by the browser's own tab."
             )
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now)
-        evidence = f"your browser came back from {self.logout.label(hop)}"
-        return await self.logout.returned(carried, hop, now=now, evidence=evidence)
+        return await self.logout.returned(carried, hop, nonce, now=now, from_here=facts.site == "same-origin")
 
     async def go_on(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
         """ "Continue signing out": try the current hop again, or give it up; only the person's own click pushes."""
@@ -108,14 +109,11 @@ class LogoutEndpoints:
         return send(page, headers=(("Clear-Site-Data", clear),) if ended and clear else ())
 
     def _target(self, facts: RequestFacts) -> str:
-        """The configured name in ``?to=``; never a URL from the request."""
+        """The configured name in ``?to=``, never a URL from the request; an unknown one keeps nobody signed in."""
         wanted = parameter(facts, "to") or ""
         if wanted and wanted not in self.logout.options.targets:
-            raise DownstreamError(
-                "bad_parameter",
-                "The place to go after signing out (to) is not a name this site knows.",
-                mend="Use a name from logout.targets.",
-            )
+            _log.warning("unknown_logout_target", mend="use a name from logout.targets in ?to=")
+            return ""
         return wanted
 
     def _lines(self, chain: Chain | None) -> list[HopLine]:
