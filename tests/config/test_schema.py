@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
 
 from gateway.config.fields import keys
 from gateway.config.schema import DIALECT, schema, type_words
@@ -19,6 +22,25 @@ def _property(path):
             elif choice is not node and choice.get("type") == "array":
                 node = {**node, **choice}
     return node
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+SAYABLE = (
+    "trusted_proxies forward_auth allowed_origins tls probes admin headers limits browser"
+    " logout.targets logout.receipt_key_file provider.ca_file"
+)
+
+
+@pytest.mark.parametrize("dotted", SAYABLE.split())
+def test_r11_the_configuration_can_say_all_of_it(dotted):
+    """Each key that a rule relies on is in the schema and in the documentation, with all that is below it."""
+    modelled = [key for key in keys() if f"{key.dotted}.".startswith(f"{dotted}.")]
+    document = DOCUMENT.read_text(encoding="utf-8")
+
+    assert modelled
+    for key in modelled:
+        assert _property(key.path)
+        assert f"`{key.dotted}`" in document
 
 
 def test_it_is_a_json_document_of_its_dialect():
