@@ -109,7 +109,7 @@ def test_r29_the_demos_secret_is_refused_in_production(examined, house, written)
 
     (finding,) = [finding for finding in examined(changes, **environ).findings if finding.failing]
 
-    assert finding.what == "is the demo's, which everybody knows (rule R29)"
+    assert finding.what == "is the demo's, which is published, so others can act as this client"
 
 
 def test_r29_the_demo_itself_is_welcome_on_localhost(examined):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EMPTY_WORDS = re.compile(r"(^|[_/])(utils?|helpers?|managers?|misc|common|stuff|tools?)([_/.]|$)")
+RULE_OR_PAIN = re.compile(r"\b([Rr]ules?|[Pp]ains?) [RP]\d|\(([RP]\d+(, )?)+\)|design section")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
 
@@ -45,3 +47,20 @@ def test_every_module_says_what_it_is() -> None:
         assert text.startswith('"""'), path
         if path.name not in {"__init__.py", "__main__.py"}:
             assert "from __future__ import annotations" in text, path
+
+
+def spoken(path: Path) -> list[str]:
+    """The strings of a module that the program can say: all but its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings
+    ]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def test_nothing_said_cites_a_rule() -> None:
+    """A message gives the reason itself, so that nobody has to look a rule up."""
+    said = [text for path in (ROOT / "gateway").rglob("*.py") for text in spoken(path)]
+    assert len(said) > 1000
+    assert [text for text in said if RULE_OR_PAIN.search(text)] == []
