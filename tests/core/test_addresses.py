@@ -32,7 +32,9 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
         ("", [b"203.0.113.9"], ""),
     ],
 )
-def test_r7_the_client_is_the_rightmost_untrusted_hop(peer: str, forwarded: list[bytes], client: str) -> None:
+def test_r07_the_client_is_the_rightmost_untrusted_hop(
+    peer: str, forwarded: list[bytes], client: str
+) -> None:
     """Only what trusted proxies wrote is believed, from the right; what is no address ends the walk."""
     assert client_address(peer, forwarded, PROXIES) == client
 

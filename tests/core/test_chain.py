@@ -114,7 +114,7 @@ def test_second_try_row() -> None:
     assert second_try().continues(40) == "go b 1"
 
 
-def test_r3_a_second_impatient_click_is_no_verdict() -> None:
+def test_r03_a_second_impatient_click_is_no_verdict() -> None:
     """Whoever clicks twice is sent to the hop again; only a later click gives it up."""
     play = Playbook.begin("a", "b")
     assert play.continues(5) == "go a 2"
@@ -136,7 +136,7 @@ def test_closed_row() -> None:
     assert play.chain == closed
 
 
-def test_r3_a_broken_hop_locks_nobody_out() -> None:
+def test_r03_a_broken_hop_locks_nobody_out() -> None:
     """Two hops that never return: each is retried once, marked, and the chain is over."""
     play = Playbook.begin("a", "b")
     assert [play.navigates(at) for at in (30, 60, 90, 120)] == [
@@ -171,7 +171,7 @@ def test_a_chain_without_hops_is_done_at_once() -> None:
     assert play.chain.current is None
 
 
-def test_r3_the_barrier_stands_two_minutes_at_the_most() -> None:
+def test_r03_the_barrier_stands_two_minutes_at_the_most() -> None:
     """From the first moment until the chain closes, or two minutes, whichever is first."""
     play = Playbook.begin("a")
     assert play.chain.barrier_stands(LIMITS, START)
@@ -181,7 +181,7 @@ def test_r3_the_barrier_stands_two_minutes_at_the_most() -> None:
     assert not play.chain.barrier_stands(LIMITS, START + 4)
 
 
-def test_r2_a_logout_supersedes_what_began_before_it() -> None:
+def test_r02_a_logout_supersedes_what_began_before_it() -> None:
     """A session whose callback began before the logout, or in its very second, is one it was meant to end."""
     chain = Playbook.begin("a").chain
     assert chain.supersedes(START - 1)
@@ -193,7 +193,7 @@ def entry(position: int, *, event_time: int | None = None):
     return NewEntry("sub:x|y", START + 99_999, "test", event_time=event_time).placed(position)
 
 
-def test_r1_a_closed_chain_answers_what_came_before_it() -> None:
+def test_r01_a_closed_chain_answers_what_came_before_it() -> None:
     """Entries up to its position are answered, later ones, another log's and anything while it is open are not."""
     play = Playbook.begin("a")
     assert not play.chain.answers(entry(1), "log")
@@ -204,7 +204,7 @@ def test_r1_a_closed_chain_answers_what_came_before_it() -> None:
     assert not closed.answers(entry(5), "another log")
 
 
-def test_r1_a_held_entry_is_answered_by_time() -> None:
+def test_r01_a_held_entry_is_answered_by_time() -> None:
     """While the log cannot be written an entry has no position: a chain that closed after it answers it, or the
     same logout would be begun for ever.
     """

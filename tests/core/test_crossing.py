@@ -49,13 +49,15 @@ def facts(method: str, headers: dict[str, str]) -> RequestFacts:
         ({}, True),
     ],
 )
-def test_r8_an_unsafe_method_must_come_from_here(method: str, headers: dict[str, str], crosses: bool) -> None:
+def test_r08_an_unsafe_method_must_come_from_here(
+    method: str, headers: dict[str, str], crosses: bool
+) -> None:
     """Sec-Fetch-Site or Origin must name this origin or an allowed one, exactly; nothing at all is a refusal."""
     assert crosses_origin(facts(method, headers), ORIGINS) is crosses
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_r8_a_safe_method_may_come_from_anywhere(method: str) -> None:
+def test_r08_a_safe_method_may_come_from_anywhere(method: str) -> None:
     """A link from another site works."""
     assert not crosses_origin(facts(method, {"Sec-Fetch-Site": "cross-site"}), ORIGINS)
 
@@ -70,7 +72,7 @@ def test_r8_a_safe_method_may_come_from_anywhere(method: str) -> None:
         ({}, True),
     ],
 )
-def test_r8_a_websocket_handshake_must_come_from_here(headers: dict[str, str], crosses: bool) -> None:
+def test_r08_a_websocket_handshake_must_come_from_here(headers: dict[str, str], crosses: bool) -> None:
     """A handshake is a GET, but what it opens can write (cross-site WebSocket hijacking)."""
     asked = facts("GET", {"Upgrade": "WebSocket", "Connection": "Upgrade", **headers})
     assert crosses_origin(asked, ORIGINS) is crosses

@@ -103,7 +103,7 @@ def test_two_framings_of_a_body_are_refused() -> None:
         ([], False),
     ],
 )
-def test_p9_who_navigates(headers: list[tuple[str, str]], navigates: bool) -> None:
+def test_p09_who_navigates(headers: list[tuple[str, str]], navigates: bool) -> None:
     """Sec-Fetch decides where it is sent, Accept where it is not; no frame, prefetch, fetch or handshake navigates."""
     assert facts(*headers).navigation is navigates
     assert facts(*headers, method="HEAD").navigation is navigates or "Upgrade" in dict(headers)

@@ -136,7 +136,7 @@ def test_nobody_is_challenged() -> None:
     assert verdict() == Challenge("login_required")
 
 
-def test_r9_only_a_policy_for_anonymous_opens_without_a_session() -> None:
+def test_r09_only_a_policy_for_anonymous_opens_without_a_session() -> None:
     """Then the session is None, so that no identity can be injected."""
     assert verdict(ruled=policy()) == Allow(None, ("p",))
     dead = session(idle_until=NOW)
@@ -160,13 +160,13 @@ def test_a_dead_session_is_challenged(who: Session, reason: str) -> None:
     assert verdict(who=who) == Challenge(reason)
 
 
-def test_r4_sessions_of_a_lost_log_stay_only_where_that_was_accepted() -> None:
+def test_r04_sessions_of_a_lost_log_stay_only_where_that_was_accepted() -> None:
     """A lost log fails closed, unless the operator said otherwise."""
     who = session(log_id="another")
     assert verdict(who=who, rules=replace(RULES, accept_log_loss=True)) == Allow(who, ("spa",))
 
 
-def test_r6_a_revoked_session_names_its_entry() -> None:
+def test_r06_a_revoked_session_names_its_entry() -> None:
     """By its own id or by its subject's, and only where it logged in before."""
     for entry in (ended(), NewEntry(SUBJECT, NOW + 50_000, "admin"), NewEntry("*", NOW + 50_000, "epoch")):
         said = verdict(who=session(), known=revocations(entry))
@@ -182,13 +182,13 @@ def test_r6_a_revoked_session_names_its_entry() -> None:
 
 
 @pytest.mark.parametrize("age", [300.1, 9_999.0, float("inf")])
-def test_r5_a_stale_index_lets_nothing_through(age: float) -> None:
+def test_r05_a_stale_index_lets_nothing_through(age: float) -> None:
     """Not a session, not Anonymous; nothing can be known."""
     assert verdict(who=session(), known=revocations(age=age)) == Deny("state_stale")
     assert verdict(ruled=policy(), known=revocations(age=age)) == Deny("state_stale")
 
 
-def test_r5_a_route_may_opt_out_of_staleness_but_not_of_loading() -> None:
+def test_r05_a_route_may_opt_out_of_staleness_but_not_of_loading() -> None:
     """``when_stale: serve`` serves from an old index, never from none."""
     calm = replace(ROUTE, when_stale="serve")
     assert verdict(who=session(), route=calm, known=revocations(age=9_999)) == Allow(session(), ("spa",))
@@ -196,31 +196,31 @@ def test_r5_a_route_may_opt_out_of_staleness_but_not_of_loading() -> None:
     assert isinstance(verdict(who=session(), route=calm, known=revocations(ended(), age=9_999)), Challenge)
 
 
-def test_r5_a_young_index_is_believed() -> None:
+def test_r05_a_young_index_is_believed() -> None:
     """Up to ``max_staleness`` seconds."""
     assert verdict(who=session(), known=revocations(age=300)) == Allow(session(), ("spa",))
 
 
-def test_r2_the_barrier_stands_by_the_entry_alone() -> None:
+def test_r02_the_barrier_stands_by_the_entry_alone() -> None:
     """A request whose session was ended by a logout is told so even without the chain's cookie."""
     assert verdict(who=session(), known=revocations(ended(barrier=NOW + 1))) == Deny("logout_in_progress")
     assert isinstance(verdict(who=session(), known=revocations(ended(barrier=NOW))), Challenge)
 
 
-def test_r2_the_barrier_stands_by_the_chain_alone() -> None:
+def test_r02_the_barrier_stands_by_the_chain_alone() -> None:
     """A browser in the middle of a logout starts no sign-in, whatever else it carries."""
     assert verdict(chain=open_chain()) == Deny("logout_in_progress")
     assert verdict(chain=open_chain(NOW - 120)) == Challenge("login_required")
     assert verdict(chain=closed_chain()) == Challenge("login_required")
 
 
-def test_r2_a_closed_chain_lifts_the_entrys_barrier() -> None:
+def test_r02_a_closed_chain_lifts_the_entrys_barrier() -> None:
     """Who has been signed out everywhere may sign in again at once."""
     known = revocations(ended(barrier=NOW + 100))
     assert isinstance(verdict(who=session(), known=known, chain=closed_chain()), Challenge)
 
 
-def test_r2_a_session_whose_callback_was_overtaken_by_a_logout_is_none() -> None:
+def test_r02_a_session_whose_callback_was_overtaken_by_a_logout_is_none() -> None:
     """The login began before the logout of the same browser, so it does not count, though nothing has revoked it."""
     for at in (NOW - 6, NOW - 5):
         who = session(login_at=at)
@@ -232,7 +232,7 @@ def test_r2_a_session_whose_callback_was_overtaken_by_a_logout_is_none() -> None
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "X", "get"])
-def test_r8_another_sites_request_is_refused_with_a_session(method: str) -> None:
+def test_r08_another_sites_request_is_refused_with_a_session(method: str) -> None:
     """It would act in the user's name; a policy that allows it changes nothing."""
     crossing = asked(method, Sec_Fetch_Site="same-site", Origin="https://evil.example.com")
     ruled = policy()
@@ -240,7 +240,7 @@ def test_r8_another_sites_request_is_refused_with_a_session(method: str) -> None
     assert not ruled.asked
 
 
-def test_r8_a_hijacked_websocket_is_refused() -> None:
+def test_r08_a_hijacked_websocket_is_refused() -> None:
     """A handshake from another site, or from nowhere, is no GET like any other."""
     assert verdict(asked(Upgrade="websocket", Origin="https://evil.example"), session()) == Deny(
         "cross_origin"
@@ -249,7 +249,7 @@ def test_r8_a_hijacked_websocket_is_refused() -> None:
     assert verdict(asked(Upgrade="websocket", Origin=HERE), session()) == Allow(session(), ("spa",))
 
 
-def test_r9_anything_but_allow_is_a_deny() -> None:
+def test_r09_anything_but_allow_is_a_deny() -> None:
     """A signed-in user hears 403 with the policies, an unknown method 405."""
     assert verdict(who=session(), ruled=policy(allowed=False, code="denied")) == Deny("denied", ("p",))
     assert verdict(who=session(), ruled=policy(allowed=False, code="unknown_method")) == Deny(

@@ -91,7 +91,7 @@ def test_where_a_session_stands(at: int, expected: Life) -> None:
     assert life(session(), LIMITS, at) is expected
 
 
-def test_r6_a_shorter_configuration_counts_at_once() -> None:
+def test_r06_a_shorter_configuration_counts_at_once() -> None:
     """The deadline is the earlier of the sealed one and login plus what the configuration says today."""
     assert absolute_deadline(session(), SessionLimits(idle=60, absolute=600)) == NOW + 600
     assert absolute_deadline(session(), SessionLimits(idle=60, absolute=999_999)) == NOW + 43_200

@@ -32,7 +32,7 @@ def code(answer: Seen) -> object:
     return json.loads(answer.text)["code"]
 
 
-async def test_r2_a_background_tab_cannot_undo_a_logout(shared: Stand, browser: Browser) -> None:
+async def test_r02_a_background_tab_cannot_undo_a_logout(shared: Stand, browser: Browser) -> None:
     """It polls and navigates at every step of the chain: 401 and the waiting page, never the provider."""
     step = await post(shared, browser)
     for _ in range(6):
@@ -65,7 +65,7 @@ async def test_p22_a_form_sent_during_a_logout_gets_a_page(shared: Stand, browse
     assert "logout_in_progress" in answer.text
 
 
-async def test_r2_the_barrier_stands_without_the_chains_cookie(shared: Stand, browser: Browser) -> None:
+async def test_r02_the_barrier_stands_without_the_chains_cookie(shared: Stand, browser: Browser) -> None:
     """A copy of the dead session alone hears ``logout_in_progress``, and a person the waiting page, for two minutes."""
     host = urlsplit(shared.app).netloc
     dead = browser.cookies[host, "__Host-session"]
@@ -84,7 +84,7 @@ async def test_r2_the_barrier_stands_without_the_chains_cookie(shared: Stand, br
         assert after.location.startswith(f"{shared.cognito}/logout")
 
 
-async def test_r3_the_barrier_falls_after_two_minutes_for_programs_too(
+async def test_r03_the_barrier_falls_after_two_minutes_for_programs_too(
     shared: Stand, browser: Browser
 ) -> None:
     """An unfinished chain is resumed by a navigation for as long as sessions live; fetches then hear 401 as ever."""

@@ -89,7 +89,7 @@ async def test_a_gated_navigation_goes_to_sign_in(
 
 
 @pytest.mark.parametrize("headers", PROGRAMS.values(), ids=PROGRAMS.keys())
-async def test_p9_anything_else_gets_401(shared: Stand, nobody: Browser, headers: dict[str, str]) -> None:
+async def test_p09_anything_else_gets_401(shared: Stand, nobody: Browser, headers: dict[str, str]) -> None:
     """A problem document with an absolute login address and a challenge that opens no dialog; never a redirect."""
     answer = await nobody.send("GET", f"{shared.app}/api/me", headers, None)
     assert answer.status == 401
@@ -102,13 +102,13 @@ async def test_p9_anything_else_gets_401(shared: Stand, nobody: Browser, headers
 @pytest.mark.parametrize(
     "method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "PURGE", "SEARCH"]
 )
-async def test_p9_every_method_is_gated(shared: Stand, nobody: Browser, method: str) -> None:
+async def test_p09_every_method_is_gated(shared: Stand, nobody: Browser, method: str) -> None:
     """No method, known or not, is a way in (CVE-2020-14359)."""
     answer = await nobody.send(method, f"{shared.app}/api/notes", FETCH, None)
     assert answer.status == (405 if method == "PURGE" else 401)
 
 
-async def test_p9_a_websocket_handshake_gets_401(shared: Stand, nobody: Browser) -> None:
+async def test_p09_a_websocket_handshake_gets_401(shared: Stand, nobody: Browser) -> None:
     """Never 302, which no script can read."""
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": shared.app}  # fmt: skip
@@ -149,7 +149,7 @@ async def test_a_policy_denies_a_signed_in_user(shared: Stand, bob: Browser) -> 
         {},
     ],
 )
-async def test_r8_an_unsafe_request_from_elsewhere_is_refused(
+async def test_r08_an_unsafe_request_from_elsewhere_is_refused(
     shared: Stand, alice: Browser, headers: dict[str, str]
 ) -> None:
     """403 cross_origin, though the cookie came along."""
@@ -160,7 +160,7 @@ async def test_r8_an_unsafe_request_from_elsewhere_is_refused(
     assert (await alice.fetch(f"{shared.app}/api/notes")).text == before.text
 
 
-async def test_r8_a_websocket_from_elsewhere_is_refused(shared: Stand, alice: Browser) -> None:
+async def test_r08_a_websocket_from_elsewhere_is_refused(shared: Stand, alice: Browser) -> None:
     """403 cross_origin to a hijacked handshake."""
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": "http://evil.localhost"}  # fmt: skip
@@ -169,7 +169,7 @@ async def test_r8_a_websocket_from_elsewhere_is_refused(shared: Stand, alice: Br
     assert problem(answer)["code"] == "cross_origin"
 
 
-async def test_r8_preflights_are_answered_here(shared: Stand, alice: Browser) -> None:
+async def test_r08_preflights_are_answered_here(shared: Stand, alice: Browser) -> None:
     """An unknown origin gets 403 whether signed in or not, and no Access-Control header at all."""
     headers = {"Origin": "http://evil.localhost", "Access-Control-Request-Method": "PUT"}
     answer = await alice.send("OPTIONS", f"{shared.app}/api/notes", headers, None)

@@ -160,7 +160,7 @@ async def test_cve_2026_34454_every_way_out_clears_the_same_cookies(shared: Stan
         assert line.partition("; ")[2].startswith("Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=")
 
 
-async def test_r2_attempts_go_with_the_session(shared: Stand, nobody: Browser) -> None:
+async def test_r02_attempts_go_with_the_session(shared: Stand, nobody: Browser) -> None:
     """Sign-ins that other tabs have begun are expired in the very answer that starts the logout."""
     await nobody.goto(f"{shared.app}/api/me", until=shared.cognito)
     await nobody.goto(f"{shared.app}/api/reports", until=shared.cognito)
@@ -169,7 +169,7 @@ async def test_r2_attempts_go_with_the_session(shared: Stand, nobody: Browser) -
     assert nobody.cookie_names(shared.app) == {"__Host-logout"}
 
 
-async def test_r2_a_callback_from_before_the_logout_signs_nobody_in(shared: Stand, browser: Browser) -> None:
+async def test_r02_a_callback_from_before_the_logout_signs_nobody_in(shared: Stand, browser: Browser) -> None:
     """Even with its attempt's cookie restored, during the logout and after it."""
     browser.cookies.pop((urlsplit(shared.app).netloc, "__Host-session"))
     page = await browser.goto(f"{shared.app}/api/me", until=f"{shared.app}/oauth2/callback")
@@ -184,7 +184,7 @@ async def test_r2_a_callback_from_before_the_logout_signs_nobody_in(shared: Stan
     assert not await alive(shared, browser)
 
 
-async def test_r2_a_callback_under_way_when_the_logout_begins_signs_nobody_in(
+async def test_r02_a_callback_under_way_when_the_logout_begins_signs_nobody_in(
     shared: Stand, browser: Browser
 ) -> None:
     """Its answer comes last and sets a session; the browser's logout supersedes it, and the next step ends it."""
@@ -265,7 +265,7 @@ async def test_r28_another_site_cannot_push_a_chain(shared: Stand, browser: Brow
     assert own.location.startswith(f"{shared.cognito}/logout")
 
 
-async def test_r3_a_stranded_hop_is_retried_then_failed_and_nobody_is_locked_out(
+async def test_r03_a_stranded_hop_is_retried_then_failed_and_nobody_is_locked_out(
     shared: Stand, browser: Browser
 ) -> None:
     """Cognito does not return: a navigation retries it after its deadline, gives it up after the second, goes on."""
@@ -293,7 +293,7 @@ async def test_r3_a_stranded_hop_is_retried_then_failed_and_nobody_is_locked_out
     assert "hop_failed" in kinds
 
 
-async def test_r3_continue_gives_a_hop_up(shared: Stand, browser: Browser) -> None:
+async def test_r03_continue_gives_a_hop_up(shared: Stand, browser: Browser) -> None:
     """Two clicks of the person, some seconds apart, lead past a broken hop; a double click does not."""
     with switched(shared, logout_strands=True):
         await post(shared, browser)
@@ -310,7 +310,7 @@ async def test_r3_continue_gives_a_hop_up(shared: Stand, browser: Browser) -> No
             }
 
 
-async def test_r2_the_receipt_moves_nothing(shared: Stand, browser: Browser) -> None:
+async def test_r02_the_receipt_moves_nothing(shared: Stand, browser: Browser) -> None:
     """Looking at it neither advances nor clears an unfinished chain, whoever looks and however often."""
     await post(shared, browser)
     before = browser.cookie_header(shared.app)
@@ -344,7 +344,7 @@ async def test_r35_a_waiting_tab_never_goes_to_the_provider_by_itself(
     assert "http-equiv" not in look.text
 
 
-async def test_r3_the_receipt_without_a_logout_claims_nothing(shared: Stand, nobody: Browser) -> None:
+async def test_r03_the_receipt_without_a_logout_claims_nothing(shared: Stand, nobody: Browser) -> None:
     """Anybody may look; there is nothing to tell."""
     page = await nobody.goto(f"{shared.app}/logged-out")
     assert (page.status, "No sign-out on record" in page.text) == (200, True)
@@ -353,7 +353,7 @@ async def test_r3_the_receipt_without_a_logout_claims_nothing(shared: Stand, nob
         assert (await nobody.navigate(shared.app + path, site="same-origin")).location.endswith("/logged-out")
 
 
-async def test_r1_the_next_sign_in_asks_for_credentials(shared: Stand, browser: Browser) -> None:
+async def test_r01_the_next_sign_in_asks_for_credentials(shared: Stand, browser: Browser) -> None:
     """After the chain every provider's session is gone, and the hint is sent besides."""
     await browser.follow(await post(shared, browser), site="same-origin")
     start = await browser.goto(f"{shared.app}/api/me", until=shared.cognito)

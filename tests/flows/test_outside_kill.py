@@ -14,7 +14,7 @@ def killed() -> NewEntry:
     return NewEntry(email_key("bob@example.com"), clock.now() + 50_000, "admin")
 
 
-async def test_r1_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand: Stand) -> None:
+async def test_r01_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand: Stand) -> None:
     """Killed from outside, a browser is not let back in by Cognito's cookie: the chain first, then the password."""
     browser = stand.browser()
     await stand.sign_in(browser, "/api/me", user="bob@example.com")
@@ -31,7 +31,7 @@ async def test_r1_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand: 
     assert (page.status, page.path) == (200, "/api/me")
 
 
-async def test_r1_a_kill_also_reaches_who_has_no_cookie_of_ours(stand: Stand) -> None:
+async def test_r01_a_kill_also_reaches_who_has_no_cookie_of_ours(stand: Stand) -> None:
     """With Cognito's session alone, the callback finds the entry: no session, the chain first, no token left."""
     browser = stand.browser()
     await stand.sign_in(browser, "/api/me", user="bob@example.com")

@@ -20,7 +20,7 @@ def asked(origin: str):
     return answer(build("OPTIONS", "/api", headers, "192.0.2.1", RULES), ORIGINS)
 
 
-def test_r8_an_allowed_origin_may_ask_with_credentials() -> None:
+def test_r08_an_allowed_origin_may_ask_with_credentials() -> None:
     """204 for that origin by name, never for all, and caches keep answers apart."""
     response = asked("https://partner.example.com")
     assert response.status == 204
@@ -35,7 +35,7 @@ def test_r8_an_allowed_origin_may_ask_with_credentials() -> None:
     ["https://evil.example", "null", "https://partner.example.com.evil.example", "https://PARTNER.example.com",
      "http://partner.example.com", "https://partner.example.com:8443", "", "*"],
 )  # fmt: skip
-def test_r8_any_other_origin_is_refused(origin: str) -> None:
+def test_r08_any_other_origin_is_refused(origin: str) -> None:
     """403 without a word of CORS, compared byte for byte."""
     response = asked(origin)
     assert response.status == 403
