@@ -8,7 +8,7 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,7 +172,7 @@ class _Beside:
         self._options = options
         self._api = api
         self._loop = asyncio.new_event_loop()
-        self._close: list[Callable[[], object]] = []
+        self._close: list[Callable[[], Awaitable[None]]] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="demo", daemon=True)
 
     def __enter__(self) -> None:
@@ -200,7 +200,7 @@ class _Beside:
 
     async def _stop(self) -> None:
         for close in reversed(self._close):
-            await close()  # type: ignore[misc]  # each is a coroutine function
+            await close()
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)

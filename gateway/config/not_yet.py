@@ -143,7 +143,7 @@ def _at(
     value: Value | Mapping[str, Value], way: tuple[str, ...], path: KeyPath
 ) -> Iterator[tuple[KeyPath, Value]]:
     if not way:
-        yield path, value  # type: ignore[misc]
+        yield path, value  # type: ignore[misc]  # at the end of the way it is a value
     elif way[0] == "[]" and isinstance(value, list):
         for index, item in enumerate(value):
             yield from _at(item, way[1:], (*path, index))

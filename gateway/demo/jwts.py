@@ -23,7 +23,7 @@ def read(token: str, keys: Sequence[SigningKey]) -> dict[str, Any] | None:
     try:
         kid = jwt.get_unverified_header(token).get("kid")
         public = {key.kid: key.private.public_key() for key in keys}[str(kid)]
-        claims: dict[str, Any] = jwt.decode(token, public, algorithms=["RS256"], options=checks)  # type: ignore[arg-type]
+        claims: dict[str, Any] = jwt.decode(token, public, algorithms=["RS256"], options=checks)  # type: ignore[arg-type]  # PyJWT types options as a TypedDict
     except (jwt.PyJWTError, KeyError):
         return None
     return claims

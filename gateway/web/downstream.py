@@ -34,7 +34,7 @@ class Sent(web.StreamResponse):
         self._bytes = data
         self._stays = keep_alive
         self._length = length or len(data)
-        self._headers: CIMultiDict[str] | None = None  # type: ignore[assignment]
+        self._headers: CIMultiDict[str] | None = None  # type: ignore[assignment]  # the base wants a map
 
     @property
     def status(self) -> int:

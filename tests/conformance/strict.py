@@ -168,7 +168,7 @@ class _Source(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase takes any buffer
         if not self._start:
             return self._sock.recv_into(buffer)
         piece, self._start = self._start[: len(buffer)], self._start[len(buffer) :]

@@ -27,7 +27,7 @@ NOW = 1_000_000
 def entry(key: str, position: int, **other: int | str | None) -> Entry:
     """An entry that lives for an hour."""
     fields: dict[str, object] = {"expires": NOW + 3600, "reason": "logout", **other}
-    return Entry(key, position=position, **fields)  # type: ignore[arg-type]
+    return Entry(key, position=position, **fields)  # type: ignore[arg-type]  # fields of several types
 
 
 def index_of(*entries: Entry) -> RevocationIndex:

@@ -208,7 +208,7 @@ async def test_revocation_ends_the_family_and_nothing_else(lab: Lab) -> None:
     assert (await refresh(lab, tokens["refresh_token"]))[1]["error"] == "invalid_grant"
     assert (await userinfo(lab, other["access_token"]))[0] == 200
     assert lab.idp.cognito.live_sessions()
-    revoked = {(t["kind"], t["revoked"]) for t in lab.idp.control.cognito.snapshot()["tokens"]}  # type: ignore[attr-defined]
+    revoked = {(t["kind"], t["revoked"]) for t in lab.idp.control.cognito.snapshot()["tokens"]}  # type: ignore[attr-defined]  # JSON
     assert revoked == {(kind, state) for kind in ("id", "access", "refresh") for state in (True, False)}
 
 
