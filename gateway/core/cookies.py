@@ -32,6 +32,8 @@ NEAR = 64
 and of answers to parallel requests none knows which form the others set: so each expires the other form.
 """
 MAX_PIECES = 4
+ATTEMPT_BUDGET = 300
+"""Bytes of one login attempt (rule R33)."""
 ATTEMPTS_TOGETHER = 1_500
 """Bytes: five login attempts of 300 (rule R33)."""
 MAX_COOKIES = 300
@@ -227,9 +229,9 @@ def session_cookie(max_age: int, all_own: int = 7_000) -> SealedCookie:
     return SealedCookie(SESSION, "session", max_age, budget=budget, pieces=-(-budget // PIECE))
 
 
-def attempt_cookie(attempt: str) -> SealedCookie:
-    """The cookie of one login attempt, named by ``attempt`` (8 hex digits); 10 minutes."""
-    return SealedCookie(LOGIN_PREFIX + attempt, "login", 600, budget=2_048)
+def attempt_cookie(attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BUDGET) -> SealedCookie:
+    """The cookie of one login attempt, named by ``attempt`` (8 hex digits); 10 minutes, 300 bytes (rule R33)."""
+    return SealedCookie(LOGIN_PREFIX + attempt, "login", max_age, budget=budget)
 
 
 def logout_cookie(max_age: int) -> SealedCookie:

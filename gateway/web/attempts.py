@@ -5,18 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core import attempt as attempts
-from gateway.core.attempt import LIFETIME, LOOP_WINDOW, MAX_ATTEMPTS, Attempt
-from gateway.core.cookies import LOGIN_PREFIX, CookieTooLargeError, OwnCookies, SealedCookie
+from gateway.core.attempt import LOOP_WINDOW, MAX_ATTEMPTS, Attempt
+from gateway.core.cookies import ATTEMPT_BUDGET, LOGIN_PREFIX, CookieTooLargeError, OwnCookies, attempt_cookie
 from gateway.web.session import Sessions
 
-BUDGET = 300
-"""Bytes of one attempt's cookie (rule R33); a longer way back waits in the tab's sessionStorage."""
 SCRIPTLESS_BUDGET = 2_048
-"""For clients that cannot run the start page, so that their way back is not lost."""
-
-
-def _cookie(attempt_id: str, budget: int = BUDGET) -> SealedCookie:
-    return SealedCookie(LOGIN_PREFIX + attempt_id, "login", LIFETIME, budget=budget)
+"""Bytes, for clients that cannot run the start page, in which a way back beyond 300 bytes would wait (rule R33)."""
 
 
 class Attempts:
@@ -32,7 +26,7 @@ class Attempts:
 
     def find(self, own: OwnCookies, attempt_id: str, now: int) -> Attempt | None:
         """The attempt of that id, None when it is not there, not ours, or expired."""
-        opened = self._sessions.opened(_cookie(attempt_id), own, now)
+        opened = self._sessions.opened(attempt_cookie(attempt_id), own, now)
         if opened is None:
             return None
         try:
@@ -50,26 +44,28 @@ class Attempts:
         # What does not open comes last: it may be sealed with a key that only other replicas have yet (rule R26).
         others = [name for name in own.attempts() if name not in latest]
         dropped = [*latest, *others][MAX_ATTEMPTS - 1 :]
-        cleared = [line for name in dropped for line in _cookie(name.removeprefix(LOGIN_PREFIX)).clear()]
+        cleared = [
+            line for name in dropped for line in attempt_cookie(name.removeprefix(LOGIN_PREFIX)).clear()
+        ]
         try:
-            budget = BUDGET if script else SCRIPTLESS_BUDGET
+            budget = ATTEMPT_BUDGET if script else SCRIPTLESS_BUDGET
             return [*self._seal(attempt, own, now, budget), *cleared], ""
         except CookieTooLargeError:
-            return [*self._seal(replace(attempt, rd=""), own, now, BUDGET), *cleared], attempt.rd
+            return [*self._seal(replace(attempt, rd=""), own, now, ATTEMPT_BUDGET), *cleared], attempt.rd
 
     def finish(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
         """Set-Cookie values that mark the attempt as spent; the mark fades within a minute (pain P13)."""
         done = replace(attempt, rd="", finished=now)
-        cookie = SealedCookie(LOGIN_PREFIX + attempt.attempt_id, "login", LOOP_WINDOW, budget=BUDGET)
+        cookie = attempt_cookie(attempt.attempt_id, max_age=LOOP_WINDOW)
         sessions = self._sessions
         return cookie.set(attempts.to_plain(done), sessions.ring, sessions.deployment, now=now, carried=own)
 
     def clear(self, attempt_id: str) -> list[str]:
-        return _cookie(attempt_id).clear()
+        return attempt_cookie(attempt_id).clear()
 
     def _seal(self, attempt: Attempt, own: OwnCookies, now: int, budget: int) -> list[str]:
         sessions = self._sessions
-        cookie = _cookie(attempt.attempt_id, budget)
+        cookie = attempt_cookie(attempt.attempt_id, budget=budget)
         return cookie.set(
             attempts.to_plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
         )

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from gateway.core import dice
 from gateway.core.attempt import LIFETIME, MAX_ATTEMPTS, Attempt
-from gateway.core.cookies import NO_COOKIES, OwnCookies, read
+from gateway.core.cookies import ATTEMPT_BUDGET, NO_COOKIES, OwnCookies, read
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import SessionLimits
-from gateway.web.attempts import BUDGET, SCRIPTLESS_BUDGET, Attempts
+from gateway.web.attempts import SCRIPTLESS_BUDGET, Attempts
 from gateway.web.session import Sessions
 
 NOW = 1_700_000_000
@@ -89,7 +89,7 @@ def test_r33_a_way_back_that_does_not_fit_waits_in_the_tab() -> None:
         one = attempt(rd="/" + dice.token(length)[: length - 1])
         lines, waiting = book.store(one, NO_COOKIES, NOW, script=True)
         (line,) = lines
-        assert len(line.partition(";")[0]) <= BUDGET
+        assert len(line.partition(";")[0]) <= ATTEMPT_BUDGET
         found = book.find(own(jar(lines)), one.attempt_id, NOW)
         assert found is not None
         assert found.rd + waiting == one.rd
