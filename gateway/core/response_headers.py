@@ -6,6 +6,7 @@ gateway's own; every other header passes byte for byte.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,6 +47,14 @@ _NEVER_TRAILERS = frozenset(
 """RFC 9110 §6.5.1: framing, routing, authentication and response control may not come after the body."""
 
 _ORDINARY, _HTML, _EVENTS = range(3)
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) ([\t -~\x80-\xff]*)")
+_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)")
+_NUMBER = re.compile(rb"[0-9]{1,18}")
+_MAX_PLAIN = 128
+"""Fields of a head that is read here."""
+_LONGEST_PLAIN = 4_096
+"""Bytes of such a head; with the number of those remembered it bounds the memory."""
 
 
 @dataclass(slots=True)
@@ -173,6 +182,49 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
     return ResponseHead(
         b"\r\n".join(lines), framing, max(length, 0), chunk, close, media == _EVENTS and not encoded
     )
+
+
+def plain_response_head(head: bytes, *, keep_alive: bool, document: bool) -> tuple[int, ResponseHead] | None:
+    """Status and head of a final HTTP/1.1 response with a length, to a client of HTTP/1.1, and without cookies.
+
+    Most responses are like this, and servers repeat their heads: what was read before is known by its bytes. Cookies
+    are somebody's own, and nothing to remember.
+
+    :param head: up to its empty line.
+    :returns: None for any other response, and for what is not read strictly here: those are llhttp's.
+    """
+    return _read_plain(head, keep_alive, document) if len(head) <= _LONGEST_PLAIN else None
+
+
+@lru_cache(maxsize=1_024)
+def _read_plain(head: bytes, keep_alive: bool, document: bool) -> tuple[int, ResponseHead] | None:
+    first, *lines = head.split(b"\r\n")
+    line = _STATUS_LINE.fullmatch(first)
+    if line is None or len(lines) > _MAX_PLAIN:
+        return None
+    headers = [(name, value.strip(b" \t")) for name, value in _fields(lines)]
+    if len(headers) != len(lines) or any(not _is_plain(name, value) for name, value in headers):
+        return None
+    if [_KINDS[name] for name, _ in headers].count(_LENGTH) != 1:
+        return None
+    status = int(line[1])
+    return status, downstream_response_headers(
+        status, line[2], headers, keep_alive=keep_alive, document=document
+    )
+
+
+def _fields(lines: Iterable[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    return ((found[1], found[2]) for found in map(_FIELD.fullmatch, lines) if found is not None)
+
+
+def _is_plain(name: bytes, value: bytes) -> bool:
+    """Whether a field leaves framing and connection as they mostly are."""
+    kind = _KINDS[name]
+    if kind == _LENGTH:
+        return _NUMBER.fullmatch(value) is not None
+    if kind == _CONNECTION:
+        return value.lower() == b"keep-alive"
+    return kind not in {_TRANSFER, _TRAILER, _SET_COOKIE} and name.lower() != b"upgrade"
 
 
 def _framing(status: int, *, head_only: bool, chunked: bool, length: int) -> int:

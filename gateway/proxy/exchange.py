@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-import httptools
-
 from gateway.core.errors import GatewayError, UpstreamError
 from gateway.core.event_stream import LOGGED_OUT
 from gateway.core.response_headers import CHUNKED, LENGTH, UNTIL_CLOSE, switching_head
@@ -94,7 +92,6 @@ class Exchange(ResponseReader[Downstream]):
         :param sent: the whole request is in ``head``; else :meth:`body_progress` and :meth:`body_sent` follow.
         """
         self._connection = connection
-        self._parser = httptools.HttpResponseParser(self)
         self.sent = sent
         deadlines = self._deadlines
         deadlines.watch(self)
@@ -135,7 +132,10 @@ class Exchange(ResponseReader[Downstream]):
     def received(self, data: bytes) -> None:
         """Bytes of the response (:class:`Receiver`)."""
         head = self.head
-        if head is None or head.framing == CHUNKED:
+        if head is None:
+            if self._head_bytes or not self._read_plain(data):
+                self._parse(data)
+        elif head.framing == CHUNKED:
             self._parse(data)
         elif head.framing == LENGTH:
             self._count(data)

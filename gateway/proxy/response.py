@@ -21,6 +21,7 @@ from gateway.core.response_headers import (
     ResponseHead,
     downstream_response_headers,
     interim_head,
+    plain_response_head,
     trailer_lines,
 )
 
@@ -96,9 +97,34 @@ class ResponseReader(ABC, Generic[_A]):
     def _switch(self, rest: bytes) -> None:
         """A 101 has come; ``rest`` followed it."""
 
+    def _read_plain(self, data: bytes) -> bool:
+        """Take the beginning of a response, when it has its whole head and nothing special; else leave it."""
+        down = self.downstream
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or down.head_only or down.http10 or down.set_cookies:
+            return False
+        found = plain_response_head(data[:end], keep_alive=down.keep_alive, document=down.document)
+        if found is None:
+            return False
+        self._head_bytes = end
+        self.status, self.head = found
+        self._reusable = True
+        body = data[end + 4 :]
+        if self.head.framing == NONE:
+            self.complete = True
+            self._surplus = bool(body)
+            self._flush()
+            return True
+        self._remaining = self.head.length
+        if self.head.events:
+            self._tracker = EventTracker()
+        self._count(body)
+        return True
+
     def _parse(self, data: bytes) -> None:
         if self.head is None:
             if not self._head_bytes:
+                self._parser = httptools.HttpResponseParser(self)
                 self._speaks_http1 = data.startswith(b"HTTP/1.")
             self._head_bytes += len(data)
         try:

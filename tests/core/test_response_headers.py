@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from gateway.core.response_headers import (
     UNTIL_CLOSE,
     downstream_response_headers,
     interim_head,
+    plain_response_head,
     sets_own_cookie,
     switching_head,
     trailer_lines,
@@ -226,3 +228,64 @@ def test_whatever_an_upstream_says(pairs, document, http10):
     assert b"private" in rules[0] or b"no-store" in rules[0]
     assert not any(name == b"Set-Cookie" and sets_own_cookie(value) for name, value in found)
     assert [pair for pair in found if pair[0] == b"Content-Length"] == [CL]
+
+
+class Llhttp:
+    """A response head as llhttp reads it."""
+
+    def __init__(self, head: bytes) -> None:
+        self.reason = b""
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.parser = httptools.HttpResponseParser(self)
+        self.parser.feed_data(head + b"\r\n\r\n")
+
+    def on_status(self, reason: bytes) -> None:
+        self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value.strip(b" \t")))
+
+
+PLAIN = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5",
+    b"HTTP/1.1 200 \r\nServer: x\r\nContent-Length:0\r\nConnection: Keep-Alive\r\nKeep-Alive: timeout=5",
+    b"HTTP/1.1 404 Not Found\r\ncontent-length: 7\r\nX-A: \t b \xe9 ",
+    b"HTTP/1.1 206 Partial Content\r\nContent-Type: text/html\r\nContent-Range: bytes 0-1/5\r\nContent-Length: 2",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: public\r\nContent-Length: 9",
+    b"HTTP/1.1 304 Not Modified\r\nETag: x\r\nContent-Length: 9",
+]
+
+
+@pytest.mark.parametrize("head", PLAIN)
+@pytest.mark.parametrize("document", [False, True])
+def test_a_plain_head_is_read_as_llhttp_reads_it(head: bytes, document: bool) -> None:
+    """Twice, for the second time it is remembered."""
+    witness = Llhttp(head)
+    expected = downstream_response_headers(
+        witness.parser.get_status_code(), witness.reason, witness.fields,
+        keep_alive=False, document=document,
+    )  # fmt: skip
+    for _ in range(2):
+        read = plain_response_head(head, keep_alive=False, document=document)
+        assert read == (witness.parser.get_status_code(), expected)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK\r\nContent-Length: 1", b"HTTP/1.1 100 Continue\r\nContent-Length: 0",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nContent-Length: 0", b"HTTP/1.1 200\r\nContent-Length: 1",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", b"HTTP/1.1 200 OK\r\nContent-Length: +1",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nSet-Cookie: a=b", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close", b"HTTP/1.1 200 OK\r\nContent-Length: \xb2",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: X-A\r\nX-A: b", b"HTTP/1.1 200 OK\r\nContent-Length: ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX-A: b\r\n c", b"HTTP/1.1 200 OK\r\nContent-Length: 1\nX-A: b",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 1", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX-A: b\x00",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nUpgrade: h2c", b"HTTP/1.1 200 OK\r\nTrailer: x\r\nContent-Length: 1",
+        b"http/1.1 200 OK\r\nContent-Length: 1", b"HTTP/1.1 600 OK\r\nContent-Length: 1", b"", b"x\r\nContent-Length: 1",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1" + b"\r\nX: a" * 200, b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 40,
+    ],
+)  # fmt: skip
+def test_anything_else_is_left_to_llhttp(head: bytes) -> None:
+    """Other framings, other versions, and whatever is not strictly by the book."""
+    assert plain_response_head(head, keep_alive=True, document=False) is None
