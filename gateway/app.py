@@ -144,6 +144,7 @@ class Gateway:
         """In reverse; what is not in the log yet stays spooled."""
         for task in self._tasks:
             task.cancel()
+        self.metrics.settle()
         await self.forwarder.close()
         await self.logout.close()
         await self.provider.close()
@@ -181,6 +182,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         while True:
             try:
+                self.metrics.settle()
                 if self.log.moved():
                     await self.log.catch_up()
                 if self.log.index.position != applied:

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.telemetry.metrics import TABLE, Family, Metrics, reference, worker_ended
+from gateway.telemetry.metrics import _SECONDS, TABLE, Family, Metrics, reference, worker_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,6 +65,22 @@ def test_names_follow_the_custom() -> None:
     assert len({row.name for row in TABLE}) == len(TABLE)
 
 
+def test_what_is_counted_on_the_way_of_requests_is_counted_as_prometheus_does() -> None:
+    """Pins the private names by which many durations are handed over at once: every bucket, the sum, the count."""
+    seconds = (0.0, 0.0005, 0.001, 0.0011, 0.3, 30.0, 31.0, 1e9)
+    metrics, registry = Metrics(), CollectorRegistry()
+    plain = Histogram("plain", "x", registry=registry, buckets=_SECONDS)
+    for _ in range(2):
+        for each in seconds:
+            metrics.request_duration_seconds["/"].observe(each)
+            plain.observe(each)
+        metrics.settle()
+    (mine,) = [each for each in metrics.registry.collect() if each.name == "gateway_request_duration_seconds"]
+    (theirs,) = registry.collect()
+    assert [s.labels.get("le") for s in mine.samples] == [s.labels.get("le") for s in theirs.samples]
+    assert [s.value for s in mine.samples] == pytest.approx([s.value for s in theirs.samples])
+
+
 def test_counting_is_seen() -> None:
     """Labelled counters, gauges and histograms."""
     metrics = Metrics()
@@ -104,6 +121,7 @@ for number in (1, 2):
         metrics.state_log_age_seconds.set(number)
         metrics.upstream_connections.set(number)
         metrics.idp_up.set(number - 1)
+        metrics.settle()
         sys.stdout.flush()
         os._exit(0)
     pids.append(pid)
