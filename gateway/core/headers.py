@@ -30,10 +30,6 @@ _NOT_FORWARDED = HOP_BY_HOP | {b"trailer", b"expect"}
 _NEVER_NOMINATED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
-_kept_cookies = lru_cache(maxsize=512)(strip_own_cookies)
-"""A browser sends the same cookies with every request."""
-
-
 class RequestRules:
     """What passes to the upstream of one route.
 
@@ -88,14 +84,14 @@ def wants_websocket(headers: RawHeaders) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _forwarded(client: str, scheme: str, host: bytes) -> bytes:
-    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b" % (
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n" % (
         client.encode("ascii", "replace"),
         scheme.encode("ascii"),
         host,
     )
 
 
-def upstream_request_head(  # noqa: C901 -- one pass over the headers on the hot path
+def upstream_request_head(
     rules: RequestRules,
     method: bytes,
     target: bytes,
@@ -115,40 +111,51 @@ def upstream_request_head(  # noqa: C901 -- one pass over the headers on the hot
     :param identity: injected last. :param websocket: put the upgrade back that hop-by-hop removal took.
     :raises DownstreamError: ``ambiguous_header`` for a transfer coding other than ``chunked``.
     """
+    passed, named = _passed(rules, tuple(headers))
+    if named is None:
+        passed += b"Host: %b\r\n" % host
+        named = host
+    if websocket:
+        passed += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (
+        method, target, passed, _forwarded(client, scheme, named), _lines(tuple(identity)),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1_024)
+def _passed(rules: RequestRules, headers: RawHeaders) -> tuple[bytes, bytes | None]:
+    """The lines of the client's that pass, and its Host. Remembered, because clients repeat themselves."""
     kinds = rules.kinds
-    lines = [b"%b %b HTTP/1.1" % (method, target)]
-    add = lines.append
-    named = chunked = False
+    connections = [value for name, value in headers if kinds[name] == _CONNECTION]
+    if any(nominated(value, _NEVER_NOMINATED) for value in connections):
+        headers = _without_nominated(headers, kinds)
+    lines: list[tuple[bytes, bytes]] = []
+    named: bytes | None = None
+    chunked = False
     for name, value in headers:
         kind = kinds[name]
-        if not kind:
-            add(name + b": " + value)
+        if kind == _PASS:
+            lines.append((name, value))
         elif kind == _COOKIE:
-            kept = _kept_cookies(value)
+            kept = strip_own_cookies(value)
             if kept:
-                add(name + b": " + kept)
+                lines.append((name, kept))
         elif kind == _HOST:
-            named, host = True, value
-            add(name + b": " + value)
-        elif kind == _CONNECTION:
-            if nominated(value, _NEVER_NOMINATED):
-                return upstream_request_head(
-                    rules, method, target, _without_nominated(headers, kinds),
-                    client=client, scheme=scheme, host=host, identity=identity, websocket=websocket,
-                )  # fmt: skip
+            named = value
+            lines.append((name, value))
         elif kind == _TRANSFER:
             chunked = _only_chunked(value)
-    if not named:
-        add(b"Host: " + host)
     if chunked:
-        add(b"Transfer-Encoding: chunked")
-    if websocket:
-        add(b"Connection: Upgrade\r\nUpgrade: websocket")
-    add(_forwarded(client, scheme, host))
-    for name, value in identity:
-        add(name + b": " + value)
-    add(b"\r\n")
-    return b"\r\n".join(lines)
+        lines.append((b"Transfer-Encoding", b"chunked"))
+    return _joined(lines), named
+
+
+def _joined(headers: RawHeaders) -> bytes:
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+_lines = lru_cache(maxsize=1_024)(_joined)
+"""A session's identity is the same with every request."""
 
 
 def _without_nominated(headers: RawHeaders, kinds: NameKinds) -> RawHeaders:
