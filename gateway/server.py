@@ -207,7 +207,7 @@ async def _accepted(connection: socket.socket, listener: Listener, tls: ssl.SSLC
 async def drain(listener: Listener, live: LiveConnections, limit: float = DRAIN_REQUESTS) -> None:
     """Let requests in flight finish, at most ``limit`` seconds; end what would never finish, close what is idle.
 
-    aiohttp's own shutdown is for the rest only: from then on it throws away what arrives, uploads under way included.
+    What is still there then is cut off.
     """
     until = asyncio.get_running_loop().time() + limit
     while True:

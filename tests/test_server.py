@@ -14,7 +14,6 @@ from types import SimpleNamespace
 
 import aiohttp
 import pytest
-from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,7 +23,9 @@ from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
 from gateway.proxy.live import EVENTS, LiveConnections
 from gateway.server import drain, listening_socket, take_queued, tls_context
-from gateway.web.listener import Connection, DoorLimits, Listener
+from gateway.web.listener import Listener
+from gateway.web.messages import Request, Response
+from tests.fakes.door import listener
 from tests.fakes.serving import Serving, serving
 
 
@@ -121,11 +122,8 @@ async def left(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-def listener(answer: str = "here") -> Listener:
-    async def handle(_: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(text=answer)
-
-    return Listener(handle, DoorLimits(8_192, 0))
+def answering(answer: str = "here") -> Listener:
+    return listener(lambda _: Response(body=answer.encode()))
 
 
 async def test_what_the_kernel_has_queued_is_answered() -> None:
@@ -133,7 +131,7 @@ async def test_what_the_kernel_has_queued_is_answered() -> None:
     sock = listening_socket(Address("127.0.0.1", 0), "listen")
     address = sock.getsockname()
     reader, writer = await asyncio.open_connection(*address)
-    doors = listener()
+    doors = answering()
     await take_queued(sock, doors, None)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*address)
@@ -150,11 +148,11 @@ async def test_what_outlasts_the_drain_is_cut() -> None:
     """A client that never finishes does not keep the process alive."""
     forever = asyncio.Event()
 
-    async def handle(_: web.BaseRequest) -> web.StreamResponse:
+    async def handle(_: Request) -> Response:
         await forever.wait()
         raise AssertionError
 
-    doors = Listener(handle, DoorLimits(8_192, 0))
+    doors = listener(handle)
     server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -168,7 +166,7 @@ async def test_what_outlasts_the_drain_is_cut() -> None:
 async def test_what_begins_to_live_long_during_the_drain_leaves_as_well() -> None:
     """A stream that was still being asked for when the drain began is ended when it begins."""
     live, gone = LiveConnections(), []
-    doors = listener()
+    doors = answering()
     server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
     _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     await asyncio.sleep(0.05)
@@ -182,22 +180,20 @@ async def test_what_begins_to_live_long_during_the_drain_leaves_as_well() -> Non
 
 
 async def test_a_connection_knows_whether_it_is_idle() -> None:
-    """Pins the private name of aiohttp that tells."""
+    """It carries a request from its first byte to the last of its answer."""
     seen: list[bool] = []
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        assert isinstance(request.protocol, Connection)
-        seen.append(request.protocol.idle)
-        return web.Response()
+    async def handle(request: Request) -> Response:
+        seen.append(request.connection.idle)
+        return Response()
 
-    doors = Listener(handle, DoorLimits(8_192, 0))
+    doors = listener(handle)
     server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await reader.readline()
     await asyncio.sleep(0.01)
-    connection = doors.connections[0]
-    assert isinstance(connection, Connection)
+    (connection,) = doors.connections
     assert (seen, connection.idle) == ([False], True)
     server.close()
     await left(writer)
@@ -263,7 +259,7 @@ async def test_tls_connections_in_the_queue_are_answered_too(tmp_path: Path) -> 
         asyncio.open_connection(*sock.getsockname(), ssl=trusting, server_hostname="app.test")
     )
     await asyncio.sleep(0.1)
-    doors = listener()
+    doors = answering()
     await take_queued(sock, doors, context)
     reader, writer = await connecting
     draining = asyncio.create_task(drain(doors, LiveConnections(), 5))

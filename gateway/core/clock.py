@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
+from functools import lru_cache
 
 
 def now() -> int:
@@ -13,3 +15,13 @@ def now() -> int:
 def precise() -> float:
     """Seconds since the epoch with their fraction, for log lines."""
     return time.time()
+
+
+def http_date() -> str:
+    """Now, as in a Date header (RFC 9110 §5.6.7)."""
+    return _http_date(now())
+
+
+@lru_cache(maxsize=1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

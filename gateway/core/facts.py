@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.core.addresses import Networks, client_address
 from gateway.core.errors import DownstreamError
@@ -40,14 +41,26 @@ class DoorRules:
     trusted_proxies: Networks = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
+class HeaderFacts(NamedTuple):
+    """What the headers say, whatever the method and the target are.
+
+    :ivar authority: Host, lower-case. :ivar forwarded: X-Forwarded-For values. :ivar asks: it may be a preflight.
+    :ivar rest: the fields of :class:`RequestFacts` from ``site`` on.
+    """
+
+    authority: str
+    forwarded: tuple[bytes, ...]
+    websocket: bool
+    asks: bool
+    rest: tuple[object, ...]
+
+
+class RequestFacts(NamedTuple):
     """Everything that is decided on; the raw request is only forwarded.
 
+    A tuple, because one is made for every request.
+
     :ivar path: percent-decoded once. :ivar raw_path: as it came, up to the ``?``. :ivar query: raw, None without ``?``.
-    :ivar ends_connection: no further request may come on its connection. Parsers disagree on what follows the trailers
-        of a chunked body (aiohttp's reads the last one as a header of the next request), and an upgrade that is not
-        taken (aiohttp's loses what came in the same segment).
     :ivar site, mode, dest: Sec-Fetch-*; None when absent (older browsers, other clients).
     """
 
@@ -59,17 +72,16 @@ class RequestFacts:
     query: str | None
     path: str
     client: str
+    websocket: bool = False
+    preflight: bool = False
     site: str | None = None
     mode: str | None = None
     dest: str | None = None
     origin: str | None = None
     accept: str = ""
     prefetch: bool = False
-    websocket: bool = False
     passive: bool = False
-    preflight: bool = False
     worker_script: bool = False
-    ends_connection: bool = False
     cookies: tuple[bytes, ...] = ()
 
     @property
@@ -121,41 +133,58 @@ def build(method: str, raw_target: str, headers: RawHeaders, peer: str, rules: D
     :param headers: in the order of the wire. :param peer: the address of the connection.
     :raises DownstreamError: ``ambiguous_target``, ``ambiguous_header`` (400), ``unknown_host`` (421).
     """
+    return complete(method, raw_target, read_headers(headers), peer, rules)
+
+
+def complete(method: str, raw_target: str, said: HeaderFacts, peer: str, rules: DoorRules) -> RequestFacts:
+    """The same, where the headers are read already."""
     raw_path, query = split_target(raw_target)
     path = decode_path(raw_path, encoded_slashes=True)
-    found, cookies, forwarded = _collect(headers)
-    host = _host(found, rules)
-    get = found.get
-    mode, site, dest, origin = (
-        get(b"sec-fetch-mode"), get(b"sec-fetch-site"), get(b"sec-fetch-dest"), get(b"origin"),
-    )  # fmt: skip
-    upgrade = get(b"upgrade")
-    upgrades = upgrade is not None and upgrade.lower() == "websocket" and method == "GET"
+    forwarded = said.forwarded
     return RequestFacts(
-        method=method,
-        host=host,
-        scheme=rules.scheme,
-        raw_target=raw_target,
-        raw_path=raw_path,
-        query=query,
-        path=path,
-        client=client_address(peer, forwarded, rules.trusted_proxies) if forwarded else peer,
-        site=site,
-        mode=mode,
-        dest=dest,
-        origin=origin,
-        accept=get(b"accept") or "",
-        prefetch="prefetch" in (get(b"sec-purpose") or get(b"purpose") or ""),
-        websocket=upgrades,
-        passive=get(b"x-auth-passive") == "1",
-        preflight=method == "OPTIONS" and origin is not None and b"access-control-request-method" in found,
-        worker_script=get(b"service-worker") == "script",
-        ends_connection=b"transfer-encoding" in found or (upgrade is not None and not upgrades),
-        cookies=cookies,
+        method,
+        _host(said.authority, rules),
+        rules.scheme,
+        raw_target,
+        raw_path,
+        query,
+        path,
+        client_address(peer, forwarded, rules.trusted_proxies) if forwarded else peer,
+        said.websocket and method == "GET",
+        said.asks and method == "OPTIONS",
+        *said.rest,  # type: ignore[arg-type]  # made by read_headers in this order
     )
 
 
-def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...], list[bytes]]:
+def read_headers(headers: RawHeaders) -> HeaderFacts:
+    """What the headers say.
+
+    :raises DownstreamError: ``ambiguous_header``.
+    """
+    found, cookies, forwarded = _collect(headers)
+    get = found.get
+    origin = get(b"origin")
+    rest = (
+        get(b"sec-fetch-site"),
+        get(b"sec-fetch-mode"),
+        get(b"sec-fetch-dest"),
+        origin,
+        get(b"accept") or "",
+        "prefetch" in (get(b"sec-purpose") or get(b"purpose") or ""),
+        get(b"x-auth-passive") == "1",
+        get(b"service-worker") == "script",
+        cookies,
+    )
+    return HeaderFacts(
+        authority=get(b"host", "").lower(),
+        forwarded=forwarded,
+        websocket=get(b"upgrade", "").lower() == "websocket",
+        asks=origin is not None and b"access-control-request-method" in found,
+        rest=rest,
+    )
+
+
+def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...], tuple[bytes, ...]]:
     found: dict[bytes, str] = {}
     cookies: list[bytes] = []
     forwarded: list[bytes] = []
@@ -181,11 +210,10 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
             "Both Content-Length and Transfer-Encoding came (RFC 9112 §6.1).",
             mend="Frame the body in one way.",
         )
-    return found, tuple(cookies), forwarded
+    return found, tuple(cookies), tuple(forwarded)
 
 
-def _host(found: Mapping[bytes, str], rules: DoorRules) -> str:
-    authority = found.get(b"host", "").lower()
+def _host(authority: str, rules: DoorRules) -> str:
     default = ":443" if rules.scheme == "https" else ":80"
     authority = authority.removesuffix(default)
     if authority not in rules.authorities:

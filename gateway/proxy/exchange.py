@@ -7,6 +7,7 @@ downstream as it arrives. Surplus bytes make the connection unfit for another ex
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.core.errors import GatewayError, UpstreamError
@@ -56,11 +57,12 @@ class Exchange(ResponseReader[Downstream]):
     :ivar whole: the entire response, when it came at once.
     :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
     :ivar over: nothing more will happen.
+    :ivar on_change: called in place of :meth:`changed`, by whoever does not want to wait in a task.
     """
 
     __slots__ = (
         "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_waiter", "error",
-        "over", "reading_paused", "sent", "stalled", "started", "switched", "whole",
+        "on_change", "over", "reading_paused", "sent", "stalled", "started", "switched", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +73,7 @@ class Exchange(ResponseReader[Downstream]):
         self._first_byte = first_byte
         self._idle = idle
         self._waiter: asyncio.Future[None] | None = None
+        self.on_change: Callable[[], None] | None = None
         self._connection: UpstreamConnection | None = None
         self.reading_paused = False
         self._unsent = 0
@@ -291,5 +294,7 @@ class Exchange(ResponseReader[Downstream]):
         return connection
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self.on_change is not None:
+            self.on_change()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

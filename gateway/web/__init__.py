@@ -1,1 +1,1 @@
-"""aiohttp: the stages of a request, and the gateway's own endpoints."""
+"""The stages of a request, and the gateway's own endpoints."""

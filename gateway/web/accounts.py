@@ -5,16 +5,11 @@ from __future__ import annotations
 import sys
 from itertools import count
 
-from aiohttp import web
-
 from gateway.core import dice
 from gateway.core.facts import RequestFacts
 from gateway.telemetry.log import AccessLog, parameter_names
 from gateway.telemetry.metrics import Metrics
-
-ROUTE = web.RequestKey("route", str)
-"""The upstream route of a gated request, left with it by the gate."""
-SID = web.RequestKey("sid", str)
+from gateway.web.messages import Request, Whole
 
 _OUTCOMES = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
@@ -33,13 +28,13 @@ class Accounts:
 
     def note(
         self,
-        request: web.BaseRequest,
+        request: Request,
         facts: RequestFacts | None,
-        response: web.StreamResponse,
+        response: Whole,
         seconds: float,
     ) -> None:
         """One answered request; the gate has left its route and session id with it."""
-        route: str = request.get(ROUTE, "own")
+        route = request.route
         self._metrics.requests_total[route, _OUTCOMES.get(response.status // 100, "none")].inc()
         self._metrics.request_duration_seconds[route].observe(seconds)
         if self._log is None:
@@ -50,14 +45,7 @@ class Accounts:
             parameters=parameter_names(facts.query or "") if facts else (),
             status=response.status,
             seconds=seconds,
-            sent=_size(response),
-            sid=request.get(SID),
+            sent=response.size,
+            sid=request.sid,
             request_id=f"{self._run}-{next(self._numbers)}",
         )
-
-
-def _size(response: web.StreamResponse) -> int:
-    """Bytes of the body; aiohttp knows its own responses' only once they are prepared."""
-    if isinstance(response, web.Response):
-        return len(response.body) if isinstance(response.body, bytes) else 0
-    return response.body_length

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from gateway.core import clock
 from gateway.core.revocation import (
@@ -30,7 +31,6 @@ from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.page_shell import Page, own_headers
-from gateway.web.respond import send
 from gateway.web.seen import Seen, SeenSessions
 from gateway.web.trail import Trail
 
@@ -117,14 +117,14 @@ class Admin:
             self._admit(request)
             answer = await self._endpoint(request)(request)
         except RefusedError as refused:
-            return send(_problem(refused), headers=refused.headers)
+            return _answer(_problem(refused), refused.headers)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence, as at the door
             _log.exception("admin_crashed")
-            return send(_problem(RefusedError(500, "internal", "Something went wrong", "See the log.")))
+            return _answer(_problem(RefusedError(500, "internal", "Something went wrong", "See the log.")))
         body = json.dumps(answer).encode() + b"\n"
-        return send(Page(200, body, own_headers("application/json", "default-src 'none'")))
+        return _answer(Page(200, body, own_headers("application/json", "default-src 'none'")))
 
     def _admit(self, request: web.BaseRequest) -> None:
         hosts = _own_hosts(request)
@@ -222,6 +222,12 @@ def revocation_key(asked: object, issuer: str) -> str:
     return (
         email_key(asked["email"]) if "email" in asked else subject_key(asked.get("iss", issuer), asked["sub"])
     )
+
+
+def _answer(page: Page, headers: Iterable[tuple[str, str]] = ()) -> web.Response:
+    # aiohttp names itself and its version unless a Server header is there.
+    fields = CIMultiDict([*page.headers, *headers, ("Server", "gateway")])
+    return web.Response(status=page.status, body=page.body, headers=fields)
 
 
 async def _json(request: web.BaseRequest) -> object:

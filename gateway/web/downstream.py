@@ -1,4 +1,4 @@
-"""The client's side of an exchange: aiohttp's request and transport behind the interface the proxy layer knows."""
+"""The client's side of an exchange: its connection behind the interface the proxy layer knows."""
 
 from __future__ import annotations
 
@@ -7,70 +7,14 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 
-from aiohttp import HttpVersion11, hdrs, web
-from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
-
 from gateway.core import clock
 from gateway.core.session import Session
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import DOWNLOAD, EVENTS, NO_SESSION, LiveConnections, LiveToken
+from gateway.web.messages import Request
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER without time: closing sends RST, so that a response that ends with its connection is seen to be broken."""
-
-
-class Sent(web.StreamResponse):
-    """A response whose bytes are already made, or already gone.
-
-    aiohttp reads ``keep_alive``, ``status`` and ``body_length`` of a response and awaits ``prepare`` and ``write_eof``;
-    the base class's own state (a header map, a body writer) is not made, because nothing would read it.
-
-    :param data: what is still to be sent; empty when all is gone.
-    """
-
-    def __init__(self, status: int, data: bytes, *, keep_alive: bool, length: int = 0) -> None:
-        self._sent_status = status
-        self._bytes = data
-        self._stays = keep_alive
-        self._length = length or len(data)
-        self._headers: CIMultiDict[str] | None = None  # type: ignore[assignment]  # the base wants a map
-
-    @property
-    def status(self) -> int:
-        return self._sent_status
-
-    @property
-    def prepared(self) -> bool:
-        return True
-
-    @property
-    def keep_alive(self) -> bool | None:
-        return self._stays
-
-    @property
-    def body_length(self) -> int:
-        """Bytes sent, head included."""
-        return self._length
-
-    @property
-    def headers(self) -> CIMultiDict[str]:
-        """Empty: the bytes are made."""
-        return CIMultiDict()
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        data, self._bytes = self._bytes, b""
-        if data:
-            transport = request.transport
-            if transport is None or transport.is_closing():
-                raise ConnectionResetError("the client has gone")
-            transport.write(data)
-            if request.protocol.writing_paused:
-                await request.writer.drain()
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        return None
 
 
 class ClientSide:
@@ -81,13 +25,13 @@ class ClientSide:
     """
 
     __slots__ = (
-        "_alive", "_expiry", "_live", "_protocol", "_session", "_token", "document", "head_only", "http10",
+        "_alive", "_connection", "_expiry", "_live", "_session", "_token", "document", "head_only", "http10",
         "keep_alive", "result", "set_cookies", "websocket", "written",
     )  # fmt: skip
 
     def __init__(
         self,
-        request: web.BaseRequest,
+        request: Request,
         live: LiveConnections,
         session: Session | None,
         *,
@@ -97,14 +41,14 @@ class ClientSide:
         websocket: bool,
         set_cookies: Sequence[bytes],
     ) -> None:
-        self._protocol = request.protocol
+        self._connection = request.connection
         self._live = live
         self._session = session
         self._alive = alive
         self._token: LiveToken | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self.head_only = request.method == hdrs.METH_HEAD
-        self.http10 = request.version < HttpVersion11
+        self.head_only = request.method == "HEAD"
+        self.http10 = request.http10
         self.keep_alive = keep_alive
         self.document = document
         self.websocket = websocket
@@ -114,23 +58,24 @@ class ClientSide:
 
     @property
     def gone(self) -> bool:
-        transport = self._protocol.transport
-        return transport is None or transport.is_closing()
+        return self._connection.closed or self._connection.transport.is_closing()
 
     @property
     def blocked(self) -> bool:
-        return self._protocol.writing_paused
+        return self._connection.writing_paused
 
     @property
     def unsent(self) -> int:
-        transport = self._protocol.transport
-        return 0 if transport is None else transport.get_write_buffer_size()
+        return 0 if self._connection.closed else self._connection.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        transport = self._protocol.transport
-        if transport is not None and not transport.is_closing():
+        if not self.gone:
             self.written += len(data)
-            transport.write(data)
+            self._connection.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the client has taken enough of what was sent, or has gone."""
+        await self._connection.drain()
 
     def stream_begins(self, exchange: Exchange) -> bool:
         if exchange.head is not None and exchange.head.events:
@@ -168,26 +113,20 @@ class ClientSide:
 
     def pause_reading(self) -> None:
         """Take no more from the client for now (tunnels)."""
-        transport = self._protocol.transport
-        if transport is not None:
-            transport.pause_reading()
+        self._connection.hold()
 
     def resume_reading(self) -> None:
         """Go on taking."""
-        transport = self._protocol.transport
-        if transport is not None and not transport.is_closing():
-            transport.resume_reading()
+        self._connection.go_on()
 
     def close(self) -> None:
         """Send what waits, then end the connection."""
-        transport = self._protocol.transport
-        if transport is not None:
-            transport.close()
+        self._connection.close()
 
     def abort(self) -> None:
-        transport = self._protocol.transport
-        if transport is None:
+        if self._connection.closed:
             return
+        transport = self._connection.transport
         sock = transport.get_extra_info("socket")
         if sock is not None:
             try:

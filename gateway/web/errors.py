@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway.core.errors import GatewayError
 from gateway.core.facts import RequestFacts
 from gateway.web import pages
+from gateway.web.messages import Response
 from gateway.web.respond import send
 
 
@@ -112,7 +111,7 @@ def refuse(
     action: tuple[str, str] | None = None,
     default: str = "internal",
     person: bool = True,
-) -> web.Response:
+) -> Response:
     """The answer for ``reason``.
 
     :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
@@ -138,7 +137,7 @@ def refuse_error(
     cookies: Iterable[str] = (),
     action: tuple[str, str] | None = None,
     person: bool = True,
-) -> web.Response:
+) -> Response:
     """The answer for an error that was raised; only errors on the client's side speak in their own words."""
     if error.side == "downstream":
         return refuse(

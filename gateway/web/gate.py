@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
-
-from aiohttp import web
 
 from gateway.core import clock
 from gateway.core.facts import RequestFacts
@@ -27,9 +26,9 @@ from gateway.core.target import local_path
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight
-from gateway.web.accounts import ROUTE, SID
 from gateway.web.errors import refuse
 from gateway.web.logout import Logout
+from gateway.web.messages import Answer, Request, Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
@@ -80,6 +79,9 @@ class Gate:
         """The index, in step with the log: a moved log is read before anything is decided (rule R4)."""
         if self._log.moved():
             await self._log.catch_up()
+        return self._in_step()
+
+    def _in_step(self) -> Revocations:
         return Revocations(self._log.index, self._log.log_id, self._log.age())
 
     async def read(self, facts: RequestFacts, now: int) -> tuple[Carried, Session | Challenge, Revocations]:
@@ -88,21 +90,17 @@ class Gate:
         carried = self._sessions.read(facts, now)
         return carried, self._state(carried, revocations, now), revocations
 
-    async def handle(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
-        """The way of a gated request."""
+    def handle(self, request: Request, facts: RequestFacts) -> Answer:
+        """The way of a gated request; it waits only where the log has moved, or something else has to be waited for."""
         if facts.preflight:
             return preflight.answer(facts, self.rules.origins)
         if facts.worker_script and not self._worker_seen:
             self._warn_of_worker(facts)
-        now = clock.now()
         route = self._forwarder.route_for(facts.path)
-        request[ROUTE] = route.path
-        carried, verdict, revocations = await self.ask(facts, route, now)
-        if isinstance(verdict, Allow):
-            return await self._forward(request, facts, carried, route, verdict, now)
-        if isinstance(verdict, Challenge):
-            return await self.challenge(facts, carried, verdict, now)
-        return await self.deny(facts, carried, verdict, revocations, now)
+        request.route = route.path
+        if self._log.moved():
+            return self._after_reading(request, facts, route)
+        return self._act(request, facts, route, self._in_step())
 
     def _warn_of_worker(self, facts: RequestFacts) -> None:
         """A service worker may answer ``GET /logout`` from its cache; the operator should hear of it once (R14)."""
@@ -113,50 +111,62 @@ class Gate:
             mend="sign out by a POST form, or keep the worker away from /logout and the gateway's prefix",
         )
 
-    async def ask(self, facts: RequestFacts, route: Route, now: int) -> tuple[Carried, Verdict, Revocations]:
-        """The verdict on a request for ``route``, whether we forward it or another proxy does, and its grounds."""
-        revocations = await self.revocations()
+    async def _after_reading(self, request: Request, facts: RequestFacts, route: Route) -> Answer:
+        return self._act(request, facts, route, await self.revocations())
+
+    def _act(self, request: Request, facts: RequestFacts, route: Route, revocations: Revocations) -> Answer:
+        now = clock.now()
+        carried, verdict = self._judge(facts, route, revocations, now)
+        if isinstance(verdict, Allow):
+            return self._forward(request, facts, carried, route, verdict, now)
+        if isinstance(verdict, Challenge):
+            return self.challenge(facts, carried, verdict, now)
+        return self.deny(facts, carried, verdict, revocations, now)
+
+    async def ask(self, facts: RequestFacts, route: Route, now: int) -> tuple[Carried, Verdict]:
+        """The verdict on a request for ``route`` that another proxy forwards."""
+        return self._judge(facts, route, await self.revocations(), now)
+
+    def _judge(
+        self, facts: RequestFacts, route: Route, revocations: Revocations, now: int
+    ) -> tuple[Carried, Verdict]:
+        """The verdict, whether we forward the request or another proxy does, and what the browser carries."""
         carried = self._sessions.read(facts, now)
         verdict = decide(
             facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
         )
         self._trail.decided(verdict)
-        return carried, verdict, revocations
+        return carried, verdict
 
-    async def _forward(
+    def _forward(
         self,
-        request: web.BaseRequest,
+        request: Request,
         facts: RequestFacts,
         carried: Carried,
         route: Route,
         verdict: Allow,
         now: int,
-    ) -> web.StreamResponse:
+    ) -> Answer:
         session = verdict.session
         if session is None:  # a route open to Anonymous
-            return await self._forwarder.forward(request, facts, None, route, identity=())
-        request[SID] = session.sid
+            return self._forwarder.forward(request, facts, None, route, identity=())
+        request.sid = session.sid
         active = not (facts.passive or facts.websocket or facts.path.startswith(self.options.passive))
         cookies = self._sessions.renewed(session, carried, now, active=active)
-        return await self._forwarder.forward(
+        return self._forwarder.forward(
             request, facts, session, route, identity=carried.identity, set_cookies=cookies
         )
 
-    async def challenge(
-        self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int
-    ) -> web.StreamResponse:
+    def challenge(self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int) -> Answer:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
         stale = self._sessions.clear_conflicting(carried.cookies)
         if not facts.navigation:
             return send(self._signed_out(facts, "login_required", self.login_required(verdict.reason)), stale)
-        first = await self._logout.before_sign_in(carried, verdict, now=now)
-        if first is not None:
-            return first
-        return redirect(self.start_path(facts), cookies=stale)
+        return self._to_sign_in(facts, carried, verdict, now, stale)
 
-    async def deny(
+    def deny(
         self, facts: RequestFacts, carried: Carried, verdict: Deny, revocations: Revocations, now: int
-    ) -> web.StreamResponse:
+    ) -> Answer:
         """Signing in would not help."""
         if verdict.reason != "logout_in_progress":
             if verdict.reason in {"denied", "cross_origin"}:
@@ -164,9 +174,18 @@ class Gate:
             return refuse(facts, verdict.reason)
         if not facts.navigation:
             return send(self._signed_out(facts, verdict.reason, self.signing_out()))
-        state = self._state(carried, revocations, now)
+        return self._to_sign_in(facts, carried, self._state(carried, revocations, now), now)
+
+    async def _to_sign_in(
+        self,
+        facts: RequestFacts,
+        carried: Carried,
+        state: Session | Challenge,
+        now: int,
+        stale: Iterable[str] = (),
+    ) -> Response:
         first = await self._logout.before_sign_in(carried, state, now=now)
-        return first if first is not None else redirect(self.start_path(facts))
+        return first if first is not None else redirect(self.start_path(facts), cookies=stale)
 
     def _state(self, carried: Carried, revocations: Revocations, now: int) -> Session | Challenge:
         return session_state(carried.session, revocations, self.rules, now, carried.chain)

@@ -12,8 +12,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from aiohttp import web
-
 from gateway.core import chain as chains
 from gateway.core import dice
 from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
@@ -24,6 +22,7 @@ from gateway.core.session import Session
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.web import pages
+from gateway.web.messages import Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
@@ -96,7 +95,7 @@ class Logout:
 
     async def begin(
         self, carried: Carried, *, how: str, now: int, target: str = "", status: int = 302
-    ) -> web.Response:
+    ) -> Response:
         """End the session that the browser carries, live or not, and send it to the first hop."""
         step, cookies = await self.start(carried, how=how, now=now, target=target)
         return redirect(self.location(step), status=status, cookies=cookies)
@@ -128,7 +127,7 @@ class Logout:
 
     async def returned(
         self, carried: Carried, name: str, nonce: str, *, now: int, from_here: bool
-    ) -> web.Response:
+    ) -> Response:
         """The browser came to the return address of a hop; what is no true return changes nothing (rule R28).
 
         :param nonce: the rest of the address. :param from_here: one of our own pages sent the browser there.
@@ -148,7 +147,7 @@ class Logout:
         self._trail.hop(step.chain.hops[chain.index])
         return self._answer(step, carried, now)
 
-    async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> web.Response:
+    async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> Response:
         """A navigation came while ``chain`` is under way (rule R3)."""
         await self._end_superseded(carried, now)
         step = chains.resumed(chain, self.options.limits, now=now, pushed=pushed)
@@ -158,7 +157,7 @@ class Logout:
 
     async def before_sign_in(
         self, carried: Carried, state: Session | Challenge, *, now: int
-    ) -> web.Response | None:
+    ) -> Response | None:
         """What must come before a sign-in: the rest of a chain, or a chain for a session that was ended (rule R1)."""
         chain = carried.chain
         if chain is not None and not chain.closed:
@@ -257,7 +256,7 @@ class Logout:
             return
         await self._end(session, now)
 
-    def _answer(self, step: Step, carried: Carried, now: int) -> web.Response:
+    def _answer(self, step: Step, carried: Carried, now: int) -> Response:
         if isinstance(step, Wait):
             page = self.waiting(step.chain, now)
             return send(page, self._sessions.clear_session() if carried.session else ())

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from aiohttp import web
-
 from gateway.core.facts import RequestFacts
 from gateway.web.errors import refuse
+from gateway.web.messages import Response
 from gateway.web.pages import Page
 from gateway.web.respond import send
 
@@ -18,7 +17,7 @@ _HEADERS = (
 )
 
 
-def answer(facts: RequestFacts, origins: Collection[str]) -> web.Response:
+def answer(facts: RequestFacts, origins: Collection[str]) -> Response:
     """204 for an allowed origin, else 403 ``cross_origin``."""
     if facts.origin is None or facts.origin not in origins:
         return refuse(facts, "cross_origin", headers=(("Vary", "Origin"),))

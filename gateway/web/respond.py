@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aiohttp import web
 from multidict import CIMultiDict
 
+from gateway.web.messages import Response
 from gateway.web.pages import Page
 
 _REDIRECT_HEADERS = (
@@ -16,23 +16,17 @@ _REDIRECT_HEADERS = (
 )
 
 
-def send(page: Page, cookies: Iterable[str] = (), headers: Iterable[tuple[str, str]] = ()) -> web.Response:
+def send(page: Page, cookies: Iterable[str] = (), headers: Iterable[tuple[str, str]] = ()) -> Response:
     """``page`` with Set-Cookie values and further headers."""
     fields = CIMultiDict([*page.headers, *headers])
     for cookie in cookies:
         fields.add("Set-Cookie", cookie)
-    return _unsigned(web.Response(status=page.status, body=page.body, headers=fields))
+    return Response(page.status, fields, page.body)
 
 
-def redirect(location: str, *, status: int = 302, cookies: Iterable[str] = ()) -> web.Response:
-    """A redirect to ``location`` byte for byte; aiohttp's own ``HTTPFound`` would re-quote it (protocol facts C.9)."""
+def redirect(location: str, *, status: int = 302, cookies: Iterable[str] = ()) -> Response:
+    """A redirect to ``location`` byte for byte."""
     fields = CIMultiDict([*_REDIRECT_HEADERS, ("Location", location)])
     for cookie in cookies:
         fields.add("Set-Cookie", cookie)
-    return _unsigned(web.Response(status=status, headers=fields))
-
-
-def _unsigned(response: web.Response) -> web.Response:
-    # aiohttp names itself and its version unless a Server header is there.
-    response.headers["Server"] = "gateway"
-    return response
+    return Response(status, fields)

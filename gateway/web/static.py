@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
-from aiohttp import web
-
 from gateway.core.facts import RequestFacts
 from gateway.core.response_headers import downstream_response_headers
 from gateway.core.static_files import Conditions
 from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
-from gateway.web.downstream import ClientSide, Sent
+from gateway.web.downstream import ClientSide
+from gateway.web.messages import Request, Sent
 
 _WRONG_METHOD = b"Method not allowed.\n"
 
@@ -30,8 +29,8 @@ class FileTransfer:
 
 
 async def serve_file(
-    request: web.BaseRequest, client: ClientSide, facts: RequestFacts, files: FileUpstream, *, idle: float
-) -> web.StreamResponse:
+    request: Request, client: ClientSide, facts: RequestFacts, files: FileUpstream, *, idle: float
+) -> Sent:
     """Answer from a directory.
 
     :param idle: seconds the client may take for one piece.
@@ -44,24 +43,23 @@ async def serve_file(
         if not answer.left:
             body = b"" if client.head_only else answer.first
             return _response(client, answer.plan.status, answer.plan.headers, body)
-        return await _stream(request, client, answer, idle)
+        return await _stream(client, answer, idle)
     finally:
         answer.close()
 
 
-def _question(request: web.BaseRequest, facts: RequestFacts) -> FileQuestion:
-    get = request.headers.get
+def _question(request: Request, facts: RequestFacts) -> FileQuestion:
     return FileQuestion(
         path=facts.path,
         target=facts.raw_target,
         document=facts.document,
         head_only=request.method == "HEAD",
-        accept_encoding=get("Accept-Encoding", ""),
+        accept_encoding=request.header(b"accept-encoding"),
         conditions=Conditions(
-            if_none_match=get("If-None-Match", ""),
-            if_modified_since=get("If-Modified-Since", ""),
-            if_range=get("If-Range", ""),
-            range=get("Range", ""),
+            if_none_match=request.header(b"if-none-match"),
+            if_modified_since=request.header(b"if-modified-since"),
+            if_range=request.header(b"if-range"),
+            range=request.header(b"range"),
         ),
     )
 
@@ -80,16 +78,12 @@ def _head(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], .
     return head.raw, not head.close
 
 
-def _response(
-    client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes
-) -> web.StreamResponse:
+def _response(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> Sent:
     head, keep_alive = _head(client, status, headers)
-    return Sent(status, head + body, keep_alive=keep_alive)
+    return Sent(status, head + body, close=not keep_alive)
 
 
-async def _stream(
-    request: web.BaseRequest, client: ClientSide, answer: FileAnswer, idle: float
-) -> web.StreamResponse:
+async def _stream(client: ClientSide, answer: FileAnswer, idle: float) -> Sent:
     status, length = answer.plan.status, answer.plan.length
     head, keep_alive = _head(client, status, answer.plan.headers)
     transfer = FileTransfer(client)
@@ -99,21 +93,21 @@ async def _stream(
     sent = len(answer.first)
     while sent < length and not client.gone:
         piece = await answer.more(sent)
-        if not piece or transfer.ended or not await _room(request, client, idle):
+        if not piece or transfer.ended or not await _room(client, idle):
             client.abort()
             break
         client.write(piece)
         sent += len(piece)
-    return Sent(status, b"", keep_alive=keep_alive and sent == length, length=client.written)
+    return Sent(status, b"", close=not keep_alive or sent != length, size=client.written)
 
 
-async def _room(request: web.BaseRequest, client: ClientSide, idle: float) -> bool:
+async def _room(client: ClientSide, idle: float) -> bool:
     """Whether the client takes what waits within ``idle`` seconds."""
     if not client.blocked:
         return True
     try:
         async with asyncio.timeout(idle):
-            await request.writer.drain()
+            await client.drain()
     except (TimeoutError, ConnectionError):
         return False
     return not client.gone

@@ -6,14 +6,13 @@ path, so it is no upstream's either.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-
-from aiohttp import web
+from collections.abc import Callable, Mapping
 
 from gateway.core.facts import RequestFacts
 from gateway.web.errors import refuse
+from gateway.web.messages import Answer, Request, Response
 
-Endpoint = Callable[[web.BaseRequest, RequestFacts], Awaitable[web.StreamResponse]]
+Endpoint = Callable[[Request, RequestFacts], Answer]
 Methods = Mapping[str, Endpoint]
 
 _LOGOUT = "/logout"
@@ -58,14 +57,14 @@ def _under(path: str, root: str) -> bool:
     return path == root or path.startswith(root + "/")
 
 
-async def _not_found(_: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+def _not_found(_: Request, facts: RequestFacts) -> Response:
     return refuse(facts, "not_found", action=("Go to the application", "/"))
 
 
 def _wrong_method(methods: Methods) -> Endpoint:
     allowed = ", ".join(methods)
 
-    async def answer(_: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    def answer(_: Request, facts: RequestFacts) -> Response:
         return refuse(facts, "wrong_method", headers=(("Allow", allowed),))
 
     return answer

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from aiohttp import StreamReader, web
-
 from gateway.core.errors import DownstreamError
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.exchange import Exchange
+from gateway.web.body import Body
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -19,38 +17,19 @@ def too_large() -> DownstreamError:
     )
 
 
-def broken_body() -> DownstreamError:
-    """The client broke off, or its body is not framed as it said."""
-    return DownstreamError("broken_body", "The request body is incomplete or malformed.")
-
-
-class BodyError(TimeoutError):
-    """What a client sends as its body is given up: ``broken_body`` or ``too_slow``.
-
-    A TimeoutError, because aiohttp reads on after the answer and logs any other kind as a crash.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class Upload:
     """One request's body.
 
-    :param chunked: forward it in chunks. :param limit: bytes; 0 means none.
+    :param limit: bytes; 0 means none.
     """
 
-    __slots__ = ("_chunked", "_content", "_expected", "_limit", "_request", "_size")
+    __slots__ = ("_body", "_limit", "_size")
 
-    def __init__(self, request: web.BaseRequest, *, chunked: bool, limit: int) -> None:
-        self._request = request
-        self._content: StreamReader = request.content
-        self._chunked = chunked
+    def __init__(self, body: Body, *, length: int, limit: int) -> None:
+        self._body = body
         self._limit = limit
         self._size = 0
-        self._expected = request.headers.get("Expect", "").lower() == "100-continue"
-        if limit and (request.content_length or 0) > limit:
+        if limit and length > limit:
             raise too_large()
 
     def at_hand(self) -> bytes | None:
@@ -58,32 +37,27 @@ class Upload:
 
         :raises DownstreamError: ``too_large``.
         """
-        if not self._content.is_eof():
+        body = self._body.at_hand()
+        if body is None:
             return None
-        body = self._content.read_nowait()
-        return self._framed(body) + (LAST_CHUNK if self._chunked else b"")
+        return self._framed(body) + (LAST_CHUNK if self._body.chunked else b"")
 
     async def run(self, connection: UpstreamConnection, exchange: Exchange) -> None:
         """Send the body until it or the exchange is over; ends the exchange when the client breaks off."""
-        if self._expected:
-            self._answer_expectation()
+        self._body.accept()
         try:
             await self._pump(connection, exchange)
         except DownstreamError as error:
             exchange.fail(error)
-        except BodyError as error:
-            exchange.fail(DownstreamError(error.code))
-        except Exception:  # noqa: BLE001 -- aiohttp raises many kinds here: all say that the client's body is broken
-            exchange.fail(broken_body())
 
     async def _pump(self, connection: UpstreamConnection, exchange: Exchange) -> None:
         while True:
             exchange.body_progress(waiting_for="client")
-            data = await self._content.readany()
+            data = await self._body.read()
             if exchange.over:
                 return
             if not data:
-                if self._chunked:
+                if self._body.chunked:
                     connection.write(LAST_CHUNK)
                 exchange.body_sent()
                 return
@@ -96,9 +70,4 @@ class Upload:
         self._size += len(data)
         if self._limit and self._size > self._limit:
             raise too_large()
-        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked and data else data
-
-    def _answer_expectation(self) -> None:
-        transport = self._request.transport
-        if transport is not None and not transport.is_closing():
-            transport.write(CONTINUE)
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._body.chunked and data else data

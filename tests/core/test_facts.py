@@ -191,19 +191,3 @@ def test_cve_2021_32637_anything_is_read_or_refused(headers: list[tuple[bytes, b
         build("GET", "/" + target, [(b"host", b"app.example.com"), *headers], "192.0.2.1", RULES)
     except DownstreamError:
         pass
-
-
-@pytest.mark.parametrize(
-    ("headers", "ends"),
-    [
-        ([], False),
-        ([("Content-Length", "3")], False),
-        ([("Transfer-Encoding", "chunked")], True),
-        ([("Connection", "Upgrade"), ("Upgrade", "websocket")], False),
-        ([("Connection", "Upgrade"), ("Upgrade", "h2c")], True),
-        ([("Upgrade", "websocket, h2c")], True),
-    ],
-)
-def test_after_what_no_request_may_follow(headers: list[tuple[str, str]], ends: bool) -> None:
-    """Chunked bodies, whose trailers may be read as the next request's headers, and upgrades that are not taken."""
-    assert facts(*headers).ends_connection is ends

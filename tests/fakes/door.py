@@ -1,11 +1,10 @@
-"""The smallest door: aiohttp's low-level server, and a forwarder that is handed everything without a gate."""
+"""The smallest door: the gateway's listener, and a forwarder that is handed everything without a gate."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-
-from aiohttp import web
+from collections.abc import Callable
 
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.facts import DoorRules, build
@@ -13,6 +12,9 @@ from gateway.core.headers import IdentityOptions
 from gateway.core.routes import Route
 from gateway.core.session import Principal, Session
 from gateway.proxy.live import LiveConnections
+from gateway.web.listener import DoorLimits, Listener
+from gateway.web.messages import Answer, Request, Sent
+from gateway.web.messages import Response as Made
 from gateway.web.upstream import Forwarder
 from tests.fakes.upstream import FakeUpstream
 
@@ -34,6 +36,51 @@ def session(sid: str = "sid-1", *, absolute_until: int = FAR) -> Session:
     )
 
 
+class Settler:
+    """Gives out what a function answers, as the gateway's door does."""
+
+    def __init__(
+        self, answer: Callable[[Request], Answer], refused: Callable[[Exception], Made] | None
+    ) -> None:
+        self.answer = answer
+        self.refused = refused
+
+    def handle(self, request: Request) -> None:
+        request.door = self
+        try:
+            answer = self.answer(request)
+        except Exception as error:
+            answer = error
+        if answer is not None:
+            self.settle(request, answer)
+
+    def settle(self, request: Request, answer: Answer | Exception) -> None:
+        if isinstance(answer, Exception):
+            if self.refused is None:
+                raise answer
+            answer = self.refused(answer)
+        if isinstance(answer, Made | Sent):
+            request.connection.respond(request, answer)
+        elif answer is not None:
+            request.connection.wait(self._awaited(request, answer))
+
+    async def _awaited(self, request, answer) -> None:
+        try:
+            outcome = await answer
+        except Exception as error:
+            outcome = error
+        self.settle(request, outcome)
+
+
+def listener(
+    answer: Callable[[Request], Answer],
+    limits: DoorLimits | None = None,
+    refused: Callable[[Exception], Made] | None = None,
+) -> Listener:
+    """The gateway's listener with another door behind it."""
+    return Listener(Settler(answer, refused).handle, limits or DoorLimits(8_190, 0))
+
+
 class Door:
     """Serves one forwarder on loopback."""
 
@@ -49,37 +96,34 @@ class Door:
             routes, live=self.live, identity=options or IdentityOptions(), body_limit=body_limit, **extra
         )
         self.errors: list[GatewayError] = []
-        self.responses: list[web.StreamResponse] = []
-        self.runner: web.ServerRunner | None = None
+        self.listener: Listener | None = None
+        self.server: asyncio.Server | None = None
         self.port = 0
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def handle(self, request: Request) -> Answer:
         rules = DoorRules(scheme="https", authorities=frozenset({"app.test", f"127.0.0.1:{self.port}"}))
-        try:
-            facts = build(request.method, request.raw_path, request.raw_headers, request.remote or "", rules)
-            route = self.forwarder.route_for(facts.path)
-            response = await self.forwarder.forward(
-                request, facts, self.session, route, identity=self.identity, set_cookies=self.set_cookies
-            )
-        except GatewayError as error:
-            self.errors.append(error)
-            default = 400 if isinstance(error, DownstreamError) else 504
-            return web.Response(status=STATUS.get(error.code, default), text=error.code)
-        self.responses.append(response)
-        return response
+        facts = build(request.method, request.target, request.headers, request.peer, rules)
+        route = self.forwarder.route_for(facts.path)
+        return self.forwarder.forward(
+            request, facts, self.session, route, identity=self.identity, set_cookies=self.set_cookies
+        )
+
+    def refused(self, error: Exception) -> Made:
+        assert isinstance(error, GatewayError), error
+        self.errors.append(error)
+        default = 400 if isinstance(error, DownstreamError) else 504
+        return Made(STATUS.get(error.code, default), body=error.code.encode())
 
     async def start(self) -> Door:
-        server = web.Server(self.handle, access_log=None, auto_decompress=False)
-        self.runner = web.ServerRunner(server, shutdown_timeout=0.1)
-        await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]
+        self.listener = listener(self.handle, refused=self.refused)
+        self.server = await asyncio.get_running_loop().create_server(self.listener, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
         return self
 
     async def close(self) -> None:
+        self.server.close()
         await self.forwarder.close()
-        await self.runner.cleanup()
+        await self.listener.shutdown(0.1)
 
     async def client(self) -> Client:
         return Client(*await asyncio.open_connection("127.0.0.1", self.port))

@@ -14,23 +14,24 @@ from gateway.core.facts import DoorRules, RequestFacts
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.listener import Door, DoorLimits
+from gateway.web.messages import Request, Response
 from gateway.web.table import Table
 from tests.fakes.door import Client
 
-Answer = Callable[[web.BaseRequest, RequestFacts], Awaitable[web.StreamResponse]]
+Answers = Callable[[Request, RequestFacts], Awaitable[Response]]
 
 
 class Behind:
     """Stands where the gate stands, and answers as it is told."""
 
     def __init__(self) -> None:
-        self.answer: Answer = self.fine
+        self.answer: Answers = self.fine
         self.asked = 0
 
-    async def fine(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
-        return web.Response(text="through")
+    async def fine(self, request: Request, facts: RequestFacts) -> Response:
+        return Response(body=b"through")
 
-    async def handle(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def handle(self, request: Request, facts: RequestFacts) -> Response:
         self.asked += 1
         return await self.answer(request, facts)
 
@@ -85,7 +86,7 @@ async def test_cve_2024_23324_an_error_inside_is_a_5xx(
 ) -> None:
     """Of whatever kind; nothing of it is told, and the door stays open."""
 
-    async def fails(request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def fails(request: Request, facts: RequestFacts) -> Response:
         raise error
 
     behind.answer = fails

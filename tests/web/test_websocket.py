@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests.fakes.door import Door, eventually, open_lab, session
+from tests.fakes.door import eventually, open_lab, session
 from tests.fakes.upstream import accept_key, always, frame, read_frame, reply, websocket_echo
 
 lab = pytest.fixture(open_lab)
@@ -294,34 +294,3 @@ async def test_a_slow_side_holds_the_other_back(lab, slow):
         assert len(await asyncio.wait_for(client.reader.read(-1), 10)) == 500 * len(blob)
     else:
         door.live.end("s", "signed out")
-
-
-async def test_aiohttp_hands_over_raw_bytes_after_an_upgrade():
-    """Pins what the tunnel uses of aiohttp: set_parser, feed_data's answer, feed_eof at the end of the connection."""
-    door = await Door().start()
-    seen: list[bytes] = []
-    ended = asyncio.Event()
-
-    class Pipe:
-        def feed_data(self, data):
-            seen.append(data)
-            return False, b""
-
-        def feed_eof(self):
-            ended.set()
-
-    async def handle(request):
-        request.transport.write(b"HTTP/1.1 101 S\r\n\r\n")
-        request.protocol.set_parser(Pipe())
-        await ended.wait()
-        return await Door.handle(door, request)
-
-    door.runner.server.request_handler = handle
-    client = await door.client()
-    await client.ask("/ws", *UPGRADE)
-    await client.head()
-    await client.send(b"raw")
-    await eventually(lambda: seen == [b"raw"])
-    await client.close()
-    await asyncio.wait_for(ended.wait(), 2)
-    await door.close()

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from aiohttp import web
-
 from gateway.core import clock, dice
 from gateway.core.attempt import Attempt, read_state
 from gateway.core.cookies import CookieTooLargeError
@@ -29,6 +27,7 @@ from gateway.web.attempts import Attempts
 from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
+from gateway.web.messages import Request, Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
@@ -50,7 +49,7 @@ class Callback:
     log: RevocationLog
     trail: Trail
 
-    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """Session and landing, or a page that says what went wrong."""
         now = clock.now()
         response = read_response(facts.query or "")
@@ -81,7 +80,7 @@ class Callback:
         attempt: Attempt,
         response: AuthorizationResponse,
         now: int,
-    ) -> web.StreamResponse:
+    ) -> Response:
         answer = response.verified(
             state=attempt.state, issuer=self.provider.issuer, iss_required=self.provider.iss_required
         )
@@ -125,9 +124,7 @@ class Callback:
             refresh_token=tokens.refresh_token,
         )
 
-    def _land(
-        self, carried: Carried, attempt: Attempt, session: Session, now: int, client: str
-    ) -> web.StreamResponse:
+    def _land(self, carried: Carried, attempt: Attempt, session: Session, now: int, client: str) -> Response:
         try:
             cookies = self.sessions.seal(session, carried.cookies, now)
         except CookieTooLargeError as error:
@@ -140,9 +137,7 @@ class Callback:
         self.trail.login(session, client)
         return self._onward(carried, attempt, now, cookies)
 
-    def _onward(
-        self, carried: Carried, attempt: Attempt, now: int, cookies: Sequence[str] = ()
-    ) -> web.StreamResponse:
+    def _onward(self, carried: Carried, attempt: Attempt, now: int, cookies: Sequence[str] = ()) -> Response:
         """To the landing, with the attempt spent."""
         spent = self.attempts.finish(attempt, carried.cookies, now)
         rd = f"&rd={quote(attempt.rd, safe='/')}" if attempt.rd else ""
@@ -157,7 +152,7 @@ class Callback:
         *,
         live: bool,
         known: tuple[str, bool] | None,
-    ) -> web.StreamResponse:
+    ) -> Response:
         """The state is missing, expired or spent: go on when signed in, restart once, then say so (P11, R35)."""
         if live:
             return redirect("/")
@@ -175,7 +170,7 @@ class Callback:
 
     def _refused(
         self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt | None
-    ) -> web.StreamResponse:
+    ) -> Response:
         self.trail.login_failed("refused", refusal.error, facts.client)
         return refuse(
             facts,
@@ -186,7 +181,7 @@ class Callback:
             action=("Try again", self._again(attempt)),
         )
 
-    def _failed(self, facts: RequestFacts, error: GatewayError, attempt: Attempt) -> web.StreamResponse:
+    def _failed(self, facts: RequestFacts, error: GatewayError, attempt: Attempt) -> Response:
         return refuse_error(
             facts, error, cookies=self._drop(attempt), action=("Try again", self._again(attempt))
         )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import DoorRules, RequestFacts
@@ -19,9 +17,9 @@ from gateway.core.identity_headers import identity_headers
 from gateway.core.session import Principal, Session
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
-from gateway.web.accounts import ROUTE, SID
 from gateway.web.errors import ANSWERS, Answer, refuse
 from gateway.web.gate import Gate
+from gateway.web.messages import Request, Response
 from gateway.web.pages import Page
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried
@@ -56,26 +54,26 @@ class ForwardAuth:
     forwarder: Forwarder
     trail: Trail
 
-    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """200 with every identity header, 401 (or 302), 403; 503 while the revocation log is stale."""
         try:
-            original = original_facts(self.caller, request.raw_headers, request.remote or "", self.rules)
+            original = original_facts(self.caller, request.headers, request.peer, self.rules)
             route = self.forwarder.route_for(original.path)
         except DownstreamError as error:
-            _log.warning("forward_auth_refused", code=error.code, detail=error.detail, peer=request.remote)
+            _log.warning("forward_auth_refused", code=error.code, detail=error.detail, peer=request.peer)
             return _forbidden(facts, error.code)
-        request[ROUTE] = route.path
+        request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _forbidden(original, "cross_origin")
-        carried, verdict, _ = await self.gate.ask(original, route, clock.now())
+        carried, verdict = await self.gate.ask(original, route, clock.now())
         return self._answer(request, original, carried, verdict)
 
     def _answer(
-        self, request: web.BaseRequest, original: RequestFacts, carried: Carried, verdict: Verdict
-    ) -> web.Response:
+        self, request: Request, original: RequestFacts, carried: Carried, verdict: Verdict
+    ) -> Response:
         if isinstance(verdict, Allow):
             if verdict.session is not None:
-                request[SID] = verdict.session.sid
+                request.sid = verdict.session.sid
             return self._allowed(verdict.session)
         if isinstance(verdict, Challenge):
             return self._unauthorized(original, "login_required", self.gate.login_required(verdict.reason))
@@ -87,14 +85,14 @@ class ForwardAuth:
             self.trail.denied(original, carried.session, verdict.reason, verdict.policies)
         return _forbidden(original, verdict.reason)
 
-    def _allowed(self, session: Session | None) -> web.Response:
+    def _allowed(self, session: Session | None) -> Response:
         """All identity headers, the unknown ones empty, so that the caller overwrites what a client sent (rule R31)."""
         who = _NOBODY if session is None else session.principal
         identity = identity_headers(who, self.gate.options.identity, complete=True)
         headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in identity]
         return send(Page(200, b"", (("Cache-Control", "no-store"),)), headers=headers)
 
-    def _unauthorized(self, original: RequestFacts, reason: str, page: Page) -> web.Response:
+    def _unauthorized(self, original: RequestFacts, reason: str, page: Page) -> Response:
         """Nobody is signed in. ``Location`` comes with it for people only, so that no caller has to tell them apart."""
         if not original.navigation:
             return send(page, headers=((REASON, reason),))
@@ -104,7 +102,7 @@ class ForwardAuth:
         return send(page, headers=((REASON, reason), ("Location", start)))
 
 
-def _forbidden(facts: RequestFacts, reason: str) -> web.Response:
+def _forbidden(facts: RequestFacts, reason: str) -> Response:
     """403 whatever the reason is: callers take other refusals for errors (protocol facts D.1)."""
     answer = ANSWERS.get(reason, _MISASKED)
     what, mend = answer.what or _MISASKED.what, answer.mend or _MISASKED.mend

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway.core import clock
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import Challenge
 from gateway.web import pages
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
+from gateway.web.messages import Request, Response
 from gateway.web.query import parameter, way_back
 from gateway.web.respond import redirect, send
 
@@ -25,7 +24,7 @@ class Landing:
     gate: Gate
     logout: Logout
 
-    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """The application, or the page that says that cookies are blocked."""
         now = clock.now()
         target = way_back(facts, self.public_url)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway.core import chain as chains
 from gateway.core import clock
 from gateway.core.chain import Chain
@@ -17,6 +15,7 @@ from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Logout
+from gateway.web.messages import Request, Response
 from gateway.web.pages import HopLine, Page
 from gateway.web.query import parameter
 from gateway.web.receipt import OURS
@@ -36,7 +35,7 @@ class LogoutEndpoints:
     gate: Gate
     logout: Logout
 
-    async def start(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def start(self, request: Request, facts: RequestFacts) -> Response:
         """GET acts only as a navigation from here, POST unless another site sent it, the rest asks or refuses."""
         options = self.logout.options
         said = may_start_logout(facts, options.public_url)
@@ -58,11 +57,11 @@ class LogoutEndpoints:
             return send(_json({"location": self.logout.location(step)}), cookies)
         return await self.logout.begin(carried, how="post", now=now, target=target, status=303)
 
-    async def moved(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def moved(self, request: Request, facts: RequestFacts) -> Response:
         """oauth2-proxy's address; 307 keeps the method, and brings the cookies of ``Path=/logout`` (rule R18)."""
         return redirect("/logout" if facts.query is None else f"/logout?{facts.query}", status=307)
 
-    async def done(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def done(self, request: Request, facts: RequestFacts) -> Response:
         """A hop's return address; only a document navigation counts (rule R28)."""
         hop, _, nonce = facts.path.removeprefix(DONE_PREFIX).partition("/")
         if not facts.navigation or facts.method != "GET":
@@ -73,7 +72,7 @@ class LogoutEndpoints:
         carried, _, _ = await self.gate.read(facts, now)
         return await self.logout.returned(carried, hop, nonce, now=now, from_here=facts.site == "same-origin")
 
-    async def go_on(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def go_on(self, request: Request, facts: RequestFacts) -> Response:
         """ "Continue signing out": try the current hop again, or give it up; only the person's own click pushes."""
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
@@ -84,7 +83,7 @@ class LogoutEndpoints:
         pushed = facts.site in {None, "same-origin", "none"}
         return await self.logout.resume(carried, carried.chain, now=now, pushed=pushed)
 
-    async def receipt(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def receipt(self, request: Request, facts: RequestFacts) -> Response:
         """The public page that says what was ended; it never advances or clears a chain (rule R2)."""
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now)

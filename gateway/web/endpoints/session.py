@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway.core import clock
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import Challenge, GateRules, barrier_stands
@@ -14,6 +12,7 @@ from gateway.core.session import absolute_deadline
 from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
+from gateway.web.messages import Request, Response
 from gateway.web.pages import Page
 from gateway.web.respond import send
 
@@ -25,7 +24,7 @@ class SessionEndpoint:
     gate: Gate
     rules: GateRules
 
-    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """200 with the principal, 401 otherwise."""
         now = clock.now()
         carried, state, revocations = await self.gate.read(facts, now)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from aiohttp import web
-
 from gateway.core import clock, dice
 from gateway.core.attempt import Attempt, looping
 from gateway.core.errors import ProviderError
@@ -19,6 +17,7 @@ from gateway.web.attempts import Attempts
 from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
+from gateway.web.messages import Request, Response
 from gateway.web.query import parameter, way_back
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried
@@ -40,7 +39,7 @@ class Start:
     attempts: Attempts
     provider: IdentityProvider
 
-    async def __call__(self, request: web.BaseRequest, facts: RequestFacts) -> web.StreamResponse:
+    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """A page that keeps the fragment and goes on, or 302 for clients that send no Sec-Fetch-Mode."""
         if facts.prefetch or (facts.mode is not None and not facts.navigation):
             return refuse(facts, "iframe_or_prefetch")
@@ -63,7 +62,7 @@ class Start:
 
     async def _begin(
         self, facts: RequestFacts, carried: Carried, rd: str, now: int, *, log_id: str, prompt: str | None
-    ) -> web.StreamResponse:
+    ) -> Response:
         chain = carried.chain
         attempt = Attempt(
             secret=dice.token(16),

@@ -1,0 +1,190 @@
+"""The head of a request, read strictly: what two parsers could read differently is refused (RFC 9112 §§2 to 7).
+
+One grammar, without the leniencies that RFC 9112 allows: lines end with CRLF and nothing else, no folding, no space
+before a colon, no control bytes, one way to frame a body. A differential test holds it to llhttp: whatever is accepted
+here, llhttp reads in the same way.
+
+Clients repeat all of their header lines but few, request after request, so a block of header lines that was read
+before is known by its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.core.errors import DownstreamError
+from gateway.core.facts import HeaderFacts, read_headers
+from gateway.core.header_names import connection_options
+
+MAX_FIELDS = 128
+"""Header lines, as in aiohttp and roughly what nginx's usual buffers admit; Apache's LimitRequestFields is 100."""
+KNOWN_BLOCKS = 1_024
+LONGEST_KNOWN = 4_096
+"""Bytes of a block that is remembered: with the number of blocks, some 10 MB at the most."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(r"([A-Z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
+_FIELD = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_TOLD = frozenset({b"host", b"expect", b"connection", b"content-length", b"transfer-encoding"})
+_TOLD_LENGTHS = frozenset(map(len, _TOLD))
+_LOST = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+"""What no head can hold, even when the rest of it has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderBlock:
+    """The header lines of one request.
+
+    :ivar headers: name and value as they came, without white space around the value.
+    :ivar length: bytes of the body; 0 where there is none, or where it is ``chunked``.
+    :ivar expects: it expects ``100-continue``. :ivar named: there is a Host.
+    :ivar close, keep: what Connection says of the time after this request.
+    :ivar facts: what the door reads in them.
+    """
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    length: int
+    chunked: bool
+    expects: bool
+    named: bool
+    close: bool
+    keep: bool
+    facts: HeaderFacts
+
+
+def malformed(what: str = "") -> DownstreamError:
+    """The request breaks the rules of HTTP (400); ``what`` never repeats any of it."""
+    return DownstreamError("malformed_request", what)
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """The head of one request.
+
+    :ivar size: its bytes, with the empty line. :ivar expects: the client waits for ``100 Continue``.
+    """
+
+    method: str
+    target: str
+    http10: bool
+    block: HeaderBlock
+    size: int
+
+    @property
+    def expects(self) -> bool:
+        return self.block.expects and not self.http10
+
+
+def read_head(data: bytes, longest: int) -> RequestHead | None:
+    """The head that ``data`` begins with; None while it is not whole.
+
+    :param longest: bytes of the request line, and of all header lines.
+    :raises DownstreamError: ``malformed_request``, ``ambiguous_header``, ``headers_too_large``.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    at = data.find(b"\r\n")
+    if at > longest:
+        raise DownstreamError("headers_too_large")
+    method, target, http10 = read_request_line(data[:at])
+    block = read_block(data[at + 2 : end], longest)
+    if http10:
+        if block.chunked:
+            raise malformed("HTTP/1.0 has no chunked bodies (RFC 9112 §6.1).")
+    elif not block.named:
+        raise malformed("It names no host (RFC 9112 §3.2).")
+    return RequestHead(method, target, http10, block, end + 4)
+
+
+def read_request_line(line: bytes) -> tuple[str, str, bool]:
+    """Method, target, and whether it is HTTP/1.0.
+
+    :raises DownstreamError: ``malformed_request``; for other versions of HTTP as well.
+    """
+    try:
+        found = _REQUEST_LINE.fullmatch(line.decode("ascii"))
+    except UnicodeDecodeError:
+        raise malformed() from None
+    if found is None:
+        raise malformed()
+    method, target, minor = found.groups()
+    return method, target, minor == "0"
+
+
+def read_block(block: bytes, longest: int) -> HeaderBlock:
+    """The header lines of a request.
+
+    :param block: without the line end of the last one; empty when there is none.
+    :param longest: bytes of all of them.
+    :raises DownstreamError: ``malformed_request``, ``ambiguous_header``, ``headers_too_large``.
+    """
+    return (_known if len(block) <= LONGEST_KNOWN else _read_block)(block, longest)
+
+
+def _read_block(block: bytes, longest: int) -> HeaderBlock:
+    lines = block.split(b"\r\n") if block else []
+    if len(lines) > MAX_FIELDS or len(block) > longest:
+        raise DownstreamError("headers_too_large")
+    headers = tuple([_field(line) for line in lines])
+    facts = read_headers(headers)
+    told: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if len(name) in _TOLD_LENGTHS and (lower := name.lower()) in _TOLD:
+            told.setdefault(lower, []).append(value)
+    return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts)
+
+
+_known = lru_cache(maxsize=KNOWN_BLOCKS)(_read_block)
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    found = _FIELD.fullmatch(line)
+    if found is None:
+        raise malformed()
+    name, value = found.groups()
+    return name, value.strip(b" \t")
+
+
+def is_field(line: bytes) -> bool:
+    """Whether ``line`` is a header (or trailer) line."""
+    return _FIELD.fullmatch(line) is not None
+
+
+def _framing(told: Mapping[bytes, Sequence[bytes]]) -> tuple[int, bool, bool]:
+    """Length, chunked, expectation. That neither comes twice, nor both of them, is known already."""
+    codings = told.get(b"transfer-encoding")
+    if codings and codings[0].lower() != b"chunked":
+        raise DownstreamError(
+            "ambiguous_header",
+            "The body has a transfer coding other than chunked (RFC 9112 §6.1).",
+            mend="Send it chunked or with a Content-Length.",
+        )
+    lengths = told.get(b"content-length")
+    if lengths and _LENGTH.fullmatch(lengths[0]) is None:
+        raise malformed("Its Content-Length is no number (RFC 9112 §6.3).")
+    expects = any(value.lower() == b"100-continue" for value in told.get(b"expect", ()))
+    return int(lengths[0]) if lengths else 0, bool(codings), expects
+
+
+def _connection(told: Mapping[bytes, Sequence[bytes]]) -> tuple[bool, bool]:
+    options = frozenset[bytes]().union(*map(connection_options, told.get(b"connection", ())))
+    return b"close" in options, b"keep-alive" in options
+
+
+def check_incomplete(data: bytes, longest: int) -> None:
+    """Whether ``data`` can still become a head; what cannot is not waited for.
+
+    :raises DownstreamError: ``malformed_request``, ``headers_too_large``.
+    """
+    if _LOST.search(data) is not None:
+        raise malformed()
+    line, end, rest = data.partition(b"\r\n")
+    if end:
+        read_request_line(line)
+    if max(len(line), len(rest)) > longest:
+        raise DownstreamError("headers_too_large")

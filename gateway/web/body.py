@@ -1,0 +1,132 @@
+"""The body of a request on its way in: a stream that holds its client back instead of piling up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from gateway.core.chunks import ChunkReader
+from gateway.core.errors import DownstreamError
+
+HELD = 65_536
+"""Bytes waiting to be forwarded before the client is held back; asyncio's own limit for streams."""
+
+
+def broken_body() -> DownstreamError:
+    """The client broke off, or its body is not framed as it said."""
+    return DownstreamError("broken_body", "The request body is incomplete or malformed.")
+
+
+class Client(Protocol):
+    """The connection, as far as a body needs it."""
+
+    def hold(self) -> None:
+        """Take no more from the client for now."""
+
+    def go_on(self) -> None:
+        """Take more again."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+
+class Body:
+    """One request's body.
+
+    :param length: its bytes; None when it is chunked. :param expected: the client waits for ``100 Continue``.
+    :ivar complete: all of it has come. :ivar size: bytes of it that have come. :ivar holding: the client is held back.
+    """
+
+    __slots__ = (
+        "_chunks", "_client", "_discarding", "_error", "_left", "_pieces", "_waiter", "_waiting", "chunked",
+        "complete", "expected", "holding", "size",
+    )  # fmt: skip
+
+    def __init__(self, client: Client, length: int | None, *, expected: bool) -> None:
+        self._client = client
+        self.chunked = length is None
+        self._chunks = ChunkReader() if length is None else None
+        self._left = length or 0
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: DownstreamError | None = None
+        self._discarding = False
+        self.expected = expected
+        self.size = 0
+        self.complete = False
+        self.holding = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes from the client; those behind the end of the body are given back.
+
+        :raises DownstreamError: it is not framed as it said; whoever reads the body hears of it as well.
+        """
+        if self._chunks is None:
+            piece, rest = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
+            self._left -= len(piece)
+            self.complete = not self._left
+        else:
+            try:
+                piece, rest = self._chunks.feed(data)
+            except DownstreamError:
+                self.fail(broken_body())
+                raise
+            self.complete = self._chunks.complete
+        self.size += len(piece)
+        if piece and not self._discarding:
+            self._pieces.append(piece)
+            self._waiting += len(piece)
+            if self._waiting > HELD and not self.complete:
+                self.holding = True
+                self._client.hold()
+        self._wake()
+        return rest
+
+    async def read(self) -> bytes:
+        """What has come since the last time, once there is something; empty at the end.
+
+        :raises DownstreamError: ``broken_body``, ``too_slow``.
+        """
+        while not self._pieces:
+            if self._error is not None:
+                raise self._error
+            if self.complete:
+                return b""
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._take()
+
+    def at_hand(self) -> bytes | None:
+        """The whole body, when all of it has come; else None."""
+        return self._take() if self.complete else None
+
+    def accept(self) -> None:
+        """Somebody wants it: the client may go on, where it waits to be told so (RFC 9110 §10.1.1)."""
+        if self.expected and not self.size:
+            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.expected = False
+
+    def discard(self) -> None:
+        """Nobody wants what is still to come."""
+        self._discarding = True
+        self._take()
+
+    def fail(self, error: DownstreamError) -> None:
+        """It will never be whole."""
+        self._error = error
+        self._wake()
+
+    def _take(self) -> bytes:
+        pieces, self._pieces, self._waiting = self._pieces, [], 0
+        if self.holding:
+            self.holding = False
+            self._client.go_on()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,135 @@
+"""A request as the door hands it on, and what can be answered to it: no more than the gateway needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from multidict import CIMultiDict
+
+from gateway.core.clock import http_date
+from gateway.core.facts import RequestFacts
+from gateway.core.request_head import RequestHead
+
+if TYPE_CHECKING:
+    from gateway.web.body import Body
+    from gateway.web.connection import Connection
+
+
+CLIENT_GONE = 499
+"""A status for the books only: the client left before a response began (nginx's number)."""
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer of our own, whole.
+
+    :ivar close: the connection ends after it.
+    """
+
+    status: int = 200
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    body: bytes = b""
+    close: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return len(self.body)
+
+    def wire(self, *, head_only: bool, http10: bool, close: bool) -> bytes:
+        """Its bytes. Content-Length, Date, Server and Connection are written here and nowhere else.
+
+        :raises ValueError: a header line would end before its end.
+        """
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.status != 204:
+            lines.append(f"Content-Length: {len(self.body)}")
+        lines.append(f"Date: {http_date()}\r\nServer: gateway")
+        if close:
+            lines.append("Connection: close")
+        elif http10:
+            lines.append("Connection: keep-alive")
+        if any("\n" in line or "\r" in line for line in lines[1:-2]):
+            raise ValueError("a line end in a header")
+        head = "\r\n".join((*lines, "", "")).encode()
+        return head if head_only else head + self.body
+
+
+class Sent:
+    """A response whose bytes are already made, or already gone.
+
+    :ivar data: what is still to be sent; empty when all is gone. :ivar close: the connection ends after it.
+    :ivar size: bytes sent, head included.
+    """
+
+    __slots__ = ("close", "data", "size", "status")
+
+    def __init__(self, status: int, data: bytes, *, close: bool, size: int = 0) -> None:
+        self.status = status
+        self.data = data
+        self.close = close
+        self.size = size or len(data)
+
+
+Whole = Response | Sent
+Answer = Whole | Awaitable["Answer"] | None
+"""At hand; to be awaited, which takes a task; or on its way already: then it is settled by whoever is forwarding it."""
+
+
+class Settling(Protocol):
+    """Whoever gives the answers out: the door."""
+
+    def settle(self, request: Request, answer: Answer | Exception) -> None:
+        """See :meth:`Request.settle`."""
+
+
+class Request:
+    """One request.
+
+    :ivar target: raw. :ivar peer: address of the connection. :ivar body: None where there is none.
+    :ivar keep_alive: the client wants to go on after it.
+    :ivar door: whom :meth:`settle` tells.
+    :ivar gone: what to do when the client leaves. :ivar began: when it had been read, seconds.
+    :ivar facts: None while it could not be understood.
+    :ivar route: path of its upstream route, left with it by the gate, as is ``sid``; for the books.
+    """
+
+    __slots__ = (
+        "began", "block", "body", "connection", "door", "facts", "gone", "http10", "keep_alive", "method", "peer",
+        "route", "sid", "target",
+    )  # fmt: skip
+
+    door: Settling
+
+    def __init__(self, connection: Connection, head: RequestHead, body: Body | None) -> None:
+        block = head.block
+        self.connection = connection
+        self.method = head.method
+        self.target = head.target
+        self.block = block
+        self.http10 = head.http10
+        self.body = body
+        self.peer = connection.peer
+        self.keep_alive = block.keep if head.http10 else not block.close
+        self.gone: Callable[[], None] | None = None
+        self.began = 0.0
+        self.facts: RequestFacts | None = None
+        self.route = "own"
+        self.sid: str | None = None
+
+    def settle(self, answer: Answer | Exception) -> None:
+        """What the answer is, or the error there is instead; once for a request whose answer was on its way."""
+        self.door.settle(self, answer)
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Name and value as they came."""
+        return self.block.headers
+
+    def header(self, name: bytes) -> str:
+        """The first value of a header; ``name`` is lower-case. Empty when there is none."""
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == name), "")

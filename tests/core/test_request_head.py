@@ -1,0 +1,227 @@
+"""The strict reading of request heads, and llhttp as its witness."""
+
+from __future__ import annotations
+
+import httptools
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import DownstreamError
+from gateway.core.request_head import MAX_FIELDS, check_incomplete, read_block, read_head, read_request_line
+
+LONGEST = 8_190
+
+
+class Witness:
+    """What llhttp reads."""
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+        self.messages = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value.strip(b" \t")))
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+    def on_message_complete(self) -> None:
+        self.messages += 1
+
+
+def code(block: bytes, longest: int = LONGEST) -> str:
+    """Why a block is refused; empty when it is not."""
+    try:
+        read_block(block, longest)
+    except DownstreamError as error:
+        return error.code
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (b"GET / HTTP/1.1", ("GET", "/", False)),
+        (b"POST /a?b#c HTTP/1.0", ("POST", "/a?b#c", True)),
+        (b"M-SEARCH * HTTP/1.1", ("M-SEARCH", "*", False)),
+    ],
+)
+def test_a_request_line_has_three_parts(line: bytes, read: tuple[str, str, bool]) -> None:
+    """What the target means is asked elsewhere."""
+    assert read_request_line(line) == read
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"GET", b"GET /", b"GET  / HTTP/1.1", b"GET /  HTTP/1.1", b" GET / HTTP/1.1", b"GET / HTTP/1.1 ",
+        b"get / HTTP/1.1", b"GET / http/1.1", b"GET / HTTP/0.9", b"GET / HTTP/1.2", b"GET / HTTP/2.0", b"GET / HTTP/11",
+        b"GET / HTTP/1.1\n", b"GET\t/ HTTP/1.1", b"GET /\x00 HTTP/1.1", b"GET /\xc3\xa9 HTTP/1.1", b"G=T / HTTP/1.1",
+        b"GET /a b HTTP/1.1", b"A" * 33 + b" / HTTP/1.1", b"GET / HTTP/1.1\r", b"PRI * HTTP/2.0",
+    ],
+)  # fmt: skip
+def test_any_other_request_line_is_malformed(line: bytes) -> None:
+    """No leniency of RFC 9112 §3 is used."""
+    with pytest.raises(DownstreamError) as refused:
+        read_request_line(line)
+    assert refused.value.code == "malformed_request"
+
+
+def test_a_head_is_read_when_it_is_whole() -> None:
+    """With its size; an expectation counts in HTTP/1.1 only."""
+    data = b"GET /a HTTP/1.%b\r\nHost: a\r\nExpect: 100-continue\r\n\r\nnext"
+    for minor, http10 in ((b"1", False), (b"0", True)):
+        head = read_head(data % minor, LONGEST)
+        assert head is not None
+        assert (head.method, head.target, head.http10, head.size) == (
+            "GET",
+            "/a",
+            http10,
+            len(data % minor) - 4,
+        )
+        assert head.expects is not http10
+    assert read_head(data[:30], LONGEST) is None
+    assert read_head(b"GET / HTTP/1.0\r\n\r\n", LONGEST) is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "malformed_request"), (b"GET / HTTP/1.1\r\nX: a\r\n\r\n", "malformed_request"),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "malformed_request"),
+        (b"GET /" + b"a" * 100 + b" HTTP/1.1\r\nHost: a\r\n\r\n", "headers_too_large"),
+    ],
+)  # fmt: skip
+def test_each_version_has_its_rules(data: bytes, expected: str) -> None:
+    """HTTP/1.1 names its host, HTTP/1.0 knows no chunks; a line has its limit in both."""
+    with pytest.raises(DownstreamError) as refused:
+        read_head(data, 100)
+    assert refused.value.code == expected
+
+
+def test_header_lines_are_read_as_they_came() -> None:
+    """Spelling, order and inner white space stay; white space around a value goes."""
+    block = read_block(b"Host: a\r\nX-b:\t 1 \t2 \r\nX-b:3\r\nEmpty:\r\nU:\xc3\xa9", LONGEST)
+    assert block.headers == (
+        (b"Host", b"a"),
+        (b"X-b", b"1 \t2"),
+        (b"X-b", b"3"),
+        (b"Empty", b""),
+        (b"U", b"\xc3\xa9"),
+    )
+    assert (block.length, block.chunked, block.expects, block.close, block.keep) == (
+        0,
+        False,
+        False,
+        False,
+        False,
+    )
+    assert read_block(b"", LONGEST).headers == ()
+
+
+def test_framing_and_connection_are_read() -> None:
+    """Length, coding, expectation, and what shall become of the connection."""
+    block = read_block(b"Content-Length: 12\r\nExpect: 100-Continue\r\nConnection: x, Close", LONGEST)
+    assert (block.length, block.chunked, block.expects, block.close, block.keep) == (
+        12,
+        False,
+        True,
+        True,
+        False,
+    )
+    block = read_block(b"Transfer-Encoding: Chunked\r\nConnection: foo\r\nConnection: keep-alive", LONGEST)
+    assert (block.length, block.chunked, block.close, block.keep) == (0, True, False, True)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"X", b": a", b"X : a", b"X\t: a", b" X: a", b"X: a\r\n b", b"X: a\r\n\tb", b"X: a\x00", b"X: a\nY: b", b"X: a\rY: b",
+        b"X: a\x7f", b"X: \x1b[0m", b"X(: a", b"X\xe9: a", b"X: a\r\n", b"\r\nX: a", b"X: a\r\n\r\nY: b", b"X: a\x0b",
+        b"Content-Length: +5", b"Content-Length: -1", b"Content-Length: 0x5", b"Content-Length: 5 5",
+        b"Content-Length: 5, 5", b"Content-Length:", b"Content-Length: 1" + b"0" * 18, b"Content-Length: \xb2",
+    ],
+)  # fmt: skip
+def test_what_two_parsers_could_read_differently_is_malformed(block: bytes) -> None:
+    """Folding, spaces before the colon, control bytes, odd line ends, odd lengths (RFC 9112 §§5, 6.3)."""
+    assert code(block) == "malformed_request"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: chunked\r\nContent-Length: 4",
+        b"Content-Length: 4\r\nContent-Length: 4", b"Content-Length: 4\r\nCONTENT-LENGTH: 5",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked",
+        b"Transfer-Encoding: xchunked", b"Transfer-Encoding: identity", b"Transfer-Encoding:", b"Host: a\r\nHost: a",
+    ],
+)  # fmt: skip
+def test_a_body_is_framed_in_one_way(block: bytes) -> None:
+    """And by exactly one header, whatever its spelling (RFC 9112 §6.1)."""
+    assert code(block) == "ambiguous_header"
+
+
+def test_heads_are_bounded() -> None:
+    """By their number and all together; a limit counts although the block was read under another."""
+    assert code(b"X: " + b"a" * 97, 100) == ""
+    assert code(b"X: " + b"a" * 98, 100) == "headers_too_large"
+    assert code(b"X: a\r\n" * (MAX_FIELDS - 1) + b"X: a") == ""
+    assert code(b"X: a\r\n" * MAX_FIELDS + b"X: a") == "headers_too_large"
+    assert code(b"X: " + b"a" * 97, 50) == "headers_too_large"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"GE", ""), (b"GET / HTTP/1.1\r", ""), (b"GET / HTTP/1.1\r\nX: ", ""), (b"GET / HTTP/1.1\nX", "malformed_request"),
+        (b"GET /\r\n", "malformed_request"), (b"\x16\x03\x01\x02", "malformed_request"),
+        (b"GET / HTTP/1.1\r\nX: a\rb", "malformed_request"), (b"GET /" + b"a" * 200, "headers_too_large"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 200, "headers_too_large"),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 100, "headers_too_large"),
+    ],
+)  # fmt: skip
+def test_what_cannot_become_a_head_is_not_waited_for(data: bytes, expected: str) -> None:
+    """A handshake of TLS on a plain port, HTTP/0.9, lines that are too long already."""
+    found = ""
+    try:
+        check_incomplete(data, 100)
+    except DownstreamError as error:
+        found = error.code
+    assert found == expected
+
+
+_PIECES = st.sampled_from(
+    [
+        b"Host", b"X-A", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Upgrade", b"Expect", b":", b": ", b" ",
+        b"\t", b"\r\n", b"\n", b"\r", b"a", b"chunked", b"identity", b",", b"0", b"7", b"+", b"close", b"keep-alive",
+        b"\x00", b"\x7f", b"\xff", b"_", b"(", b"\x0c", b"websocket", b"100-continue",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=14).map(b"".join))
+def test_llhttp_reads_what_is_accepted_in_the_same_way(block: bytes) -> None:
+    """Header by header, and with the same framing; what llhttp refuses is refused."""
+    try:
+        read = read_block(block, LONGEST)
+    except DownstreamError:
+        return
+    witness = Witness()
+    parser = httptools.HttpRequestParser(witness)
+    body = b"7\r\nAAAAAAA\r\n0\r\n\r\n" if read.chunked else b"A" * read.length
+    end = b"\r\n" if block else b""
+    try:
+        parser.feed_data(b"POST /x HTTP/1.1\r\n" + block + end + b"\r\n" + body)
+    except httptools.HttpParserUpgrade:
+        pass
+    assert witness.target == b"/x"
+    assert tuple(witness.headers) == read.headers
+    if not parser.should_upgrade():
+        assert (witness.messages, witness.body) == (1, b"AAAAAAA" if read.chunked else body)
+        assert parser.should_keep_alive() == (not read.close)
