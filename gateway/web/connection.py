@@ -61,12 +61,12 @@ class Receiver(Protocol):
 class Connection(RequestReader, asyncio.Protocol):
     """See the module.
 
-    :ivar born: loop time of its making. :ivar peer: the client's address, empty on a Unix socket.
+    :ivar peer: the client's address, empty on a Unix socket.
     :ivar counted: for whom it counts. :ivar closed: nothing can be sent any more.
     """
 
     __slots__ = (
-        "_asked", "_drained", "_owner", "_receiver", "_task", "born", "closed", "counted", "peer", "transport",
+        "_asked", "_drained", "_owner", "_receiver", "_task", "closed", "counted", "peer", "transport",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
@@ -76,7 +76,6 @@ class Connection(RequestReader, asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._task: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
-        self.born = asyncio.get_running_loop().time()
         self.peer = ""
         self.counted = ""
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -86,6 +85,11 @@ class Connection(RequestReader, asyncio.Protocol):
     def idle(self) -> bool:
         """Whether it carries no request, nor the rest of one."""
         return not self._busy and self._receiver is None and self._body is None and not self._head_begun
+
+    @property
+    def resting_since(self) -> float:
+        """Loop time at which an idle one began to be idle, or up to a tick later."""
+        return self._deadline - self._keep_alive
 
     # From the client
 

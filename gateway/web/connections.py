@@ -21,8 +21,9 @@ from gateway.web.connection import Connection
 from gateway.web.errors import refuse_error
 from gateway.web.messages import Request, Response
 
-FIRST_REQUEST = 0.5
-"""Seconds that a new connection may take to send something, when all others are being closed."""
+NEXT_REQUEST = 0.5
+"""Seconds that a connection may take to send something when idle ones are being closed: a client that has just
+connected, or has just had an answer, may have its next request on the way, and one that is no GET is not sent twice."""
 KEEP_ALIVE = 75.0
 """Seconds an idle client connection is kept: nginx's keepalive_timeout."""
 HEAD_SECONDS = 30.0
@@ -131,10 +132,10 @@ class Listener:
         return refuse_error(None, error)
 
     def close_idle(self) -> int:
-        """Close the connections that carry no request, but for brand-new ones; how many there still are."""
-        newest = asyncio.get_running_loop().time() - FIRST_REQUEST
+        """Close the connections that have carried no request for a while; how many there still are."""
+        latest = asyncio.get_running_loop().time() - NEXT_REQUEST
         for connection in self.connections:
-            if connection.idle and connection.born <= newest:
+            if connection.idle and connection.resting_since <= latest:
                 connection.close()
         return len(self.connections)
 

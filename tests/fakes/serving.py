@@ -160,10 +160,13 @@ class Serving:
                 await asyncio.sleep(0.02)
 
     def children(self) -> dict[str, int]:
-        """The processes by name, such as ``gw worker 1``."""
+        """The processes by name, such as ``gw worker 1``; without one that ends while they are read."""
         pid = self.process.pid
-        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return {Path(f"/proc/{child}/comm").read_text().strip(): int(child) for child in pids}
+        named: dict[str, int] = {}
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                named[Path(f"/proc/{child}/comm").read_text().strip()] = int(child)
+        return named
 
     def workers(self) -> dict[str, int]:
         return {name: pid for name, pid in self.children().items() if "worker" in name}

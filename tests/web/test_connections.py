@@ -122,6 +122,18 @@ async def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
         assert await unused.rest() == b""
 
 
+async def test_closing_what_is_idle_spares_whoever_is_about_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that has just been answered may have a request on the way, which could not be sent twice."""
+    async with listening() as stand, client_of(stand) as client:
+        monkeypatch.setattr(connections, "NEXT_REQUEST", 60.0)
+        await client.get("/")
+        assert stand.listener.close_idle() == 1
+        assert (await client.get("/")).status == 200
+        monkeypatch.setattr(connections, "NEXT_REQUEST", -60.0)
+        stand.listener.close_idle()
+        assert await client.rest() == b""
+
+
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"]
 )
