@@ -22,41 +22,48 @@ CLIENT_GONE = 499
 """A status for the books only: the client left before a response began (nginx's number)."""
 
 
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+
+
 @dataclass(slots=True)
 class Response:
     """An answer of our own, whole.
 
     :ivar close: the connection ends after it.
+    :ivar lines: :meth:`first_lines`, where they were made before; then ``headers`` are not looked at.
     """
 
     status: int = 200
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     body: bytes = b""
     close: bool = False
+    lines: bytes = b""
 
     @property
     def size(self) -> int:
         """Bytes of the body."""
         return len(self.body)
 
+    def first_lines(self) -> bytes:
+        """The part of its head that no request changes.
+
+        :raises ValueError: a header line would end before its end.
+        """
+        text = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
+        if not text.count("\n") == text.count("\r") == len(self.headers):
+            raise ValueError("a line end in a header")
+        length = "" if self.status == 204 else f"Content-Length: {len(self.body)}\r\n"
+        return f"{_STATUS_LINES[self.status]}{text}{length}".encode()
+
     def wire(self, *, head_only: bool, http10: bool, close: bool) -> bytes:
         """Its bytes. Content-Length, Date, Server and Connection are written here and nowhere else.
 
         :raises ValueError: a header line would end before its end.
         """
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        if self.status != 204:
-            lines.append(f"Content-Length: {len(self.body)}")
-        lines.append(f"Date: {http_date()}\r\nServer: gateway")
-        if close:
-            lines.append("Connection: close")
-        elif http10:
-            lines.append("Connection: keep-alive")
-        if any("\n" in line or "\r" in line for line in lines[1:-2]):
-            raise ValueError("a line end in a header")
-        head = "\r\n".join((*lines, "", "")).encode()
-        return head if head_only else head + self.body
+        stays = b"Connection: close\r\n" if close else b"Connection: keep-alive\r\n" if http10 else b""
+        return b"%bDate: %b\r\nServer: gateway\r\n%b\r\n%b" % (
+            self.lines or self.first_lines(), http_date().encode(), stays, b"" if head_only else self.body,
+        )  # fmt: skip
 
 
 class Sent:

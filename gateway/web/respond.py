@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from multidict import CIMultiDict
 
@@ -22,6 +22,26 @@ def send(page: Page, cookies: Iterable[str] = (), headers: Iterable[tuple[str, s
     for cookie in cookies:
         fields.add("Set-Cookie", cookie)
     return Response(page.status, fields, page.body)
+
+
+class Prepared:
+    """``page``, where it is the same for everybody: its bytes are made once, not for each request."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, page: Page, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self._made = send(page, headers=headers)
+        self._made.lines = self._made.first_lines()
+
+    def response(self, cookies: Sequence[str] = ()) -> Response:
+        """One to give away, with Set-Cookie values."""
+        made = self._made
+        if not cookies:
+            return Response(made.status, made.headers, made.body, lines=made.lines)
+        fields = made.headers.copy()
+        for cookie in cookies:
+            fields.add("Set-Cookie", cookie)
+        return Response(made.status, fields, made.body)
 
 
 def redirect(location: str, *, status: int = 302, cookies: Iterable[str] = ()) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.web.pages import problem
-from gateway.web.respond import redirect, send
+from gateway.web.respond import Prepared, redirect, send
 
 
 def test_a_page_goes_with_its_headers_and_cookies() -> None:
@@ -29,3 +29,24 @@ def test_a_redirect_keeps_its_location_byte_for_byte(location: str) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers.getall("Set-Cookie") == ["a=1"]
+
+
+def test_a_prepared_answer_is_the_same_bytes() -> None:
+    """Preparing saves work and changes nothing; what is done to one answer is not done to the next."""
+    page = problem(status=401, code="x", title="X")
+    prepared, plain = Prepared(page, [("X-Why", "y")]), send(page, headers=[("X-Why", "y")])
+    one = prepared.response()
+    one.close = True
+    other = prepared.response()
+    assert not other.close
+    for form in ({"head_only": True, "http10": False}, {"head_only": False, "http10": True}):
+        assert other.wire(**form, close=False) == plain.wire(**form, close=False)
+    assert other.size == plain.size
+
+
+def test_a_prepared_answer_takes_cookies() -> None:
+    """They go to one client; the next answer has none of them."""
+    prepared = Prepared(problem(status=401, code="x", title="X"))
+    with_cookies = prepared.response(["a=1", "b=2"]).wire(head_only=True, http10=False, close=False)
+    assert b"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n" in with_cookies
+    assert b"Set-Cookie" not in prepared.response().wire(head_only=True, http10=False, close=False)
