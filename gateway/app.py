@@ -123,7 +123,11 @@ class Gateway:
         )
         self.door = Door(
             _door(settings),
-            DoorLimits(settings.limits.header, settings.limits.body),
+            DoorLimits(
+                settings.limits.header,
+                settings.limits.body,
+                per_client=settings.limits.connections_per_client,
+            ),
             table=self._table(),
             gate=self.gate,
             accounts=Accounts(self.metrics, access=settings.log.access),
@@ -364,6 +368,7 @@ def _routes(settings: Settings) -> list[Route]:
             connect=waits.connect,
             first_byte=waits.first_byte,
             idle=waits.idle,
+            ca_file=str(upstream.ca_file or ""),
         )
         for upstream in settings.upstreams
     ]

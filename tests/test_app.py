@@ -13,6 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.app import Gateway
+from gateway.config import load
 from gateway.demo.options import DemoOptions
 from tests.fakes.serving import Application, launched, serving, written
 
@@ -105,6 +107,26 @@ def test_a_secret_that_cannot_be_read_is_a_finding(tmp_path: Path, name: str) ->
     said = refused(path, 1)
     assert name in said
     assert "does not exist" in said
+
+
+async def test_what_a_client_may_take_is_as_configured(tmp_path: Path) -> None:
+    """Header bytes, body bytes and connections reach the listener; 0 is no limit."""
+    text = "limits: {header: 16KiB, body: 1MiB, connections_per_client: 7}\n"
+
+    gateway = Gateway(load(configured(tmp_path, text), {}))
+    limits = gateway.door.listener().limits
+    await gateway.close()
+
+    assert (limits.header, limits.body, limits.per_client) == (16_384, 1 << 20, 7)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_upstream_s_authority_that_cannot_be_used_is_one_clear_line(tmp_path: Path, workers: int) -> None:
+    """It names the file and the key, before anybody asks for the upstream."""
+    (tmp_path / "ca.pem").write_text(CERTIFICATE)
+    path = configured(tmp_path, **{"http://127.0.0.1:9\"}": 'https://localhost", ca_file: ca.pem}'})
+
+    assert f"upstreams[].ca_file: {tmp_path / 'ca.pem'} cannot be used" in complaint(path, workers)
 
 
 def test_a_configuration_that_is_not_there_is_a_finding(tmp_path: Path) -> None:

@@ -37,6 +37,19 @@ def _provider_certificates(settings: Settings) -> Iterator[Remark]:
 
 
 @rule("upstreams")
+def _upstream_certificates(settings: Settings) -> Iterator[Remark]:
+    for index, upstream in enumerate(settings.upstreams):
+        if upstream.ca_file is None:
+            continue
+        at = ("upstreams", index, "ca_file")
+        if upstream.url.kind != "https":
+            what = f"{upstream.url} is not reached with TLS, so nothing would be verified"
+            yield error(at, what, "write an https URL, or remove the key")
+        else:
+            yield from check_readable(at, upstream.ca_file, marker="CERTIFICATE")
+
+
+@rule("upstreams")
 def _served_directories(settings: Settings) -> Iterator[Remark]:
     for index, upstream in enumerate(settings.upstreams):
         if upstream.url.kind == "file" and upstream.url.path is not None:

@@ -64,6 +64,11 @@ Size = Annotated[
         {"type": ["integer", "string"], "title": "size", "pattern": r"^\d+(B|KiB|MiB|GiB)?$", "minimum": 0}
     ),
 ]
+Count = Annotated[
+    int,
+    PlainValidator(units.parse_count),
+    WithJsonSchema({"type": "integer", "title": "number", "minimum": 0}),
+]
 Flag = Annotated[bool, BeforeValidator(units.parse_flag)]
 Address = Annotated[
     addresses.Address, *_text(addresses.parse_address, "address:port", examples=["0.0.0.0:8080"])

@@ -62,7 +62,7 @@ class Settings(Section):
     forward_auth: ForwardAuth | None = key(None, description="Answer for a proxy in front; absent is off.")
     browser: Browser = section(Browser, "Inside the page.")
     timeouts: Timeouts = section(Timeouts, "Towards upstreams.")
-    limits: Limits = section(Limits, "What a request may weigh.")
+    limits: Limits = section(Limits, "What requests and clients may take.")
     probes: Probes = section(Probes, "Probes and metrics.")
     admin: Admin = section(Admin, "The operator's API.")
     log: Log = section(Log, "Logging.")

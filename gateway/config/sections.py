@@ -58,6 +58,9 @@ class Upstream(Section):
     url: kinds.Upstream = key(
         description="Where it is: `http://…`, `https://…`, `unix:/socket`, or `file:///directory` of a built SPA."
     )
+    ca_file: kinds.File | None = key(
+        None, description="Certificates in PEM to trust for an `https` upstream, instead of the system's."
+    )
     when_stale: Literal["refuse", "serve"] = key(
         "refuse", description="When the revocation log is older than `max_staleness`: answer 503, or go on."
     )
@@ -125,7 +128,7 @@ class Timeouts(Section):
 
 
 class Limits(Section):
-    """What a request may weigh."""
+    """What a request may weigh, and how much of the gateway one client may take."""
 
     header: kinds.Size = key("32KiB", description="All request headers together, then 431.")
     cookies: kinds.Size = key(
@@ -133,6 +136,11 @@ class Limits(Section):
         description="All cookies of the gateway together; a session that needs more ends on a page that says so.",
     )
     body: kinds.Size = key(0, description="Request body, then 413; 0 is no limit.")
+    connections_per_client: kinds.Count = key(
+        1024,  # an office behind one address opens six for each browser
+        description="Connections of one client address (of IPv6 its /64) to one worker; 0 is no limit."
+        " Those of `trusted_proxies` and of this machine do not count.",
+    )
 
 
 class Probes(Section):

@@ -9,6 +9,7 @@ from gateway.config.findings import BadValueError
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB)?", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -61,6 +62,15 @@ def parse_flag(value: object) -> bool:
     if value in ("true", "false"):  # a tuple: what stands there may have no hash
         return value == "true"
     raise BadValueError(f"{shown(value)} is neither true nor false", "write true or false")
+
+
+def parse_count(value: object) -> int:
+    """A whole number of things, from zero."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not (isinstance(value, str) and _COUNT.fullmatch(value)):
+        raise BadValueError(f"{shown(value)} is not a number of things", "write a whole number, such as 1024")
+    return int(value)
 
 
 def parse_number(value: object) -> object:

@@ -14,6 +14,7 @@ class Route:
 
     :ivar path: prefix as configured; it is also the policy resource.
     :ivar url: ``http://host:port``, ``https://host``, ``unix:/path`` or ``file:///directory``.
+    :ivar ca_file: PEM file of the only authorities to trust for an ``https`` upstream; empty for the system's.
     :ivar when_stale: ``refuse`` or ``serve`` while the revocation log is out of reach.
     :ivar encoded_slashes: whether ``%2F`` may stand in a path (rule R32).
     :ivar allow_method_override: whether X-HTTP-Method-Override and its like pass (rule R32).
@@ -29,6 +30,7 @@ class Route:
     connect: float = 5.0
     first_byte: float = 60.0
     idle: float = 60.0
+    ca_file: str = ""
 
     @property
     def name(self) -> str:

@@ -19,13 +19,21 @@ _P = TypeVar("_P", bound=asyncio.Protocol)
 class Address:
     """A host and port, or a Unix socket's path.
 
-    :ivar tls: speak TLS and verify the certificate against the system's authorities, by ``host``.
+    :ivar tls: speak TLS, ask for ``host`` (SNI) and verify the certificate by it.
+    :ivar ca_file: PEM file of the only authorities to trust; empty for the system's.
     """
 
     host: str = ""
     port: int = 0
     path: str = ""
     tls: bool = False
+    ca_file: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     async def connect(self, factory: Callable[[], _P]) -> _P:
         """A connected protocol.
@@ -35,19 +43,28 @@ class Address:
         loop = asyncio.get_running_loop()
         if self.path:
             return (await loop.create_unix_connection(factory, self.path))[1]
-        context = _tls_context() if self.tls else None
+        context = _tls_context(self.ca_file) if self.tls else None
         return (await loop.create_connection(factory, self.host, self.port, ssl=context))[1]
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(
+            "bad_ca_file",
+            f"upstreams[].ca_file: {ca_file} cannot be used ({error.strerror or error}).",
+            mend="Name a readable file of certificates in PEM.",
+        ) from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def parse_address(url: str) -> Address:
+def parse_address(url: str, ca_file: str = "") -> Address:
     """The address an ``http:``, ``https:`` or ``unix:`` URL names.
 
-    :raises ConfigurationError: ``upstream_url`` for any other, or for one with a path, query or user.
+    :raises ConfigurationError: ``upstream_url`` for any other, or for one with a path, query or user; ``bad_ca_file``.
     """
     if url.startswith("unix:"):
         path = url.removeprefix("unix:").removeprefix("//")
@@ -62,8 +79,10 @@ def parse_address(url: str) -> Address:
     extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username
     if parts.scheme not in {"http", "https"} or not parts.hostname or extra:
         raise _refused(url)
-    tls = parts.scheme == "https"
-    return Address(host=parts.hostname, port=port or (443 if tls else 80), tls=tls)
+    if parts.scheme == "http":
+        return Address(host=parts.hostname, port=port or 80)
+    _tls_context(ca_file)  # a file that cannot be used is found at the start
+    return Address(host=parts.hostname, port=port or 443, tls=True, ca_file=ca_file)
 
 
 def _refused(url: str) -> ConfigurationError:

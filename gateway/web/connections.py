@@ -32,8 +32,6 @@ BODY_WINDOW = 20.0
 """Seconds in which a body must have come on: Apache's RequestReadTimeout is ``body=20``."""
 BODY_RATE = 240
 """Bytes a second within each window: Kestrel's MinRequestBodyDataRate; Apache's MinRate is 500."""
-PER_CLIENT = 1_024
-"""Connections of one address and worker: an office behind one address opens six for each browser."""
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """Who connects from here is a proxy in front of us, or owns the machine."""
 LINGER = 2.0
@@ -49,7 +47,7 @@ class DoorLimits:
 
     :ivar header: bytes of one header line and of all together. :ivar body: bytes; 0 is no limit.
     :ivar head_seconds: for a whole head. :ivar body_window, body_rate: seconds, and bytes a second in each of them.
-    :ivar per_client: connections of one address; of those in ``proxies``, and of this machine, any number.
+    :ivar per_client: connections of one address, 0 is no limit; nor is there one for ``proxies`` and this machine.
     """
 
     header: int
@@ -57,7 +55,7 @@ class DoorLimits:
     head_seconds: float = HEAD_SECONDS
     body_window: float = BODY_WINDOW
     body_rate: float = BODY_RATE
-    per_client: int = PER_CLIENT
+    per_client: int = 0
     proxies: Networks = LOOPBACK
 
 
@@ -89,7 +87,7 @@ class Listener:
         """Whether this client may have one more connection."""
         client = self._counted(connection.peer)
         if client:
-            if self._clients[client] >= self.limits.per_client:
+            if 0 < self.limits.per_client <= self._clients[client]:
                 _log.warning("too_many_connections", client=client, limit=self.limits.per_client)
                 return False
             self._clients[client] += 1

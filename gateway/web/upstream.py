@@ -9,7 +9,7 @@ from gateway.core.facts import RequestFacts
 from gateway.core.headers import IdentityOptions, RequestRules, upstream_request_head, wants_websocket
 from gateway.core.routes import Route, match_route, ordered
 from gateway.core.session import Session
-from gateway.proxy.address import parse_address
+from gateway.proxy.address import Address, parse_address
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.files import FileUpstream, parse_directory
 from gateway.proxy.live import EVENTS, WEBSOCKET, LiveConnections
@@ -68,15 +68,16 @@ class Forwarder:
         self._on_result = on_result
         shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[Address, Pool] = {}
         self._lanes = {route.path: self._lane(route, identity) for route in routes}
 
     def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
         rules = RequestRules(identity, allow_method_override=route.allow_method_override)
         if route.url.startswith("file:"):
             return _Lane(rules, FileUpstream(parse_directory(route.url), route.path))
-        pool = self._pools.get(route.url) or Pool(parse_address(route.url))
-        self._pools[route.url] = pool
+        address = parse_address(route.url, route.ca_file)
+        pool = self._pools.get(address) or Pool(address)
+        self._pools[address] = pool
         return _Lane(rules, pool)
 
     @property

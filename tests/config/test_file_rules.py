@@ -77,6 +77,22 @@ def test_certificates_are_looked_at(found, house):
     assert not any(line.startswith("tls.cert_file") for line in lines)
 
 
+def test_an_upstream_s_certificates_are_looked_at(found, house):
+    """There, in PEM, and beside an https URL: anywhere else they would verify nothing."""
+    (house / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    upstreams = [
+        {"path": "/", "url": "https://app.internal", "ca_file": "ca.pem"},
+        {"path": "/a/", "url": "https://app.internal", "ca_file": "none.pem"},
+        {"path": "/b/", "url": "http://app.internal", "ca_file": "ca.pem"},
+    ]
+
+    lines = [line for line in found({"upstreams": upstreams}) if ".ca_file" in line]
+
+    assert [line.partition(":")[0] for line in lines] == ["upstreams[1].ca_file", "upstreams[2].ca_file"]
+    assert "none.pem does not exist" in lines[0]
+    assert "is not reached with TLS, so nothing would be verified" in lines[1]
+
+
 def test_a_served_directory_exists(found, house):
     """file: upstreams, relative to the configuration file."""
     (house / "dist").mkdir()

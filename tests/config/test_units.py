@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from gateway.config.findings import BadValueError
-from gateway.config.units import parse_duration, parse_flag, parse_lifetime, parse_seconds, parse_size, shown
+from gateway.config.units import (
+    parse_count,
+    parse_duration,
+    parse_flag,
+    parse_lifetime,
+    parse_seconds,
+    parse_size,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +58,14 @@ def test_other_sizes_are_refused(text):
     """KB is 1000 for some and 1024 for others; neither is guessed."""
     with pytest.raises(BadValueError, match="such as 32KiB"):
         parse_size(text)
+
+
+def test_counts_are_whole_numbers():
+    """From zero; a size or a fraction of a thing is none."""
+    assert (parse_count("1024"), parse_count("0"), parse_count(7)) == (1024, 0, 7)
+    for text in ("-1", "1.5", "1KiB", "\u0661", "", None, True):
+        with pytest.raises(BadValueError, match="whole number"):
+            parse_count(text)
 
 
 @pytest.mark.parametrize("text", ["yes", "on", "1", "True", ""])

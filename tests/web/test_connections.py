@@ -237,6 +237,16 @@ async def test_this_machine_and_proxies_have_any_number() -> None:
         assert (await first.get("/")).status == (await second.get("/")).status == 200
 
 
+async def test_a_limit_of_zero_is_none() -> None:
+    """Whoever is counted may have as many as they like."""
+    async with (
+        listening(per_client=0, proxies=NOBODY) as stand,
+        client_of(stand) as first,
+        client_of(stand) as second,
+    ):
+        assert (await first.get("/")).status == (await second.get("/")).status == 200
+
+
 @pytest.mark.parametrize(
     ("peer", "counted"),
     [
