@@ -122,7 +122,7 @@ class Request:
         self.body = body
         self.peer = connection.peer
         self.keep_alive = block.keep if head.http10 else not block.close
-        self.gone: Callable[[], None] | None = None
+        self.gone: Callable[[], object] | None = None
         self.began = 0.0
         self.facts: RequestFacts | None = None
         self.route = "own"

@@ -137,18 +137,32 @@ class Passage:
         replayable = upload is None and self._replayable
         body = None if upload is None else upload.at_hand()
         head = self._head if body is None else self._head + body
-        pool = self._pool
-        connection = pool.take(replayable=replayable) or await pool.connect(self._route.connect)
+        connection = self._pool.take(replayable=replayable) or await self._connect()
         try:
             return await self._follow(connection, head, upload if body is None else None)
         except StaleConnectionError:
             if not replayable:
                 raise
-        return await self._follow(await pool.connect(self._route.connect), head)
+        return await self._follow(await self._connect(), head)
+
+    async def _connect(self) -> UpstreamConnection | None:
+        """A connection, for which there may be a queue; None when the client has left meanwhile."""
+        task = asyncio.current_task()
+        connecting = asyncio.ensure_future(self._pool.connect(self._route.connect))
+        self._request.gone = connecting.cancel
+        try:
+            return await connecting
+        except asyncio.CancelledError:
+            if task is None or task.cancelling():
+                raise
+            return None
 
     async def _follow(
-        self, connection: UpstreamConnection, head: bytes, upload: Upload | None = None
+        self, connection: UpstreamConnection | None, head: bytes, upload: Upload | None = None
     ) -> Sent:
+        if connection is None:
+            self._client.result = "client_gone"
+            return Sent(CLIENT_GONE, b"", close=True)
         exchange = self._begin(connection, head, sent=upload is None)
         pump = None if upload is None else asyncio.ensure_future(upload.run(connection, exchange))
         try:

@@ -73,6 +73,35 @@ async def test_a_client_that_leaves_takes_its_request_with_it(lab):
     await eventually(lambda: results == ["ok", "client_gone"])
 
 
+async def test_a_client_that_leaves_the_queue_frees_its_place(lab):
+    """Whoever waits for a connection and goes is forgotten at once: nothing of theirs is sent, another may wait."""
+    results: list[str] = []
+    go = asyncio.Event()
+
+    async def script(call):
+        await go.wait()
+        await call.send(reply(b"ok"))
+
+    door, upstream, client = await lab(script)
+    door.forwarder._on_result = lambda _, result: results.append(result)
+    pool = next(iter(door.forwarder._pools.values()))
+    pool._limit, pool._queue = 1, 1
+    await client.ask("/first")
+    await eventually(lambda: len(upstream.calls) == 1)
+    leaving, waiting = await door.client(), await door.client()
+    await leaving.ask("/left")
+    await eventually(lambda: len(pool._waiting) == 1)
+    await leaving.close()
+    await eventually(lambda: results == ["client_gone"])
+    await waiting.ask("/waited")
+    await eventually(lambda: len(pool._waiting) == 1)
+    go.set()
+
+    assert [(await each.response()).body for each in (client, waiting)] == [b"ok", b"ok"]
+    assert [call.request_line.split()[1] for call in upstream.calls] == [b"/first", b"/waited"]
+    await waiting.close()
+
+
 async def test_a_stream_that_began_without_a_task_is_ended_with_its_session(lab):
     """It is registered like every other."""
 
