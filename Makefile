@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick conformance-long lock spa clean
+.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick conformance-long autobahn lock spa clean
 
 $(VENV)/bin/python:
 	@PYTHON=$(PYTHON) bash requirements/python.sh
@@ -58,6 +58,9 @@ bench-quick: setup-test          ## one case beside plain nginx, in under a minu
 
 conformance-long: setup-test     ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
 	CONFORMANCE_BYTES=1073741824 $(BIN)/python -m pytest tests/conformance/test_memory.py
+
+autobahn: setup-test             ## the Autobahn suite through the gateway, no worse than without it; 4 minutes, needs PYTHON27
+	$(BIN)/python -m tests.autobahn.run
 
 spa: setup-test                  ## rebuild the demo SPA's committed files
 	$(BIN)/python deploy/demo/build.py
