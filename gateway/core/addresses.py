@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
+LONGEST = 64
+"""Characters of an address: 45 of IPv6 with IPv4 in it, and a zone, which is the name of an interface (15 on Linux)."""
+
 
 def is_trusted(address: str, trusted: Networks) -> bool:
     """Whether ``address`` belongs to one of the networks; anything that is not an address does not."""
-    try:
-        ip: IPv4Address | IPv6Address = ip_address(address)
-    except ValueError:
+    read = _read(address)
+    if read is None:
         return False
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:  # an IPv4 peer of a listener on [::]
-        ip = ip.ipv4_mapped
+    ip, _ = read
     return any(ip.version == network.version and ip in network for network in trusted)
 
 
@@ -30,10 +32,26 @@ def client_address(peer: str, forwarded_for: Sequence[bytes], trusted: Networks)
     hops = [hop.strip() for value in forwarded_for for hop in value.decode("latin-1").split(",")]
     client = peer
     for hop in reversed(hops):
-        try:
-            client = str(ip_address(hop))
-        except ValueError:
+        read = _read(hop)
+        if read is None:
             return client
+        _, client = read
         if not is_trusted(client, trusted):
             return client
     return client
+
+
+def _read(address: str) -> tuple[IPv4Address | IPv6Address, str] | None:
+    """An address as it is compared, and as it is written."""
+    return _known(address) if len(address) <= LONGEST else None
+
+
+@lru_cache(maxsize=4_096)
+def _known(address: str) -> tuple[IPv4Address | IPv6Address, str] | None:
+    # Remembered, for the same few come with request after request.
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return None
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None  # an IPv4 peer of a listener on [::]
+    return mapped or ip, str(ip)

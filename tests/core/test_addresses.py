@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.addresses import client_address, is_trusted
+from gateway.core.addresses import LONGEST, client_address, is_trusted
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -56,3 +56,11 @@ def test_any_header_gives_an_address(forwarded: list[bytes]) -> None:
 def test_what_is_no_address_of_a_proxy_is_not_trusted(text: str) -> None:
     """Names, ranges and addresses outside the networks are not trusted."""
     assert not is_trusted(text, PROXIES)
+
+
+def test_what_is_longer_than_any_address_is_none() -> None:
+    """It is not even looked at, so that nobody can fill the memory of addresses with long ones."""
+    longest = "fe80::1%" + "z" * (LONGEST - len("fe80::1%"))
+    trusted = (ip_network("10.0.0.0/8"),)
+    assert client_address("10.0.0.1", [longest.encode()], trusted) == longest
+    assert client_address("10.0.0.1", [longest.encode() + b"z"], trusted) == "10.0.0.1"
