@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 DROPPED: Final = "[redacted]"
@@ -37,7 +38,9 @@ def scrub(text: str) -> str:
         text = _JWT.sub(DROPPED, text)
     if "@" in text:
         text = _AUTHORITY.sub(f"://{DROPPED}@", text)
-    return _CREDENTIALS.sub(r"\1 " + DROPPED, text)
+    if len(text.split(None, 1)) == 2:  # there is white space in it
+        text = _CREDENTIALS.sub(r"\1 " + DROPPED, text)
+    return text
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -47,6 +50,7 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
+@lru_cache(maxsize=512)
 def telling(name: str) -> bool:
     """Is a value under this name a secret, whatever it is?"""
     return _TELLING.search(name.lower().replace("-", "_")) is not None
