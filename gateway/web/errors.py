@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.core.errors import GatewayError
 from gateway.core.facts import RequestFacts
 from gateway.web import pages
 from gateway.web.messages import Response
-from gateway.web.respond import send
+from gateway.web.respond import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,26 @@ def refuse(
     :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
     :param what: said instead of the table's sentence, as is ``mend``; never text from the request.
     """
+    prepared = _prepared(
+        reason, what, mend, tuple(headers), action, default, person if facts is None else facts.wants_page
+    )
+    return prepared.response(tuple(cookies))
+
+
+@lru_cache(maxsize=256)
+def _prepared(
+    reason: str,
+    what: str,
+    mend: str,
+    headers: tuple[tuple[str, str], ...],
+    action: tuple[str, str] | None,
+    default: str,
+    person: bool,
+) -> Prepared:
+    """Nothing in it is from the request, so there are but a few; whoever sends nonsense is answered from memory."""
     answer = answer_for(reason, default=default)
     what, mend = what or answer.what, mend or answer.mend
-    if person if facts is None else facts.wants_page:
+    if person:
         page = pages.error(
             status=answer.status, title=answer.title, what=what, mend=mend, code=reason, action=action
         )
@@ -127,7 +145,7 @@ def refuse(
         page = pages.problem(
             status=answer.status, code=reason, title=answer.title, detail=f"{what} {mend}".strip()
         )
-    return send(page, cookies, (*answer.headers, *headers))
+    return Prepared(page, (*answer.headers, *headers))
 
 
 def refuse_error(
