@@ -31,9 +31,10 @@ class Policy(Protocol):
     ) -> PolicyVerdict: ...  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Revocations:
-    """The revocation index and how far it can be believed.
+    """The revocation index and how far it can be believed. Not frozen, like `Allow`, for that costs a call for each
+    field, and one of each is made for every request.
 
     :ivar age: seconds since it was last in step with the log; infinite when it was never loaded.
     """
@@ -58,7 +59,7 @@ class GateRules:
     accept_log_loss: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Allow:
     """Let it through; ``session`` is None for a route open to ``Anonymous``."""
 

@@ -74,10 +74,10 @@ class SessionLimits:
 
     idle: int
     absolute: int
+    seal_every: int = field(init=False)
 
-    @property
-    def seal_every(self) -> int:
-        return max(1, min(60, self.idle // 10))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seal_every", max(1, min(60, self.idle // 10)))
 
 
 def absolute_deadline(session: Session, limits: SessionLimits) -> int:
@@ -96,10 +96,11 @@ def life(session: Session, limits: SessionLimits, now: int) -> Life:
 
 def touched(session: Session, limits: SessionLimits, now: int) -> Session | None:
     """The session with its idle deadline moved by activity at ``now``; None when the cookie is recent enough."""
-    until = min(now + limits.idle, absolute_deadline(session, limits))
-    if until - session.idle_until < limits.seal_every:
+    until = now + limits.idle
+    if until - session.idle_until < limits.seal_every:  # nearly always, and the absolute deadline is no later
         return None
-    return replace(session, idle_until=until)
+    until = min(until, absolute_deadline(session, limits))
+    return replace(session, idle_until=until) if until - session.idle_until >= limits.seal_every else None
 
 
 def to_plain(session: Session) -> dict[str, Any]:

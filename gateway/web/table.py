@@ -36,7 +36,10 @@ class Table:
 
     def find(self, facts: RequestFacts) -> Endpoint | None:
         """The endpoint for this request; None when it is the gate's."""
-        methods = self._exact.get(facts.raw_path) or self._exact.get(_any_last_segment(facts.raw_path))
+        raw_path = facts.raw_path
+        methods = self._exact.get(raw_path)
+        if methods is None and raw_path.startswith(_LOGOUT):
+            methods = self._exact.get(_any_last_segment(raw_path))
         if methods is not None:
             return methods.get(facts.method) or _wrong_method(methods)
         path = facts.path
@@ -50,7 +53,7 @@ class Table:
 
 
 def _any_last_segment(raw_path: str) -> str:
-    return raw_path[: raw_path.rfind("/") + 1] + "*" if raw_path.startswith(_LOGOUT) else ""
+    return raw_path[: raw_path.rfind("/") + 1] + "*"
 
 
 def _under(path: str, root: str) -> bool:
