@@ -9,36 +9,42 @@ and the facts are built by the same function as those at the door.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from gateway.core.addresses import is_trusted
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, RawHeaders, RequestFacts, build
+from gateway.core.facts import DoorRules, HeaderFacts, RawHeaders, RequestFacts, complete
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110 §5.6.2."""
 _NEVER_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 """What the door refuses as well: neither is a request for an application."""
 _URL = re.compile(rb"https?://([^/]*)(/.*)", re.DOTALL)
-_OF_THE_QUESTION = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_LOOKED_AT = frozenset({b"x-original-method", b"x-original-url", b"upgrade", b"sec-websocket-key"})
+_LENGTHS = frozenset(map(len, _LOOKED_AT))
+_Told = Mapping[bytes, Sequence[bytes]]
+"""The headers looked at, by their lower-case names."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Original:
+class _Original(NamedTuple):
     method: bytes
     authority: bytes
     target: bytes
 
 
-def original_facts(caller: str, headers: RawHeaders, peer: str, rules: DoorRules) -> RequestFacts:
+def original_facts(
+    caller: str, headers: RawHeaders, said: HeaderFacts, peer: str, rules: DoorRules
+) -> RequestFacts:
     """The facts of the request that is asked about.
 
     :param caller: kind of proxy, ``forward_auth.caller``. :param headers: of the question, in the order of the wire.
+    :param said: what they say. Host apart it holds for the request that is asked about, because all that the client
+        sent comes along; framing is no fact.
     :param peer: address of the connection. Only ``rules.trusted_proxies`` are believed; loopback is not among them
         unless it is listed.
     :raises DownstreamError: ``untrusted_caller``, ``original_missing``, ``original_ambiguous``,
-        ``original_malformed``, or what :func:`gateway.core.facts.build` raises. None of them may become a pass.
+        ``original_malformed``, or what :func:`gateway.core.facts.complete` raises. None of them may become a pass.
     """
     if not is_trusted(peer, rules.trusted_proxies):
         raise DownstreamError(
@@ -46,30 +52,46 @@ def original_facts(caller: str, headers: RawHeaders, peer: str, rules: DoorRules
             "The question came from an address that is not trusted.",
             mend="List the proxy's address in `trusted_proxies`; loopback, too, counts only when it is listed.",
         )
-    original = _CALLERS[caller](headers)
+    told = _told(headers)
+    original = _CALLERS[caller](told)
     if _METHOD.fullmatch(original.method) is None or original.method in _NEVER_PROXIED:
         raise _malformed("method")
-    own = [(b"Host", original.authority), *_of_the_client(headers)]
-    return build(original.method.decode("ascii"), original.target.decode("latin-1"), own, peer, rules)
+    about = HeaderFacts(
+        authority=original.authority.decode("latin-1").lower(),
+        forwarded=said.forwarded,
+        # Upgrade is hop-by-hop, so a proxy drops it from the question; a handshake must not pass for a GET (rule R8).
+        websocket=said.websocket or (b"sec-websocket-key" in told and b"upgrade" not in told),
+        asks=said.asks,
+        rest=said.rest,
+    )
+    return complete(original.method.decode("ascii"), original.target.decode("latin-1"), about, peer, rules)
 
 
-def _nginx(headers: RawHeaders) -> _Original:
+def _told(headers: RawHeaders) -> _Told:
+    told: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if len(name) in _LENGTHS and (lower := name.lower()) in _LOOKED_AT:
+            told.setdefault(lower, []).append(value)
+    return told
+
+
+def _nginx(told: _Told) -> _Original:
     """``X-Original-Method`` and ``X-Original-URL``, as the recipe and ingress-nginx send them (protocol facts D.2).
 
     nginx refuses a Host with a slash in it, so the first slash after the scheme begins the target.
     """
-    url = _URL.fullmatch(_only(headers, b"x-original-url"))
+    url = _URL.fullmatch(_only(told, b"x-original-url"))
     if url is None:
         raise _malformed("URL")
     # The scheme is not a fact: behind a load balancer nginx sees http where the browser says https.
-    return _Original(_only(headers, b"x-original-method"), *url.groups())
+    return _Original(_only(told, b"x-original-method"), *url.groups())
 
 
-_CALLERS: Mapping[str, Callable[[RawHeaders], _Original]] = {"nginx": _nginx}
+_CALLERS: Mapping[str, Callable[[_Told], _Original]] = {"nginx": _nginx}
 
 
-def _only(headers: RawHeaders, name: bytes) -> bytes:
-    found = [value for key, value in headers if key.lower() == name]
+def _only(told: _Told, name: bytes) -> bytes:
+    found = told.get(name, ())
     if not found:
         what = f"The question has no {name.decode()} header."
         raise DownstreamError(
@@ -89,13 +111,3 @@ def _malformed(part: str) -> DownstreamError:
         f"The {part} of the request that is asked about cannot be read.",
         mend="Have the proxy send method and URL as they came, as the recipe for it does.",
     )
-
-
-def _of_the_client(headers: RawHeaders) -> RawHeaders:
-    """The client's headers: those of the question without what frames the question itself."""
-    own = [pair for pair in headers if pair[0].lower() not in _OF_THE_QUESTION]
-    names = {name.lower() for name, _ in own}
-    if b"sec-websocket-key" in names and b"upgrade" not in names:
-        # Upgrade is hop-by-hop, so a proxy drops it from the question; a handshake must not pass for a GET (rule R8).
-        own.append((b"Upgrade", b"websocket"))
-    return own

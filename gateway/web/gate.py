@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -29,7 +29,7 @@ from gateway.web import pages, preflight
 from gateway.web.errors import refuse
 from gateway.web.logout import Logout
 from gateway.web.messages import Answer, Request, Response
-from gateway.web.respond import redirect, send
+from gateway.web.respond import Prepared, redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
@@ -74,14 +74,21 @@ class Gate:
         self._logout = logout
         self._trail = trail
         self._worker_seen = False
+        self._prepared: dict[str, Prepared] = {}
+
+    @property
+    def behind(self) -> bool:
+        """Whether the log has moved, so that :meth:`revocations` has to be awaited before anything is decided."""
+        return self._log.moved()
 
     async def revocations(self) -> Revocations:
         """The index, in step with the log: a moved log is read before anything is decided (rule R4)."""
         if self._log.moved():
             await self._log.catch_up()
-        return self._in_step()
+        return self.in_step()
 
-    def _in_step(self) -> Revocations:
+    def in_step(self) -> Revocations:
+        """The same, when the log has not moved."""
         return Revocations(self._log.index, self._log.log_id, self._log.age())
 
     async def read(self, facts: RequestFacts, now: int) -> tuple[Carried, Session | Challenge, Revocations]:
@@ -100,7 +107,7 @@ class Gate:
         request.route = route.path
         if self._log.moved():
             return self._after_reading(request, facts, route)
-        return self._act(request, facts, route, self._in_step())
+        return self._act(request, facts, route, self.in_step())
 
     def _warn_of_worker(self, facts: RequestFacts) -> None:
         """A service worker may answer ``GET /logout`` from its cache; the operator should hear of it once (R14)."""
@@ -116,21 +123,17 @@ class Gate:
 
     def _act(self, request: Request, facts: RequestFacts, route: Route, revocations: Revocations) -> Answer:
         now = clock.now()
-        carried, verdict = self._judge(facts, route, revocations, now)
+        carried, verdict = self.judge(facts, route, revocations, now)
         if isinstance(verdict, Allow):
             return self._forward(request, facts, carried, route, verdict, now)
         if isinstance(verdict, Challenge):
             return self.challenge(facts, carried, verdict, now)
         return self.deny(facts, carried, verdict, revocations, now)
 
-    async def ask(self, facts: RequestFacts, route: Route, now: int) -> tuple[Carried, Verdict]:
-        """The verdict on a request for ``route`` that another proxy forwards."""
-        return self._judge(facts, route, await self.revocations(), now)
-
-    def _judge(
+    def judge(
         self, facts: RequestFacts, route: Route, revocations: Revocations, now: int
     ) -> tuple[Carried, Verdict]:
-        """The verdict, whether we forward the request or another proxy does, and what the browser carries."""
+        """What the browser carries, and the verdict, whether we forward the request or another proxy does."""
         carried = self._sessions.read(facts, now)
         verdict = decide(
             facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
@@ -160,9 +163,9 @@ class Gate:
     def challenge(self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int) -> Answer:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
         stale = self._sessions.clear_conflicting(carried.cookies)
-        if not facts.navigation:
-            return send(self._signed_out(facts, "login_required", self.login_required(verdict.reason)), stale)
-        return self._to_sign_in(facts, carried, verdict, now, stale)
+        if facts.navigation:
+            return self._to_sign_in(facts, carried, verdict, now, stale)
+        return self._signed_out(facts, verdict.reason, stale)
 
     def deny(
         self, facts: RequestFacts, carried: Carried, verdict: Deny, revocations: Revocations, now: int
@@ -172,9 +175,9 @@ class Gate:
             if verdict.reason in {"denied", "cross_origin"}:
                 self._trail.denied(facts, carried.session, verdict.reason, verdict.policies)
             return refuse(facts, verdict.reason)
-        if not facts.navigation:
-            return send(self._signed_out(facts, verdict.reason, self.signing_out()))
-        return self._to_sign_in(facts, carried, self._state(carried, revocations, now), now)
+        if facts.navigation:
+            return self._to_sign_in(facts, carried, self._state(carried, revocations, now), now)
+        return self._signed_out(facts, verdict.reason)
 
     async def _to_sign_in(
         self,
@@ -190,19 +193,34 @@ class Gate:
     def _state(self, carried: Carried, revocations: Revocations, now: int) -> Session | Challenge:
         return session_state(carried.session, revocations, self.rules, now, carried.chain)
 
-    def _signed_out(self, facts: RequestFacts, code: str, problem: pages.Page) -> pages.Page:
-        """``problem`` for programs; for a form sent by a person a page, for what they typed need not be lost (P22)."""
-        if not facts.posted:
-            return problem
+    def _signed_out(self, facts: RequestFacts, reason: str, cookies: Sequence[str] = ()) -> Response:
+        """401: the problem for programs, or a page for a form that a person has sent."""
+        if facts.posted:
+            return send(self._form_kept_out(reason), cookies)
+        prepared = self._prepared.get(reason)
+        if prepared is None:
+            prepared = self._prepared[reason] = Prepared(self.problem(reason))
+        return prepared.response(cookies)
+
+    def _form_kept_out(self, reason: str) -> pages.Page:
+        """What a person typed need not be lost (P22)."""
         page = pages.error(
-            status=problem.status,
+            status=401,
             title="You are not signed in",
             what="What you sent was not handed on to the application, and nothing of it was kept here.",
             mend="Sign in in another tab, then go back with your browser's Back button and send it again.",
-            code=code,
+            code=reason if reason == "logout_in_progress" else "login_required",
             action=("Sign in", f"{self.options.prefix}/start"),
         )
-        return page.with_headers(*(field for field in problem.headers if field[0] == "WWW-Authenticate"))
+        fields = self.problem(reason).headers
+        return page.with_headers(*(field for field in fields if field[0] == "WWW-Authenticate"))
+
+    def problem(self, reason: str) -> pages.Page:
+        """The 401 for programs.
+
+        :param reason: of a challenge, or ``logout_in_progress``.
+        """
+        return self.signing_out() if reason == "logout_in_progress" else self.login_required(reason)
 
     def login_required(self, reason: str) -> pages.Page:
         """The 401 for programs; ``login_url`` is absolute."""

@@ -143,6 +143,8 @@ class Sessions:
 
     def clear_conflicting(self, own: OwnCookies) -> list[str]:
         """Set-Cookie values that expire cookies which came twice with different values (pain P23)."""
+        if not own.conflicting:
+            return []
         names = {name.decode("latin-1") for name in own.conflicting}
         return self._session.clear() if names & set(self._session.names()) else []
 

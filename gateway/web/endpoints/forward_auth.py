@@ -6,31 +6,35 @@ refreshed nor sealed anew, and no cookie is set, because not every caller hands 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import DoorRules, RequestFacts
 from gateway.core.forwarded import original_facts
-from gateway.core.gate import Allow, Challenge, Verdict
+from gateway.core.gate import Allow, Challenge, Revocations
 from gateway.core.identity_headers import identity_headers
-from gateway.core.session import Principal, Session
+from gateway.core.routes import Route
+from gateway.core.session import Principal
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
-from gateway.web.errors import ANSWERS, Answer, refuse
+from gateway.web.errors import ANSWERS, refuse
+from gateway.web.errors import Answer as Reason
 from gateway.web.gate import Gate
-from gateway.web.messages import Request, Response
+from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages import Page
-from gateway.web.respond import redirect, send
-from gateway.web.session import Carried
+from gateway.web.respond import Prepared, redirect, send
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 
 REASON = "X-Gateway-Reason"
 """On every answer but 200: the stable code, for proxies that write answers of their own."""
 
+PRINCIPALS = 1_024
+"""Those whose identity headers are kept as bytes."""
+
 _NOBODY = Principal(issuer="", subject="", user="")
-_MISASKED = Answer(
+_MISASKED = Reason(
     403,
     "This request could not be checked",
     "The proxy in front of the gateway did not say what was asked for in a way that can be trusted.",
@@ -39,75 +43,96 @@ _MISASKED = Answer(
 _log = get_logger("forward_auth")
 
 
-@dataclass(frozen=True, slots=True)
 class ForwardAuth:
     """Answers the questions of one proxy.
 
-    :ivar caller: its kind. :ivar login: 401, or 302 for callers that hand a redirect on to the browser.
-    :ivar rules: hosts that may be asked about, and who may ask.
+    :param caller: its kind. :param login: 401, or 302 for callers that hand a redirect on to the browser.
+    :param rules: hosts that may be asked about, and who may ask.
     """
 
-    caller: str
-    login: int
-    rules: DoorRules
-    gate: Gate
-    forwarder: Forwarder
-    trail: Trail
+    def __init__(
+        self, *, caller: str, login: int, rules: DoorRules, gate: Gate, forwarder: Forwarder, trail: Trail
+    ) -> None:
+        self._caller = caller
+        self._login = login
+        self._rules = rules
+        self._gate = gate
+        self._forwarder = forwarder
+        self._trail = trail
+        self._passed = lru_cache(maxsize=PRINCIPALS)(self._pass)
+        self._prepared: dict[str, Prepared] = {}
 
-    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
+    def __call__(self, request: Request, facts: RequestFacts) -> Answer:
         """200 with every identity header, 401 (or 302), 403; 503 while the revocation log is stale."""
         try:
-            original = original_facts(self.caller, request.headers, request.peer, self.rules)
-            route = self.forwarder.route_for(original.path)
+            original = original_facts(
+                self._caller, request.headers, request.block.facts, request.peer, self._rules
+            )
+            route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
             _log.warning("forward_auth_refused", code=error.code, detail=error.detail, peer=request.peer)
             return _forbidden(facts, error.code)
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _forbidden(original, "cross_origin")
-        carried, verdict = await self.gate.ask(original, route, clock.now())
-        return self._answer(request, original, carried, verdict)
+        if self._gate.behind:
+            return self._after_reading(request, original, route)
+        return self._decide(request, original, route, self._gate.in_step())
 
-    def _answer(
-        self, request: Request, original: RequestFacts, carried: Carried, verdict: Verdict
+    async def _after_reading(self, request: Request, original: RequestFacts, route: Route) -> Response:
+        return self._decide(request, original, route, await self._gate.revocations())
+
+    def _decide(
+        self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
     ) -> Response:
+        carried, verdict = self._gate.judge(original, route, revocations, clock.now())
         if isinstance(verdict, Allow):
-            if verdict.session is not None:
-                request.sid = verdict.session.sid
-            return self._allowed(verdict.session)
-        if isinstance(verdict, Challenge):
-            return self._unauthorized(original, "login_required", self.gate.login_required(verdict.reason))
-        if verdict.reason == "logout_in_progress":
-            return self._unauthorized(original, verdict.reason, self.gate.signing_out())
+            session = verdict.session
+            request.sid = session.sid if session else None
+            return self._passed(session.principal if session else _NOBODY).response()
+        if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
+            return self._unauthorized(original, verdict.reason)
         if verdict.reason == "state_stale":
             return refuse(original, verdict.reason, headers=((REASON, verdict.reason),))
         if verdict.reason in {"denied", "cross_origin"}:
-            self.trail.denied(original, carried.session, verdict.reason, verdict.policies)
+            self._trail.denied(original, carried.session, verdict.reason, verdict.policies)
         return _forbidden(original, verdict.reason)
 
-    def _allowed(self, session: Session | None) -> Response:
+    def _pass(self, who: Principal) -> Prepared:
         """All identity headers, the unknown ones empty, so that the caller overwrites what a client sent (rule R31)."""
-        who = _NOBODY if session is None else session.principal
-        identity = identity_headers(who, self.gate.options.identity, complete=True)
+        identity = identity_headers(who, self._gate.options.identity, complete=True)
         headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in identity]
-        return send(Page(200, b"", (("Cache-Control", "no-store"),)), headers=headers)
+        return Prepared(Page(200, b"", (("Cache-Control", "no-store"),)), headers)
 
-    def _unauthorized(self, original: RequestFacts, reason: str, page: Page) -> Response:
+    def _unauthorized(self, original: RequestFacts, reason: str) -> Response:
         """Nobody is signed in. ``Location`` comes with it for people only, so that no caller has to tell them apart."""
         if not original.navigation:
-            return send(page, headers=((REASON, reason),))
-        start = f"{self.gate.options.public_url}{self.gate.start_path(original)}"
-        if self.login == 302:
+            prepared = self._prepared.get(reason)
+            if prepared is None:
+                prepared = self._prepared[reason] = Prepared(self._gate.problem(reason), (_told(reason),))
+            return prepared.response()
+        start = f"{self._gate.options.public_url}{self._gate.start_path(original)}"
+        if self._login == 302:
             return redirect(start)
-        return send(page, headers=((REASON, reason), ("Location", start)))
+        return send(self._gate.problem(reason), headers=(_told(reason), ("Location", start)))
+
+
+def _told(reason: str) -> tuple[str, str]:
+    """The header with the code: a challenge, whatever its cause, is ``login_required``."""
+    return REASON, reason if reason == "logout_in_progress" else "login_required"
 
 
 def _forbidden(facts: RequestFacts, reason: str) -> Response:
+    return _refusal(reason, person=facts.wants_page).response()
+
+
+@lru_cache(maxsize=64)
+def _refusal(reason: str, *, person: bool) -> Prepared:
     """403 whatever the reason is: callers take other refusals for errors (protocol facts D.1)."""
     answer = ANSWERS.get(reason, _MISASKED)
     what, mend = answer.what or _MISASKED.what, answer.mend or _MISASKED.mend
-    if facts.wants_page:
+    if person:
         page = pages.error(status=403, title=answer.title, what=what, mend=mend, code=reason)
     else:
         page = pages.problem(status=403, code=reason, title=answer.title, detail=f"{what} {mend}")
-    return send(page, headers=((REASON, reason),))
+    return Prepared(page, ((REASON, reason),))
