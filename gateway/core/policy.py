@@ -16,6 +16,7 @@ from gateway.core.policy_faults import PolicyFault, PolicyFaultsError
 from gateway.core.policy_memo import Memo
 from gateway.core.policy_rules import Policy, duplicates, examine, statements
 from gateway.core.policy_schema import METHODS, auth_age, cedar_context, cedar_request, entities_json
+from gateway.core.policy_view import View
 from gateway.core.session import Principal
 
 DENIED = "denied"
@@ -27,7 +28,8 @@ MEMO_SIZE = 4_096
 PRINCIPALS = 512
 """Principals whose entities are kept parsed."""
 MEMO_PATH = 512
-"""Characters. A longer path is decided anew each time, so that nobody can fill the memory with long ones."""
+"""Characters. A longer path is not kept, so that nobody can fill the memory with long ones; a decision by what the
+policies see of a path is remembered however long the path, for none of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class PolicySet:
         self._by_host, self._by_path, self._by_client, self._by_age, self._by_acr = (
             name in self.mentions for name in ("host", "path", "client", "auth_age", "acr")
         )
+        self._path = View(policy.of_path for policy in policies)
         self._memo: Memo[tuple[object, ...], PolicyVerdict] = Memo(memo_size)
         self._entities: Memo[_Identity, cedarpy.Entities] = Memo(PRINCIPALS)
 
@@ -140,13 +143,14 @@ class PolicySet:
             method = "GET"
         elif method not in METHODS:
             return _UNKNOWN_METHOD
+        seen = self._path.seen(path) if self._by_path else None
         key = (
             _identity(principal),
             generation,
             method,
             route,
             host if self._by_host else None,
-            path if self._by_path else None,
+            seen,
             client if self._by_client else None,
             auth_age(principal, now) if self._by_age and principal is not None else None,
             principal.acr if self._by_acr and principal is not None else None,
@@ -155,7 +159,7 @@ class PolicySet:
         if verdict is not None:
             return verdict
         verdict = self._ask(principal, method, route, host=host, path=path, client=client, now=now)
-        if verdict.code != POLICY_ERROR and not (self._by_path and len(path) > MEMO_PATH):
+        if verdict.code != POLICY_ERROR and not (isinstance(seen, str) and len(seen) > MEMO_PATH):
             self._memo.keep(key, verdict)
         return verdict
 

@@ -8,14 +8,14 @@ the schema. Every statement is examined on its own, so that one mistake does not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import cedarpy
 from cedarpy import pst
 
 from gateway.core.policy_faults import PolicyFault, explained
-from gateway.core.policy_schema import CONTEXT
+from gateway.core.policy_view import Asked, asked, mentioned
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n\r]*|;', re.DOTALL)
 _BLANK = re.compile(r"(?:\s|//[^\n\r]*)*")
@@ -46,12 +46,14 @@ class Policy:
 
     :ivar effect: ``permit`` or ``forbid``.
     :ivar mentions: attributes of ``context`` on which its answer can depend.
+    :ivar of_path: what it asks about ``context.path``.
     """
 
     id: str
     effect: str
     statement: Statement
     mentions: frozenset[str]
+    of_path: Asked
 
     @property
     def place(self) -> str:
@@ -89,7 +91,8 @@ def examine(statement: Statement, schema: cedarpy.Schema) -> tuple[Policy | None
     errors = cedarpy.validate_policies(statement.text, schema).errors
     faults = [*_house_faults(statement, nodes[0]), *_cedar_faults(statement, (each.error for each in errors))]
     name = nodes[0].annotations.get("id", "")
-    return Policy(name, nodes[0].effect, statement, mentioned(nodes[0].clauses)), faults
+    clauses = nodes[0].clauses
+    return Policy(name, nodes[0].effect, statement, mentioned(clauses), asked(clauses, "path")), faults
 
 
 def duplicates(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
@@ -102,27 +105,6 @@ def duplicates(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
         if taken is not policy:
             what = f'@id("{policy.id}") is taken by {taken.place}'
             yield policy.statement.fault(what, "every policy needs a name of its own")
-
-
-def mentioned(node: object) -> frozenset[str]:
-    """Attributes of ``context`` that ``node`` can read; all of them where it uses ``context`` as a whole (rule R25)."""
-    if isinstance(node, pst.GetAttr) and node.base == pst.Var("context"):
-        return frozenset({node.attr})
-    if isinstance(node, pst.HasAttr) and node.base == pst.Var("context"):
-        return frozenset(node.attrs)
-    if node == pst.Var("context"):
-        return CONTEXT
-    return frozenset().union(*map(mentioned, _children(node)))
-
-
-def _children(node: object) -> Iterable[object]:
-    if isinstance(node, Mapping):
-        return node.values()
-    if isinstance(node, (tuple, frozenset)):
-        return node
-    if is_dataclass(node):
-        return [getattr(node, field.name) for field in fields(node)]
-    return ()
 
 
 def _house_faults(statement: Statement, node: pst.Template) -> Iterator[PolicyFault]:

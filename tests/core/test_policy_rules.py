@@ -152,32 +152,6 @@ def test_texts_are_cut_where_cedar_cuts_them(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "mentions"),
-    [
-        ("true", set()),
-        ('principal.user == "path"', set()),
-        ('context.path == "host"', {"path"}),
-        ('context["path"] like "*"', {"path"}),
-        ('context has acr && context.host == "h"', {"acr", "host"}),
-        ('{"x": context}.x.host == "h"', {"host", "path", "client", "auth_age", "acr"}),
-        ("[context].contains(context)", {"host", "path", "client", "auth_age", "acr"}),
-        (
-            '(if context.client.isLoopback() then context else context).host == "h"',
-            {"host", "path", "client", "auth_age", "acr"},
-        ),
-        ('if true then context.host == "h" else context.client == ip("::1")', {"host", "client"}),
-    ],
-)
-def test_r25_what_a_policy_mentions_is_never_underestimated(condition: str, mentions: set[str]) -> None:
-    """Attributes are counted one by one; where the context is used as a whole, all are."""
-    for clause in ("when", "unless"):
-        policies = parsed(
-            f'@id("a") permit (principal is User, action, resource) {clause} {{ {condition} }};'
-        )
-        assert policies.mentions == mentions
-
-
-@pytest.mark.parametrize(
     "path", ["/admin", "/admin/", "/admin/x", "/admin;x", "/admin?x", "/admin#", "/administrator"]
 )
 def test_a_wide_prefix_takes_in_every_spelling_of_an_area(path: str) -> None:
