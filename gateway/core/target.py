@@ -18,9 +18,8 @@ _VISIBLE = re.compile(r"[!-~]+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(r"%2[Ff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SLASH = re.compile(r"/|%2F")
-_DOTS = re.compile(r"\.\.?(?:;.*)?", re.DOTALL)
-"""A dot segment, also with a parameter: Tomcat and its like read ``..;x`` as ``..``."""
+_DOT_SEGMENT = re.compile(r"(?:/|%2F)\.\.?(?:[;/]|%2F|\Z)")
+"""Also with a parameter, for Tomcat and its like read ``..;x`` as ``..``, and beside an encoded slash."""
 
 
 def _ambiguous(what: str) -> DownstreamError:
@@ -43,7 +42,7 @@ def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
         path = _decoded(raw_path, encoded_slashes=encoded_slashes)
     if "//" in path:
         raise _ambiguous("has an empty path segment")
-    if "." in path and any(_DOTS.fullmatch(segment) for segment in _SLASH.split(path)):
+    if "." in path and _DOT_SEGMENT.search(path):
         raise _ambiguous("has a dot segment")
     return path
 
