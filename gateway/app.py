@@ -34,11 +34,13 @@ from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin, AdminOptions
 from gateway.web.attempts import Attempts
 from gateway.web.endpoints.callback import Callback
+from gateway.web.endpoints.events import Events
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.landing import Landing
 from gateway.web.endpoints.logout import LogoutEndpoints
 from gateway.web.endpoints.session import SessionEndpoint
 from gateway.web.endpoints.start import Start
+from gateway.web.endpoints.tab import TabScript
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.listener import Door, DoorLimits
 from gateway.web.logout import (
@@ -254,16 +256,24 @@ class Gateway:
             log=self.log,
             trail=self.trail,
         )
-        session = SessionEndpoint(self.gate, self.rules)
+        session = SessionEndpoint(self.gate)
         exact: dict[str, Methods] = {
             f"{prefix}/start": {"GET": start},
             f"{prefix}/callback": {"GET": callback},
             f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, self.gate, self.logout)},
             f"{prefix}/session": {"GET": session, "HEAD": session},
             f"{prefix}/userinfo": {"GET": session, "HEAD": session},
+            **self._tab_paths(),
             **_logout_paths(LogoutEndpoints(prefix, self.gate, self.logout), self.logout, prefix),
         }
         return Table(exact, prefix, self._forward_auth())
+
+    def _tab_paths(self) -> dict[str, Methods]:
+        prefix, by_input = self.settings.prefix, self.settings.session.activity == "input"
+        return {
+            f"{prefix}/events": {"GET": Events(self.gate, self.live)},
+            f"{prefix}/tab.js": {"GET": TabScript(prefix, reports_input=by_input)},
+        }
 
     def _forward_auth(self) -> tuple[str, Endpoint] | None:
         asked = self.settings.forward_auth

@@ -10,7 +10,6 @@ DOCUMENT = ROOT / "docs" / "rules.md"
 ENTRY = re.compile(r'^- <a id="([rp]\d+)"></a>\*\*([RP]\d+)\*\* (.+?)(?=^- |^#|^$)', re.MULTILINE | re.DOTALL)
 
 NOT_YET = {
-    "R15": "there is no event stream for tabs",
     "R21": "no Okta event is received",
     "R23": "an application with tokens of its own is refused by the configuration",
     "R24": "no token is refreshed, and there is no doctor to say it",

@@ -7,14 +7,27 @@ from dataclasses import dataclass
 
 from gateway.core import clock
 from gateway.core.facts import RequestFacts
-from gateway.core.gate import Challenge, GateRules, barrier_stands
-from gateway.core.session import absolute_deadline
+from gateway.core.gate import barrier_stands
+from gateway.core.session import Session, absolute_deadline
 from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
 from gateway.web.pages import Page
 from gateway.web.respond import send
+from gateway.web.session import Carried
+
+
+async def live_session(gate: Gate, facts: RequestFacts, now: int) -> tuple[Carried, Session] | Response:
+    """What the browser carries and its session; or the refusal: 401, and 503 while nothing is known."""
+    carried, state, revocations = await gate.read(facts, now)
+    if revocations.age > gate.rules.max_staleness:
+        return refuse(facts, "state_stale")
+    if isinstance(state, Session):
+        return carried, state
+    if barrier_stands(state, carried.chain, gate.rules, now):
+        return send(gate.signing_out())
+    return send(gate.login_required(state.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +35,22 @@ class SessionEndpoint:
     """Who is signed in, and for how long."""
 
     gate: Gate
-    rules: GateRules
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """200 with the principal, 401 otherwise."""
         now = clock.now()
-        carried, state, revocations = await self.gate.read(facts, now)
-        if revocations.age > self.rules.max_staleness:
-            return refuse(facts, "state_stale")
-        if isinstance(state, Challenge):
-            if barrier_stands(state, carried.chain, self.rules, now):
-                return send(self.gate.signing_out())
-            return send(self.gate.login_required(state.reason))
-        who = state.principal
+        found = await live_session(self.gate, facts, now)
+        if isinstance(found, Response):
+            return found
+        _, session = found
+        who = session.principal
         data = {
             "user": who.user,
             "email": who.email,
             "groups": list(who.groups),
             "claims": dict(who.claims),
-            "expires_in": absolute_deadline(state, self.rules.session) - now,
-            "idle_in": state.idle_until - now,
+            "expires_in": absolute_deadline(session, self.gate.rules.session) - now,
+            "idle_in": session.idle_until - now,
         }
         headers = pages.own_headers("application/json", "default-src 'none'")
         return send(Page(200, json.dumps(data).encode(), headers))

@@ -1,0 +1,47 @@
+"""``/oauth2/tab.js``: the script that makes a tab leave when its session ends (rules R15, R16 and R35)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+from gateway.core.facts import RequestFacts
+from gateway.core.static_files import choose_encoding
+from gateway.web.messages import Request, Response
+from gateway.web.page_shell import Page, asset, own_headers
+from gateway.web.respond import send
+
+_HEADERS = (
+    *own_headers("text/javascript; charset=utf-8", "default-src 'none'"),
+    ("Vary", "Accept-Encoding"),
+)
+_COMMENT = re.compile(r"^\s*//.*\n", re.MULTILINE)
+_SPACE = re.compile(r"\s*([{}()\[\]=<>?:;,|&!+*%])\s*")
+
+
+class TabScript:
+    """Hands the script out, to everybody; it is not to be stored, so it is never older than the gateway (rule R27).
+
+    :param prefix: of our own endpoints. :param reports_input: ``session.activity`` is ``input``.
+    """
+
+    def __init__(self, prefix: str, *, reports_input: bool) -> None:
+        self._plain = script(prefix, reports_input=reports_input).encode()
+        self._packed = gzip.compress(self._plain, mtime=0)
+
+    def __call__(self, request: Request, facts: RequestFacts) -> Response:
+        """The script, compressed where the browser takes it."""
+        coding = choose_encoding(request.header(b"accept-encoding"), ("gzip",))
+        headers = [*_HEADERS, ("Content-Encoding", coding)] if coding else _HEADERS
+        return send(Page(200, self._packed if coding else self._plain, tuple(headers)))
+
+
+def script(prefix: str, *, reports_input: bool) -> str:
+    """What is sent: the source without its comments, and without spaces where the language needs none.
+
+    That is safe for this source only, where no string has a space beside punctuation and each statement ends with a
+    semicolon or a brace.
+    """
+    source = _COMMENT.sub("", asset("tab.js")).replace("SETTINGS", json.dumps([prefix, reports_input]))
+    return _SPACE.sub(r"\1", source).strip()
