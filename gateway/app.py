@@ -123,6 +123,7 @@ class Gateway:
             logout=self.logout,
             trail=self.trail,
         )
+        self.accounts = Accounts(self.metrics, access=settings.log.access)
         self.door = Door(
             _door(settings),
             DoorLimits(
@@ -132,7 +133,7 @@ class Gateway:
             ),
             table=self._table(),
             gate=self.gate,
-            accounts=Accounts(self.metrics, access=settings.log.access),
+            accounts=self.accounts,
         )
         self.watched = self._follow_files()
 
@@ -151,6 +152,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         self.metrics.settle()
+        self.accounts.flush()
         await self.forwarder.close()
         await self.logout.close()
         await self.provider.close()
@@ -183,12 +185,13 @@ class Gateway:
         )
 
     async def _watch_log(self) -> None:
-        """Ends live connections whose session was ended elsewhere, and keeps the gauges."""
+        """Ends live connections whose session was ended elsewhere, and keeps the books: counts, lines, gauges."""
         applied, gauged = -1, -math.inf
         loop = asyncio.get_running_loop()
         while True:
             try:
                 self.metrics.settle()
+                self.accounts.flush()
                 if self.log.moved():
                     await self.log.catch_up()
                 if self.log.index.position != applied:

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
 
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.core.request_head import RequestHead, read_block
 from gateway.demo.options import DemoOptions
+from gateway.web.messages import Request, Response
 from tests.fakes.serving import Application, launched, serving, written
 
 ROOT = Path(__file__).parents[1]
@@ -240,3 +243,17 @@ async def test_r26_p19_a_key_is_rotated_without_a_restart_and_nobody_is_logged_o
             while (await gateway.until("/readyz", 200))["keys"] != "ok":
                 await asyncio.sleep(0.05)
         assert await gateway.status(cookie) == 200
+
+
+async def test_closing_writes_the_access_lines_that_wait(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last request before the end has its line."""
+    gateway = Gateway(load(configured(tmp_path, **{"access: false": "access: true"}), {}))
+    await gateway.open()
+    head = RequestHead("GET", "/last", False, read_block(b"", 100), 0)
+    request = Request(SimpleNamespace(peer="192.0.2.1"), head, None)  # type: ignore[arg-type]
+    gateway.accounts.note(request, None, Response(400), 0.1)
+    assert '"event":"access"' not in capsys.readouterr().out
+    await gateway.close()
+    assert '"event":"access"' in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import json
 import signal
 import socket
 import ssl
@@ -25,7 +26,7 @@ from gateway.proxy.live import EVENTS, LiveConnections
 from gateway.server import drain, listening_socket, take_queued, tls_context
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
-from tests.fakes.door import listener
+from tests.fakes.door import eventually, listener
 from tests.fakes.serving import Serving, serving
 
 
@@ -61,6 +62,27 @@ async def test_guarantee_6_sigterm_drains(gateway: Serving) -> None:
     gateway.application.slow.set()
     assert await slow == "200 slow but whole"
     assert await gateway.ends() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_access_lines_are_soon_there_and_none_is_lost_at_the_end(tmp_path: Path, workers: int) -> None:
+    """They are written together, but within a second; what waits when the process is told to stop is written too."""
+    async with serving(tmp_path, workers=workers, **{"access: false": "access: true"}) as gateway:
+
+        def told() -> list[str]:
+            lines = [json.loads(line) for line in gateway.told().splitlines() if line.startswith("{")]
+            return [line["path"] for line in lines if line.get("event") == "access"]
+
+        async def ask(paths: list[str]) -> None:
+            await asyncio.gather(*(gateway.status("", path) for path in paths))
+
+        early, late = ([f"/api/{when}/{n}" for n in range(40)] for when in ("early", "late"))
+        await ask(early)
+        await eventually(lambda: sorted(told()) == sorted(early), seconds=1.0)
+        await ask(late)
+        gateway.process.send_signal(signal.SIGTERM)
+        assert await gateway.ends() == 0
+        assert sorted(told()) == sorted(early + late)
 
 
 async def test_a_drain_says_goodbye_to_what_would_never_end(gateway: Serving) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
+from select import PIPE_BUF
 from typing import Final, TextIO, cast
 
 import structlog
@@ -23,6 +23,8 @@ from gateway.telemetry.redaction import redact
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 MOST_PARAMETERS: Final = 20
+TOGETHER: Final = PIPE_BUF
+"""Bytes of access lines in one write: so many a pipe takes in one piece, whoever else writes to it (POSIX, write)."""
 _PLAIN_NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]")
 
 
@@ -95,12 +97,19 @@ def _parameter_name(part: str) -> str:
     return name if len(name) <= 32 and _PLAIN_NAME.issuperset(name) else "?"
 
 
-@dataclass(slots=True)
 class AccessLog:
-    """Writes the access lines; `readable` as in `configure`."""
+    """Writes the access lines, many at a time: when they fill `TOGETHER` bytes, and at each `flush`.
 
-    stream: TextIO
-    readable: bool = False
+    `stream` passes on what it is given in one piece; `readable` as in `configure`.
+    """
+
+    __slots__ = ("_filled", "_lines", "_readable", "_stream")
+
+    def __init__(self, stream: TextIO, *, readable: bool = False) -> None:
+        self._stream = stream
+        self._readable = readable
+        self._lines: list[str] = []
+        self._filled = 0
 
     def access(
         self,
@@ -120,7 +129,7 @@ class AccessLog:
         the last written; `sent` bytes of the response body; `status` 0 when none was sent.
         """
         mark = "-" if sid is None else session_mark(sid)
-        if self.readable:
+        if self._readable:
             shown = "?" + "&".join(parameters) if parameters else ""
             where = f"{quoted(method)[1:-1]} {quoted(path)[1:-1]}{shown}"
             line = f"{status} {where} {seconds * 1000:.1f} ms {sent} B session={mark} request={request_id}\n"
@@ -131,4 +140,14 @@ class AccessLog:
                 f'"path":{quoted(path)},"parameters":[{names}],"status":{status},"ms":{seconds * 1000:.2f},'
                 f'"bytes":{sent},"session":"{mark}","request":{quoted(request_id)}}}\n'
             )
-        self.stream.write(line)
+        if self._filled + len(line) > TOGETHER:
+            self.flush()
+        self._lines.append(line)
+        self._filled += len(line)
+
+    def flush(self) -> None:
+        """Write what has come together; the owner does so several times a second, and at the end."""
+        if self._lines:
+            self._stream.write("".join(self._lines))
+            self._lines.clear()
+            self._filled = 0

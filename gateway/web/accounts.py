@@ -49,3 +49,8 @@ class Accounts:
             sid=request.sid,
             request_id=f"{self._run}-{next(self._numbers)}",
         )
+
+    def flush(self) -> None:
+        """Write the access lines that wait."""
+        if self._log is not None:
+            self._log.flush()

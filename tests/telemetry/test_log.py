@@ -12,7 +12,14 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.telemetry.log import AccessLog, configure, get_logger, parameter_names, session_mark
+from gateway.telemetry.log import (
+    TOGETHER,
+    AccessLog,
+    configure,
+    get_logger,
+    parameter_names,
+    session_mark,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +115,9 @@ def access(stream: io.StringIO, readable: bool = False, **changed: object) -> st
         "sid": "the-sid",
         "request_id": "r1",
     } | changed
-    AccessLog(stream, readable).access(**given_)  # type: ignore[arg-type]
+    log = AccessLog(stream, readable=readable)
+    log.access(**given_)  # type: ignore[arg-type]
+    log.flush()
     return stream.getvalue()
 
 
@@ -175,3 +184,36 @@ def test_any_request_makes_one_line_of_json(method: str, path: str, query: str) 
 
     assert text.count("\n") == 1
     assert json.loads(text)["path"] == path
+
+
+class Pieces(io.StringIO):
+    """Remembers what it was given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.given.append(text)
+        return super().write(text)
+
+
+def test_access_lines_are_written_together_and_whole() -> None:
+    """So many as a pipe takes in one piece, whoever else writes to it; a longer line goes by itself."""
+    pieces = Pieces()
+    log = AccessLog(pieces)
+    sizes = [*range(1, 60), TOGETHER + 1, 5]
+    for number, size in enumerate(sizes):
+        log.access(
+            method="GET", path="/" + "x" * size, parameters=(), status=200, seconds=0.1, sent=1, sid=None,
+            request_id=str(number),
+        )  # fmt: skip
+    waiting = len(pieces.given)
+    log.flush()
+    log.flush()
+
+    assert len(pieces.given) == waiting + 1 < len(sizes) / 10
+    assert all(piece.endswith("}\n") for piece in pieces.given)
+    assert [len(piece) > TOGETHER for piece in pieces.given].count(True) == 1
+    told = [json.loads(line)["request"] for line in pieces.getvalue().splitlines()]
+    assert told == [str(number) for number in range(len(sizes))]

@@ -27,7 +27,9 @@ def test_r34_a_line_has_names_and_no_values(capsys: pytest.CaptureFixture[str]) 
     request = asked()
     request.route, request.sid = "/", "sid-zzz"
     facts = build("GET", "/a?token=zzz&b=zzz", [(b"Host", b"app.example.com")], "192.0.2.1", RULES)
-    Accounts(Metrics(), access=True).note(request, facts, Response(204), 0.25)
+    accounts = Accounts(Metrics(), access=True)
+    accounts.note(request, facts, Response(204), 0.25)
+    accounts.flush()
     (line,) = capsys.readouterr().out.splitlines()
     told = json.loads(line)
     assert (told["path"], told["parameters"], told["status"]) == ("/a", ["token", "b"], 204)
@@ -38,8 +40,12 @@ def test_a_request_that_could_not_be_read_has_a_line_without_a_path(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing of it is repeated in the log either."""
-    Accounts(Metrics(), access=True).note(asked(), None, Response(400), 0.1)
-    assert "zzz" not in capsys.readouterr().out
+    accounts = Accounts(Metrics(), access=True)
+    accounts.note(asked(), None, Response(400), 0.1)
+    accounts.flush()
+    told = capsys.readouterr().out
+    assert '"status":400' in told
+    assert "zzz" not in told
 
 
 def test_answers_are_counted_by_route_and_class(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +56,7 @@ def test_answers_are_counted_by_route_and_class(capsys: pytest.CaptureFixture[st
     accounts.note(request, None, Response(302), 0.1)
     request.route = "/api/"
     accounts.note(request, None, Response(500), 0.1)
+    accounts.flush()
     exposed = metrics.exposition().decode()
     assert 'route="own"' in exposed
     assert 'route="/api/"' in exposed
