@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from gateway import reload
 from gateway.config.model import Settings
-from gateway.config.names import Hop as ConfiguredHop
-from gateway.config.sections import revealed
 from gateway.core import clock
-from gateway.core.chain import ChainLimits
-from gateway.core.facts import DoorRules
-from gateway.core.gate import Challenge, GateRules, Revocations, session_state
-from gateway.core.identity_headers import IdentityOptions
+from gateway.core.gate import Challenge, Revocations, session_state
 from gateway.core.policy import PolicySet
-from gateway.core.routes import Route
 from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits
-from gateway.idp.provider import IdentityProvider, ProviderOptions
-from gateway.oidc.identity import ClaimOptions
-from gateway.oidc.logout import CognitoSignout, OktaSignout
-from gateway.oidc.providers import preset_of
+from gateway.idp.provider import IdentityProvider
+from gateway.options import (
+    admin_options,
+    claim_options,
+    door_rules,
+    gate_rules,
+    identity_options,
+    logout_options,
+    provider_options,
+    routes,
+)
 from gateway.proxy.live import LiveConnections
 from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite_refreshes import SqliteRefreshes
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
-from gateway.web.admin import Admin, AdminOptions
+from gateway.web.admin import Admin
 from gateway.web.attempts import Attempts
 from gateway.web.endpoints.callback import Callback
 from gateway.web.endpoints.events import Events
@@ -46,12 +46,10 @@ from gateway.web.listener import Door, DoorLimits
 from gateway.web.logout import (
     CONTINUE,
     DONE_PREFIX,
-    ENTRY_MARGIN,
     LOGGED_OUT,
-    Hop,
     Logout,
-    LogoutOptions,
 )
+from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.seen import SeenSessions
 from gateway.web.session import Sessions
 from gateway.web.table import Endpoint, Methods, Table
@@ -77,7 +75,7 @@ class Gateway:
         self.metrics = Metrics()
         self.trail = Trail(AuditTrail(on_audit), self.metrics)
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
-        self.rules = _rules(settings, self.limits)
+        self.rules = gate_rules(settings, self.limits)
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
         self._policies = reload.policies(settings.policies)
@@ -88,7 +86,7 @@ class Gateway:
             self.ring,
             deployment,
             self.limits,
-            identity=_identity(settings),
+            identity=identity_options(settings),
             seen=self.seen,
             on_sealed=self._count_sealed,
             all_own=settings.limits.cookies,
@@ -96,36 +94,52 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
         self.live = LiveConnections()
-        self.provider = IdentityProvider(_provider(settings), on_call=self._count_call)
+        self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
         self.forwarder = Forwarder(
-            _routes(settings),
+            routes(settings),
             live=self.live,
-            identity=_identity(settings),
+            identity=identity_options(settings),
             body_limit=settings.limits.body,
             alive=lambda session: self._why_ended(session) is None,
             on_result=self._count_result,
         )
+        self.refreshes = SqliteRefreshes(settings.state.path)
+        self.refresher = Refresher(
+            RefreshOptions(
+                claim_options(settings), self.limits, deployment, keep_access=settings.headers.authorization
+            ),
+            ring=self.ring,
+            provider=self.provider,
+            log=self.log,
+            store=self.refreshes,
+            end=self._end,
+            on_refresh=self._count_refresh,
+        )
         self.logout = Logout(
-            _logout(settings),
+            logout_options(settings),
             sessions=self.sessions,
             log=self.log,
             live=self.live,
             revoke=self.provider.revoke,
+            latest=self.refresher.latest,
             trail=self.trail,
         )
         self.gate = Gate(
-            GateOptions(settings.public_url, settings.prefix, _identity(settings), settings.session.passive),
+            GateOptions(
+                settings.public_url, settings.prefix, identity_options(settings), settings.session.passive
+            ),
             self.rules,
             sessions=self.sessions,
             log=self.log,
             policy=self._policies.first(),
             forwarder=self.forwarder,
             logout=self.logout,
+            refresher=self.refresher,
             trail=self.trail,
         )
         self.accounts = Accounts(self.metrics, access=settings.log.access)
         self.door = Door(
-            _door(settings),
+            door_rules(settings),
             DoorLimits(
                 settings.limits.header,
                 settings.limits.body,
@@ -140,6 +154,7 @@ class Gateway:
     async def open(self) -> None:
         """Read the log, start to look for the identity provider. Called after the fork (rule R4)."""
         await self.log.open()
+        await self.refreshes.open()
         await self.provider.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -154,8 +169,10 @@ class Gateway:
         self.metrics.settle()
         self.accounts.flush()
         await self.forwarder.close()
+        await self.refresher.close()
         await self.logout.close()
         await self.provider.close()
+        await self.refreshes.close()
         await self.log.close()
 
     @property
@@ -232,6 +249,12 @@ class Gateway:
     def _replace_policies(self, policies: PolicySet) -> None:
         self.gate.policy = policies
 
+    async def _end(self, session: Session, reason: str) -> None:
+        await self.logout.end(session, reason)
+
+    def _count_refresh(self, result: str) -> None:
+        self.metrics.refreshes_total[result].inc()
+
     def _count_call(self, endpoint: str, result: str) -> None:
         self.metrics.idp_requests_total[endpoint, result].inc()
 
@@ -249,7 +272,8 @@ class Gateway:
         callback = Callback(
             public_url=settings.public_url,
             prefix=prefix,
-            claims=_claims(settings),
+            claims=claim_options(settings),
+            keep_access=settings.headers.authorization,
             limits=self.limits,
             gate=self.gate,
             logout=self.logout,
@@ -285,21 +309,12 @@ class Gateway:
         endpoint = ForwardAuth(
             caller=asked.caller,
             login=asked.login,
-            rules=_door(self.settings, asked.hosts),
+            rules=door_rules(self.settings, asked.hosts),
             gate=self.gate,
             forwarder=self.forwarder,
             trail=self.trail,
         )
         return f"{self.settings.prefix}/auth", endpoint
-
-
-def admin_options(settings: Settings) -> AdminOptions:
-    """What the operator's API needs of the configuration."""
-    return AdminOptions(
-        token=revealed(settings.admin.token),
-        issuer=settings.provider.issuer,
-        lifetime=int(settings.session.absolute) + ENTRY_MARGIN,
-    )
 
 
 def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> dict[str, Methods]:
@@ -314,100 +329,3 @@ def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> di
         LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
         f"{prefix}/sign_out": moved,
     }
-
-
-def _rules(settings: Settings, limits: SessionLimits) -> GateRules:
-    return GateRules(
-        session=limits,
-        chain=_chain_limits(settings),
-        origins=frozenset((settings.public_url, *settings.allowed_origins)),
-        max_staleness=settings.max_staleness,
-        accept_log_loss=settings.state_loss == "accept",
-    )
-
-
-def _chain_limits(settings: Settings) -> ChainLimits:
-    return ChainLimits(int(settings.logout.hop_deadline), int(settings.logout.barrier))
-
-
-def _door(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
-    return DoorRules(
-        scheme=settings.public_url.scheme,
-        authorities=frozenset((settings.public_url.authority, *settings.hosts, *further)),
-        trusted_proxies=settings.trusted_proxies,
-    )
-
-
-def _identity(settings: Settings) -> IdentityOptions:
-    return IdentityOptions(
-        tuple(settings.headers.claims.items()), authorization=settings.headers.authorization
-    )
-
-
-def _claims(settings: Settings) -> ClaimOptions:
-    return ClaimOptions(
-        user=settings.headers.user,
-        groups=settings.headers.groups,
-        usernames=preset_of(settings.provider.kind).usernames,
-        keep=tuple(dict.fromkeys((*settings.session.claims, *settings.headers.claims.values()))),
-        trusted_email_from=frozenset(settings.provider.trusted_email_from),
-    )
-
-
-def _provider(settings: Settings) -> ProviderOptions:
-    given = settings.provider
-    return ProviderOptions(
-        kind=given.kind,
-        issuer=given.issuer,
-        domain=given.domain,
-        client_id=given.client_id,
-        client_secret=revealed(given.client_secret),
-        identity_provider=given.identity_provider,
-        scopes=given.scopes,
-        ca_file=given.ca_file,
-        resolve=given.resolve,
-    )
-
-
-def _routes(settings: Settings) -> list[Route]:
-    waits = settings.timeouts
-    return [
-        Route(
-            path=upstream.path,
-            url=str(upstream.url),
-            when_stale=upstream.when_stale,
-            encoded_slashes=upstream.encoded_slashes == "allow",
-            allow_method_override=upstream.method_override == "allow",
-            connect=waits.connect,
-            first_byte=waits.first_byte,
-            idle=waits.idle,
-            ca_file=str(upstream.ca_file or ""),
-        )
-        for upstream in settings.upstreams
-    ]
-
-
-def _logout(settings: Settings) -> LogoutOptions:
-    hops = [_hop(hop, settings) for hop in settings.logout.chain]
-    urls = [settings.provider.domain or "", *(str(hop.url or "") for hop in settings.logout.chain)]
-    return LogoutOptions(
-        public_url=settings.public_url,
-        hops=hops,
-        limits=_chain_limits(settings),
-        targets=settings.logout.targets,
-        form_origins=tuple(dict.fromkeys(_origin(url) for url in urls if url)),
-        clear_site_data=settings.logout.clear_site_data,
-    )
-
-
-def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
-    if hop.kind == "cognito":
-        return Hop(
-            "cognito", "Cognito", CognitoSignout(settings.provider.domain or "", settings.provider.client_id)
-        )
-    return Hop("okta_signout", "Okta", OktaSignout(str(hop.url)), nonced=True)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

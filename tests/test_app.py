@@ -99,7 +99,7 @@ def test_a_bad_policy_is_a_finding_with_its_place(tmp_path: Path) -> None:
     path = configured(tmp_path, **{"builtin:groups": "policies"})
     said = refused(path, 1)
     assert "policies/mine.cedar:2" in said or "policies/mine.cedar:1" in said
-    assert said.count("\n") <= 3
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("name", ["session-key", "client-secret"])
@@ -127,7 +127,7 @@ async def test_what_a_client_may_take_is_as_configured(tmp_path: Path) -> None:
 def test_an_upstream_s_authority_that_cannot_be_used_is_one_clear_line(tmp_path: Path, workers: int) -> None:
     """It names the file and the key, before anybody asks for the upstream."""
     (tmp_path / "ca.pem").write_text(CERTIFICATE)
-    path = configured(tmp_path, **{"http://127.0.0.1:9\"}": 'https://localhost", ca_file: ca.pem}'})
+    path = configured(tmp_path, **{'http://127.0.0.1:9"}': 'https://localhost", ca_file: ca.pem}'})
 
     assert f"upstreams[].ca_file: {tmp_path / 'ca.pem'} cannot be used" in complaint(path, workers)
 

@@ -83,7 +83,6 @@ NOT_YET = (
         "write sqlite:///absolute/path, and run the gateway on one host",
         "`redis:`",
     ),
-    NotYet("headers.authorization", _on, "sending the access token to upstreams"),
     NotYet(
         "logout.chain[]",
         _later_hop,

@@ -104,7 +104,7 @@ def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
         yield error("limits.cookies", what, "make limits.header larger, or limits.cookies smaller")
 
 
-@rule("forward_auth", "trusted_proxies", "session")
+@rule("forward_auth", "trusted_proxies", "session", "headers")
 def _forward_auth(settings: Settings) -> Iterator[Remark]:
     asked = settings.forward_auth
     if asked is None:
@@ -125,6 +125,11 @@ def _forward_auth(settings: Settings) -> Iterator[Remark]:
             " or remove forward_auth and let the gateway forward the requests itself"
         )
         yield error("forward_auth", what, mend)
+    if settings.headers.authorization:
+        what = "behind a proxy in front no token is ever refreshed, so callers would soon get expired ones"
+        yield error(
+            "headers.authorization", what, "leave it out, or let the gateway forward the requests itself"
+        )
 
 
 @rule("session.activity", "session.passive")
@@ -135,6 +140,18 @@ def _activity(settings: Settings) -> Iterator[Remark]:
             what = "every request behind the gate keeps a session alive, except under session.passive"
         mend = "list the paths that pages poll in session.passive, or send `X-Auth-Passive: 1` with such requests"
         yield note("session.activity", what, mend)
+
+
+@rule("provider", "headers")
+def _federated_attributes(settings: Settings) -> Iterator[Remark]:
+    """Rule R24: no setting can change this, so it has to be known."""
+    if settings.provider.kind == "cognito" and settings.provider.identity_provider:
+        what = (
+            "Cognito learns the attributes of users of another provider at sign-in, and does not ask that provider when"
+            " it refreshes: what changes there (groups mapped to an attribute, say) counts from the next sign-in on"
+        )
+        mend = "choose session.absolute as long as a change may wait; to end sessions sooner, revoke them"
+        yield note("provider.identity_provider", what, mend)
 
 
 @rule("state_loss")

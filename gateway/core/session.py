@@ -13,7 +13,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Session:
     :ivar seen: position of the revocation log at login (rule R6).
     :ivar idle_until: seconds; moved by activity only.
     :ivar absolute_until: seconds; never moves.
+    :ivar refresh_at: seconds; when its tokens are to be refreshed, None where they cannot be.
+    :ivar access_token: kept only where upstreams are to have it. :ivar access_until: seconds; when it expires.
     :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/storage.py``).
     """
 
@@ -54,6 +56,9 @@ class Session:
     absolute_until: int
     generation: int = 0
     refresh_token: str | None = field(default=None, repr=False)
+    refresh_at: int | None = None
+    access_token: str | None = field(default=None, repr=False)
+    access_until: int = 0
     page: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -117,6 +122,8 @@ def to_plain(session: Session) -> dict[str, Any]:
         "x": session.absolute_until,
         "g": session.generation,
         "r": session.refresh_token,
+        "t": session.refresh_at,
+        "b": [session.access_token, session.access_until] if session.access_token else None,
         "e": dict(session.page),
         "p": [
             who.issuer,
@@ -141,6 +148,7 @@ def from_plain(plain: Mapping[str, Any]) -> Session:
         if plain["v"] != FORMAT:
             raise ValueError("another session format")
         issuer, subject, user, email, groups, preferred, claims, acr, auth_time = plain["p"]
+        access_token, access_until = plain["b"] or (None, 0)
         who = Principal(
             issuer, subject, user, email, tuple(groups), preferred, MappingProxyType(claims), acr, auth_time
         )
@@ -155,6 +163,9 @@ def from_plain(plain: Mapping[str, Any]) -> Session:
             absolute_until=plain["x"],
             generation=plain["g"],
             refresh_token=plain["r"],
+            refresh_at=plain["t"],
+            access_token=access_token,
+            access_until=access_until,
             page=MappingProxyType(plain["e"]),
         )
     except (KeyError, TypeError) as error:

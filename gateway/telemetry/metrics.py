@@ -71,6 +71,12 @@ TABLE: Final = (
         ("result",),
         "Sign-ins that came back from the identity provider: ok, or what was wrong.",
     ),
+    Row(
+        "gateway_refreshes_total",
+        "counter",
+        ("result",),
+        "Refreshes of sessions: renewed, adopted from another process, refused, failed, or dropped after a sign-out.",
+    ),
     Row("gateway_logouts_total", "counter", ("how",), "Logouts begun, by what began them."),
     Row(
         "gateway_hops_total",
@@ -268,6 +274,7 @@ class Metrics:
         self.request_duration_seconds = Family(made["request_duration_seconds"], Timing)
         self.verdicts_total = tallies("verdicts_total")
         self.logins_total = counters("logins_total")
+        self.refreshes_total = counters("refreshes_total")
         self.logouts_total = counters("logouts_total")
         self.hops_total = counters("hops_total")
         self.revocations_total = counters("revocations_total")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gateway.core import clock
+from gateway.core.errors import ProviderError
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import (
     Allow,
@@ -20,6 +21,7 @@ from gateway.core.gate import (
     session_state,
 )
 from gateway.core.identity_headers import IdentityOptions
+from gateway.core.lifecycle import is_due
 from gateway.core.routes import Route
 from gateway.core.session import Session
 from gateway.core.target import local_path
@@ -29,6 +31,7 @@ from gateway.web import pages, preflight
 from gateway.web.errors import refuse
 from gateway.web.logout import Logout
 from gateway.web.messages import Answer, Request, Response
+from gateway.web.refresh import Refresher
 from gateway.web.respond import Prepared, redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
@@ -63,6 +66,7 @@ class Gate:
         policy: Policy,
         forwarder: Forwarder,
         logout: Logout,
+        refresher: Refresher,
         trail: Trail,
     ) -> None:
         self.options = options
@@ -72,6 +76,7 @@ class Gate:
         self._log = log
         self._forwarder = forwarder
         self._logout = logout
+        self._refresher = refresher
         self._trail = trail
         self._worker_seen = False
         self._prepared: dict[str, Prepared] = {}
@@ -134,7 +139,7 @@ class Gate:
         self, facts: RequestFacts, route: Route, revocations: Revocations, now: int
     ) -> tuple[Carried, Verdict]:
         """What the browser carries, and the verdict, whether we forward the request or another proxy does."""
-        carried = self._sessions.read(facts, now)
+        carried = self._current(self._sessions.read(facts, now), now)
         verdict = decide(
             facts, carried.session, route, self.policy, revocations, self.rules, now=now, chain=carried.chain
         )
@@ -154,11 +159,36 @@ class Gate:
         if session is None:  # a route open to Anonymous
             return self._forwarder.forward(request, facts, None, route, identity=())
         request.sid = session.sid
+        renewing = is_due(session, now) and self._refresher.begin(session)
+        if session.access_token is not None and now >= session.access_until:
+            return self._with_fresh_token(request, facts, carried, route, session)
         active = not (facts.passive or facts.websocket or facts.path.startswith(self.options.passive))
-        cookies = self._sessions.renewed(session, carried, now, active=active)
+        # While the next generation is on its way, this one is not set anew: the two answers could cross.
+        cookies = () if renewing else self._sessions.renewed(session, carried, now, active=active)
         return self._forwarder.forward(
             request, facts, session, route, identity=carried.identity, set_cookies=cookies
         )
+
+    def _current(self, carried: Carried, now: int) -> Carried:
+        """What the browser carries, with the successor of a session that was refreshed meanwhile."""
+        session = carried.session
+        if session is None or not is_due(session, now):
+            return carried
+        current = self._refresher.current(session, now)
+        return carried if current is session else self._sessions.replaced(carried, current)
+
+    async def _with_fresh_token(
+        self, request: Request, facts: RequestFacts, carried: Carried, route: Route, session: Session
+    ) -> Answer:
+        """The upstream wants an access token and this one has expired: the one case in which a request waits for it."""
+        if session.refresh_token is None:
+            return self.challenge(facts, carried, Challenge("access_expired"), clock.now())
+        current = await self._refresher.wait(session)
+        if current is not None and clock.now() >= current.access_until:
+            raise ProviderError(
+                "provider_unreachable", "The access token could not be refreshed.", retryable=True
+            )
+        return self._act(request, facts, route, await self.revocations())
 
     def challenge(self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int) -> Answer:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""

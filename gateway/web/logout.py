@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -72,7 +72,10 @@ class LogoutOptions:
 
 
 class Logout:
-    """Begins, advances and resumes logout chains."""
+    """Begins, advances and resumes logout chains.
+
+    :param revoke: revokes a refresh token at the provider. :param latest: the latest generation of a session.
+    """
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Logout:
         log: RevocationLog,
         live: LiveConnections,
         revoke: Callable[[str], Coroutine[Any, Any, bool]],
+        latest: Callable[[Session], Awaitable[Session]],
         trail: Trail,
     ) -> None:
         self.options = options
@@ -90,8 +94,9 @@ class Logout:
         self._log = log
         self._live = live
         self._revoke = revoke
+        self._latest = latest
         self._trail = trail
-        self._revoking: set[asyncio.Task[bool]] = set()
+        self._revoking: set[asyncio.Task[None]] = set()
 
     async def begin(
         self, carried: Carried, *, how: str, now: int, target: str = "", status: int = 302
@@ -205,9 +210,16 @@ class Logout:
     def discard(self, refresh_token: str | None) -> None:
         """Revoke a refresh token at the provider, beside everything else (rule R1)."""
         if refresh_token:
-            task = asyncio.get_running_loop().create_task(self._revoke(refresh_token))
-            self._revoking.add(task)
-            task.add_done_callback(self._revoking.discard)
+            self._beside(self._revoke_all([refresh_token]))
+
+    async def end(self, session: Session, reason: str) -> None:
+        """End a session that nobody has signed out of; its browser's next navigation enters the chain (rule R1)."""
+        entry = NewEntry(sid_key(session.sid), session.absolute_until + ENTRY_MARGIN, reason)
+        appending = asyncio.ensure_future(self._log.append([entry]))
+        await asyncio.sleep(0)  # as in _end
+        self._live.end(session.sid, reason)
+        appended = await appending
+        self._trail.ended(session, reason, durable=appended.durable)
 
     async def close(self) -> None:
         """Wait for token revocations under way; each is bounded by its own timeout."""
@@ -230,7 +242,8 @@ class Logout:
             reason="logout",
             barrier=now + self.options.limits.barrier,
         )
-        self.discard(session.refresh_token)
+        if session.refresh_token:
+            self._beside(self._revoke_latest(session))
         appending = asyncio.ensure_future(self._log.append([entry]))
         await asyncio.sleep(
             0
@@ -239,6 +252,21 @@ class Logout:
         appended = await appending
         self._trail.revocation(entry.reason, durable=appended.durable)
         return appended.durable
+
+    def _beside(self, revoking: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(revoking)
+        self._revoking.add(task)
+        task.add_done_callback(self._revoking.discard)
+
+    async def _revoke_latest(self, session: Session) -> None:
+        """The browser may have sent an older generation: the token that is good is then in the latest one."""
+        latest = await self._latest(session)
+        await self._revoke_all(dict.fromkeys((latest.refresh_token, session.refresh_token)))
+
+    async def _revoke_all(self, tokens: Iterable[str | None]) -> None:
+        for token in tokens:
+            if token:
+                await self._revoke(token)
 
     def _ended(self, session: Session, now: int) -> Entry | None:
         """The entry of an earlier logout of this very session."""

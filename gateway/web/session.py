@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.core import chain as chains
 from gateway.core import cookies
@@ -30,7 +30,7 @@ LONGEST_REMEMBERED = 8_192
 class Carried:
     """What a request's cookies say; nothing of it is checked yet.
 
-    :ivar outdated: the session was sealed under a key that no longer seals.
+    :ivar outdated: the cookie is to be set anew: its key no longer seals, or it holds an older generation.
     :ivar identity: the identity headers of its principal.
     """
 
@@ -100,8 +100,16 @@ class Sessions:
         opened = self.opened(self._session, own, now)
         session = _as_session(opened)
         chain = _as_chain(self.opened(self._logout, own, now))
-        identity = identity_headers(session.principal, self._identity) if session else ()
-        return Carried(own, session, chain, opened is not None and opened.outdated, identity)
+        outdated = opened is not None and opened.outdated
+        return Carried(own, session, chain, outdated, self._told(session) if session else ())
+
+    def _told(self, session: Session) -> HeaderPairs:
+        return identity_headers(session.principal, self._identity, bearer=session.access_token)
+
+    def replaced(self, carried: Carried, session: Session | None) -> Carried:
+        """The same with a later generation of its session in its place, to be set with the answer; or with none."""
+        told = self._told(session) if session else ()
+        return replace(carried, session=session, outdated=session is not None, identity=told)
 
     def opened(self, cookie: SealedCookie, own: OwnCookies, now: int) -> Opened | None:
         """What ``cookie`` holds; None when it is absent or not ours."""

@@ -69,6 +69,20 @@ class Trail:
         """An entry was written to the log. ``reason`` is one of a closed set."""
         self._metrics.revocations_total[reason, "yes" if durable else "no"].inc()
 
+    def ended(self, session: Session, reason: str, *, durable: bool) -> None:
+        """A session ended that nobody had signed out of."""
+        self.revocation(reason, durable=durable)
+        who = session.principal
+        event = AuditEvent(
+            AuditKind.REVOKED,
+            sid=session.sid,
+            user=who.user,
+            subject=who.subject,
+            reason=reason,
+            durable=durable,
+        )
+        self._audit.record(event)
+
     def revoked(self, key: str, reason: str, *, durable: bool, client: str) -> None:
         """An operator ended what ``key`` names."""
         self.revocation(reason, durable=durable)

@@ -9,9 +9,9 @@ import signal
 import socket
 from typing import Any
 
-from gateway.app import admin_options
 from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
+from gateway.options import admin_options
 from gateway.server import Desk, Sockets, stop_on_signals
 from gateway.state.sqlite import SqliteLog
 from gateway.telemetry.audit import AuditTrail

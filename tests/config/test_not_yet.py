@@ -12,7 +12,6 @@ ASKING = {
     "session.store": "ticket",
     "session.activity": "input",
     "state": "redis://:hunter2@redis:6379/0",
-    "headers.authorization": "true",
     "logout.chain[]": "oidc",
     "logout.scope": "user",
     "logout.cross_site": "allow",

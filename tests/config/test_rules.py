@@ -78,6 +78,14 @@ def test_r07_nginx_is_answered_401(found):
     assert any(line.startswith("forward_auth.login: nginx takes a 302") for line in lines)
 
 
+def test_r10_tokens_are_not_told_under_forward_auth(found):
+    """Nothing refreshes them there, so the caller would hand on expired ones."""
+    changes = {"forward_auth": {}, "trusted_proxies": ["10.0.0.7"], "session.idle": "12h"}
+    assert not any("headers.authorization" in line for line in found(changes))
+    lines = found({**changes, "headers": {"authorization": True}})
+    assert any(line.startswith("headers.authorization: behind a proxy in front") for line in lines)
+
+
 def test_r10_an_idle_deadline_in_the_cookie_is_refused_under_forward_auth(examined):
     """Forward-auth never renews the cookie: active users would be signed out; the mend names a way that works."""
     changes = {"forward_auth": {}, "trusted_proxies": ["10.0.0.7"]}
@@ -90,12 +98,23 @@ def test_r10_an_idle_deadline_in_the_cookie_is_refused_under_forward_auth(examin
     assert examined({**changes, "session.idle": "8h", "session.absolute": "8h"}).settings is not None
 
 
+def test_r24_check_says_when_changes_of_groups_count(examined):
+    """A note where users come from another provider through Cognito: a refresh does not show what changed there."""
+    federated = {"provider.identity_provider": "Okta"}
+    (note,) = [one for one in examined(federated).findings if one.key == "provider.identity_provider"]
+
+    assert note.severity is Severity.NOTE
+    assert "from the next sign-in on" in note.what
+    assert "session.absolute" in note.mend
+    assert not any(one.key == "provider.identity_provider" for one in examined({}).findings)
+
+
 def test_r16_check_says_what_counts_as_activity(examined):
     """A note, always: polling holds a session open unless it is listed."""
     for changes in ({}, {"session.passive": []}):
-        (note,) = [finding for finding in examined(changes).findings if finding.severity is Severity.NOTE]
+        (note,) = [finding for finding in examined(changes).findings if finding.key == "session.activity"]
 
-        assert note.key == "session.activity"
+        assert note.severity is Severity.NOTE
         assert "keeps a session alive" in note.what
         assert "session.passive" in note.mend
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from gateway.server import Desk
 from gateway.telemetry.metrics import TABLE
 from tests.fakes.browser import Browser, Loopback
-from tests.flows.conftest import Stand, free_socket, standing
+from tests.flows.conftest import Stand, free_socket, later, standing
 
 TOKEN = "operators-token"
 ADMIN = pytest.mark.parametrize(
@@ -128,9 +129,15 @@ async def test_a_revocation_ends_live_connections_of_its_people_and_no_others(
 
 @ADMIN
 async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, operator: Operator) -> None:
-    """After a sign-in, a denied path, a WebSocket, a logout and a revocation no metric is what it was before."""
+    """After a sign-in, a refresh, a WebSocket, a logout and a revocation no metric is what it was before."""
     before = await operator.metrics()
+    stand.set(token_seconds=10)
     await stand.sign_in(browser, "/api/me")
+    with later(9):
+        await browser.fetch(f"{stand.app}/api/me")
+        async with asyncio.timeout(5):
+            while not (await operator.metrics()).get('gateway_refreshes_total{result="renewed"}'):
+                await asyncio.sleep(0.01)
     connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as client:
         headers = {"Cookie": browser.cookie_header(stand.app), "Origin": stand.app}

@@ -11,6 +11,7 @@ from gateway.core.attempt import Attempt, read_state
 from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.facts import RequestFacts
+from gateway.core.lifecycle import refresh_time
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.authorization import (
@@ -40,6 +41,7 @@ class Callback:
     public_url: str
     prefix: str
     claims: ClaimOptions
+    keep_access: bool
     limits: SessionLimits
     gate: Gate
     logout: Logout
@@ -112,8 +114,9 @@ class Callback:
         return tokens, principal_from(verified, self.claims), aliases_from(verified, self.claims)
 
     def _session(self, principal: Principal, aliases: tuple[str, ...], tokens: TokenSet, now: int) -> Session:
+        sid, lives, keep = dice.token(16), tokens.expires_in, self.keep_access
         return Session(
-            sid=dice.token(16),
+            sid=sid,
             log_id=self.log.log_id,
             principal=principal,
             aliases=aliases,
@@ -122,6 +125,9 @@ class Callback:
             idle_until=now + min(self.limits.idle, self.limits.absolute),
             absolute_until=now + self.limits.absolute,
             refresh_token=tokens.refresh_token,
+            refresh_at=refresh_time(sid, 0, now=now, lives=lives) if tokens.refresh_token else None,
+            access_token=tokens.access_token if keep else None,
+            access_until=now + (lives or 0) if keep else 0,
         )
 
     def _land(self, carried: Carried, attempt: Attempt, session: Session, now: int, client: str) -> Response:
@@ -199,4 +205,5 @@ def _largest(session: Session) -> str:
     who = session.principal
     sizes = {name: len(repr(value)) for name, value in who.claims.items()}
     sizes |= {"groups": len(repr(who.groups)), "refresh token": len(session.refresh_token or "")}
+    sizes["access token"] = len(session.access_token or "")
     return max(sizes, key=lambda name: sizes[name])

@@ -1,0 +1,186 @@
+"""The life of a session, as two tables.
+
+A session is a value, sealed into cookies. A browser sends the same one with many requests at once, answers cross each
+other and get lost, and somebody may have copied it: at any moment there are *copies* of it, of one or more
+*generations*. A refresh makes the next generation. What holds for all of them:
+
+* All copies share ``sid``, ``login_at``, ``seen`` and ``absolute_until``, which never move (rule R6). An entry of the
+  revocation log against any name of the session therefore ends every copy of every generation, however late it was
+  made; nothing in these tables leads out of an ended state.
+* All copies of one generation share ``refresh_at``. A later generation can only exist once that has passed, so a copy
+  that is not due needs to ask nobody whether it is the newest.
+* ``idle_until`` moves by activity only (pain P24). It may differ between copies; a refresh hands on that of the copy
+  it began with.
+* A refresh never logs out (rule R10). Only ``invalid_grant`` for the newest generation known ends the session; for an
+  older one it says no more than that its token was spent by the refresh before.
+* A successor is handed out for as long as a copy of the generation before it can be alive, which is its idle time
+  and a little more: a page that asks every five minutes must get it too, where the provider takes each refresh token
+  once only. A copy that is due is therefore set anew only when nothing newer is known.
+
+The first table says what a copy is worth at a request, the second what the outcome of a refresh leads to.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from gateway.core.session import Principal, Session, SessionLimits, absolute_deadline
+
+LONGEST = 3_600
+"""Seconds. Cognito's tokens may live for a day; what changed there should show within the hour (rule R24)."""
+OVERLAP = 60
+"""Seconds for which a successor is handed out beyond the idle time: a copy may be set anew while it is being made."""
+LEASE = 10
+"""Seconds for which one process alone may try to refresh: the provider is given up after less."""
+
+
+class State(Enum):
+    """Where a copy of a session stands."""
+
+    FRESH = "fresh"
+    REFRESH_DUE = "refresh_due"
+    SUCCEEDED = "succeeded"
+    SUPERSEDED = "superseded"
+    IDLE_EXPIRED = "idle_expired"
+    ABSOLUTE_EXPIRED = "absolute_expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a copy is worth.
+
+    :ivar serves: a request that carries it may pass. :ivar moves: activity moves its idle deadline.
+    :ivar renews: it is to be refreshed. :ivar replaced: its successor is taken in its place, and set as the cookie.
+    """
+
+    serves: bool = False
+    moves: bool = False
+    renews: bool = False
+    replaced: bool = False
+
+
+WORTH = {
+    State.FRESH: Worth(serves=True, moves=True),
+    State.REFRESH_DUE: Worth(serves=True, moves=True, renews=True),
+    State.SUCCEEDED: Worth(serves=True, moves=True, replaced=True),
+    State.SUPERSEDED: Worth(),
+    State.IDLE_EXPIRED: Worth(),
+    State.ABSOLUTE_EXPIRED: Worth(),
+    State.REVOKED: Worth(),
+}
+
+
+class Outcome(Enum):
+    """How a refresh went."""
+
+    RENEWED = "renewed"
+    REFUSED = "refused"
+    """``invalid_grant``."""
+    FAILED = "failed"
+    """429, 5xx, a timeout, an answer that cannot be used: nothing is known."""
+
+
+class Step(Enum):
+    """What follows from it."""
+
+    PUBLISH = "publish"
+    DROP = "drop"
+    """Revoke the new tokens: the session was ended while they were on their way."""
+    ADOPT = "adopt"
+    """Take the generation that somebody else has published."""
+    END = "end"
+    """The provider says that the session is over: end it everywhere."""
+    RETRY = "retry"
+
+
+class Knowledge(Enum):
+    """What is known when the answer is there."""
+
+    NEWEST = "newest"
+    """No later generation is known."""
+    OLDER = "older"
+    ENDED = "ended"
+    """The revocation log has an entry against the session."""
+
+
+STEPS = {
+    (Outcome.RENEWED, Knowledge.NEWEST): Step.PUBLISH,
+    (Outcome.RENEWED, Knowledge.OLDER): Step.ADOPT,
+    (Outcome.RENEWED, Knowledge.ENDED): Step.DROP,
+    (Outcome.REFUSED, Knowledge.NEWEST): Step.END,
+    (Outcome.REFUSED, Knowledge.OLDER): Step.ADOPT,
+    (Outcome.REFUSED, Knowledge.ENDED): Step.DROP,
+    (Outcome.FAILED, Knowledge.NEWEST): Step.RETRY,
+    (Outcome.FAILED, Knowledge.OLDER): Step.ADOPT,
+    (Outcome.FAILED, Knowledge.ENDED): Step.DROP,
+}
+
+
+def is_due(session: Session, now: int) -> bool:
+    """Whether the session is to be refreshed, as far as it knows itself."""
+    return session.refresh_at is not None and now >= session.refresh_at
+
+
+def state_of(
+    session: Session, limits: SessionLimits, now: int, *, ended: bool = False, newest: int | None = None,
+    published: bool = False,
+) -> State:  # fmt: skip
+    """Where a copy stands at ``now``.
+
+    :param ended: the revocation log has an entry against it. :param newest: the latest generation known.
+    :param published: that one is handed out.
+    """
+    if ended:
+        return State.REVOKED
+    if now >= absolute_deadline(session, limits):
+        return State.ABSOLUTE_EXPIRED
+    if now >= session.idle_until:
+        return State.IDLE_EXPIRED
+    if newest is not None and newest > session.generation and is_due(session, now):
+        return State.SUCCEEDED if published else State.SUPERSEDED
+    return State.REFRESH_DUE if is_due(session, now) else State.FRESH
+
+
+def refresh_time(sid: str, generation: int, *, now: int, lives: int | None) -> int:
+    """When tokens made at ``now`` are to be refreshed: after 80 to 90 % of their time, spread over the sessions.
+
+    :param lives: seconds of the access token, as the provider said.
+    """
+    spread = zlib.crc32(f"{sid}.{generation}".encode()) / (1 << 32)
+    lifetime = min(lives or LONGEST, LONGEST)
+    return now + max(1, int(lifetime * (0.9 - 0.1 * spread)))
+
+
+def successor(
+    session: Session,
+    principal: Principal,
+    aliases: tuple[str, ...],
+    *,
+    refresh_token: str | None,
+    access_token: str | None,
+    access_until: int,
+    refresh_at: int,
+) -> Session:
+    """The next generation.
+
+    :param refresh_token: the new one; None where the provider keeps the old one good. :param aliases: those that the
+        provider names now; none is ever taken away (rule R19).
+    """
+    return replace(
+        session,
+        principal=principal,
+        aliases=tuple(dict.fromkeys((*session.aliases, *aliases))),
+        generation=session.generation + 1,
+        refresh_token=refresh_token or session.refresh_token,
+        access_token=access_token,
+        access_until=access_until,
+        refresh_at=refresh_at,
+    )
+
+
+def visible_for(limits: SessionLimits) -> int:
+    """Seconds for which a successor is handed out; see the module."""
+    return limits.idle + OVERLAP

@@ -1,0 +1,136 @@
+"""What each part takes of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from gateway.config.model import Settings
+from gateway.config.names import Hop as ConfiguredHop
+from gateway.config.sections import revealed
+from gateway.core.chain import ChainLimits
+from gateway.core.facts import DoorRules
+from gateway.core.gate import GateRules
+from gateway.core.identity_headers import IdentityOptions
+from gateway.core.routes import Route
+from gateway.core.session import SessionLimits
+from gateway.idp.provider import ProviderOptions
+from gateway.oidc.identity import ClaimOptions
+from gateway.oidc.logout import CognitoSignout, OktaSignout
+from gateway.oidc.providers import preset_of
+from gateway.web.admin import AdminOptions
+from gateway.web.logout import ENTRY_MARGIN, Hop, LogoutOptions
+
+
+def admin_options(settings: Settings) -> AdminOptions:
+    """What the operator's API needs of the configuration."""
+    return AdminOptions(
+        token=revealed(settings.admin.token),
+        issuer=settings.provider.issuer,
+        lifetime=int(settings.session.absolute) + ENTRY_MARGIN,
+    )
+
+
+def gate_rules(settings: Settings, limits: SessionLimits) -> GateRules:
+    """What the operator decided about sessions and origins."""
+    return GateRules(
+        session=limits,
+        chain=chain_limits(settings),
+        origins=frozenset((settings.public_url, *settings.allowed_origins)),
+        max_staleness=settings.max_staleness,
+        accept_log_loss=settings.state_loss == "accept",
+    )
+
+
+def chain_limits(settings: Settings) -> ChainLimits:
+    """Seconds of a logout chain."""
+    return ChainLimits(int(settings.logout.hop_deadline), int(settings.logout.barrier))
+
+
+def door_rules(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
+    """Which requests are for us; ``further`` are more Host names."""
+    return DoorRules(
+        scheme=settings.public_url.scheme,
+        authorities=frozenset((settings.public_url.authority, *settings.hosts, *further)),
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+def identity_options(settings: Settings) -> IdentityOptions:
+    """What upstreams hear of the user."""
+    return IdentityOptions(
+        tuple(settings.headers.claims.items()), authorization=settings.headers.authorization
+    )
+
+
+def claim_options(settings: Settings) -> ClaimOptions:
+    """Which claims mean what."""
+    return ClaimOptions(
+        user=settings.headers.user,
+        groups=settings.headers.groups,
+        usernames=preset_of(settings.provider.kind).usernames,
+        keep=tuple(dict.fromkeys((*settings.session.claims, *settings.headers.claims.values()))),
+        trusted_email_from=frozenset(settings.provider.trusted_email_from),
+    )
+
+
+def provider_options(settings: Settings) -> ProviderOptions:
+    """How the identity provider is reached."""
+    given = settings.provider
+    return ProviderOptions(
+        kind=given.kind,
+        issuer=given.issuer,
+        domain=given.domain,
+        client_id=given.client_id,
+        client_secret=revealed(given.client_secret),
+        identity_provider=given.identity_provider,
+        scopes=given.scopes,
+        ca_file=given.ca_file,
+        resolve=given.resolve,
+    )
+
+
+def routes(settings: Settings) -> list[Route]:
+    """Which upstream serves what."""
+    waits = settings.timeouts
+    return [
+        Route(
+            path=upstream.path,
+            url=str(upstream.url),
+            when_stale=upstream.when_stale,
+            encoded_slashes=upstream.encoded_slashes == "allow",
+            allow_method_override=upstream.method_override == "allow",
+            connect=waits.connect,
+            first_byte=waits.first_byte,
+            idle=waits.idle,
+            ca_file=str(upstream.ca_file or ""),
+        )
+        for upstream in settings.upstreams
+    ]
+
+
+def logout_options(settings: Settings) -> LogoutOptions:
+    """The chain and its targets."""
+    hops = [_hop(hop, settings) for hop in settings.logout.chain]
+    urls = [settings.provider.domain or "", *(str(hop.url or "") for hop in settings.logout.chain)]
+    return LogoutOptions(
+        public_url=settings.public_url,
+        hops=hops,
+        limits=chain_limits(settings),
+        targets=settings.logout.targets,
+        form_origins=tuple(dict.fromkeys(_origin(url) for url in urls if url)),
+        clear_site_data=settings.logout.clear_site_data,
+    )
+
+
+def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
+    if hop.kind == "cognito":
+        return Hop(
+            "cognito", "Cognito", CognitoSignout(settings.provider.domain or "", settings.provider.client_id)
+        )
+    return Hop("okta_signout", "Okta", OktaSignout(str(hop.url)), nonced=True)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

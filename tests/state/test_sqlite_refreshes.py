@@ -1,0 +1,96 @@
+"""Refreshes of one host, in the file of the revocation log."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.core import clock
+from gateway.core.revocation import NewEntry, sid_key
+from gateway.state import sqlite_refreshes
+from gateway.state.refreshes import Granted, Unavailable
+from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite_refreshes import SqliteRefreshes
+from tests.state.refreshes_contract import RefreshesContract
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> AsyncIterator[SqliteLog]:
+    """The log, which makes the file."""
+    log = SqliteLog(tmp_path / "state.db")
+    await log.open()
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+def make(log: SqliteLog, tmp_path: Path) -> Callable[[], SqliteRefreshes]:
+    return lambda: SqliteRefreshes(tmp_path / "state.db")
+
+
+class TestContract(RefreshesContract):
+    """The contract, kept in SQLite."""
+
+
+async def test_the_log_and_the_refreshes_live_in_one_file(log: SqliteLog, tmp_path: Path) -> None:
+    """Neither hinders the other, and the log opens again beside the other table."""
+    store = SqliteRefreshes(tmp_path / "state.db")
+    await store.open()
+    entries = [[NewEntry(sid_key(str(n)), clock.now() + 60, "test")] for n in range(20)]
+    answers = await asyncio.gather(
+        *(log.append(entry) for entry in entries), *(store.claim(str(n), 0, lease=10) for n in range(20))
+    )
+    assert all(answer.durable for answer in answers[:20])
+    assert {type(answer) for answer in answers[20:]} == {Granted}
+    await store.close()
+    await log.close()
+    await log.open()
+    assert len(log.index) == 20
+
+
+async def test_without_its_file_it_is_unavailable(tmp_path: Path) -> None:
+    """No empty file is made in the log's place, nothing is raised, and nobody is told to refresh."""
+    store = SqliteRefreshes(tmp_path / "state.db")
+    await store.open()
+    assert isinstance(await store.claim("s", 0, lease=10), Unavailable)
+    assert await store.later("s", 0) is None
+    assert not await store.publish("s", 1, b"sealed", visible=60, keep=60)
+    await store.release("s", 0)
+    assert not (tmp_path / "state.db").exists()
+    await store.close()
+
+
+async def test_a_file_that_is_held_is_not_waited_for(log: SqliteLog, tmp_path: Path) -> None:
+    """The answer comes in its time, whoever has the file; it works again when that is over."""
+    store = SqliteRefreshes(tmp_path / "state.db")
+    await store.open()
+    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        assert isinstance(await asyncio.wait_for(store.claim("s", 0, lease=10), 2), Unavailable)
+        db.execute("ROLLBACK")
+    db.close()
+    async with asyncio.timeout(5):
+        while not isinstance(await store.claim("s", 0, lease=10), Granted):
+            await asyncio.sleep(0.05)
+    await store.close()
+
+
+async def test_what_nobody_can_need_is_deleted(
+    log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table does not grow for ever."""
+    store = SqliteRefreshes(tmp_path / "state.db")
+    await store.open()
+    for n in range(10):
+        await store.publish(str(n), 1, b"sealed", visible=1, keep=2)
+    true = clock.now
+    monkeypatch.setattr(clock, "now", lambda: true() + sqlite_refreshes.TRIM_EVERY + 3)
+    await store.claim("last", 0, lease=10)
+    with sqlite3.connect(tmp_path / "state.db") as db:
+        assert db.execute("SELECT sid FROM refreshes").fetchall() == [("last",)]
+    db.close()
+    await store.close()

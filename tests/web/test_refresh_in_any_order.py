@@ -1,0 +1,123 @@
+"""No order of requests, lost answers, refreshes and a sign-out logs anybody out by accident, or brings a session back.
+
+The browser keeps whatever answer came last, loses some, and sends its requests to either of two replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.core import clock
+from gateway.core.session import Session
+from gateway.web import refresh
+from tests.fakes.refreshing import World, settled, signed_in
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Requests, lost answers, refreshes and a sign-out in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.before = refresh.LOOK_ANEW, refresh.LOOK_AGAIN
+        refresh.LOOK_ANEW, refresh.LOOK_AGAIN = 0.0, 0.0
+        self.world = self.loop.run_until_complete(self._world())
+        self.jar = signed_in()
+        self.copies = [self.jar]
+        self.signed_out = False
+
+    async def _world(self) -> World:
+        world = World()
+        world.provider.at_once = False
+        return world
+
+    def _do(self, what: Callable[[], Session | None]) -> Session | None:
+        async def run() -> Session | None:
+            found = what()
+            await settled()
+            return found
+
+        return self.loop.run_until_complete(run())
+
+    @rule(replica=st.integers(0, 1), lost=st.booleans())
+    def a_request(self, replica: int, lost: bool) -> None:
+        """Of the browser, with the cookie it has; its answer may get lost."""
+        served = self._do(lambda: self.world.request(replica, self.jar))
+        if self.signed_out:
+            assert served is None
+            return
+        assert served is not None, "logged out by accident"
+        if served is not self.jar:
+            self.copies.append(served)
+        if not lost:
+            self.jar = served
+
+    @rule(at=st.integers(min_value=0), replica=st.integers(0, 1))
+    def an_old_answer_comes_late(self, at: int, replica: int) -> None:
+        """The browser keeps the cookie of whatever answer came last."""
+        if not self.signed_out:
+            self.jar = self.copies[at % len(self.copies)]
+
+    @rule(replica=st.integers(0, 1), at=st.integers(min_value=0))
+    def a_copy_is_tried(self, replica: int, at: int) -> None:
+        """By somebody who stole it, say: dead after the sign-out, whichever it is."""
+        served = self._do(lambda: self.world.request(replica, self.copies[at % len(self.copies)]))
+        assert served is None or not self.signed_out
+
+    @precondition(lambda self: self.world.provider.asked)
+    @rule(down=st.booleans())
+    def the_provider_answers(self, down: bool) -> None:
+        """Or fails."""
+        self.world.provider.down = down
+        for replica in self.world.replicas:
+            replica._not_before = 0.0
+        self._do(lambda: self.world.provider.answer())
+
+    @rule()
+    def an_hour_passes(self) -> None:
+        """Every copy's refresh is due."""
+        soon = clock.now() - 1
+        self.copies = [replace(copy, refresh_at=soon) for copy in self.copies]
+        self.jar = replace(self.jar, refresh_at=soon)
+        for replica in self.world.replicas:
+            for sid, newest in replica._newest.items():
+                if newest.session is not None:
+                    replica._newest[sid] = replace(newest, session=replace(newest.session, refresh_at=soon))
+
+    @precondition(lambda self: not self.signed_out)
+    @rule(replica=st.integers(0, 1))
+    def a_sign_out(self, replica: int) -> None:
+        """With whatever copy the browser has; the tokens of it and of the latest are revoked beside it."""
+        self.signed_out = True
+
+        async def out() -> None:
+            latest = await self.world.replicas[replica].latest(self.jar)
+            await self.world.end(self.jar, "logout")
+            for token in {latest.refresh_token, self.jar.refresh_token}:
+                await self.world.provider.revoke(token or "")
+            await settled()
+
+        self.loop.run_until_complete(out())
+
+    @invariant()
+    def nothing_is_alive_behind_a_sign_out(self) -> None:
+        """When nothing is under way any more, no token of the session is good."""
+        if self.signed_out and not self.world.provider.asked:
+            assert self.world.provider.alive == set()
+
+    def teardown(self) -> None:
+        refresh.LOOK_ANEW, refresh.LOOK_AGAIN = self.before
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(settled())
+        self.loop.close()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
