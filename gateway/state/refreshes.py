@@ -10,9 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-WITHIN = 0.25
-"""Seconds in which every call is answered."""
-
 
 @dataclass(frozen=True, slots=True)
 class Granted:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from typing import Final
 
 from gateway.core import clock
-from gateway.state.refreshes import WITHIN, Busy, Claim, Granted, Outdated, Succeeded, Unavailable
-from gateway.telemetry.log import get_logger
+from gateway.state.refreshes import Busy, Claim, Granted, Outdated, Succeeded, Unavailable
+from gateway.state.sqlite_side import SideTable
 
 TRIM_EVERY: Final = 60
 """Seconds."""
@@ -29,8 +23,6 @@ CREATE TABLE IF NOT EXISTS refreshes (
     expires INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-_T = TypeVar("_T")
-_log = get_logger("state")
 
 
 class SqliteRefreshes:
@@ -40,44 +32,42 @@ class SqliteRefreshes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._thread: ThreadPoolExecutor | None = None
+        self._table = SideTable(path, _SCHEMA)
         self._trimmed_at = 0
 
     async def open(self) -> None:
-        """Start the thread; the file is opened for each job, for jobs are rare and files get replaced."""
-        self._thread = ThreadPoolExecutor(1, "state-refreshes")
+        """Start the thread."""
+        self._table.open()
 
     async def close(self) -> None:
         """End the thread."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.shutdown(wait=False)
+        self._table.close()
 
     async def claim(self, sid: str, generation: int, *, lease: int) -> Claim:
         """One transaction, so that of two processes one is granted it."""
-        answer = await self._ask(partial(self._claim, sid, generation, lease))
+        answer = await self._table.ask(partial(self._claim, sid, generation, lease))
         return Unavailable("the state file does not answer") if answer is None else answer
 
     async def later(self, sid: str, generation: int) -> Succeeded | Outdated | None:
         """A read."""
-        return await self._ask(lambda db: _later(db, sid, generation, clock.now()))
+        return await self._table.ask(lambda db: _later(db, sid, generation, clock.now()))
 
     async def publish(self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int) -> bool:
         """Replaces what is known, unless that is as late."""
-        return bool(await self._ask(partial(self._publish, sid, generation, sealed, visible, keep)))
+        now = clock.now()
+        row = (sid, generation, sealed, now + visible, now + max(visible, keep))
+        return bool(await self._table.ask(lambda db: _published(db, row)))
 
     async def release(self, sid: str, generation: int) -> None:
         """Ends the lease."""
-        await self._ask(
-            lambda db: db.execute(
-                "UPDATE refreshes SET leased_until = 0 WHERE sid = ? AND generation = ?", (sid, generation)
-            )
-        )
+        ended = "UPDATE refreshes SET leased_until = 0 WHERE sid = ? AND generation = ?"
+        await self._table.ask(lambda db: db.execute(ended, (sid, generation)).rowcount)
 
     def _claim(self, sid: str, generation: int, lease: int, db: sqlite3.Connection) -> Claim:
         now = clock.now()
-        self._trim(db, now)
+        if now - self._trimmed_at >= TRIM_EVERY:
+            self._trimmed_at = now
+            db.execute("DELETE FROM refreshes WHERE expires <= ?", (now,))
         found = _later(db, sid, generation, now)
         if found is not None:
             return found
@@ -88,57 +78,6 @@ class SqliteRefreshes:
             {"sid": sid, "generation": generation, "until": now + lease, "now": now},
         )
         return Granted() if taken.rowcount else Busy()
-
-    def _publish(
-        self, sid: str, generation: int, sealed: bytes, visible: int, keep: int, db: sqlite3.Connection
-    ) -> bool:
-        now = clock.now()
-        done = db.execute(
-            "INSERT INTO refreshes VALUES (?, ?, ?, ?, 0, ?)"
-            " ON CONFLICT (sid) DO UPDATE SET generation = excluded.generation, sealed = excluded.sealed,"
-            " visible_until = excluded.visible_until, leased_until = 0, expires = excluded.expires"
-            " WHERE generation < excluded.generation",
-            (sid, generation, sealed, now + visible, now + max(visible, keep)),
-        )
-        return done.rowcount > 0
-
-    def _trim(self, db: sqlite3.Connection, now: int) -> None:
-        if now - self._trimmed_at >= TRIM_EVERY:
-            self._trimmed_at = now
-            db.execute("DELETE FROM refreshes WHERE expires <= ?", (now,))
-
-    async def _ask(self, job: Callable[[sqlite3.Connection], _T]) -> _T | None:
-        """The answer of ``job``; None when there was trouble, or it took too long."""
-        if self._thread is None:
-            raise RuntimeError("the refreshes are not open")
-        asked = asyncio.get_running_loop().run_in_executor(
-            self._thread, self._transaction, job, time.monotonic() + WITHIN
-        )
-        await asyncio.wait({asked}, timeout=WITHIN)
-        if not asked.done():
-            asked.add_done_callback(_seen)
-            return None
-        if (error := asked.exception()) is not None:
-            _log.warning("refreshes_unavailable", why=str(error))
-            return None
-        return asked.result()
-
-    def _transaction(self, job: Callable[[sqlite3.Connection], _T], until: float) -> _T:
-        # mode=rw: where the log's file has vanished, an empty one must not take its place.
-        address = f"file:{quote(str(self._path))}?mode=rw"
-        with closing(sqlite3.connect(address, uri=True, timeout=WITHIN, isolation_level=None)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                if time.monotonic() >= until:  # nobody waits any more: a lease granted now would only hinder
-                    raise TimeoutError("the state file was busy")
-                db.execute(_SCHEMA)
-                answer = job(db)
-                db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
-            return answer
 
 
 def _later(db: sqlite3.Connection, sid: str, generation: int, now: int) -> Succeeded | Outdated | None:
@@ -152,7 +91,12 @@ def _later(db: sqlite3.Connection, sid: str, generation: int, now: int) -> Succe
     return Succeeded(known, bytes(sealed)) if sealed is not None and now < visible_until else Outdated(known)
 
 
-def _seen(asked: asyncio.Future[Any]) -> None:
-    """Look at the outcome of a late job, so that it is not reported as lost."""
-    if not asked.cancelled():
-        asked.exception()
+def _published(db: sqlite3.Connection, row: tuple[str, int, bytes, int, int]) -> bool:
+    done = db.execute(
+        "INSERT INTO refreshes VALUES (?, ?, ?, ?, 0, ?)"
+        " ON CONFLICT (sid) DO UPDATE SET generation = excluded.generation, sealed = excluded.sealed,"
+        " visible_until = excluded.visible_until, leased_until = 0, expires = excluded.expires"
+        " WHERE generation < excluded.generation",
+        row,
+    )
+    return done.rowcount > 0

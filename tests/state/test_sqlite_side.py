@@ -1,0 +1,64 @@
+"""Tables beside the log: each job one transaction, in its time, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.state.sqlite_side import SideTable
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
+
+
+@pytest.fixture
+async def table(tmp_path: Path) -> AsyncIterator[SideTable]:
+    sqlite3.connect(tmp_path / "state.db").close()
+    (tmp_path / "state.db").touch()
+    made = SideTable(tmp_path / "state.db", SCHEMA)
+    made.open()
+    yield made
+    made.close()
+
+
+def _count(db: sqlite3.Connection) -> int:
+    (count,) = db.execute("SELECT count(*) FROM notes").fetchone()
+    return int(count)
+
+
+async def test_a_job_that_fails_leaves_nothing(table: SideTable) -> None:
+    """All of it or nothing of it."""
+
+    def half(db: sqlite3.Connection) -> int:
+        db.execute("INSERT INTO notes VALUES ('a')")
+        raise sqlite3.OperationalError("disk full")
+
+    assert await table.ask(half) is None
+    assert await table.ask(_count) == 0
+
+
+async def test_a_job_that_came_too_late_is_not_done(table: SideTable, tmp_path: Path) -> None:
+    """Whoever asked has gone on without it."""
+
+    def insert(db: sqlite3.Connection) -> int:
+        return db.execute("INSERT INTO notes VALUES ('late')").rowcount
+
+    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        assert await table.ask(insert, within=0.1) is None
+        db.execute("ROLLBACK")
+    db.close()
+    await asyncio.sleep(0.3)
+    assert await table.ask(_count) == 0
+
+
+async def test_a_file_that_was_replaced_is_found_again(table: SideTable, tmp_path: Path) -> None:
+    """The file is opened anew for each job."""
+    await table.ask(lambda db: db.execute("INSERT INTO notes VALUES ('a')").rowcount)
+    (tmp_path / "state.db").unlink()
+    assert await table.ask(_count) is None
+    (tmp_path / "state.db").touch()
+    assert await table.ask(_count) == 0

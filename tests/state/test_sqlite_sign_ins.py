@@ -1,0 +1,63 @@
+"""The list of sign-ins of one host, in the file of the revocation log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.core import clock
+from gateway.state import sqlite_sign_ins
+from gateway.state.sign_ins import UNKNOWN
+from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite_sign_ins import SqliteSignIns
+from tests.state.sign_ins_contract import SignInsContract, sign_in
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> AsyncIterator[SqliteLog]:
+    """The log, which makes the file."""
+    log = SqliteLog(tmp_path / "state.db")
+    await log.open()
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+def make(log: SqliteLog, tmp_path: Path) -> Callable[[], SqliteSignIns]:
+    return lambda: SqliteSignIns(tmp_path / "state.db")
+
+
+class TestContract(SignInsContract):
+    """The contract, kept in SQLite."""
+
+
+async def test_without_its_file_nothing_is_known(tmp_path: Path) -> None:
+    """And it is said so; no empty file takes the log's place."""
+    made = SqliteSignIns(tmp_path / "state.db")
+    await made.open()
+    assert not await made.record(sign_in("a"))
+    assert await made.all(limit=10) == UNKNOWN
+    assert not await made.known("isid:x|y")
+    await made.forget(["a"])
+    assert not (tmp_path / "state.db").exists()
+    await made.close()
+
+
+async def test_what_is_over_is_deleted(
+    log: SqliteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table does not grow for ever."""
+    made = SqliteSignIns(tmp_path / "state.db")
+    await made.open()
+    for number in range(10):
+        await made.record(sign_in(str(number), lives=1))
+    true = clock.now
+    monkeypatch.setattr(clock, "now", lambda: true() + sqlite_sign_ins.TRIM_EVERY + 2)
+    await made.record(sign_in("last"))
+    with sqlite3.connect(tmp_path / "state.db") as db:
+        assert db.execute("SELECT sid FROM sign_ins").fetchall() == [("last",)]
+    db.close()
+    await made.close()
