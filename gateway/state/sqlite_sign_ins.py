@@ -81,7 +81,8 @@ class SqliteSignIns:
 
     async def known(self, provider_session: str) -> bool:
         """In the lists of all rows: it is asked seldom, and about a table that holds no more than is alive."""
-        question = "SELECT 1 FROM sign_ins, json_each(provider_sessions) AS one WHERE one.value = ? AND until > ? LIMIT 1"
+        among = "sign_ins, json_each(provider_sessions) AS one"
+        question = f"SELECT 1 FROM {among} WHERE one.value = ? AND until > ? LIMIT 1"  # noqa: S608 - our own text
         values = (provider_session, clock.now())
         return bool(await self._table.ask(lambda db: db.execute(question, values).fetchone()))
 
