@@ -114,10 +114,10 @@ class Tunnel:
             self._client.resume_reading()
 
     def lost(self, error: Exception | None) -> None:
-        """The upstream has gone."""
+        """The upstream has gone. Once its Close has passed the client has all there is, and gets it in any case."""
         if self.over:
             return
-        if error is None:
+        if error is None or self._to_client.closed:
             self._client.close()
         else:
             self._client.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,14 @@ def test_byte_by_byte():
         tracker.advance(data[at : at + 1])
 
     assert tracker.at_boundary
+    assert tracker.closed
+
+
+@pytest.mark.parametrize("first", [0x08, 0x88, 0xC8, 0xF8])
+def test_a_close_is_known_by_its_opcode(first):
+    """Whatever bits an end sets beside it."""
+    tracker = FrameTracker()
+    tracker.advance(bytes((first, 0)))
     assert tracker.closed
 
 

@@ -54,23 +54,23 @@ def tunnel():
 FRAMES = st.lists(st.integers(0, 400).map(lambda size: frame(2, b"p" * size)), min_size=1, max_size=5)
 
 
-@given(FRAMES, st.integers(0, 10**6), st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
-def test_r22_after_the_end_only_the_frame_under_way_passes(frames, before, after):
-    """Wherever the session ends, the client gets whole frames and then the Close, in that order."""
+@given(FRAMES, st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from(["client", "upstream"]))
+@settings(max_examples=120, deadline=None)
+def test_r22_after_the_end_only_the_frame_under_way_passes(frames, before, after, to):
+    """Wherever the session ends, each side gets whole frames and then the Close, in that order."""
     data = b"".join(frames)
     cut = before % (len(data) + 1)
     second = cut + after % (len(data) - cut + 1)
 
     async def main():
-        made, browser, _, connection = tunnel()
-        for piece in (data[:cut],):
-            connection.data_received(piece)
+        made, browser, wire, connection = tunnel()
+        come = connection.data_received if to == "client" else made.from_client
+        come(data[:cut])
         made.end("bye")
-        connection.data_received(data[cut:second])
-        connection.data_received(data[second:])
+        come(data[cut:second])
+        come(data[second:])
         made.cut()
-        return browser.sent
+        return browser.sent if to == "client" else wire.sent
 
     sent = asyncio.run(main())
 
@@ -79,7 +79,9 @@ def test_r22_after_the_end_only_the_frame_under_way_passes(frames, before, after
         if whole >= cut:
             break
         whole += len(each)
-    assert sent == data[:whole] + close_frame(4401, "bye")
+    assert sent[:whole] == data[:whole]
+    mask = None if to == "client" else sent[whole + 2 : whole + 6]
+    assert sent[whole:] == close_frame(4401, "bye", mask=mask)
 
 
 async def test_r22_both_sides_hear_and_are_closed_after_the_grace():
@@ -111,6 +113,38 @@ async def test_r22_what_finds_no_boundary_is_cut():
     assert (browser.how, wire.how) == ("abort", "abort")
 
 
+async def test_r22_sides_that_were_held_back_can_reach_their_boundary():
+    """Both were waiting for each other when the session ended; the rest of their frames is let through, and no more."""
+    made, browser, wire, connection = tunnel()
+    connection.pause_writing()
+    made.from_client(b"\x82\x05ab")
+    browser.blocked = True
+    connection.data_received(b"\x82\x05ab")
+    assert not browser.reading
+    assert not wire.reading
+
+    made.end("bye")
+
+    assert browser.reading
+    assert wire.reading
+    made.from_client(b"cde" + frame(1, b"late"))
+    connection.data_received(b"cde" + frame(1, b"late"))
+    assert browser.sent == b"\x82\x05abcde" + close_frame(4401, "bye")
+    assert wire.sent == b"\x82\x05abcde" + close_frame(4401, "bye", mask=wire.sent[9:13])
+    made.cut()
+
+
+async def test_a_gateway_that_stops_says_so():
+    """1001 both ways: whoever hears it may come back."""
+    made, browser, wire, _ = tunnel()
+
+    made.leave()
+
+    assert browser.sent == close_frame(1001, "the gateway is restarting")
+    assert wire.sent == close_frame(1001, "the gateway is restarting", mask=wire.sent[2:6])
+    made.cut()
+
+
 async def test_back_pressure_is_passed_on_in_both_directions():
     """Each side stops reading while the other takes nothing, independently."""
     made, browser, wire, connection = tunnel()
@@ -129,13 +163,19 @@ async def test_back_pressure_is_passed_on_in_both_directions():
 
 
 async def test_ends():
-    """A lost client closes the upstream in order; an upstream that breaks breaks the client."""
+    """A lost client closes the upstream in order; an upstream that breaks breaks the client, unless its Close had come."""
     made, _, wire, _ = tunnel()
     made.client_lost()
     assert (wire.how, made.over) == ("close", True)
 
-    for error, how in ((None, "close"), (ConnectionResetError(), "abort")):
+    for before, error, how in (
+        (b"", None, "close"),
+        (b"\x82\x05ab", None, "close"),
+        (b"\x82\x05ab", ConnectionResetError(), "abort"),
+        (frame(8, b"\x03\xe8"), ConnectionResetError(), "close"),
+    ):
         made, browser, _, connection = tunnel()
+        connection.data_received(before)
         waiting = asyncio.ensure_future(made.changed())
         await asyncio.sleep(0)
         connection.connection_lost(error)

@@ -8,8 +8,12 @@ import os
 
 import pytest
 
+from gateway.proxy.connection import UpstreamConnection
+from gateway.web.websocket import run_tunnel
 from tests.fakes.door import eventually, open_lab, session
 from tests.fakes.upstream import accept_key, always, frame, read_frame, reply, websocket_echo
+from tests.proxy.test_connection import Owner
+from tests.proxy.test_tunnel import Wire
 
 lab = pytest.fixture(open_lab)
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -257,6 +261,43 @@ async def test_either_side_may_leave(lab, who):
         leave.set()
         assert await client.rest() == frame(1, b"bye")
     await eventually(lambda: len(door.live) == 0)
+
+
+async def test_a_tunnel_that_is_broken_off_ends_at_both_ends(lab):
+    """A gateway that has no more time cuts it, also where the client takes nothing of what waits for it."""
+
+    async def flood(call):
+        await call.send(b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        try:
+            while True:
+                await call.send(frame(2, b"x" * 100_000))
+        except ConnectionError:
+            call.ended.set()
+
+    door, upstream, client = await lab(flood)
+    await client.ask("/ws", *UPGRADE)
+    (connection,) = door.listener.connections
+    await eventually(lambda: connection.writing_paused)
+    door.listener.linger = 60.0
+
+    ending = asyncio.ensure_future(door.listener.shutdown(60.0))
+
+    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await asyncio.wait_for(ending, 5)
+
+
+async def test_a_client_that_left_gets_no_tunnel():
+    """It went while its handshake was under way: the upstream's connection ends as well."""
+
+    class Gone:
+        gone = True
+
+    connection, wire = UpstreamConnection(Owner()), Wire()
+    connection.connection_made(wire)
+
+    await run_tunnel(None, Gone(), connection, b"101", b"")
+
+    assert wire.how == "abort"
 
 
 @pytest.mark.parametrize("slow", ["client", "upstream"])
