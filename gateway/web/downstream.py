@@ -21,12 +21,13 @@ class ClientSide:
     """One request's client connection (the proxy layer's ``Downstream``).
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
+    :ivar script: path of the script to put into the response if that is an HTML document; empty for none.
     :ivar result: ``ok``, or why the response is not complete; for the books.
     """
 
     __slots__ = (
         "_alive", "_connection", "_expiry", "_live", "_session", "_token", "document", "head_only", "http10",
-        "keep_alive", "result", "set_cookies", "websocket", "written",
+        "keep_alive", "result", "script", "set_cookies", "websocket", "written",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +41,7 @@ class ClientSide:
         document: bool,
         websocket: bool,
         set_cookies: Sequence[bytes],
+        script: str = "",
     ) -> None:
         self._connection = request.connection
         self._live = live
@@ -53,6 +55,7 @@ class ClientSide:
         self.document = document
         self.websocket = websocket
         self.set_cookies = set_cookies
+        self.script = script
         self.written = 0
         self.result = "ok"
 

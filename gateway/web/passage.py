@@ -15,6 +15,7 @@ from gateway.core.routes import Route
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError
+from gateway.proxy.insertion import InsertingExchange
 from gateway.proxy.pool import Pool
 from gateway.web.downstream import ClientSide
 from gateway.web.messages import CLIENT_GONE, Request, Sent
@@ -80,8 +81,9 @@ class Passage:
         return await self._counted(self._run(upload))
 
     def _begin(self, connection: UpstreamConnection, head: bytes, *, sent: bool = True) -> Exchange:
-        route = self._route
-        exchange = Exchange(self._client, self._deadlines, first_byte=route.first_byte, idle=route.idle)
+        route, client = self._route, self._client
+        kind = InsertingExchange if client.script else Exchange
+        exchange = kind(client, self._deadlines, first_byte=route.first_byte, idle=route.idle)
         self._exchange = exchange
         self._request.gone = self._gone
         exchange.begin(connection, head, sent=sent)

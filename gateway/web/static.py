@@ -6,12 +6,15 @@ import asyncio
 from http import HTTPStatus
 
 from gateway.core.facts import RequestFacts
-from gateway.core.response_headers import downstream_response_headers
+from gateway.core.response_headers import ResponseHead, downstream_response_headers
 from gateway.core.static_files import Conditions
+from gateway.core.tab_injection import insertion, reframed
 from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
 from gateway.web.downstream import ClientSide
 from gateway.web.messages import Request, Sent
 
+LARGEST_DOCUMENT = 1_048_576
+"""Bytes of an HTML file that gets the tab script; it is read as a whole."""
 _WRONG_METHOD = b"Method not allowed.\n"
 
 
@@ -38,8 +41,10 @@ async def serve_file(
     if request.method not in {"GET", "HEAD"}:
         headers = ((b"Allow", b"GET, HEAD"), (b"Content-Length", b"%d" % len(_WRONG_METHOD)))
         return _response(client, 405, headers, _WRONG_METHOD)
-    answer = await files.answer(_question(request, facts))
+    answer = await files.answer(_question(request, facts, whole=bool(client.script)))
     try:
+        if client.script and (document := await _document(client, answer)) is not None:
+            return document
         if not answer.left:
             body = b"" if client.head_only else answer.first
             return _response(client, answer.plan.status, answer.plan.headers, body)
@@ -48,14 +53,17 @@ async def serve_file(
         answer.close()
 
 
-def _question(request: Request, facts: RequestFacts) -> FileQuestion:
+def _question(request: Request, facts: RequestFacts, *, whole: bool) -> FileQuestion:
+    """:param whole: neither compressed, nor a part, nor whether it has changed."""
     return FileQuestion(
         path=facts.path,
         target=facts.raw_target,
         document=facts.document,
         head_only=request.method == "HEAD",
-        accept_encoding=request.header(b"accept-encoding"),
-        conditions=Conditions(
+        accept_encoding="" if whole else request.header(b"accept-encoding"),
+        conditions=Conditions()
+        if whole
+        else Conditions(
             if_none_match=request.header(b"if-none-match"),
             if_modified_since=request.header(b"if-modified-since"),
             if_range=request.header(b"if-range"),
@@ -64,8 +72,28 @@ def _question(request: Request, facts: RequestFacts) -> FileQuestion:
     )
 
 
+async def _document(client: ClientSide, answer: FileAnswer) -> Sent | None:
+    """The tab script in an HTML document; None for any other file."""
+    status, length = answer.plan.status, answer.plan.length
+    head = _built(client, status, answer.plan.headers)
+    way = insertion(head, status, client.script)
+    if way is None or length > LARGEST_DOCUMENT:
+        return None
+    body = answer.first
+    while len(body) < length and (piece := await answer.more(len(body))):
+        body += piece
+    body = way.feed(body, last=True)
+    head = reframed(head, length=len(body), http10=client.http10)
+    return Sent(status, head.raw + body, close=head.close)
+
+
 def _head(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool]:
-    head = downstream_response_headers(
+    head = _built(client, status, headers)
+    return head.raw, not head.close
+
+
+def _built(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> ResponseHead:
+    return downstream_response_headers(
         status,
         HTTPStatus(status).phrase.encode(),
         headers,
@@ -75,7 +103,6 @@ def _head(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], .
         document=client.document,
         set_cookies=client.set_cookies,
     )
-    return head.raw, not head.close
 
 
 def _response(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> Sent:

@@ -9,6 +9,7 @@ from gateway.core.facts import RequestFacts
 from gateway.core.headers import IdentityOptions, RequestRules, upstream_request_head, wants_websocket
 from gateway.core.routes import Route, match_route, ordered
 from gateway.core.session import Session
+from gateway.core.tab_injection import uncompressed
 from gateway.proxy.address import Address, parse_address
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.files import FileUpstream, parse_directory
@@ -46,6 +47,7 @@ class Forwarder:
     :param identity: which headers only the gateway may set, besides the fixed ones.
     :param body_limit: bytes of a request body; 0 means none.
     :param alive: whether a session still stands; asked when a stream begins.
+    :param tab_script: path of the script to put into HTML documents of signed-in users; empty for none.
     :param on_result: told of every request sent to an upstream: its route, and ``ok`` or the code of the failure.
     :ivar draining: ask clients to leave after each response (SIGTERM).
     """
@@ -59,6 +61,7 @@ class Forwarder:
         body_limit: int = 0,
         alive: Callable[[Session], bool] = _always,
         on_result: Callable[[str, str], None] = _ignored,
+        tab_script: str = "",
     ) -> None:
         self.draining = False
         self._routes = ordered(routes)
@@ -66,6 +69,7 @@ class Forwarder:
         self._body_limit = body_limit
         self._alive = alive
         self._on_result = on_result
+        self._tab_script = tab_script
         shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
         self._pools: dict[Address, Pool] = {}
@@ -113,6 +117,10 @@ class Forwarder:
         :raises DownstreamError: the request itself cannot be forwarded.
         """
         lane = self._lanes[route.path]
+        headers = request.headers
+        script = ""
+        if self._tab_script and session is not None and facts.document and request.method != "HEAD":
+            script, headers = self._tab_script, uncompressed(headers)
         client = ClientSide(
             request,
             self._live,
@@ -122,6 +130,7 @@ class Forwarder:
             document=facts.document,
             websocket=facts.websocket and _may_upgrade(request),
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),
+            script=script,
         )
         if isinstance(lane.backend, FileUpstream):
             return self._file(request, client, facts, lane.backend, route)
@@ -129,7 +138,7 @@ class Forwarder:
             lane.rules,
             _METHODS.get(request.method) or request.method.encode(),
             request.target.encode("ascii"),
-            request.headers,
+            headers,
             client=facts.client,
             scheme=facts.scheme,
             host=facts.host.encode(),

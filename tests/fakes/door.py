@@ -85,7 +85,15 @@ class Door:
     """Serves one forwarder on loopback."""
 
     def __init__(
-        self, *routes: Route, identity=(), options=None, who=None, set_cookies=(), body_limit=0, alive=None
+        self,
+        *routes: Route,
+        identity=(),
+        options=None,
+        who=None,
+        set_cookies=(),
+        body_limit=0,
+        alive=None,
+        tab_script="",
     ):
         self.live = LiveConnections()
         self.identity = identity
@@ -93,7 +101,12 @@ class Door:
         self.set_cookies = set_cookies
         extra = {} if alive is None else {"alive": alive}
         self.forwarder = Forwarder(
-            routes, live=self.live, identity=options or IdentityOptions(), body_limit=body_limit, **extra
+            routes,
+            live=self.live,
+            identity=options or IdentityOptions(),
+            body_limit=body_limit,
+            tab_script=tab_script,
+            **extra,
         )
         self.errors: list[GatewayError] = []
         self.listener: Listener | None = None
