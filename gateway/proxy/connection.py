@@ -1,12 +1,14 @@
 """One connection to an upstream: bytes in, bytes out, back-pressure both ways. HTTP is the exchange's business.
 
 A connection carries one exchange at a time. Bytes that arrive while it carries none are nobody's answer, and close it
-(rule R36).
+(rule R36); so does its end. Both may lie in the kernel still when the next request comes, so that is asked before each
+one. What arrives between that question and the request cannot be told from an answer by anybody who keeps connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from typing import Protocol, cast
 
@@ -44,11 +46,21 @@ class UpstreamConnection(asyncio.Protocol):
     :ivar idle_since: loop time of its last release.
     """
 
-    __slots__ = ("_drained", "_owner", "_receiver", "idle_since", "served", "transport", "write_paused")
+    __slots__ = (
+        "_drained",
+        "_owner",
+        "_poll",
+        "_receiver",
+        "idle_since",
+        "served",
+        "transport",
+        "write_paused",
+    )
 
     def __init__(self, owner: Owner) -> None:
         self._owner: Owner | None = owner
         self._receiver: Receiver | None = None
+        self._poll = select.poll()
         self._drained: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.write_paused = False
@@ -58,15 +70,18 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family != socket.AF_UNIX:
+        if sock is None:
+            return
+        self._poll.register(sock.fileno(), select.POLLIN)
+        if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Event streams have no idle limit, so a peer that vanished without a word is found by the kernel.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     @property
     def usable(self) -> bool:
-        """Whether an exchange may be begun on it."""
-        return self._receiver is None and not self.transport.is_closing()
+        """Whether an exchange may be begun on it: it carries none, and neither bytes nor its end wait to be read."""
+        return self._receiver is None and not self.transport.is_closing() and not self._poll.poll(0)
 
     def begin(self, receiver: Receiver, head: bytes) -> None:
         """Send the head of a request; what comes back goes to ``receiver``."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.core.errors import GatewayError, UpstreamError
+from gateway.core.errors import DownstreamError, GatewayError, UpstreamError
 from gateway.core.event_stream import LOGGED_OUT
 from gateway.core.response_headers import CHUNKED, LENGTH, UNTIL_CLOSE, switching_head
 from gateway.proxy.connection import UpstreamConnection
@@ -54,6 +54,7 @@ class StaleConnectionError(UpstreamError):
 class Exchange(ResponseReader[Downstream]):
     """See the module.
 
+    :ivar stalled: whose turn it is while the body is sent, ``client`` or ``upstream``.
     :ivar whole: the entire response, when it came at once.
     :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
     :ivar over: nothing more will happen.
@@ -105,7 +106,7 @@ class Exchange(ResponseReader[Downstream]):
     def body_progress(self, *, waiting_for: str) -> None:
         """A piece of the request body has moved; ``waiting_for`` ("client" or "upstream") is whose turn it is."""
         self.stalled = waiting_for
-        if self.head is None:
+        if self.head is None or not self.head.events:
             self._deadline = self._deadlines.after(self._idle)
 
     def body_sent(self) -> None:
@@ -240,11 +241,15 @@ class Exchange(ResponseReader[Downstream]):
             self.fail(self._too_late())
 
     def _too_late(self) -> GatewayError:
-        if self.head is None and self.sent:
-            return UpstreamError(
-                "first_byte_timeout", "The application did not answer in time.", mend="Try again shortly."
-            )
-        return UpstreamError("idle_timeout", "The application stopped in mid-way.", mend="Try again shortly.")
+        if self.head is not None:
+            if self.reading_paused:
+                return DownstreamError("too_slow", "The client takes nothing of the response.")
+            return UpstreamError("idle_timeout", f"No byte of the response for {self._idle:g} s.")
+        if self.sent:
+            return UpstreamError("first_byte_timeout", f"No response within {self._first_byte:g} s.")
+        if self.stalled == "client":
+            return DownstreamError("too_slow")
+        return UpstreamError("idle_timeout", f"No byte of the request's body was taken for {self._idle:g} s.")
 
     def leave(self) -> None:
         """The gateway stops: an event stream ends between two events, so that its reader connects anew elsewhere."""

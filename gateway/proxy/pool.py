@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 
 from gateway.core.errors import UpstreamError
@@ -22,15 +23,16 @@ FRESH_SECONDS = 1.0
 class Pool:
     """All connections to one address.
 
-    :param limit: connections open at once; those taken over by event streams and tunnels no longer count.
-    :param queue: requests that may wait when the limit is reached.
+    :param limit: connections open at once, ``MAX_CONNECTIONS`` where none is given; those taken over by event streams
+        and tunnels no longer count.
+    :param queue: requests that may wait when the limit is reached, ``MAX_QUEUED`` where no number is given.
     """
 
-    def __init__(self, address: Address, *, limit: int = MAX_CONNECTIONS, queue: int = MAX_QUEUED) -> None:
+    def __init__(self, address: Address, *, limit: int | None = None, queue: int | None = None) -> None:
         self.address = address
         self._loop = asyncio.get_running_loop()
-        self._limit = limit
-        self._queue = queue
+        self._limit = MAX_CONNECTIONS if limit is None else limit
+        self._queue = MAX_QUEUED if queue is None else queue
         self._open: set[UpstreamConnection] = set()
         self._connecting = 0
         self._idle: list[UpstreamConnection] = []
@@ -50,9 +52,9 @@ class Pool:
         """
         while self._idle:
             connection = self._idle.pop()
-            if not connection.usable:
-                continue
-            if replayable or self._loop.time() - connection.idle_since < FRESH_SECONDS:
+            if connection.usable and (
+                replayable or self._loop.time() - connection.idle_since < FRESH_SECONDS
+            ):
                 return connection
             connection.abort()
         return None
@@ -61,30 +63,32 @@ class Pool:
         """A new connection, or one that became free while waiting for the limit.
 
         :param timeout: seconds, for waiting and connecting together.
-        :raises UpstreamError: ``connect_failed``, ``connect_timeout``, ``upstream_busy``.
+        :raises UpstreamError: ``connect_failed``, ``connect_timeout``, ``tls_failed``, ``upstream_busy``.
         """
         waiting = False
         try:
             async with asyncio.timeout(timeout):
-                while len(self._open) + self._connecting >= self._limit:
+                while self._full:
                     waiting = True
                     connection = await self._wait()
-                    if connection is not None and connection.usable:
+                    if connection is None:
+                        break  # there is room, and it has been kept for us
+                    if connection.usable:
                         return connection
+                    connection.abort()
+                else:
+                    self._connecting += 1
                 waiting = False
                 return await self._open_one()
         except TimeoutError:
             if waiting:
                 raise _busy() from None
             raise UpstreamError(
-                "connect_timeout",
-                "The application did not accept a connection in time.",
-                mend="Try again shortly.",
+                "connect_timeout", f"{self.address} did not accept a connection within {timeout:g} s."
             ) from None
         except OSError as error:
-            raise UpstreamError(
-                "connect_failed", "The application cannot be reached.", mend="Try again shortly."
-            ) from error
+            code = "tls_failed" if isinstance(error, ssl.SSLError) else "connect_failed"
+            raise UpstreamError(code, f"{self.address}: {_cause(error)}.") from error
 
     def released(self, connection: UpstreamConnection) -> None:
         """A connection became free: the next in the queue gets it, else it is kept for a while."""
@@ -113,19 +117,23 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
 
+    @property
+    def _full(self) -> bool:
+        return len(self._open) + self._connecting >= self._limit
+
     async def _open_one(self) -> UpstreamConnection:
-        self._connecting += 1
         try:
             connection = await self.address.connect(lambda: UpstreamConnection(self))
         except BaseException:
+            self._connecting -= 1
             self._invite()
             raise
-        finally:
-            self._connecting -= 1
-        self._open.add(connection)
+        self._connecting -= 1
         if self._closed or connection.transport.is_closing():
             connection.abort()
+            self._invite()
             raise ConnectionResetError("closed while connecting")
+        self._open.add(connection)
         return connection
 
     async def _wait(self) -> UpstreamConnection | None:
@@ -147,17 +155,20 @@ class Pool:
             return
         connection = waiter.result()
         if connection is None:
+            self._connecting -= 1
             self._invite()
         elif connection.usable:
             self.released(connection)
+        else:
+            connection.abort()
 
     def _invite(self) -> None:
-        """There may be room under the limit: the next in the queue looks again."""
-        while self._waiting:
+        """There may be room under the limit: it is kept for the next in the queue, ahead of whoever comes now."""
+        while self._waiting and not self._full:
             waiter = self._waiting.popleft()
             if not waiter.done():
+                self._connecting += 1
                 waiter.set_result(None)
-                return
 
     def _prune(self) -> None:
         self._pruning = None
@@ -166,6 +177,13 @@ class Pool:
             connection.abort()
         if self._idle:
             self._pruning = self._loop.call_later(IDLE_SECONDS, self._prune)
+
+
+def _cause(error: OSError) -> str:
+    """Why there is no connection, in the system's words or OpenSSL's."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be trusted: {error.verify_message.rstrip('.')}"
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _busy() -> UpstreamError:

@@ -111,6 +111,8 @@ class Door:
             return refuse(facts, "internal")
         if error.side in {"internal", "config"}:
             _log.error("request_failed", code=error.code, detail=error.detail)
+        if error.side == "upstream":
+            _log.warning("upstream_failed", code=error.code, detail=error.detail, route=request.route)
         person = is_person(request.header(b"sec-fetch-mode") or None, request.header(b"accept"))
         response = refuse_error(facts, error, person=person)
         response.close = error.code in _LAST

@@ -23,11 +23,19 @@ BODY_LIMIT = 1 << 20
 
 
 async def _serve(
-    directory: Path, upstream: Recorder, opened: list[Door], ready: threading.Event, stop: list[object]
+    directory: Path,
+    upstream: Recorder,
+    routes: str,
+    extra: str,
+    opened: list[Door],
+    ready: threading.Event,
+    stop: list[object],
 ) -> None:
     replaced = {f"file://{configuration.SPA}": upstream.url, "builtin:groups": "builtin:spa"}
+    if routes:
+        replaced["upstreams:\n"] = f"upstreams:\n{routes}"
     over = asyncio.Event()
-    async with standing(directory, extra=f"limits: {{body: {BODY_LIMIT}}}\n", **replaced) as stand:
+    async with standing(directory, extra=extra, **replaced) as stand:
         browser = stand.browser()
         page = await stand.sign_in(browser, "/")
         assert page.text == "application", page.text
@@ -41,8 +49,13 @@ async def _serve(
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Door]:
-    """A door in a thread and an event loop of its own, the loop that production runs on."""
+def running(
+    directory: Path, *, routes: str = "", extra: str = f"limits: {{body: {BODY_LIMIT}}}\n"
+) -> Iterator[Door]:
+    """A door in a thread and an event loop of its own, the loop that production runs on.
+
+    :param routes: further items of ``upstreams``, each a line. :param extra: further sections.
+    """
     upstream = Recorder()
     opened: list[Door] = []
     stop: list[object] = []
@@ -51,7 +64,7 @@ def running(directory: Path) -> Iterator[Door]:
 
     def run() -> None:
         try:
-            uvloop.run(_serve(directory, upstream, opened, ready, stop))
+            uvloop.run(_serve(directory, upstream, routes, extra, opened, ready, stop))
         except BaseException as error:
             faults.append(error)
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -110,21 +111,27 @@ def plain(body: bytes = b"application", *headers: bytes, status: bytes = b"200 O
 class Recorder:
     """The application.
 
+    :param tls: speak TLS.
     :ivar calls: every request whose head was good. :ivar connections: all connections ever made to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.calls: list[Call] = []
         self.connections: list[Connection] = []
         self._scripts: dict[bytes, Script] = {}
         self._paths = itertools.count()
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.port: int = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def on(self, script: Script | bytes) -> str:
-        """A path of its own that is answered by ``script``, or with those bytes when the request has been read."""
-        path = f"/scripted/{next(self._paths)}"
+    def on(self, script: Script | bytes, under: str = "/") -> str:
+        """A path of its own that is answered by ``script``, or with those bytes when the request has been read.
+
+        :param under: a route's prefix.
+        """
+        path = f"{under}scripted/{next(self._paths)}"
         self._scripts[path.encode()] = script if callable(script) else _saying(script)
         return path
 
@@ -174,14 +181,17 @@ class Recorder:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: Connection) -> None:
-        with connection.sock:
-            try:
-                while True:
-                    self._one(connection)
-            except (_OverError, OSError):
-                pass
-            except strict.MalformedError as error:
-                connection.fault = str(error)
+        try:
+            if self._tls is not None:
+                connection.sock = self._tls.wrap_socket(connection.sock, server_side=True)
+            while True:
+                self._one(connection)
+        except (_OverError, OSError):
+            pass
+        except strict.MalformedError as error:
+            connection.fault = str(error)
+        finally:
+            connection.sock.close()
 
     def _one(self, connection: Connection) -> None:
         while True:

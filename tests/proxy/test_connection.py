@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 
+import pytest
+import uvloop
+
+from gateway.proxy.address import Address
 from gateway.proxy.connection import UpstreamConnection
 from tests.proxy.test_pool import Transport
 
@@ -53,6 +59,35 @@ def test_bytes_go_to_the_receiver_and_nowhere_after_it():
     assert ear.heard == [b"one"]
     assert owner.events == ["released", "gone"]
     assert connection.transport.closed
+
+
+def _reset(peer):
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    "happens",
+    [lambda peer: peer.sendall(b"x"), lambda peer: peer.close(), _reset],
+    ids=["bytes", "end", "reset"],
+)
+def test_r36_what_waits_in_the_kernel_is_seen_before_the_next_request(run, happens):
+    """The loop has not read it yet, and the connection is not used any more."""
+
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address = Address("127.0.0.1", listening.getsockname()[1])
+            connection = await address.connect(lambda: UpstreamConnection(Owner()))
+            peer, _ = listening.accept()
+        assert connection.usable
+        happens(peer)  # without a turn of the loop behind it
+        usable = connection.usable
+        connection.abort()
+        peer.close()
+        return usable
+
+    assert run(main()) is False
 
 
 def test_a_loss_is_told_once():

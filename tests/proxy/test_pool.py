@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
+import ssl
 
 import pytest
 
@@ -104,6 +107,41 @@ async def test_closed_connections_are_never_taken(pool):
     assert pool.take(replayable=True) is None
 
 
+async def test_r36_a_connection_with_unread_bytes_is_closed_and_passed_over(pool):
+    """Nobody gets it: neither who takes a free one, nor who waits, nor the next after who gave up."""
+
+    async def unusable(connection):
+        ours, theirs = socket.socketpair()
+        connection._poll.register(ours.fileno(), select.POLLIN)
+        theirs.send(b"x")
+        return ours, theirs
+
+    first, second = await busy(pool), await busy(pool)
+    first.release(reusable=True)
+    pair = await unusable(first)
+    assert pool.take(replayable=True) is None
+    assert first.transport.closed
+
+    third = await busy(pool)
+    waiting = asyncio.ensure_future(pool.connect(1))
+    await asyncio.sleep(0)
+    other = await unusable(second)
+    second.release(reusable=True)
+    assert await waiting not in {first, second, third}
+    assert second.transport.closed
+
+    waiting = asyncio.ensure_future(pool.connect(1))
+    await asyncio.sleep(0)
+    third.release(reusable=True)
+    last = await unusable(third)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert third.transport.closed
+    for sock in (*pair, *other, *last):
+        sock.close()
+
+
 async def test_the_queue_is_served_in_order_and_has_an_end(pool):
     """The limit makes requests wait, the queue's end refuses, a freed connection goes to the first in line."""
     first = await busy(pool)
@@ -135,6 +173,56 @@ async def test_a_connection_that_ends_makes_room(pool):
             connection.abort()
 
 
+async def test_a_connection_that_is_lost_at_once_takes_no_room(pool, monkeypatch):
+    """Gone before the pool has heard of it."""
+    connect = Listener.connect
+
+    async def lost(self, factory):
+        connection = await connect(self, factory)
+        connection.transport.abort()
+        connection.connection_lost(None)
+        return connection
+
+    monkeypatch.setattr(Listener, "connect", lost)
+    for _ in range(3):
+        with pytest.raises(UpstreamError, match="connect_failed"):
+            await pool.connect(1)
+    assert pool.size == 0
+
+
+async def test_room_is_kept_for_whoever_waited(pool):
+    """A connection ends, and in the same moment somebody new comes: the queue goes first, also after a failure."""
+    first, second = await busy(pool), await busy(pool)
+    waiting = asyncio.ensure_future(pool.connect(1))
+    await asyncio.sleep(0)
+    first.abort()
+    newcomer = asyncio.ensure_future(pool.connect(1))
+
+    assert await waiting is pool.address.made[-1]
+    assert not newcomer.done()
+
+    pool.address.set(refuse=ConnectionRefusedError())
+    second.abort()
+    with pytest.raises(UpstreamError, match="connect_failed"):
+        await newcomer
+    pool.address.set(refuse=None)
+    assert await busy(pool)
+    assert pool.size == 2
+
+
+async def test_whoever_gives_up_a_place_that_was_kept_gives_it_to_the_next(pool):
+    """Cancelled between being told of the room and using it."""
+    pool._queue = 2
+    first, _ = await busy(pool), await busy(pool)
+    waiting = [asyncio.ensure_future(pool.connect(1)) for _ in range(2)]
+    await asyncio.sleep(0)
+    first.abort()
+    waiting[0].cancel()
+
+    assert await waiting[1] is pool.address.made[-1]
+    assert pool.size == 2
+
+
 async def test_giving_up_in_the_queue_loses_nothing(pool):
     """A cancelled waiter's connection goes to the next, or back to the pool."""
     first, _ = await busy(pool), await busy(pool)
@@ -161,6 +249,7 @@ async def test_giving_up_in_the_queue_loses_nothing(pool):
     [
         (ConnectionRefusedError(), 0.0, "connect_failed"),
         (OSError("no route"), 0.0, "connect_failed"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), 0.0, "tls_failed"),
         (None, 5.0, "connect_timeout"),
     ],
 )
@@ -168,7 +257,7 @@ async def test_connecting_fails_by_name(pool, refuse, delay, code):
     """And a failed attempt does not count against the limit."""
     pool.address.set(refuse=refuse, delay=delay)
     for _ in range(3):
-        with pytest.raises(UpstreamError, match=code):
+        with pytest.raises(UpstreamError, match=f"{code}: http://nowhere:1"):
             await pool.connect(0.05)
 
     pool.address.set(refuse=None, delay=0.0)

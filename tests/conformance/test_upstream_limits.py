@@ -1,0 +1,369 @@
+"""How long an application may take, and how much it is asked at once: what users are told, and what it costs others."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import strict
+from tests.conformance.conftest import running
+from tests.conformance.recorder import Call, plain
+from tests.conformance.wire import Door, Wire
+
+TIMES = "timeouts: {connect: 400ms, first_byte: 500ms, idle: 800ms}\n"
+LATEST = 2.5
+"""Seconds after which a limit of those has surely passed, on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A door with short limits; under ``/full/`` is an application whose backlog is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        filling = [
+            _begun(port) for _ in range(4)
+        ]  # the kernel takes one or two, and drops who comes after them
+        routes = f"  - {{path: /full/, url: 'http://127.0.0.1:{port}'}}\n"
+        with running(tmp_path_factory.mktemp("impatient"), routes=routes, extra=TIMES) as door:
+            yield door
+            assert door.upstream.faults() == []
+        for each in filling:
+            each.close()
+
+
+@pytest.fixture
+def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """A door that opens two connections to its application, and lets two requests wait."""
+    monkeypatch.setattr("gateway.proxy.pool.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("gateway.proxy.pool.MAX_QUEUED", 2)
+    with running(tmp_path, extra="timeouts: {connect: 20s}\n") as door:
+        yield door
+
+
+def _begun(port: int) -> socket.socket:
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.connect_ex(("127.0.0.1", port))
+    return sock
+
+
+def _refused(answer: strict.Message, status: int, code: str, *words: str) -> None:
+    """A problem document with this status and code, which says so much; a program can try again."""
+    problem = json.loads(answer.body)
+    assert (answer.status, answer.value(b"content-type"), problem["code"]) == (
+        status,
+        b"application/problem+json",
+        code,
+    )
+    for each in words:
+        assert each in f"{problem['title']}. {problem['detail']}"
+
+
+def _silent(call: Call) -> None:
+    call.body()
+    call.gone(LATEST)
+    call.close()
+
+
+def test_a_connection_that_is_not_accepted_in_time(impatient: Door) -> None:
+    """504 with its own code, and word of when to try again; other applications are not touched."""
+    with impatient.open() as wire:
+        began = time.monotonic()
+        answer = wire.get("/full/a")
+        assert time.monotonic() - began > 0.3
+        _refused(
+            answer, 504, "connect_timeout", "does not answer", "could not be reached in time", "Try again"
+        )
+        assert answer.value(b"retry-after") == b"5"
+        assert wire.get("/").body == b"application"
+
+
+def test_an_answer_that_does_not_begin_in_time(impatient: Door) -> None:
+    """504, without a body and behind one, at once and in pieces; the application sees its client leave."""
+    left: list[bool] = []
+
+    def script(call: Call) -> None:
+        call.body()
+        left.append(call.gone(LATEST))
+        call.close()
+
+    path = impatient.upstream.on(script)
+    with impatient.open() as wire:
+        head = impatient.request(path, "Content-Length: 3", method="POST")
+        for pieces in ((impatient.request(path),), (head + b"abc",), (head, b"abc")):
+            for piece in pieces:
+                wire.send(piece)
+                time.sleep(0.1)
+            answer = wire.response()
+            _refused(
+                answer, 504, "first_byte_timeout", "takes too long", "did not answer in time", "Try again"
+            )
+        assert wire.get("/").body == b"application"
+    _until(lambda: left == [True] * 3)
+    assert len(impatient.upstream.find(path)) == 3
+
+
+STALLING = {
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
+    "until the end": b"HTTP/1.1 200 OK\r\n\r\npart",
+}
+
+
+@pytest.mark.parametrize("sent", STALLING.values(), ids=STALLING)
+def test_an_answer_that_stops_in_mid_way_is_broken_visibly(impatient: Door, sent: bytes) -> None:
+    """After the idle limit, and never as if it were whole; the application sees its client leave."""
+    left: list[bool] = []
+
+    def script(call: Call) -> None:
+        call.body()
+        call.send(sent)
+        left.append(call.gone(LATEST))
+        call.close()
+
+    with impatient.open() as wire:
+        wire.send(impatient.request(impatient.upstream.on(script)))
+        with pytest.raises(strict.IncompleteError):
+            wire.response()
+    _until(lambda: left == [True])
+
+
+def test_an_answer_that_goes_on_is_not_cut(impatient: Door) -> None:
+    """The limit is between two bytes, not for the whole: it may take as long as it likes."""
+
+    def script(call: Call) -> None:
+        call.body()
+        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for at in range(8):
+            time.sleep(0.2)
+            call.send(b"%d" % at)
+
+    with impatient.open() as wire:
+        assert wire.get(impatient.upstream.on(script)).body == b"01234567"
+
+
+def test_an_application_that_takes_no_more_of_the_body(impatient: Door) -> None:
+    """504: it is the application that is too slow, not the client."""
+
+    def stop(call: Call) -> None:
+        time.sleep(LATEST)
+        call.close()
+
+    path = impatient.upstream.on(stop)
+    with impatient.open(10.0) as wire:
+        size = 64 << 20
+        sender = _sending(wire, impatient.request(path, f"Content-Length: {size}", method="POST"), size)
+        answer = wire.response()
+        _refused(answer, 504, "idle_timeout", "stopped taking the request's body")
+        sender.join(5)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+def test_a_client_whose_body_stops_is_told_that_it_is_too_slow(impatient: Door, framing: str) -> None:
+    """408: nobody else's fault. The application sees a broken request, and the connection ends."""
+    broken: list[bool] = []
+
+    def script(call: Call) -> None:
+        try:
+            call.body()
+            broken.append(False)
+        except Exception:
+            broken.append(True)
+            raise
+
+    path = impatient.upstream.on(script)
+    with impatient.open() as wire:
+        wire.send(impatient.request(path, framing, method="POST"))
+        wire.send(b"4\r\npart\r\n" if "chunked" in framing else b"part")
+        answer = wire.response()
+        _refused(answer, 408, "too_slow", "Too slow", "The rest of your request did not arrive in time")
+        assert answer.value(b"connection") == b"close"
+        assert wire.rest() == b""
+    _until(lambda: broken == [True])
+
+
+def test_an_upload_that_goes_on_under_an_early_answer_is_not_cut(impatient: Door) -> None:
+    """A byte either way is a byte: an answer that has begun may wait for the end of a long upload."""
+
+    def script(call: Call) -> None:
+        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        call.send(b"%05d" % len(call.body()))
+
+    path = impatient.upstream.on(script)
+    with impatient.open() as wire:
+        wire.send(impatient.request(path, "Content-Length: 8", method="POST"))
+        for _ in range(8):
+            time.sleep(0.2)
+            wire.send(b"x")
+        assert wire.response().body == b"00008"
+
+
+def test_people_get_a_page_where_programs_get_a_problem(impatient: Door) -> None:
+    """The same words, as a page with its code; both say what to do."""
+    path = impatient.upstream.on(_silent)
+    with impatient.open() as wire:
+        answer = wire.get(path, "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+    assert (answer.status, answer.value(b"retry-after")) == (504, b"5")
+    assert (answer.value(b"content-type") or b"").startswith(b"text/html")
+    for words in (b"The application takes too long", b"did not answer in time", b"Try again in a moment"):
+        assert words in answer.body
+    assert b"first_byte_timeout" in answer.body
+
+
+class Held:
+    """Answers that wait to be let go; ``order``: what was asked."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.order: list[bytes] = []
+        self._go = threading.Semaphore(0)
+        self.path = door.upstream.on(self._script)
+
+    def _script(self, call: Call) -> None:
+        call.body()
+        self.order.append(call.head.target.partition(b"?")[2])
+        assert self._go.acquire(timeout=10)
+        call.send(plain(call.head.target.partition(b"?")[2]))
+
+    def ask(self, name: str) -> Wire:
+        """Ask on a connection of its own."""
+        wire = self.door.open(10.0)
+        wire.send(self.door.request(f"{self.path}?{name}"))
+        return wire
+
+    def let_go(self, count: int = 1) -> None:
+        self._go.release(count)
+
+
+def test_more_than_an_application_may_be_asked_wait_in_order_or_are_refused(narrow: Door) -> None:
+    """Two are asked, two wait in their order, one more is told that it is too busy, and when to come again."""
+    held = Held(narrow)
+    wires = [held.ask("a"), held.ask("b")]
+    _until(lambda: len(held.order) == 2)
+    for name in ("c", "d"):
+        wires.append(held.ask(name))
+        time.sleep(0.1)  # so that the one has come before the other
+    with narrow.open() as late:
+        answer = late.get(f"{held.path}?e")
+        _refused(
+            answer, 503, "upstream_busy", "Too busy", "has all it can handle", "Try again in a few seconds"
+        )
+        assert answer.value(b"retry-after") == b"5"
+        assert late.get("/oauth2/session").status == 200
+    for count in (3, 4):
+        held.let_go()
+        _until(lambda count=count: len(held.order) == count)
+    held.let_go(2)
+    assert [wire.response().body for wire in wires] == [b"a", b"b", b"c", b"d"]
+    assert sorted(held.order[:2]) == [b"a", b"b"]
+    assert held.order[2:] == [b"c", b"d"]
+    assert len({call.connection for call in narrow.upstream.find(held.path)}) == 2
+    for wire in wires:
+        wire.sock.close()
+
+
+def test_a_client_that_leaves_the_queue_makes_room_in_it(narrow: Door) -> None:
+    """Another may wait in its place, and its request never reaches the application."""
+    held = Held(narrow)
+    wires = [held.ask("a"), held.ask("b")]
+    _until(lambda: len(held.order) == 2)
+    leaving = [held.ask("left"), held.ask("left")]
+    with narrow.open() as late:
+        assert late.get(held.path).status == 503
+    for wire in leaving:
+        wire.sock.close()
+    time.sleep(0.2)
+    wires += [held.ask("c"), held.ask("d")]
+    _until(lambda: not held.let_go() and len(held.order) >= 4)
+    held.let_go(4)
+    assert {wire.response().body for wire in wires} == {b"a", b"b", b"c", b"d"}
+    assert sorted(held.order) == [b"a", b"b", b"c", b"d"]
+    for wire in wires:
+        wire.sock.close()
+
+
+def test_a_stale_connection_costs_a_safe_request_nothing(door: Door) -> None:
+    """The application ends a kept connection when the next request comes: it is sent once more, and answered."""
+    path = door.upstream.on(_closing_kept_connections())
+    with door.open() as wire:
+        for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+            assert wire.get(path, "X-First: yes").status == 200
+            assert wire.get(path, method=method).status == 200, method
+
+
+def test_a_stale_connection_that_was_waited_for_costs_nothing_either(narrow: Door) -> None:
+    """It became free for a request in the queue, and was ended when that came."""
+    held = Held(narrow)
+    wires = [held.ask("a"), held.ask("b")]
+    _until(lambda: len(held.order) == 2)
+
+    def script(call: Call) -> None:
+        call.body()
+        if call.connection in {each.connection for each in narrow.upstream.find(held.path)}:
+            call.close()
+        call.send(plain(b"after all"))
+
+    with narrow.open(10.0) as waiting:
+        waiting.send(narrow.request(narrow.upstream.on(script)))
+        time.sleep(0.2)
+        held.let_go(2)
+        assert waiting.response().body == b"after all"
+    assert [wire.response().body for wire in wires] == [b"a", b"b"]
+    for wire in wires:
+        wire.sock.close()
+
+
+def test_a_request_that_is_not_safe_to_repeat_is_sent_once(door: Door) -> None:
+    """POST and PATCH, and whatever has a body: 502, for nobody knows what has been done already."""
+    path = door.upstream.on(_closing_kept_connections())
+    with door.open() as wire:
+        for method, body in (("POST", b""), ("PATCH", b""), ("PUT", b"a"), ("DELETE", b"a")):
+            assert wire.get(path, "X-First: yes").status == 200
+            before = len(door.upstream.find(path))
+            answer = wire.get(path, f"Content-Length: {len(body)}", method=method, body=body)
+            _refused(answer, 502, "broken_response", "broke off", "sent no complete answer", "Try again")
+            assert len(door.upstream.find(path)) == before + 1, method
+
+
+def _closing_kept_connections() -> Callable[[Call], None]:
+    """Answers what comes first on a connection, or says that it does; ends the connection at anything else."""
+    known: set[int] = set()
+
+    def script(call: Call) -> None:
+        call.body()
+        if call.connection in known and not call.head.values(b"x-first"):
+            call.close()
+        known.add(call.connection)
+        head_only = call.head.method == b"HEAD"
+        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"" if head_only else b"ok"))
+
+    return script
+
+
+def _sending(wire: Wire, head: bytes, size: int) -> threading.Thread:
+    """Send a large body from a thread, for as long as somebody takes it."""
+
+    def send() -> None:
+        try:
+            wire.send(head)
+            for _ in range(size >> 18):
+                wire.send(bytes(1 << 18))
+        except OSError:
+            pass  # cut off, which is what the test is about
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    return thread
+
+
+def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
