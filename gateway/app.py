@@ -33,6 +33,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.attempts import Attempts
+from gateway.web.endpoints.activity import Activity
 from gateway.web.endpoints.callback import Callback
 from gateway.web.endpoints.events import Events
 from gateway.web.endpoints.forward_auth import ForwardAuth
@@ -102,6 +103,7 @@ class Gateway:
             body_limit=settings.limits.body,
             alive=lambda session: self._why_ended(session) is None,
             on_result=self._count_result,
+            tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
         )
         self.refreshes = SqliteRefreshes(settings.state.path)
         self.refresher = Refresher(
@@ -126,7 +128,12 @@ class Gateway:
         )
         self.gate = Gate(
             GateOptions(
-                settings.public_url, settings.prefix, identity_options(settings), settings.session.passive
+                settings.public_url,
+                settings.prefix,
+                identity_options(settings),
+                settings.session.passive,
+                by_input=settings.session.activity == "input",
+                unregister_workers=settings.browser.unregister_workers,
             ),
             self.rules,
             sessions=self.sessions,
@@ -297,9 +304,11 @@ class Gateway:
 
     def _tab_paths(self) -> dict[str, Methods]:
         prefix, by_input = self.settings.prefix, self.settings.session.activity == "input"
+        activity = {f"{prefix}/activity": {"POST": Activity(self.gate)}}
         return {
             f"{prefix}/events": {"GET": Events(self.gate, self.live)},
             f"{prefix}/tab.js": {"GET": TabScript(prefix, reports_input=by_input)},
+            **(activity if by_input else {}),
         }
 
     def _forward_auth(self) -> tuple[str, Endpoint] | None:

@@ -113,13 +113,14 @@ def logout_options(settings: Settings) -> LogoutOptions:
     """The chain and its targets."""
     hops = [_hop(hop, settings) for hop in settings.logout.chain]
     urls = [settings.provider.domain or "", *(str(hop.url or "") for hop in settings.logout.chain)]
+    storage = ("storage",) if settings.browser.clear_storage else ()
     return LogoutOptions(
         public_url=settings.public_url,
         hops=hops,
         limits=chain_limits(settings),
         targets=settings.logout.targets,
         form_origins=tuple(dict.fromkeys(_origin(url) for url in urls if url)),
-        clear_site_data=settings.logout.clear_site_data,
+        clear_site_data=tuple(dict.fromkeys((*settings.logout.clear_site_data, *storage))),
     )
 
 

@@ -70,12 +70,6 @@ NOT_YET = (
         feature="keeping sessions in Redis",
         mend="write `cookie`, or remove the key",
     ),
-    _choice(
-        "session.activity",
-        "input",
-        feature="counting the user's own input as activity",
-        mend="write `requests`, or remove the key",
-    ),
     NotYet(
         "state",
         _in_redis,
@@ -115,9 +109,6 @@ NOT_YET = (
         feature="answering for this proxy",
         mend="write `nginx`, or let the gateway forward the requests itself",
     ),
-    NotYet("browser.inject_tab_script", _on, "the script that makes open tabs leave"),
-    NotYet("browser.clear_storage", _on, "clearing the application's storage"),
-    NotYet("browser.spa_has_own_tokens", _on, "signing out an application with tokens of its own"),
 )
 
 

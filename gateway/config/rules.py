@@ -132,9 +132,15 @@ def _forward_auth(settings: Settings) -> Iterator[Remark]:
         )
 
 
-@rule("session.activity", "session.passive")
+@rule("session.activity", "session.passive", "prefix")
 def _activity(settings: Settings) -> Iterator[Remark]:
-    if settings.session.activity == "requests":
+    if settings.session.activity == "input":
+        script = f"{settings.prefix}/tab.js"
+        what = (
+            "only navigations, unsafe requests and the input that the tab script reports keep a session alive"
+        )
+        yield note("session.activity", what, f"load {script} in every page, or set browser.inject_tab_script")
+    else:
         what = "every request behind the gate keeps a session alive, also the polling of a forgotten tab"
         if settings.session.passive:
             what = "every request behind the gate keeps a session alive, except under session.passive"

@@ -108,9 +108,16 @@ class Browser(Section):
     """What is done inside the page."""
 
     inject_tab_script: kinds.Flag = key(
-        False, description="Put the script that makes open tabs leave into HTML pages."
+        False, description="Put the script that makes open tabs leave into HTML pages of signed-in users."
     )
-    clear_storage: kinds.Flag = key(False, description="Clear the application's own storage at sign-out.")
+    clear_storage: kinds.Flag = key(
+        False,
+        description="Clear the origin's storage, service workers included, on the last page of a finished sign-out.",
+    )
+    unregister_workers: kinds.Flag = key(
+        False,
+        description="Answer a service worker's update check without a session with a worker that removes itself.",
+    )
     spa_has_own_tokens: kinds.Flag = key(
         False, description="The application keeps tokens of its own; needs `clear_storage`."
     )

@@ -9,6 +9,8 @@ from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, rule, warning
 from gateway.config.sections import revealed
 
+LEAST_IDLE = 120
+"""Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""
 DEMO_SECRET = "demo-secret"  # noqa: S105 - the published secret of the demo, which is refused elsewhere (rule R29)
 
 
@@ -89,6 +91,22 @@ def _idle_within_absolute(settings: Settings) -> Iterator[Remark]:
     if settings.session.idle > settings.session.absolute:
         what = "is longer than session.absolute, so it would never come to pass"
         yield error("session.idle", what, "make it at most session.absolute")
+
+
+@rule("session.idle", "session.activity")
+def _reports_come_in_time(settings: Settings) -> Iterator[Remark]:
+    if settings.session.activity == "input" and settings.session.idle < LEAST_IDLE:
+        what = "is too short for `session.activity: input`, because input is reported once a minute"
+        yield error("session.idle", what, "write 2m or more, or `session.activity: requests`")
+
+
+@rule("browser.spa_has_own_tokens", "browser.clear_storage")
+def _own_tokens_are_cleared(settings: Settings) -> Iterator[Remark]:
+    if settings.browser.spa_has_own_tokens and not settings.browser.clear_storage:
+        what = (
+            "the application's own tokens would outlive the sign-out, and the next user would begin with them"
+        )
+        yield error("browser.spa_has_own_tokens", what, "write `clear_storage: true` beside it")
 
 
 @rule("logout.hop_deadline", "logout.barrier")

@@ -29,6 +29,7 @@ from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight
 from gateway.web.errors import refuse
+from gateway.web.farewell import last_worker
 from gateway.web.logout import Logout
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.refresh import Refresher
@@ -45,12 +46,16 @@ class GateOptions:
     """Addresses of our own endpoints, and who may ask from elsewhere.
 
     :ivar passive: path prefixes whose requests are no activity (rule R16).
+    :ivar unregister_workers: a worker's script is answered with the last one while nobody is signed in (rule R14).
+    :ivar by_input: only what a person does is: navigations, unsafe requests, and what the tab script reports.
     """
 
     public_url: str
     prefix: str
     identity: IdentityOptions
     passive: tuple[str, ...] = ()
+    by_input: bool = False
+    unregister_workers: bool = False
 
 
 class Gate:
@@ -162,7 +167,7 @@ class Gate:
         renewing = is_due(session, now) and self._refresher.begin(session)
         if session.access_token is not None and now >= session.access_until:
             return self._with_fresh_token(request, facts, carried, route, session)
-        active = not (facts.passive or facts.websocket or facts.path.startswith(self.options.passive))
+        active = self._is_activity(facts)
         # While the next generation is on its way, this one is not set anew: the two answers could cross.
         cookies = () if renewing else self._sessions.renewed(session, carried, now, active=active)
         return self._forwarder.forward(
@@ -189,6 +194,20 @@ class Gate:
                 "provider_unreachable", "The access token could not be refreshed.", retryable=True
             )
         return self._act(request, facts, route, await self.revocations())
+
+    def prolonged(self, carried: Carried, now: int) -> Sequence[str]:
+        """Set-Cookie values for activity that is reported, not forwarded (rule R16); mostly none."""
+        carried = self._current(carried, now)
+        session = carried.session
+        if session is None or (is_due(session, now) and self._refresher.begin(session)):
+            return ()
+        return self._sessions.renewed(session, carried, now, active=True)
+
+    def _is_activity(self, facts: RequestFacts) -> bool:
+        """Whether a request keeps its session alive (rule R16)."""
+        if facts.passive or facts.websocket or facts.path.startswith(self.options.passive):
+            return False
+        return not self.options.by_input or facts.navigation or not facts.safe
 
     def challenge(self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int) -> Answer:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
@@ -225,6 +244,8 @@ class Gate:
 
     def _signed_out(self, facts: RequestFacts, reason: str, cookies: Sequence[str] = ()) -> Response:
         """401: the problem for programs, or a page for a form that a person has sent."""
+        if facts.worker_script and self.options.unregister_workers:
+            return send(last_worker(), cookies)
         if facts.posted:
             return send(self._form_kept_out(reason), cookies)
         prepared = self._prepared.get(reason)

@@ -10,7 +10,6 @@ from gateway.config.not_yet import NOT_YET, remark_on
 ASKING = {
     "provider.kind": "keycloak",
     "session.store": "ticket",
-    "session.activity": "input",
     "state": "redis://:hunter2@redis:6379/0",
     "logout.chain[]": "oidc",
     "logout.scope": "user",
@@ -23,9 +22,6 @@ ASKING = {
     "inbound.security_events": {},
     "inbound.okta_event_hook": {"secret": "hunter2", "secret_file": "x"},
     "forward_auth.caller": "traefik",
-    "browser.inject_tab_script": "true",
-    "browser.clear_storage": "true",
-    "browser.spa_has_own_tokens": "true",
 }
 
 
@@ -54,7 +50,7 @@ def test_off_is_no_request(examined):
     changes = {
         "inbound": {"backchannel": "false"},
         "logout.expire_cookies": [],
-        "browser": {"clear_storage": "false"},
+        "headers.authorization": "false",
     }
 
     assert examined(changes).settings is not None

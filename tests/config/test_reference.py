@@ -28,6 +28,7 @@ NOT_IN_THE_LISTING = {
     "provider.trusted_email_from": "rule R19",
     "state_loss": "rule R4",
     "logout.cross_site": "rule R23",
+    "browser.unregister_workers": "rule R14",
     "inbound.universal_logout.certificate_file": "named in the listing's comment",
     "inbound.okta_event_hook.secret": "every secret has a _file twin",
     "admin.token": "every secret has a _file twin",

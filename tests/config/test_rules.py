@@ -119,6 +119,16 @@ def test_r16_check_says_what_counts_as_activity(examined):
         assert "session.passive" in note.mend
 
 
+def test_r16_by_input_the_script_has_to_be_loaded(examined):
+    """The note says what counts then, and where the script is."""
+    examination = examined({"session.activity": "input", "prefix": "/auth"})
+
+    (note,) = [finding for finding in examination.findings if finding.severity is Severity.NOTE]
+    assert note.key == "session.activity"
+    assert "input" in note.what
+    assert "/auth/tab.js" in note.mend
+
+
 @pytest.mark.parametrize(
     "nonsense", ["\u0007", "", [], ["\u0007"], [["x"]], {"x": ["\u0007"]}, [{"x": {"y": "z"}}]], ids=str
 )

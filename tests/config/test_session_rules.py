@@ -36,6 +36,7 @@ LOCAL = {
         ({"session.key_files": []}, "session.key_files", "is empty"),
         ({"session.key_files": ["session-key", "session-key"]}, "session.key_files[1]", "is listed twice"),
         ({"session.idle": "13h"}, "session.idle", "longer than session.absolute"),
+        ({"session.idle": "90s", "session.activity": "input"}, "session.idle", "reported once a minute"),
         ({"logout.hop_deadline": "3m"}, "logout.hop_deadline", "longer than logout.barrier"),
         ({"logout.chain": ["cognito", "cognito"]}, "logout.chain[1]", "is in the chain twice"),
         (
@@ -83,6 +84,20 @@ def test_what_would_surprise_is_a_warning(examined, changes, key, what):
         for finding in examination.findings
     )
     assert examination.settings is not None
+
+
+def test_r23_tokens_of_the_application_need_the_storage_cleared(examined):
+    """The check demands it, because the next user would begin with them; with it all is well."""
+    (finding,) = [
+        finding
+        for finding in examined({"browser": {"spa_has_own_tokens": "true"}}).findings
+        if finding.failing
+    ]
+
+    assert finding.key == "browser.spa_has_own_tokens"
+    assert "the next user would begin with them" in finding.what
+    both = {"browser": {"spa_has_own_tokens": "true", "clear_storage": "true"}}
+    assert examined(both).settings is not None
 
 
 def test_a_written_chain_is_taken_at_its_word(found):

@@ -11,7 +11,6 @@ ENTRY = re.compile(r'^- <a id="([rp]\d+)"></a>\*\*([RP]\d+)\*\* (.+?)(?=^- |^#|^
 
 NOT_YET = {
     "R21": "no Okta event is received",
-    "R23": "an application with tokens of its own is refused by the configuration",
 }
 """Rules of which nothing is built, and why; they come off this list with their first test."""
 

@@ -10,11 +10,13 @@ from gateway.core import clock
 from gateway.core.chain import Chain
 from gateway.core.crossing import LogoutStart, may_start_logout
 from gateway.core.facts import RequestFacts, prefers_html
+from gateway.core.gate import Challenge, barrier_stands
+from gateway.core.session import Session
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
-from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Logout
+from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, STILL_WAITING, Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import HopLine, Page
 from gateway.web.query import parameter
@@ -25,6 +27,13 @@ _log = get_logger("logout")
 
 JUST_ENDED = 60
 """Seconds after which a chain has not "just ended" any more (rule R27)."""
+_ENDED = {
+    "idle_expired": "Nothing was done here for some time, so you were signed out.",
+    "absolute_expired": "A sign-in lasts for a limited time, and this one has run out.",
+}
+"""What a tab hears whose session ended without a sign-out in this browser (rule R35)."""
+_ELSEWHERE = "It was ended from elsewhere, or it has run out."
+_ANEW = "Somebody has signed in in another tab, and what was shown here belonged to the sign-in before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +95,15 @@ class LogoutEndpoints:
     async def receipt(self, request: Request, facts: RequestFacts) -> Response:
         """The public page that says what was ended; it never advances or clears a chain (rule R2)."""
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now)
+        carried, state, _ = await self.gate.read(facts, now)
         chain = carried.chain
         if _wants_json(facts):
             return send(_json(_as_data(chain)))
         if facts.query == "waiting" and chain and not chain.closed and now < chain.deadline:
             return send(self.logout.waiting(chain, now))
+        dead = isinstance(state, Challenge) and carried.session is not None
+        if chain is None and (dead or facts.query == "waiting"):
+            return send(self._ended(state, now))
         options = self.logout.options
         page = pages.signed_out(
             hops=self._lines(chain),
@@ -106,6 +118,14 @@ class LogoutEndpoints:
         ended = chain is not None and chain.closed and now - chain.closed <= JUST_ENDED
         clear = ", ".join(f'"{kind}"' for kind in options.clear_site_data)
         return send(page, headers=(("Clear-Site-Data", clear),) if ended and clear else ())
+
+    def _ended(self, state: Session | Challenge, now: int) -> Page:
+        """For a tab whose session has ended, while this browser knows of no sign-out."""
+        why = _ENDED.get(state.reason, _ELSEWHERE) if isinstance(state, Challenge) else _ANEW
+        if isinstance(state, Challenge) and barrier_stands(state, None, self.gate.rules, now):
+            # Another tab is signing out, and the answer that says so is still on its way to this browser.
+            return pages.waiting(resume_url="/logout", hop_label="", seconds=2, refresh_url=STILL_WAITING)
+        return pages.session_ended(reason_text=why, sign_in_url=f"{self.prefix}/start")
 
     def _target(self, facts: RequestFacts) -> str:
         """The configured name in ``?to=``, never a URL from the request; an unknown one keeps nobody signed in."""
