@@ -27,6 +27,7 @@ from gateway.options import (
 from gateway.proxy.live import LiveConnections
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_refreshes import SqliteRefreshes
+from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
@@ -40,6 +41,7 @@ from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.landing import Landing
 from gateway.web.endpoints.logout import LogoutEndpoints
 from gateway.web.endpoints.session import SessionEndpoint
+from gateway.web.endpoints.sessions import SessionsEndpoint
 from gateway.web.endpoints.start import Start
 from gateway.web.endpoints.tab import TabScript
 from gateway.web.gate import Gate, GateOptions
@@ -51,8 +53,8 @@ from gateway.web.logout import (
     Logout,
 )
 from gateway.web.refresh import Refresher, RefreshOptions
-from gateway.web.seen import SeenSessions
 from gateway.web.session import Sessions
+from gateway.web.sightings import WRITE_EVERY, Sightings
 from gateway.web.table import Endpoint, Methods, Table
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
@@ -82,13 +84,13 @@ class Gateway:
         self._policies = reload.policies(settings.policies)
         self._secret = reload.client_secret(settings)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
-        self.seen = SeenSessions(clock.now())
+        self.sightings = Sightings()
         self.sessions = Sessions(
             self.ring,
             deployment,
             self.limits,
             identity=identity_options(settings),
-            seen=self.seen,
+            sightings=self.sightings,
             on_sealed=self._count_sealed,
             all_own=settings.limits.cookies,
         )
@@ -106,6 +108,7 @@ class Gateway:
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
         )
         self.refreshes = SqliteRefreshes(settings.state.path)
+        self.sign_ins = SqliteSignIns(settings.state.path)
         self.refresher = Refresher(
             RefreshOptions(
                 claim_options(settings), self.limits, deployment, keep_access=settings.headers.authorization
@@ -162,10 +165,12 @@ class Gateway:
         """Read the log, start to look for the identity provider. Called after the fork (rule R4)."""
         await self.log.open()
         await self.refreshes.open()
+        await self.sign_ins.open()
         await self.provider.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._watch_log(), name="watch-log"),
+            loop.create_task(self._write_sightings(), name="write-sightings"),
             loop.create_task(reload.look_at(self.watched), name="watch-files"),
         ]
 
@@ -179,6 +184,8 @@ class Gateway:
         await self.refresher.close()
         await self.logout.close()
         await self.provider.close()
+        await self.sightings.write(self.sign_ins)
+        await self.sign_ins.close()
         await self.refreshes.close()
         await self.log.close()
 
@@ -204,8 +211,7 @@ class Gateway:
             log=self.log,
             trail=self.trail,
             end_live=lambda: self.live.sweep(self._why_ended),
-            seen=self.seen,
-            ended=self._why_ended,
+            sign_ins=self.sign_ins,
         )
 
     async def _watch_log(self) -> None:
@@ -227,6 +233,11 @@ class Gateway:
             except Exception:  # noqa: BLE001 -- whatever it was, the next entry must still end its connections
                 _log.exception("watch_crashed")
             await asyncio.sleep(WATCH_EVERY)
+
+    async def _write_sightings(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY)
+            await self.sightings.write(self.sign_ins)
 
     def _set_gauges(self) -> None:
         self.metrics.state_log_age_seconds.set(self.log.age())
@@ -288,15 +299,26 @@ class Gateway:
             sessions=self.sessions,
             provider=self.provider,
             log=self.log,
+            sign_ins=self.sign_ins,
             trail=self.trail,
         )
         session = SessionEndpoint(self.gate)
+        sessions = SessionsEndpoint(
+            path=f"{prefix}/sessions",
+            gate=self.gate,
+            logout=self.logout,
+            log=self.log,
+            live=self.live,
+            sign_ins=self.sign_ins,
+            trail=self.trail,
+        )
         exact: dict[str, Methods] = {
             f"{prefix}/start": {"GET": start},
             f"{prefix}/callback": {"GET": callback},
             f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, self.gate, self.logout)},
             f"{prefix}/session": {"GET": session, "HEAD": session},
             f"{prefix}/userinfo": {"GET": session, "HEAD": session},
+            f"{prefix}/sessions": {"GET": sessions.show, "POST": sessions.end},
             **self._tab_paths(),
             **_logout_paths(LogoutEndpoints(prefix, self.gate, self.logout), self.logout, prefix),
         }

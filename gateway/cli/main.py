@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import config, demo, policy, serve
+from gateway.cli import config, demo, policy, serve, sessions
 
 app = typer.Typer(
     name="gateway",
@@ -18,6 +18,7 @@ serve.register(app)
 config.register(app)
 demo.register(app)
 app.add_typer(policy.app, name="policy")
+app.add_typer(sessions.app, name="sessions")
 
 
 def main() -> None:

@@ -18,10 +18,13 @@ TRIM_EVERY: Final = 60
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sign_ins (
     sid TEXT PRIMARY KEY,
+    issuer TEXT NOT NULL,
     subject TEXT NOT NULL,
+    aliases TEXT NOT NULL,
+    log_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
     user TEXT NOT NULL,
     email TEXT,
-    provider_sessions TEXT NOT NULL,
     login_at INTEGER NOT NULL,
     until INTEGER NOT NULL,
     agent TEXT NOT NULL,
@@ -29,7 +32,6 @@ CREATE TABLE IF NOT EXISTS sign_ins (
     seen_at INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-_COLUMNS: Final = "sid, subject, user, email, provider_sessions, login_at, until, agent, client, seen_at"
 
 
 class SqliteSignIns:
@@ -56,7 +58,7 @@ class SqliteSignIns:
 
         def insert(db: sqlite3.Connection) -> bool:
             self._trim(db)
-            db.execute("INSERT OR REPLACE INTO sign_ins VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT OR REPLACE INTO sign_ins VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             return True
 
         return bool(await self._table.ask(insert))
@@ -71,19 +73,19 @@ class SqliteSignIns:
 
         return bool(await self._table.ask(update))
 
-    async def of(self, subject: str, *, limit: int) -> Listed:
+    async def of(self, issuer: str, subject: str, *, limit: int) -> Listed:
         """By subject; the table is small enough to be read through for a page that people open now and then."""
-        return await self._listed("subject = ?", (subject,), limit)
+        return await self._listed("issuer = ? AND subject = ?", (issuer, subject), limit)
 
     async def all(self, *, limit: int) -> Listed:
         """Every row."""
         return await self._listed("1", (), limit)
 
-    async def known(self, provider_session: str) -> bool:
+    async def known(self, alias: str) -> bool:
         """In the lists of all rows: it is asked seldom, and about a table that holds no more than is alive."""
-        among = "sign_ins, json_each(provider_sessions) AS one"
+        among = "sign_ins, json_each(aliases) AS one"
         question = f"SELECT 1 FROM {among} WHERE one.value = ? AND until > ? LIMIT 1"  # noqa: S608 - our own text
-        values = (provider_session, clock.now())
+        values = (alias, clock.now())
         return bool(await self._table.ask(lambda db: db.execute(question, values).fetchone()))
 
     async def forget(self, sids: Sequence[str]) -> None:
@@ -98,7 +100,7 @@ class SqliteSignIns:
             alive = f"FROM sign_ins WHERE {where} AND until > ?"
             (total,) = db.execute(f"SELECT count(*) {alive}", (*values, now)).fetchone()
             rows = db.execute(
-                f"SELECT {_COLUMNS} {alive} ORDER BY seen_at DESC, login_at DESC, sid LIMIT ?",
+                f"SELECT * {alive} ORDER BY seen_at DESC, login_at DESC, sid LIMIT ?",
                 (*values, now, limit),
             )
             return Listed(tuple(_sign_in(row) for row in rows), total)
@@ -114,13 +116,11 @@ class SqliteSignIns:
 
 def _row(one: SignIn) -> tuple[object, ...]:
     return (
-        one.sid, one.subject, one.user, one.email, json.dumps(one.provider_sessions), one.login_at, one.until,
-        one.agent, one.client, one.seen_at,
+        one.sid, one.issuer, one.subject, json.dumps(one.aliases), one.log_id, one.position, one.user, one.email,
+        one.login_at, one.until, one.agent, one.client, one.seen_at,
     )  # fmt: skip
 
 
 def _sign_in(row: tuple[Any, ...]) -> SignIn:
-    sid, subject, user, email, sessions, login_at, until, agent, client, seen_at = row
-    return SignIn(
-        sid, subject, user, email, tuple(json.loads(sessions)), login_at, until, agent, client, seen_at
-    )
+    sid, issuer, subject, aliases, *others = row
+    return SignIn(sid, issuer, subject, tuple(json.loads(aliases)), *others)

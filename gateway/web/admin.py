@@ -17,6 +17,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway.core import clock
+from gateway.core.device import device_of
 from gateway.core.revocation import (
     EVERYONE,
     UNPLACED,
@@ -26,12 +27,12 @@ from gateway.core.revocation import (
     sid_key,
     subject_key,
 )
-from gateway.core.session import Session
+from gateway.core.sign_in import SignIn
 from gateway.state.log import RevocationLog
+from gateway.state.sign_ins import SignIns, living
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.page_shell import Page, own_headers
-from gateway.web.seen import Seen, SeenSessions
 from gateway.web.trail import Trail
 
 MAX_BODY = 16 * 1024
@@ -45,10 +46,9 @@ _MAX_NAME = 2_048
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _log = get_logger("admin")
 
-_FEW = "Only sessions that this process has seen since it started: sessions live in the browsers' cookies."
-_NONE = (
-    "With several workers this listener sees no sessions: they live in the browsers' cookies and pass the workers only."
-    " Revoke by sub, email or all."
+_UNREAD = "The list cannot be read now; see /readyz. Revoking works by sub, email or all."
+_WHOLE = (
+    "Every sign-in since the list was begun; activity is noted once a minute. Ended sessions are left out."
 )
 
 
@@ -86,8 +86,7 @@ class Admin:
     """Answers ``/api/sessions`` and ``/api/revocations``.
 
     :param end_live: ends the live connections of this process whose session is over, and says how many.
-    :param seen: sessions this process has seen; None where no request passes it.
-    :param ended: why a session is over, None while it lives.
+    :param sign_ins: what was recorded of sign-ins.
     """
 
     def __init__(
@@ -97,15 +96,13 @@ class Admin:
         log: RevocationLog,
         trail: Trail,
         end_live: Callable[[], int] = lambda: 0,
-        seen: SeenSessions | None = None,
-        ended: Callable[[Session], str | None] = lambda _: None,
+        sign_ins: SignIns,
     ) -> None:
         self._options = options
         self._log = log
         self._trail = trail
         self._end_live = end_live
-        self._seen = seen
-        self._ended = ended
+        self._sign_ins = sign_ins
         self._table: Mapping[str, Mapping[str, Callable[[web.BaseRequest], Awaitable[object]]]] = {
             "/api/sessions": {"GET": self._sessions},
             "/api/revocations": {"GET": self._revocations, "POST": self._revoke},
@@ -157,16 +154,13 @@ class Admin:
         return endpoint
 
     async def _sessions(self, _: web.BaseRequest) -> object:
-        if self._seen is None:
-            return {"complete": False, "note": _NONE, "total": 0, "sessions": []}
         await self._in_step()
-        live = [seen for seen in self._seen if self._ended(seen.session) is None]
+        listed = await living(await self._sign_ins.all(limit=LISTED), self._log, self._sign_ins)
         return {
-            "complete": False,
-            "note": _FEW,
-            "since": self._seen.since,
-            "total": len(live),
-            "sessions": [_session(seen) for seen in live[:LISTED]],
+            "complete": listed.complete,
+            "note": _WHOLE if listed.complete else _UNREAD,
+            "total": listed.total,
+            "sessions": [_session(one) for one in listed.sign_ins],
         }
 
     async def _revocations(self, _: web.BaseRequest) -> object:
@@ -258,18 +252,18 @@ def _own_hosts(request: web.BaseRequest) -> list[str]:
     return [f"{name}:{port}" for name in dict.fromkeys((literal, *_LOCAL))]
 
 
-def _session(seen: Seen) -> dict[str, object]:
-    session = seen.session
-    who = session.principal
+def _session(one: SignIn) -> dict[str, object]:
     return {
-        "sid": session.sid,
-        "user": who.user,
-        "sub": who.subject,
-        "iss": who.issuer,
-        "email": who.email,
-        "login_at": session.login_at,
-        "last_seen": seen.at,
-        "client": seen.client,
+        "sid": one.sid,
+        "user": one.user,
+        "sub": one.subject,
+        "iss": one.issuer,
+        "email": one.email,
+        "login_at": one.login_at,
+        "last_seen": one.seen_at,
+        "until": one.until,
+        "client": one.client,
+        "device": device_of(one.agent),
     }
 
 

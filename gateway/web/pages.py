@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.web.page_shell import Page, local_path, own_headers, render, web_address
 from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
-    "HopLine", "Page", "confirm_logout", "cookies_blocked", "error", "landing", "login_loop",
-    "oversized_session", "own_headers", "problem", "session_ended", "signed_out", "start", "waiting",
+    "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "landing", "login_loop",
+    "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out", "start", "waiting",
 ]  # fmt: skip
 
 
@@ -129,6 +130,33 @@ def signed_out(
         sign_in_label="Sign in again" if hops else "Go to sign-in",
         target_url=target_url if finished else None,
         target_name=_place(target_url) if target_url else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """One session of a user's own; times are epoch seconds, ``device`` is how people call it."""
+
+    sid: str
+    device: str
+    client: str
+    login_at: int
+    seen_at: int
+    current: bool
+
+
+def sessions(
+    *, lines: Sequence[SessionLine], complete: bool, more: int, action: str, form_origins: Sequence[str]
+) -> Page:
+    """Where the user is signed in; `more` sessions are not shown, `action` takes `?end=`."""
+    return render(
+        "sessions",
+        script="local_time.js",
+        form_origins=form_origins,
+        lines=lines,
+        complete=complete,
+        more=more,
+        action=action,
     )
 
 

@@ -18,7 +18,7 @@ from gateway.core.facts import RequestFacts
 from gateway.core.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
-from gateway.web.seen import SeenSessions
+from gateway.web.sightings import Sightings
 
 REMEMBERED = 4_096
 """Sessions whose opened cookies are kept: some 8 MB with cookies of 1 KB."""
@@ -48,7 +48,8 @@ class Sessions:
     """Reads and writes the session cookie and the chain's cookie of one deployment.
 
     :param identity: what upstreams hear of the principal; made once for each cookie, not for each request.
-    :param seen: keeps the operator's list. :param on_sealed: told of the bytes of each session cookie made.
+    :param sightings: told of each cookie that is opened for the first time.
+    :param on_sealed: told of the bytes of each session cookie made.
     :param all_own: bytes that all cookies of the gateway may take (``limits.cookies``).
     """
 
@@ -59,13 +60,13 @@ class Sessions:
         limits: SessionLimits,
         *,
         identity: IdentityOptions | None = None,
-        seen: SeenSessions | None = None,
+        sightings: Sightings | None = None,
         on_sealed: Callable[[int], None] | None = None,
         all_own: int = 7_000,
     ) -> None:
         self.ring = ring
         self._identity = identity or IdentityOptions()
-        self._seen = seen
+        self._sightings = sightings
         self._on_sealed = on_sealed
         self.deployment = deployment
         self.limits = limits
@@ -89,8 +90,8 @@ class Sessions:
                 self._memo[key] = carried
                 if len(self._memo) > REMEMBERED:
                     self._memo.popitem(last=False)
-            if self._seen is not None and carried.session is not None:
-                self._seen.note(carried.session, client, now)
+            if self._sightings is not None and carried.session is not None:
+                self._sightings.note(carried.session.sid, client, now)
         return carried
 
     def _open(self, headers: tuple[bytes, ...], now: int) -> Carried:

@@ -14,6 +14,7 @@ from gateway.core.errors import GatewayError
 from gateway.options import admin_options
 from gateway.server import Desk, Sockets, stop_on_signals
 from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import Admin
@@ -64,10 +65,12 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
     line = Line(pair, heard=board.write, ended=ended)
     metrics = Metrics(replica=False)
     log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
-    admin = Admin(admin_options(settings), log=log, trail=Trail(AuditTrail(), metrics))
+    sign_ins = SqliteSignIns(settings.state.path)
+    admin = Admin(admin_options(settings), log=log, trail=Trail(AuditTrail(), metrics), sign_ins=sign_ins)
     desk = Desk(board.readiness, metrics.exposition, admin)
     try:
         await log.open()
+        await sign_ins.open()
         await desk.open(sockets.probes, sockets.admin)
         await stop.wait()
     except GatewayError as error:
@@ -75,6 +78,7 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
         return 1
     finally:
         await desk.close()
+        await sign_ins.close()
         await log.close()
         line.close()
         if orphaned.is_set() and MULTIPROC_DIR in os.environ:

@@ -17,8 +17,9 @@ def test_a_sign_in_keeps_no_secret_and_no_more_than_is_shown() -> None:
     )
     assert "secret" not in repr(kept)
     assert len(kept.agent) == LONGEST_AGENT
-    assert kept.provider_sessions == ("isid:https://i|1",)
-    assert kept.subject == "sub:https://idp.example.com|s-1"
+    assert kept.aliases == ("sub:a|b", "isid:https://i|1", "email:a@b.example")
+    assert (kept.position, kept.log_id) == (7, "log")
+    assert (kept.issuer, kept.subject) == ("https://idp.example.com", "s-1")
     assert (kept.seen_at, kept.login_at) == (session().login_at, session().login_at)
 
 

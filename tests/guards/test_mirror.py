@@ -19,6 +19,7 @@ ELSEWHERE = {
     "web/endpoints/callback.py": "tests/flows/test_login.py",  # endpoints are tested over real sockets
     "web/endpoints/landing.py": "tests/flows/test_login.py",
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
+    "web/endpoints/sessions.py": "tests/flows/test_sessions.py",
     "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/start.py": "tests/flows/test_login.py",
     "web/gate.py": "tests/flows/test_gate_wire.py",  # the wire table, line by line

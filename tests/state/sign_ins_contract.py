@@ -8,19 +8,21 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import isid_key
+from gateway.core.revocation import isid_key, subject_key
 from gateway.core.sign_in import Sighting, SignIn
 from gateway.state.sign_ins import Listed, SignIns
 
 Make = Callable[[], SignIns]
-ALICE = "sub:https://idp.example|alice"
+ISSUER = "https://idp.example"
 
 
-def sign_in(sid: str, *, subject: str = ALICE, lives: int = 3_600, at: int = 0, **changes: object) -> SignIn:
+def sign_in(
+    sid: str, *, subject: str = "alice", lives: int = 3_600, at: int = 0, **changes: object
+) -> SignIn:
     now = clock.now() + at
     made = SignIn(
-        sid=sid, subject=subject, user="alice", email="alice@example.com",
-        provider_sessions=(isid_key("https://idp.example", sid), isid_key("odd", "|\n'\"%\u00e9\ud83d")),
+        sid=sid, issuer=ISSUER, subject=subject, log_id="log", position=7, user="alice", email="alice@example.com",
+        aliases=(subject_key(ISSUER, subject), isid_key("https://idp.example", sid), isid_key("odd", "|\n'\"%\u00e9\ud83d")),
         login_at=now, until=now + lives, agent="Firefox/140.0 '); --", client="192.0.2.1", seen_at=now,
     )  # fmt: skip
     return replace(made, **changes)
@@ -45,19 +47,19 @@ class SignInsContract:
 
     async def test_what_one_process_recorded_every_process_lists(self, one: SignIns, other: SignIns) -> None:
         """Whole, and only the subject's own."""
-        mine, theirs = sign_in("a"), sign_in("b", subject="sub:x|bob")
+        mine, theirs = sign_in("a"), sign_in("b", subject="bob")
         assert await one.record(mine)
         assert await one.record(theirs)
 
-        assert await other.of(ALICE, limit=10) == Listed((mine,), 1)
+        assert await other.of(ISSUER, "alice", limit=10) == Listed((mine,), 1)
         assert (await other.all(limit=10)).total == 2
-        assert await other.of("sub:x|nobody", limit=10) == Listed((), 0)
+        assert await other.of("https://other.example", "alice", limit=10) == Listed((), 0)
 
     async def test_those_last_seen_come_first(self, one: SignIns) -> None:
         """And of more than asked for the number is told."""
         for number in range(5):
             await one.record(sign_in(f"s{number}", at=-number))
-        listed = await one.of(ALICE, limit=3)
+        listed = await one.of(ISSUER, "alice", limit=3)
 
         assert [each.sid for each in listed.sign_ins] == ["s0", "s1", "s2"]
         assert listed.total == 5
@@ -89,7 +91,7 @@ class SignInsContract:
         await one.record(sign_in("a"))
         await one.record(sign_in("old", lives=0))
 
-        for key in sign_in("a").provider_sessions:
+        for key in sign_in("a").aliases:
             assert await other.known(key)
         for key in ("isid:https://idp.example|", "isid:https://idp.example|old", "a", "", "%"):
             assert not await other.known(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from aiohttp import web
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.session import Session
+from gateway.core.sign_in import signed_in
 from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import MAX_BODY, Admin, AdminOptions, RefusedError, revocation_key
-from gateway.web.seen import SeenSessions
 from gateway.web.trail import Trail
 from tests.fakes.door import session
 
@@ -33,7 +33,7 @@ class Desk:
     """A listening admin API."""
 
     log: SqliteLog
-    seen: SeenSessions
+    sign_ins: SqliteSignIns
     audit: list[AuditEvent]
     port: int
     client: aiohttp.ClientSession
@@ -57,25 +57,19 @@ async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRu
     log = SqliteLog(directory / "state.db")
     await log.open()
     audit: list[AuditEvent] = []
-    seen = SeenSessions(clock.now())
-    revocations = log.index
-
-    def ended(held: Session) -> str | None:
-        found = revocations.ended_by(held.sid, held.aliases, seen=0, login_at=0, now=clock.now())
-        return "revoked" if found else None
-
+    sign_ins = SqliteSignIns(directory / "state.db")
+    await sign_ins.open()
     admin = Admin(
         AdminOptions(token, ISSUER, 3_600),
         log=log,
         trail=Trail(AuditTrail(audit.append), Metrics()),
         end_live=lambda: 7,
-        seen=seen,
-        ended=ended,
+        sign_ins=sign_ins,
     )
     runner = web.ServerRunner(web.Server(admin.handle, access_log=None))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return Desk(log, seen, audit, runner.addresses[0][1], aiohttp.ClientSession()), runner
+    return Desk(log, sign_ins, audit, runner.addresses[0][1], aiohttp.ClientSession()), runner
 
 
 @pytest.fixture
@@ -84,6 +78,7 @@ async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
     yield running
     await running.client.close()
     await runner.cleanup()
+    await running.sign_ins.close()
     await running.log.close()
 
 
@@ -247,34 +242,29 @@ async def test_a_revocation_that_the_disk_does_not_take_says_so(
     assert [(entry["key"], entry["position"]) for entry in listed["revocations"]] == [("sid:S1", None)]
 
 
-async def test_sessions_are_what_this_process_has_seen_and_what_lives(desk: Desk) -> None:
-    """The sid is there, because revoking needs it; the list does not claim to be complete."""
-    desk.seen.note(session("S1"), "10.0.0.1", 1_000)
-    desk.seen.note(session("S2"), "10.0.0.2", 2_000)
+async def test_sessions_are_those_that_live(desk: Desk) -> None:
+    """The sid is there, because revoking needs it; an ended one is not."""
+    for number in (1, 2):
+        held = replace(session(f"S{number}"), log_id=desk.log.log_id)
+        await desk.sign_ins.record(signed_in(held, agent="curl/8", client=f"10.0.0.{number}"))
     await desk.revoke({"sid": "S2"})
     status, told, _ = await desk.ask("GET", "/api/sessions", **BEARER)
-    assert (status, told["complete"], told["total"], told["since"]) == (200, False, 1, desk.seen.since)
+    assert (status, told["complete"], told["total"]) == (200, True, 1)
     (only,) = told["sessions"]
     assert only == {
-        "sid": "S1", "user": "alice", "sub": "alice", "iss": "https://idp", "email": None,
-        "login_at": 0, "last_seen": 1_000, "client": "10.0.0.1",
+        "sid": "S1", "user": "alice", "sub": "alice", "iss": "https://idp", "email": None, "login_at": 0,
+        "last_seen": 0, "until": session("S1").absolute_until, "client": "10.0.0.1", "device": "curl",
     }  # fmt: skip
-    assert "seen" in told["note"]
+    assert "once a minute" in told["note"]
 
 
-async def test_a_process_that_serves_no_requests_says_that_it_sees_no_sessions(tmp_path: Path) -> None:
+async def test_a_list_that_cannot_be_read_says_so(desk: Desk, tmp_path: Path) -> None:
     """An empty list alone would look like an answer."""
-    running, runner = await opened(tmp_path, TOKEN)
-    blind = Admin(
-        AdminOptions(TOKEN, ISSUER, 60), log=running.log, trail=Trail(AuditTrail(), Metrics(replica=False))
-    )
-    runner.server.request_handler = blind.handle  # type: ignore[union-attr]
-    _, told, _ = await running.ask("GET", "/api/sessions", **BEARER)
+    (tmp_path / "state.db").rename(tmp_path / "gone")
+    _, told, _ = await desk.ask("GET", "/api/sessions", **BEARER)
     assert (told["complete"], told["sessions"]) == (False, [])
-    assert "several workers" in told["note"]
-    await running.client.close()
-    await runner.cleanup()
-    await running.log.close()
+    assert "/readyz" in told["note"]
+    (tmp_path / "gone").rename(tmp_path / "state.db")
 
 
 def test_the_token_is_in_no_repr() -> None:

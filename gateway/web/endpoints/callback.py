@@ -13,6 +13,7 @@ from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.facts import RequestFacts
 from gateway.core.lifecycle import refresh_time
 from gateway.core.session import Principal, Session, SessionLimits
+from gateway.core.sign_in import SignIn, signed_in
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.authorization import (
     AuthorizationCode,
@@ -23,6 +24,8 @@ from gateway.oidc.authorization import (
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.tokens import TokenSet
 from gateway.state.log import RevocationLog
+from gateway.state.sign_ins import SignIns
+from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.attempts import Attempts
 from gateway.web.errors import refuse, refuse_error
@@ -32,6 +35,8 @@ from gateway.web.messages import Request, Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
+
+_log = get_logger("callback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Callback:
     sessions: Sessions
     provider: IdentityProvider
     log: RevocationLog
+    sign_ins: SignIns
     trail: Trail
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
@@ -70,7 +76,8 @@ class Callback:
             # Another tab was faster (P11). A second session beside its would be one that no logout knows of.
             return self._onward(carried, attempt, now)
         try:
-            return await self._finish(facts, carried, attempt, response, now)
+            agent = request.header(b"user-agent")
+            return await self._finish(facts, carried, attempt, response, agent, now)
         except ProviderError as error:
             self.trail.login_failed(error.code, error.detail, facts.client)
             return self._failed(facts, error, attempt)
@@ -81,6 +88,7 @@ class Callback:
         carried: Carried,
         attempt: Attempt,
         response: AuthorizationResponse,
+        agent: str,
         now: int,
     ) -> Response:
         answer = response.verified(
@@ -100,7 +108,8 @@ class Callback:
             return await self.logout.begin(carried, how=f"revoked:{entry.reason}", now=now)
         began = now if carried.chain is None else max(now, carried.chain.started + 1)
         session = self._session(principal, aliases, tokens, began)
-        return self._land(carried, attempt, session, now, facts.client)
+        sign_in = signed_in(session, agent=agent, client=facts.client)
+        return await self._land(carried, attempt, session, sign_in, now)
 
     async def _identify(
         self, code: AuthorizationCode, attempt: Attempt
@@ -130,17 +139,21 @@ class Callback:
             access_until=now + (lives or 0) if keep else 0,
         )
 
-    def _land(self, carried: Carried, attempt: Attempt, session: Session, now: int, client: str) -> Response:
+    async def _land(
+        self, carried: Carried, attempt: Attempt, session: Session, sign_in: SignIn, now: int
+    ) -> Response:
         try:
             cookies = self.sessions.seal(session, carried.cookies, now)
         except CookieTooLargeError as error:
-            self.trail.login_failed("session_too_large", str(error), client)
+            self.trail.login_failed("session_too_large", str(error), sign_in.client)
             self.logout.discard(session.refresh_token)
             page = pages.oversized_session(
                 bytes_needed=error.needed, budget=error.budget, largest_claim=_largest(session)
             )
             return send(page, self._drop(attempt))
-        self.trail.login(session, client)
+        if not await self.sign_ins.record(sign_in):
+            _log.warning("sign_in_not_listed", mend="the state does not answer; see /readyz")
+        self.trail.login(session, sign_in.client)
         return self._onward(carried, attempt, now, cookies)
 
     def _onward(self, carried: Carried, attempt: Attempt, now: int, cookies: Sequence[str] = ()) -> Response:

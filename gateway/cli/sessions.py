@@ -1,0 +1,141 @@
+"""``gateway sessions``: list sessions and end them, through the operator's API of a running gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from gateway.config import examine
+from gateway.config.sections import revealed
+
+GOOD, FINDINGS, USAGE = 0, 1, 2
+TIMEOUT = 10.0
+"""Seconds for the API's answer."""
+
+app = typer.Typer(help="List sessions and end them, through a running gateway.", no_args_is_help=True)
+
+_Config = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        "-c",
+        exists=True,
+        dir_okay=False,
+        help="Its configuration: where the API is, and its token.",
+    ),
+]
+_Admin = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="Where the API is, if not where the configuration says.")
+]
+_CONFIG = Path("gateway.yaml")
+
+
+@app.command("list")
+def show(
+    config: _Config = _CONFIG,
+    admin: _Admin = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
+) -> None:
+    """Print who is signed in: 0 the list is whole, 1 it could not be had, 2 usage."""
+    told = _asked(config, admin, "GET", "/api/sessions")
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        for line in _table(told["sessions"]):
+            typer.echo(line)
+        shown, total = len(told["sessions"]), told["total"]
+        typer.echo(
+            f"{total} sessions" + (f", the {shown} last active shown" if shown < total else ""), err=True
+        )
+    if not told["complete"]:
+        _stop(told["note"], FINDINGS)
+
+
+@app.command()
+def revoke(
+    config: _Config = _CONFIG,
+    admin: _Admin = "",
+    sid: Annotated[str, typer.Option(help="One session.")] = "",
+    sub: Annotated[str, typer.Option(help="Every session of this subject at the configured provider.")] = "",
+    email: Annotated[str, typer.Option(help="Every session with this e-mail address.")] = "",
+    everybody: Annotated[bool, typer.Option("--all", help="Every session there is.")] = False,
+) -> None:
+    """End sessions, at once and everywhere: 0 ended, 1 not (yet) recorded, 2 usage."""
+    given: dict[str, object] = {"sid": sid, "sub": sub, "email": email, "all": everybody}
+    asked = {name: value for name, value in given.items() if value}
+    if len(asked) != 1:
+        _stop("give exactly one of --sid, --sub, --email and --all", USAGE)
+    told = _asked(config, admin, "POST", "/api/revocations", asked)
+    (name,) = asked
+    what = "every session" if name == "all" else f"{name} {asked[name]}"
+    if not told["durable"]:
+        _stop(f"{what}: ended in that process only; the log did not take it yet, see its /readyz", FINDINGS)
+    typer.echo(f"{what}: ended")
+
+
+def _asked(config: Path, admin: str, method: str, path: str, body: object = None) -> dict[str, Any]:
+    """The API's answer.
+
+    :raises typer.Exit: there is none, with one line that says why.
+    """
+    address, token = _found(config)
+    address = admin or address
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    host, _, port = address.rpartition(":")
+    connection = HTTPConnection(host.strip("[]"), int(port) if port.isdigit() else None, timeout=TIMEOUT)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+    except (OSError, HTTPException, ValueError) as error:
+        _stop(
+            f"{address}: no answer from the operator's API ({error}); is the gateway running there?", FINDINGS
+        )
+    finally:
+        connection.close()
+    if answer.status != 200:
+        _stop(f"{address}: {answer.status} {told.get('title')}. {told.get('detail', '')}", FINDINGS)
+    return dict(told)
+
+
+def _found(config: Path) -> tuple[str, str]:
+    """Where the API of the gateway with this configuration is, and its token."""
+    examination = examine(config, os.environ)
+    if examination.settings is None:
+        for finding in examination.findings:
+            typer.echo(str(finding), err=True)
+        raise typer.Exit(FINDINGS)
+    token = revealed(examination.settings.admin.token)
+    if token is None:
+        _stop(f"{config}: admin.token_file is not set, so the operator's API is closed", FINDINGS)
+    return str(examination.settings.admin.listen), token
+
+
+def _table(sessions: list[dict[str, Any]]) -> list[str]:
+    rows = [("SID", "USER", "E-MAIL", "DEVICE", "ADDRESS", "SIGNED IN", "LAST SEEN")]
+    rows += [
+        (
+            one["sid"], one["user"], one["email"] or "-", one["device"], one["client"] or "-",
+            _moment(one["login_at"]), _moment(one["last_seen"]),
+        )
+        for one in sessions
+    ]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _stop(why: str, status: int) -> NoReturn:
+    typer.echo(f"gateway: {why}", err=True)
+    raise typer.Exit(status)

@@ -1,0 +1,162 @@
+"""``/oauth2/sessions``: where this user is signed in, and how to end it there (design section 7).
+
+The list is what was recorded at sign-in by every process that shares the revocation log. It is for showing; what ends
+a session is an entry in that log, here as everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.core import clock
+from gateway.core.crossing import crosses_origin
+from gateway.core.device import device_of
+from gateway.core.errors import DownstreamError
+from gateway.core.facts import RequestFacts
+from gateway.core.revocation import NewEntry, sid_key, subject_key
+from gateway.core.session import Session
+from gateway.core.sign_in import SignIn
+from gateway.proxy.live import LiveConnections
+from gateway.state.log import RevocationLog
+from gateway.state.sign_ins import Listed, SignIns, living
+from gateway.web import pages
+from gateway.web.endpoints.session import live_session
+from gateway.web.errors import refuse
+from gateway.web.gate import Gate
+from gateway.web.logout import ENTRY_MARGIN, Logout
+from gateway.web.messages import Request, Response
+from gateway.web.pages import Page, SessionLine
+from gateway.web.query import parameter
+from gateway.web.respond import redirect, send
+from gateway.web.session import Carried
+from gateway.web.trail import Trail
+
+SHOWN = 100
+"""Sessions in one answer."""
+OTHERS = "others"
+EVERYWHERE = "all"
+ENDED_THERE = "signed_out_elsewhere"
+ENDED_EVERYWHERE = "signed_out_everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsEndpoint:
+    """The user's own sessions."""
+
+    path: str
+    gate: Gate
+    logout: Logout
+    log: RevocationLog
+    live: LiveConnections
+    sign_ins: SignIns
+    trail: Trail
+
+    async def show(self, request: Request, facts: RequestFacts) -> Response:
+        """The list, as a page or as JSON; asking for it is no activity."""
+        found = await live_session(self.gate, facts, clock.now())
+        if isinstance(found, Response):
+            return self._to_sign_in(facts, found)
+        _, session = found
+        listed = await self._listed(session)
+        if not facts.wants_page:
+            return send(_json(_as_data(listed, session)))
+        lines = [_line(each, current=each.sid == session.sid) for each in listed.sign_ins]
+        page = pages.sessions(
+            lines=lines,
+            complete=listed.complete,
+            more=max(0, listed.total - len(lines)),
+            action=self.path,
+            form_origins=self.logout.options.form_origins,
+        )
+        return send(page)
+
+    async def end(self, request: Request, facts: RequestFacts) -> Response:
+        """``?end=`` names one session of the user's, ``others`` or ``all``; ``all`` signs out here as well."""
+        if crosses_origin(facts, self.gate.rules.origins):
+            return refuse(facts, "cross_origin")
+        now = clock.now()
+        found = await live_session(self.gate, facts, now)
+        if isinstance(found, Response):
+            return self._to_sign_in(facts, found)
+        carried, session = found
+        wanted = parameter(facts, "end") or ""
+        if wanted == EVERYWHERE:
+            return await self._everywhere(facts, carried, session, now)
+        others = [each for each in (await self._listed(session)).sign_ins if each.sid != session.sid]
+        chosen = [each for each in others if wanted in {OTHERS, each.sid}]
+        if not chosen and wanted != OTHERS:
+            raise DownstreamError(
+                "bad_parameter",
+                "The session to end is none of your other sessions; it may have ended already.",
+                mend="Look at the list again; your own session here ends at /logout.",
+            )
+        durable = await self._end(chosen, session, facts.client)
+        if facts.wants_page:
+            return redirect(self.path, status=303)
+        return send(_json({"ended": len(chosen), "durable": durable}))
+
+    async def _listed(self, session: Session) -> Listed:
+        """Those that live."""
+        who = session.principal
+        listed = await self.sign_ins.of(who.issuer, who.subject, limit=SHOWN)
+        return await living(listed, self.log, self.sign_ins)
+
+    async def _end(self, chosen: Sequence[SignIn], session: Session, client: str) -> bool:
+        entries = [NewEntry(sid_key(each.sid), each.until + ENTRY_MARGIN, ENDED_THERE) for each in chosen]
+        if not entries:
+            return True
+        appending = asyncio.ensure_future(self.log.append(entries))
+        await asyncio.sleep(0)  # they deny here already; live connections need not wait for the disk
+        for each in chosen:
+            self.live.end(each.sid, ENDED_THERE)
+        appended = await appending
+        for entry in entries:
+            self.trail.revoked(entry.key, ENDED_THERE, durable=appended.durable, client=client)
+        return appended.durable
+
+    async def _everywhere(
+        self, facts: RequestFacts, carried: Carried, session: Session, now: int
+    ) -> Response:
+        """By the subject's name, so that sessions are ended too that no list knows of; then the chain."""
+        subject = subject_key(session.principal.issuer, session.principal.subject)
+        entry = NewEntry(subject, now + self.gate.rules.session.absolute + ENTRY_MARGIN, ENDED_EVERYWHERE)
+        appended = await self.log.append([entry])
+        self.trail.revoked(subject, ENDED_EVERYWHERE, durable=appended.durable, client=facts.client)
+        if facts.wants_page:
+            return await self.logout.begin(carried, how="everywhere", now=now, status=303)
+        step, cookies = await self.logout.start(carried, how="everywhere", now=now)
+        return send(_json({"location": self.logout.location(step), "durable": appended.durable}), cookies)
+
+    def _to_sign_in(self, facts: RequestFacts, refused: Response) -> Response:
+        if not facts.navigation or refused.status != 401:
+            return refused
+        return redirect(self.gate.start_path(facts))
+
+
+def _line(one: SignIn, *, current: bool) -> SessionLine:
+    return SessionLine(one.sid, device_of(one.agent), one.client, one.login_at, one.seen_at, current)
+
+
+def _as_data(listed: Listed, session: Session) -> dict[str, object]:
+    return {
+        "sessions": [
+            {
+                "id": each.sid,
+                "current": each.sid == session.sid,
+                "device": device_of(each.agent),
+                "client": each.client,
+                "login_at": each.login_at,
+                "seen_at": each.seen_at,
+            }
+            for each in listed.sign_ins
+        ],
+        "total": listed.total,
+        "complete": listed.complete,
+    }
+
+
+def _json(data: dict[str, object]) -> Page:
+    return Page(200, json.dumps(data).encode(), pages.own_headers("application/json", "default-src 'none'"))
