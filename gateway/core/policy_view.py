@@ -155,7 +155,7 @@ def _parts(node: object) -> Iterable[object]:
         return ()
     if isinstance(node, Mapping):
         return node.values()
-    if isinstance(node, (tuple, frozenset)):
+    if isinstance(node, tuple):
         return node
     if is_dataclass(node):
         return [getattr(node, field.name) for field in fields(node)]

@@ -32,6 +32,8 @@ def permitting(condition: str, clause: str = "when") -> PolicySet:
         ("[context].contains(context)", EVERYTHING),
         ('(if context.client.isLoopback() then context else context).host == "h"', EVERYTHING),
         ('if true then context.host == "h" else context.client == ip("::1")', {"host", "client"}),
+        ('(if context.host == "h" then principal else principal) has email', {"host"}),
+        ('{"x": context.host} == {"x": "h"}', {"host"}),
     ],
 )
 def test_r25_what_a_policy_mentions_is_never_underestimated(condition: str, mentions: set[str]) -> None:
@@ -62,6 +64,8 @@ def patterns(*these: tuple[str, ...]) -> Asked:
         ('context.path like "/a*"', patterns(("/a", ""))),
         (r'context.path like "*\**b\\**"', patterns(("", "*", "b\\", "", ""))),
         ('!(context.path like "/*b") && context.path == "/c"', patterns(("/", "b")) | texts("/c")),
+        ('(if context.path == "/b" then principal else principal) has email', texts("/b")),
+        ('{"x": context.path == "/b"}.x', texts("/b")),
         (
             'if context.path like "*a" then context.host == "h" else context.path == "/b"',
             patterns(("", "a")) | texts("/b"),
@@ -82,6 +86,7 @@ def test_r25_tests_of_the_path_are_found(condition: str, asks: Asked) -> None:
         "[context.path].contains(principal.user)",
         '["/b", principal.user].contains(context.path)',
         '["/b"].containsAny([context.path])',
+        '["/b"].contains({"p": context.path}.p)',
         '{"p": context.path}.p like "/b*"',
         '(if context.host == "h" then context.path else context.host) like "/b*"',
         '{"c": context}.c.path like "/b*"',
@@ -102,11 +107,12 @@ def test_r25_any_other_use_of_the_path_puts_the_path_into_the_key(condition: str
 
 def test_r25_paths_that_policies_cannot_tell_apart_share_a_decision() -> None:
     """A path that never came before is decided from memory, one on the other side of a test is not."""
-    policies = permitting('context.path like "/a*" || context.path == "/b"')
+    policies = permitting('context.path like "/a*" || context.path == "/b" || context.path like "/c*z"')
     first = ask(policies, somebody(), path="/a/" + "x" * MEMO_PATH)
     assert ask(policies, somebody(), path="/a/2") is first
     assert ask(policies, somebody(), path="/b").allowed
     assert not ask(policies, somebody(), path="/b/2").allowed
+    assert ask(policies, somebody(), path="/c/2") is ask(policies, somebody(), path="/d/2")
 
 
 @pytest.mark.parametrize(
