@@ -28,6 +28,7 @@ def admin_options(settings: Settings) -> AdminOptions:
         token=revealed(settings.admin.token),
         issuer=settings.provider.issuer,
         lifetime=int(settings.session.absolute) + ENTRY_MARGIN,
+        idle=int(settings.session.idle),
     )
 
 

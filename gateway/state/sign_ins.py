@@ -26,6 +26,8 @@ class Listed:
     complete: bool = True
 
 
+BETWEEN_SIGHTINGS = 120
+"""Seconds that activity may be newer than its note here: cookies are set anew once a minute, and notes are gathered."""
 UNKNOWN = Listed((), 0, complete=False)
 
 
@@ -60,19 +62,22 @@ class SignIns(Protocol):
         """Drop sign-ins that were ended."""
 
 
-async def living(listed: Listed, log: RevocationLog, sign_ins: SignIns) -> Listed:
-    """Those that no entry of the log has ended; the others are forgotten."""
+async def living(listed: Listed, log: RevocationLog, sign_ins: SignIns, *, idle: int) -> Listed:
+    """Those that can be alive: no entry of the log has ended them, and they were seen within the idle time.
+
+    :param idle: seconds; the configured idle time.
+    """
     now, index = clock.now(), log.index
 
-    def is_over(one: SignIn) -> bool:
+    def is_ended(one: SignIn) -> bool:
+        seen, login_at = one.position, one.login_at
         if one.log_id != log.log_id:
             return True
-        seen, login_at = one.position, one.login_at
         return index.ended_by(one.sid, one.aliases, seen=seen, login_at=login_at, now=now) is not None
 
-    over = {one.sid for one in listed.sign_ins if is_over(one)}
-    if not over:
-        return listed
-    await sign_ins.forget(sorted(over))
-    left = tuple(one for one in listed.sign_ins if one.sid not in over)
-    return Listed(left, listed.total - len(over), listed.complete)
+    ended = {one.sid for one in listed.sign_ins if is_ended(one)}
+    if ended:
+        await sign_ins.forget(sorted(ended))
+    seen_since = now - idle - BETWEEN_SIGHTINGS
+    left = [one for one in listed.sign_ins if one.sid not in ended and one.seen_at >= seen_since]
+    return Listed(tuple(left), listed.total - len(listed.sign_ins) + len(left), listed.complete)

@@ -57,12 +57,13 @@ class AdminOptions:
     """What the operator decided.
 
     :ivar token: None closes the API. :ivar issuer: whose subjects a bare ``sub`` names.
-    :ivar lifetime: seconds an entry must live to outlast every session.
+    :ivar lifetime: seconds an entry must live to outlast every session. :ivar idle: seconds; ``session.idle``.
     """
 
     token: str | None = field(repr=False)
     issuer: str
     lifetime: int
+    idle: int
 
 
 class RefusedError(Exception):
@@ -155,7 +156,8 @@ class Admin:
 
     async def _sessions(self, _: web.BaseRequest) -> object:
         await self._in_step()
-        listed = await living(await self._sign_ins.all(limit=LISTED), self._log, self._sign_ins)
+        listed = await self._sign_ins.all(limit=LISTED)
+        listed = await living(listed, self._log, self._sign_ins, idle=self._options.idle)
         return {
             "complete": listed.complete,
             "note": _WHOLE if listed.complete else _UNREAD,

@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
 from gateway.core.sign_in import signed_in
+from gateway.state.sign_ins import BETWEEN_SIGHTINGS
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
@@ -60,7 +61,7 @@ async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRu
     sign_ins = SqliteSignIns(directory / "state.db")
     await sign_ins.open()
     admin = Admin(
-        AdminOptions(token, ISSUER, 3_600),
+        AdminOptions(token, ISSUER, 3_600, 1_800),
         log=log,
         trail=Trail(AuditTrail(audit.append), Metrics()),
         end_live=lambda: 7,
@@ -243,17 +244,20 @@ async def test_a_revocation_that_the_disk_does_not_take_says_so(
 
 
 async def test_sessions_are_those_that_live(desk: Desk) -> None:
-    """The sid is there, because revoking needs it; an ended one is not."""
+    """The sid is there, because revoking needs it; one that was ended, or has been idle for too long, is not."""
+    now = clock.now()
+    idle = replace(session("idle"), log_id=desk.log.log_id, login_at=now - 1_800 - BETWEEN_SIGHTINGS - 1)
+    await desk.sign_ins.record(signed_in(idle, agent="curl/8", client="10.0.0.9"))
     for number in (1, 2):
-        held = replace(session(f"S{number}"), log_id=desk.log.log_id)
+        held = replace(session(f"S{number}"), log_id=desk.log.log_id, login_at=now)
         await desk.sign_ins.record(signed_in(held, agent="curl/8", client=f"10.0.0.{number}"))
     await desk.revoke({"sid": "S2"})
     status, told, _ = await desk.ask("GET", "/api/sessions", **BEARER)
     assert (status, told["complete"], told["total"]) == (200, True, 1)
     (only,) = told["sessions"]
     assert only == {
-        "sid": "S1", "user": "alice", "sub": "alice", "iss": "https://idp", "email": None, "login_at": 0,
-        "last_seen": 0, "until": session("S1").absolute_until, "client": "10.0.0.1", "device": "curl",
+        "sid": "S1", "user": "alice", "sub": "alice", "iss": "https://idp", "email": None, "login_at": now,
+        "last_seen": now, "until": session("S1").absolute_until, "client": "10.0.0.1", "device": "curl",
     }  # fmt: skip
     assert "once a minute" in told["note"]
 
@@ -269,4 +273,4 @@ async def test_a_list_that_cannot_be_read_says_so(desk: Desk, tmp_path: Path) ->
 
 def test_the_token_is_in_no_repr() -> None:
     """Options end up in tracebacks."""
-    assert TOKEN not in repr(AdminOptions(TOKEN, ISSUER, 60))
+    assert TOKEN not in repr(AdminOptions(TOKEN, ISSUER, 60, 60))

@@ -102,7 +102,7 @@ class SessionsEndpoint:
         """Those that live."""
         who = session.principal
         listed = await self.sign_ins.of(who.issuer, who.subject, limit=SHOWN)
-        return await living(listed, self.log, self.sign_ins)
+        return await living(listed, self.log, self.sign_ins, idle=self.gate.rules.session.idle)
 
     async def _end(self, chosen: Sequence[SignIn], session: Session, client: str) -> bool:
         entries = [NewEntry(sid_key(each.sid), each.until + ENTRY_MARGIN, ENDED_THERE) for each in chosen]
