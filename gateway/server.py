@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import ssl
@@ -166,6 +167,7 @@ async def serve_replica(
     listener = gateway.door.listener()
     queue = sock.dup()  # what it has queued outlives the server that accepts from it
     server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=BACKLOG)
+    keep()
     try:
         run.ready = True
         on_ready()
@@ -179,6 +181,16 @@ async def serve_replica(
         on_closed()
         await drain(listener, gateway.live)
         await gateway.close()
+
+
+def keep() -> None:
+    """What there is by now stays: the garbage collector passes over it from here on.
+
+    Else every full look through the program stops all requests, the longer the more sessions are remembered; and its
+    marks would copy the pages that a worker shares with the parent.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 async def take_queued(sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import gc
 import json
 import signal
 import socket
@@ -23,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
 from gateway.proxy.live import EVENTS, LiveConnections
-from gateway.server import drain, listening_socket, take_queued, tls_context
+from gateway.server import drain, keep, listening_socket, take_queued, tls_context
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
 from tests.fakes.door import eventually, listener
@@ -62,6 +63,18 @@ async def test_guarantee_6_sigterm_drains(gateway: Serving) -> None:
     gateway.application.slow.set()
     assert await slow == "200 slow but whole"
     assert await gateway.ends() == 0
+
+
+def test_the_collector_passes_over_what_the_start_has_made() -> None:
+    """It was off while there was nothing to collect, and is on again for what comes."""
+    gc.disable()
+    try:
+        keep()
+        assert gc.get_freeze_count() > 1_000
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

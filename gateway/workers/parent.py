@@ -10,6 +10,7 @@ Nothing here may import the metrics before ``serve`` has set their directory: pr
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import selectors
 import shutil
@@ -49,6 +50,7 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
     """
     for name in (METRICS_DIRECTORY, METRICS_DIRECTORY.lower()):
         os.environ.pop(name, None)
+    gc.disable()  # what is imported and made now stays: `server.keep` ends this
     if workers == 1:
         from gateway import server
 
@@ -58,6 +60,7 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
     with _metrics_directory():
         from gateway import server
 
+        server.keep()
         server.set_up_output(settings)
         server.tls_context(settings)  # its faults are to be told before anything is listened on
         return Parent(settings, workers, server.open_sockets(settings), accept_for).run()
