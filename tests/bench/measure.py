@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.bench.cases import UPLOAD, Case
+from tests.bench.cases import PACE, UPLOAD, Case
+from tests.bench.cores import Cores
 from tests.bench.peers.peer import Peer
 from tests.bench.person import Person
-from tests.bench.stand import LOAD_CORE, PROXY_CORE, core_seconds, cpu_seconds, resident_bytes
+from tests.bench.usage import Memory, core_seconds, cpu_seconds, memory
 
+TIMES = frozenset({"seconds", "p50", "p99"})
 SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
@@ -23,23 +25,23 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 class Sample:
     """Seconds and bytes.
 
-    :ivar busy: share of its core that the proxy used; well below 1 the load core was the limit.
-    :ivar foreign: share of its core, or of the load core, that others used, the hypervisor's steal included.
+    :ivar busy: cores that the proxy used; well below its one the load generator or the upstream was the limit.
+    :ivar foreign: share of a core that others used, on the proxy's or beside it, the hypervisor's steal included.
     """
 
     rate: float
     p50: float
     p99: float
     cpu: float
-    rss: float
+    memory: Memory
     busy: float
     foreign: float
 
 
-async def check(case: Case, peer: Peer, person: Person) -> None:
+async def check(case: Case, peer: Peer, person: Person, cores: Cores) -> None:
     """Ask once, as the person; exits unless the answer is right. Renewed cookies are kept for the load."""
     if case.mode == "echo":
-        generate(case, peer, 0.05, cookie_of(person, peer), connections=1)
+        generate(case, peer, 0.05, cookie_of(person, peer), cores, connections=1)
         return
     url = peer.origin + case.path_at(peer)
     sent = case.headers(peer, "")
@@ -64,86 +66,114 @@ def cookie_of(person: Person, peer: Peer) -> str:
 
 @dataclass(frozen=True)
 class Meter:
-    """What has been used so far, in seconds: by the proxy, by load generator and upstreams, by everybody."""
+    """What has been used so far, in seconds: by the proxy, by what is beside it, by everybody on the cores of each."""
 
     at: float
     proxy: float
     beside: float
-    proxy_core: float
-    load_core: float
+    proxy_cores: float
+    beside_cores: float
 
     @classmethod
-    def read(cls, proxy: list[int], beside: list[int]) -> Self:
+    def read(cls, peer: Peer, pids: list[int], beside: list[int], cores: Cores) -> Self:
         generator = resource.getrusage(resource.RUSAGE_CHILDREN)
         return cls(
             time.monotonic(),
-            cpu_seconds(proxy),
+            cpu_seconds(pids),
             cpu_seconds(beside) + generator.ru_utime + generator.ru_stime,
-            core_seconds(PROXY_CORE),
-            core_seconds(LOAD_CORE),
+            core_seconds(peer.cores),
+            core_seconds(cores.beside),
         )
 
     def foreign_since(self, earlier: Meter) -> float:
-        """The larger of the shares of both cores that nobody here can account for."""
-        proxy = self.proxy_core - earlier.proxy_core - (self.proxy - earlier.proxy)
-        load = self.load_core - earlier.load_core - (self.beside - earlier.beside)
-        return max(0.0, proxy, load) / (self.at - earlier.at)
+        """The larger of the shares, of the proxy's cores and of those beside, that nobody here can account for."""
+        proxy = self.proxy_cores - earlier.proxy_cores - (self.proxy - earlier.proxy)
+        beside = self.beside_cores - earlier.beside_cores - (self.beside - earlier.beside)
+        return max(0.0, proxy, beside) / (self.at - earlier.at)
 
 
-def measure(case: Case, peer: Peer, beside: list[int], cookie: str, seconds: float) -> Sample:
+def measure(case: Case, peer: Peer, beside: list[int], cookie: str, cores: Cores, seconds: float) -> Sample:
     """Run the load; exits when anything but right answers came back."""
     pids = peer.pids()
-    before = Meter.read(pids, beside)
-    seen = generate(case, peer, seconds, cookie)
-    after = Meter.read(pids, beside)
+    before = Meter.read(peer, pids, beside, cores)
+    seen = generate(case, peer, seconds, cookie, cores)
+    after = Meter.read(peer, pids, beside, cores)
     spent = after.proxy - before.proxy
-    wrong = seen["bad"] != (0 if case.signed_in else seen["requests"])
-    if wrong or seen["errors"] or not seen["requests"]:
-        sys.exit(f"bench: {peer.name}, {case.title}: failed under load: {seen}")
+    if fault := fault_of(case, seen):
+        sys.exit(f"bench: {peer.name}, {case.title}: {fault}: {seen}")
     return Sample(
         rate=seen["requests"] / seen["seconds"],
         p50=seen["p50"] / 1e6,
         p99=seen["p99"] / 1e6,
         cpu=spent / seen["requests"],
-        rss=resident_bytes(pids),
+        memory=memory(pids),
         busy=spent / seen["seconds"],
         foreign=after.foreign_since(before),
     )
 
 
+def fault_of(case: Case, seen: dict[str, float]) -> str:
+    """What was wrong with the answers under load, by status and size; empty when nothing was."""
+    if not seen["requests"] or seen["errors"]:
+        return "no answers" if not seen["requests"] else "connections failed"
+    if seen["bad"] != (0 if case.signed_in else seen["requests"]):
+        return "wrong statuses"
+    body = case.body()
+    if case.mode != "echo" and body is not None and seen["bytes"] < seen["requests"] * len(body):
+        return "answers were too short"
+    return ""
+
+
 def generate(
-    case: Case, peer: Peer, seconds: float, cookie: str, *, connections: int | None = None
+    case: Case, peer: Peer, seconds: float, cookie: str, cores: Cores, *, connections: int | None = None
 ) -> dict[str, float]:
-    """What the load generator counted."""
-    headers = case.headers(peer, cookie)
+    """What the load generator counted; of a twin's as well, and together."""
+    headers, each = case.headers(peer, cookie), (connections or case.connections) // len(peer.ports)
     if case.mode == "echo":
-        command = echo_command(peer, connections or case.connections, seconds, headers)
+        commands = [echo_command(port, each, seconds, headers) for port in peer.ports]
     else:
-        command = wrk_command(case, peer, seconds, headers)
-    try:
-        done = subprocess.run(
-            ["taskset", "-c", str(LOAD_CORE), *command],
-            capture_output=True, text=True, timeout=seconds + 20, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        sys.exit(f"bench: {peer.name}, {case.title}: the load generator did not end")
-    if done.returncode:
-        sys.exit(f"bench: {peer.name}, {case.title}: {done.stderr[-1000:]}{done.stdout[-1000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+        commands = [wrk_command(case, peer, port, each, seconds, headers) for port in peer.ports]
+    running = [
+        subprocess.Popen(
+            ["taskset", "-c", str(cores.load), *command],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for command in commands
+    ]  # fmt: skip
+    counted = []
+    for process in running:
+        try:
+            out, err = process.communicate(timeout=seconds + 20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            sys.exit(f"bench: {peer.name}, {case.title}: the load generator did not end")
+        if process.returncode:
+            sys.exit(f"bench: {peer.name}, {case.title}: {err[-1000:]}{out[-1000:]}")
+        counted.append(json.loads(out.strip().splitlines()[-1]))
+    return together(counted)
 
 
-def wrk_command(case: Case, peer: Peer, seconds: float, headers: dict[str, str]) -> list[str]:
+def together(counted: list[dict[str, float]]) -> dict[str, float]:
+    """Sums, but of times the longest."""
+    names = counted[0]
+    return {name: (max if name in TIMES else sum)(one[name] for one in counted) for name in names}
+
+
+def wrk_command(
+    case: Case, peer: Peer, port: int, connections: int, seconds: float, headers: dict[str, str]
+) -> list[str]:
     lines = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    arguments = {"upload": [str(UPLOAD)], "unique": [f"{time.monotonic_ns():x}-"]}.get(case.mode, [])
-    url = f"http://127.0.0.1:{peer.port}{case.path_at(peer)}"
+    prefix = f"{time.monotonic_ns():x}-"
+    arguments = {"upload": [str(UPLOAD)], "unique": [prefix], "unseen": [prefix], "paced": [str(PACE)]}
+    url = f"http://127.0.0.1:{port}{case.path_at(peer)}"
     return [
-        "wrk", "-t1", f"-c{case.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s",
-        *lines, "-s", str(SCRIPT), url, "--", case.mode, *arguments,
+        "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s",
+        *lines, "-s", str(SCRIPT), url, "--", case.mode, *arguments.get(case.mode, []),
     ]  # fmt: skip
 
 
-def echo_command(peer: Peer, connections: int, seconds: float, headers: dict[str, str]) -> list[str]:
+def echo_command(port: int, connections: int, seconds: float, headers: dict[str, str]) -> list[str]:
     pairs = [f"{name}={value}" for name, value in headers.items()]
     return [
-        sys.executable, "-m", "tests.bench.echo_load", str(peer.port), str(connections), str(seconds), *pairs
+        sys.executable, "-m", "tests.bench.echo_load", str(port), str(connections), str(seconds), *pairs
     ]  # fmt: skip

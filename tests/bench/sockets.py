@@ -6,37 +6,34 @@ import subprocess
 import sys
 
 from tests.bench.cases import CASES
+from tests.bench.cores import Cores
 from tests.bench.measure import cookie_of, echo_command
 from tests.bench.peers.peer import Peer
 from tests.bench.person import Person
-from tests.bench.stand import LOAD_CORE, resident_bytes
+from tests.bench.usage import memory
 
-CONNECTIONS = 400
-NAME = "this gateway, access log off"
+FEW, MANY = 8, 400
 
 
-async def memory_per_websocket(peers: list[Peer], people: dict[str, Person]) -> float:
-    """Bytes of one more idle tunnel, over some hundred that are open at once; 0 when the gateway takes no part.
+def memory_per_websocket(peer: Peer, person: Person, cores: Cores) -> float:
+    """Bytes of one more idle tunnel, over some hundred that are open at once.
 
-    A first batch is opened and closed before, so that memory which is only taken once does not count.
+    The gateway is one that has served nobody else: what earlier requests have left free would hide a part. A few
+    tunnels are there before, so that memory which is only taken once does not count.
     """
-    peer = next((each for each in peers if each.name == NAME), None)
-    if peer is None:
-        return 0.0
     case = next(case for case in CASES if case.mode == "echo")
-    headers = case.headers(peer, cookie_of(people[NAME], peer))
-    command = ["taskset", "-c", str(LOAD_CORE), *echo_command(peer, CONNECTIONS, 0, headers), "--hold"]
-    few = ["taskset", "-c", str(LOAD_CORE), *echo_command(peer, 8, 0, headers), "--hold"]
-    before = held(few, peer)
-    return (held(command, peer) - before) / (CONNECTIONS - 8)
+    headers = case.headers(peer, cookie_of(person, peer))
+    few, many = (held(echo_command(peer.port, count, 0, headers), peer, cores) for count in (FEW, MANY))
+    return (many - few) / (MANY - FEW)
 
 
-def held(command: list[str], peer: Peer) -> int:
+def held(command: list[str], peer: Peer, cores: Cores) -> int:
     """Resident bytes of the peer while the command holds its connections open."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    pinned = ["taskset", "-c", str(cores.load), *command, "--hold"]
+    with subprocess.Popen(pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         if holder.stdout.readline() != "open\n":
             sys.exit("bench: WebSockets could not be opened")
-        size = resident_bytes(peer.pids())
+        size = memory(peer.pids()).total
         holder.stdin.close()
         holder.wait(20)
     return size

@@ -1,7 +1,4 @@
-"""The place where it is measured: ports, processes pinned to a core, and what they cost.
-
-Core 0 has the proxy alone. Core 1 has everything else: upstreams, identity provider, load generator.
-"""
+"""The place where it is measured: upstreams, ports, and processes that are pinned to their cores."""
 
 from __future__ import annotations
 
@@ -12,15 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.bench.cores import Cores
 from tests.bench.install import Tools
+from tests.bench.usage import tree
 
-PROXY_CORE, LOAD_CORE = 0, 1
-TICK = os.sysconf("SC_CLK_TCK")
 FILES = {"1k": 1024, "100k": 100 * 1024}
 
 NGINX = """
@@ -33,13 +31,19 @@ http {{
   {body}
 }}
 """
+# 1 KB comes from memory, with the headers of a file: reading it would take longer than what is measured.
 UPSTREAM = """
   sendfile on; tcp_nopush on; open_file_cache max=64;
   server {{
     listen 127.0.0.1:{port} backlog=1024; root {work}/www;
-    location /u/ {{ try_files /1k =404; }}
+    location = /1k {{ {small} }}
+    location /u/ {{ {small} }}
   }}
 """
+SMALL = (
+    'add_header Last-Modified "Sun, 01 Nov 2026 08:00:00 GMT"; add_header ETag "\\"68c0ffee-400\\"";'
+    ' add_header Accept-Ranges bytes; return 200 "{}";'
+)
 
 
 def file_body(name: str) -> bytes:
@@ -50,9 +54,10 @@ def file_body(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class Process:
-    """A server that was started, and the file with what it says."""
+    """A server that was started, the cores it may use, and the file with what it says."""
 
     running: subprocess.Popen[bytes]
+    cores: tuple[int, ...]
     log: Path
 
     @property
@@ -75,10 +80,11 @@ class Process:
 class Stand:
     """Where the upstreams and the provider answer, and how things are started beside them.
 
-    :ivar beside: what runs on the load core for as long as the stand is open.
+    :ivar beside: what runs outside the proxy's core for as long as the stand is open.
     """
 
     tools: Tools
+    cores: Cores
     work: Path
     stack: ExitStack
     files: int = 0
@@ -89,19 +95,20 @@ class Stand:
     _started: int = 0
 
     @classmethod
-    def open(cls, tools: Tools, stack: ExitStack) -> Self:
+    def open(cls, tools: Tools, cores: Cores, stack: ExitStack) -> Self:
         """A directory of its own, and both upstreams running."""
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-bench-")))
         work.chmod(0o755)
-        stand = cls(tools, work, stack)
+        stand = cls(tools, cores, work, stack)
         (work / "www").mkdir()
         for name in FILES:
             (work / "www" / name).write_bytes(file_body(name))
         stand.files, stand.live, stand.idp = (stand.port() for _ in range(3))
-        upstream = UPSTREAM.format(work=work, port=stand.files)
-        stand.nginx(LOAD_CORE, "upstream", stand.files, upstream)
-        live = [sys.executable, "-m", "tests.bench.upstream", str(stand.live)]
-        stand.wait(stand.live, stand.start(LOAD_CORE, *live))
+        small = SMALL.format(file_body("1k").decode())
+        upstream = UPSTREAM.format(work=work, port=stand.files, small=small)
+        stand.nginx(stand.start_beside, "upstream", stand.files, upstream)
+        live = stand.start_beside(sys.executable, "-m", "tests.bench.upstream", str(stand.live))
+        stand.wait(stand.live, live)
         return stand
 
     @property
@@ -124,79 +131,48 @@ class Stand:
         path.mkdir(mode=0o755)
         return path
 
-    def start(self, core: int, *command: str | Path, **environ: str) -> Process:
-        """Start a process on one core; it is stopped at the end. What it says goes to a file."""
+    def start_proxy(self, *command: str | Path, wide: bool = False, **environ: str) -> Process:
+        """Start a proxy on its core; a ``wide`` one may also use the second, where there is one."""
+        second = (self.cores.second,) if wide and self.cores.second is not None else ()
+        return self._start((self.cores.proxy, *second), command, environ)
+
+    def start_beside(self, *command: str | Path) -> Process:
+        """Start what the proxies are measured with."""
+        process = self._start((self.cores.upstream,), command, {})
+        self.beside.append(process)
+        return process
+
+    def _start(
+        self, cores: tuple[int, ...], command: tuple[str | Path, ...], environ: dict[str, str]
+    ) -> Process:
+        """Start a process that is stopped at the end. What it says goes to a file."""
         self._started += 1
         log = self.work / f"{self._started}-{Path(command[0]).name}.out"
         with log.open("wb") as out:
             running = subprocess.Popen(
-                ["taskset", "-c", str(core), *command],
+                ["taskset", "-c", ",".join(map(str, cores)), *command],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environ},
             )  # fmt: skip
-        process = Process(running, log)
-        if core == LOAD_CORE:
-            self.beside.append(process)
+        process = Process(running, cores, log)
         self.stack.callback(process.stop)
         return process
 
-    def wait(self, port: int, process: Process, seconds: float = 20) -> float:
-        """Until the port answers; the seconds that took."""
+    def wait(self, port: int, process: Process, seconds: float = 20) -> None:
+        """Until the port answers."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             if process.running.poll() is not None:
                 break
             with socket.socket() as sock:
                 if sock.connect_ex(("127.0.0.1", port)) == 0:
-                    return time.monotonic() - began
+                    return
             time.sleep(0.02)
         sys.exit(f"bench: {process.running.args} does not answer\n{process.said()}")
 
-    def nginx(self, core: int, name: str, port: int, body: str) -> Process:
-        """An nginx whose http section has ``body``."""
+    def nginx(self, start: Callable[..., Process], name: str, port: int, body: str) -> Process:
+        """An nginx whose http section has ``body``. :param start: one of the two methods above."""
         path = self.work / f"{name}.conf"
         path.write_text(NGINX.format(work=self.work, name=name, body=body))
-        process = self.start(core, "nginx", "-c", str(path), "-p", str(self.work))
+        process = start("nginx", "-c", str(path), "-p", str(self.work))
         self.wait(port, process)
         return process
-
-
-def tree(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found = [pid]
-    for each in found:
-        found += children.get(each, [])
-    return found
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    """User and system time used so far (proc(5): stat, fields 14 and 15)."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
-
-
-def resident_bytes(pids: list[int]) -> int:
-    """Resident memory; what processes share is divided among them (proc(5): smaps_rollup, Pss)."""
-    total = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1]) * 1024
-    return total
-
-
-def core_seconds(core: int) -> float:
-    """What a core has worked since the machine started, and what the hypervisor took from it (proc(5): stat)."""
-    line = next(x for x in Path("/proc/stat").read_text().splitlines() if x.startswith(f"cpu{core} "))
-    user, nice, system, _idle, _wait, _irq, _softirq, steal, *_ = map(int, line.split()[1:])
-    return (user + nice + system + steal) / TICK

@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 
-from tests.bench.peers.peer import Client, Peer
-from tests.bench.stand import PROXY_CORE, Stand
+from tests.bench.peers.peer import Client, Peer, Role
+from tests.bench.stand import Stand
 
+COOKIE, CACHE = "mod_auth_openidc, client cookie", "mod_auth_openidc, server cache"
 MODULES = (
     "mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc", "proxy", "proxy_http",
     "proxy_wstunnel",
@@ -43,6 +44,8 @@ OIDCScope "openid email profile"
 OIDCCryptoPassphrase "a benchmark keeps no secrets"
 OIDCSessionType {session}
 OIDCSessionInactivityTimeout 3600
+OIDCPassClaimsAs headers
+OIDCWhiteListedClaims sub email groups preferred_username
 <Location />
   AuthType openid-connect
   Require valid-user
@@ -72,10 +75,10 @@ def start(stand: Stand, client: Client) -> Peer:
             issuer=stand.issuer, live=stand.live, files=stand.files,
         )
     )  # fmt: skip
-    process = stand.start(PROXY_CORE, "apache2", "-f", str(home / "httpd.conf"), "-DFOREGROUND")
+    process = stand.start_proxy("apache2", "-f", str(home / "httpd.conf"), "-DFOREGROUND")
     stand.wait(client.port, process)
-    name = f"mod_auth_openidc, {session.replace('-', ' ')}"
-    return Peer(name, version(), client.port, [process])
+    name = COOKIE if session == "client-cookie" else CACHE
+    return Peer(name, version(), client.port, [process], Role.GATED)
 
 
 def version() -> str:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench.install import OAUTH2_PROXY
+from tests.bench.install import oauth2_proxy_version
 from tests.bench.peers import gateway, oauth2_proxy
-from tests.bench.peers.peer import Client, Peer
+from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.peers.plain import POOLS, nginx_version
-from tests.bench.stand import PROXY_CORE, Stand
+from tests.bench.stand import Stand
 
 RECIPE = Path(__file__).resolve().parents[3] / "deploy" / "forward-auth" / "nginx.conf"
 FRONT = (
@@ -63,16 +63,15 @@ def line_up(stand: Stand) -> tuple[list[Client], list[tuple[str, Callable[[], Pe
 def gateway_asked(stand: Stand, client: Client) -> Peer:
     """With the recipe that is shipped, but for its addresses and its access log."""
     listen = stand.port()
-    process, _ = gateway.run(stand, client, listen, access=False, extra=GATEWAY)
+    home = gateway.make_home(stand, client)
+    process, _ = gateway.run(stand, client, home, listen, extra=GATEWAY)
     recipe = RECIPE.read_text()
     for old, new in substitutions(client, listen, stand.files).items():
         if old not in recipe:
             sys.exit(f"bench: {RECIPE} no longer has {old!r}")
         recipe = recipe.replace(old, new)
-    front = stand.nginx(PROXY_CORE, f"front-{client.name}", client.port, recipe)
-    return Peer(
-        "nginx asking this gateway", nginx_version(), client.port, [front, process], forward_auth=True
-    )
+    front = stand.nginx(stand.start_proxy, f"front-{client.name}", client.port, recipe)
+    return Peer("nginx asking this gateway", nginx_version(), client.port, [front, process], Role.ASKED)
 
 
 def substitutions(client: Client, listen: int, files: int) -> dict[str, str]:
@@ -92,5 +91,6 @@ def oauth2_proxy_asked(stand: Stand, client: Client) -> Peer:
     listen = stand.port()
     process = oauth2_proxy.run(stand, client, listen, "--reverse-proxy=true", "--set-xauthrequest=true")
     body = FRONT.format(port=client.port, authorizer=listen, files=stand.files, live=stand.live)
-    front = stand.nginx(PROXY_CORE, f"front-{client.name}", client.port, body)
-    return Peer("nginx asking oauth2-proxy", OAUTH2_PROXY, client.port, [front, process], forward_auth=True)
+    front = stand.nginx(stand.start_proxy, f"front-{client.name}", client.port, body)
+    version = f"{oauth2_proxy_version()} behind {nginx_version()}"
+    return Peer("nginx asking oauth2-proxy", version, client.port, [front, process], Role.ASKED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import urllib.error
@@ -9,11 +10,15 @@ import urllib.request
 from importlib.metadata import version
 from pathlib import Path
 
-from gateway.core import dice
+from gateway.core import clock, dice
 from gateway.core.key_file import format_key
-from tests.bench.peers.peer import Client, Peer
-from tests.bench.stand import PROXY_CORE, Process, Stand
+from gateway.core.revocation import NewEntry, email_key, sid_key, subject_key
+from gateway.state.files import Known, LogFiles
+from tests.bench.peers.peer import Client, Peer, Role
+from tests.bench.stand import Process, Stand
 
+SIGNED_OUT = 1_000
+"""People who are signed out and whose entries are in force: nobody asks an empty index in production."""
 CONFIG = """
 public_url: http://localhost:{client.port}
 listen: 127.0.0.1:{listen}
@@ -37,18 +42,45 @@ def client(port: int, name: str) -> Client:
     return Client(name, port, "/oauth2/callback")
 
 
-def start(stand: Stand, client: Client, *, access: bool) -> Peer:
-    process, ready = run(stand, client, client.port, access=access)
-    name = f"this gateway, access log {'on' if access else 'off'}"
-    return Peer(name, version("spa-auth-gateway"), client.port, [process], ready=ready)
+def start(
+    stand: Stand, client: Client, name: str, role: Role, *, access: bool = False, workers: int = 1
+) -> Peer:
+    home = make_home(stand, client)
+    process, ready = run(stand, client, home, client.port, access=access, workers=workers)
+    return Peer(name, version("spa-auth-gateway"), client.port, [process], role, ready=ready)
 
 
-def run(stand: Stand, client: Client, listen: int, *, access: bool, extra: str = "") -> tuple[Process, float]:
-    """The process alone, listening on ``listen``, and the seconds until ``/readyz`` said 200."""
+def start_apart(stand: Stand, client: Client, name: str, role: Role) -> Peer:
+    """Two gateways that share nothing; both began as copies, so that one sign-in does."""
+    home = make_home(stand, client)
+    copy, twin = Path(shutil.copytree(home, f"{home}-twin")), stand.port()
+    first, _ = run(stand, client, home, client.port, wide=True)
+    second, _ = run(stand, client, copy, twin, wide=True)
+    return Peer(name, version("spa-auth-gateway"), client.port, [first, second], role, twin=twin)
+
+
+def make_home(stand: Stand, client: Client) -> Path:
+    """A directory with a key, and a revocation log with what has happened before."""
     home = stand.directory(client.name)
     key = home / "key"
     key.touch(mode=0o600)
     key.write_text(format_key(dice.key()) + "\n")
+    sign_out_others(home / "state.db", stand.issuer)
+    return home
+
+
+def run(
+    stand: Stand,
+    client: Client,
+    home: Path,
+    listen: int,
+    *,
+    access: bool = False,
+    workers: int = 1,
+    wide: bool = False,
+    extra: str = "",
+) -> tuple[Process, float]:
+    """The process alone, listening on ``listen``, and the seconds until ``/readyz`` said 200."""
     probes = stand.port()
     config = home / "gateway.yaml"
     config.write_text(
@@ -57,9 +89,25 @@ def run(stand: Stand, client: Client, listen: int, *, access: bool, extra: str =
             probes=probes, admin=stand.port(), access=str(access).lower(), extra=extra,
         )
     )  # fmt: skip
+    command = [Path(sys.executable).with_name("gateway"), "serve", "-c", str(config)]
+    several = [] if workers == 1 else ["--workers", str(workers)]
     began = time.monotonic()
-    process = stand.start(PROXY_CORE, Path(sys.executable).with_name("gateway"), "serve", "-c", str(config))
+    process = stand.start_proxy(*command, *several, wide=wide or workers > 1)
     return process, until_ready(process, probes, began)
+
+
+def sign_out_others(state: Path, issuer: str) -> None:
+    """Fill the revocation log with the sign-outs of people who take no part."""
+    expires = clock.now() + 86_400
+    keys = [
+        key
+        for n in range(SIGNED_OUT)
+        for key in (sid_key(f"s-{n}"), subject_key(issuer, f"u-{n}"), email_key(f"u-{n}@example.com"))
+    ]
+    files = LogFiles(state, patience=5)
+    files.start()
+    files.write([NewEntry(key, expires, "bench") for key in keys], Known("", 0))
+    files.close()
 
 
 def until_ready(process: Process, probes: int, began: float) -> float:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 
-from tests.bench.peers.peer import Client, Peer
-from tests.bench.stand import PROXY_CORE, Stand
+from tests.bench.peers.peer import Client, Peer, Role
+from tests.bench.stand import Stand
+
+NAIVE = "naive aiohttp proxy"
 
 
 def client(port: int) -> Client:
@@ -14,10 +16,10 @@ def client(port: int) -> Client:
 
 
 def start(stand: Stand, client: Client) -> Peer:
-    process = stand.start(
-        PROXY_CORE, sys.executable, "-m", "tests.bench.naive_proxy",
+    process = stand.start_proxy(
+        sys.executable, "-m", "tests.bench.naive_proxy",
         str(client.port), str(stand.files), str(stand.live), stand.issuer, client.name, client.secret,
     )  # fmt: skip
     stand.wait(client.port, process)
     versions = f"aiohttp {version('aiohttp')}, aiohttp-session {version('aiohttp-session')}"
-    return Peer("naive aiohttp proxy", versions, client.port, [process])
+    return Peer(NAIVE, versions, client.port, [process], Role.GATED)

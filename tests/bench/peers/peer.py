@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from tests.bench.stand import Process, tree
+from tests.bench.stand import Process
+from tests.bench.usage import tree
+
+
+class Role(Enum):
+    """What a peer is measured for."""
+
+    REFERENCE = auto()
+    """Plain nginx, which all others are compared with."""
+    PLAIN = auto()
+    """A proxy without authentication."""
+    GATED = auto()
+    """Signs people in, and checks every request."""
+    LOGGING = auto()
+    """The same as one of the gated, but with its access log."""
+    ASKED = auto()
+    """A pair: nginx, and an authorizer that it asks about every request."""
+    WORKERS = auto()
+    """This gateway once more: with one worker, with two, and twice with one."""
+    RESTING = auto()
+    """This gateway once more, for what it needs while nothing happens."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +50,32 @@ class Client:
 class Peer:
     """A running proxy.
 
-    :ivar authenticates: somebody signs in to it, and without that it refuses.
-    :ivar refused: a path that it answers with 401 when nobody is signed in; empty where it has none.
-    :ivar forward_auth: it is a pair, nginx asking an authorizer; only that case measures it.
-    :ivar reference: what all others are compared with, in every case.
+    :ivar refused: a path that it answers with 401 when nobody is signed in.
     :ivar ready: seconds from start to readiness, where that is measured.
+    :ivar twin: port of a second proxy that takes half of the connections; 0 when there is none.
     """
 
     name: str
     version: str
     port: int
     processes: list[Process]
-    authenticates: bool = True
+    role: Role
     refused: str = "/1k"
-    forward_auth: bool = False
-    reference: bool = False
     ready: float = 0.0
+    twin: int = 0
+
+    @property
+    def ports(self) -> list[int]:
+        return [self.port, self.twin] if self.twin else [self.port]
 
     @property
     def origin(self) -> str:
         return f"http://localhost:{self.port}"
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """Those that it may run on."""
+        return tuple({core: None for process in self.processes for core in process.cores})
 
     def pids(self) -> list[int]:
         return [pid for process in self.processes for pid in tree(process.pid)]

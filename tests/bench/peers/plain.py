@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 
-from tests.bench.peers.peer import Peer
-from tests.bench.stand import PROXY_CORE, Stand
+from tests.bench.peers.peer import Peer, Role
+from tests.bench.stand import Stand
 
+NGINX = "nginx, no authentication"
 POOLS = """
   upstream files {{ server 127.0.0.1:{files}; keepalive 64; keepalive_requests 100000000; }}
   upstream live {{ server 127.0.0.1:{live}; keepalive 64; keepalive_requests 100000000; }}
   map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
   proxy_http_version 1.1; proxy_set_header Connection "";
+  proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_busy_buffers_size 64k;
 """
 LOCATIONS = """
     location /live/ws {{
@@ -54,9 +56,8 @@ def nginx(stand: Stand) -> Peer:
     """The reference: no authentication, unbuffered uploads, pooled upstream connections."""
     port = stand.port()
     body = SERVER.format(port=port, files=stand.files, live=stand.live)
-    process = stand.nginx(PROXY_CORE, "proxy", port, body)
-    version = nginx_version()
-    return Peer("nginx, no authentication", version, port, [process], False, "/refused", reference=True)
+    process = stand.nginx(stand.start_proxy, "proxy", port, body)
+    return Peer(NGINX, nginx_version(), port, [process], Role.REFERENCE, "/refused")
 
 
 def caddy(stand: Stand) -> Peer:
@@ -66,8 +67,8 @@ def caddy(stand: Stand) -> Peer:
         CADDYFILE.format(home=home, port=port, live=stand.live, files=stand.files)
     )
     binary = str(stand.tools.caddy)
-    process = stand.start(PROXY_CORE, binary, "run", "--config", str(home / "Caddyfile"), HOME=str(home))
+    process = stand.start_proxy(binary, "run", "--config", str(home / "Caddyfile"), HOME=str(home))
     stand.wait(port, process)
     said = subprocess.run([binary, "version"], capture_output=True, text=True, check=True).stdout
     version = said.split()[0].lstrip("v")
-    return Peer("Caddy, no authentication", version, port, [process], False, "")
+    return Peer("Caddy, no authentication", version, port, [process], Role.PLAIN)
