@@ -33,6 +33,11 @@ class FrameTracker:
         """Whether all bytes so far make whole frames."""
         return not self._payload and not self._header
 
+    @property
+    def complete(self) -> bool:
+        """Whether a Close frame has passed, and to its last byte."""
+        return self.closed and self.at_boundary
+
     def advance(self, data: bytes) -> None:
         """All of ``data`` has passed."""
         at, end = 0, len(data)

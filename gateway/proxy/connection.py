@@ -22,6 +22,9 @@ class Receiver(Protocol):
     def received(self, data: bytes) -> None:
         """Bytes have come."""
 
+    def ended(self) -> bool:
+        """The upstream sends no more; False when there is nothing left to send to it either."""
+
     def lost(self, error: Exception | None) -> None:
         """The connection has ended; ``error`` is None after an orderly end."""
 
@@ -128,6 +131,11 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(data)
 
+    def finish(self) -> None:
+        """Send what waits and nothing after it; where TLS cannot do that, nothing happens."""
+        if not self.transport.is_closing() and self.transport.can_write_eof():
+            self.transport.write_eof()
+
     async def drain(self) -> None:
         """Wait until the upstream has taken enough of what was sent."""
         if self.write_paused and not self.transport.is_closing():
@@ -140,6 +148,10 @@ class UpstreamConnection(asyncio.Protocol):
             self.abort()
         else:
             self._receiver.received(data)
+
+    def eof_received(self) -> bool:
+        """The upstream sends no more. True keeps the connection, which TLS cannot do."""
+        return self._receiver is not None and self.transport.can_write_eof() and self._receiver.ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
         receiver, self._receiver = self._receiver, None

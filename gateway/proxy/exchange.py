@@ -147,6 +147,10 @@ class Exchange(ResponseReader[Downstream]):
             self._body.append(data)
             self._flush()
 
+    def ended(self) -> bool:
+        """A response that has ended needs nothing more of its request (:class:`Receiver`)."""
+        return False
+
     def lost(self, error: Exception | None) -> None:
         """The upstream connection ended (:class:`Receiver`)."""
         if self.head is not None and self.head.framing == UNTIL_CLOSE and error is None:

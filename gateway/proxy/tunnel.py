@@ -1,5 +1,7 @@
 """A WebSocket after its handshake: bytes both ways, untouched, with frame boundaries followed (rule R22).
 
+One side may end behind its Close and still be sent to: the other has a while to answer.
+
 When the session ends, a Close frame with code 4401 is put at the next frame boundary of each direction, masked towards
 the upstream; nothing but that frame passes any more. What has found no boundary after a quarter of a second is cut.
 """
@@ -15,6 +17,8 @@ from gateway.proxy.connection import UpstreamConnection
 
 GRACE = 0.25
 """Seconds from the end of a session to the end of its tunnels."""
+LINGER = 10.0
+"""Seconds from the end of one side, right behind its Close, to the other's: what `websockets` allows for a Close."""
 
 
 class TunnelClient(Protocol):
@@ -33,6 +37,9 @@ class TunnelClient(Protocol):
     def resume_reading(self) -> None:
         """Take more again."""
 
+    def finish(self) -> None:
+        """Send what waits and nothing after it, but go on reading."""
+
     def close(self) -> None:
         """Send what waits, then end the connection."""
 
@@ -47,7 +54,7 @@ class Tunnel:
     """
 
     __slots__ = (
-        "_client", "_closing", "_code", "_connection", "_cut", "_reason", "_to_client", "_to_upstream", "_waiter",
+        "_client", "_closing", "_code", "_connection", "_reason", "_timer", "_to_client", "_to_upstream", "_waiter",
         "client_blocked", "over",
     )  # fmt: skip
 
@@ -59,7 +66,7 @@ class Tunnel:
         self._closing: set[FrameTracker] = set()
         self._reason: str | None = None
         self._code = SESSION_ENDED
-        self._cut: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.client_blocked = False
         self.over = False
@@ -88,6 +95,13 @@ class Tunnel:
         if self._connection.write_paused:
             self._client.pause_reading()
 
+    def client_ended(self) -> bool:
+        """The client sends no more; True while the upstream's Close is still to come."""
+        if self._answered(self._to_upstream, self._to_client):
+            return False
+        self._connection.finish()
+        return True
+
     def client_lost(self) -> None:
         """The client has gone: what it sent still goes out, then the upstream sees the end."""
         if not self.over:
@@ -113,11 +127,18 @@ class Tunnel:
         if not self.over:
             self._client.resume_reading()
 
+    def ended(self) -> bool:
+        """The upstream sends no more; True while the client's Close is still to come."""
+        if self._answered(self._to_client, self._to_upstream):
+            return False
+        self._client.finish()
+        return True
+
     def lost(self, error: Exception | None) -> None:
         """The upstream has gone. Once its Close has passed the client has all there is, and gets it in any case."""
         if self.over:
             return
-        if error is None or self._to_client.closed:
+        if error is None or self._to_client.complete:
             self._client.close()
         else:
             self._client.abort()
@@ -128,6 +149,13 @@ class Tunnel:
         self.client_blocked = False
         if not self.over:
             self._connection.transport.resume_reading()
+
+    def _answered(self, ended: FrameTracker, other: FrameTracker) -> bool:
+        """Whether nothing needs to be waited for after the end of one way; else the wait is bounded."""
+        if self._reason is not None or not ended.complete or other.complete:
+            return True
+        self._timer = asyncio.get_running_loop().call_later(LINGER, self.cut)
+        return False
 
     # The end of the session
 
@@ -143,7 +171,9 @@ class Tunnel:
         if self.over or self._reason is not None:
             return
         self._reason, self._code = reason, code
-        self._cut = asyncio.get_running_loop().call_later(GRACE, self._cut_off)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(GRACE, self._cut_off)
         # Both ends may be paused by back-pressure; their boundaries, and their answers, must be able to come.
         self._client.resume_reading()
         if self.client_blocked:
@@ -195,8 +225,8 @@ class Tunnel:
 
     def _finish(self) -> None:
         self.over = True
-        if self._cut is not None:
-            self._cut.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._wake()
 
     def _wake(self) -> None:

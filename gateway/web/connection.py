@@ -54,6 +54,9 @@ class Receiver(Protocol):
     def from_client(self, data: bytes) -> None:
         """Bytes have come."""
 
+    def client_ended(self) -> bool:
+        """The client sends no more; False when there is nothing left to send to it either."""
+
     def client_lost(self) -> None:
         """The client has gone."""
 
@@ -112,6 +115,10 @@ class Connection(RequestReader, asyncio.Protocol):
     def _begin(self, head: RequestHead, body: Body | None) -> None:
         request = self._asked = Request(self, head, body)
         self._owner.begin(request)
+
+    def eof_received(self) -> bool:
+        """The client sends no more. True keeps the connection, which TLS cannot do."""
+        return self._receiver is not None and self.transport.can_write_eof() and self._receiver.client_ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True

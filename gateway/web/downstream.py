@@ -122,6 +122,11 @@ class ClientSide:
         """Go on taking."""
         self._connection.go_on()
 
+    def finish(self) -> None:
+        """Send what waits and nothing after it; where TLS cannot do that, nothing happens."""
+        if not self.gone and self._connection.transport.can_write_eof():
+            self._connection.transport.write_eof()
+
     def close(self) -> None:
         """Send what waits, then end the connection."""
         self._connection.close()

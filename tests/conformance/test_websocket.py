@@ -55,6 +55,10 @@ class End:
         """All that comes until the other side ends, in order or not."""
         return self.read(1 << 40)
 
+    def finish(self) -> None:
+        """Send no more, but go on reading."""
+        self.sock.shutdown(socket.SHUT_WR)
+
     def vanish(self, *, reset: bool) -> None:
         if reset:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -158,6 +162,32 @@ def test_a_close_and_its_answer_pass_as_they_are(door: Door, who: str, payload: 
         assert first.read(len(answer)) == answer
         made.application.vanish(reset=False)
         assert made.client.rest() == b""
+
+
+@pytest.mark.parametrize("who", ["client", "application"])
+def test_after_a_close_and_its_end_one_side_may_still_hear_the_other(door: Door, who: str) -> None:
+    """FIN right behind its Close: the other side sees both, and what it was sending comes, with its own Close."""
+    with tunnel(door) as made:
+        first, second = made.ends(who)
+        close = first.frame(8, b"\x03\xe8done")
+        first.send(close)
+        first.finish()
+        assert second.rest() == close
+        more = second.frame(2, bytes(300_000)) + second.frame(8, b"\x03\xe8")
+        second.send(more)
+        second.finish()
+        assert first.rest() == more
+
+
+@pytest.mark.parametrize("who", ["client", "application"])
+def test_an_end_without_a_close_is_the_end(door: Door, who: str) -> None:
+    """FIN alone leaves nothing to wait for, even where the other side goes on."""
+    with tunnel(door) as made:
+        first, second = made.ends(who)
+        first.send(first.frame(1, b"last words"))
+        first.finish()
+        assert second.rest() == first.frame(1, b"last words")
+        assert first.rest() == b""
 
 
 @pytest.mark.parametrize("reset", [True, False])

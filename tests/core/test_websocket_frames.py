@@ -88,8 +88,10 @@ def test_byte_by_byte():
 def test_a_close_is_known_by_its_opcode(first):
     """Whatever bits an end sets beside it."""
     tracker = FrameTracker()
-    tracker.advance(bytes((first, 0)))
-    assert tracker.closed
+    tracker.advance(bytes((first, 2)))
+    assert (tracker.closed, tracker.complete) == (True, False)
+    tracker.advance(b"\x03\xe8")
+    assert tracker.complete
 
 
 def test_a_frame_of_any_length_is_followed():

@@ -29,6 +29,10 @@ class Ear:
     def __init__(self):
         self.heard = []
 
+    def ended(self):
+        self.heard.append("ended")
+        return True
+
     def received(self, data):
         self.heard.append(data)
 
@@ -101,6 +105,42 @@ def test_a_loss_is_told_once():
 
     assert ear.heard == [error]
     assert owner.events == ["gone"]
+
+
+class HalfOpen(Transport):
+    """One that can be ended one way; TLS cannot."""
+
+    def __init__(self, *, can):
+        super().__init__(None)
+        self.can, self.finished = can, False
+
+    def can_write_eof(self):
+        return self.can
+
+    def write_eof(self):
+        self.finished = True
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_one_way_can_end_before_the_other(can):
+    """The receiver decides what an end means for the other way; without one, and where TLS is spoken, it is the end of both."""
+    connection, _ = connected()
+    connection.transport = HalfOpen(can=can)
+    assert not connection.eof_received()
+    ear = Ear()
+    connection.begin(ear, b"head")
+
+    assert connection.eof_received() is can
+    connection.finish()
+
+    assert ear.heard == ["ended"] * can
+    assert connection.transport.finished is can
+
+    connection.transport.close()
+    connection.transport.finished = False
+    connection.finish()
+
+    assert not connection.transport.finished
 
 
 def test_a_connection_passed_on_never_returns():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ class Wire(Transport):
         super().__init__(None)
         self.sent = b""
         self.reading = True
+        self.finished = False
         self.how = ""
 
     def write(self, data):
@@ -37,9 +39,16 @@ class Wire(Transport):
     def resume_reading(self):
         self.reading = True
 
+    def can_write_eof(self):
+        return True
+
+    def write_eof(self):
+        self.finished = True
+
 
 class Browser(Wire):
     blocked = False
+    finish = Wire.write_eof
 
 
 def tunnel():
@@ -143,6 +152,84 @@ async def test_a_gateway_that_stops_says_so():
     assert browser.sent == close_frame(1001, "the gateway is restarting")
     assert wire.sent == close_frame(1001, "the gateway is restarting", mask=wire.sent[2:6])
     made.cut()
+
+
+CLOSE = frame(8, b"\x03\xe8")
+
+
+def both(who):
+    """The tunnel; what ``who`` sends, and how it ends; the other one's wire, and what comes from there."""
+    made, browser, wire, connection = tunnel()
+    client = (made.from_client, made.client_ended, browser)
+    upstream = (connection.data_received, connection.eof_received, wire)
+    return (made, client, upstream) if who == "client" else (made, upstream, client)
+
+
+@pytest.mark.parametrize("who", ["client", "upstream"])
+async def test_a_side_that_ends_behind_its_close_hears_the_answer(who):
+    """The other side is told of the end, and what it still sends passes until its own Close has."""
+    made, (send, end, mine), (reply, end_too, theirs) = both(who)
+    reply(frame(2, b"more") + CLOSE[:3])
+    send(CLOSE)
+
+    assert end()
+
+    assert theirs.finished
+    reply(CLOSE[3:])
+    assert mine.sent == frame(2, b"more") + CLOSE
+    assert not end_too()
+    assert not mine.finished
+    made.cut()
+    assert made._timer.cancelled()
+
+
+@pytest.mark.parametrize("who", ["client", "upstream"])
+@pytest.mark.parametrize(
+    ("sent", "replied"),
+    [(b"", b""), (frame(1, b"hi"), b""), (CLOSE[:3], b""), (CLOSE, CLOSE)],
+    ids=["silence", "no close", "half a close", "both closes"],
+)
+async def test_any_other_end_is_the_end_of_both(who, sent, replied):
+    """There is no answer to wait for."""
+    made, (send, end, _), (reply, _, theirs) = both(who)
+    send(sent)
+    reply(replied)
+
+    assert not end()
+
+    assert not theirs.finished
+    made.cut()
+
+
+@pytest.mark.parametrize("who", ["client", "upstream"])
+async def test_the_answer_has_a_while_to_come(who, monkeypatch):
+    """Then both are cut off."""
+    monkeypatch.setattr("gateway.proxy.tunnel.LINGER", 0.0)
+    made, (send, end, mine), (_, _, theirs) = both(who)
+    send(CLOSE)
+
+    assert end()
+    await asyncio.wait_for(made.changed(), 1)
+
+    assert (mine.how, theirs.how) == ("abort", "abort")
+
+
+@pytest.mark.parametrize("who", ["client", "upstream"])
+async def test_r22_a_session_that_ends_meanwhile_is_told_to_who_can_still_be_told(who, monkeypatch):
+    """The side that ended gets 4401, the one whose connection has been finished nothing; after the grace it is over."""
+    monkeypatch.setattr("gateway.proxy.tunnel.LINGER", 0.0)
+    made, (send, end, mine), (_, _, theirs) = both(who)
+    send(CLOSE)
+    assert end()
+
+    made.end("bye")
+    assert not end()
+    await asyncio.wait_for(made.changed(), 1)
+
+    mask = mine.sent[2:6] if who == "upstream" else None
+    assert mine.sent == close_frame(4401, "bye", mask=mask)
+    assert theirs.sent == CLOSE
+    assert (mine.how, theirs.how) == ("close", "close")
 
 
 async def test_back_pressure_is_passed_on_in_both_directions():

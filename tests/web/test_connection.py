@@ -101,6 +101,15 @@ async def test_what_is_sent_ahead_is_bounded(lab: Lab) -> None:
     assert asked == count
 
 
+async def test_a_client_that_ends_leaves(lab: Lab) -> None:
+    """Only a tunnel knows what to do with one that still reads."""
+    stand = await lab(target)
+    client = await stand.client()
+    await client.get("/")
+    (connection,) = stand.doors.connections
+    assert not connection.eof_received()
+
+
 async def test_empty_lines_before_a_request_are_ignored(lab: Lab) -> None:
     """RFC 9112 §2.2: some old clients send one behind a body."""
     stand = await lab(target)
