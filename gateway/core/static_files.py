@@ -6,6 +6,7 @@ root as it is, with the route's prefix, just as it would go to an HTTP upstream.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
@@ -16,6 +17,8 @@ ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 """Precompressed variants beside a file, best first."""
 UNSATISFIABLE = (-1, -1)
 
+_RANGE = re.compile(r"[ \t]*bytes[ \t]*=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.IGNORECASE)
+"""More digits would name no byte of any file."""
 _BUNDLES = frozenset({"assets", "static", "chunks", "immutable", "_app", "_next"})
 """Directories whose files bundlers name by content: Vite, webpack, Next.js, SvelteKit."""
 _HASH = 8
@@ -78,11 +81,6 @@ def _looks_hashed(piece: str) -> bool:
     digits = sum(char.isdigit() for char in piece)
     mixed = any(char.isupper() for char in piece[1:]) and any(char.islower() for char in piece)
     return digits > 0 or mixed
-
-
-def falls_back(parts: Sequence[str], *, document: bool) -> bool:
-    """Whether a missing file is a place inside the application (SPA routing), not a missing asset."""
-    return document or not parts or "." not in parts[-1]
 
 
 def choose_encoding(accept_encoding: str, available: Collection[str]) -> str:
@@ -183,14 +181,10 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
 
     Several ranges at once are answered with all: they serve no browser and have served attackers (CVE-2011-3192).
     """
-    unit, _, spec = header.partition("=")
-    first, dash, last = spec.strip().partition("-")
-    if unit.strip().lower() != "bytes" or not dash or "," in spec:
+    found = _RANGE.fullmatch(header)
+    if found is None or not any(found.groups()):
         return None
-    if not all(part == "" or (part.isascii() and part.isdigit()) for part in (first, last)) or not (
-        first or last
-    ):
-        return None
+    first, last = found.groups()
     if not first:
         length = min(int(last), size)
         return (size - length, size - 1) if length else UNSATISFIABLE

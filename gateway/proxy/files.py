@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from gateway.core.errors import ConfigurationError
@@ -19,19 +16,19 @@ from gateway.core.static_files import (
     FileFacts,
     FilePlan,
     choose_encoding,
-    falls_back,
     is_hashed,
     plan,
     segments,
 )
+from gateway.proxy.sendfile import FileSender, off_loop
 
 PIECE = 65_536
-"""Bytes read at a time."""
+"""Bytes that go out with the head; most files are smaller."""
+MORE = 4 * PIECE
+"""Bytes read at a time beyond that: each time costs a thread's turn."""
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """The path is real by then: a link or a pipe put there meanwhile is refused."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,8 @@ class FileQuestion:
     """What a request asks of a directory.
 
     :ivar path: percent-decoded once. :ivar target: the raw path, for redirects.
-    :ivar document: the answer becomes a document, so a missing file is a place inside the application.
+    :ivar document: the answer becomes a document, so a missing file is a place inside the application; to a script's
+        ``fetch`` and to whatever a page loads it is missing.
     """
 
     path: str
@@ -68,8 +66,15 @@ class FileAnswer:
 
         :param sent: bytes of the answer so far.
         """
-        size = min(PIECE, self.plan.length - sent)
-        return await _off_loop(lambda: os.pread(self.descriptor, size, self.plan.start + sent))
+        size = min(MORE, self.plan.length - sent)
+        return await off_loop(lambda: os.pread(self.descriptor, size, self.plan.start + sent))
+
+    async def send(self, sender: FileSender, sent: int) -> int:
+        """Let ``sender`` send the next part; how many bytes, 0 as in :meth:`FileSender.send`.
+
+        :param sent: bytes of the answer so far. :raises OSError: as there.
+        """
+        return await sender.send(self.descriptor, self.plan.start + sent, self.plan.length - sent)
 
     def close(self) -> None:
         """Close the descriptor; doing this twice is no error."""
@@ -90,7 +95,7 @@ class FileUpstream:
 
     async def answer(self, question: FileQuestion) -> FileAnswer:
         """What to send: 200, 206, 301, 304, 404 or 416."""
-        return await _off_loop(lambda: self._answer(question))
+        return await off_loop(lambda: self._answer(question))
 
     def _answer(self, question: FileQuestion) -> FileAnswer:
         parts = segments(question.path)
@@ -102,7 +107,7 @@ class FileUpstream:
             if not slash and self._path((*parts, INDEX)) is not None:
                 return _redirect(question.target)
             found = self._open((*parts, INDEX), question)
-        if found is None and falls_back(parts, document=question.document):
+        if found is None and question.document:
             found = self._open((*self._prefix, INDEX), question)
         return found or _missing()
 
@@ -151,7 +156,10 @@ class FileUpstream:
             return None
 
     def _is_directory(self, parts: tuple[str, ...]) -> bool:
-        return Path(self._root, *parts).is_dir()
+        try:
+            return stat.S_ISDIR(Path(self._root, *parts).stat().st_mode)
+        except OSError:  # also names that are too long for any file
+            return False
 
 
 def parse_directory(url: str) -> str:
@@ -171,10 +179,6 @@ def parse_directory(url: str) -> str:
             "upstream_url", f"{url!r} is not a directory.", mend="Use file:///absolute/path."
         )
     return unquote(parts.path)
-
-
-async def _off_loop(work: Callable[[], _T]) -> _T:
-    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 def _missing() -> FileAnswer:

@@ -1,8 +1,12 @@
-"""Answers from a directory (``file://`` upstreams), through the same header rules as every other response."""
+"""Answers from a directory (``file://`` upstreams), through the same header rules as every other response.
+
+What does not fit into one piece goes by sendfile, or is copied piece by piece where that cannot be (TLS).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 from http import HTTPStatus
 
 from gateway.core.facts import RequestFacts
@@ -10,25 +14,101 @@ from gateway.core.response_headers import ResponseHead, downstream_response_head
 from gateway.core.static_files import Conditions
 from gateway.core.tab_injection import insertion, reframed
 from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
+from gateway.proxy.sendfile import FileSender
 from gateway.web.downstream import ClientSide
 from gateway.web.messages import Request, Sent
 
+_NOT_THIS_WAY = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What sendfile says of file systems that cannot do it."""
 LARGEST_DOCUMENT = 1_048_576
 """Bytes of an HTML file that gets the tab script; it is read as a whole."""
 _WRONG_METHOD = b"Method not allowed.\n"
 
 
 class FileTransfer:
-    """A file that did not fit into one piece, on its way to the client."""
+    """A file that did not fit into one piece, on its way to the client.
 
-    def __init__(self, client: ClientSide) -> None:
+    :param idle: seconds the client may take for one piece.
+    """
+
+    def __init__(self, request: Request, client: ClientSide, answer: FileAnswer, idle: float) -> None:
+        self._request = request
         self._client = client
-        self.ended = False
+        self._answer = answer
+        self._idle = idle
+        self._sender: FileSender | None = None
 
     def end(self, reason: str) -> None:
         """The session has ended: break off visibly."""
-        self.ended = True
         self._client.abort()
+
+    async def run(self, head: bytes) -> int:
+        """Send it all, or break off; bytes of the file that were sent."""
+        client, sent = self._client, 0
+        transport = self._request.connection.transport
+        if not client.gone and transport.get_extra_info("sslcontext") is None:
+            self._sender = FileSender(transport, patience=self._idle)
+            self._request.gone = self._sender.wake
+            transport.set_write_buffer_limits(high=0)  # it may begin once nothing at all is left to send
+        try:
+            client.write(head + self._answer.first)
+            if await self._room():
+                sent = await self._rest()
+        finally:
+            self._let_go()
+        if sent != self._answer.plan.length:
+            client.abort()
+        return sent
+
+    async def _rest(self) -> int:
+        sent = len(self._answer.first)
+        while sent < self._answer.plan.length:
+            try:
+                size = (
+                    await self._send(sent)
+                    if self._sender is None
+                    else await self._send_past(self._sender, sent)
+                )
+            except OSError as error:
+                if self._sender is None or error.errno not in _NOT_THIS_WAY:
+                    break  # the client has gone, or the disk
+                self._let_go()
+                continue
+            if not size or self._client.gone:
+                break
+            sent += size
+        return sent
+
+    async def _send_past(self, sender: FileSender, sent: int) -> int:
+        size = await self._answer.send(sender, sent)
+        self._client.written += size
+        return size
+
+    async def _send(self, sent: int) -> int:
+        piece = await self._answer.more(sent)
+        if not await self._room():
+            return 0
+        self._client.write(piece)
+        return len(piece)
+
+    async def _room(self) -> bool:
+        """Whether the client takes what waits in time."""
+        client = self._client
+        if client.blocked:
+            try:
+                async with asyncio.timeout(self._idle):
+                    await client.drain()
+            except TimeoutError:
+                return False
+        return not client.gone
+
+    def _let_go(self) -> None:
+        """The transport is alone with its socket again."""
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.close()
+            if not self._client.gone:
+                self._request.connection.transport.set_write_buffer_limits()
 
 
 async def serve_file(
@@ -48,7 +128,7 @@ async def serve_file(
         if not answer.left:
             body = b"" if client.head_only else answer.first
             return _response(client, answer.plan.status, answer.plan.headers, body)
-        return await _stream(client, answer, idle)
+        return await _stream(request, client, answer, idle)
     finally:
         answer.close()
 
@@ -110,31 +190,11 @@ def _response(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes
     return Sent(status, head + body, close=not keep_alive)
 
 
-async def _stream(client: ClientSide, answer: FileAnswer, idle: float) -> Sent:
+async def _stream(request: Request, client: ClientSide, answer: FileAnswer, idle: float) -> Sent:
     status, length = answer.plan.status, answer.plan.length
     head, keep_alive = _head(client, status, answer.plan.headers)
-    transfer = FileTransfer(client)
+    transfer = FileTransfer(request, client, answer, idle)
     if not client.register(transfer.end):
         transfer.end("session ended")
-    client.write(head + answer.first)
-    sent = len(answer.first)
-    while sent < length and not client.gone:
-        piece = await answer.more(sent)
-        if not piece or transfer.ended or not await _room(client, idle):
-            client.abort()
-            break
-        client.write(piece)
-        sent += len(piece)
+    sent = await transfer.run(head)
     return Sent(status, b"", close=not keep_alive or sent != length, size=client.written)
-
-
-async def _room(client: ClientSide, idle: float) -> bool:
-    """Whether the client takes what waits within ``idle`` seconds."""
-    if not client.blocked:
-        return True
-    try:
-        async with asyncio.timeout(idle):
-            await client.drain()
-    except (TimeoutError, ConnectionError):
-        return False
-    return not client.gone

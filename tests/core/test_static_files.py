@@ -13,7 +13,6 @@ from gateway.core.static_files import (
     byte_range,
     choose_encoding,
     content_type,
-    falls_back,
     is_hashed,
     plan,
     segments,
@@ -77,14 +76,6 @@ def test_names_with_a_hash_of_the_content(path, expected):
     assert is_hashed(path.split("/")) is expected
 
 
-def test_what_falls_back_to_the_application():
-    """Places do, assets do not; a document always does."""
-    assert falls_back(("orders", "7"), document=False)
-    assert falls_back((), document=False)
-    assert not falls_back(("a", "x.js"), document=False)
-    assert falls_back(("v1.2",), document=True)
-
-
 @pytest.mark.parametrize(
     ("accept", "available", "expected"),
     [
@@ -119,6 +110,9 @@ def test_encodings(accept, available, expected):
         ("bytes=+1-2", None),
         ("bytes=\u0661-", None),
         ("items=0-9", None),
+        (" Bytes = 0-9 ", (0, 9)),
+        ("bytes=0-" + "9" * 18, (0, 99)),
+        ("bytes=0-" + "9" * 5000, None),
         ("", None),
     ],
 )
