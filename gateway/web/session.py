@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from gateway.core import chain as chains
 from gateway.core import cookies
@@ -20,10 +21,14 @@ from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
 from gateway.web.sightings import Sightings
 
-REMEMBERED = 4_096
-"""Sessions whose opened cookies are kept: some 8 MB with cookies of 1 KB."""
-LONGEST_REMEMBERED = 8_192
-"""Bytes of Cookie headers. With the next line it bounds the memory: only who has a session of ours is remembered."""
+SESSIONS = 4_096
+"""Sets of our own cookies whose content is kept: some 8 MB with cookies of 1 KB. Only who has a session is remembered."""
+HEADERS = 1_024
+"""Whole Cookie headers known by their bytes, which saves looking for our cookies among the others."""
+LONGEST_HEADER = 4_096
+"""Bytes of such headers: with their number, 4 MB at the most."""
+_K = TypeVar("_K")
+_Own = tuple[frozenset[tuple[bytes, bytes]], frozenset[bytes], bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class Sessions:
         self.limits = limits
         self._session = cookies.session_cookie(limits.absolute, all_own)
         self._logout = cookies.logout_cookie(limits.absolute)
-        self._memo: OrderedDict[tuple[tuple[bytes, ...], bytes, int], Carried] = OrderedDict()
+        self._by_header: OrderedDict[tuple[tuple[bytes, ...], bytes, int], Carried] = OrderedDict()
+        self._by_cookies: OrderedDict[_Own, Carried] = OrderedDict()
 
     def read(self, facts: RequestFacts, now: int) -> Carried:
         """What the browser carries; never raises, whatever is in the cookies."""
@@ -82,22 +88,27 @@ class Sessions:
         """The same for the raw values of Cookie headers."""
         if not headers:
             return NOTHING
-        key = (headers, self.ring.sealing_key(now).key_id, self.ring.version)
-        carried = self._memo.get(key)
-        if carried is None:
-            carried = self._open(headers, now)
-            if carried.session is not None and sum(map(len, headers)) <= LONGEST_REMEMBERED:
-                self._memo[key] = carried
-                if len(self._memo) > REMEMBERED:
-                    self._memo.popitem(last=False)
-            if self._sightings is not None and carried.session is not None:
-                self._sightings.note(carried.session.sid, client, now)
-        return carried
-
-    def _open(self, headers: tuple[bytes, ...], now: int) -> Carried:
+        sealing, version = self.ring.sealing_key(now).key_id, self.ring.version
+        carried = self._by_header.get((headers, sealing, version))
+        if carried is not None:
+            return carried
         own = cookies.read(headers)
         if not own.values and not own.conflicting:
             return NOTHING
+        among = (frozenset(own.values.items()), own.conflicting, sealing, version)
+        carried = self._by_cookies.get(among)
+        if carried is None:
+            carried = self._open(own, now)
+            if carried.session is None:
+                return carried
+            _keep(self._by_cookies, among, carried, SESSIONS)
+            if self._sightings is not None:
+                self._sightings.note(carried.session.sid, client, now)
+        if sum(map(len, headers)) <= LONGEST_HEADER:
+            _keep(self._by_header, (headers, sealing, version), carried, HEADERS)
+        return carried
+
+    def _open(self, own: OwnCookies, now: int) -> Carried:
         opened = self.opened(self._session, own, now)
         session = _as_session(opened)
         chain = _as_chain(self.opened(self._logout, own, now))
@@ -156,6 +167,12 @@ class Sessions:
             return []
         names = {name.decode("latin-1") for name in own.conflicting}
         return self._session.clear() if names & set(self._session.names()) else []
+
+
+def _keep(memo: OrderedDict[_K, Carried], key: _K, carried: Carried, size: int) -> None:
+    memo[key] = carried
+    if len(memo) > size:
+        memo.popitem(last=False)
 
 
 def _as_session(opened: Opened | None) -> Session | None:

@@ -13,7 +13,8 @@ from gateway.core.chain import ChainLimits
 from gateway.core.cookies import NO_COOKIES
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
-from gateway.web.session import LONGEST_REMEMBERED, NOTHING, REMEMBERED, Sessions
+from gateway.web.session import HEADERS, LONGEST_HEADER, NOTHING, Sessions
+from gateway.web.sightings import Sightings
 
 NOW = 1_700_000_000
 LIMITS = SessionLimits(idle=1_800, absolute=43_200)
@@ -21,8 +22,8 @@ HERE = Deployment("https://app.example.com", "https://idp", "client")
 FIRST, SECOND = (SealingKey.of(bytes([n]) * 31 + b"k") for n in range(2))
 
 
-def sessions(deployment: Deployment = HERE) -> Sessions:
-    return Sessions(KeyRing([FIRST], now=NOW - PROMOTE_AFTER), deployment, LIMITS)
+def sessions(deployment: Deployment = HERE, sightings: Sightings | None = None) -> Sessions:
+    return Sessions(KeyRing([FIRST], now=NOW - PROMOTE_AFTER), deployment, LIMITS, sightings=sightings)
 
 
 def session(**claims: object) -> Session:
@@ -89,17 +90,40 @@ def test_r25_a_withdrawn_key_is_not_remembered_though_another_seals() -> None:
 
 
 def test_only_who_has_a_session_of_ours_is_remembered() -> None:
-    """Random cookies, however many and long, take no memory; neither do headers beyond 8 KiB; and there is a bound."""
+    """Random cookies, however many and long, take no memory; neither do long headers; and there is a bound."""
     made = sessions()
     for at in range(50):
         made.carried((b"__Host-session=" + b"A" * 300 + str(at).encode(),), NOW)
-    assert not made._memo
+    assert not made._by_header
+    assert not made._by_cookies
     (value,) = header(*made.seal(session(), NO_COOKIES, NOW))
-    made.carried((value, b"__x=" + b"a" * LONGEST_REMEMBERED), NOW)
-    assert not made._memo
-    for at in range(REMEMBERED + 20):
+    assert made.carried((value, b"__x=" + b"a" * LONGEST_HEADER), NOW).session == session()
+    assert not made._by_header
+    for at in range(HEADERS + 20):
         made.carried((value, b"__x=%d" % at), NOW)
-    assert len(made._memo) == REMEMBERED
+    assert len(made._by_header) == HEADERS
+
+
+def test_other_peoples_cookies_cost_no_decryption() -> None:
+    """An application that sets a new cookie with every answer makes the header new, and the session is known still."""
+    seen = Sightings()
+    made = sessions(sightings=seen)
+    (value,) = header(*made.seal(session(), NO_COOKIES, NOW))
+    first = made.carried((value + b"; a=1",), NOW)
+    assert made.carried((b"b=2; " + value,), NOW) is first
+    assert list(seen._waiting) == [session().sid]
+    assert len(made._by_cookies) == 1
+    conflicting = made.carried((value + b"; __Host-session=x",), NOW)
+    assert conflicting.session is None
+
+
+def test_the_number_of_sessions_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is opened anew."""
+    monkeypatch.setattr("gateway.web.session.SESSIONS", 3)
+    made = sessions()
+    for _ in range(5):
+        made.carried(header(*made.seal(session(), NO_COOKIES, NOW)), NOW)
+    assert len(made._by_cookies) == 3
 
 
 def test_no_cookie_is_nothing() -> None:
