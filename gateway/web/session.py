@@ -22,7 +22,7 @@ from gateway.core.session import Session, SessionLimits, from_plain, to_plain, t
 from gateway.web.sightings import Sightings
 
 SESSIONS = 4_096
-"""Sets of our own cookies whose content is kept: some 8 MB with cookies of 1 KB. Only who has a session is remembered."""
+"""Sets of our own cookies whose content is kept: some 8 MB with cookies of 1 KB; only of those with a session."""
 HEADERS = 1_024
 """Whole Cookie headers known by their bytes, which saves looking for our cookies among the others."""
 LONGEST_HEADER = 4_096
