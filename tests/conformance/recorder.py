@@ -45,13 +45,17 @@ class Call:
                 self._connection.receive()
         return self.whole.body
 
-    def count(self) -> int:
-        """Read the rest of the request and keep none of it; the size of its body."""
+    def count(self, into: Callable[[bytes], object] = strict.nowhere) -> int:
+        """Read the rest of the request and keep none of it; the size of its body.
+
+        :param into: is given each piece of it.
+        """
         connection = self._connection
         start = connection.unread[len(self.head.raw) :]
         connection.unread, self.whole = b"", self.head
         length = self.head.value(b"content-length")
-        return strict.count_body(start, connection.sock, None if length is None else int(length))
+        size = None if length is None else int(length)
+        return strict.count_body(start, connection.sock, size, into)
 
     def send(self, data: bytes) -> None:
         self._connection.sock.sendall(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -127,33 +128,41 @@ def response_head(data: bytes) -> tuple[Message, bytes]:
     return message, rest
 
 
-def count_body(start: bytes, sock: socket.socket, length: int | None) -> int:
+def nowhere(_: bytes) -> None:
+    """Keep nothing."""
+
+
+def count_body(
+    start: bytes, sock: socket.socket, length: int | None, into: Callable[[bytes], object] = nowhere
+) -> int:
     """Read a large body from ``sock`` and keep none of it; its size.
 
     :param start: what has been read of it. :param length: None: it is chunked, and nothing follows it.
+    :param into: is given each piece of it.
     """
     reader = io.BufferedReader(_Source(start, sock), 1 << 18)
     if length is not None:
-        return _skip(reader, length)
+        return _skip(reader, length, into)
     total = 0
     while True:
         match = _CHUNK_LINE.fullmatch(reader.readline().removesuffix(b"\r\n"))
         if match is None:
             raise MalformedError("a chunk line")
         size = int(match[1], 16)
-        total += _skip(reader, size)
+        total += _skip(reader, size, into)
         if reader.readline() != b"\r\n":
             raise MalformedError("a chunk that does not end where it said")
         if not size:
             return total
 
 
-def _skip(reader: io.BufferedReader, size: int) -> int:
+def _skip(reader: io.BufferedReader, size: int, into: Callable[[bytes], object]) -> int:
     left = size
     while left:
         piece = reader.read1(min(left, 1 << 18))
         if not piece:
             raise IncompleteError
+        into(piece)
         left -= len(piece)
     return size
 

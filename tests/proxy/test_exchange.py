@@ -239,3 +239,61 @@ def test_switching_only_when_asked():
     assert asked.switched is not None
     assert asked.switched[1] == b"frames"
     assert unasked.error is not None
+
+
+PART = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+PHASES = {
+    "an answer is waited for": (True, lambda exchange: None, 9, "first_byte_timeout"),
+    "its head has begun": (True, lambda exchange: exchange.received(PART[:20]), 9, "first_byte_timeout"),
+    "the client sends its body": (
+        False,
+        lambda exchange: exchange.body_progress(waiting_for="client"),
+        5,
+        "too_slow",
+    ),
+    "the application takes it": (
+        False,
+        lambda exchange: exchange.body_progress(waiting_for="upstream"),
+        5,
+        "idle_timeout",
+    ),
+    "the body has been sent": (False, lambda exchange: exchange.body_sent(), 9, "first_byte_timeout"),
+    "the answer comes": (True, lambda exchange: exchange.received(PART), 5, "idle_timeout"),
+    "events come": (True, lambda exchange: exchange.received(EVENTS), None, ""),
+    "the client takes nothing": (True, lambda exchange: _blocked(exchange), 5, "too_slow"),
+}
+
+
+def _blocked(exchange):
+    exchange.downstream.blocked, exchange.downstream.unsent = True, 100
+    exchange.received(PART)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_each_phase_has_its_limit_and_its_culprit(phase):
+    """Seconds from the last thing that moved; a client that takes something is given more."""
+    sent, moves, limit, code = PHASES[phase]
+
+    async def main():
+        deadlines = Deadlines(1.0)
+        connection = UpstreamConnection(Owner())
+        connection.transport = Transport()
+        exchange = Exchange(Client(), deadlines, first_byte=9, idle=5)
+        exchange.begin(connection, b"POST / HTTP/1.1\r\n\r\n", sent=sent)
+        moves(exchange)
+        begun = deadlines.now
+        deadlines.close()
+        exchange.check(begun + (limit or 1_000_000) + 0.9)
+        assert not exchange.over
+        if limit is None:
+            return
+        if phase == "the client takes nothing":
+            exchange.downstream.unsent = 50
+            exchange.check(begun + limit + 1)
+            assert not exchange.over
+        exchange.check(begun + limit + 1)
+        assert exchange.error.code == code
+        assert exchange.downstream.aborted == exchange.started
+
+    asyncio.run(main())
