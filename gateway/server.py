@@ -1,6 +1,6 @@
 """Runs one replica: sockets, signals, probes and admin API beside the door; drains before it stops (rule R12).
 
-``gateway/workers`` runs several of them over one listening socket, each with :func:`serve_replica`.
+``gateway/workers`` runs several of them, each with :func:`serve_replica`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from io import TextIOWrapper
 
 from aiohttp import web
 
+from gateway.accepting import BACKLOG, listening_socket, listening_sockets, stand_in, take_queued
 from gateway.app import Gateway
-from gateway.config.addresses import Address
 from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError
 from gateway.proxy.live import LiveConnections
@@ -30,7 +30,6 @@ from gateway.web.probes import Readiness, probe_application
 
 _log = get_logger("server")
 
-BACKLOG = 2_048
 DRAIN_ACCEPT = 5.0
 """Seconds a stopping replica still accepts: load balancers need as long to hear that it is unready (rule R12)."""
 DRAIN_REQUESTS = 20.0
@@ -65,9 +64,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """Everything that is listened on."""
+    """Everything that is listened on.
 
-    door: socket.socket
+    :ivar doors: one for each worker.
+    """
+
+    doors: tuple[socket.socket, ...]
     probes: socket.socket
     admin: socket.socket
 
@@ -96,36 +98,16 @@ class Desk:
         await self._probes.cleanup()
 
 
-def open_sockets(settings: Settings) -> Sockets:
+def open_sockets(settings: Settings, *, workers: int = 1) -> Sockets:
     """All listening sockets.
 
     :raises ConfigurationError: an address is taken or not ours.
     """
     return Sockets(
-        listening_socket(settings.listen, "listen"),
+        listening_sockets(settings.listen, "listen", workers),
         listening_socket(settings.probes.listen, "probes.listen"),
         listening_socket(settings.admin.listen, "admin.listen"),
     )
-
-
-def listening_socket(address: Address, key: str) -> socket.socket:
-    """A bound, listening TCP socket.
-
-    :param key: of the configuration, for the error.
-    :raises ConfigurationError: the address is taken or not ours.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((address.host, address.port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        what = f"cannot listen on {address} ({key}): {error.strerror or error}"
-        raise ConfigurationError("cannot_listen", what, mend=f"choose another {key}, or free it") from error
-    sock.setblocking(False)
-    return sock
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -156,10 +138,11 @@ async def serve_replica(
     on_ready: Callable[[], None],
     accept_for: float = DRAIN_ACCEPT,
     on_closed: Callable[[], None] = lambda: None,
+    beside: Sequence[socket.socket] = (),
 ) -> None:
     """Open the replica, serve until ``run.stop`` is set, drain, close.
 
-    :param on_closed: called when nothing is accepted any more.
+    :param on_closed: called when nothing is accepted any more. :param beside: the other workers' sockets.
     """
     gateway = run.gateway
     tls = tls_context(gateway.settings)
@@ -167,6 +150,7 @@ async def serve_replica(
     listener = gateway.door.listener()
     queue = sock.dup()  # what it has queued outlives the server that accepts from it
     server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=BACKLOG)
+    standing_in = asyncio.create_task(stand_in(beside, listener, tls), name="stand-in") if beside else None
     keep()
     try:
         run.ready = True
@@ -177,7 +161,10 @@ async def serve_replica(
         await asyncio.sleep(accept_for)
     finally:
         server.close()
-        await take_queued(queue, listener, tls)
+        if standing_in is not None:
+            standing_in.cancel()
+        for each in (queue, *beside):
+            await take_queued(each, listener, tls)
         on_closed()
         await drain(listener, gateway.live)
         await gateway.close()
@@ -191,29 +178,6 @@ def keep() -> None:
     """
     gc.freeze()
     gc.enable()
-
-
-async def take_queued(sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
-    """Accept what the kernel has queued, because a client whose connection stands would lose its request; close."""
-    loop = asyncio.get_running_loop()
-    accepting: list[asyncio.Task[None]] = []
-    with sock:
-        while len(accepting) < BACKLOG:
-            try:
-                connection, _ = sock.accept()
-            except OSError:  # BlockingIOError: there is no more
-                break
-            connection.setblocking(False)
-            accepting.append(loop.create_task(_accepted(connection, listener, tls)))
-    if accepting:
-        await asyncio.wait(accepting, timeout=DRAIN_ACCEPT)
-
-
-async def _accepted(connection: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
-    try:
-        await asyncio.get_running_loop().connect_accepted_socket(listener, connection, ssl=tls)
-    except OSError:
-        connection.close()  # gone again, or no TLS
 
 
 async def drain(listener: Listener, live: LiveConnections, limit: float = DRAIN_REQUESTS) -> None:
@@ -277,7 +241,7 @@ async def _alone(
 
     await desk.open(sockets.probes, sockets.admin)
     try:
-        await serve_replica(run, sockets.door, on_ready=ready, accept_for=accept_for)
+        await serve_replica(run, sockets.doors[0], on_ready=ready, accept_for=accept_for)
     finally:
         await desk.close()
 

@@ -8,7 +8,6 @@ import datetime
 import gc
 import json
 import signal
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,10 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gateway.accepting import listening_socket, take_queued
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
 from gateway.proxy.live import EVENTS, LiveConnections
-from gateway.server import drain, keep, listening_socket, take_queued, tls_context
+from gateway.server import drain, keep, tls_context
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
 from tests.fakes.door import eventually, listener
@@ -233,18 +233,6 @@ async def test_a_connection_knows_whether_it_is_idle() -> None:
     server.close()
     await left(writer)
     await doors.shutdown(0.1)
-
-
-def test_an_address_that_is_taken_is_named_with_its_key() -> None:
-    """The error says which address and which key of the configuration."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError) as error:
-            listening_socket(Address("127.0.0.1", port), "probes.listen")
-    assert f"127.0.0.1:{port} (probes.listen): Address already in use" in error.value.detail
-    assert error.value.mend
 
 
 def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:

@@ -20,9 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")],
-    workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes that share the listening socket.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the address.")] = 1,
 ) -> None:
     """Run the gateway until it is told to stop (SIGTERM); requests in flight are answered first."""
     settings = loaded(config)

@@ -48,7 +48,8 @@ def run(settings: Settings, sockets: Sockets, line: socket.socket) -> int:
     """The exit status. Called after the fork."""
     import uvloop
 
-    sockets.door.close()
+    for door in sockets.doors:
+        door.close()
     return uvloop.run(_attend(settings, sockets, line))
 
 

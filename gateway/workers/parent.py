@@ -2,7 +2,7 @@
 
 It has neither threads nor an event loop, then and later, so that it can fork again at any time; what it does is one
 ``select`` over the signals and the children's lines. It hands on to the desk what the workers say of themselves. It
-holds the listening socket, so a connection in the kernel's queue survives the worker that would have taken it.
+holds the listening sockets, so a connection in the kernel's queue survives the worker that would have taken it.
 
 Nothing here may import the metrics before ``serve`` has set their directory: prometheus-client looks at it only once.
 """
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
         server.keep()
         server.set_up_output(settings)
         server.tls_context(settings)  # its faults are to be told before anything is listened on
-        return Parent(settings, workers, server.open_sockets(settings), accept_for).run()
+        sockets = server.open_sockets(settings, workers=workers)
+        return Parent(settings, workers, sockets, accept_for).run()
 
 
 @contextlib.contextmanager
@@ -93,8 +95,8 @@ class Parent:
         self._tell_ready: Callable[[], None] = lambda: tell_ready(settings, workers=workers)
         self._limit = accept_for + DRAIN_REQUESTS + _SLACK
         self._workers = [
-            Slot(f"worker {n}", lambda line: worker.run(settings, sockets, accept_for, line))
-            for n in range(1, workers + 1)
+            Slot(f"worker {place + 1}", partial(worker.run, settings, sockets, place, accept_for))
+            for place in range(workers)
         ]
         self._desk = Slot("desk", lambda line: desk.run(settings, sockets, line))
         self._selector = selectors.DefaultSelector()
@@ -239,7 +241,8 @@ class Parent:
             self._tell_ready()
         if self._draining and all(each.report.get("closed") or not each.pid for each in self._workers):
             # Nobody accepts any more: from now on the kernel shall refuse at once instead of letting clients wait.
-            self._sockets.door.close()
+            for door in self._sockets.doors:
+                door.close()
 
     def _reap(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 
 from gateway.app import Gateway
 from gateway.config.model import Settings
@@ -16,18 +17,22 @@ REPORT_EVERY = 1.0
 """Seconds between two reports of a worker about itself."""
 
 
-def run(settings: Settings, sockets: Sockets, accept_for: float, line: socket.socket) -> int:
-    """The exit status. Called after the fork; loop, threads and connections are this process's own."""
+def run(settings: Settings, sockets: Sockets, place: int, accept_for: float, line: socket.socket) -> int:
+    """The exit status. Called after the fork; loop, threads and connections are this process's own.
+
+    :param place: of the worker's own listening socket.
+    """
     import uvloop
 
     sockets.probes.close()
     sockets.admin.close()
-    return uvloop.run(_serve(settings, sockets.door, accept_for, line))
+    return uvloop.run(_serve(settings, sockets.doors, place, accept_for, line))
 
 
 async def _serve(
     settings: Settings,
-    door: socket.socket,
+    doors: Sequence[socket.socket],
+    place: int,
     accept_for: float,
     pair: socket.socket,
 ) -> int:
@@ -40,10 +45,11 @@ async def _serve(
         reporting = asyncio.get_running_loop().create_task(_report(run, line))
         await serve_replica(
             run,
-            door,
+            doors[place],
             accept_for=accept_for,
             on_ready=lambda: _tell(run, line),
             on_closed=lambda: line.say(closed=True),
+            beside=[door for door in doors if door is not doors[place]],
         )
     except GatewayError as error:
         line.say(failed=[error.code, error.detail, error.mend])

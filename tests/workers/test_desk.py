@@ -22,7 +22,7 @@ def started(directory: Path) -> tuple[Wire, Sockets, asyncio.Task[int]]:
     settings = load(written(directory, DemoOptions(), application), {})
     sockets = open_sockets(settings)
     ours, theirs = socket.socketpair()
-    sockets.door.close()
+    sockets.doors[0].close()
     task = asyncio.get_running_loop().create_task(desk._attend(settings, sockets, theirs))
     return Wire(ours), sockets, task
 

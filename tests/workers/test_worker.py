@@ -23,7 +23,7 @@ def started(directory: Path) -> tuple[Wire, Sockets, asyncio.Task[int]]:
     for unused in (sockets.probes, sockets.admin):
         unused.close()
     ours, theirs = socket.socketpair()
-    task = asyncio.get_running_loop().create_task(worker._serve(settings, sockets.door, 0.0, theirs))
+    task = asyncio.get_running_loop().create_task(worker._serve(settings, sockets.doors, 0, 0.0, theirs))
     return Wire(ours), sockets, task
 
 
@@ -43,7 +43,7 @@ async def heard(wire: Wire, name: str) -> dict[str, Any]:
 async def test_it_says_that_it_is_ready_and_how_it_is(tmp_path: Path) -> None:
     """Ready only once it answers; then again every second, for /readyz."""
     wire, sockets, task = started(tmp_path)
-    address = sockets.door.getsockname()
+    address = sockets.doors[0].getsockname()
     first = await heard(wire, "ready")
     assert first["ready"] is True
     assert set(first["details"]) == {"state", "idp", "keys", "policies", "client_secret"}
@@ -64,5 +64,5 @@ async def test_what_keeps_it_from_starting_is_told_to_the_parent(tmp_path: Path)
     assert detail
     assert mend
     assert await asyncio.wait_for(task, 3) == 1
-    sockets.door.close()
+    sockets.doors[0].close()
     wire.sock.close()

@@ -1,0 +1,116 @@
+"""Listening sockets, and the connections that wait at them.
+
+Workers do not share one socket: of all that wait for it the kernel would wake the same worker again and again, and with
+kept connections one worker would have nearly all of them. Each has a socket of its own on the same address, and the
+kernel deals connections out by a hash of their addresses (SO_REUSEPORT). The parent holds all of the sockets, so what
+is queued at one survives its worker, and whoever else runs takes what waits there for too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import ssl
+from collections.abc import Sequence
+
+from gateway.config.addresses import Address
+from gateway.core.errors import ConfigurationError
+from gateway.web.listener import Listener
+
+BACKLOG = 2_048
+HANDSHAKES = 5.0
+"""Seconds that connections from the queue may take for TLS."""
+_LOOK = 0.05
+_LOOKS = 4
+"""A socket at which somebody waits at so many looks in a row has nobody who takes them: 0.2 seconds."""
+
+
+def listening_socket(address: Address, key: str) -> socket.socket:
+    """A bound, listening TCP socket.
+
+    :param key: of the configuration, for the error.
+    :raises ConfigurationError: the address is taken or not ours.
+    """
+    return listening_sockets(address, key, 1)[0]
+
+
+def listening_sockets(address: Address, key: str, count: int) -> tuple[socket.socket, ...]:
+    """As many on one address; where the system cannot deal out connections, one and the same so many times."""
+    try:
+        bound = _bound(address)
+        if count > 1 and hasattr(socket, "SO_REUSEPORT"):
+            # Bound alone first: those that share would share with another gateway of the same user as well.
+            port = bound.getsockname()[1]
+            bound.close()
+            found = tuple(_bound(Address(address.host, port), shared=True) for _ in range(count))
+        else:
+            found = (bound,) * count
+        for sock in found:
+            sock.listen(BACKLOG)
+            sock.setblocking(False)
+    except OSError as error:
+        what = f"cannot listen on {address} ({key}): {error.strerror or error}"
+        raise ConfigurationError("cannot_listen", what, mend=f"choose another {key}, or free it") from error
+    return found
+
+
+def _bound(address: Address, *, shared: bool = False) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((address.host, address.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+async def take_queued(sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
+    """Accept what the kernel has queued, because a client whose connection stands would lose its request; close."""
+    with sock:
+        accepting = _accept_all(sock, listener, tls)
+    if accepting:
+        await asyncio.wait(accepting, timeout=HANDSHAKES)
+
+
+async def stand_in(beside: Sequence[socket.socket], listener: Listener, tls: ssl.SSLContext | None) -> None:
+    """Take what waits at other workers' sockets for too long, for their workers are dead or stuck. Never ends."""
+    poll = select.poll()
+    for sock in beside:
+        poll.register(sock, select.POLLIN)
+    looks = dict.fromkeys(beside, 0)
+    accepting: set[asyncio.Task[None]] = set()
+    while True:
+        await asyncio.sleep(_LOOK)
+        waited_at = {fd for fd, _ in poll.poll(0)}
+        for sock in beside:
+            looks[sock] = looks[sock] + 1 if sock.fileno() in waited_at else 0
+            if looks[sock] >= _LOOKS:
+                accepting.update(_accept_all(sock, listener, tls))
+        accepting = {task for task in accepting if not task.done()}
+
+
+def _accept_all(
+    sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None
+) -> list[asyncio.Task[None]]:
+    loop = asyncio.get_running_loop()
+    accepting: list[asyncio.Task[None]] = []
+    while len(accepting) < BACKLOG:
+        try:
+            connection, _ = sock.accept()
+        except OSError:  # BlockingIOError: there is no more
+            break
+        connection.setblocking(False)
+        accepting.append(loop.create_task(_accepted(connection, listener, tls)))
+    return accepting
+
+
+async def _accepted(connection: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
+    try:
+        await asyncio.get_running_loop().connect_accepted_socket(listener, connection, ssl=tls)
+    except OSError:
+        connection.close()  # gone again, or no TLS
