@@ -7,7 +7,7 @@ need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need nginx nginx-light
 case "${1:-}" in
   bench*) need wrk wrk; need taskset util-linux ;;
-  *) need chromium chromium; need firefox-esr firefox-esr ;;
+  *) need chromium chromium; need firefox-esr firefox-esr; need redis-server redis-server ;;
 esac
 if [ "${1:-}" = bench ]; then
   need apache2 apache2-bin

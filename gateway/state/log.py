@@ -1,4 +1,4 @@
-"""The contract of a revocation log, in words; `sqlite.py` keeps it for one host."""
+"""The contract of a revocation log, in words; `sqlite.py` keeps it for one host, `redis_log.py` for many."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ class RevocationLog(Protocol):
 
     index: RevocationIndex
     """Every entry up to `index.position`, for the decisions of this process."""
-    log_id: str
-    """32 hexadecimal digits made with the log. Sessions seal it; another id means the log was lost
-    (rule R4).
-    """
+
+    @property
+    def log_id(self) -> str:
+        """32 hexadecimal digits made with the log; empty before it was loaded. Sessions seal it; another id means
+        the log was lost (rule R4).
+        """
 
     async def open(self) -> None:
-        """Connect, load the whole log and start the upkeep. To be called after a fork.
+        """Connect, load the whole log and start the upkeep. To be called after a fork. A log that cannot be
+        reached for now stays not loaded, and is tried again.
 
         Raises ConfigurationError when the log cannot be used as configured.
         """
@@ -46,7 +49,9 @@ class RevocationLog(Protocol):
         """Stop the upkeep and disconnect; what could not be sent stays spooled. May be called twice."""
 
     def moved(self) -> bool:
-        """Has the log entries that the index has not? Cheap and synchronous: asked on every decision."""
+        """Has the log entries that the index has not, as far as this host knows? Cheap and synchronous: asked on
+        every decision. On one host every process knows at once; elsewhere the index usually has them by then.
+        """
 
     async def catch_up(self) -> None:
         """Read the tail into the index. Calls at the same time share one read.

@@ -12,13 +12,22 @@ from gateway.state.spool import Batch
 
 @dataclass(slots=True)
 class Outgoing:
-    """A batch on its way. It is in flight while it has neither a position nor failed."""
+    """A batch on its way. It is in flight while it has neither a position nor failed.
+
+    `batch` is dated, for it may have to be sent late; `new` are its entries as they are when it is not. `held`:
+    what denies in this process meanwhile; empty for entries that the index has, but the log has lost.
+    """
 
     batch: Batch
+    new: tuple[NewEntry, ...]
     held: list[Entry]
     position: int | None = None
     failed: bool = False
     spooled: bool = False
+    new_until: int = 0
+    """Milliseconds by the log's own clock, where it has one: what it takes after that is late."""
+    copied: bool = False
+    """More than one server has it, where there is more than one."""
 
 
 class Outbox:
@@ -30,22 +39,43 @@ class Outbox:
 
     def __len__(self) -> int:
         """How many entries are not known to be in the log."""
-        return sum(len(one.held) for one in self._batches.values() if one.position is None)
+        return sum(len(one.batch.entries) for one in self._batches.values() if one.position is None)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._batches
 
     def take(self, entries: Sequence[NewEntry], now: int) -> Outgoing:
         """Deny by these entries from now on. The batch is dated, for it may have to be sent later."""
-        held = [self._index.hold(entry, now) for entry in entries]
         batch = Batch(dice.token(9), tuple(entry.dated(now) for entry in entries))
-        one = self._batches[batch.id] = Outgoing(batch, held)
-        return one
+        return self._add(batch, tuple(entries), [self._index.hold(entry, now) for entry in entries])
+
+    def adopt(self, batch: Batch, now: int) -> None:
+        """Deny by a batch that another process has spooled, and send it."""
+        held = [self._index.hold(entry, now) for entry in batch.entries]
+        self._add(batch, batch.entries, held).spooled = True
+
+    def restore(self, name: str, entry: Entry) -> None:
+        """Send an entry that the index has and the log has no more."""
+        if name not in self._batches:
+            self._add(Batch(name, (entry,)), (entry,), [])
 
     def unsent(self) -> list[Outgoing]:
         """The batches that failed."""
         return [one for one in self._batches.values() if one.failed]
 
+    def waiting(self) -> list[Outgoing]:
+        """The batches that are not known to be in the log, the oldest first."""
+        return [one for one in self._batches.values() if one.position is None]
+
     def in_flight(self) -> bool:
         """Is a batch neither sent nor failed?"""
         return any(one.position is None and not one.failed for one in self._batches.values())
+
+    def found(self, name: str, position: int) -> None:
+        """The log has an entry of this batch at this position; batches of other processes are ignored."""
+        if name in self._batches:
+            self._batches[name].position = position
+            self._batches[name].failed = False
 
     def committed(self) -> set[str]:
         """The batches that the log has although the spool may have them too."""
@@ -53,7 +83,9 @@ class Outbox:
 
     def unspooled(self) -> list[Outgoing]:
         """The batches that only this process's memory has."""
-        return [one for one in self._batches.values() if one.position is None and not one.spooled]
+        return [
+            one for one in self._batches.values() if one.position is None and not one.spooled and one.held
+        ]
 
     def settle(self) -> None:
         """Release what the index has read at its position, and forget it unless the spool may have it."""
@@ -64,6 +96,10 @@ class Outbox:
                 self._index.release(entry)
             if not one.spooled:
                 del self._batches[name]
+
+    def _add(self, batch: Batch, new: tuple[NewEntry, ...], held: list[Entry]) -> Outgoing:
+        one = self._batches[batch.id] = Outgoing(batch, new, held)
+        return one
 
     def spool_cleared(self, names: set[str]) -> None:
         """The spool has these batches no more."""

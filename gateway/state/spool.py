@@ -16,7 +16,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,28 @@ class Spool:
                 return os.pread(fd, 1, 0) not in (b"", b"\0")
         except OSError:
             return False
+
+    def batches(self, *, patience: float = 0.2) -> list[Batch]:
+        """All batches in it; none when there is no file. Raises OSError when it cannot be read."""
+        try:
+            with self._opened() as fd, _locked(fd, patience) as mine:
+                if not mine:
+                    raise TimeoutError("the spool is locked by another process")
+                return [batch for _, batch in _records(_read(fd))]
+        except FileNotFoundError:
+            return []
+
+    def clear(self, sent: Collection[str], *, patience: float = 0.2) -> bool:
+        """Empty it if all its batches are in `sent`; was that so? Raises OSError.
+
+        All or none: a crash in the middle of writing the rest back would lose what was not sent.
+        """
+        with self._opened() as fd, _locked(fd, patience) as mine:
+            text = _read(fd) if mine else b""
+            if not mine or any(batch.id not in sent for _, batch in _records(text)):
+                return False
+            _write(fd, bytes(len(text.rstrip(b"\0"))), 0)
+            return True
 
     @contextmanager
     def sending(self) -> Iterator[list[Batch] | None]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.revocation import sid_key
 from gateway.state.log import Appended, RevocationLog
 from gateway.state.sqlite import SqliteLog
-from tests.state.log_contract import LogContract, Make
+from tests.state.log_contract import ALICE, LogContract, Make, ended, new
 
 
 class TestSqliteLog(LogContract):
@@ -21,6 +22,17 @@ class TestSqliteLog(LogContract):
             return SqliteLog(tmp_path / "state.db", deadline=5.0, beat=0.2)
 
         return another
+
+    async def test_r04_another_process_sees_at_once_that_the_log_moved(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """On one host nothing has to travel: when append answers, `moved` is true in every process."""
+        await one.append([new(sid_key("s")), new(ALICE)])
+
+        assert other.moved()
+        assert ended(other, "s") is None
+        await other.catch_up()
+        assert not other.moved()
 
 
 def test_an_answer_says_whether_and_where() -> None:

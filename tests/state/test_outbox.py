@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
 from gateway.state.outbox import Outbox
+from gateway.state.spool import Batch
 
 NOW = 1000
 ENTRY = NewEntry(sid_key("s"), NOW + 100, "logout")
@@ -76,4 +77,39 @@ def test_a_spooled_batch_is_remembered_until_the_spool_is_cleared(
     outbox.spool_cleared({one.batch.id, "another's"})
 
     assert outbox.committed() == set()
+    assert len(outbox) == 0
+
+
+def test_what_another_process_spooled_denies_here_too(index: RevocationIndex, outbox: Outbox) -> None:
+    """It is sent, and not spooled a second time."""
+    batch = Batch("theirs", (ENTRY.dated(NOW - 5),))
+    outbox.adopt(batch, NOW)
+
+    assert ended(index)
+    assert "theirs" in outbox
+    assert [one.new for one in outbox.waiting()] == [batch.entries]
+    assert outbox.unspooled() == []
+
+
+def test_what_the_log_has_lost_waits_once_and_holds_nothing(index: RevocationIndex, outbox: Outbox) -> None:
+    """The index has it anyway, at the position that it keeps."""
+    entry = ENTRY.placed(3)
+    outbox.restore("again", entry)
+    outbox.restore("again", entry)
+
+    assert len(outbox) == 1
+    assert len(index) == 0
+    assert outbox.waiting()[0].batch.entries == (entry,)
+    assert outbox.unspooled() == []
+
+
+def test_what_is_found_in_the_log_waits_no_more(index: RevocationIndex, outbox: Outbox) -> None:
+    """Batches of other processes are none of ours."""
+    one = outbox.take([ENTRY], NOW)
+    one.failed = True
+    outbox.found("theirs", 4)
+    outbox.found(one.batch.id, 5)
+
+    assert one.position == 5
+    assert outbox.waiting() == outbox.unsent() == []
     assert len(outbox) == 0

@@ -132,3 +132,33 @@ def test_damage_drops_records_and_never_invents_one(spool: Spool, at: int, damag
     found = sent(spool)
     assert found in ([], [ONE], [ONE, TWO], [ONE, TWO, ONE])
     spool.path.write_bytes(bytes(SIZE))
+
+
+def test_looking_into_it_takes_nothing(spool: Spool, tmp_path: Path) -> None:
+    """All batches in order; none where there is no file."""
+    spool.put(ONE)
+    spool.put(TWO)
+
+    assert spool.batches() == spool.batches() == [ONE, TWO]
+    assert Spool(tmp_path / "missing").batches() == []
+
+
+def test_it_is_emptied_only_when_nothing_is_left_to_send(spool: Spool) -> None:
+    """All or nothing: what is not sent yet stays as it is."""
+    spool.put(ONE)
+    spool.put(TWO)
+
+    assert not spool.clear({"one"})
+    assert spool.batches() == [ONE, TWO]
+    assert spool.clear({"one", "two", "three"})
+    assert not spool.filled()
+
+
+def test_a_spool_that_is_locked_is_left_alone(spool: Spool) -> None:
+    """It is neither read in the middle of a write nor emptied under somebody's hands."""
+    spool.put(ONE)
+    with spool.sending() as batches:
+        assert batches == [ONE]
+        with pytest.raises(TimeoutError):
+            spool.batches(patience=0)
+        assert not spool.clear({"one"}, patience=0)

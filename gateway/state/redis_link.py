@@ -1,0 +1,231 @@
+"""One connection to the server that has the log: found, opened, asked within a time, and left when it fails.
+
+redis-py speaks to the server; its pools, clients and retries are left aside, because an append has one deadline, and a
+connection whose reply was not read to the end must never be used again: that reply would be taken for the answer to
+the next question. Which server is the primary is asked anew for each connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+from redis.asyncio import Connection, SSLConnection
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    InvalidResponse,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError as AnyRedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from gateway.core.errors import ConfigurationError
+from gateway.state.redis_faults import MOVES, GarbledError, LostError, RefusedError
+from gateway.state.redis_place import Address, RedisPlace, shown
+
+CONNECT_WITHIN: Final = 1.0
+"""Seconds for finding the server, its name, TCP, TLS and the password."""
+CLOSE_WITHIN: Final = 0.2
+
+Command: TypeAlias = Sequence[str | int]
+Reply: TypeAlias = "bytes | int | list[Reply] | None"
+
+
+class Node:
+    """A connection to one server."""
+
+    def __init__(self, address: Address, connection: Connection) -> None:
+        self.address = address
+        self._connection = connection
+
+    @classmethod
+    async def dial(
+        cls, address: Address, place: RedisPlace, tls: ssl.SSLContext | None, *, bare: bool = False
+    ) -> Node:
+        """Connect; `bare`: without password and database. Raises OSError or RefusedError."""
+        host, port = address
+        kind = SSLConnection if place.tls else Connection
+        connection = kind(
+            host=host,
+            port=port,
+            db=0 if bare else place.db,
+            username=None if bare or not place.password else place.username or None,
+            password=None if bare else place.password or None,
+            protocol=2,
+            driver_info=None,
+            socket_timeout=None,
+            socket_connect_timeout=CONNECT_WITHIN,
+        )
+        if isinstance(connection, SSLConnection):
+            # Ours is made once and trusts `ca_file` alone; the library's own reads the system's files each time.
+            connection.ssl_context.context = tls
+        node = cls(address, connection)
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]  # the library has no annotation there
+        except AnyRedisError as error:
+            await node.drop()
+            raise _ours(error, address) from error
+        except BaseException:
+            await node.drop()
+            raise
+        return node
+
+    async def ask(self, *commands: Command) -> list[Reply]:
+        """Send all commands at once and read their replies.
+
+        :raises RefusedError: one of them was refused. :raises LostError: the connection ended.
+        """
+        refused: RefusedError | None = None
+        replies: list[Reply] = []
+        try:
+            await self._connection.send_packed_command(self._connection.pack_commands(commands), False)
+            for _ in commands:
+                try:
+                    replies.append(await self._connection.read_response(disable_decoding=True))
+                except ResponseError as error:
+                    refused = refused or _refused(error)
+        except AnyRedisError as error:
+            raise _ours(error, self.address) from error
+        if refused is not None:
+            raise refused
+        return replies
+
+    async def drop(self) -> None:
+        """Disconnect without waiting for the other side, which may hang."""
+        await self._connection.disconnect(nowait=True)
+        await asyncio.sleep(0)  # the loop closes the socket in its next round; it may be its last
+
+    async def close(self) -> None:
+        """Disconnect as TLS wants it, if the other side does so soon."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._connection.disconnect()
+
+
+class Link:
+    """A connection to the primary, made when it is needed. One question at a time."""
+
+    def __init__(self, place: RedisPlace) -> None:
+        self.place = place
+        self._tls = place.tls_context()
+        self._node: Node | None = None
+        self._answered: Address = ("", 0)
+
+    @property
+    def address(self) -> Address | None:
+        """The server of the connection; None without one."""
+        return self._node.address if self._node else None
+
+    async def ask(self, *commands: Command, within: float) -> list[Reply]:
+        """The replies, within so many seconds; connecting first has its own time.
+
+        :raises RefusedError: the server refuses. :raises OSError: no answer, in time or at all (LostError and
+            TimeoutError are that too). :raises ConfigurationError: the Sentinels do not know the service.
+        """
+        if self._node is None:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                self._node = await self._connect()
+        try:
+            async with asyncio.timeout(within):
+                return await self._node.ask(*commands)
+        except RefusedError as error:
+            if error.code in MOVES:
+                await self.drop()
+            raise
+        except BaseException:
+            await self.drop()
+            raise
+
+    async def drop(self) -> None:
+        """Disconnect; a question under way fails, the next one connects anew."""
+        node, self._node = self._node, None
+        if node is not None:
+            await node.drop()
+
+    async def close(self) -> None:
+        """Disconnect in peace, because nothing more is going to be asked."""
+        node, self._node = self._node, None
+        if node is not None:
+            await node.close()
+
+    async def _connect(self) -> Node:
+        find = {"single": self._named, "sentinel": self._by_sentinel, "cluster": self._by_slot}
+        return await Node.dial(await find[self.place.kind](), self.place, self._tls)
+
+    async def _named(self) -> Address:
+        return self.place.hosts[0]
+
+    async def _by_sentinel(self) -> Address:
+        """Where the Sentinels see the primary (Redis, "Sentinel clients")."""
+        (found,) = await self._of_any("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.place.master)
+        match found:
+            case [bytes() as host, bytes() as port]:
+                return host.decode(), int(port)
+        raise ConfigurationError(
+            "state_unknown_service",
+            f"the Sentinels know no service {self.place.master!r}",
+            mend="name it in `state` as `sentinel monitor` does",
+        )
+
+    async def _by_slot(self) -> Address:
+        """Which node of the cluster has our keys."""
+        (slots,) = await self._of_any("CLUSTER", "SLOTS")
+        for found in slots if isinstance(slots, list) else []:
+            match found:
+                case [int(first), int(last), [host, int(port), *_], *_] if first <= self.place.slot <= last:
+                    # Without a name it is the one by which the cluster was reached.
+                    return (host.decode() if isinstance(host, bytes) and host else self._answered[0]), port
+        raise RefusedError("CLUSTERDOWN no node serves the slot of the log")
+
+    async def _of_any(self, *command: str) -> list[Reply]:
+        """The answer of the first of `hosts` that gives one."""
+        failed: Exception = LostError("no address")
+        for host in self.place.hosts:
+            try:
+                # Each host has its share of the time, so that one that hangs does not hide the others.
+                async with asyncio.timeout(CONNECT_WITHIN * 0.8 / len(self.place.hosts)):
+                    answer = await self._of_one(host, command)
+            except (OSError, RefusedError) as error:
+                failed = error
+            else:
+                self._answered = host
+                return answer
+        raise failed
+
+    async def _of_one(self, host: Address, command: Command) -> list[Reply]:
+        """Sentinels often have no password where Redis has one, and refuse one that they did not ask for."""
+        node = await Node.dial(host, self.place, self._tls, bare=True)
+        try:
+            return await node.ask(command)
+        except RefusedError as error:
+            if error.code != "NOAUTH" or not self.place.password:
+                raise
+            names = [self.place.username] if self.place.username else []
+            return (await node.ask(("AUTH", *names, self.place.password), command))[-1:]
+        finally:
+            await node.drop()
+
+
+def _ours(error: AnyRedisError, address: Address) -> Exception:
+    """An error of the library as one of ours, so that nobody else has to know the library's."""
+    if isinstance(error, ResponseError | AuthenticationError | AuthorizationError | BusyLoadingError):
+        return _refused(error)
+    if isinstance(error, RedisTimeoutError):
+        return TimeoutError(f"{shown(address)} does not answer")
+    if isinstance(error, InvalidResponse):
+        return GarbledError("not the protocol of Redis")
+    if isinstance(error, RedisConnectionError) and isinstance(error.__context__, OSError):
+        return error.__context__
+    return LostError(f"{shown(address)} closed the connection")
+
+
+def _refused(error: AnyRedisError) -> RefusedError:
+    # The library takes the code off the texts that it has a class for.
+    code = getattr(error, "status_code", None)
+    return RefusedError(f"{code} {error}" if code and not str(error).startswith(code) else str(error))

@@ -1,0 +1,310 @@
+"""The revocation log of many hosts: a stream in Redis (rules R4 to R6).
+
+Two connections. One listens: Redis answers it as soon as there is an entry that this process has not. The other asks,
+one exchange at a time: it sends what waits in the outbox and gets back everything new, its own entries included, so
+that the index always has the whole log up to its position. All appends that come while an exchange is under way
+travel together in the next one; without any there is an exchange a second, which is what keeps the age low.
+
+The life of an append: its entries are *held* in the index before anything awaits; an exchange brings them back at
+their position, and they are released. If that takes longer than the deadline they are spooled, the answer says "not
+durable", and they are sent until the log has them: batches have ids, and Redis looks, in the same step in which it
+appends, whether a try that seemed to fail has been heard after all. What comes late is dated, by Redis's own clock.
+Where the server has replicas, one of them has to confirm; a failover to it then loses nothing that was acknowledged.
+
+What may go missing in Redis, and what is done (redis_scripts.py notices it):
+
+* Everything, by FLUSHALL or a restart without a disk. Whoever looks first makes a new log with a new id. Sessions seal
+  the id, so all sessions of the old log are refused: nobody can prove that the instances still alive know of every
+  logout that the lost log had acknowledged. That no instance may go on with the old id, however much history it has,
+  also means that it does not matter which one comes first.
+* The latest entries, by a failover or a restart with an older copy. Redis still vouches for what it has, and every
+  instance that was there has the rest in its index. The id stays, the epoch changes, and in a new epoch each instance
+  reads the whole log and sends what it misses there. Positions are sealed into sessions as `seen`, so they must never
+  be given twice under one id: those of the new epoch begin beyond all that were given. What is sent again keeps the
+  position it had, so it ends the same sessions as before and spares the same.
+* The latest entries, and nobody was there: an instance that starts and finds an older copy has nothing to compare it
+  with. It waits a few seconds for another one to vouch. Then it believes a server with an append-only file; any other
+  log it gives a new id, which is the loss above.
+
+Appends meet a breaker: after one that got no answer none waits any more until the background has had one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from gateway.core import clock, dice
+from gateway.core.errors import ConfigurationError
+from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.state.log import Appended
+from gateway.state.outbox import Outbox
+from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis_mirror import Mirror
+from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_server import examine
+from gateway.state.redis_spool import RedisSpool
+from gateway.state.redis_stream import PAGE, Bell, Stream
+from gateway.telemetry.log import get_logger
+
+TRIM_EVERY: Final = 60.0
+EXPIRED_AT_ONCE: Final = 1000
+"""Entries that the index forgets in one go."""
+FIRST_RETRY: Final = 0.05
+SLOWEST_RETRY: Final = 1.0
+TROUBLE: Final = (OSError, RefusedError, ConfigurationError, UnvouchedError)
+
+_log = get_logger("state")
+
+
+class RedisLog:
+    """See `gateway.state.log.RevocationLog` for the contract."""
+
+    def __init__(
+        self,
+        place: RedisPlace,
+        *,
+        spool: Path | None = None,
+        state_loss_accepted: bool = False,
+        deadline: float = 0.25,
+        beat: float = 1.0,
+    ) -> None:
+        """`spool`: a directory that outlives the process. `deadline`: seconds within which `append` and `catch_up`
+        answer. `beat`: seconds between exchanges that nobody asked for. `state_loss_accepted`: the gate lets sessions
+        of another log live; here it is only said, at the start and in `health`.
+        """
+        self.index = RevocationIndex()
+        self.state_loss_accepted = state_loss_accepted
+        self._place = place
+        self._deadline = deadline
+        self._beat = beat
+        self._outbox = Outbox(self.index)
+        self._spool = RedisSpool(spool, self._outbox)
+        self._mirror = Mirror(self.index, self._outbox, loss_accepted=state_loss_accepted)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._asked: asyncio.Future[None] | None = None
+        self._wanted = asyncio.Event()
+        self._examined = False
+        self._failures = 0
+        self._trouble = ""
+        self._in_step_at = self._trimmed_at = -math.inf
+
+    @property
+    def log_id(self) -> str:
+        """Of the log that the index has; empty before it was loaded."""
+        return self._mirror.known.log_id
+
+    @property
+    def loaded(self) -> bool:
+        """Has the whole log been read once?"""
+        return self._mirror.loaded
+
+    @property
+    def pending(self) -> int:
+        """How many appended entries the log has not yet."""
+        return len(self._outbox)
+
+    async def open(self) -> None:
+        """Connect, load the whole log and start the upkeep. Without Redis it starts all the same, not loaded, and
+        goes on trying. Raises ConfigurationError.
+        """
+        self._stream, self._bell = Stream(self._place), Bell(self._place)
+        try:
+            await self._spool.open()
+            await self._exchange(fatal=True)
+        except BaseException:
+            await self.close()
+            raise
+        if self.state_loss_accepted:
+            _log.warning("state_loss_accepted", redis=str(self._place))
+        tasks = {"exchanges": self._attend(), "listening": self._listen(), "upkeep": self._tend()}
+        self._tasks = [
+            asyncio.create_task(task, name=f"{name} of the state log") for name, task in tasks.items()
+        ]
+
+    async def close(self) -> None:
+        """Stop, within seconds even when the disk hangs; what could not be sent stays spooled."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+            await asyncio.gather(self._stream.link.close(), self._bell.link.close())
+        await self._spool.close()
+
+    def moved(self) -> bool:
+        """Has this host been told of an entry that the index has not?"""
+        return self._mirror.ahead > self.index.position
+
+    def age(self) -> float:
+        """Seconds since the index was last known to be in step."""
+        return time.monotonic() - self._in_step_at
+
+    def health(self) -> str:
+        """One line; starts with "ok" when all is well."""
+        if not self.loaded:
+            return f"not loaded: {self._trouble or 'not open'}"
+        if self._trouble:
+            return f"out of step for {self.age():.0f} s: {self._trouble}"
+        if self.pending:
+            why = self._mirror.refusal or "on their way"
+            return f"{self.pending} entries are not in the log yet: {why}"
+        if not self._mirror.copied:
+            return "the last entry is on one server only: no replica of Redis confirmed it in time"
+        accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
+        return f"ok: {len(self.index)} entries{accepted}"
+
+    async def append(self, entries: Sequence[NewEntry]) -> Appended:
+        """Hold, send, tell. Never raises for trouble of the storage."""
+        self._require_open()
+        if not entries:
+            return Appended(durable=True, position=self.index.position)
+        now = clock.now()
+        one = self._outbox.take(tuple(entry.received(now) for entry in entries), now)
+        one.new_until = self._mirror.clock() + round(self._deadline * 1000)
+        until = time.monotonic() + self._deadline
+        # Whoever finds that the last exchange failed does not wait: the background will have tried within a second.
+        while one.position is None and not (one.failed or self._failures):
+            if not await self._next_exchange(until):
+                break
+        if one.position is None:
+            one.failed = True
+            self._spool.put(one)
+        return Appended(durable=one.position is not None and one.copied, position=self.index.position)
+
+    async def catch_up(self) -> None:
+        """Wait for an exchange that begins after this call, or the deadline."""
+        self._require_open()
+        if not self._failures:
+            await self._next_exchange(time.monotonic() + self._deadline)
+
+    def _require_open(self) -> None:
+        if not self._tasks:
+            raise RuntimeError("the state log is not open")
+
+    async def _next_exchange(self, until: float) -> bool:
+        """Ask for an exchange that has not begun yet; was it over in time?"""
+        if self._asked is None:
+            self._asked = asyncio.get_running_loop().create_future()
+        self._wanted.set()
+        asked = self._asked
+        await asyncio.wait({asked}, timeout=max(0.0, until - time.monotonic()))
+        return asked.done()
+
+    async def _attend(self) -> None:
+        """The exchanges, one after another, for as long as the log is open."""
+        while True:
+            await self._rest()
+            asked, self._asked = self._asked, None
+            self._wanted.clear()
+            try:
+                await self._exchange()
+            finally:
+                _tell(asked)
+            if self._failures:
+                # Nor has anybody to wait for the next one, who came while this one hung.
+                asked, self._asked = self._asked, None
+                _tell(asked)
+            await self._trim()
+
+    async def _rest(self) -> None:
+        """Until somebody asks, at most for a beat; after trouble until it is time to try again, whoever asks."""
+        if self._failures:
+            await asyncio.sleep(_pause(self._failures))
+            return
+        try:
+            async with asyncio.timeout(self._beat):
+                await self._wanted.wait()
+        except TimeoutError:
+            pass
+
+    async def _exchange(self, *, fatal: bool = False) -> None:
+        """One exchange, with a second try where only the connection was an old one.
+
+        :param fatal: raise ConfigurationError for what waiting cannot mend.
+        """
+        started = time.monotonic()
+        try:
+            try:
+                await self._through()
+            except LostError:
+                await self._through()
+        except TROUBLE as error:
+            self._failures += 1
+            fault = fault_of(error)
+            self._tell_trouble(str(fault))
+            if fatal and fault.code:
+                raise ConfigurationError(fault.code, fault.what, mend=fault.mend) from None
+            return
+        self._failures = 0
+        self._in_step_at = started
+        self._tell_trouble("")
+        if self._outbox.waiting() and not self._mirror.refusal:
+            self._wanted.set()
+        if self._bell.link.address not in {None, self._stream.link.address}:
+            await self._bell.link.drop()
+
+    async def _through(self) -> None:
+        if not self._examined:
+            for advice in await examine(self._stream.link):
+                _log.warning("state_log_at_risk", code=advice.code, what=advice.what, mend=advice.mend)
+            self._examined = True
+        await self._mirror.exchange(self._stream, within=self._deadline)
+
+    async def _listen(self) -> None:
+        """Ask for an exchange as soon as there is something new."""
+        failures = 0
+        while True:
+            try:
+                rung = await self._bell.rings(self._mirror.known.position, within=self._beat)
+            except TROUBLE:
+                failures += 1
+                await asyncio.sleep(_pause(failures))
+                continue
+            failures = 0
+            if rung is None:
+                continue
+            if self.loaded:
+                self._mirror.ahead = max(self._mirror.ahead, rung)
+            await self._next_exchange(time.monotonic() + self._beat)
+            if self._mirror.known.position < rung:
+                await asyncio.sleep(self._beat)  # the exchange failed, and Redis would ring at once again
+
+    async def _tend(self) -> None:
+        """The upkeep of index and spool: once a beat."""
+        while True:
+            await asyncio.sleep(self._beat)
+            self.index.expire(clock.now(), limit=EXPIRED_AT_ONCE)
+            if await self._spool.look():
+                self._mirror.doubt()
+                self._wanted.set()
+
+    async def _trim(self) -> None:
+        if self._failures or time.monotonic() - self._trimmed_at < TRIM_EVERY:
+            return
+        try:
+            while await self._stream.trim(self._mirror.known, clock.now()) == PAGE:
+                pass
+        except TROUBLE as error:
+            _log.warning("state_log_untrimmed", why=str(fault_of(error)))
+        # Not all instances at the same time.
+        self._trimmed_at = time.monotonic() + TRIM_EVERY * dice.fraction()
+
+    def _tell_trouble(self, why: str) -> None:
+        if bool(why) != bool(self._trouble):
+            _log.log(40 if why else 20, "state_log_unreadable" if why else "state_log_readable", why=why)
+        self._trouble = why
+
+
+def _tell(asked: asyncio.Future[None] | None) -> None:
+    if asked is not None and not asked.done():
+        asked.set_result(None)
+
+
+def _pause(failures: int) -> float:
+    """Seconds until the next try: twice as long each time, and never the same for two instances."""
+    return min(SLOWEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 10)) * (0.5 + 0.5 * dice.fraction())

@@ -1,0 +1,167 @@
+"""Keeps an index in step with the stream, whatever has become of the stream meanwhile. No tasks, no deadlines."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from gateway.core import clock
+from gateway.core.revocation import UNPLACED, Entry, RevocationIndex
+from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis_stream import Page, Standing, Stream, name_of
+from gateway.state.table import new_log_id
+from gateway.telemetry.log import get_logger
+
+SENT_AT_ONCE: Final = 500
+"""Batches in one exchange."""
+VOUCH_WITHIN: Final = 5.0
+"""Seconds that somebody has to vouch for a log that may be an older copy."""
+TRIES: Final = 3
+"""How often a log may change while it is read."""
+
+_log = get_logger("state")
+
+
+class Mirror:
+    """One process's view of the stream: reads it into the index, sends what waits in the outbox."""
+
+    def __init__(self, index: RevocationIndex, outbox: Outbox, *, loss_accepted: bool) -> None:
+        self.known = Standing()
+        self.ahead = 0
+        """The last position that the log is known to have."""
+        self.refusal = ""
+        """Why Redis took no entries when it was asked last."""
+        self.copied = True
+        """A replica of the server has confirmed every append, or there is none."""
+        self._index = index
+        self._outbox = outbox
+        self._loss_accepted = loss_accepted
+        self._replicas = 0
+        self._clock_offset = -math.inf
+        self._unvouched_since = math.inf
+
+    @property
+    def loaded(self) -> bool:
+        """Has the whole log been read once?"""
+        return bool(self.known.log_id)
+
+    def clock(self) -> int:
+        """The server's clock in milliseconds, as far as it is known; 0 where it is not."""
+        return max(0, round(time.monotonic() * 1000 + self._clock_offset)) if self.loaded else 0
+
+    def doubt(self) -> None:
+        """Read the whole log again at the next exchange: it may have batches that were not looked for."""
+        self.known = replace(self.known, epoch="")
+
+    async def exchange(self, stream: Stream, *, within: float) -> None:
+        """Send what waits and read what is new; afterwards the index is in step.
+
+        :param within: seconds for an append; reading has its own. Raises what the stream raises.
+        """
+        for _ in range(TRIES):
+            if self.loaded and await self._send(stream, within):
+                self._outbox.settle()
+                return
+            await self._read(stream)
+        raise RefusedError("UNSTEADY")
+
+    async def _send(self, stream: Stream, within: float) -> bool:
+        """False when the log has to be read first. What Redis refuses stays in the outbox, and the tail is read."""
+        batches = self._outbox.waiting()[:SENT_AT_ONCE]
+        copies = self._replicas > 0 and bool(batches or not self.copied)
+        try:
+            page = await stream.append(self.known, batches, within=within, copies=copies)
+        except RefusedError as error:
+            if not batches or error.code in MOVES:
+                raise
+            self._refused(batches, str(fault_of(error)))
+            batches = []
+            page = await stream.append(self.known, (), within=within, copies=False)
+        if page is None:
+            return False
+        self._take(page)
+        self.known = page.standing
+        self._sent(batches, copied=page.copied)
+        return True
+
+    async def _read(self, stream: Stream) -> None:
+        """Read on, page by page; from the start where the server says so."""
+        there: set[Entry] = set()
+        told: set[str] = set()
+        cursor, whole = self.known, False
+        while True:
+            page = await self._page(stream, cursor)
+            if page.from_start:
+                there, whole = set(), True
+            elif not whole:
+                self.ahead = page.end
+            self._take(page)
+            there.update(row.entry for row in page.rows)
+            cursor = page.standing
+            told.add(page.told)
+            if not page.more:
+                break
+        before, self.known = self.known, cursor
+        if whole:
+            self._tell(before, told, self._restore(there))
+
+    async def _page(self, stream: Stream, cursor: Standing) -> Page:
+        history = replace(self.known, position=self._index.position)
+        renew = time.monotonic() - self._unvouched_since > VOUCH_WITHIN
+        try:
+            page = await stream.read(history, cursor, new_log_id(), renew=renew)
+        except UnvouchedError:
+            self._unvouched_since = min(self._unvouched_since, time.monotonic())
+            raise
+        self._unvouched_since = math.inf
+        return page
+
+    def _take(self, page: Page) -> None:
+        for row in page.rows:
+            self._index.apply(row.entry)
+            self._outbox.found(row.batch, row.position)
+        self._index.rebase(max(self._index.position, page.standing.position))
+        self._clock_offset = page.clock - time.monotonic() * 1000
+        self._replicas = page.replicas
+
+    def _restore(self, there: set[Entry]) -> int:
+        """Send what this index has and the log has not; how many entries that is."""
+        live = [entry for entry in self._index.live(clock.now()) if entry.position != UNPLACED]
+        missing = [entry for entry in live if entry not in there]
+        for entry in missing:
+            self._outbox.restore(name_of(entry), entry)
+        return len(missing)
+
+    def _sent(self, batches: Sequence[Outgoing], *, copied: bool) -> None:
+        for one in batches:
+            one.copied = copied
+        if batches:
+            self._say_refusal("")
+        if self.copied and not copied:
+            _log.warning("state_log_not_copied", why="no replica of the server confirmed an entry in time")
+        self.copied = copied
+
+    def _refused(self, batches: list[Outgoing], why: str) -> None:
+        for one in batches:
+            one.failed = True
+        self._say_refusal(why)
+
+    def _say_refusal(self, why: str) -> None:
+        if bool(why) != bool(self.refusal):
+            _log.log(40 if why else 20, "state_log_unwritable" if why else "state_log_writable", why=why)
+        self.refusal = why
+
+    def _tell(self, before: Standing, told: set[str], restored: int) -> None:
+        now = self.known
+        if "made" in told:
+            _log.warning("state_log_made", log=now.log_id)
+        if "renewed" in told:
+            _log.error("state_log_renewed", log=now.log_id, why="nobody vouched for what Redis has")
+        if before.log_id and before.log_id != now.log_id:
+            _log.error("state_log_lost", log=before.log_id, accepted=self._loss_accepted, sent_again=restored)
+        elif before.epoch and before.epoch != now.epoch:
+            _log.warning("state_log_mended", log=now.log_id, epoch=now.epoch, sent_again=restored)

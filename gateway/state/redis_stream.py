@@ -1,0 +1,207 @@
+"""The stream in Redis: what the log asks it, in Python's terms. Every call has its time and may raise what a link
+raises: OSError, RefusedError, ConfigurationError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.revocation import Entry, NewEntry
+from gateway.state.outbox import Outgoing
+from gateway.state.redis_faults import GarbledError, UnvouchedError
+from gateway.state.redis_link import Command, Link, Reply
+from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_scripts import APPEND, READ, TRIM
+
+PAGE: Final = 1000
+"""Entries in one answer; a millisecond of Redis's time, and ten of ours."""
+READ_WITHIN: Final = 1.0
+"""Seconds for one page."""
+COPY_WITHIN: Final = 0.15
+"""Seconds that a replica of the server has to confirm an append."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a reader is.
+
+    :ivar log_id: of the log that it has read whole; empty before. :ivar epoch: which reading of it, as the server names
+        it; empty makes it read the whole log again. :ivar position: the last position it knows.
+    """
+
+    log_id: str = ""
+    epoch: str = ""
+    position: int = 0
+
+    @property
+    def cursor(self) -> str:
+        """What the server compares: where this reader can go on."""
+        return f"{self.log_id}/{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of the stream: where it is in it, the batch it came with, the entry at the position it denies from."""
+
+    position: int
+    batch: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of the log.
+
+    :ivar standing: of a reader that has read it. :ivar end: the log's last position.
+    :ivar clock: milliseconds, the server's. :ivar replicas: of the server, those that follow it.
+    :ivar from_start: it begins with the first entry, because the reader could not go on where it was.
+    :ivar told: `made`, `mended` or `renewed` when the reader had that done to the log.
+    :ivar more: there may be entries behind it.
+    :ivar copied: a replica has what was appended with this call; True where there is none.
+    """
+
+    standing: Standing
+    end: int
+    clock: int
+    replicas: int
+    from_start: bool
+    told: str
+    rows: tuple[Row, ...]
+    more: bool
+    copied: bool
+
+
+class Stream:
+    """The log behind one link. One call at a time."""
+
+    def __init__(self, place: RedisPlace) -> None:
+        self.link = Link(place)
+        self._place = place
+
+    async def read(self, history: Standing, cursor: Standing, candidate: str, *, renew: bool) -> Page:
+        """The next page for `cursor`, by a reader that has read `history` whole.
+
+        Makes the log where there is none, with the id `candidate`, and mends it where it may lack entries.
+
+        :param renew: give it another id if nobody can vouch for it. :raises UnvouchedError: nobody can, and not that.
+        """
+        arguments = (
+            history.log_id,
+            history.position,
+            candidate,
+            int(renew),
+            cursor.cursor,
+            cursor.position,
+            PAGE,
+        )
+        (reply,) = await self.link.ask(self._script(READ, arguments), within=READ_WITHIN)
+        if reply == [b"unvouched"]:
+            raise UnvouchedError
+        return _page(reply, limit=PAGE)
+
+    async def append(
+        self, known: Standing, batches: Sequence[Outgoing], *, within: float, copies: bool
+    ) -> Page | None:
+        """Append what the stream has not yet, and answer everything behind `known`; None when it must be read first.
+
+        :param copies: wait, for a part of the time, until a replica has all that came over this connection.
+        """
+        entries = [argument for one in batches for argument in _arguments(one)]
+        append = self._script(APPEND, (known.log_id, known.position, known.cursor, PAGE, *entries))
+        wait = [("WAIT", 1, round(COPY_WITHIN * 1000))] if copies else []
+        reply, *counts = await self.link.ask(append, *wait, within=within)
+        copied = not counts or counts[0] not in (0, None)
+        return None if reply == [b"rejoin"] else _page(reply, copied=copied)
+
+    async def trim(self, known: Standing, now: int) -> int:
+        """Remove entries that are dead at `now` (epoch seconds); how many were."""
+        (reply,) = await self.link.ask(
+            self._script(TRIM, (known.log_id, known.position, now, PAGE)), within=READ_WITHIN
+        )
+        return reply if isinstance(reply, int) else 0
+
+    def _script(self, script: str, arguments: Iterable[str | int]) -> Command:
+        # EVAL, not EVALSHA: a thousand bytes are less than what a server that forgot the script costs.
+        return ("EVAL", script, 2, self._place.meta_key, self._place.log_key, *arguments)
+
+
+class Bell:
+    """Rings when the stream has something behind a position, on a connection of its own."""
+
+    def __init__(self, place: RedisPlace) -> None:
+        self.link = Link(place)
+        self._key = place.log_key
+
+    async def rings(self, after: int, *, within: float) -> int | None:
+        """The first position behind `after`, as soon as there is one; None when there is none in so many seconds."""
+        question = (
+            "XREAD",
+            "COUNT",
+            1,
+            "BLOCK",
+            max(1, round(within * 1000)),
+            "STREAMS",
+            self._key,
+            f"{after}-0",
+        )
+        (reply,) = await self.link.ask(question, within=within + READ_WITHIN)
+        match reply:
+            case None:
+                return None
+            case [[_, [[bytes() as found, *_], *_]]]:
+                return _position(found.partition(b"-")[0])
+        raise GarbledError("not the answer of XREAD")
+
+
+def name_of(entry: Entry) -> str:
+    """The batch of an entry that is sent again: the same for everybody who does it, so that the log gets it once."""
+    return "again-" + hashlib.sha256(_written(entry).encode()).hexdigest()[:20]
+
+
+def _arguments(one: Outgoing) -> Iterator[str | int]:
+    for new, late in zip(one.new, one.batch.entries, strict=True):
+        yield from (one.batch.id, one.new_until, new.expires, _written(new), _written(late))
+
+
+def _written(entry: NewEntry) -> str:
+    fields = [entry.key, entry.expires, entry.reason, entry.event_time, entry.barrier]
+    return json.dumps(
+        [*fields, entry.position] if isinstance(entry, Entry) else fields, separators=(",", ":")
+    )
+
+
+def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Page:
+    match reply:
+        case [
+            bytes() as told, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
+            int() as replicas, int() as start, int() as count, bytes() as lines,
+        ]:  # fmt: skip
+            rows = tuple(map(_row, lines.split(b"\n"))) if count else ()
+            end, more = _position(position), count == limit
+            standing = Standing(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
+            return Page(
+                standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied
+            )
+    raise GarbledError("not the answer of our script")
+
+
+def _row(line: bytes) -> Row:
+    """An entry of the stream. One that was restored names the position that it had before."""
+    try:
+        where, batch, text = line.split(b" ", 2)
+        key, expires, reason, event_time, barrier, *placed = json.loads(text)
+        position = int(where)
+        entry = Entry(key, expires, reason, event_time, barrier, position=placed[0] if placed else position)
+    except (ValueError, IndexError) as error:
+        raise GarbledError("the log has an entry that the gateway did not write") from error
+    return Row(position, batch.decode(), entry)
+
+
+def _position(text: bytes) -> int:
+    if not text.isdigit():
+        raise GarbledError("a position that is no number")
+    return int(text)

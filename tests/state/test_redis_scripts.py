@@ -1,0 +1,182 @@
+"""What Redis does by itself: who may make a log, mend it, or give it another id, and which positions it gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from gateway.core import dice
+from gateway.state.redis_faults import RefusedError, UnvouchedError
+from gateway.state.redis_scripts import LEAP
+from gateway.state.redis_stream import Page, Standing, Stream
+from gateway.state.table import new_log_id
+from tests.fakes.redis import RedisServer, follow
+from tests.state.log_contract import ALICE, new
+from tests.state.test_redis_stream import appended, going
+
+META, LOG = "{gateway}:meta", "{gateway}:log"
+NOBODY = Standing()
+
+
+@pytest.fixture
+async def stream(redis: RedisServer) -> AsyncIterator[Stream]:
+    made = Stream(redis.place())
+    yield made
+    await made.link.close()
+
+
+async def read(stream: Stream, history: Standing = NOBODY, *, renew: bool = False) -> Page:
+    return await stream.read(history, history, new_log_id(), renew=renew)
+
+
+def another_term(redis: RedisServer) -> None:
+    """What a restart and a failover do to a server's replication id."""
+    redis.ask("DEBUG", "CHANGE-REPL-ID")
+
+
+async def test_whoever_comes_first_makes_the_log(redis: RedisServer) -> None:
+    """All that come at the same time get the same one."""
+    streams = [Stream(redis.place()) for _ in range(6)]
+    pages = await asyncio.gather(*map(read, streams))
+
+    assert len({page.standing for page in pages}) == 1
+    assert sorted(page.told for page in pages) == ["", "", "", "", "", "made"]
+    for stream in streams:
+        await stream.link.close()
+
+
+async def test_positions_begin_behind_the_server_s_clock(stream: Stream) -> None:
+    """So that those of a log made after another was lost are later than what sessions sealed under the lost one."""
+    page = await read(stream)
+
+    assert page.standing.position == page.clock + LEAP
+
+
+async def test_another_term_is_another_epoch_of_the_same_log(stream: Stream, redis: RedisServer) -> None:
+    """For an instance that was there: it reads everything again, and no position is given twice."""
+    known = (await read(stream)).standing
+    page = await appended(stream, known, going(new(ALICE)))
+    another_term(redis)
+    assert await stream.append(page.standing, [going(new(ALICE))], within=5, copies=False) is None
+    mended = await read(stream, page.standing)
+
+    assert mended.told == "mended"
+    assert mended.from_start
+    assert mended.standing.log_id == known.log_id
+    assert mended.standing.epoch != known.epoch
+    assert mended.standing.position >= page.standing.position + LEAP
+    assert [row.entry.key for row in mended.rows] == [ALICE]
+    assert (await read(stream, page.standing)).told == ""
+
+
+async def test_a_log_behind_its_reader_is_mended(stream: Stream, redis: RedisServer) -> None:
+    """Whatever the term says: a position that somebody knows was given."""
+    known = (await read(stream)).standing
+    ahead = replace(known, position=known.position + 5)
+    mended = await read(stream, ahead)
+
+    assert mended.told == "mended"
+    assert mended.standing.position >= ahead.position + LEAP
+
+
+async def test_r05_a_truncated_stream_is_mended(stream: Stream, redis: RedisServer) -> None:
+    """Somebody has trimmed it who is not the gateway: it is not "nothing revoked"."""
+    known = (await read(stream)).standing
+    page = await appended(stream, known, going(new(ALICE)), going(new(ALICE)))
+    redis.ask("XTRIM", LOG, "MAXLEN", 1)
+
+    assert await stream.append(page.standing, (), within=5, copies=False) is None
+    with pytest.raises(UnvouchedError):
+        await read(stream)
+    assert (await read(stream, page.standing)).told == "mended"
+
+
+async def test_r05_nobody_without_history_vouches_for_an_older_copy(
+    stream: Stream, redis: RedisServer
+) -> None:
+    """It waits; when it has waited long enough the log gets another id, which refuses the sessions of the old one."""
+    known = (await read(stream)).standing
+    await appended(stream, known, going(new(ALICE)))
+    another_term(redis)
+    with pytest.raises(UnvouchedError):
+        await read(stream)
+    with pytest.raises(UnvouchedError):
+        await read(stream, Standing("another log", "1", known.position))
+    renewed = await read(stream, renew=True)
+
+    assert renewed.told == "renewed"
+    assert renewed.standing.log_id != known.log_id
+    assert [row.entry.key for row in renewed.rows] == [ALICE]
+    assert (await read(stream, known)).standing == renewed.standing
+
+
+async def test_an_append_only_file_vouches(kept_redis: RedisServer) -> None:
+    """A restart of everything at once signs nobody out."""
+    stream = Stream(kept_redis.place())
+    known = (await read(stream)).standing
+    await appended(stream, known, going(new(ALICE)))
+    kept_redis.kill()
+    kept_redis.start()
+    await stream.link.drop()
+    page = await read(stream)
+
+    assert page.told == "mended"
+    assert page.standing.log_id == known.log_id
+    assert len(page.rows) == 1
+    await stream.link.close()
+
+
+async def test_an_emptied_server_gets_another_log(stream: Stream, redis: RedisServer) -> None:
+    """Also by an instance that has history; its positions go on."""
+    known = (await read(stream)).standing
+    redis.ask("FLUSHALL")
+    made = await read(stream, known)
+
+    assert made.told == "made"
+    assert made.standing.log_id != known.log_id
+    assert made.standing.position > known.position
+
+
+async def test_a_stream_without_its_hash_is_another_log_too(stream: Stream, redis: RedisServer) -> None:
+    """Nobody knows what it should have; what it has is kept, and its positions are not given again."""
+    known = (await read(stream)).standing
+    page = await appended(stream, known, going(new(ALICE)))
+    redis.ask("DEL", META)
+    made = await read(stream)
+
+    assert made.standing.log_id != known.log_id
+    assert made.standing.position > page.standing.position
+    assert [row.entry.key for row in made.rows] == [ALICE]
+
+
+async def test_a_reader_of_another_log_moves_the_positions_on(stream: Stream) -> None:
+    """What it knows was sealed into sessions, which `state_loss: accept` lets live."""
+    known = (await read(stream)).standing
+    foreign = Standing("another log", "1", known.position + 1000)
+    page = await read(stream, foreign)
+
+    assert page.standing == replace(known, position=foreign.position)
+    assert page.told == ""
+
+
+async def test_a_log_of_a_later_release_is_left_alone(stream: Stream, redis: RedisServer) -> None:
+    """It is refused by its format."""
+    await read(stream)
+    redis.ask("HSET", META, "format", "2")
+    with pytest.raises(RefusedError, match="FORMAT 2"):
+        await read(stream)
+
+
+async def test_a_replica_is_no_place_for_a_log(
+    redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It says so itself, also to those who only read: it may be cut off from its primary."""
+    with RedisServer(tmp_path_factory.mktemp(dice.token(4))) as primary:
+        follow(redis, primary)
+        stream = Stream(redis.place())
+        with pytest.raises(RefusedError, match="NOTPRIMARY"):
+            await read(stream)
+        assert stream.link.address is None
