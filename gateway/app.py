@@ -24,7 +24,7 @@ from gateway.options import (
     provider_options,
     routes,
 )
-from gateway.proxy.live import LiveConnections
+from gateway.proxy.live import REVOKED, Endings, LiveConnections
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_refreshes import SqliteRefreshes
 from gateway.state.sqlite_sign_ins import SqliteSignIns
@@ -60,7 +60,7 @@ from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 
 WATCH_EVERY = 0.05
-"""Seconds between two looks at the log's sequence number: live connections elsewhere end this soon."""
+"""Seconds between two looks at the log's sequence number: live connections elsewhere on this host end this soon."""
 GAUGES_EVERY = 1.0
 """Seconds between two settings of the gauges."""
 _log = get_logger("app")
@@ -97,6 +97,8 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
         self.live = LiveConnections()
+        self.endings = Endings(self.live, self._why_closed)
+        self.log.index.on_key = self.endings.hear
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
         self.forwarder = Forwarder(
             routes(settings),
@@ -210,13 +212,13 @@ class Gateway:
             admin_options(self.settings),
             log=self.log,
             trail=self.trail,
-            end_live=lambda: self.live.sweep(self._why_ended),
+            end_live=self.endings.carry_out,
             sign_ins=self.sign_ins,
         )
 
     async def _watch_log(self) -> None:
         """Ends live connections whose session was ended elsewhere, and keeps the books: counts, lines, gauges."""
-        applied, gauged = -1, -math.inf
+        log_id, gauged = self.log.log_id, -math.inf
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -224,15 +226,16 @@ class Gateway:
                 self.accounts.flush()
                 if self.log.moved():
                     await self.log.catch_up()
-                if self.log.index.position != applied:
-                    applied = self.log.index.position
-                    self.live.sweep(self._why_ended)
+                self.endings.carry_out()
+                if self.log.log_id != log_id:
+                    log_id = self.log.log_id
+                    self.endings.sweep()
                 if loop.time() - gauged >= GAUGES_EVERY:
                     gauged = loop.time()
                     self._set_gauges()
             except Exception:  # noqa: BLE001 -- whatever it was, the next entry must still end its connections
                 _log.exception("watch_crashed")
-            await asyncio.sleep(WATCH_EVERY)
+            await self.endings.wait(WATCH_EVERY)
 
     async def _write_sightings(self) -> None:
         while True:
@@ -263,6 +266,19 @@ class Gateway:
         revocations = Revocations(self.log.index, self.log.log_id, self.log.age())
         state = session_state(session, revocations, self.rules, clock.now())
         return state.reason if isinstance(state, Challenge) else None
+
+    def _why_closed(self, session: Session) -> str | None:
+        """The reason to end a session's live connections, None while it lives.
+
+        Idleness is none: the cookie that a connection came with knows nothing of what its browser has done since, and
+        the absolute end has a timer of its own (``web/downstream.py``).
+        """
+        if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
+            return "log_lost"
+        ended = self.log.index.ended_by(
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=clock.now()
+        )
+        return None if ended is None else REVOKED
 
     def _replace_policies(self, policies: PolicySet) -> None:
         self.gate.policy = policies

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import heapq
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -43,6 +43,11 @@ _SID: Final = "sid:"
 def sid_key(sid: str) -> str:
     """The key of one session."""
     return _SID + sid
+
+
+def sid_of(key: str) -> str | None:
+    """The session that a key names; None for keys that may name several."""
+    return key[len(_SID) :] if key.startswith(_SID) else None
 
 
 def subject_key(iss: str, sub: str) -> str:
@@ -130,11 +135,13 @@ class RevocationIndex:
     one dictionary look-up per name of the session however often it was revoked.
     """
 
-    __slots__ = ("_held", "_kept", "_named", "_sids", "_soonest", "position")
+    __slots__ = ("_held", "_kept", "_named", "_sids", "_soonest", "on_key", "position")
 
     def __init__(self) -> None:
         self.position = 0
         """The log position up to which every entry has been applied."""
+        self.on_key: Callable[[str], None] | None = None
+        """Told the key of each entry that denies from now on, from within `apply` and `hold`; must not raise."""
         self._sids: dict[str, tuple[Entry, ...]] = {}
         self._named: dict[str, tuple[Entry, ...]] = {}
         self._held: list[Entry] = []
@@ -157,11 +164,15 @@ class RevocationIndex:
         table[name] = (*(old for old in front if not _covers(entry, old)), entry)
         self._kept += len(table[name]) - len(front)
         heapq.heappush(self._soonest, (entry.expires, entry.position, entry.key))
+        if self.on_key is not None:
+            self.on_key(entry.key)
 
     def hold(self, entry: NewEntry, now: int) -> Entry:
         """Deny at once by an entry that the log has not taken yet; `release` takes back what this returns."""
         held = entry.dated(now).placed(UNPLACED)
         self._held.append(held)
+        if self.on_key is not None:
+            self.on_key(held.key)
         return held
 
     def release(self, held: Entry) -> None:

@@ -5,9 +5,11 @@ What nobody is signed in for is here too, under no session, because a gateway th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.core.revocation import sid_of
 from gateway.core.session import Session
 
 End = Callable[[str], None]
@@ -16,6 +18,8 @@ Leave = Callable[[], None]
 WEBSOCKET, EVENTS, DOWNLOAD = "websocket", "events", "download"
 KINDS = (WEBSOCKET, EVENTS, DOWNLOAD)
 NO_SESSION = ""
+REVOKED = "revoked"
+"""The reason where whoever ended the session gave none to this process."""
 
 
 @dataclass(eq=False, slots=True)
@@ -109,3 +113,48 @@ class LiveConnections:
             if token.leave is not None:
                 token.leave()
         return len(tokens)
+
+
+class Endings:
+    """Ends what new entries of the log have ended. The work for an entry that names one session is one look-up, however
+    many connections there are; only an entry that may name several costs a look at every session.
+
+    :param over: why the connections of a session are to be ended, None while it lives.
+    """
+
+    def __init__(self, live: LiveConnections, over: Callable[[Session], str | None]) -> None:
+        self._live = live
+        self._over = over
+        self._keys: list[str] = []
+        self._heard = asyncio.Event()
+
+    def hear(self, key: str) -> None:
+        """An entry with this key denies from now on. Ends nothing yet: whoever made the entry may know a better
+        reason, and comes first.
+        """
+        self._keys.append(key)
+        self._heard.set()
+
+    def carry_out(self) -> int:
+        """End what was heard of since the last time.
+
+        :returns: how many connections were ended.
+        """
+        self._heard.clear()
+        sids = [sid for key in self._keys if (sid := sid_of(key)) is not None]
+        names_one = len(sids) == len(self._keys)
+        count = sum(self._live.end(sid, REVOKED) for sid in sids) if names_one else self.sweep()
+        self._keys.clear()  # last: what a failure has kept from being ended is tried again
+        return count
+
+    def sweep(self) -> int:
+        """Look at every session; how many connections were ended."""
+        return self._live.sweep(self._over)
+
+    async def wait(self, seconds: float) -> None:
+        """Until there is something to carry out, at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
+        except TimeoutError:
+            pass

@@ -346,3 +346,21 @@ def test_the_question_of_every_request_allocates_nothing() -> None:
         tracemalloc.stop()
 
     assert sum(stat.size_diff for stat in grown if stat.traceback[0].filename == revocation.__file__) <= 0
+
+
+def test_whoever_listens_is_told_of_every_key_that_denies_anew() -> None:
+    """When it is held, and when it is applied; not of what changes nothing."""
+    index, heard = RevocationIndex(), []
+    index.on_key = heard.append
+    held = index.hold(NewEntry(sid_key("s"), NOW + 3600, "logout"), NOW)
+    index.apply(entry(sid_key("s"), 5))
+    index.release(held)
+    index.apply(entry(sid_key("s"), 5))
+    index.apply(entry(ALICE, 6))
+    assert heard == [sid_key("s"), sid_key("s"), ALICE]
+
+
+def test_a_key_names_one_session_or_may_name_several() -> None:
+    """The sid comes back from its own key only."""
+    assert revocation.sid_of(sid_key("sid:odd")) == "sid:odd"
+    assert [revocation.sid_of(key) for key in (ALICE, EVERYONE, email_key("sid:@example.com"))] == [None] * 3

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import NewEntry, email_key, sid_key
 from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
 from tests.flows.conftest import Stand, later
@@ -110,4 +110,19 @@ async def test_it_outlives_no_idle_session(stand: Stand, alice: Browser) -> None
         client = await asked(stand, alice)
         answer = await client.response()
         assert (answer.status, json.loads(answer.body)["reason"]) == (401, "idle_expired")
+    await client.close()
+
+
+async def test_an_old_cookie_is_no_reason_to_end_a_stream(stand: Stand, alice: Browser) -> None:
+    """A stream knows only the cookie that it came with; the browser may have been active since, and got another one."""
+    client = await asked(stand, alice)
+    await greeted(client)
+    log = stand.gateway.log
+    with later(3_600):
+        await log.append([NewEntry(email_key("bob@example.com"), expires=clock.now() + 60, reason="admin")])
+        await eventually(lambda: not log.pending)
+        assert stand.gateway.endings.sweep() == 0
+    assert stand.gateway.live.counts["events"] == 1
+    await log.append([NewEntry(email_key("alice@example.com"), expires=clock.now() + 60, reason="admin")])
+    assert await client.rest() == LAST
     await client.close()

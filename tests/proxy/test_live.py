@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.proxy.live import LiveConnections
+import asyncio
+
+import pytest
+
+from gateway.core.revocation import email_key, sid_key
+from gateway.proxy.live import Endings, LiveConnections
 from tests.fakes.door import session
 
 
@@ -43,3 +48,55 @@ def test_sweeping_asks_about_each_session_once():
 
     assert live.sweep(verdict) == 2
     assert (sorted(asked), ended) == (["a", "b"], [("a", "subject revoked")] * 2)
+
+
+def test_an_entry_of_one_session_costs_no_look_at_the_others():
+    """Its connections end, and nobody asks about anybody."""
+    live, ended, asked = LiveConnections(), [], []
+    for sid in ("a", "a", "b"):
+        live.add(sid, lambda reason, sid=sid: ended.append((sid, reason)), session=session(sid))
+    endings = Endings(live, lambda each: asked.append(each.sid))
+
+    endings.hear(sid_key("a"))
+    assert ended == []
+    assert endings.carry_out() == 2
+    assert endings.carry_out() == 0
+    assert (ended, asked) == ([("a", "revoked")] * 2, [])
+
+
+def test_an_entry_that_may_name_several_is_held_against_every_session():
+    """Also when entries of one session came with it."""
+    live, ended = LiveConnections(), []
+    for sid in ("a", "b", "c"):
+        live.add(sid, lambda _, sid=sid: ended.append(sid), session=session(sid))
+    endings = Endings(live, lambda each: "revoked" if each.sid in {"a", "b"} else None)
+
+    endings.hear(sid_key("a"))
+    endings.hear(email_key("b@example.com"))
+    assert endings.carry_out() == 2
+    assert sorted(ended) == ["a", "b"]
+
+
+def test_a_failure_keeps_nothing_from_being_ended():
+    """What came after it is ended the next time."""
+    live, ended = LiveConnections(), []
+    live.add("a", lambda _: ended[0])
+    live.add("b", ended.append)
+    endings = Endings(live, lambda _: None)
+    endings.hear(sid_key("a"))
+    endings.hear(sid_key("b"))
+
+    with pytest.raises(IndexError):
+        endings.carry_out()
+    assert endings.carry_out() == 1
+    assert ended == ["revoked"]
+
+
+async def test_waiting_is_over_as_soon_as_an_entry_is_heard_of():
+    """And after the time otherwise."""
+    endings = Endings(LiveConnections(), lambda _: None)
+    await endings.wait(0.001)
+    waiting = asyncio.create_task(endings.wait(60))
+    await asyncio.sleep(0)
+    endings.hear(sid_key("a"))
+    await waiting
