@@ -106,8 +106,7 @@ class Exchange(ResponseReader[Downstream]):
     def body_progress(self, *, waiting_for: str) -> None:
         """A piece of the request body has moved; ``waiting_for`` ("client" or "upstream") is whose turn it is."""
         self.stalled = waiting_for
-        if self.head is None or not self.head.events:
-            self._deadline = self._deadlines.after(self._idle)
+        self._deadline = self._silence()
 
     def body_sent(self) -> None:
         """The request is complete."""
@@ -213,7 +212,7 @@ class Exchange(ResponseReader[Downstream]):
         if self.complete:
             self._finish()
             return
-        self._deadline = _NEVER if head.events else self._deadlines.after(self._idle)
+        self._deadline = self._silence()
         if self.downstream.blocked:
             self._pause()
 
@@ -221,6 +220,7 @@ class Exchange(ResponseReader[Downstream]):
         if not self.reading_paused and self._connection is not None:
             self.reading_paused = True
             self._unsent = self.downstream.unsent
+            self._deadline = self._deadlines.after(self._idle)
             self._connection.transport.pause_reading()
             self._wake()
 
@@ -228,8 +228,12 @@ class Exchange(ResponseReader[Downstream]):
         """The downstream has taken what waited: read on."""
         self.reading_paused = False
         if self._connection is not None and not self.over:
-            self._deadline = self._deadlines.after(self._idle)
+            self._deadline = self._silence()
             self._connection.transport.resume_reading()
+
+    def _silence(self) -> float:
+        """Until when nobody need say anything: event streams are silent for as long as they like."""
+        return _NEVER if self.head is not None and self.head.events else self._deadlines.after(self._idle)
 
     # Ends
 

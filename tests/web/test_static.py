@@ -181,7 +181,10 @@ async def test_head_and_other_methods(lab):
     head = await client.get("/big.bin", method="HEAD")
     post = await client.get("/logo.svg", "Content-Length: 0", method="POST")
 
+    missing = await client.get("/gone.js", method="HEAD")
+
     assert (head.status, head.value(b"content-length")) == (200, b"3000000")
+    assert (missing.status, missing.value(b"content-length")) == (404, b"11")
     assert (post.status, post.value(b"allow")) == (405, b"GET, HEAD")
     assert (await client.get("/empty.txt")).body == b""
 
