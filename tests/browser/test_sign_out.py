@@ -78,6 +78,7 @@ async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
     other = await person.tab("/reports/4")
     await shows(other, "Parcels handled")
     assert await person.sign_out(tab) == ALL_ENDED
+    await arrives(other, f"{person.stand.app}/logged-out")  # by itself: the demo loads the tab script
     for opened in (other, await person.tab()):
         await opened.open(f"{person.stand.app}/reports/4")
         await never_shows_the_application(opened)

@@ -96,7 +96,7 @@ async def test_a_client_that_leaves_takes_everything_along(lab):
     await client.close()
 
     await eventually(lambda: len(lab.live) == 0)
-    lab.live.end("s", "logout")
+    assert lab.requests[0].gone is None
 
 
 async def test_a_client_that_reads_nothing_is_dropped(lab):

@@ -1,0 +1,169 @@
+"""The tab script in pages of other applications: put in by the gateway, under strict policies, behind a service worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.browser.driver import Tab, arrives, eventually, shows
+from tests.browser.person import ALL_ENDED, APPLICATION, Person
+from tests.browser.world import BOTH_WAYS, taking_place
+from tests.fakes.upstream import Call, FakeUpstream, reply
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+POLICIES = {
+    "self": "default-src 'none'; script-src 'self'; connect-src 'self'",
+    "nonce": "default-src 'none'; script-src 'nonce-r4nd0m' 'strict-dynamic'; connect-src 'self'",
+}
+PAGE = b"<!doctype html><html><head><title>x</title></head><body><h1>Other application</h1></body></html>"
+SCRIPT = b'<script src="/oauth2/tab.js" async></script>'
+SHELL = (
+    b"<!doctype html><html><head><title>x</title></head><body><h1>Shell from the worker</h1></body></html>"
+)
+REGISTERING = b"""<!doctype html><html><head><title>x</title></head><body><h1>Other application</h1><script>
+navigator.serviceWorker.register(location.pathname + "-worker", {scope: "/"});
+navigator.serviceWorker.ready.then(() => { document.querySelector("h1").textContent = "Worker is ready"; });
+</script></body></html>"""
+WORKER = b"""
+const SHELL = `%s`;
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(
+  caches.open("app").then((cache) => cache.put("/kept", new Response("of alice"))).then(() => clients.claim())));
+addEventListener("fetch", (event) => {
+  if (event.request.mode === "navigate" && event.request.method === "GET")
+    event.respondWith(new Response(SHELL, {headers: {"Content-Type": "text/html"}}));
+});
+addEventListener("message", (event) => event.waitUntil(
+  caches.open("told").then((cache) => cache.put("/told", new Response(event.data)))));
+"""
+HTML = b"Content-Type: text/html; charset=utf-8"
+
+
+async def application(call: Call) -> object:
+    """By path: a page under each policy, pages that register a worker, and the workers: theirs has the script, or not."""
+    name = call.request_line.split()[1].rpartition(b"/")[2].decode()
+    if name in POLICIES:
+        return await call.send(reply(PAGE, HTML, b"Content-Security-Policy: " + POLICIES[name].encode()))
+    if name.endswith("-worker"):
+        shell = SHELL.replace(b"</title>", b"</title>" + SCRIPT) if name == "with-worker" else SHELL
+        fields = b"Content-Type: text/javascript", b"Service-Worker-Allowed: /"
+        return await call.send(reply(WORKER % shell.replace(b"</", b"<\\/"), *fields))
+    return await call.send(reply(REGISTERING if name in {"with", "without"} else PAGE, HTML))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def other() -> AsyncIterator[FakeUpstream]:
+    """The other application."""
+    upstream = await FakeUpstream(application).start()
+    yield upstream
+    await upstream.close()
+
+
+def behind(other: FakeUpstream, browser: str) -> dict[str, str]:
+    """The other application under /other/, and the configuration's section."""
+    return {
+        "upstreams:\n": f"upstreams:\n  - {{path: /other/, url: {other.url}}}\n",
+        "log: {": f"browser: {{{browser}}}\nlog: {{",
+    }
+
+
+async def runs(tab: Tab) -> None:
+    await eventually(lambda: tab.run("return Boolean(window.gatewaySignOut)"), bool, what="tab.js runs")
+
+
+class TestInjection:
+    """``browser.inject_tab_script``."""
+
+    @pytest.fixture
+    def product(self, other: FakeUpstream) -> dict[str, str]:
+        return behind(other, "inject_tab_script: true")
+
+    @taking_place(*BOTH_WAYS)
+    async def test_under_strict_policies(self, person: Person) -> None:
+        """With 'self', and with a nonce that nobody else knows: each page leaves when the session ends."""
+        first = await person.sign_in("/reports")
+        tabs = [await person.tab(f"/other/{name}") for name in POLICIES]
+        for tab in tabs:
+            await shows(tab, "Other application")
+            await runs(tab)
+        assert await person.sign_out(first) == ALL_ENDED
+        for tab in tabs:
+            await arrives(tab, f"{person.stand.app}/logged-out")
+
+    async def test_an_application_that_brings_it_too(self, person: Person) -> None:
+        """The demo's own line and the gateway's: it runs once, and the application works."""
+        tab = await person.sign_in("/reports")
+        await shows(tab, APPLICATION)
+        assert await tab.run("return document.querySelectorAll('script[src=\"/oauth2/tab.js\"]').length") == 2
+        await runs(tab)
+        assert await person.sign_out(tab) == ALL_ENDED
+
+
+async def with_worker(person: Person, script: str) -> Tab:
+    """A tab whose navigations a service worker answers with the application's shell, whatever their address.
+
+    :param script: ``with`` or ``without`` the tab script in that shell.
+    """
+    tab = await person.sign_in("/reports")
+    await tab.open(f"{person.stand.app}/other/{script}")
+    await shows(tab, "Worker is ready")
+    await tab.open(f"{person.stand.app}/other/anywhere")
+    await shows(tab, "Shell from the worker")
+    return tab
+
+
+REGISTERED = "return (await navigator.serviceWorker.getRegistrations()).length"
+TOLD = "return (await (await (await caches.open('told')).match('/told'))?.text()) || ''"
+UPDATE = (
+    "(await navigator.serviceWorker.getRegistrations()).map((each) => each.update().catch(() => 0)); return 0"
+)
+SIGN_OUT_THERE = "await fetch('/logout', {method: 'POST', headers: {accept: 'application/json'}})"
+
+
+class TestWorker:
+    """A worker with a navigation fallback that knows nothing of us (rule R14)."""
+
+    @pytest.fixture
+    def product(self, other: FakeUpstream) -> dict[str, str]:
+        return behind(other, "inject_tab_script: false")
+
+    async def test_r14_the_tab_leaves_all_the_same(self, person: Person) -> None:
+        """The worker is told; it shows the application at the signed-out page too, and has to go for that."""
+        tab = await with_worker(person, "with")
+        await runs(tab)
+        await tab.run(SIGN_OUT_THERE)
+        await shows(tab, "Continue signing out")
+        assert await tab.run(REGISTERED) == 0
+        assert await tab.run(TOLD) == "logged-out"
+
+    async def test_r14_a_swallowed_return_costs_one_click(self, person: Person) -> None:
+        """The worker takes the way back from Cognito as well, so that is not confirmed until the person goes on."""
+        tab = await with_worker(person, "with")
+        await runs(tab)
+        await tab.run("gatewaySignOut()")
+        await shows(tab, "Signing you out", "Now waiting for Cognito")
+        await tab.click("#continue")
+        assert await person.receipt(tab) == ALL_ENDED
+
+
+class TestLastWorker:
+    """``browser.unregister_workers``."""
+
+    @pytest.fixture
+    def product(self, other: FakeUpstream) -> dict[str, str]:
+        return behind(other, "unregister_workers: true")
+
+    async def test_r14_a_signed_out_browser_loses_the_worker_and_its_caches(self, person: Person) -> None:
+        """Where no tab runs the script: when the browser asks for the worker's script again, it gets the last one."""
+        tab = await with_worker(person, "without")
+        await tab.run(SIGN_OUT_THERE)
+        await tab.open(f"{person.stand.app}/reports")
+        await shows(tab, "Shell from the worker")
+        await tab.run(UPDATE)
+        await eventually(lambda: tab.run(REGISTERED), lambda count: count == 0, what="the worker is gone")
+        assert await tab.run("return await caches.keys()") == []
+        await tab.open(f"{person.stand.app}/reports")
+        await shows(tab, "Signing you out")
