@@ -23,13 +23,21 @@ LATEST = 2.5
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A door with short limits; under ``/full/`` is an application whose backlog is full."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+    """A door with short limits. Under ``/full/`` is an application whose backlog is full, under ``/mute/`` one that is
+    connected to by the kernel and says nothing, where TLS would have to be agreed on.
+    """
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.create_server(("127.0.0.1", 0), backlog=64) as mute,
+    ):
         port = full.getsockname()[1]
         filling = [
             _begun(port) for _ in range(4)
         ]  # the kernel takes one or two, and drops who comes after them
-        routes = f"  - {{path: /full/, url: 'http://127.0.0.1:{port}'}}\n"
+        routes = (
+            f"  - {{path: /full/, url: 'http://127.0.0.1:{port}'}}\n"
+            f"  - {{path: /mute/, url: 'https://localhost:{mute.getsockname()[1]}'}}\n"
+        )
         with running(tmp_path_factory.mktemp("impatient"), routes=routes, extra=TIMES) as door:
             yield door
             assert door.upstream.faults() == []
@@ -71,11 +79,12 @@ def _silent(call: Call) -> None:
     call.close()
 
 
-def test_a_connection_that_is_not_accepted_in_time(impatient: Door) -> None:
+@pytest.mark.parametrize("path", ["/full/a", "/mute/a"])
+def test_a_connection_that_is_not_accepted_in_time(impatient: Door, path: str) -> None:
     """504 with its own code, and word of when to try again; other applications are not touched."""
     with impatient.open() as wire:
         began = time.monotonic()
-        answer = wire.get("/full/a")
+        answer = wire.get(path)
         assert time.monotonic() - began > 0.3
         _refused(
             answer, 504, "connect_timeout", "does not answer", "could not be reached in time", "Try again"
