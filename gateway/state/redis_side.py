@@ -1,0 +1,129 @@
+"""What is kept in Redis beside the revocation log: questions on a connection of their own, answered in their time.
+
+Nothing here is worth waiting for. A server that hangs costs each caller a quarter of a second, and only one caller a
+second: the others are told at once that there is no answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import math
+import time
+from typing import Final
+
+from gateway.core.errors import ConfigurationError
+from gateway.state.redis_faults import LostError, RefusedError, fault_of
+from gateway.state.redis_link import CONNECT_WITHIN, Command, Link, Reply
+from gateway.state.redis_place import RedisPlace
+from gateway.telemetry.log import get_logger
+
+WITHIN: Final = 0.25
+"""Seconds in which every question is answered, if nothing else is said."""
+RETRY_EVERY: Final = 1.0
+"""Seconds between two questions to a server that does not answer."""
+TELL_EVERY: Final = 60.0
+"""Seconds between two lines about trouble in the log of the process."""
+TROUBLE: Final = (OSError, RefusedError, ConfigurationError)
+_log = get_logger("state")
+
+
+class SideLink:
+    """A connection, made when it is needed.
+
+    :param holds: what is kept there, for the log of the process. :param within: seconds for each question.
+    :ivar why: the last trouble, for people.
+    """
+
+    def __init__(self, place: RedisPlace, holds: str, *, within: float = WITHIN) -> None:
+        self.why = "Redis does not answer"
+        self._place = place
+        self._holds = holds
+        self._within = within
+        self._link: Link | None = None
+        self._asking: set[asyncio.Task[list[Reply] | None]] = set()
+        self._unanswered = False
+        self._not_before = self._told_at = -math.inf
+
+    def open(self) -> None:
+        """Connects to nothing yet. To be called after a fork."""
+        self._link, self._turn = Link(self._place), asyncio.Lock()
+
+    async def close(self) -> None:
+        """Disconnect. May be called twice."""
+        link, self._link = self._link, None
+        if link is not None:
+            for task in self._asking:
+                task.cancel()
+            await asyncio.gather(*self._asking, return_exceptions=True)
+            await link.close()
+
+    def key(self, *parts: str) -> str:
+        """The name of a key: all have the deployment's prefix, which keeps them in one slot of a cluster."""
+        return ":".join((f"{{{self._place.prefix}}}", *parts))
+
+    async def run(self, script: str, keys: tuple[str, ...], *arguments: str | int) -> Reply:
+        """What a script answers, none of which is null; None without an answer."""
+        # EVAL, not EVALSHA: see Stream.
+        replies = await self.ask(("EVAL", script, len(keys), *keys, *arguments))
+        return replies[0] if replies else None
+
+    async def ask(self, *commands: Command) -> list[Reply] | None:
+        """The replies; None when there was trouble, or it took too long.
+
+        :raises RuntimeError: it is not open.
+        """
+        link = self._link
+        if link is None:
+            raise RuntimeError("the state is not open")
+        if self._unanswered and (self._turn.locked() or time.monotonic() < self._not_before):
+            return None
+        # A task: connecting may take longer than anybody waits, and who gives up must not tear the connection down.
+        asking = asyncio.create_task(self._exchange(link, commands, time.monotonic() + self._within))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        await asyncio.wait({asking}, timeout=self._within)
+        if not asking.done():
+            self._trouble(TimeoutError())
+            return None
+        return None if asking.cancelled() else asking.result()
+
+    async def _exchange(self, link: Link, commands: tuple[Command, ...], until: float) -> list[Reply] | None:
+        was_unanswered = self._unanswered
+        async with self._turn:
+            if self._unanswered and not was_unanswered:  # whoever was before in the queue has found out
+                return None
+            try:
+                try:
+                    replies = await _asked(link, commands, until)
+                except LostError:  # the connection was an old one
+                    replies = await _asked(link, commands, until)
+            except TROUBLE as error:
+                self._trouble(error)
+                return None
+        self._unanswered = False
+        return replies
+
+    def _trouble(self, error: Exception) -> None:
+        now = time.monotonic()
+        self.why = str(fault_of(error))
+        # A refusal costs nobody any time, and may be of one command only.
+        if not isinstance(error, RefusedError):
+            self._unanswered, self._not_before = True, now + RETRY_EVERY
+        if now >= self._told_at + TELL_EVERY:
+            self._told_at = now
+            _log.warning("state_unavailable", holds=self._holds, why=self.why)
+
+
+def digest(*parts: str) -> str:
+    """A name of fixed length for texts from outside."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+async def _asked(link: Link, commands: tuple[Command, ...], until: float) -> list[Reply]:
+    await link.ask(within=CONNECT_WITHIN)  # without a question: connects, where that is needed
+    left = until - time.monotonic()
+    if left <= 0:  # nobody waits any more
+        raise TimeoutError
+    return await link.ask(*commands, within=left)

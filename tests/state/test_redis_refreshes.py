@@ -1,0 +1,112 @@
+"""Refreshes of many hosts, in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_refreshes import RedisRefreshes
+from gateway.state.refreshes import Busy, Granted, Outdated, Succeeded, Unavailable
+from tests.fakes.ports import free_port
+from tests.fakes.redis import RedisServer
+from tests.state.refreshes_contract import RefreshesContract
+
+AMPLE = 5.0
+"""Seconds; how fast a machine is decides no test."""
+
+
+@pytest.fixture
+def make(place: RedisPlace) -> Callable[[], RedisRefreshes]:
+    return lambda: RedisRefreshes(place, within=AMPLE)
+
+
+def keys(server: RedisServer, place: RedisPlace) -> list[bytes]:
+    return [key for key in server.ask("KEYS", "*") if key.startswith(f"{{{place.prefix}}}:".encode())]
+
+
+class TestContract(RefreshesContract):
+    """The contract, kept in Redis."""
+
+    @pytest.fixture(autouse=True)
+    def server(self, shared_redis: RedisServer, place: RedisPlace) -> None:
+        self._redis, self._place = shared_redis, place
+
+    async def pass_seconds(self, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All times are the keys' own: let that much of each go by."""
+        for key in keys(self._redis, self._place):
+            self._redis.ask("PEXPIRE", key, self._redis.ask("PTTL", key) - seconds * 1_000)
+
+
+async def test_a_lease_that_went_over_is_not_given_back(place: RedisPlace, shared_redis: RedisServer) -> None:
+    """A process that was stopped in the middle must not let a third one in beside the second."""
+    slow, prompt = RedisRefreshes(place, within=AMPLE), RedisRefreshes(place, within=AMPLE)
+    await slow.open()
+    await prompt.open()
+    await slow.claim("s", 0, lease=10)
+    shared_redis.ask("DEL", *keys(shared_redis, place))
+    assert isinstance(await prompt.claim("s", 0, lease=10), Granted)
+    await slow.release("s", 0)
+
+    assert isinstance(await slow.claim("s", 0, lease=10), Busy)
+    await slow.close()
+    await prompt.close()
+
+
+async def test_every_key_has_an_end(place: RedisPlace, shared_redis: RedisServer) -> None:
+    """Nothing is left of a session that nobody asks for any more."""
+    store = RedisRefreshes(place, within=AMPLE)
+    await store.open()
+    await store.publish("s", 1, b"sealed", visible=60, keep=600)
+    await store.claim("s", 1, lease=10)
+    await store.publish("late", 1, b"sealed", visible=-1, keep=-1)
+    ends = sorted(shared_redis.ask("TTL", key) for key in keys(shared_redis, place))
+
+    assert len(ends) == 5
+    assert all(0 < end <= 600 for end in ends)
+    await store.close()
+
+
+async def test_a_cluster_takes_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All keys of a question are in one slot."""
+    with RedisServer(
+        tmp_path_factory.mktemp("node"), "cluster-enabled yes", f"cluster-port {free_port()}"
+    ) as node:
+        node.ask("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        node.wait_for(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
+        store = RedisRefreshes(node.place(kind="cluster"), within=AMPLE)
+        await store.open()
+        assert isinstance(await store.claim("s", 0, lease=10), Granted)
+        assert await store.publish("s", 1, b"sealed", visible=60, keep=600)
+        assert await store.later("s", 0) == Succeeded(1, b"sealed")
+        await store.close()
+
+
+async def test_without_redis_it_is_unavailable(redis: RedisServer) -> None:
+    """Nothing is raised and nobody is told to refresh; a server that came back empty is asked like any other."""
+    store = RedisRefreshes(redis.place(), within=AMPLE)
+    await store.open()
+    await store.publish("s", 1, b"sealed", visible=60, keep=600)
+    redis.kill()
+    assert await store.claim("s", 0, lease=10) == Unavailable("no connection to Redis: Connection refused")
+    assert await store.later("s", 0) is None
+    assert not await store.publish("s", 2, b"sealed", visible=60, keep=600)
+    await store.release("s", 0)
+    redis.start()
+    async with asyncio.timeout(10):
+        while not isinstance(await store.claim("s", 0, lease=10), Granted):
+            await asyncio.sleep(0.05)
+    await store.close()
+
+
+async def test_what_is_no_longer_there_is_outdated(place: RedisPlace, shared_redis: RedisServer) -> None:
+    """Also where the server dropped the successor before its time."""
+    store = RedisRefreshes(place, within=AMPLE)
+    await store.open()
+    await store.publish("s", 1, b"sealed", visible=60, keep=600)
+    shared_redis.ask("DEL", next(key for key in keys(shared_redis, place) if b"successor" in key))
+
+    assert await store.later("s", 0) == Outdated(1)
+    await store.close()

@@ -1,0 +1,164 @@
+"""Questions beside the log: each answered in its time, whatever Redis does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from gateway.state import redis_side
+from gateway.state.redis_link import Reply
+from gateway.state.redis_side import WITHIN, SideLink, digest
+from tests.fakes.redis import RedisServer
+
+SOON = 5 * WITHIN
+"""Far more than a question takes, far less than one after another would."""
+Ask = Callable[[], Awaitable[list[Reply] | None]]
+
+
+@pytest.fixture
+async def side(redis: RedisServer) -> AsyncIterator[SideLink]:
+    made = SideLink(redis.place(), "things")
+    made.open()
+    yield made
+    await made.close()
+
+
+def connected(server: RedisServer) -> int:
+    """Connections besides the one that asks."""
+    return int(server.ask("INFO", "clients")["connected_clients"]) - 1
+
+
+async def again(side: SideLink) -> None:
+    """Until it answers once more."""
+    async with asyncio.timeout(10):
+        while await side.ask(("PING",)) is None:
+            await asyncio.sleep(0.05)
+
+
+async def test_many_questions_share_one_connection(side: SideLink, redis: RedisServer) -> None:
+    """Each gets its own answer."""
+    answers = await asyncio.gather(*(side.ask(("ECHO", str(number))) for number in range(50)))
+
+    assert answers == [[str(number).encode()] for number in range(50)]
+    assert connected(redis) == 1
+
+
+async def test_a_server_that_hangs_costs_few_little_time(side: SideLink, redis: RedisServer) -> None:
+    """Those who come together wait together; who comes after them is told at once. It works again by itself."""
+    await side.ask(("PING",))
+    redis.pause()
+    started = time.monotonic()
+    assert set(map(str, await asyncio.gather(*(side.ask(("PING",)) for _ in range(20))))) == {"None"}
+    assert time.monotonic() - started < SOON
+    started = time.monotonic()
+    for _ in range(200):
+        assert await side.ask(("PING",)) is None
+    assert time.monotonic() - started < SOON
+    redis.resume()
+    await again(side)
+    assert await asyncio.gather(*(side.ask(("PING",)) for _ in range(5))) == [[b"PONG"]] * 5
+
+
+async def test_one_of_many_tries_again(
+    side: SideLink, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it does, the others are told at once."""
+    monkeypatch.setattr(redis_side, "RETRY_EVERY", 0.0)
+    redis.pause()
+    await side.ask(("PING",))
+    trying = asyncio.create_task(side.ask(("PING",)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for _ in range(5):
+        assert await side.ask(("PING",)) is None
+        assert not trying.done()
+    assert await trying is None
+    redis.resume()
+
+
+async def test_what_came_too_late_is_not_asked(side: SideLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked has gone on without it; the connection that took so long is there for the next question."""
+    connect = redis_side.Link._connect
+
+    async def slowly(link: redis_side.Link) -> object:
+        await asyncio.sleep(2 * WITHIN)
+        return await connect(link)
+
+    monkeypatch.setattr(redis_side.Link, "_connect", slowly)
+    assert await side.ask(("SET", "late", "1")) is None
+    at_once = asyncio.create_task(side.ask(("PING",)))
+    await asyncio.sleep(0)
+    assert at_once.done()
+    await again(side)
+    assert await side.ask(("EXISTS", "late")) == [0]
+
+
+async def test_a_server_that_was_restarted_is_found_at_once(side: SideLink, redis: RedisServer) -> None:
+    """The old connection is only noticed when it is used."""
+    await side.ask(("PING",))
+    redis.kill()
+    redis.start()
+
+    assert await side.ask(("PING",)) == [b"PONG"]
+
+
+async def test_a_right_that_is_missing_is_said_once(
+    side: SideLink, redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other questions are answered as before."""
+    redis.ask("ACL", "SETUSER", "default", "-set")
+    for _ in range(20):
+        assert await side.run("return redis.call('SET', KEYS[1], '1')", (side.key("a"),)) is None
+        assert await side.ask(("PING",)) == [b"PONG"]
+    (line,) = capsys.readouterr().out.splitlines()
+
+    assert "state_unavailable" in line
+    assert "things" in line
+    assert "lacks a right" in line
+
+
+async def test_a_server_that_is_gone_is_said_once(
+    side: SideLink, redis: RedisServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not each time it is tried."""
+    monkeypatch.setattr(redis_side, "RETRY_EVERY", 0.0)
+    redis.kill()
+    for _ in range(20):
+        assert await side.ask(("PING",)) is None
+
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+async def test_who_gives_up_does_not_hinder_the_next(side: SideLink, redis: RedisServer) -> None:
+    """The connection is kept: the answer is read, if by nobody."""
+    await side.ask(("PING",))
+    giving_up = asyncio.create_task(side.ask(("ECHO", "nobody's")))
+    await asyncio.sleep(0)
+    giving_up.cancel()
+    before = redis.ask("INFO", "stats")["total_connections_received"]
+
+    assert await side.ask(("ECHO", "mine")) == [b"mine"]
+    assert redis.ask("INFO", "stats")["total_connections_received"] == before + 1
+    assert giving_up.cancelled()
+
+
+async def test_closing_answers_those_who_wait(side: SideLink, redis: RedisServer) -> None:
+    """With nothing."""
+    await side.ask(("PING",))
+    redis.pause()
+    waiting = asyncio.create_task(side.ask(("PING",)))
+    await asyncio.sleep(0.05)
+    await side.close()
+
+    assert await waiting is None
+    redis.resume()
+
+
+def test_names_of_different_texts_differ() -> None:
+    """However they are cut, and whatever is in them."""
+    texts = [("a", "b"), ("ab",), ("a\0b",), ('a", "b',), ("\ud83d",), ("",), ()]
+
+    assert len({digest(*parts) for parts in texts}) == len(texts)
