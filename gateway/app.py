@@ -16,6 +16,7 @@ from gateway.core.session import Session, SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.options import (
     admin_options,
+    backends,
     claim_options,
     door_rules,
     gate_rules,
@@ -25,9 +26,6 @@ from gateway.options import (
     routes,
 )
 from gateway.proxy.live import REVOKED, Endings, LiveConnections
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_refreshes import SqliteRefreshes
-from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
@@ -95,7 +93,8 @@ class Gateway:
             all_own=settings.limits.cookies,
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self.log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
+        shared = backends(settings)
+        self.log, self.refreshes, self.sign_ins = shared.log, shared.refreshes, shared.sign_ins
         self.live = LiveConnections()
         self.endings = Endings(self.live, self._why_closed)
         self.log.index.on_key = self.endings.hear
@@ -109,8 +108,6 @@ class Gateway:
             on_result=self._count_result,
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
         )
-        self.refreshes = SqliteRefreshes(settings.state.path)
-        self.sign_ins = SqliteSignIns(settings.state.path)
         self.refresher = Refresher(
             RefreshOptions(
                 claim_options(settings), self.limits, deployment, keep_access=settings.headers.authorization

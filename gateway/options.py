@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.config.model import Settings
 from gateway.config.names import Hop as ConfiguredHop
 from gateway.config.sections import revealed
+from gateway.config.state_urls import SqliteUrl
 from gateway.core.chain import ChainLimits
 from gateway.core.facts import DoorRules
 from gateway.core.gate import GateRules
@@ -18,6 +20,8 @@ from gateway.idp.provider import ProviderOptions
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.logout import CognitoSignout, OktaSignout
 from gateway.oidc.providers import preset_of
+from gateway.state.backends import Backends, backends_at
+from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions
 from gateway.web.logout import ENTRY_MARGIN, Hop, LogoutOptions
 
@@ -29,6 +33,34 @@ def admin_options(settings: Settings) -> AdminOptions:
         issuer=settings.provider.issuer,
         lifetime=int(settings.session.absolute) + ENTRY_MARGIN,
         idle=int(settings.session.idle),
+    )
+
+
+def backends(settings: Settings) -> Backends:
+    """What the instances of a deployment share, where ``state`` says."""
+    return backends_at(
+        _state_place(settings),
+        spool=settings.redis.spool,
+        state_loss_accepted=settings.state_loss == "accept",
+    )
+
+
+def _state_place(settings: Settings) -> Path | RedisPlace:
+    url, more = settings.state, settings.redis
+    if isinstance(url, SqliteUrl):
+        return url.path
+    return RedisPlace(
+        url.hosts,
+        url.kind,
+        url.master,
+        url.db,
+        username=url.username,
+        password=revealed(url.password) or revealed(more.password) or "",
+        tls=url.tls,
+        ca_file=more.ca_file,
+        cert_file=more.cert_file,
+        key_file=more.key_file,
+        prefix=more.prefix,
     )
 
 

@@ -85,17 +85,6 @@ class UpstreamUrl:
         return f"{self.kind}://{Address(self.host, self.port)}"
 
 
-@dataclass(frozen=True, slots=True)
-class StateUrl:
-    """Where the revocation log is: ``sqlite`` and the absolute path of its file."""
-
-    kind: str
-    path: Path
-
-    def __str__(self) -> str:
-        return f"{self.kind}://{self.path}"
-
-
 def is_local(host: str) -> bool:
     """Names that browsers hold to be this machine and a secure context (W3C Secure Contexts §3.1)."""
     return host == "localhost" or host.endswith(".localhost")
@@ -200,21 +189,6 @@ def parse_upstream(value: object, base: Path) -> UpstreamUrl:
             f"{shown(value)} has a path", "leave it out: the upstream receives the target exactly as it came"
         )
     return UpstreamUrl(parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
-
-
-def parse_state(value: object) -> StateUrl:
-    """``sqlite:///var/lib/gateway/state.db``: three slashes, the third begins the absolute path."""
-    if isinstance(value, StateUrl):
-        return value
-    mend = "write sqlite:///absolute/path, such as sqlite:///var/lib/gateway/state.db"
-    if not isinstance(value, str) or not value.startswith("sqlite:"):
-        raise BadValueError("is not the address of a state log", mend)
-    path = value.removeprefix("sqlite:")
-    if not path.startswith("///"):
-        raise BadValueError(f"{shown(value)} is not an absolute path", mend)
-    if path.endswith("/") or "?" in path or "\0" in path:
-        raise BadValueError(f"{shown(value)} does not name a file", mend)
-    return StateUrl("sqlite", Path("/" + path.lstrip("/")))
 
 
 def _absolute(path: str, base: Path) -> Path:

@@ -57,12 +57,6 @@ def _served_directories(settings: Settings) -> Iterator[Remark]:
             yield from check_directory(at, upstream.url.path, purpose="the built application goes there")
 
 
-@rule("state")
-def _state_directory(settings: Settings) -> Iterator[Remark]:
-    purpose = "the gateway's user writes the revocation log there"
-    yield from check_directory(("state",), settings.state.path.parent, purpose=purpose)
-
-
 @rule("policies")
 def _policies(settings: Settings) -> Iterator[Remark]:
     # Late, so that `gateway schema` and `gateway keys new` do not load Cedar.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator, SecretStr, ValidationInfo, WithJsonSchema
 
-from gateway.config import addresses, names, units
+from gateway.config import addresses, names, state_urls, units
 from gateway.config.findings import BadValueError
 
 _DURATION = {
@@ -79,7 +79,10 @@ Upstream = Annotated[
     addresses.UpstreamUrl,
     *_text(_upstream, "http, https, unix or file URL", pattern="^(https?|unix|file):"),
 ]
-State = Annotated[addresses.StateUrl, *_text(addresses.parse_state, "sqlite or redis URL")]
+State = Annotated[
+    state_urls.SqliteUrl | state_urls.RedisUrl, *_text(state_urls.parse_state, "sqlite or redis URL")
+]
+RedisPrefix = Annotated[str, *_text(state_urls.parse_prefix, "text")]
 File = Annotated[Path, *_text(_path, "file")]
 Policies = Annotated[str, *_text(_policies, "builtin:name or directory")]
 Secret = Annotated[SecretStr, *_text(_secret, "secret", writeOnly=True)]

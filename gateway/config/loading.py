@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from gateway.config import file_rules, not_yet, rules, session_rules
+from gateway.config import file_rules, not_yet, rules, session_rules, state_rules
 from gateway.config.addresses import origin_of
 from gateway.config.environment import overlay
 from gateway.config.fields import Reading
@@ -21,9 +21,13 @@ from gateway.config.sections import Section
 from gateway.config.yaml_tree import read_tree
 
 S = TypeVar("S", bound=Section)
-_SECRETS: tuple[KeyPath, ...] = (("provider", "client_secret"), ("admin", "token"))
+_SECRETS: tuple[KeyPath, ...] = (
+    ("provider", "client_secret"),
+    ("redis", "password"),
+    ("admin", "token"),
+)
 _BEGIN = "begin with the configuration at the top of docs/configuration.md"
-_RULES = (*rules.RULES, *session_rules.RULES, *file_rules.RULES)
+_RULES = (*rules.RULES, *session_rules.RULES, *state_rules.RULES, *file_rules.RULES)
 
 
 @dataclass(frozen=True, slots=True)

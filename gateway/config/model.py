@@ -13,6 +13,7 @@ from gateway.config.sections import (
     Limits,
     Log,
     Probes,
+    Redis,
     Section,
     Timeouts,
     Tls,
@@ -47,7 +48,11 @@ class Settings(Section):
     )
     provider: Provider = key(description="The identity provider.")
     session: Session = key(description="The session and its cookie.")
-    state: kinds.State = key("sqlite:///var/lib/gateway/state.db", description="The revocation log.")
+    state: kinds.State = key(
+        "sqlite:///var/lib/gateway/state.db",
+        description="The revocation log: a file for one host, `redis://…` for several.",
+    )
+    redis: Redis = section(Redis, "What a Redis in `state` needs besides.")
     state_loss: Literal["refuse", "accept"] = key(
         "refuse",
         description="After the log was lost: refuse its sessions, or accept that revocations are forgotten.",

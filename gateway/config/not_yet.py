@@ -46,10 +46,6 @@ def _on(value: Value) -> bool:
     return value not in (None, "false", [], {})
 
 
-def _in_redis(value: Value) -> bool:
-    return isinstance(value, str) and value.startswith("redis")
-
-
 def _later_hop(value: Value) -> bool:
     kind = next(iter(value), None) if isinstance(value, dict) else value
     return kind in _HOPS_LATER
@@ -69,13 +65,6 @@ NOT_YET = (
         "ticket",
         feature="keeping sessions in Redis",
         mend="write `cookie`, or remove the key",
-    ),
-    NotYet(
-        "state",
-        _in_redis,
-        "a revocation log in Redis",
-        "write sqlite:///absolute/path, and run the gateway on one host",
-        "`redis:`",
     ),
     NotYet(
         "logout.chain[]",

@@ -160,11 +160,4 @@ def _federated_attributes(settings: Settings) -> Iterator[Remark]:
         yield note("provider.identity_provider", what, mend)
 
 
-@rule("state_loss")
-def _state_loss(settings: Settings) -> Iterator[Remark]:
-    if settings.state_loss == "accept":
-        what = "after the loss of the log, sessions that were signed out come alive again"
-        yield warning("state_loss", what, "write `refuse`, unless that is what you mean")
-
-
 RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

@@ -75,6 +75,31 @@ class Upstream(Section):
     )
 
 
+class Redis(Section):
+    """What is not in the URL; it means nothing where the log is a file."""
+
+    password: kinds.Secret | None = key(
+        None, description="Password of the user in `state`, or of Redis's default user."
+    )
+    password_file: kinds.File | None = key(None, description="File that holds the password.")
+    ca_file: kinds.File | None = key(
+        None, description="Certificates in PEM to trust for `rediss://`, instead of the system's."
+    )
+    cert_file: kinds.File | None = key(
+        None, description="Certificate in PEM to show to a Redis that asks for one."
+    )
+    key_file: kinds.File | None = key(
+        None, description="That certificate's private key in PEM, without a passphrase."
+    )
+    prefix: kinds.RedisPrefix = key(
+        "gateway",
+        description="Begins the names of all keys; the same in all instances that share sessions' ends.",
+    )
+    spool: kinds.File | None = key(
+        None, description="Directory that keeps, through restarts, the revocations that Redis cannot take."
+    )
+
+
 class Headers(Section):
     """Which claims become identity headers."""
 

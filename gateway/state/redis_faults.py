@@ -10,9 +10,8 @@ from typing import Final
 
 from gateway.core.errors import ConfigurationError
 
-RIGHTS: Final = (
-    "+eval +info +time +hmget +hset +xadd +xrange +xrevrange +xlen +xtrim +xread +wait ~{PREFIX}:*"
-)
+RIGHTS: Final = "+@read +@write +@connection -@dangerous +eval +info +time ~{PREFIX}:*"
+"""Of the Redis user, as ACL SETUSER takes them; the braces are part of the keys' names."""
 
 
 class RefusedError(Exception):

@@ -11,10 +11,8 @@ from typing import Any
 
 from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
-from gateway.options import admin_options
+from gateway.options import admin_options, backends
 from gateway.server import Desk, Sockets, stop_on_signals
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import Admin
@@ -65,8 +63,8 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
 
     line = Line(pair, heard=board.write, ended=ended)
     metrics = Metrics(replica=False)
-    log = SqliteLog(settings.state.path, state_loss_accepted=settings.state_loss == "accept")
-    sign_ins = SqliteSignIns(settings.state.path)
+    shared = backends(settings)
+    log, sign_ins = shared.log, shared.sign_ins
     admin = Admin(admin_options(settings), log=log, trail=Trail(AuditTrail(), metrics), sign_ins=sign_ins)
     desk = Desk(board.readiness, metrics.exposition, admin)
     try:

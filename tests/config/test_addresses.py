@@ -11,7 +11,6 @@ from gateway.config.addresses import (
     parse_address,
     parse_origin,
     parse_path,
-    parse_state,
     parse_upstream,
 )
 from gateway.config.findings import BadValueError
@@ -127,23 +126,6 @@ def test_other_upstreams_are_refused(text):
     """A path on an http upstream would contradict that targets go on untouched."""
     with pytest.raises(BadValueError):
         parse_upstream(text, BASE)
-
-
-@pytest.mark.parametrize(
-    "text", ["sqlite:///var/lib/gateway/state.db", "sqlite:////var/lib/gateway/state.db"]
-)
-def test_the_log_has_an_absolute_path(text):
-    """Three slashes, the third begins the path; four, as SQLAlchemy writes it, mean the same."""
-    assert parse_state(text).path == Path("/var/lib/gateway/state.db")
-
-
-@pytest.mark.parametrize(
-    "text", ["state.db", "sqlite://state.db", "sqlite:state.db", "sqlite:///var/", "postgres://x"]
-)
-def test_other_logs_are_refused(text):
-    """A relative log would be another one after each change of directory."""
-    with pytest.raises(BadValueError, match="sqlite:///absolute/path"):
-        parse_state(text)
 
 
 def test_relative_paths_count_from_the_configuration():

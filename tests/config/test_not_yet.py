@@ -10,7 +10,6 @@ from gateway.config.not_yet import NOT_YET, remark_on
 ASKING = {
     "provider.kind": "keycloak",
     "session.store": "ticket",
-    "state": "redis://:hunter2@redis:6379/0",
     "logout.chain[]": "oidc",
     "logout.scope": "user",
     "logout.cross_site": "allow",

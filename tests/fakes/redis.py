@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from gateway.state.redis_place import RedisPlace
 from tests.fakes.certificates import Authority
-from tests.fakes.ports import free_port
+from tests.fakes.ports import free_ports
 
 ADMIN = "for-the-tests-only"
 """The password of the tests' own user, who may do everything."""
@@ -44,7 +44,7 @@ class RedisServer:
     ) -> None:
         directory.mkdir(exist_ok=True)
         self.directory = directory
-        self.port = free_port()
+        self.port, self.bus = free_ports(2)
         self.options = list(options)
         self.authority = authority
         self.sentinel = sentinel
@@ -61,6 +61,8 @@ class RedisServer:
         """Start it and wait until it answers."""
         lines = ["bind 127.0.0.1", f"dir {self.directory}", f"logfile {self.directory}/redis.log"]
         lines += self._listening()
+        if "cluster-enabled yes" in self.options:
+            lines += [f"cluster-port {self.bus}"]
         if not self.sentinel:
             lines += ['save ""', "enable-debug-command yes", "repl-diskless-sync-delay 0"]
             lines += [f"user tests on >{ADMIN} ~* &* +@all"]

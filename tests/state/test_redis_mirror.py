@@ -12,6 +12,7 @@ from gateway.core.revocation import sid_key
 from gateway.state import redis_mirror
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_stream import Stream
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, ended, new, within
 from tests.state.test_redis_log import opened
@@ -150,7 +151,9 @@ async def test_an_instance_behind_a_trimmed_gap_reads_everything(redis: RedisSer
     async with opened(redis.place(), beat=60.0) as one, opened(redis.place(), beat=60.0) as other:
         behind = other._mirror.known
         await one.append([new(sid_key("dead"), lives=-9), new(sid_key("alive"))])
-        await one._stream.trim(one._mirror.known, clock.now())
+        stream = Stream(redis.place())
+        await stream.trim(one._mirror.known, clock.now())
+        await stream.link.close()
         other._mirror.known = replace(behind)
         await other.catch_up()
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import ConfigurationError
+from gateway.state.redis_faults import RIGHTS, RefusedError
 from gateway.state.redis_link import Link
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_server import advice_on, examine, parse_info
 from tests.fakes.redis import RedisServer
+from tests.state.log_contract import ALICE, new
+from tests.state.test_redis_log import opened
 
-RIGHTS = "+eval +info +time +hmget +hset +xadd +xrange +xrevrange +xlen +xtrim +xread +wait"
+NEEDED = "+eval +info +time +hmget +hset +xadd +xrange +xrevrange +xlen +xtrim +xread +wait"
 
 
 async def examined(place: RedisPlace) -> list[str]:
@@ -43,15 +46,24 @@ def test_advice_says_what_to_set() -> None:
 
 async def test_the_named_rights_are_enough(redis: RedisServer) -> None:
     """With them and its own keys a user can do everything that the log needs."""
-    redis.ask("ACL", "SETUSER", "gateway", "on", ">secret", "~{gateway}:*", *RIGHTS.split())
+    named = RIGHTS.replace("PREFIX", "gateway").split()
+    redis.ask("ACL", "SETUSER", "gateway", "on", ">secret", *named)
+    place = redis.place(username="gateway", password="secret", db=1)
 
-    assert await examined(redis.place(username="gateway", password="secret")) == ["redis_forgets"]
+    assert await examined(place) == ["redis_forgets"]
+    async with opened(place) as log:
+        assert (await log.append([new(ALICE)])).durable
+        assert log.health().startswith("ok")
+    link = Link(place)
+    with pytest.raises(RefusedError, match="NOPERM"):
+        await link.ask(("FLUSHALL",), within=5)
+    await link.close()
 
 
-@pytest.mark.parametrize("right", RIGHTS.split())
+@pytest.mark.parametrize("right", NEEDED.split())
 async def test_a_missing_right_is_named(redis: RedisServer, right: str) -> None:
     """Each of them, at the start and not at the first logout."""
-    others = [each for each in RIGHTS.split() if each != right]
+    others = [each for each in NEEDED.split() if each != right]
     redis.ask("ACL", "SETUSER", "gateway", "on", ">secret", "~{gateway}:*", *others)
     await examined(redis.place())
     redis.ask("HSET", "{gateway}:meta", "format", 1)
@@ -60,7 +72,7 @@ async def test_a_missing_right_is_named(redis: RedisServer, right: str) -> None:
 
     assert caught.value.code == "state_refused"
     assert right.removeprefix("+").upper() in caught.value.detail
-    assert right in caught.value.mend
+    assert RIGHTS in caught.value.mend
 
 
 async def test_the_wrong_keys_are_named(redis: RedisServer) -> None:

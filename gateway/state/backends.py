@@ -1,0 +1,41 @@
+"""What the instances of a deployment share: files of their one host, or a Redis of many. Chosen here alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.state.log import RevocationLog
+from gateway.state.redis_place import RedisPlace
+from gateway.state.refreshes import Refreshes
+from gateway.state.sign_ins import SignIns
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """Not opened yet; see each contract."""
+
+    log: RevocationLog
+    refreshes: Refreshes
+    sign_ins: SignIns
+
+
+def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_accepted: bool) -> Backends:
+    """`place`: the file of the log, beside which the others have theirs, or a Redis. `spool`: for Redis."""
+    # Late: redis-py costs every process half a second and 30 MiB, and SQLite is not needed beside it.
+    if isinstance(place, RedisPlace):
+        from gateway.state.redis_log import RedisLog
+        from gateway.state.redis_refreshes import RedisRefreshes
+        from gateway.state.redis_sign_ins import RedisSignIns
+
+        log = RedisLog(place, spool=spool, state_loss_accepted=state_loss_accepted)
+        return Backends(log, RedisRefreshes(place), RedisSignIns(place))
+    from gateway.state.sqlite import SqliteLog
+    from gateway.state.sqlite_refreshes import SqliteRefreshes
+    from gateway.state.sqlite_sign_ins import SqliteSignIns
+
+    return Backends(
+        SqliteLog(place, state_loss_accepted=state_loss_accepted),
+        SqliteRefreshes(place),
+        SqliteSignIns(place),
+    )

@@ -1,0 +1,151 @@
+"""Two instances on one Redis, as two hosts run them: what ends at one has ended at the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway import server
+from gateway.app import Gateway
+from gateway.config import load
+from gateway.core.revocation import EVERYONE
+from tests.fakes.browser import Browser
+from tests.fakes.redis import RedisServer
+from tests.flows.conftest import Stand, free_socket, standing
+from tests.flows.raw import exchange, request
+from tests.state.log_contract import new, within
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis", "appendonly yes") as one:
+        yield one
+
+
+@pytest.fixture
+async def first(redis: RedisServer, tmp_path: Path) -> AsyncIterator[Stand]:
+    """One instance, with everything around it."""
+    replaced = {f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0"}
+    async with standing(tmp_path, **replaced) as stand:
+        yield stand
+
+
+@pytest.fixture
+async def second(first: Stand, tmp_path: Path) -> AsyncIterator[Stand]:
+    """Another one with the same configuration, which no browser comes to by itself."""
+    async with beside(first, tmp_path / "gateway.yaml") as stand:
+        yield stand
+
+
+@asynccontextmanager
+async def beside(first: Stand, configuration: Path) -> AsyncIterator[Stand]:
+    sock = free_socket()
+    gateway = Gateway(load(configuration, {}))
+    run, ready = server.Run(gateway), asyncio.Event()
+    task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
+    await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        yield replace(first, gateway=gateway, run=run, port=sock.getsockname()[1], browsers=[])
+    finally:
+        run.stop.set()
+        await task
+
+
+async def asked(stand: Stand, cookie: str) -> int:
+    """The status of a request with a copied cookie, at this instance."""
+    (answer,) = await exchange(stand, request(stand, "GET /api/me HTTP/1.1", f"Cookie: {cookie}"))
+    return answer.status
+
+
+async def refused(stand: Stand, cookie: str, *, within: float) -> None:
+    """Wait until a copied cookie is refused; fails after so many seconds."""
+    async with asyncio.timeout(within):
+        while await asked(stand, cookie) != 401:
+            await asyncio.sleep(0.005)
+
+
+async def signed_in(stand: Stand) -> tuple[Browser, str]:
+    """A browser, and what somebody has copied out of it."""
+    browser = stand.browser()
+    await stand.sign_in(browser, "/api/me")
+    return browser, browser.cookie_header(stand.app)
+
+
+async def test_g02_a_copied_cookie_is_refused_by_the_other_instance(first: Stand, second: Stand) -> None:
+    """It was good at both; signed out at one, it is dead at both within a second."""
+    browser, copied = await signed_in(first)
+    assert (await asked(first, copied), await asked(second, copied)) == (200, 200)
+    await first.sign_out(browser, until="/logged-out")
+
+    assert await asked(first, copied) == 401
+    await refused(second, copied, within=1)
+
+
+async def test_g02_a_live_connection_at_the_other_instance_is_closed(first: Stand, second: Stand) -> None:
+    """It would carry data for as long as nobody asked again."""
+    browser, copied = await signed_in(first)
+    reader, writer = await asyncio.open_connection("127.0.0.1", second.port)
+    writer.write(request(second, "GET /api/clock HTTP/1.1", f"Cookie: {copied}"))
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b" 200 " in head
+    await first.sign_out(browser, until="/logged-out")
+
+    with suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            while await reader.read(4096):
+                pass
+    writer.close()
+
+
+async def test_g03_an_emptied_redis_signs_everybody_out(
+    first: Stand, second: Stand, redis: RedisServer
+) -> None:
+    """A lost log fails closed at every instance; who signs in again is in."""
+    _, copied = await signed_in(first)
+    redis.ask("FLUSHALL")
+    logs = [first.gateway.log, second.gateway.log]
+    before = logs[0].log_id
+    assert await within(5, lambda: all(log.log_id != before for log in logs))
+
+    assert (await asked(first, copied), await asked(second, copied)) == (401, 401)
+    _, copied = await signed_in(first)
+    assert (await asked(first, copied), await asked(second, copied)) == (200, 200)
+
+
+async def test_g03_a_sign_out_without_redis_is_sent_when_it_is_back(
+    first: Stand, second: Stand, redis: RedisServer
+) -> None:
+    """Dead here at once, and said to be pending elsewhere; a restart later it is dead there too."""
+    browser, copied = await signed_in(first)
+    redis.kill()
+    await first.sign_out(browser, until="/logged-out")
+    receipt = await browser.fetch(f"{first.app}/logged-out", Accept="application/json")
+    assert json.loads(receipt.text)["durable"] is False
+    assert await asked(first, copied) == 401
+    redis.start()
+
+    await refused(second, copied, within=10)
+    assert await within(10, lambda: first.gateway.log.pending == 0)
+
+
+async def test_r05_an_instance_without_redis_is_not_ready(
+    first: Stand, redis: RedisServer, tmp_path: Path
+) -> None:
+    """It starts, answers 503 and says why; it never takes an index that it has not for an empty one."""
+    _, copied = await signed_in(first)
+    await first.gateway.log.append([new(EVERYONE)])
+    redis.kill()
+    async with beside(first, tmp_path / "gateway.yaml") as late:
+        assert not late.gateway.usable
+        assert late.gateway.health()["state"].startswith("not loaded")
+        assert await asked(late, copied) == 503
+        redis.start()
+
+        assert await within(10, lambda: late.gateway.usable)
+        assert await asked(late, copied) == 401
