@@ -15,10 +15,8 @@ from json.encoder import encode_basestring_ascii as quoted
 from select import PIPE_BUF
 from typing import Final, TextIO, cast
 
-import structlog
-from structlog.typing import FilteringBoundLogger, Processor
-
 from gateway.core import clock
+from gateway.telemetry.plain_structlog import structlog
 from gateway.telemetry.redaction import redact
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -36,7 +34,7 @@ def configure(level: str = "info", *, stream: TextIO | None = None, readable: bo
     """
     target = sys.stderr if stream is None else stream
     shared = _shared()
-    last: list[Processor] = [redact, _renderer(readable)]
+    last: list[structlog.typing.Processor] = [redact, _renderer(readable)]
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -54,12 +52,12 @@ def configure(level: str = "info", *, stream: TextIO | None = None, readable: bo
     root.setLevel(max(LEVELS[level], logging.WARNING) if level != "debug" else logging.DEBUG)
 
 
-def get_logger(name: str) -> FilteringBoundLogger:
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger whose lines say which part of the gateway speaks. It follows a later `configure`."""
-    return cast("FilteringBoundLogger", structlog.get_logger(part=name))
+    return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(part=name))
 
 
-def _shared() -> list[Processor]:
+def _shared() -> list[structlog.typing.Processor]:
     return [
         structlog.processors.add_log_level,
         _stamp,
@@ -68,7 +66,7 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _renderer(readable: bool) -> Processor:
+def _renderer(readable: bool) -> structlog.typing.Processor:
     if readable:
         return structlog.dev.ConsoleRenderer(colors=False)
     return structlog.processors.JSONRenderer(ensure_ascii=True)
