@@ -34,7 +34,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,7 @@ from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.log import Appended
 from gateway.state.outbox import Outbox
 from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis_link import Link
 from gateway.state.redis_mirror import Mirror
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_server import examine
@@ -85,11 +86,12 @@ class RedisLog:
         self._outbox = Outbox(self.index)
         self._spool = RedisSpool(spool, self._outbox)
         self._mirror = Mirror(self.index, self._outbox, loss_accepted=state_loss_accepted)
+        self._links: tuple[Link, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._asked: asyncio.Future[None] | None = None
         self._wanted = asyncio.Event()
         self._examined = False
-        self._failures = 0
+        self._failures = self._unheard = 0
         self._trouble = ""
         self._in_step_at = self._trimmed_at = -math.inf
 
@@ -113,6 +115,7 @@ class RedisLog:
         goes on trying. Raises ConfigurationError.
         """
         self._stream, self._bell = Stream(self._place), Bell(self._place)
+        self._links = (self._stream.link, self._bell.link)
         try:
             await self._spool.open()
             await self._exchange(fatal=True)
@@ -121,9 +124,9 @@ class RedisLog:
             raise
         if self.state_loss_accepted:
             _log.warning("state_loss_accepted", redis=str(self._place))
-        tasks = {"exchanges": self._attend(), "listening": self._listen(), "upkeep": self._tend()}
         self._tasks = [
-            asyncio.create_task(task, name=f"{name} of the state log") for name, task in tasks.items()
+            asyncio.create_task(self._keep_on(work), name=f"state log: {work.__name__}")
+            for work in (self._attend, self._listen, self._tend)
         ]
 
     async def close(self) -> None:
@@ -133,7 +136,9 @@ class RedisLog:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-            await asyncio.gather(self._stream.link.close(), self._bell.link.close())
+        self._answer_all()
+        links, self._links = self._links, ()
+        await asyncio.gather(*(link.close() for link in links))
         await self._spool.close()
 
     def moved(self) -> bool:
@@ -195,21 +200,31 @@ class RedisLog:
         await asyncio.wait({asked}, timeout=max(0.0, until - time.monotonic()))
         return asked.done()
 
-    async def _attend(self) -> None:
-        """The exchanges, one after another, for as long as the log is open."""
+    async def _keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it again and again, for as long as the log is open."""
         while True:
-            await self._rest()
-            asked, self._asked = self._asked, None
-            self._wanted.clear()
             try:
-                await self._exchange()
-            finally:
-                _tell(asked)
-            if self._failures:
-                # Nor has anybody to wait for the next one, who came while this one hung.
-                asked, self._asked = self._asked, None
-                _tell(asked)
-            await self._trim()
+                await work()
+            except Exception:  # noqa: BLE001 -- whatever it was, the next entry must still come through
+                _log.exception("state_log_crashed", work=getattr(work, "__name__", ""))
+                await asyncio.sleep(self._beat)
+
+    async def _attend(self) -> None:
+        """One exchange, when it is wanted or time for it."""
+        await self._rest()
+        asked, self._asked = self._asked, None
+        self._wanted.clear()
+        try:
+            await self._exchange()
+        finally:
+            _answer(asked)
+        if self._failures:
+            self._answer_all()  # nor has anybody to wait for the next one, who came while this one hung
+        await self._trim()
+
+    def _answer_all(self) -> None:
+        asked, self._asked = self._asked, None
+        _answer(asked)
 
     async def _rest(self) -> None:
         """Until somebody asks, at most for a beat; after trouble until it is time to try again, whoever asks."""
@@ -257,31 +272,28 @@ class RedisLog:
 
     async def _listen(self) -> None:
         """Ask for an exchange as soon as there is something new."""
-        failures = 0
-        while True:
-            try:
-                rung = await self._bell.rings(self._mirror.known.position, within=self._beat)
-            except TROUBLE:
-                failures += 1
-                await asyncio.sleep(_pause(failures))
-                continue
-            failures = 0
-            if rung is None:
-                continue
-            if self.loaded:
-                self._mirror.ahead = max(self._mirror.ahead, rung)
-            await self._next_exchange(time.monotonic() + self._beat)
-            if self._mirror.known.position < rung:
-                await asyncio.sleep(self._beat)  # the exchange failed, and Redis would ring at once again
+        try:
+            rung = await self._bell.rings(self._mirror.known.position, within=self._beat)
+        except TROUBLE:
+            self._unheard += 1
+            await asyncio.sleep(_pause(self._unheard))
+            return
+        self._unheard = 0
+        if rung is None:
+            return
+        if self.loaded:
+            self._mirror.ahead = max(self._mirror.ahead, rung)
+        await self._next_exchange(time.monotonic() + self._beat)
+        if self._mirror.known.position < rung:
+            await asyncio.sleep(self._beat)  # the exchange failed, and Redis would ring at once again
 
     async def _tend(self) -> None:
-        """The upkeep of index and spool: once a beat."""
-        while True:
-            await asyncio.sleep(self._beat)
-            self.index.expire(clock.now(), limit=EXPIRED_AT_ONCE)
-            if await self._spool.look():
-                self._mirror.doubt()
-                self._wanted.set()
+        """The upkeep of index and spool."""
+        await asyncio.sleep(self._beat)
+        self.index.expire(clock.now(), limit=EXPIRED_AT_ONCE)
+        if await self._spool.look():
+            self._mirror.doubt()
+            self._wanted.set()
 
     async def _trim(self) -> None:
         if self._failures or time.monotonic() - self._trimmed_at < TRIM_EVERY:
@@ -300,7 +312,7 @@ class RedisLog:
         self._trouble = why
 
 
-def _tell(asked: asyncio.Future[None] | None) -> None:
+def _answer(asked: asyncio.Future[None] | None) -> None:
     if asked is not None and not asked.done():
         asked.set_result(None)
 

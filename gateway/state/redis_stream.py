@@ -196,7 +196,7 @@ def _row(line: bytes) -> Row:
         key, expires, reason, event_time, barrier, *placed = json.loads(text)
         position = int(where)
         entry = Entry(key, expires, reason, event_time, barrier, position=placed[0] if placed else position)
-    except (ValueError, IndexError) as error:
+    except (TypeError, ValueError) as error:
         raise GarbledError("the log has an entry that the gateway did not write") from error
     return Row(position, batch.decode(), entry)
 

@@ -240,6 +240,28 @@ async def test_a_spooled_batch_that_the_log_has_is_not_sent_again(redis: RedisSe
         assert redis.ask("XLEN", "{gateway}:log") == 1
 
 
+async def test_a_listener_that_fails_stops_nothing(
+    place: RedisPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody's code fails at an entry: it is told, and this entry and the next ones come through."""
+    failing = ["sid:a"]
+
+    def hear(key: str) -> None:
+        if key in failing:
+            failing.remove(key)
+            raise ZeroDivisionError
+
+    async with opened(place) as one, opened(place) as other:
+        other.index.on_key = hear
+        await one.append([new(sid_key("a"))])
+        assert await within(5, lambda: not failing)
+        await one.append([new(sid_key("b"))])
+
+        assert await within(5, lambda: ended(other, "a") is not None and ended(other, "b") is not None)
+        assert await within(5, lambda: other.age() < 0.2 and other.index.position == one.index.position)
+        assert "state_log_crashed" in capsys.readouterr().out
+
+
 async def test_dead_entries_are_trimmed(place: RedisPlace, shared_redis: RedisServer) -> None:
     """The stream and the index forget what can end nothing any more, and positions are not given again."""
     async with opened(place) as log:
