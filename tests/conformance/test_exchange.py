@@ -177,7 +177,9 @@ def test_another_expectation_is_no_reason_to_wait(door: Door) -> None:
 
 def test_a_response_may_come_while_the_upload_runs(door: Door) -> None:
     """It is heard at once; the rest of the body goes nowhere, and nothing of it is taken for a request."""
-    path = door.upstream.on(lambda call: (call.send(plain(b"no", status=b"409 Conflict")), call.close()))
+    path = door.upstream.on(
+        lambda call: (call.send(plain(b"no", status=b"409 Conflict")), call.gone(), call.close())
+    )
     with door.open(5.0) as wire:
         wire.send(door.request(path, "Content-Length: 500000", method="POST", body=b"a" * 1_000))
         assert wire.response().status == 409
