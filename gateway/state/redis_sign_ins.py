@@ -28,19 +28,15 @@ _HEAD: Final = """
 local SIGN_INS, SIGHTINGS, SEEN, UNTIL = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local NOW = redis.call('TIME')[1]
 local function trim(key)
-  local over = redis.call('ZRANGE', key, '-inf', NOW, 'BYSCORE', 'LIMIT', 0, 1000)
-  if #over > 0 then
-    redis.call('ZREM', key, unpack(over))
-  end
-  return over
-end
-local function trim_all()
   repeat
-    local over = trim(UNTIL)
+    local over = redis.call('ZRANGE', key, '-inf', NOW, 'BYSCORE', 'LIMIT', 0, 1000)
     if #over > 0 then
+      redis.call('ZREM', key, unpack(over))
+    end
+    if #over > 0 and key == UNTIL then
+      redis.call('ZREM', SEEN, unpack(over))
       redis.call('HDEL', SIGN_INS, unpack(over))
       redis.call('HDEL', SIGHTINGS, unpack(over))
-      redis.call('ZREM', SEEN, unpack(over))
     end
   until #over < 1000
 end
@@ -57,7 +53,7 @@ redis.call('HSET', SIGN_INS, SID, ARGV[2])
 redis.call('HSET', SIGHTINGS, SID, ARGV[3])
 redis.call('ZADD', SEEN, ARGV[4], SID)
 redis.call('ZADD', UNTIL, DEADLINE, SID)
-trim_all()
+trim(UNTIL)
 for i = 1, 4 do
   redis.call('EXPIREAT', KEYS[i], last(UNTIL) or NOW)
 end
@@ -87,7 +83,7 @@ LIST: Final = (
     _HEAD
     + """
 local LIMIT = tonumber(ARGV[1])
-trim_all()
+trim(UNTIL)
 local sids, total = {}, 0
 if KEYS[5] then
   local found = {}
