@@ -17,8 +17,9 @@ from gateway.config import load
 from gateway.core.revocation import EVERYONE
 from tests.fakes.browser import Browser
 from tests.fakes.redis import RedisServer
-from tests.flows.conftest import Stand, free_socket, standing
+from tests.flows.conftest import Stand, free_socket, later, standing
 from tests.flows.raw import exchange, request
+from tests.flows.test_refresh import SOON, refreshes, settled
 from tests.state.log_contract import new, within
 
 
@@ -75,6 +76,13 @@ async def signed_in(stand: Stand) -> tuple[Browser, str]:
     browser = stand.browser()
     await stand.sign_in(browser, "/api/me")
     return browser, browser.cookie_header(stand.app)
+
+
+async def listed(stand: Stand, cookie: str) -> dict[str, object]:
+    headers = (f"Cookie: {cookie}", "Accept: application/json")
+    (answer,) = await exchange(stand, request(stand, "GET /oauth2/sessions HTTP/1.1", *headers))
+    told: dict[str, object] = json.loads(answer.body)
+    return told
 
 
 async def test_g02_a_copied_cookie_is_refused_by_the_other_instance(first: Stand, second: Stand) -> None:
@@ -149,3 +157,36 @@ async def test_r05_an_instance_without_redis_is_not_ready(
 
         assert await within(10, lambda: late.gateway.usable)
         assert await asked(late, copied) == 401
+
+
+async def test_r10_one_of_two_instances_refreshes(first: Stand, second: Stand) -> None:
+    """However many requests come to both; then either answers copies of the old cookie with the same successor."""
+    first.set(token_seconds=10, refresh_rotation=True, token_delay_seconds=1)
+    _, old = await signed_in(first)
+    with later(SOON):
+        seen = await asyncio.gather(*(asked(stand, old) for stand in (first, second) * 10))
+        assert set(seen) == {200}
+        await settled(first)
+        await settled(second)
+        for stand in (first, second):
+            (answer,) = await exchange(stand, request(stand, "GET /api/me HTTP/1.1", f"Cookie: {old}"))
+            assert answer.status == 200
+            assert b"__Host-session" in (answer.value(b"set-cookie") or b"")
+    assert refreshes(first) == 1
+
+
+async def test_a_sign_in_at_one_instance_is_listed_by_the_other(first: Stand, second: Stand) -> None:
+    """Whichever is asked."""
+    _, copied = await signed_in(first)
+    for stand in (first, second):
+        told = await listed(stand, copied)
+        assert (told["total"], told["complete"]) == (1, True)
+
+
+async def test_p17_a_redis_that_hangs_hinders_no_session(first: Stand, redis: RedisServer) -> None:
+    """Its list is answered in time, as one that is not whole."""
+    _, copied = await signed_in(first)
+    redis.pause()
+    assert (await listed(first, copied))["complete"] is False
+    assert await asked(first, copied) == 200
+    redis.resume()
