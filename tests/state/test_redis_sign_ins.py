@@ -10,8 +10,11 @@ import pytest
 from gateway.core import clock
 from gateway.core.sign_in import Sighting
 from gateway.state import redis_sign_ins
+from gateway.state.redis_faults import RIGHTS
 from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.redis_sign_ins import RedisSignIns
+from gateway.state.refreshes import Granted, Succeeded
 from gateway.state.sign_ins import UNKNOWN
 from tests.fakes.redis import RedisServer
 from tests.state.sign_ins_contract import ISSUER, SignInsContract, sign_in
@@ -101,6 +104,28 @@ async def test_what_another_release_wrote_is_left_out(
     await sign_ins.forget(["a"])
 
     assert (await sign_ins.of(ISSUER, "alice", limit=10)).complete
+
+
+async def test_the_rights_that_operators_are_told_of_are_enough(redis: RedisServer) -> None:
+    """For the list and for refreshes."""
+    place = redis.place(username="gateway", password="secret")
+    redis.ask("ACL", "SETUSER", "gateway", "on", ">secret", *RIGHTS.replace("PREFIX", place.prefix).split())
+    made, refreshes = RedisSignIns(place, within=AMPLE), RedisRefreshes(place, within=AMPLE)
+    await made.open()
+    await refreshes.open()
+    assert await made.record(sign_in("a"))
+    assert await made.note({"a": Sighting(clock.now(), "192.0.2.7")})
+    assert await made.known(sign_in("a").aliases[0])
+    await made.forget(["a"])
+    assert (await made.of(ISSUER, "alice", limit=10)).complete
+    assert (await made.all(limit=10)).total == 0
+    await refreshes.claim("s", 0, lease=10)
+    await refreshes.release("s", 0)
+    assert await refreshes.claim("s", 0, lease=10) == Granted()
+    assert await refreshes.publish("s", 1, b"sealed", visible=60, keep=60)
+    assert await refreshes.later("s", 0) == Succeeded(1, b"sealed")
+    await refreshes.close()
+    await made.close()
 
 
 async def test_without_redis_nothing_is_known(redis: RedisServer) -> None:
