@@ -69,8 +69,7 @@ class Asker:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
         except (OSError, EOFError):
-            process = self._replica.process
-            sys.exit(f"bench: no answer, exit status {process.returncode}\n{self._replica.told()[-2000:]}")
+            sys.exit(f"bench: no answer; {await self._replica.how_it_is()}")
         await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0] or 0))
         if b"connection: close" in head:
             writer.close()
@@ -131,6 +130,13 @@ class Crowd:
         return time.perf_counter()
 
 
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """End it, unless somebody else has."""
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
 async def _ends(lives: list[Live]) -> list[float]:
     return list(await asyncio.wait_for(asyncio.gather(*(live.ended for live in lives)), 20))
 
@@ -148,7 +154,7 @@ async def measured(given: argparse.Namespace, replicas: int, directory: Path) ->
         upstream = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.bench.upstream", str(port)
         )
-        stack.callback(upstream.kill)
+        stack.push_async_callback(ended, upstream)
         cluster = await stack.enter_async_context(
             clustered(directory, state=state, number=replicas, upstream=port)
         )

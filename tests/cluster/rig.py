@@ -119,6 +119,13 @@ class Replica:
         if self.process is not None and self.process.returncode is None:
             await self.kill()
 
+    async def how_it_is(self) -> str:
+        """Whether it runs or with what status it ended, and the end of what it has logged."""
+        assert self.process is not None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), 1)
+        return f"exit status {self.process.returncode}\n{self.told()[-2000:]}"
+
     def told(self) -> str:
         """Everything it has logged."""
         return (self.directory / "log").read_text()
