@@ -15,8 +15,9 @@ from gateway.core.session import Session
 End = Callable[[str], None]
 Leave = Callable[[], None]
 
-WEBSOCKET, EVENTS, DOWNLOAD = "websocket", "events", "download"
-KINDS = (WEBSOCKET, EVENTS, DOWNLOAD)
+WEBSOCKET, EVENTS, DOWNLOAD, TABS = "websocket", "events", "download", "tabs"
+KINDS = (WEBSOCKET, EVENTS, DOWNLOAD, TABS)
+"""What passes through, and the streams of our own by which tabs hear of the end."""
 NO_SESSION = ""
 REVOKED = "revoked"
 """The reason where whoever ended the session gave none to this process."""

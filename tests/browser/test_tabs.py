@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs
 
 import pytest
+import pytest_asyncio
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
-from tests.browser.driver import Mode, Tab, arrives, eventually, shows
+from tests.browser.driver import PATIENCE, Mode, Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -26,6 +29,7 @@ from tests.browser.person import (
 )
 from tests.browser.world import BOTH_WAYS, World, taking_place
 from tests.fakes.door import eventually as soon
+from tests.fakes.upstream import Call, FakeUpstream, reply
 from tests.flows.conftest import later
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -44,6 +48,8 @@ document.head.append(script);
 HAS_ASKED = """
 return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
 """
+NO_LUCK = "Math.random = () => 1"
+"""Whoever has to ask again waits for three seconds, so only who is told leaves in time."""
 FREEZE = 'dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))'
 THAW = 'dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))'
 """What a page hears that goes into the back-forward cache and comes back."""
@@ -66,15 +72,15 @@ async def running(tab: Tab) -> None:
     await eventually(lambda: tab.run(HAS_ASKED), bool, what="tab.js has asked")
 
 
-async def left(person: Person, tab: Tab) -> float:
+async def left(person: Person, tab: Tab, within: float = PATIENCE) -> float:
     """Wait until the tab is at the signed-out page; when it was."""
-    await eventually(tab.address, lambda url: url.startswith(person.stand.app + SIGNED_OUT))
+    await eventually(tab.address, lambda url: url.startswith(person.stand.app + SIGNED_OUT), within=within)
     return time.monotonic()
 
 
 async def streaming(person: Person, streams: int = 1) -> None:
     """Wait until the gateway holds so many streams."""
-    await soon(lambda: person.stand.gateway.live.counts["events"] == streams, 10)
+    await soon(lambda: person.stand.gateway.live.counts["tabs"] == streams, 10)
 
 
 @taking_place(*BOTH_WAYS)
@@ -86,6 +92,8 @@ async def test_r15_twelve_tabs_leave_together(person: Person, record_property) -
     others = [await opened(person) for _ in range(1, TABS)]
     assert (await fetched(others[-1]))[0] == 200
     await streaming(person)
+    for tab in (first, others[-1]):
+        await tab.run(NO_LUCK)
     leaving = [asyncio.create_task(left(person, tab)) for tab in others]
     begun = time.monotonic()
     await first.click(SIGN_OUT)
@@ -116,6 +124,15 @@ async def test_r30_r35_a_session_ended_elsewhere_takes_its_tabs_along(person: Pe
     assert sessions(stand) == NOBODY
 
 
+async def test_r30_a_single_tab_leaves_at_once_too(person: Person) -> None:
+    """It hears the event itself; it need not ask first."""
+    tab = await opened_after_sign_in(person)
+    await streaming(person)
+    await tab.run(NO_LUCK)
+    await person.stand.gateway.log.append([NewEntry(email_key(ALICE), clock.now() + 3_600, "admin")])
+    await left(person, tab, within=LAXER)
+
+
 @taking_place((World.LOCALHOST, Mode.PRIVATE), (World.TLS_SAML, Mode.BLOCKING))
 async def test_signing_out_from_a_script(person: Person) -> None:
     """``gatewaySignOut()`` walks the whole chain in its own tab, while the other tabs leave."""
@@ -142,13 +159,47 @@ async def test_a_tab_that_closes_hands_the_stream_on(person: Person) -> None:
         await left(person, tab)
 
 
-async def test_the_script_twice_is_the_script_once(person: Person) -> None:
-    """Imported by the application and put in by somebody else: one stream, and no error."""
-    tab = await person.sign_in("/reports")
-    await running(tab)
-    await tab.run(f"{LOAD}; await import('/oauth2/tab.js')")
+async def test_the_tab_that_is_looked_at_leads(person: Person) -> None:
+    """A browser may freeze the others, and a frozen tab could neither hear of the end nor pass it on."""
+    first = await person.sign_in("/reports")
+    await running(first)
+    leader = await eventually(lambda: first.run(LEADER), bool)
+    second = await opened(person)
+    await eventually(lambda: second.run(LEADER), lambda found: bool(found) and found != leader)
     await streaming(person)
-    assert await person.sign_out(tab) == ALL_ENDED
+
+
+LEADER = """
+const {held} = await navigator.locks.query();
+return held.filter(({name}) => name == "gateway").map(({clientId}) => clientId).join();
+"""
+
+
+async def test_the_script_twice_is_the_script_once(person: Person) -> None:
+    """Imported by the application and put in by somebody else: the second time changes nothing."""
+    await person.sign_in("/reports")
+    tab = await opened(person)
+    await streaming(person)
+    asked = await tab.run("return performance.getEntriesByName(location.origin + '/oauth2/session').length")
+    await tab.run(f"{LOAD}; await import('/oauth2/tab.js'); await new Promise((go) => setTimeout(go, 500))")
+    assert (
+        await tab.run("return performance.getEntriesByName(location.origin + '/oauth2/session').length")
+        == asked
+    )
+    await streaming(person)
+
+
+async def test_the_channel_tells_whoever_listens(person: Person) -> None:
+    """Who is signed in, and then that nobody is: the other tabs, and the application's own workers."""
+    await person.sign_in("/reports")
+    listening = await person.tab("/favicon.svg")
+    await listening.run(
+        "window.told = []; new BroadcastChannel('gateway').onmessage = (said) => told.push(said.data)"
+    )
+    tab = await opened(person)
+    await eventually(lambda: listening.run("return told"), lambda told: set(told) == {f"={ALICE}"})
+    await tab.run("await fetch('/logout', {method: 'POST', headers: {accept: 'application/json'}})")
+    await eventually(lambda: listening.run("return told"), lambda told: told[-1] == "")
 
 
 async def test_p08_a_page_from_memory_asks_before_it_is_seen(person: Person) -> None:
@@ -170,7 +221,7 @@ async def test_p08_a_page_from_memory_asks_before_it_is_seen(person: Person) -> 
 async def test_p08_a_page_from_memory_leaves_unseen(person: Person, then: str) -> None:
     """Nobody is signed in any more, or somebody else is."""
     tab = await opened_after_sign_in(person)
-    await tab.run(FREEZE)
+    await tab.run(f"dispatchEvent(new Event('beforeunload')); {FREEZE}")
     other = await person.tab("/reports")
     await shows(other, ALICE)
     assert await person.sign_out(other) == ALL_ENDED
@@ -179,7 +230,7 @@ async def test_p08_a_page_from_memory_leaves_unseen(person: Person, then: str) -
         await person.give_password(other, BOB)
         await shows(other, APPLICATION, BOB)
     assert set(await tab.run(f"{THAW}; {WATCH}")) == {"0"}
-    await left(person, tab)
+    await left(person, tab, within=5)
 
 
 WATCH = """
@@ -193,8 +244,11 @@ return seen;
 
 
 async def opened_after_sign_in(person: Person) -> Tab:
-    await person.sign_in("/reports")
-    return await opened(person)
+    """The only tab, in which the tab script runs and nothing else."""
+    first = await person.sign_in("/reports")
+    tab = await opened(person)
+    await first.close()
+    return tab
 
 
 class TestByInput:
@@ -246,3 +300,44 @@ class TestStorage:
         await person.give_password(tab, BOB)
         await shows(tab, APPLICATION, BOB)
         assert await tab.run("return [localStorage.token || '', document.cookie]") == ["", "other=kept"]
+
+
+SLOW_ANSWERS = """
+const prompt = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await prompt(...asked);
+  if (String(asked[0]).startsWith("/logout")) await new Promise((go) => setTimeout(go, 1000));
+  return answer;
+}
+"""
+
+
+async def slow_provider(call: Call) -> None:
+    """Signs out after a while, and sends the browser back."""
+    await asyncio.sleep(1.5)
+    back = parse_qs(call.request_line.split()[1].decode().partition("?")[2])["fromURI"][0]
+    await call.send(reply(b"", b"Location: " + back.encode(), status=b"302 Found"))
+
+
+class TestSlowProvider:
+    """A provider that takes longer than the other tabs need to leave."""
+
+    @pytest_asyncio.fixture(loop_scope="session")
+    async def slow(self) -> AsyncIterator[FakeUpstream]:
+        upstream = await FakeUpstream(slow_provider).start()
+        yield upstream
+        await upstream.close()
+
+    @pytest.fixture
+    def product(self, slow: FakeUpstream) -> dict[str, str]:
+        return {"chain: [cognito": f'chain: [{{okta_signout: "{slow.url}"}}]  # [cognito'}
+
+    @pytest.mark.parametrize("way", ["form", "script"])
+    async def test_the_tab_that_signs_out_is_not_called_back(self, person: Person, way: str) -> None:
+        """It hears of the end of its session like any other, but is on its way already."""
+        tab = await person.sign_in("/reports")
+        await running(tab)
+        other = await opened(person)
+        await (tab.click(SIGN_OUT) if way == "form" else tab.run(f"{SLOW_ANSWERS}; gatewaySignOut()"))
+        await left(person, other)
+        assert await person.receipt(tab) == {"This application": "Ended", "Okta": "Confirmed"}

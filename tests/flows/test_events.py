@@ -43,16 +43,18 @@ async def greeted(client: Client) -> bytes:
 
 
 async def test_a_live_session_gets_a_stream(stand: Stand, alice: Browser) -> None:
-    """Nobody on the way is to store or to gather it, and it is registered as what it is."""
+    """Nobody on the way is to store or to gather it; it is registered as what it is, and needs no upstream."""
+    upstream = stand.gateway.forwarder.connections
     client = await asked(stand, alice)
     head = await greeted(client)
     assert head.startswith(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
     )
     assert b"\r\nX-Accel-Buffering: no\r\n" in head
-    assert stand.gateway.live.counts["events"] == 1
+    assert stand.gateway.live.counts["tabs"] == 1
+    assert stand.gateway.forwarder.connections == upstream
     await client.close()
-    await eventually(lambda: stand.gateway.live.counts["events"] == 0)
+    await eventually(lambda: stand.gateway.live.counts["tabs"] == 0)
 
 
 async def test_nobody_else_gets_one(stand: Stand) -> None:
@@ -122,7 +124,7 @@ async def test_an_old_cookie_is_no_reason_to_end_a_stream(stand: Stand, alice: B
         await log.append([NewEntry(email_key("bob@example.com"), expires=clock.now() + 60, reason="admin")])
         await eventually(lambda: not log.pending)
         assert stand.gateway.endings.sweep() == 0
-    assert stand.gateway.live.counts["events"] == 1
+    assert stand.gateway.live.counts["tabs"] == 1
     await log.append([NewEntry(email_key("alice@example.com"), expires=clock.now() + 60, reason="admin")])
     assert await client.rest() == LAST
     await client.close()

@@ -13,7 +13,7 @@ from gateway.core.event_stream import LOGGED_OUT
 from gateway.core.facts import RequestFacts
 from gateway.core.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
-from gateway.proxy.live import EVENTS, LiveConnections
+from gateway.proxy.live import TABS, LiveConnections
 from gateway.web import pages
 from gateway.web.endpoints.session import live_session
 from gateway.web.gate import Gate
@@ -62,7 +62,7 @@ class EventStream:
         self._every = every
         self._beat = deadlines.now + every
         request.gone = self._over
-        self._token = live.add(session.sid, self.end, session=session, kind=EVENTS, leave=self._over)
+        self._token = live.add(session.sid, self.end, session=session, kind=TABS, leave=self._over)
         self._write(f"{_HEAD}Date: {clock.http_date()}\r\n\r\n".encode())
         self._write(greeting(session))
 

@@ -73,8 +73,10 @@ if (!window.gatewaySignOut) {
     style.opacity = 0;
   });
   addEventListener("pageshow", ({persisted}) => {
-    moving = 0;
-    if (persisted) start();
+    if (persisted) {
+      moving = 0;
+      start();
+    }
   });
   // A navigation has begun. If it is the sign-out itself, calling this tab away from it would break the chain.
   const move = () => (moving = Date.now() + 1e4);

@@ -58,7 +58,7 @@ async def lab() -> AsyncIterator[Lab]:
 async def test_r22_the_end_of_the_session_is_the_last_event(lab):
     """Then the connection ends, and nothing of the stream is left."""
     client = await lab.opened()
-    assert lab.live.counts["events"] == 1
+    assert lab.live.counts["tabs"] == 1
 
     lab.live.end("s", "logout")
 
