@@ -142,8 +142,12 @@ class RedisLog:
         await self._spool.close()
 
     def moved(self) -> bool:
-        """Has this host been told of an entry that the index has not?"""
-        return self._mirror.ahead > self.index.position
+        """Has this host been told of an entry that the index has not, or not been told of anything for too long?
+
+        A process that was held still (a suspended machine, SIGSTOP) wakes up with requests in its sockets, and would
+        decide them before it hears what happened meanwhile.
+        """
+        return self._mirror.ahead > self.index.position or self.age() > self._beat + self._deadline
 
     def age(self) -> float:
         """Seconds since the index was last known to be in step."""
