@@ -90,6 +90,7 @@ CASES = {
     "gated": Case("1 KB GET", 200),
     "unique": Case("1 KB GET, a new path with every request", 200, path="/u/{}"),
     "proxied": Case("1 KB GET behind a trusted proxy", 200, headers=f"{FETCH}\r\nX-Forwarded-For: 192.0.2.7"),
+    "referer": Case("1 KB GET, another Referer with every request", 200, headers=f"{FETCH}\r\nReferer: {ORIGIN}/u/{{}}"),
     "401": Case("401 of a fetch that is not signed in", 401, signed_in=False),
     "302": Case("302 of a navigation that is not signed in", 302, headers=PAGE, signed_in=False),
     "403": Case("403 by policy", 403, path="/admin/x"),
