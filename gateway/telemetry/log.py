@@ -144,8 +144,10 @@ class AccessLog:
         self._filled += len(line)
 
     def flush(self) -> None:
-        """Write what has come together; the owner does so several times a second, and at the end."""
-        if self._lines:
-            self._stream.write("".join(self._lines))
-            self._lines.clear()
-            self._filled = 0
+        """Write what has come together; the owner does so several times a second, and at the end.
+
+        Raises `OSError` when it cannot be written; it is not tried again.
+        """
+        lines, self._lines, self._filled = self._lines, [], 0
+        if lines:
+            self._stream.write("".join(lines))

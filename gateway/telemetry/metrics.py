@@ -60,6 +60,12 @@ TABLE: Final = (
         buckets=_SECONDS,
     ),
     Row(
+        "gateway_unreadable_requests_total",
+        "counter",
+        ("reason",),
+        "What came from clients and is no request, by the reason it was refused for; not in the requests answered.",
+    ),
+    Row(
         "gateway_verdicts_total",
         "counter",
         ("verdict", "reason"),
@@ -272,6 +278,7 @@ class Metrics:
 
         self.requests_total = tallies("requests_total")
         self.request_duration_seconds = Family(made["request_duration_seconds"], Timing)
+        self.unreadable_requests_total = counters("unreadable_requests_total")
         self.verdicts_total = tallies("verdicts_total")
         self.logins_total = counters("logins_total")
         self.refreshes_total = counters("refreshes_total")
