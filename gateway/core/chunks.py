@@ -42,13 +42,12 @@ class ChunkReader:
         self._size = 0
         self._framing = 0
 
-    def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """The bytes of the body in ``data``, and what follows its end.
+    def feed(self, data: bytes, at: int = 0) -> tuple[bytes, int]:
+        """The bytes of the body that begin at ``at`` of ``data``, and where what follows them begins.
 
         :raises DownstreamError: ``malformed_request``.
         """
         pieces: list[bytes] = []
-        at = 0
         while at < len(data) and not self.complete:
             if self._state == _DATA:
                 piece = data[at : at + self._left]
@@ -62,7 +61,7 @@ class ChunkReader:
             line, at = self._to_line_end(data, at)
             if line is not None:
                 self._take(line)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces), data[at:]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), at
 
     def _to_line_end(self, data: bytes, at: int) -> tuple[bytes | None, int]:
         """A whole line without its end, and where the next begins; None while it has not come."""

@@ -28,7 +28,8 @@ LONGEST_KNOWN = 4_096
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(r"([A-Z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+"""The grammar (RFC 9110 §8.6) allows zeros in front; whoever takes 010 for eight reads the rest as another request."""
 _TOLD = frozenset({b"host", b"expect", b"connection", b"content-length", b"transfer-encoding"})
 _TOLD_LENGTHS = frozenset(map(len, _TOLD))
 _LOST = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
@@ -65,40 +66,37 @@ def malformed(what: str = "") -> DownstreamError:
 class RequestHead:
     """The head of one request.
 
-    :ivar size: its bytes, with the empty line. :ivar expects: the client waits for ``100 Continue``.
+    :ivar expects: the client waits for ``100 Continue``.
     """
 
     method: str
     target: str
     http10: bool
     block: HeaderBlock
-    size: int
 
     @property
     def expects(self) -> bool:
         return self.block.expects and not self.http10
 
 
-def read_head(data: bytes, longest: int) -> RequestHead | None:
-    """The head that ``data`` begins with; None while it is not whole.
+def read_head(head: bytes, longest: int) -> RequestHead:
+    """A request's head.
 
+    :param head: without the end of its last line, and the empty line.
     :param longest: bytes of the request line, and of all header lines.
     :raises DownstreamError: ``malformed_request``, ``ambiguous_header``, ``headers_too_large``.
     """
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
-        return None
-    at = data.find(b"\r\n")
-    if at > longest:
+    line, _, block = head.partition(b"\r\n")
+    if len(line) > longest:
         raise DownstreamError("headers_too_large")
-    method, target, http10 = read_request_line(data[:at])
-    block = read_block(data[at + 2 : end], longest)
+    method, target, http10 = read_request_line(line)
+    fields = (_known if len(block) <= LONGEST_KNOWN else read_block)(block, longest)
     if http10:
-        if block.chunked:
+        if fields.chunked:
             raise malformed("HTTP/1.0 has no chunked bodies (RFC 9112 §6.1).")
-    elif not block.named:
+    elif not fields.named:
         raise malformed("It names no host (RFC 9112 §3.2).")
-    return RequestHead(method, target, http10, block, end + 4)
+    return RequestHead(method, target, http10, fields)
 
 
 def read_request_line(line: bytes) -> tuple[str, str, bool]:
@@ -123,10 +121,6 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
     :param longest: bytes of all of them.
     :raises DownstreamError: ``malformed_request``, ``ambiguous_header``, ``headers_too_large``.
     """
-    return (_known if len(block) <= LONGEST_KNOWN else _read_block)(block, longest)
-
-
-def _read_block(block: bytes, longest: int) -> HeaderBlock:
     lines = block.split(b"\r\n") if block else []
     if len(lines) > MAX_FIELDS or len(block) > longest:
         raise DownstreamError("headers_too_large")
@@ -139,7 +133,7 @@ def _read_block(block: bytes, longest: int) -> HeaderBlock:
     return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts)
 
 
-_known = lru_cache(maxsize=KNOWN_BLOCKS)(_read_block)
+_known = lru_cache(maxsize=KNOWN_BLOCKS)(read_block)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
@@ -176,15 +170,23 @@ def _connection(told: Mapping[bytes, Sequence[bytes]]) -> tuple[bool, bool]:
     return b"close" in options, b"keep-alive" in options
 
 
-def check_incomplete(data: bytes, longest: int) -> None:
-    """Whether ``data`` can still become a head; what cannot is not waited for.
+def check_beginning(data: bytes, at: int, checked: int, longest: int) -> None:
+    """Whether what begins at ``at`` can still become a head; what cannot is not waited for.
 
+    :param checked: up to where ``data`` has been found good before; it is not looked at again.
     :raises DownstreamError: ``malformed_request``, ``headers_too_large``.
     """
-    if _LOST.search(data) is not None:
+    if _LOST.search(data, max(at, checked - 1)) is not None:
         raise malformed()
-    line, end, rest = data.partition(b"\r\n")
-    if end:
-        read_request_line(line)
-    if max(len(line), len(rest)) > longest:
+    end = data.find(b"\r\n", at)
+    if end < 0:
+        line, block = (
+            len(data) - at - len(b"\r"),
+            0,
+        )  # the end of the line may have begun, or that of the head
+    else:
+        line, block = end - at, len(data) - end - len(b"\r\n\r\n\r")
+        if checked < end + 2:
+            read_request_line(data[at:end])
+    if max(line, block) > longest:
         raise DownstreamError("headers_too_large")

@@ -10,6 +10,8 @@ from gateway.core.errors import DownstreamError
 
 HELD = 65_536
 """Bytes waiting to be forwarded before the client is held back; asyncio's own limit for streams."""
+_LEAST = 64
+"""What a piece counts at least: however small, it is an object of its own."""
 
 
 def broken_body() -> DownstreamError:
@@ -26,8 +28,8 @@ class Client(Protocol):
     def go_on(self) -> None:
         """Take more again."""
 
-    def write(self, data: bytes) -> None:
-        """Send."""
+    def interim(self, data: bytes) -> None:
+        """Send what goes before the answer (a 1xx)."""
 
 
 class Body:
@@ -57,31 +59,24 @@ class Body:
         self.complete = False
         self.holding = False
 
-    def feed(self, data: bytes) -> bytes:
-        """Bytes from the client; those behind the end of the body are given back.
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Take what begins at ``at``; where the body ends in ``data``, or the end of ``data``.
 
-        :raises DownstreamError: it is not framed as it said; whoever reads the body hears of it as well.
+        :raises DownstreamError: it is not framed as it said.
         """
         if self._chunks is None:
-            piece, rest = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
+            piece = data[at : at + self._left]
+            at += len(piece)
             self._left -= len(piece)
             self.complete = not self._left
         else:
-            try:
-                piece, rest = self._chunks.feed(data)
-            except DownstreamError:
-                self.fail(broken_body())
-                raise
+            piece, at = self._chunks.feed(data, at)
             self.complete = self._chunks.complete
         self.size += len(piece)
         if piece and not self._discarding:
-            self._pieces.append(piece)
-            self._waiting += len(piece)
-            if self._waiting > HELD and not self.complete:
-                self.holding = True
-                self._client.hold()
+            self._keep(piece)
         self._wake()
-        return rest
+        return at
 
     async def read(self) -> bytes:
         """What has come since the last time, once there is something; empty at the end.
@@ -107,7 +102,7 @@ class Body:
     def accept(self) -> None:
         """Somebody wants it: the client may go on, where it waits to be told so (RFC 9110 §10.1.1)."""
         if self.expected and not self.size:
-            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._client.interim(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.expected = False
 
     def discard(self) -> None:
@@ -119,6 +114,13 @@ class Body:
         """It will never be whole."""
         self._error = error
         self._wake()
+
+    def _keep(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._waiting += max(len(piece), _LEAST)
+        if self._waiting > HELD and not self.complete:
+            self.holding = True
+            self._client.hold()
 
     def _take(self) -> bytes:
         pieces, self._pieces, self._waiting = self._pieces, [], 0

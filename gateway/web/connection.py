@@ -2,35 +2,32 @@
 
 After an upgrade every byte goes to the tunnel. What cannot be read is answered with a page of ours that repeats
 nothing, and ends the connection, for its framing is lost (rule R37).
+
+An end has stages (RFC 9112 §9.6): what waits is sent, our side is closed, and what the client still sends is read over
+for a while, because closing at once would make a reset of it, which can cost the client the answer it waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import socket
+from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
 from gateway.core.errors import DownstreamError
 from gateway.core.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
-from gateway.web.body import Body
+from gateway.web.body import Body, broken_body
+from gateway.web.limits import DoorLimits
 from gateway.web.messages import Request, Response, Whole
-from gateway.web.request_reader import Limits, RequestReader
+from gateway.web.request_reader import RequestReader
 
 
 class Owner(Protocol):
-    """Whoever accepts connections: the listener.
-
-    :ivar keep_alive: seconds of idleness. :ivar linger: seconds for reading over what nobody wants.
-    """
+    """Whoever accepts connections: the listener."""
 
     clock: Deadlines
-    keep_alive: float
-    linger: float
-
-    @property
-    def limits(self) -> Limits:
-        """What a client may take."""
+    limits: DoorLimits
 
     def admit(self, connection: Connection) -> bool:
         """Whether this client may have one more."""
@@ -38,14 +35,16 @@ class Owner(Protocol):
     def left(self, connection: Connection) -> None:
         """A connection has ended."""
 
-    def begin(self, request: Request) -> None:
-        """A request has come."""
-
     def keep(self, answering: Awaitable[None]) -> asyncio.Future[None]:
         """A task that is not lost."""
 
-    def unreadable(self, error: DownstreamError) -> Response:
-        """The answer to what cannot be read."""
+    @property
+    def begin(self) -> Callable[[Request], None]:
+        """To be called when a request has come."""
+
+    @property
+    def unreadable(self) -> Callable[[str, DownstreamError], Response]:
+        """Gives the answer to what cannot be read, by its client and its fault."""
 
 
 class Receiver(Protocol):
@@ -69,16 +68,19 @@ class Connection(RequestReader, asyncio.Protocol):
     """
 
     __slots__ = (
-        "_asked", "_drained", "_owner", "_receiver", "_task", "closed", "counted", "peer", "transport",
+        "_answering", "_asked", "_drained", "_owner", "_receiver", "_task", "_unsent", "closed", "counted", "peer",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
-        super().__init__(owner.limits, owner.clock, owner.keep_alive)
+        super().__init__(owner.limits, owner.clock)
         self._owner = owner
         self._asked: Request | None = None
+        self._answering = False  # a part of the answer is out
         self._receiver: Receiver | None = None
         self._task: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._unsent = 0  # when a deadline had passed
         self.peer = ""
         self.counted = ""
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -86,13 +88,19 @@ class Connection(RequestReader, asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether it carries no request, nor the rest of one."""
-        return not self._busy and self._receiver is None and self._body is None and not self._head_begun
+        """Whether it carries no request, nor a part of one."""
+        used = self._busy or self._receiver is not None or self._body is not None or self._ending
+        return not (used or self._ahead.size)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing reaches the client any more."""
+        return self.closed or self.transport.is_closing()
 
     @property
     def resting_since(self) -> float:
         """Loop time at which an idle one began to be idle, or up to a tick later."""
-        return self._deadline - self._keep_alive
+        return self._deadline - self._limits.keep_alive
 
     # From the client
 
@@ -112,21 +120,41 @@ class Connection(RequestReader, asyncio.Protocol):
         else:
             self._receiver.from_client(data)
 
+    def eof_received(self) -> bool:
+        """The client sends no more: what it has asked for it still gets.
+
+        One that has left looks the same until it refuses what is sent to it. So something has to be sent now and then,
+        and whoever ends in a pause of its answer has left.
+
+        :returns: whether our side stays open, which TLS cannot do.
+        """
+        if not self.transport.can_write_eof():
+            return False
+        if self._receiver is not None:
+            return self._receiver.client_ended()
+        if self._answering and not self.transport.get_write_buffer_size():
+            return False
+        if not (self._busy or self._ahead.size):
+            return False
+        self._half_closed = True
+        self.sends()
+        if self._body is not None:
+            self._give_up(self._body, broken_body())
+        self._advance()
+        return not self.gone
+
     def _begin(self, head: RequestHead, body: Body | None) -> None:
         request = self._asked = Request(self, head, body)
         self._owner.begin(request)
 
-    def eof_received(self) -> bool:
-        """The client sends no more. True keeps the connection, which TLS cannot do."""
-        return self._receiver is not None and self.transport.can_write_eof() and self._receiver.client_ended()
-
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._ending = True
         self._owner.left(self)
-        self._ahead = b""
+        self._ahead.clear()
         self._wake()
         if self._body is not None:
-            self._body.fail(DownstreamError("broken_body", "The client has gone."))
+            self._body.fail(broken_body())
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.client_lost()
@@ -142,38 +170,53 @@ class Connection(RequestReader, asyncio.Protocol):
         self._task = self._owner.keep(answering)
 
     def respond(self, request: Request, response: Whole) -> None:
-        """The answer to ``request``. To a client that has gone, nothing."""
+        """The answer to ``request``. To a client that has gone, nothing.
+
+        :raises ValueError: it cannot be sent.
+        """
         if self._asked is not request:
             return
-        self._asked = None
-        self._busy = False
-        self._task = None
-        request.gone = (
-            None  # it leads back to the request: without the ring nothing waits for the garbage collector
+        body = self._body
+        # Who waits for 100 Continue and gets another answer may send the body or not (RFC 9110 §10.1.1).
+        close = (
+            response.close or self._ending or not request.keep_alive or (body is not None and body.expected)
         )
-        close = response.close or not request.keep_alive
         if isinstance(response, Response):
-            close = close or (self._body is not None and self._body.expected)
             data = response.wire(head_only=request.method == "HEAD", http10=request.http10, close=close)
         else:
             data = response.data
-        if data:
+        self._asked = None
+        self._busy = self._answering = False
+        self._task = None
+        # It leads back to the request: without the ring nothing waits for the garbage collector.
+        request.gone = None
+        if data and not self.transport.is_closing():
             self.transport.write(data)
-        if close or self._ending:
-            self._end()
+        if close:
+            self._end(coming=body is not None or self._ending)
             return
-        if self._body is not None:
-            self._body.discard()
-            self._deadline = self._clock.after(self._owner.linger)
+        if body is not None:
+            self._discard(body)
         else:
             self._rest()
-        if self._ahead:
+        if self._ahead.size or self._half_closed:
             self._advance()
 
     def write(self, data: bytes) -> None:
-        """Send; bounded only if the caller awaits :meth:`drain`."""
-        if not self.transport.is_closing():
+        """Send a part of the answer; bounded only if the caller awaits :meth:`drain`."""
+        self._answering = True
+        self.interim(data)
+
+    def interim(self, data: bytes) -> None:
+        """Send what goes before the answer (a 1xx)."""
+        if not self.gone:
             self.transport.write(data)
+            self.sends()
+
+    def sends(self) -> None:
+        """Something goes out to the client, be it past this connection."""
+        if self._half_closed:
+            self._deadline = self._clock.after(self._limits.half_closed)
 
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was sent, or has gone."""
@@ -188,22 +231,24 @@ class Connection(RequestReader, asyncio.Protocol):
     def resume_writing(self) -> None:
         self.writing_paused = False
         self._wake()
-        if self._ahead:
+        if self._ahead.size or self._half_closed:
             self._advance()
 
     def hand_over(self, receiver: Receiver) -> None:
         """After an upgrade: every byte from the client goes to ``receiver``, and it hears of its end."""
         self._receiver = receiver
-        ahead, self._ahead = self._ahead, b""
+        ahead = self._ahead.clear()
         self.go_on()
         if ahead:
             receiver.from_client(ahead)
         if self.closed:
             receiver.client_lost()
+        elif self._half_closed and not receiver.client_ended():
+            self.close()
 
     def hold(self) -> None:
         """Take no more from the client for now."""
-        if not self._held and not self.transport.is_closing():
+        if not (self._held or self._half_closed or self.transport.is_closing()):
             self._held = True
             self.transport.pause_reading()
 
@@ -217,22 +262,40 @@ class Connection(RequestReader, asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """A look at the clock (:class:`gateway.proxy.deadlines.Watched`)."""
-        if self._body is not None and self._busy:
-            if not self._ending:
-                self._check_body(self._body, now)
+        if self._half_closed and not self.gone and self._reset:
+            self.abort()
+        elif self._body is not None and self._busy:
+            self._check_body(self._body, now)
         elif now >= self._deadline:
-            if self._head_begun:
-                self._refuse(DownstreamError("too_slow"))
-            elif self._ending:
-                self.transport.abort()
-            else:
-                self.close()
+            self._too_late()
+
+    @property
+    def _reset(self) -> bool:
+        """Whether a client that sends no more has refused what was sent to it; nobody reads, so nobody is told."""
+        sock = self.transport.get_extra_info("socket")
+        return sock is not None and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+    def _too_late(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent:  # the client still takes what waits for it, if slowly
+            self._unsent = unsent
+            self._deadline = self._clock.after(self._limits.send_seconds if unsent else self._limits.linger)
+        elif self._ending or self._busy:
+            self.abort()
+        elif self._head_begun:
+            self._refuse(DownstreamError("too_slow"))
+        else:
+            self.close()
 
     def close(self) -> None:
         """Send what waits, then end the connection."""
         self._ending = True
-        self._deadline = self._clock.after(self._owner.linger)
+        self._linger()
         self.transport.close()
+
+    def abort(self) -> None:
+        """End it at once, without an answer."""
+        self.transport.abort()
 
     def cut(self) -> None:
         """End it, whatever is under way."""
@@ -241,26 +304,30 @@ class Connection(RequestReader, asyncio.Protocol):
         self.close()
 
     def _refuse(self, error: DownstreamError) -> None:
-        """The framing is lost: say so, and end."""
-        self._asked = None
-        self._busy = False
-        response = self._owner.unreadable(error)
-        self.write(response.wire(head_only=False, http10=False, close=True))
-        self._head_begun = False
-        self._body = self._body or Body(self, None, expected=False)  # whatever still comes is to be read over
-        self._end()
+        """What came is no request, so its framing is lost: say so, and end."""
+        self._busy = self._head_begun = False
+        response = self._owner.unreadable(self.peer, error)
+        if not self.gone:
+            self.transport.write(response.wire(head_only=False, http10=False, close=True))
+        self._end(coming=True)
 
-    def _end(self) -> None:
-        """Close, but read over what the client still sends: a reset could cost it the answer it waits for."""
-        self._ahead = b""
-        if self._body is not None and self.transport.can_write_eof() and not self.transport.is_closing():
-            self._body = None
-            self._ending = True
-            self.go_on()
-            self.transport.write_eof()
-            self._deadline = self._clock.after(self._owner.linger)
-        else:
+    def _end(self, *, coming: bool) -> None:
+        """There will be neither a request nor an answer any more.
+
+        :param coming: the client is in the middle of sending something.
+        """
+        self._ending = True
+        self._body = None
+        self._ahead.clear()
+        self.go_on()
+        stages = self.transport.can_write_eof()
+        if self._half_closed or self.transport.is_closing() or not (stages or coming):
             self.close()
+            return
+        if stages:
+            self.transport.write_eof()
+        self.closed = True
+        self._linger()
 
     def _wake(self) -> None:
         drained, self._drained = self._drained, None

@@ -10,72 +10,43 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from gateway.core.addresses import Networks, is_trusted
+from gateway.core.addresses import is_trusted
 from gateway.core.errors import DownstreamError
 from gateway.proxy.deadlines import Deadlines
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.seldom import Seldom
 from gateway.web.connection import Connection
-from gateway.web.errors import refuse_error
+from gateway.web.limits import DoorLimits
 from gateway.web.messages import Request, Response
 
 NEXT_REQUEST = 0.5
 """Seconds that a connection may take to send something when idle ones are being closed: a client that has just
 connected, or has just had an answer, may have its next request on the way, and one that is no GET is not sent twice."""
-KEEP_ALIVE = 75.0
-"""Seconds an idle client connection is kept: nginx's keepalive_timeout."""
-HEAD_SECONDS = 30.0
-"""Seconds from a head's first byte to its last: Kestrel's RequestHeadersTimeout; Apache gives 20 to 40, nginx 60."""
-BODY_WINDOW = 20.0
-"""Seconds in which a body must have come on: Apache's RequestReadTimeout is ``body=20``."""
-BODY_RATE = 240
-"""Bytes a second within each window: Kestrel's MinRequestBodyDataRate; Apache's MinRate is 500."""
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-"""Who connects from here is a proxy in front of us, or owns the machine."""
-LINGER = 2.0
-"""Seconds in which the rest of a refused body is thrown away: Apache's SECONDS_TO_LINGER."""
-_SWEEP = 1.0
-"""Seconds between two looks at all connections, at the most."""
 _log = get_logger("door")
-
-
-@dataclass(frozen=True, slots=True)
-class DoorLimits:
-    """What a client may take: bytes, seconds, connections.
-
-    :ivar header: bytes of one header line and of all together. :ivar body: bytes; 0 is no limit.
-    :ivar head_seconds: for a whole head. :ivar body_window, body_rate: seconds, and bytes a second in each of them.
-    :ivar per_client: connections of one address, 0 is no limit; nor is there one for ``proxies`` and this machine.
-    """
-
-    header: int
-    body: int
-    head_seconds: float = HEAD_SECONDS
-    body_window: float = BODY_WINDOW
-    body_rate: float = BODY_RATE
-    per_client: int = 0
-    proxies: Networks = LOOPBACK
 
 
 class Listener:
     """Makes one `Connection` for each accepted connection, and looks after all of them.
 
-    :param begin: called with every request.
+    :param begin: called with every request. :param unreadable: answers what is none, by its client and its fault.
     :ivar connections: those that are open. :ivar clock: one for all of them; no request costs a timer.
     """
 
-    def __init__(self, begin: Callable[[Request], None], limits: DoorLimits) -> None:
+    def __init__(
+        self,
+        begin: Callable[[Request], None],
+        limits: DoorLimits,
+        unreadable: Callable[[str, DownstreamError], Response],
+    ) -> None:
         self.begin = begin
+        self.unreadable = unreadable
         self.limits = limits
-        self.keep_alive = KEEP_ALIVE
-        self.linger = LINGER
-        self.clock = Deadlines(
-            min(_SWEEP, limits.head_seconds / 4, limits.body_window / 4, self.keep_alive / 4)
-        )
+        self.clock = Deadlines(limits.tick)
         self.connections: set[Connection] = set()
         self._clients: Counter[str] = Counter()
+        self._seldom = Seldom()
         self._tasks: set[asyncio.Future[None]] = set()
         self._emptied = asyncio.Event()
 
@@ -88,7 +59,10 @@ class Listener:
         client = self._counted(connection.peer)
         if client:
             if 0 < self.limits.per_client <= self._clients[client]:
-                _log.warning("too_many_connections", client=client, limit=self.limits.per_client)
+                if times := self._seldom.due("too_many_connections"):
+                    _log.warning(
+                        "too_many_connections", client=client, limit=self.limits.per_client, times=times
+                    )
                 return False
             self._clients[client] += 1
         connection.counted = client
@@ -124,10 +98,6 @@ class Listener:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def unreadable(self, error: DownstreamError) -> Response:
-        """The page for what cannot be read."""
-        return refuse_error(None, error)
 
     def close_idle(self) -> int:
         """Close the connections that have carried no request for a while; how many there still are."""

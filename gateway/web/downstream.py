@@ -61,7 +61,7 @@ class ClientSide:
 
     @property
     def gone(self) -> bool:
-        return self._connection.closed or self._connection.transport.is_closing()
+        return self._connection.gone
 
     @property
     def blocked(self) -> bool:
@@ -74,7 +74,7 @@ class ClientSide:
     def write(self, data: bytes) -> None:
         if not self.gone:
             self.written += len(data)
-            self._connection.transport.write(data)
+            self._connection.write(data)
 
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was sent, or has gone."""

@@ -7,6 +7,7 @@ waits.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 
@@ -16,9 +17,10 @@ from gateway.core.facts import DoorRules, complete, is_person
 from gateway.core.policy_schema import METHODS
 from gateway.telemetry.log import get_logger
 from gateway.web.accounts import Accounts
-from gateway.web.connections import LOOPBACK, DoorLimits, Listener
+from gateway.web.connections import Listener
 from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
+from gateway.web.limits import LOOPBACK, DoorLimits
 from gateway.web.messages import Answer, Request, Response, Sent, Whole
 from gateway.web.table import Table
 
@@ -57,7 +59,7 @@ class Door:
     def listener(self) -> Listener:
         """The protocol factory for ``loop.create_server``."""
         proxies = (*LOOPBACK, *self._rules.trusted_proxies)
-        return Listener(self.handle, replace(self._limits, proxies=proxies))
+        return Listener(self.handle, replace(self._limits, proxies=proxies), self.unreadable)
 
     def handle(self, request: Request) -> None:
         """One request, one answer; whatever goes wrong inside is a 5xx and never a pass (guarantee 1)."""
@@ -71,13 +73,22 @@ class Door:
             self.settle(request, answer)
 
     def settle(self, request: Request, answer: Answer | Exception) -> None:
-        """Give out the answer, or wait for it."""
-        if isinstance(answer, Exception):
-            answer = self._refusal(request, answer)
-        if isinstance(answer, Sent | Response):
-            self._give(request, answer)
-        elif answer is not None:
-            request.connection.wait(self._awaited(request, answer))
+        """Give out the answer, or wait for it; when not even an error can be told, the connection ends."""
+        try:
+            if isinstance(answer, Exception):
+                answer = self._refusal(request, answer)
+            if isinstance(answer, Sent | Response):
+                self._give(request, answer)
+            elif answer is not None:
+                request.connection.wait(self._awaited(request, answer))
+        except Exception as error:  # noqa: BLE001 -- a client without an answer would wait for ever
+            request.connection.abort()
+            _log.error("answer_crashed", exc_info=error)
+
+    def unreadable(self, client: str, error: DownstreamError) -> Response:
+        """The answer to what is no request: one page for everybody, for who it is cannot be known."""
+        self._accounts.unreadable(client, error.code)
+        return refuse_error(None, error)
 
     def _answer(self, request: Request) -> Answer:
         if request.method not in _KNOWN:
@@ -94,6 +105,11 @@ class Door:
     async def _awaited(self, request: Request, answer: Awaitable[Answer]) -> None:
         try:
             outcome: Answer | Exception = await answer
+        except (
+            asyncio.CancelledError
+        ):  # cut off; or something inside was, and then nobody else would tell the client
+            request.connection.abort()
+            raise
         except Exception as error:  # noqa: BLE001 -- as above
             outcome = error
         self.settle(request, outcome)

@@ -18,7 +18,7 @@ from gateway.proxy.exchange import Exchange, StaleConnectionError
 from gateway.proxy.insertion import InsertingExchange
 from gateway.proxy.pool import Pool
 from gateway.web.downstream import ClientSide
-from gateway.web.messages import CLIENT_GONE, Request, Sent
+from gateway.web.messages import CLIENT_GONE, Answer, Request, Sent
 from gateway.web.upload import Upload
 from gateway.web.websocket import run_tunnel
 
@@ -101,20 +101,24 @@ class Passage:
         exchange = self._exchange
         assert exchange is not None
         exchange.on_change = None
+        try:
+            answer: Answer | Exception = self._outcome(exchange)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the client gets an answer
+            answer = error
+        self._request.settle(answer)
+
+    def _outcome(self, exchange: Exchange) -> Answer:
         if not exchange.over:
-            self._request.settle(self._counted(self._wait(exchange)))
-            return
+            return self._counted(self._wait(exchange))
         try:
             sent = self._end(exchange)
         except GatewayError as error:
             if isinstance(error, StaleConnectionError) and self._replayable:
-                self._request.settle(self.run())
-            else:
-                self._over(error.code)
-                self._request.settle(error)
-            return
+                return self.run()
+            self._over(error.code)
+            raise
         self._over(self._client.result)
-        self._request.settle(sent)
+        return sent
 
     def _over(self, result: str) -> None:
         """Nothing of this request lives on."""

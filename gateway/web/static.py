@@ -82,6 +82,7 @@ class FileTransfer:
     async def _send_past(self, sender: FileSender, sent: int) -> int:
         size = await self._answer.send(sender, sent)
         self._client.written += size
+        self._request.connection.sends()
         return size
 
     async def _send(self, sent: int) -> int:

@@ -19,7 +19,7 @@ _FIELD_LINE = re.compile(
 )
 _ANY_TARGET = re.compile(rb"(" + _TOKEN + rb") ([!-~\x80-\xff]+) HTTP/(1\.[01])")
 _ORIGIN_FORM = re.compile(rb"/[!\"$-~]*")
-_DIGITS = re.compile(rb"[0-9]{1,18}")
+_DIGITS = re.compile(rb"0|[1-9][0-9]{0,17}")
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[ \t]*"

@@ -286,7 +286,7 @@ def test_a_client_that_leaves_the_queue_makes_room_in_it(narrow: Door) -> None:
     with narrow.open() as late:
         assert late.get(held.path).status == 503
     for wire in leaving:
-        wire.sock.close()
+        wire.leave()
     time.sleep(0.2)
     wires += [held.ask("c"), held.ask("d")]
     _until(lambda: not held.let_go() and len(held.order) >= 4)

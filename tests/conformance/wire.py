@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import struct
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from tests.conformance import strict
 from tests.conformance.recorder import Recorder
+
+_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
+
+    def leave(self) -> None:
+        """Break the connection: whoever only closes it could still want the answer, as far as anybody can tell."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.sock.close()
 
     def get(
         self, target: str = "/", *headers: str, method: str = "GET", version: str = "1.1", body: bytes = b""

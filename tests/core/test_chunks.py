@@ -13,13 +13,12 @@ from gateway.core.errors import DownstreamError
 
 def read(data: bytes, step: int = 0) -> tuple[bytes, bytes, bool]:
     """Body, what follows it, and whether it is complete; ``step``: bytes at a time."""
-    reader, body, rest = ChunkReader(), b"", b""
-    for at in range(0, len(data), step or len(data) or 1):
-        if reader.complete:
-            return body, data[at - len(rest) :], True
-        piece, rest = reader.feed(data[at : at + (step or len(data))])
+    reader, body, at = ChunkReader(), b"", 0
+    while at < len(data) and not reader.complete:
+        end = min(at + step, len(data)) if step else len(data)
+        piece, at = reader.feed(data[:end], at)
         body += piece
-    return body, rest, reader.complete
+    return body, data[at:], reader.complete
 
 
 WHOLE = b"5\r\nhello\r\n6;ext=1\r\n world\r\n00A\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n"

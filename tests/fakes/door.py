@@ -12,6 +12,7 @@ from gateway.core.headers import IdentityOptions
 from gateway.core.routes import Route
 from gateway.core.session import Principal, Session
 from gateway.proxy.live import LiveConnections
+from gateway.web.errors import refuse_error
 from gateway.web.listener import DoorLimits, Listener
 from gateway.web.messages import Answer, Request, Sent
 from gateway.web.messages import Response as Made
@@ -20,6 +21,8 @@ from tests.fakes.upstream import FakeUpstream
 
 STATUS = {"connect_failed": 502, "broken_response": 502, "upstream_busy": 503}
 FAR = 4_000_000_000
+LIMITS = DoorLimits(8_190, 0, half_closed=0.05)
+"""Those of the gateway, but that a client that has left is not waited for."""
 
 
 def session(sid: str = "sid-1", *, absolute_until: int = FAR) -> Session:
@@ -78,7 +81,11 @@ def listener(
     refused: Callable[[Exception], Made] | None = None,
 ) -> Listener:
     """The gateway's listener with another door behind it."""
-    return Listener(Settler(answer, refused).handle, limits or DoorLimits(8_190, 0))
+    return Listener(Settler(answer, refused).handle, limits or LIMITS, _page)
+
+
+def _page(_client: str, error: DownstreamError) -> Made:
+    return refuse_error(None, error)
 
 
 class Door:

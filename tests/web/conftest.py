@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-ON_BOTH = frozenset({"test_downloads.py"})
-"""Tests of what goes past the loop's own transports; production runs on uvloop."""
+ON_BOTH = frozenset(
+    {"test_connection.py", "test_connection_ends.py", "test_downloads.py", "test_half_closed.py"}
+)
+"""Tests of clients' connections, and of what goes past the loop's own transports; production runs on uvloop."""
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

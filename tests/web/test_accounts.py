@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from errno import ENOSPC
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.core.facts import DoorRules, build
 from gateway.core.request_head import RequestHead, read_block
@@ -18,7 +20,7 @@ RULES = DoorRules("https", frozenset({"app.example.com"}))
 
 def asked() -> Request:
     return Request(
-        SimpleNamespace(peer="192.0.2.1"), RequestHead("GET", "/zzz", False, read_block(b"", 100), 0), None
+        SimpleNamespace(peer="192.0.2.1"), RequestHead("GET", "/zzz", False, read_block(b"", 100)), None
     )
 
 
@@ -61,3 +63,46 @@ def test_answers_are_counted_by_route_and_class(capsys: pytest.CaptureFixture[st
     assert 'route="own"' in exposed
     assert 'route="/api/"' in exposed
     assert capsys.readouterr().out == ""
+
+
+class Full:
+    """A disk without room."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def write(self, _: str) -> int:
+        self.asked += 1
+        raise OSError(ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_costs_lines_and_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log of the program says so, now and then; what could not be written does not pile up."""
+    disk = Full()
+    monkeypatch.setattr("sys.stdout", disk)
+    accounts = Accounts(Metrics(), access=True)
+    with capture_logs() as told:
+        for _ in range(2_000):
+            accounts.note(asked(), None, Response(204), 0.1)
+        accounts.flush()
+        accounts.flush()
+    assert disk.asked > 2
+    assert [line["reason"] for line in told] == ["No space left on device"]
+    assert accounts._log is not None
+    assert accounts._log._lines == []
+
+
+def test_what_is_no_request_is_counted_and_told_now_and_then() -> None:
+    """Each fault by itself."""
+    metrics = Metrics()
+    accounts = Accounts(metrics, access=False)
+    with capture_logs() as told:
+        for code in ("malformed_request", "malformed_request", "too_slow"):
+            accounts.unreadable("192.0.2.1", code)
+    exposed = metrics.exposition().decode()
+    assert 'gateway_unreadable_requests_total{reason="malformed_request"} 2.0' in exposed
+    assert 'gateway_unreadable_requests_total{reason="too_slow"} 1.0' in exposed
+    assert [(line["reason"], line["client"]) for line in told] == [
+        ("malformed_request", "192.0.2.1"),
+        ("too_slow", "192.0.2.1"),
+    ]

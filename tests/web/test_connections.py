@@ -12,7 +12,8 @@ import pytest
 
 from gateway.core.errors import DownstreamError
 from gateway.web import connections
-from gateway.web.connections import DoorLimits, Listener
+from gateway.web.connections import Listener
+from gateway.web.limits import DoorLimits
 from gateway.web.messages import Request, Response
 from tests.fakes.door import Client, eventually, listener
 
@@ -113,10 +114,9 @@ async def test_a_head_in_pieces_is_whole_in_time() -> None:
         assert (await client.response()).status == 200
 
 
-async def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After KEEP_ALIVE, whether it ever carried a request or not, and without a word."""
-    monkeypatch.setattr(connections, "KEEP_ALIVE", 0.2)
-    async with listening() as stand, client_of(stand) as used, client_of(stand) as unused:
+async def test_an_idle_connection_is_closed() -> None:
+    """After a while, whether it ever carried a request or not, and without a word."""
+    async with listening(keep_alive=0.2) as stand, client_of(stand) as used, client_of(stand) as unused:
         await used.get("/")
         assert await used.rest() == b""
         assert await unused.rest() == b""
@@ -271,7 +271,7 @@ async def test_who_is_one_client(peer: str, counted: str) -> None:
             pass
 
     connection = Connection()
-    made = Listener(lambda _: None, DoorLimits(8_192, 0, proxies=NOBODY))
+    made = listener(lambda _: None, DoorLimits(8_192, 0, proxies=NOBODY))
     assert made.admit(connection)  # type: ignore[arg-type]
     assert connection.counted == counted
 

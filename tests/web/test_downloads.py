@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,26 @@ async def opened(root, **limits):
 async def lab(root):
     async with opened(root) as both:
         yield both
+
+
+async def test_who_has_closed_its_side_gets_all_of_a_file(lab, way):
+    """However slowly it takes it, for longer than a pause may be."""
+    door, _ = lab
+    door.listener.limits = replace(door.listener.limits, half_closed=1.0)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        slow.setblocking(False)
+        await loop.sock_connect(slow, ("127.0.0.1", door.port))
+        await loop.sock_sendall(slow, b"GET /huge.bin HTTP/1.1\r\nHost: app.test\r\n\r\n")
+        slow.shutdown(socket.SHUT_WR)
+        until, got, more = loop.time() + 2.5, 0, b"more"
+        while more:
+            more = await loop.sock_recv(slow, 262_144 if loop.time() < until else 8 << 20)
+            got += len(more)
+            if loop.time() < until:
+                await asyncio.sleep(0.02)
+    assert got > 200_000_000
 
 
 def descriptors() -> int:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
+from structlog.testing import capture_logs
 
 from gateway.core.errors import ProviderError, UpstreamError
 from gateway.core.facts import DoorRules, RequestFacts
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
-from gateway.web.listener import Door, DoorLimits
+from gateway.web.limits import DoorLimits
+from gateway.web.listener import Door
 from gateway.web.messages import Request, Response
 from gateway.web.table import Table
 from tests.fakes.door import Client
@@ -42,7 +45,12 @@ async def behind() -> Behind:
 
 
 @pytest.fixture
-async def door(behind: Behind) -> Door:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def door(behind: Behind, metrics: Metrics) -> Door:
     gate: Any = behind
     rules = DoorRules("https", frozenset({"app.test"}))
     return Door(
@@ -50,7 +58,7 @@ async def door(behind: Behind) -> Door:
         DoorLimits(8_190, 10),
         table=Table({}, "/oauth2"),
         gate=gate,
-        accounts=Accounts(Metrics(), access=False),
+        accounts=Accounts(metrics, access=False),
     )
 
 
@@ -132,3 +140,56 @@ async def test_while_draining_our_own_answers_ask_the_client_to_leave(client: Cl
     door.draining = True
     answer = await client.get("/x")
     assert answer.value(b"connection") == b"close"
+
+
+async def test_what_is_no_request_is_counted_and_told_without_its_bytes(door: Door, metrics: Metrics) -> None:
+    """By its fault; however many there are, the log has a line now and then."""
+    listener = door.listener()
+    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
+    large = b"GET /zzz HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n" % (b"z" * 9_000)
+    with capture_logs() as told:
+        for data in (b"zzz zzz\r\n\r\n", large, b"zzz\r\n", b"\x00"):
+            client = Client(*await asyncio.open_connection(*server.sockets[0].getsockname()))
+            await client.send(data)
+            assert (await client.response()).status in {400, 431}
+            await client.close()
+    server.close()
+    await listener.shutdown(1)
+    exposed = metrics.exposition().decode()
+    assert 'gateway_unreadable_requests_total{reason="malformed_request"} 3.0' in exposed
+    assert 'gateway_unreadable_requests_total{reason="headers_too_large"} 1.0' in exposed
+    assert [(line["event"], line["client"]) for line in told] == [("unreadable_request", "127.0.0.1")] * 2
+    assert "zzz" not in repr(told)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_an_answer_that_cannot_be_sent_ends_the_connection(
+    client: Client, behind: Behind, at_once: bool
+) -> None:
+    """Its client would wait for ever; the door stays open for others."""
+
+    def broken(request: Request, facts: RequestFacts) -> Any:
+        response = Response(headers=CIMultiDict({"X": "a\r\nSet-Cookie: b"}))
+        return response if at_once else answered(response)
+
+    async def answered(response: Response) -> Response:
+        return response
+
+    behind.handle = broken  # type: ignore[method-assign]
+    await client.ask("/x")
+    assert await client.rest() == b""
+
+
+async def test_an_answer_that_nobody_gives_any_more_ends_the_connection(
+    client: Client, behind: Behind
+) -> None:
+    """Something that was awaited has been cancelled, but not by whoever waits for it."""
+
+    async def cancelled(request: Request, facts: RequestFacts) -> Response:
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        return await future
+
+    behind.answer = cancelled
+    await client.ask("/x")
+    assert await client.rest() == b""

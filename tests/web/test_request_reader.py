@@ -8,7 +8,7 @@ from gateway.core.errors import DownstreamError
 from gateway.core.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body
-from gateway.web.connections import DoorLimits
+from gateway.web.limits import DoorLimits
 from gateway.web.request_reader import AHEAD, RequestReader
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -19,7 +19,7 @@ class Reader(RequestReader):
     """Notes what it is told; answers when it is told to."""
 
     def __init__(self, *, at_once: bool) -> None:
-        super().__init__(DoorLimits(1_000, 0), Deadlines(1.0), 75.0)
+        super().__init__(DoorLimits(1_000, 0), Deadlines(1.0))
         self.at_once = at_once
         self.begun: list[tuple[RequestHead, Body | None]] = []
         self.refused: list[str] = []
@@ -38,13 +38,16 @@ class Reader(RequestReader):
         self.refused.append(error.code)
         self._ending = True
 
+    def _end(self, *, coming: bool) -> None:
+        self._ending = True
+
     def hold(self) -> None:
         self._held = True
 
     def go_on(self) -> None:
         self._held = False
 
-    def write(self, data: bytes) -> None:
+    def interim(self, data: bytes) -> None:
         raise AssertionError
 
 
@@ -61,7 +64,7 @@ async def test_the_next_request_waits_for_the_answer(at_once: bool) -> None:
     while len(reader.begun) < 3:
         reader.answered()
     assert [head.method for head, _ in reader.begun] == ["POST", "GET", "GET"]
-    assert reader._ahead == b""
+    assert reader._ahead.size == 0
 
 
 async def test_a_reader_that_waits_holds_its_client_back() -> None:
