@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick conformance-long autobahn lock spa clean
+.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick bench-logout conformance-long autobahn lock spa clean
 
 $(VENV)/bin/python:
 	@PYTHON=$(PYTHON) bash requirements/python.sh
@@ -55,6 +55,9 @@ bench: setup-test                ## the gateway beside its peers, all signed in,
 bench-quick: setup-test          ## one case beside plain nginx, in under a minute
 	@bash tests/servers.sh bench-quick
 	$(BIN)/python -m tests.bench.run --quick
+
+bench-logout: setup-test servers  ## from a sign-out to the last socket closed, in one process and on three replicas; 3 minutes
+	$(BIN)/python -m tests.bench.logout
 
 conformance-long: setup-test     ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
 	CONFORMANCE_BYTES=1073741824 $(BIN)/python -m pytest tests/conformance/test_memory.py
