@@ -91,7 +91,11 @@ class Node:
                 except ResponseError as error:
                     refused = refused or _refused(error)
         except AnyRedisError as error:
-            raise _ours(error, self.address) from error
+            ours = _ours(error, self.address)
+            # A connection that was reset is as lost as one that was closed.
+            raise (
+                LostError(str(ours)) if isinstance(ours, ConnectionResetError | BrokenPipeError) else ours
+            ) from error
         if refused is not None:
             raise refused
         return replies

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -118,6 +120,21 @@ async def test_what_speaks_another_protocol_is_named(tmp_path: Path) -> None:
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(GarbledError):
         await answer(RedisPlace((("127.0.0.1", port),)))
+    server.close()
+
+
+async def test_a_connection_that_is_reset_is_lost() -> None:
+    """As one that a firewall has forgotten: a new one may be tried at once."""
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    with pytest.raises(LostError):
+        await answer(RedisPlace((("127.0.0.1", server.sockets[0].getsockname()[1]),)))
     server.close()
 
 
