@@ -25,35 +25,19 @@ from gateway.options import (
     provider_options,
     routes,
 )
+from gateway.paths import Parts, own_paths
 from gateway.proxy.live import REVOKED, Endings, LiveConnections
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
-from gateway.web.attempts import Attempts
-from gateway.web.endpoints.activity import Activity
-from gateway.web.endpoints.callback import Callback
-from gateway.web.endpoints.events import Events
-from gateway.web.endpoints.forward_auth import ForwardAuth
-from gateway.web.endpoints.landing import Landing
-from gateway.web.endpoints.logout import LogoutEndpoints
-from gateway.web.endpoints.session import SessionEndpoint
-from gateway.web.endpoints.sessions import SessionsEndpoint
-from gateway.web.endpoints.start import Start
-from gateway.web.endpoints.tab import TabScript
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.listener import Door, DoorLimits
-from gateway.web.logout import (
-    CONTINUE,
-    DONE_PREFIX,
-    LOGGED_OUT,
-    Logout,
-)
+from gateway.web.logout import Logout
 from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.session import Sessions
 from gateway.web.sightings import WRITE_EVERY, Sightings
-from gateway.web.table import Endpoint, Methods, Table
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 
@@ -154,7 +138,7 @@ class Gateway:
                 settings.limits.body,
                 per_client=settings.limits.connections_per_client,
             ),
-            table=self._table(),
+            table=own_paths(self._parts()),
             gate=self.gate,
             accounts=self.accounts,
         )
@@ -296,80 +280,17 @@ class Gateway:
         self.metrics.sessions_sealed_total.inc()
         self.metrics.cookie_bytes.observe(size)
 
-    def _table(self) -> Table:
-        settings, prefix = self.settings, self.settings.prefix
-        attempts = Attempts(self.sessions)
-        start = Start(settings.public_url, prefix, self.gate, self.logout, attempts, self.provider)
-        callback = Callback(
-            public_url=settings.public_url,
-            prefix=prefix,
-            claims=claim_options(settings),
-            keep_access=settings.headers.authorization,
+    def _parts(self) -> Parts:
+        return Parts(
+            settings=self.settings,
             limits=self.limits,
             gate=self.gate,
             logout=self.logout,
-            attempts=attempts,
             sessions=self.sessions,
             provider=self.provider,
-            log=self.log,
-            sign_ins=self.sign_ins,
-            trail=self.trail,
-        )
-        session = SessionEndpoint(self.gate)
-        sessions = SessionsEndpoint(
-            path=f"{prefix}/sessions",
-            gate=self.gate,
-            logout=self.logout,
-            log=self.log,
-            live=self.live,
-            sign_ins=self.sign_ins,
-            trail=self.trail,
-        )
-        exact: dict[str, Methods] = {
-            f"{prefix}/start": {"GET": start},
-            f"{prefix}/callback": {"GET": callback},
-            f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, self.gate, self.logout)},
-            f"{prefix}/session": {"GET": session, "HEAD": session},
-            f"{prefix}/userinfo": {"GET": session, "HEAD": session},
-            f"{prefix}/sessions": {"GET": sessions.show, "POST": sessions.end},
-            **self._tab_paths(),
-            **_logout_paths(LogoutEndpoints(prefix, self.gate, self.logout), self.logout, prefix),
-        }
-        return Table(exact, prefix, self._forward_auth())
-
-    def _tab_paths(self) -> dict[str, Methods]:
-        prefix, by_input = self.settings.prefix, self.settings.session.activity == "input"
-        activity = {f"{prefix}/activity": {"POST": Activity(self.gate)}}
-        return {
-            f"{prefix}/events": {"GET": Events(self.gate, self.live)},
-            f"{prefix}/tab.js": {"GET": TabScript(prefix, reports_input=by_input)},
-            **(activity if by_input else {}),
-        }
-
-    def _forward_auth(self) -> tuple[str, Endpoint] | None:
-        asked = self.settings.forward_auth
-        if asked is None:
-            return None
-        endpoint = ForwardAuth(
-            caller=asked.caller,
-            login=asked.login,
-            rules=door_rules(self.settings, asked.hosts),
-            gate=self.gate,
             forwarder=self.forwarder,
+            live=self.live,
+            log=self.log,
+            sign_ins=self.sign_ins,
             trail=self.trail,
         )
-        return f"{self.settings.prefix}/auth", endpoint
-
-
-def _logout_paths(endpoints: LogoutEndpoints, logout: Logout, prefix: str) -> dict[str, Methods]:
-    both: dict[str, Endpoint] = {"GET": endpoints.start, "POST": endpoints.start}
-    addresses = [f"{DONE_PREFIX}{hop.name}{end}" for hop in logout.options.hops for end in ("", "/*")]
-    done: dict[str, Methods] = {address: {"GET": endpoints.done} for address in addresses}
-    moved: dict[str, Endpoint] = {"GET": endpoints.moved, "POST": endpoints.moved}
-    return {
-        "/logout": both,
-        **done,
-        CONTINUE: {"GET": endpoints.go_on},
-        LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
-        f"{prefix}/sign_out": moved,
-    }

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
     "config/sections.py": "tests/config/test_reference.py",
     "config/session_sections.py": "tests/config/test_session_rules.py",
+    "paths.py": "tests/flows/test_gate_wire.py",  # over real sockets
     "web/endpoints/activity.py": "tests/flows/test_activity.py",
     "web/endpoints/callback.py": "tests/flows/test_login.py",  # endpoints are tested over real sockets
     "web/endpoints/landing.py": "tests/flows/test_login.py",

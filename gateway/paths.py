@@ -1,0 +1,137 @@
+"""Our own endpoints: what answers at which path (design section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config.model import Settings
+from gateway.core.session import SessionLimits
+from gateway.idp.provider import IdentityProvider
+from gateway.options import claim_options, door_rules
+from gateway.proxy.live import LiveConnections
+from gateway.state.log import RevocationLog
+from gateway.state.sign_ins import SignIns
+from gateway.web.attempts import Attempts
+from gateway.web.endpoints.activity import Activity
+from gateway.web.endpoints.callback import Callback
+from gateway.web.endpoints.events import Events
+from gateway.web.endpoints.forward_auth import ForwardAuth
+from gateway.web.endpoints.landing import Landing
+from gateway.web.endpoints.logout import LogoutEndpoints
+from gateway.web.endpoints.session import SessionEndpoint
+from gateway.web.endpoints.sessions import SessionsEndpoint
+from gateway.web.endpoints.start import Start
+from gateway.web.endpoints.tab import TabScript
+from gateway.web.gate import Gate
+from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Logout
+from gateway.web.session import Sessions
+from gateway.web.table import Endpoint, Methods, Table
+from gateway.web.trail import Trail
+from gateway.web.upstream import Forwarder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the endpoints of a replica work with."""
+
+    settings: Settings
+    limits: SessionLimits
+    gate: Gate
+    logout: Logout
+    sessions: Sessions
+    provider: IdentityProvider
+    forwarder: Forwarder
+    live: LiveConnections
+    log: RevocationLog
+    sign_ins: SignIns
+    trail: Trail
+
+
+def own_paths(parts: Parts) -> Table:
+    """Every path that is ours, with what answers there."""
+    exact = {**_signing_in(parts), **_session(parts), **_tabs(parts), **_signing_out(parts)}
+    return Table(exact, parts.settings.prefix, _forward_auth(parts))
+
+
+def _signing_in(parts: Parts) -> dict[str, Methods]:
+    settings, prefix = parts.settings, parts.settings.prefix
+    attempts = Attempts(parts.sessions)
+    start = Start(settings.public_url, prefix, parts.gate, parts.logout, attempts, parts.provider)
+    callback = Callback(
+        public_url=settings.public_url,
+        prefix=prefix,
+        claims=claim_options(settings),
+        keep_access=settings.headers.authorization,
+        limits=parts.limits,
+        gate=parts.gate,
+        logout=parts.logout,
+        attempts=attempts,
+        sessions=parts.sessions,
+        provider=parts.provider,
+        log=parts.log,
+        sign_ins=parts.sign_ins,
+        trail=parts.trail,
+    )
+    return {
+        f"{prefix}/start": {"GET": start},
+        f"{prefix}/callback": {"GET": callback},
+        f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, parts.gate, parts.logout)},
+    }
+
+
+def _session(parts: Parts) -> dict[str, Methods]:
+    prefix = parts.settings.prefix
+    session = SessionEndpoint(parts.gate)
+    sessions = SessionsEndpoint(
+        path=f"{prefix}/sessions",
+        gate=parts.gate,
+        logout=parts.logout,
+        log=parts.log,
+        live=parts.live,
+        sign_ins=parts.sign_ins,
+        trail=parts.trail,
+    )
+    return {
+        f"{prefix}/session": {"GET": session, "HEAD": session},
+        f"{prefix}/userinfo": {"GET": session, "HEAD": session},
+        f"{prefix}/sessions": {"GET": sessions.show, "POST": sessions.end},
+    }
+
+
+def _tabs(parts: Parts) -> dict[str, Methods]:
+    prefix, by_input = parts.settings.prefix, parts.settings.session.activity == "input"
+    activity: dict[str, Methods] = {f"{prefix}/activity": {"POST": Activity(parts.gate)}}
+    return {
+        f"{prefix}/events": {"GET": Events(parts.gate, parts.live)},
+        f"{prefix}/tab.js": {"GET": TabScript(prefix, reports_input=by_input)},
+        **(activity if by_input else {}),
+    }
+
+
+def _signing_out(parts: Parts) -> dict[str, Methods]:
+    prefix, logout = parts.settings.prefix, parts.logout
+    endpoints = LogoutEndpoints(prefix, parts.gate, logout)
+    addresses = [f"{DONE_PREFIX}{hop.name}{end}" for hop in logout.options.hops for end in ("", "/*")]
+    done: dict[str, Methods] = {address: {"GET": endpoints.done} for address in addresses}
+    return {
+        "/logout": {"GET": endpoints.start, "POST": endpoints.start},
+        **done,
+        CONTINUE: {"GET": endpoints.go_on},
+        LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
+        f"{prefix}/sign_out": {"GET": endpoints.moved, "POST": endpoints.moved},
+    }
+
+
+def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
+    settings, asked = parts.settings, parts.settings.forward_auth
+    if asked is None:
+        return None
+    endpoint = ForwardAuth(
+        caller=asked.caller,
+        login=asked.login,
+        rules=door_rules(settings, asked.hosts),
+        gate=parts.gate,
+        forwarder=parts.forwarder,
+        trail=parts.trail,
+    )
+    return f"{settings.prefix}/auth", endpoint
