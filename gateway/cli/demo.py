@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Emulated Cognito and Okta, a React application, and the gateway in front of it.")
 
 Federation = Annotated[
-    str, typer.Option(help="How the emulated Cognito reaches the emulated Okta: saml or oidc.")
+    str,
+    typer.Option(help="How people sign in: saml, slo, oidc, okta or cognito; docs/demo.md explains them."),
 ]
 Switches = Annotated[
     list[str], typer.Option("--set", help="NAME=VALUE of a switch; docs/demo.md lists them.")

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 from gateway.demo import dice
+from gateway.demo.combinations import COMBINATIONS
 from gateway.demo.options import CLIENT_ID, DemoOptions
 
 SPA = Path(__file__).parent / "spa"
@@ -16,19 +17,12 @@ listen: {listen}
 upstreams:
   - {{path: /api/, url: "http://{api}"}}
   - {{path: /, url: "file://{spa}"}}
-provider:
-  kind: cognito
-  issuer: {issuer}
-  domain: {cognito}
-  client_id: {client_id}
-  client_secret_file: client-secret
-  identity_provider: Okta
-session:
+{provider}session:
   key_files: [session-key]
 state: sqlite://{state}
 logout:
-  chain: [cognito, {{okta_signout: "{okta}"}}]
-headers: {{user: email}}
+  chain: [{chain}]
+headers: {{{headers}}}
 policies: builtin:groups
 probes: {{listen: {probes}}}
 admin: {{listen: {admin}}}
@@ -48,6 +42,9 @@ def write(
     """Write `gateway.yaml` with its key and secret files into *directory*; return its path."""
     _secret(directory / "session-key", base64.b64encode(dice.key()).decode())
     _secret(directory / "client-secret", options.client_secret)
+    pieces = COMBINATIONS[options.federation].pieces(
+        issuer=options.issuer, cognito=options.cognito, okta=options.okta, client_id=CLIENT_ID
+    )
     path = directory / "gateway.yaml"
     path.write_text(
         _TEMPLATE.format(
@@ -55,13 +52,10 @@ def write(
             listen=listen,
             api=api,
             spa=SPA,
-            issuer=options.issuer,
-            cognito=options.cognito,
-            client_id=CLIENT_ID,
             state=directory / "state.db",
-            okta=options.okta,
             probes=probes,
             admin=admin,
+            **pieces,
         )
     )
     return path

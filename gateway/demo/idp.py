@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 from gateway.demo import loopback
 from gateway.demo.cognito.app import hosted_ui, issuer
 from gateway.demo.cognito.state import Cognito
+from gateway.demo.combinations import COMBINATIONS
 from gateway.demo.control import Control
 from gateway.demo.emulator import Common
 from gateway.demo.listeners import close, listen
@@ -50,7 +51,7 @@ async def start(options: DemoOptions, *, on_event: Callable[[str], None]) -> Run
 
     Raises OSError when a port is taken, SwitchError for a wrong switch.
     """
-    switches = Switchboard({"federation": options.federation, **options.switches})
+    switches = Switchboard({**COMBINATIONS[options.federation].switches, **options.switches})
     http = loopback.client(options)
     cognito = Cognito(Common(options, switches, on_event), http)
     okta = Okta(Common(options, switches, on_event))

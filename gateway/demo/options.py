@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from gateway.demo import dice
+from gateway.demo.combinations import COMBINATIONS
 
 CLIENT_ID = "demo-client"
 CLIENT_SECRET = "demo-secret"  # noqa: S105 - published in the documentation; the gateway refuses it outside localhost
@@ -20,10 +21,11 @@ class DemoOptions:
     """Where the emulators live and whom they know.
 
     The four URLs have no trailing slash; *cognito*, *issuer* and *okta* may share a port and are told apart by
-    their Host. *client_secret* is the demo client's, at Cognito and at Okta. *switches* are start values that
-    override the table's defaults. *cert_file* and *key_file* (PEM) put TLS on every listener, *ca_file* is
-    trusted for the calls between the emulators. *listen* must be a loopback address. *callback_urls*,
-    *sign_out_urls* and *trusted_origins* are registered beside those of *app*.
+    their Host. *federation* names a way to sign in (`combinations.py`). *client_secret* is the demo client's, at
+    Cognito and at Okta. *switches* are start values that override the table's defaults and those of *federation*.
+    *cert_file* and *key_file* (PEM) put TLS on every listener, *ca_file* is trusted for the calls between the
+    emulators. *listen* must be a loopback address. *callback_urls*, *sign_out_urls* and *trusted_origins* are
+    registered beside those of *app*.
     Raises ValueError for anything else.
     """
 
@@ -45,8 +47,8 @@ class DemoOptions:
     def __post_init__(self) -> None:
         if not ipaddress.ip_address(self.listen).is_loopback:
             raise ValueError(f"the emulators bind loopback only, not {self.listen}")
-        if self.federation not in {"saml", "oidc"}:
-            raise ValueError(f"federation is saml or oidc, not {self.federation!r}")
+        if self.federation not in COMBINATIONS:
+            raise ValueError(f"federation is one of {', '.join(COMBINATIONS)}, not {self.federation!r}")
         for url in (self.app, self.cognito, self.issuer, self.okta):
             if urlsplit(url).scheme not in DEFAULT_PORTS or url.endswith("/"):
                 raise ValueError(f"{url!r} is not an http(s) URL without a trailing slash")

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.demo import dice
 from gateway.demo.answers import NO_STORE, Cookie, headers_with
+from gateway.demo.people import PASSWORD, PEOPLE
 
 STYLE = """
 :root { color-scheme: light dark; --accent: %(accent)s; }
@@ -60,6 +61,22 @@ def message(
 ) -> web.Response:
     """Return a page that says one thing."""
     return page(party, title, f"<p>{escape(sentence)}</p>", status=status, cookies=cookies)
+
+
+def password_form(action: str, username: str, *, wrong: bool, more: str = "") -> str:
+    """Return a sign-in form as HTML, filled in with *username*; *wrong* says that the last try was, *more* is HTML."""
+    names = " or ".join(person.email for person in PEOPLE)
+    alert = '<p role="alert" id="wrong">User name or password is wrong.</p>' if wrong else ""
+    told = ' aria-invalid="true" aria-describedby="wrong"' if wrong else ""
+    first, second = ("", " autofocus") if username else (" autofocus", "")
+    return (
+        f'{alert}<form method="post" action="{escape(action)}">{more}'
+        f'<label for="username">User name</label><input id="username" name="username" type="text" required{told}'
+        f' autocomplete="username" autocapitalize="none" spellcheck="false" value="{escape(username)}"{first}>'
+        f'<label for="password">Password</label><input id="password" name="password" type="password" required{told}'
+        f' autocomplete="current-password"{second}><button type="submit">Sign in</button></form>'
+        f'<p class="note">People of this demo: {escape(names)}, password {escape(PASSWORD)}.</p>'
+    )
 
 
 def moving_form(

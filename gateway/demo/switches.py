@@ -37,7 +37,11 @@ def _word(name: str, allowed: tuple[str, ...], sentence: str, *, default: str = 
 
 SWITCHES: tuple[Switch, ...] = (
     # --- how Cognito asks Okta
-    _word("federation", ("saml", "oidc"), "How Cognito signs people in at Okta."),
+    _word(
+        "federation",
+        ("saml", "oidc", "none"),
+        "How Cognito signs people in at Okta; with none it knows its own people only.",
+    ),
     _flag("saml_sign_request", False, "Cognito signs its AuthnRequest."),
     _flag("saml_force_authn", False, "Cognito turns prompt=login into ForceAuthn (undocumented)."),
     _flag(

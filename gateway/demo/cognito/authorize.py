@@ -18,6 +18,7 @@ from gateway.demo.cognito.errors import (
     refusal_redirect,
 )
 from gateway.demo.cognito.federation import begin, hand_out_code
+from gateway.demo.cognito.native import form, knows_people, signed_in
 from gateway.demo.cognito.requests import known_redirect, read_request
 from gateway.demo.cognito.state import PROVIDER, AuthorizationRequest, Cognito, Session
 from gateway.demo.pages import page
@@ -37,6 +38,7 @@ class Authorize:
         return [
             web.get("/oauth2/authorize", self._authorize, allow_head=False),
             web.get("/login", self._login, allow_head=False),
+            web.post("/login", self._submitted),
         ]
 
     async def _authorize(self, request: web.Request) -> web.Response:
@@ -44,6 +46,9 @@ class Authorize:
 
     async def _login(self, request: web.Request) -> web.Response:
         return await self._guarded(request, self._show_page)
+
+    async def _submitted(self, request: web.Request) -> web.Response:
+        return await self._guarded(request, self._sign_in)
 
     async def _guarded(
         self,
@@ -65,7 +70,7 @@ class Authorize:
             return self._silent(session, asked)
         if "none" in asked.prompt:
             raise RefusedError("login_required")
-        if asked.provider in {PROVIDER, IDENTIFIER}:
+        if asked.provider in {PROVIDER, IDENTIFIER} and not knows_people(self._cognito):
             return await begin(self._cognito, asked)
         if asked.provider not in {None, "COGNITO"}:
             raise RefusedError("invalid_request", "the identity provider is not known")
@@ -85,7 +90,14 @@ class Authorize:
             cookies.append(self._cognito.session_cookie(session))
         return hand_out_code(self._cognito, session, asked, cookies)
 
+    async def _sign_in(self, request: web.Request, asked: AuthorizationRequest) -> web.Response:
+        if not knows_people(self._cognito):
+            raise web.HTTPMethodNotAllowed("POST", ["GET"])
+        return await signed_in(self._cognito, request, asked)
+
     async def _show_page(self, request: web.Request, asked: AuthorizationRequest) -> web.Response:
+        if knows_people(self._cognito):
+            return form(request, asked.login_hint or "")
         chosen = ("identity_provider", "idp_identifier")
         query = [pair for pair in parse_qsl(asked.raw, keep_blank_values=True) if pair[0] not in chosen]
         link = f"/oauth2/authorize?{urlencode([*query, ('identity_provider', PROVIDER)])}"

@@ -1,4 +1,4 @@
-"""What SAML and OpenID Connect federation share: a sign-in begun, come back, and turned into a code."""
+"""What all sign-ins share: begun, come back from Okta or from Cognito's own form, and turned into a code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def begin(cognito: Cognito, asked: AuthorizationRequest) -> web.Response:
     try:
         return redirect(await federation_saml.request_url(cognito, attempt, handle), *cookies)
     except SamlError as error:
-        return fail(cognito, attempt, RefusedError("server_error", str(error)))
+        return fail(cognito, attempt.request, RefusedError("server_error", str(error)))
 
 
 def claim(cognito: Cognito, request: web.Request, handle: str) -> Attempt | None:
@@ -49,34 +49,37 @@ def claim(cognito: Cognito, request: web.Request, handle: str) -> Attempt | None
     return attempt
 
 
-def succeed(cognito: Cognito, request: web.Request, attempt: Attempt, identity: Identity) -> web.Response:
+def succeed(
+    cognito: Cognito, request: web.Request, asked: AuthorizationRequest, identity: Identity
+) -> web.Response:
     """Start the browser's session and hand out a code, or the error the switch asks for."""
     error = cognito.common.switches.word("authorize_error")
     if error != "none":
-        return fail(cognito, attempt, RefusedError(error, "switched on for this demonstration"))
+        return fail(cognito, asked, RefusedError(error, "switched on for this demonstration"))
     previous = cognito.session_of(request)
     if previous:
         cognito.sessions.pop(previous.id, None)
     session = cognito.begin(identity)
     cookies = [cognito.session_cookie(session), *(Cookie(name, "", 0, None) for name in CSRF_COOKIES)]
-    return hand_out_code(cognito, session, attempt.request, cookies)
+    return hand_out_code(cognito, session, asked, cookies)
 
 
-def fail(cognito: Cognito, attempt: Attempt, refusal: RefusedError) -> web.Response:
+def fail(cognito: Cognito, asked: AuthorizationRequest, refusal: RefusedError) -> web.Response:
     """Return the error to the client that asked."""
-    return refusal_redirect(cognito, attempt.request.redirect_uri, refusal, attempt.request.state)
+    return refusal_redirect(cognito, asked.redirect_uri, refusal, asked.state)
 
 
 def hand_out_code(
     cognito: Cognito, session: Session, asked: AuthorizationRequest, cookies: Sequence[Cookie]
 ) -> web.Response:
     """Return to the client with a code for *session*'s person."""
+    made_up = dice.token(16) if session.identity.provider_type else None  # for federated people only
     sign_in = SignIn(
         identity=session.identity,
         session_id=session.id,
         client_id=asked.client_id,
         scopes=asked.scopes,
-        nonce=asked.nonce or dice.token(16),  # Cognito makes one up for federated people
+        nonce=asked.nonce or made_up,
         auth_time=session.created,
         key=dice.identifier(),
         event=dice.identifier(),

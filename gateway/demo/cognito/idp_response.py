@@ -29,11 +29,11 @@ class IdpResponse:
         if "code" not in query:
             return fail(
                 self._cognito,
-                attempt,
+                attempt.request,
                 RefusedError("invalid_request", f"{PROVIDER}: {query.get('error', '')}"),
             )
         try:
             identity = await federation_oidc.identity_from(self._cognito, attempt, query["code"])
         except federation_oidc.BadAnswerError as error:
-            return fail(self._cognito, attempt, RefusedError("server_error", f"{PROVIDER}: {error}"))
-        return succeed(self._cognito, request, attempt, identity)
+            return fail(self._cognito, attempt.request, RefusedError("server_error", f"{PROVIDER}: {error}"))
+        return succeed(self._cognito, request, attempt.request, identity)

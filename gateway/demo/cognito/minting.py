@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.demo import clock, dice, jwts
-from gateway.demo.cognito.state import PROVIDER, Cognito, RefreshToken, SignIn
+from gateway.demo.cognito.state import PROVIDER, Cognito, Identity, RefreshToken, SignIn
 from gateway.demo.emulator import Issued
 
 MADE_UP = "made-up-group"
@@ -62,7 +62,8 @@ def _groups(cognito: Cognito, sign_in: SignIn) -> list[str]:
     switches = cognito.common.switches
     length = switches.number("extra_group_length")
     extra = [f"{n:04d}-{MADE_UP * 10}"[:length] for n in range(switches.number("extra_groups"))]
-    automatic = [f"{cognito.common.options.pool}_{PROVIDER}"] if switches.flag("automatic_group") else []
+    federated = switches.flag("automatic_group") and sign_in.identity.provider_type
+    automatic = [f"{cognito.common.options.pool}_{PROVIDER}"] if federated else []
     return [*automatic, *sign_in.identity.groups, *extra]
 
 
@@ -83,21 +84,24 @@ def _id_claims(cognito: Cognito, sign_in: SignIn) -> dict[str, object]:
         "token_use": "id",
         "aud": sign_in.client_id,
         "cognito:username": identity.username,
-        "identities": [
-            {
-                "userId": identity.subject,
-                "providerName": PROVIDER,
-                "providerType": identity.provider_type,
-                "issuer": None,
-                "primary": "true",
-                "dateCreated": str(sign_in.auth_time * 1000),
-            }
-        ],
     }
+    if identity.provider_type:
+        claims["identities"] = [_federated(identity, sign_in.auth_time)]
     claims |= user_attributes(sign_in, email_verified="true" if as_text else True)
     if cognito.common.switches.flag("step_up"):
-        claims |= {"acr": "urn:cognito:loa:1", "amr": ["fed"]}
+        claims |= {"acr": "urn:cognito:loa:1", "amr": ["fed" if identity.provider_type else "pwd"]}
     return claims
+
+
+def _federated(identity: Identity, linked: int) -> dict[str, object]:
+    return {
+        "userId": identity.subject,
+        "providerName": PROVIDER,
+        "providerType": identity.provider_type,
+        "issuer": None,
+        "primary": "true",
+        "dateCreated": str(linked * 1000),
+    }
 
 
 def user_attributes(sign_in: SignIn, *, email_verified: str | bool) -> dict[str, object]:

@@ -33,8 +33,10 @@ class SamlEndpoints:
                 self._cognito, attempt, form.get("SAMLResponse", "")
             )
         except SamlError as error:
-            return fail(self._cognito, attempt, RefusedError("invalid_request", f"{PROVIDER}: {error}"))
-        return succeed(self._cognito, request, attempt, identity)
+            return fail(
+                self._cognito, attempt.request, RefusedError("invalid_request", f"{PROVIDER}: {error}")
+            )
+        return succeed(self._cognito, request, attempt.request, identity)
 
     async def _signed_out(self, request: web.Request) -> web.Response:
         form = await form_of(request)

@@ -19,7 +19,11 @@ SESSION_COOKIE = "cognito"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who Okta says somebody is; *subject* is the SAML NameID or the sub of Okta's ID token."""
+    """Who somebody is: as Okta says it, or as Cognito knows its own people.
+
+    *subject* is the SAML NameID, the sub of Okta's ID token, or the address that one of Cognito's own signs in with;
+    *provider_type* is SAML or OIDC, None for Cognito's own.
+    """
 
     subject: str
     email: str
@@ -28,18 +32,19 @@ class Identity:
     family_name: str
     preferred_username: str
     groups: tuple[str, ...]
-    provider_type: str
+    provider_type: str | None
     session_index: str | None = None
 
     @property
     def username(self) -> str:
-        """Cognito's name for a federated person."""
-        return f"{PROVIDER}_{self.subject}"
+        """Cognito's name for the person: the provider and its name for federated ones, else the sub."""
+        return f"{PROVIDER}_{self.subject}" if self.provider_type else self.sub
 
     @property
     def sub(self) -> str:
         """The user's sub: always the same for the same person, so that it survives a restart."""
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"cognito-demo/{self.username}"))
+        provider = PROVIDER if self.provider_type else "own"
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"cognito-demo/{provider}_{self.subject}"))
 
 
 @dataclass(slots=True)
@@ -171,7 +176,10 @@ class Cognito:
         """Start a browser session for *identity*."""
         session = Session(dice.token(), identity, clock.now(), clock.now())
         self.sessions[session.id] = session
-        self.common.tell(f"Cognito: {identity.email} signed in through Okta ({identity.provider_type})")
+        way = (
+            f"through {PROVIDER} ({identity.provider_type})" if identity.provider_type else "with a password"
+        )
+        self.common.tell(f"Cognito: {identity.email} signed in {way}")
         return session
 
     def end(self, session_id: str, how: str) -> None:

@@ -13,8 +13,8 @@ from gateway.demo.answers import form_of, query_of, redirect
 from gateway.demo.okta.cookies import device_cookie, session_cookies
 from gateway.demo.okta.state import Okta, Pending, Session
 from gateway.demo.okta.targets import is_own_path, is_trusted
-from gateway.demo.pages import message, page
-from gateway.demo.people import PASSWORD, PEOPLE, sign_in
+from gateway.demo.pages import message, page, password_form
+from gateway.demo.people import sign_in
 
 PARTY = "Okta (emulated)"
 
@@ -102,17 +102,6 @@ class Login:
         return target if is_own_path(target) or is_trusted(self._okta, target) else "/app/UserHome"
 
     def _form(self, request: web.Request, username: str, *, wrong: bool = False) -> web.Response:
-        names = " or ".join(person.email for person in PEOPLE)
-        alert = '<p role="alert" id="wrong">User name or password is wrong.</p>' if wrong else ""
-        told = ' aria-invalid="true" aria-describedby="wrong"' if wrong else ""
-        first, second = ("", " autofocus") if username else (" autofocus", "")
-        content = (
-            f'{alert}<form method="post" action="{escape(request.raw_path)}">'
-            f'<label for="username">User name</label><input id="username" name="username" type="text" required{told}'
-            f' autocomplete="username" autocapitalize="none" spellcheck="false" value="{escape(username)}"{first}>'
-            f'<label for="password">Password</label><input id="password" name="password" type="password" required{told}'
-            f' autocomplete="current-password"{second}><button type="submit">Sign in</button></form>'
-            f'<p class="note">People of this demo: {escape(names)}, password {escape(PASSWORD)}.</p>'
-        )
+        content = password_form(request.raw_path, username, wrong=wrong)
         cookies = device_cookie(self._okta, request)
         return page(PARTY, "Sign in", content, status=403 if wrong else 200, cookies=cookies)

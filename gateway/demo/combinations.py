@@ -1,0 +1,85 @@
+"""The ways an application's people can sign in through Cognito, Okta or both: what the emulators and the gateway need.
+
+Each sign-in has a sign-out of its own, so whoever tries one tries the five of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_COGNITO = """\
+provider:
+  kind: cognito
+  issuer: {issuer}
+  domain: {cognito}
+  client_id: {client_id}
+  client_secret_file: client-secret
+"""
+_BEHIND = "  identity_provider: Okta\n"
+_OKTA = """\
+provider:
+  kind: okta
+  issuer: {okta}
+  client_id: {client_id}
+  client_secret_file: client-secret
+  scopes: [openid, email, profile, groups, offline_access]
+"""
+_HUB = 'cognito, {{okta_signout: "{okta}"}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One way to sign in.
+
+    *provider* (a section), *chain* (inside its brackets) and *headers* (inside its braces) are pieces of the gateway's
+    configuration with issuer, cognito, okta and client_id to be filled in; *switches* are what the emulators need.
+    """
+
+    sentence: str
+    provider: str
+    chain: str
+    headers: str = "user: email"
+    switches: Mapping[str, str | bool] = field(default_factory=dict)
+
+    def pieces(self, **names: str) -> dict[str, str]:
+        """Return *provider*, *chain* and *headers* with *names* filled in."""
+        pieces = {"provider": self.provider, "chain": self.chain, "headers": self.headers}
+        return {what: piece.format(**names) for what, piece in pieces.items()}
+
+
+COMBINATIONS: Mapping[str, Combination] = MappingProxyType(
+    {
+        "saml": Combination(
+            "Cognito asks Okta by SAML; sign-out leads to Cognito, then to Okta.",
+            _COGNITO + _BEHIND,
+            _HUB,
+            switches={"federation": "saml"},
+        ),
+        "slo": Combination(
+            "Cognito asks Okta by SAML, and takes the sign-out on to Okta by SAML single logout.",
+            _COGNITO + _BEHIND,
+            "cognito",
+            switches={"federation": "saml", "idp_signout": True, "okta_slo": True},
+        ),
+        "oidc": Combination(
+            "Cognito asks Okta by OpenID Connect; sign-out leads to Cognito, then to Okta.",
+            _COGNITO + _BEHIND,
+            _HUB,
+            switches={"federation": "oidc"},
+        ),
+        "okta": Combination(
+            "No Cognito: the gateway signs in and out at Okta by OpenID Connect.",
+            _OKTA,
+            '{{okta_signout: "{okta}"}}',
+            headers="user: email, groups: groups",
+        ),
+        "cognito": Combination(
+            "No Okta: Cognito's own people, with passwords at Cognito.",
+            _COGNITO,
+            "cognito",
+            switches={"federation": "none"},
+        ),
+    }
+)
