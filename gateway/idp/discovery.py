@@ -7,17 +7,18 @@ key is forgotten; a failed fetch keeps what there is. A key id that nobody knows
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from gateway.core import dice
 from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
+from gateway.idp.remote_keys import FRESH_FOR, RemoteKeys
 from gateway.idp.single_flight import SingleFlight
-from gateway.oidc.jwks import KeySet, parse_key_set, refetch_allowed
+from gateway.oidc.jwks import KeySet, parse_key_set
 from gateway.oidc.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.wire import get
 
-FRESH_FOR = 3600.0  # seconds between two unprovoked fetches
 FIRST_BACK_OFF = 1.0  # seconds after the first failure; doubled with each further one
 LONGEST_BACK_OFF = 60.0
 
@@ -34,6 +35,7 @@ def back_off(failures: int, fraction: float) -> float:
 class Discovery:
     """Metadata and keys of one issuer.
 
+    :ivar keys: the keys; fresh ones come from here, about once an hour.
     :raises ConfigurationError: the issuer is not a URL that can have metadata.
     """
 
@@ -45,10 +47,8 @@ class Discovery:
         self._request = metadata_request(issuer)
         self._jitter = jitter
         self._metadata: ProviderMetadata | None = None
-        self._keys: KeySet | None = None
         self._metadata_flight = SingleFlight(self._fetch_metadata)
-        self._keys_flight = SingleFlight(self._fetch_keys)
-        self._last_refetch: float | None = None
+        self.keys = RemoteKeys(self._fetch_keys, fresh_for=math.inf)
         self._background: asyncio.Task[None] | None = None
 
     @property
@@ -59,7 +59,7 @@ class Discovery:
     @property
     def complete(self) -> bool:
         """Whether metadata and keys are both there, fresh or not."""
-        return self._metadata is not None and self._keys is not None
+        return self._metadata is not None and self.keys.known is not None
 
     def start(self) -> None:
         """Begin to fetch, and go on until `close`. Returns at once."""
@@ -71,7 +71,7 @@ class Discovery:
             self._background.cancel()
             await asyncio.wait([self._background])
         await self._metadata_flight.close()
-        await self._keys_flight.close()
+        await self.keys.close()
 
     async def metadata(self) -> ProviderMetadata:
         """The metadata, fetched now if there is none yet.
@@ -79,25 +79,6 @@ class Discovery:
         :raises ProviderError: there is none, and it cannot be had.
         """
         return self._metadata or await self._metadata_flight.run()
-
-    async def keys(self) -> KeySet:
-        """The keys, fetched now if there are none yet.
-
-        :raises ProviderError: there are none, and they cannot be had.
-        """
-        return self._keys or await self._keys_flight.run()
-
-    async def refetched_keys(self) -> KeySet | None:
-        """The keys after a fetch for an unknown key id; None when the last such fetch was less than 30 s ago.
-
-        :raises ProviderError: the fetch was allowed and failed; the keys there were are kept.
-        """
-        now = asyncio.get_running_loop().time()
-        if not self._keys_flight.under_way:
-            if not refetch_allowed(self._last_refetch, now=now):
-                return None
-            self._last_refetch = now
-        return await self._keys_flight.run()
 
     async def _fetch_metadata(self) -> ProviderMetadata:
         self._metadata = await self._link.exchange(
@@ -107,8 +88,7 @@ class Discovery:
 
     async def _fetch_keys(self) -> KeySet:
         metadata = await self.metadata()
-        self._keys = await self._link.exchange("jwks", get(metadata.jwks_uri), parse_key_set)
-        return self._keys
+        return await self._link.exchange("jwks", get(metadata.jwks_uri), parse_key_set)
 
     async def _stay_fresh(self) -> None:
         failures = 0
@@ -116,7 +96,7 @@ class Discovery:
             self._link.went_down.clear()
             try:
                 await self._metadata_flight.run()
-                await self._keys_flight.run()
+                await self.keys.fetch_now()
             except ProviderError:
                 failures += 1  # told to the operator by the link; the next try comes by itself
                 await asyncio.sleep(back_off(failures, self._jitter()))

@@ -12,6 +12,7 @@ from gateway.core import dice
 from gateway.core.errors import ProviderError
 from gateway.idp.discovery import Discovery
 from gateway.idp.link import OnCall, ProviderLink
+from gateway.idp.remote_keys import checked
 from gateway.idp.transport import TIMEOUT, Transport
 from gateway.oidc.authorization import AuthorizationCode, authorization_url
 from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
@@ -180,15 +181,10 @@ class IdentityProvider:
             token_kind=self.preset.token_kind,
             access_token=access_token,
         )
-        try:
-            return verify_id_token(token, keys=await self._discovery.keys(), expected=expected, now=now)
-        except ProviderError as error:
-            if error.code != "unknown_key":
-                raise
-            fresh = await self._discovery.refetched_keys()
-            if fresh is None:
-                raise
-        return verify_id_token(token, keys=fresh, expected=expected, now=now)
+        return await checked(
+            self._discovery.keys,
+            lambda keys: verify_id_token(token, keys=keys, expected=expected, now=now),
+        )
 
     async def revoke(self, refresh_token: str) -> bool:
         """Whether the provider confirmed within 2 s that ``refresh_token`` is dead. Never raises."""

@@ -10,6 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate
 from jwt import PyJWK, PyJWTError
 
 from gateway.core.errors import ProviderError
@@ -55,9 +56,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The usable keys of one provider."""
+    """The usable keys of one provider.
+
+    :ivar named: the keys have ids; those of a certificate have none, whatever id a token names.
+    """
 
     keys: tuple[Key, ...]
+    named: bool = True
 
     def candidates(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
         """The keys that may have made a signature.
@@ -67,7 +72,7 @@ class KeySet:
         Core §10.1).
         """
         fitting = tuple(key for key in self.keys if key.fits(algorithm))
-        if kid is None:
+        if kid is None or not self.named:
             return fitting if len(fitting) == 1 else ()
         return tuple(key for key in fitting if key.kid == kid)
 
@@ -84,6 +89,32 @@ def parse_key_set(answer: Answer) -> KeySet:
     if not usable:
         raise ProviderError("bad_response", "the key set has no key for signatures that we accept")
     return KeySet(usable)
+
+
+def certificate_keys(pem: bytes) -> KeySet:
+    """The key of the certificate in ``pem``, as SAML metadata has it; good for whatever key id a token names.
+
+    Only the key counts: nothing vouches for the certificate but that the operator wrote it down, so that neither its
+    dates nor its issuer are looked at.
+
+    :raises ProviderError: ``bad_certificate``.
+    """
+    try:
+        public = load_pem_x509_certificate(pem).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ProviderError("bad_certificate", "not a certificate in PEM that can be read") from error
+    if isinstance(public, RSAPublicKey):
+        kind: tuple[str, str | None] = ("RSA", None)
+    elif isinstance(public, EllipticCurvePublicKey):
+        kind = (
+            "EC",
+            {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}.get(public.curve.name),
+        )
+    else:
+        kind = ("OKP", "Ed25519")
+    if not isinstance(public, PublicKey) or not _strong(public) or kind not in ALGORITHMS.values():
+        raise ProviderError("bad_certificate", "its key is of a kind or length that we do not accept")
+    return KeySet((Key(kid=None, kind=kind, algorithm=None, public=public),), named=False)
 
 
 def refetch_allowed(last: float | None, *, now: float) -> bool:

@@ -46,8 +46,10 @@ def test_back_off_doubles_to_a_minute_with_jitter() -> None:
 
 async def test_metadata_and_keys_are_fetched_once(op: Provider, discovery: Discovery) -> None:
     """Fifty who ask together and one who asks later cost one call each."""
-    await asyncio.gather(*[discovery.keys() for _ in range(50)], *[discovery.metadata() for _ in range(50)])
-    await discovery.keys()
+    await asyncio.gather(
+        *[discovery.keys.current() for _ in range(50)], *[discovery.metadata() for _ in range(50)]
+    )
+    await discovery.keys.current()
     assert dict(op.calls) == {"metadata": 1, "jwks": 1}
     assert discovery.complete
 
@@ -69,12 +71,12 @@ async def test_p18_the_background_finds_a_provider_that_comes_late(
 async def test_trouble_elsewhere_makes_the_background_look_soon(op: Provider, discovery: Discovery) -> None:
     """A failed exchange of any kind brings a fresh look at the provider within a second, not within the hour."""
     discovery.start()
-    await discovery.keys()
+    await discovery.keys.current()
     await asyncio.sleep(0.05)
     seen = op.calls["metadata"]
     op.trouble["jwks"] = "500"
     with pytest.raises(ProviderError):
-        await discovery.refetched_keys()
+        await discovery.keys.refetched()
     op.trouble.clear()
     async with asyncio.timeout(3):
         while op.calls["metadata"] == seen:
@@ -83,11 +85,11 @@ async def test_trouble_elsewhere_makes_the_background_look_soon(op: Provider, di
 
 async def test_an_unknown_key_fetches_once_in_thirty_seconds(op: Provider, discovery: Discovery) -> None:
     """The first finds the new key at once; the next, just after, is not even asked."""
-    await discovery.keys()
+    await discovery.keys.current()
     op.rotate("second")
-    keys = await discovery.refetched_keys()
+    keys = await discovery.keys.refetched()
     assert keys is not None and keys.candidates("second", "RS256")
-    assert await discovery.refetched_keys() is None
+    assert await discovery.keys.refetched() is None
     assert op.calls["jwks"] == 2
 
 
@@ -95,9 +97,9 @@ async def test_those_who_meet_an_unknown_key_together_share_the_fetch(
     op: Provider, discovery: Discovery
 ) -> None:
     """Nobody is refused for being second while the fetch is under way."""
-    await discovery.keys()
+    await discovery.keys.current()
     op.rotate("second")
-    found = await asyncio.gather(*[discovery.refetched_keys() for _ in range(20)])
+    found = await asyncio.gather(*[discovery.keys.refetched() for _ in range(20)])
     assert all(keys is not None and keys.candidates("second", "RS256") for keys in found)
     assert op.calls["jwks"] == 2
 
@@ -107,18 +109,18 @@ async def test_stale_keys_are_kept_while_the_provider_fails(
     op: Provider, discovery: Discovery, trouble: str
 ) -> None:
     """A failed or senseless answer never replaces good keys."""
-    keys = await discovery.keys()
+    keys = await discovery.keys.current()
     op.trouble["jwks"] = trouble
     with pytest.raises(ProviderError):
-        await discovery.refetched_keys()
-    assert await discovery.keys() is keys
+        await discovery.keys.refetched()
+    assert await discovery.keys.current() is keys
 
 
 async def test_a_withdrawn_key_is_forgotten_with_the_next_fetch(op: Provider, discovery: Discovery) -> None:
     """The set is replaced, not merged."""
-    await discovery.keys()
+    await discovery.keys.current()
     op.jwks_changes = {"keys": [rsa_key("access").jwk()]}
-    keys = await discovery.refetched_keys()
+    keys = await discovery.keys.refetched()
     assert keys is not None and not keys.candidates("id", "RS256")
 
 
@@ -138,10 +140,10 @@ async def test_metadata_that_lies_is_not_kept(
     op.metadata_changes = dict(changes)
     for _ in range(2):
         with pytest.raises(ProviderError):
-            await discovery.keys()
+            await discovery.keys.current()
     assert discovery.known_metadata is None
     op.metadata_changes = {}
-    assert await discovery.keys()
+    assert await discovery.keys.current()
 
 
 async def test_an_unusable_issuer_is_refused_at_once() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.id_token import LEEWAY, Expected, IdTokenClaims, at_hash, verify_id_token
+from gateway.oidc.id_token import Expected, IdTokenClaims, at_hash, verify_id_token
 from gateway.oidc.jwks import parse_key_set
+from gateway.oidc.signed_token import LEEWAY
 from tests.fakes.forge import ABSENT, CLIENT, ISSUER, NOW, Forge, SigningKey, ec_key, ed_key, rsa_key
 from tests.oidc.documents import json_answer
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import ALGORITHMS, KeySet, parse_key_set, refetch_allowed
-from tests.fakes.forge import ec_key, ed_key, rsa_key
+from gateway.oidc.jwks import ALGORITHMS, KeySet, certificate_keys, parse_key_set, refetch_allowed
+from tests.fakes.forge import SigningKey, ec_key, ed_key, rsa_key
 from tests.oidc.documents import json_answer
 
 
@@ -107,3 +112,39 @@ def test_a_refetch_is_allowed_every_thirty_seconds() -> None:
     assert refetch_allowed(None, now=0.0)
     assert not refetch_allowed(100.0, now=129.9)
     assert refetch_allowed(100.0, now=130.0)
+
+
+def certificate(key: SigningKey) -> bytes:
+    """A certificate of ``key``'s public half, as in the metadata of a SAML application; long expired."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "example.okta.com")])
+    then = datetime(2001, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.private.public_key())
+        .serial_number(1)
+        .not_valid_before(then)
+        .not_valid_after(then + timedelta(days=1))
+        .sign(key.private, None if key.algorithm == "EdDSA" else hashes.SHA256())
+    )
+    return made.public_bytes(Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    "key", [rsa_key("a"), ec_key("b", "ES384"), ed_key("c")], ids=["RSA", "EC", "Ed25519"]
+)
+def test_the_key_of_a_certificate_is_good_for_any_id(key: SigningKey) -> None:
+    """SAML metadata gives it none, and the sender may name one all the same."""
+    keys = certificate_keys(certificate(key))
+    assert len(keys.candidates("whatever", key.algorithm)) == len(keys.candidates(None, key.algorithm)) == 1
+    assert keys.candidates("whatever", "PS512" if key.algorithm != "RS256" else "ES256") == ()
+
+
+@pytest.mark.parametrize(
+    "pem", [b"", b"nonsense", certificate(rsa_key("short", bits=1024)), certificate(ec_key("k", "ES256K"))]
+)
+def test_other_certificates_are_refused(pem: bytes) -> None:
+    """Unreadable, or with a key that no signature is accepted of."""
+    with pytest.raises(ProviderError, match="bad_certificate"):
+        certificate_keys(pem)
