@@ -1,0 +1,167 @@
+"""Security event tokens (RFC 8417) as Shared Signals transmitters send them: what happened, to whom, and when.
+
+Two shapes are read: SSF 1.0 has the subject in ``sub_id`` at the top, its drafts, and Okta to this day, within the
+event; Okta's times are in milliseconds. The type of the token keeps it apart from every other, so that the members
+which SSF forbids because of ID tokens are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.core.errors import ProviderError
+from gateway.oidc.jwks import KeySet
+from gateway.oidc.signed_token import (
+    Kind,
+    check_audience,
+    check_expiry,
+    check_issued,
+    check_issuer,
+    read_signed,
+    rejected,
+    text_in,
+    time_or,
+)
+
+CAEP: Final = "https://schemas.openid.net/secevent/caep/event-type/"
+RISC: Final = "https://schemas.openid.net/secevent/risc/event-type/"
+SSF: Final = "https://schemas.openid.net/secevent/ssf/event-type/"
+ENDING: Final = {
+    CAEP + "session-revoked": "session-revoked",
+    CAEP + "credential-change": "credential-change",
+    RISC + "sessions-revoked": "session-revoked",
+    RISC + "account-disabled": "account-disabled",
+    RISC + "account-purged": "account-purged",
+    RISC + "credential-compromise": "credential-compromise",
+}
+"""Events that can end sessions, with the names that the configuration has for them."""
+HARMLESS: Final = frozenset(
+    CAEP + name
+    for name in (
+        "token-claims-change", "assurance-level-change", "device-compliance-change", "session-established",
+        "session-presented", "risk-level-change",
+    )
+) | frozenset(
+    RISC + name
+    for name in (
+        "account-enabled", "account-credential-change-required", "identifier-changed", "identifier-recycled",
+        "opt-in", "opt-out-initiated", "opt-out-cancelled", "opt-out-effective", "recovery-activated",
+        "recovery-information-changed",
+    )
+)  # fmt: skip
+"""Events that are known and end no session."""
+VERIFICATION: Final = SSF + "verification"
+STREAM_UPDATED: Final = SSF + "stream-updated"
+MAX_EVENTS: Final = 8
+"""In one token; SSF 1.0 has exactly one."""
+_MILLISECONDS: Final = 100_000_000_000
+"""From here on a time is in milliseconds: in seconds this is the year 5138."""
+_KIND: Final = Kind("the security event token", ("secevent+jwt",), typed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Transmitter:
+    """Whose events are taken, and for which audience."""
+
+    issuer: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event.
+
+    :ivar kind: its type URI. :ivar subject: not looked at yet; None where there is none.
+    :ivar happened_at: seconds; when the token was issued, where the event does not say.
+    """
+
+    kind: str
+    subject: object = field(repr=False)
+    happened_at: int
+    payload: Mapping[str, object] = field(repr=False)
+
+    @property
+    def name(self) -> str | None:
+        """As the configuration calls it; None when it can end no session."""
+        return ENDING.get(self.kind)
+
+    @property
+    def by_user(self) -> bool:
+        """The user may have brought it about by signing out: nobody says that it was an administrator or a policy."""
+        return self.name == "session-revoked" and self.payload.get("initiating_entity") not in {
+            "admin",
+            "policy",
+            "system",
+        }
+
+    @property
+    def only_adds(self) -> bool:
+        """A credential was added: nobody's session is any worse for it (CAEP 1.0 §3.3)."""
+        return self.name == "credential-change" and self.payload.get("change_type") == "create"
+
+
+@dataclass(frozen=True, slots=True)
+class EventToken:
+    """A token that is good.
+
+    :ivar transaction: ``txn``, which several tokens about one occurrence share.
+    """
+
+    token_id: str
+    issued_at: int
+    transaction: str | None
+    events: tuple[Event, ...]
+
+
+def read_event_token(token: str, *, keys: KeySet, transmitter: Transmitter, now: int) -> EventToken:
+    """The events in ``token``. How old it is does not matter: it may have waited for us to be back.
+
+    :raises ProviderError: ``token_rejected``, whose detail begins with the member at fault; ``unknown_key``.
+    """
+    claims = read_signed(token, keys=keys, kind=_KIND).claims
+    check_issuer(claims, transmitter.issuer)
+    check_audience(claims, transmitter.audience)
+    issued_at = check_issued(claims, now)
+    if claims.get("exp") is not None:
+        check_expiry(claims, now)
+    transaction = claims.get("txn")
+    return EventToken(
+        token_id=text_in(claims, "jti"),
+        issued_at=issued_at,
+        transaction=transaction if isinstance(transaction, str) else None,
+        events=tuple(_event(kind, payload, claims, issued_at) for kind, payload in _events(claims)),
+    )
+
+
+def push_error(error: ProviderError) -> str:
+    """The code of RFC 8935 §2.4 for a refusal of `read_event_token`, or of the event's subject."""
+    if error.code == "unknown_key":
+        return "invalid_key"
+    member = error.detail.partition(":")[0]
+    return {"signature": "invalid_key", "iss": "invalid_issuer", "aud": "invalid_audience"}.get(
+        member, "invalid_request"
+    )
+
+
+def _events(claims: Mapping[str, object]) -> Collection[tuple[str, Mapping[str, object]]]:
+    found = claims.get("events")
+    if not isinstance(found, dict) or not 0 < len(found) <= MAX_EVENTS:
+        raise rejected("events", "missing, malformed or too many")
+    events: list[tuple[str, Mapping[str, object]]] = []
+    for kind, payload in found.items():
+        if not isinstance(payload, dict):
+            raise rejected("events", "an event is no object")
+        events.append((kind, payload))
+    return events
+
+
+def _event(kind: str, payload: Mapping[str, object], claims: Mapping[str, object], issued_at: int) -> Event:
+    within, above = payload.get("subject"), claims.get("sub_id")
+    if within is not None and above is not None and within != above:
+        raise rejected("sub_id", "the event names another subject")
+    happened_at = time_or(payload, "event_timestamp", issued_at)
+    if happened_at >= _MILLISECONDS:
+        happened_at //= 1000
+    return Event(kind, within if above is None else above, happened_at, payload)
