@@ -33,8 +33,9 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.gate import Gate, GateOptions
+from gateway.web.inbound import Inbound
 from gateway.web.listener import Door, DoorLimits
-from gateway.web.logout import Logout
+from gateway.web.logout import ENTRY_MARGIN, Logout
 from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.session import Sessions
 from gateway.web.sightings import WRITE_EVERY, Sightings
@@ -111,6 +112,12 @@ class Gateway:
             revoke=self.provider.revoke,
             latest=self.refresher.latest,
             trail=self.trail,
+        )
+        self.inbound = Inbound(
+            log=self.log,
+            trail=self.trail,
+            end_live=self.endings.carry_out,
+            lifetime=self.limits.absolute + ENTRY_MARGIN,
         )
         self.gate = Gate(
             GateOptions(
@@ -293,4 +300,5 @@ class Gateway:
             log=self.log,
             sign_ins=self.sign_ins,
             trail=self.trail,
+            inbound=self.inbound,
         )

@@ -23,6 +23,7 @@ from gateway.web.endpoints.sessions import SessionsEndpoint
 from gateway.web.endpoints.start import Start
 from gateway.web.endpoints.tab import TabScript
 from gateway.web.gate import Gate
+from gateway.web.inbound import Inbound
 from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Logout
 from gateway.web.session import Sessions
 from gateway.web.table import Endpoint, Methods, Table
@@ -45,6 +46,7 @@ class Parts:
     log: RevocationLog
     sign_ins: SignIns
     trail: Trail
+    inbound: Inbound
 
 
 def own_paths(parts: Parts) -> Table:

@@ -21,6 +21,10 @@ Held entries. While the log cannot be written an entry has no position yet, but 
 It is held with the position `UNPLACED`, later than anything, and with the time of its making as its event
 time: it ends every session of its key that logged in until then and spares whoever signs in well after it.
 It never moves `position`: a session that sealed an invented position would escape the entry that gets it.
+
+Tokens that were taken. Who ends sessions from outside sends a signed token, good for one time. That it was taken is
+an entry as well (`jti:`), because it has to hold where the entries hold: in every process, and after a restart. No
+session has such a key among its names, so it ends nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +42,7 @@ UNPLACED: Final = 1 << 62
 """The position of a held entry: after every position that a log can give."""
 
 _SID: Final = "sid:"
+_JTI: Final = "jti:"
 
 
 def sid_key(sid: str) -> str:
@@ -220,6 +225,11 @@ class RevocationIndex:
         open_ones = [entry for entry in suspects if now < entry.expires and entry.unanswered(position, since)]
         return max(open_ones, key=lambda entry: entry.position, default=None)
 
+    def taken(self, token: str, now: int) -> Entry | None:
+        """The entry of a token (`token_key`) that was taken and could still come again, or None."""
+        entries = (*self._named.get(token, ()), *self._held_against((token,)))
+        return next((entry for entry in entries if now < entry.expires), None)
+
     def expire(self, now: int, *, limit: int | None = None) -> int:
         """Drop dead entries, at most `limit` of them, the longest dead first; how many were dropped."""
         dropped = 0
@@ -234,7 +244,9 @@ class RevocationIndex:
     def live(self, now: int) -> list[Entry]:
         """The entries that can still end sessions, the latest first; held ones (`UNPLACED`) before all."""
         kept = [entry for table in (self._sids, self._named) for front in table.values() for entry in front]
-        alive = [entry for entry in (*self._held, *kept) if now < entry.expires]
+        alive = [
+            entry for entry in (*self._held, *kept) if now < entry.expires and not entry.key.startswith(_JTI)
+        ]
         return sorted(alive, key=lambda entry: entry.position, reverse=True)
 
     def rebase(self, position: int) -> None:

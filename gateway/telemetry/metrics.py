@@ -97,6 +97,12 @@ TABLE: Final = (
         "Revocation entries written; durable is `no` for those that the log did not take at once.",
     ),
     Row(
+        "gateway_inbound_total",
+        "counter",
+        ("way", "result"),
+        "Calls of others that want sessions ended, by the way they came: ended, replayed, not durable, or why refused.",
+    ),
+    Row(
         "gateway_state_log_age_seconds",
         "gauge",
         (),
@@ -285,6 +291,7 @@ class Metrics:
         self.logouts_total = counters("logouts_total")
         self.hops_total = counters("hops_total")
         self.revocations_total = counters("revocations_total")
+        self.inbound_total = counters("inbound_total")
         self.sessions_sealed_total = cast("Counter", made["sessions_sealed_total"])
         self.cookie_bytes = cast("Histogram", made["cookie_bytes"])
         self.upstream_requests_total = tallies("upstream_requests_total")

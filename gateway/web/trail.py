@@ -101,6 +101,24 @@ class Trail:
         told = ", ".join(f"{hop.name} {hop.status}" for hop in chain.hops) or "no hops"
         self._audit.record(AuditEvent(AuditKind.LOGOUT_FINISHED, evidence=told, durable=chain.durable))
 
+    def ended_from_outside(self, key: str, reason: str, *, durable: bool, source: str, client: str) -> None:
+        """Somebody who may do so ended what ``key`` names. :param source: who, by name; ``client`` their address."""
+        self.revocation(reason, durable=durable)
+        self._audit.record(
+            AuditEvent(
+                AuditKind.REVOKED,
+                revocation=key,
+                reason=reason,
+                evidence=f"on the word of {source}",
+                durable=durable,
+                client=client or None,
+            )
+        )
+
+    def inbound(self, way: str, result: str) -> None:
+        """A call of somebody who wants sessions ended was answered. Both are of closed sets."""
+        self._metrics.inbound_total[way, result].inc()
+
     def denied(
         self, facts: RequestFacts, session: Session | None, reason: str, policies: Collection[str]
     ) -> None:

@@ -1,0 +1,153 @@
+"""The common part of every way in: others end sessions here, each by a protocol of its own.
+
+Whatever the protocol, it comes down to entries in the revocation log. A success is answered only when the log has them
+(rule R5), so whoever is told "done" need not come again; a token that was taken once is remembered in the same log, so
+that a replay is known in every process, and after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.core.errors import DownstreamError
+from gateway.core.revocation import UNPLACED, Entry, NewEntry
+from gateway.state.log import RevocationLog
+from gateway.web.messages import Request, Response
+from gateway.web.page_shell import Page, own_headers
+from gateway.web.respond import send
+from gateway.web.trail import Trail
+
+MAX_BODY = 65_536
+"""Bytes of a body."""
+BODY_WITHIN = 10.0
+"""Seconds for a whole body."""
+RETRY_AFTER = 5
+"""Seconds after which it is worth trying again."""
+NOT_DURABLE, REPLAYED, ENDED = "not_durable", "replayed", "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of it.
+
+    :ivar durable: the log has it: only then may the caller be told that it is done. If not, it is ended in this process
+        and will be in the others; the caller should come again.
+    :ivar replayed: it was done when this token came before.
+    """
+
+    durable: bool
+    replayed: bool = False
+
+    @property
+    def result(self) -> str:
+        """For the metric ``gateway_inbound_total``."""
+        if not self.durable:
+            return NOT_DURABLE
+        return REPLAYED if self.replayed else ENDED
+
+
+class Inbound:
+    """Ends sessions on the word of others.
+
+    :param end_live: ends the live connections of this process whose session is over.
+    :param lifetime: seconds an entry must live to outlast every session.
+    """
+
+    def __init__(
+        self, *, log: RevocationLog, trail: Trail, end_live: Callable[[], int], lifetime: int
+    ) -> None:
+        self._log = log
+        self._trail = trail
+        self._end_live = end_live
+        self._lifetime = lifetime
+
+    async def end(
+        self,
+        keys: Sequence[str],
+        *,
+        reason: str,
+        event_time: int | None,
+        token_id: str | None,
+        source: str,
+        now: int,
+        client: str = "",
+        token_until: int | None = None,
+    ) -> Ended:
+        """End what ``keys`` name, once for each token.
+
+        :param keys: of ``core/revocation.py``; none is no error: the token alone is remembered then.
+        :param reason: of a closed set; it is told in metrics, the audit trail and to whoever is signed out.
+        :param event_time: when it happened, if the sender says; capped at ``now`` (rule R6).
+        :param token_id: `token_key` of the token that asks for it, None where there is none.
+        :param source: who asks, by the name the configuration or the token has for it; ``client`` from where.
+        :param token_until: when that token can no longer be accepted; None: as long as a session can last.
+        """
+        if token_id is not None and (before := await self._taken(token_id, now)) is not None:
+            return Ended(durable=before.position != UNPLACED, replayed=True)
+        until = now + self._lifetime
+        entries = [NewEntry(key, until, reason, event_time).received(now) for key in dict.fromkeys(keys)]
+        if token_id is not None:
+            entries.append(NewEntry(token_id, until if token_until is None else token_until, reason))
+        if not entries:
+            return Ended(durable=True)
+        appending = asyncio.ensure_future(self._log.append(entries))
+        await asyncio.sleep(0)  # they deny here already; live connections need not wait for the disk
+        self._end_live()
+        durable = (await appending).durable
+        for entry in entries:
+            if entry.key != token_id:
+                self._trail.ended_from_outside(
+                    entry.key, reason, durable=durable, source=source, client=client
+                )
+        return Ended(durable)
+
+    def count(self, way: str, result: str) -> None:
+        """A call was answered; both words are of closed sets."""
+        self._trail.inbound(way, result)
+
+    async def _taken(self, token_id: str, now: int) -> Entry | None:
+        """The entry of this token, if it came before, in whichever process."""
+        if self._log.moved():
+            await self._log.catch_up()
+        before = self._log.index.taken(token_id, now)
+        if before is not None and before.position == UNPLACED:
+            await self._log.catch_up()  # it may just be on its way, when the sender is impatient
+            before = self._log.index.taken(token_id, now) or before
+        return before
+
+
+async def whole_body(request: Request) -> bytes:
+    """The request's body, bounded in size and time.
+
+    :raises DownstreamError: ``too_large``, ``too_slow``, ``broken_body``.
+    """
+    body = request.body
+    if body is None:
+        return b""
+    body.accept()
+    found = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            while piece := await body.read():
+                found += piece
+                if len(found) > MAX_BODY:
+                    raise DownstreamError("too_large", f"Only {MAX_BODY} bytes are read here.")
+    except TimeoutError:
+        raise DownstreamError("too_slow", "The body did not arrive in time.") from None
+    return bytes(found)
+
+
+def answer(
+    status: int, document: Mapping[str, object] | None = None, headers: Iterable[tuple[str, str]] = ()
+) -> Response:
+    """An answer to a program, with a JSON object or empty; never stored."""
+    body = b"" if document is None else json.dumps(document).encode()
+    return send(Page(status, body, own_headers("application/json", "default-src 'none'")), headers=headers)
+
+
+def try_again(document: Mapping[str, object] | None = None) -> Response:
+    """503: it is not durable yet, or the keys to judge it by cannot be had; the same call may come again."""
+    return answer(503, document, (("Retry-After", str(RETRY_AFTER)),))
