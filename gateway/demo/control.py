@@ -1,19 +1,14 @@
-"""`/__control`: what an emulator holds, and its switches, for tests and for the curious.
-
-Closed to web pages of other sites: the Host must be the emulator's own to the byte (so no DNS rebinding), and a
-change needs a JSON content type, which a cross-site page cannot send without a preflight that is never granted.
-"""
+"""`/__control`: what an emulator holds, and its switches, for tests and for the curious."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from aiohttp import web
 
 from gateway.demo.answers import json_answer
 from gateway.demo.emulator import Emulator
-from gateway.demo.options import authority
+from gateway.demo.guarded import check_host, json_body
 from gateway.demo.switchboard import SwitchError, checked
 from gateway.demo.switches import SWITCHES
 
@@ -69,21 +64,14 @@ class Control:
         ]
 
     async def _show(self, request: web.Request) -> web.Response:
-        self._check_host(request)
+        check_host(request, self._emulator.url)
         return json_answer(self.snapshot())
 
     async def _change(self, request: web.Request) -> web.Response:
-        self._check_host(request)
-        if request.content_type != "application/json":
-            return json_answer({"error": "Content-Type must be application/json"}, status=415)
         try:
-            body = json.loads(await request.read())
+            body = await json_body(request, self._emulator.url)
             self.change(body if isinstance(body, dict) else {"": body})
         except (SwitchError, ValueError) as error:
             names = [switch.name for switch in SWITCHES]
             return json_answer({"error": str(error), "switches": names}, status=400)
         return json_answer(self.snapshot())
-
-    def _check_host(self, request: web.Request) -> None:
-        if request.headers.get("Host") != authority(self._emulator.url):
-            raise web.HTTPMisdirectedRequest(text="control answers to its own host name only\n")

@@ -75,7 +75,7 @@ class Emulator(Protocol):
 
 
 def recorder(common: Common) -> Middleware:
-    """Return the middleware that records each call in *common*, except those to control itself."""
+    """Return the middleware that records each call in *common*, except those to control and the like."""
 
     @web.middleware
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -88,7 +88,7 @@ def recorder(common: Common) -> Middleware:
             status = error.status
             raise
         finally:
-            if request.path != "/__control":
+            if not request.path.startswith("/__"):
                 common.calls.append(_call(request, status))
 
     return record

@@ -15,6 +15,7 @@ from gateway.demo.control import Control
 from gateway.demo.emulator import Common
 from gateway.demo.listeners import close, listen
 from gateway.demo.okta.app import application
+from gateway.demo.okta.outbound.sender import Sender
 from gateway.demo.okta.state import Okta
 from gateway.demo.options import DemoOptions
 from gateway.demo.switchboard import Switchboard
@@ -39,6 +40,7 @@ class RunningIdp:
     control: Controls
     runners: list[web.AppRunner]
     http: ClientSession
+    sender: Sender
 
     async def close(self) -> None:
         """Close the listeners and the connections between the emulators."""
@@ -56,14 +58,15 @@ async def start(options: DemoOptions, *, on_event: Callable[[str], None]) -> Run
     cognito = Cognito(Common(options, switches, on_event), http)
     okta = Okta(Common(options, switches, on_event))
     controls = Controls(Control(cognito), Control(okta))
+    sender = Sender(okta, http)
     sites = {
         options.cognito: hosted_ui(cognito, controls.cognito),
         options.issuer: issuer(cognito),
-        options.okta: application(okta, controls.okta),
+        options.okta: application(okta, controls.okta, sender),
     }
     try:
         runners = await listen(options, sites)
     except BaseException:
         await http.close()
         raise
-    return RunningIdp(options, switches, cognito, okta, controls, runners, http)
+    return RunningIdp(options, switches, cognito, okta, controls, runners, http, sender)

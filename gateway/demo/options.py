@@ -13,6 +13,7 @@ from gateway.demo.combinations import COMBINATIONS
 
 CLIENT_ID = "demo-client"
 CLIENT_SECRET = "demo-secret"  # noqa: S105 - published in the documentation; the gateway refuses it outside localhost
+HOOK_SECRET = "demo-hook-secret"  # noqa: S105 - published and refused likewise
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -22,10 +23,10 @@ class DemoOptions:
 
     The four URLs have no trailing slash; *cognito*, *issuer* and *okta* may share a port and are told apart by
     their Host. *federation* names a way to sign in (`combinations.py`). *client_secret* is the demo client's, at
-    Cognito and at Okta. *switches* are start values that override the table's defaults and those of *federation*.
-    *cert_file* and *key_file* (PEM) put TLS on every listener, *ca_file* is trusted for the calls between the
-    emulators. *listen* must be a loopback address. *callback_urls*, *sign_out_urls* and *trusted_origins* are
-    registered beside those of *app*.
+    Cognito and at Okta; *hook_secret* is what Okta's event hook sends. *switches* are start values that override the
+    table's defaults and those of *federation*. *cert_file* and *key_file* (PEM) put TLS on every listener, *ca_file*
+    is trusted for the calls between the emulators. *listen* must be a loopback address. *callback_urls*,
+    *sign_out_urls* and *trusted_origins* are registered beside those of *app*.
     Raises ValueError for anything else.
     """
 
@@ -34,6 +35,7 @@ class DemoOptions:
     issuer: str = "http://cognito-idp.localhost:8081/eu-west-1_demo"
     okta: str = "http://okta.localhost:8082"
     client_secret: str = field(default=CLIENT_SECRET, repr=False)
+    hook_secret: str = field(default=HOOK_SECRET, repr=False)
     federation: str = "saml"
     switches: Mapping[str, str | int | bool] = field(default_factory=dict)
     cert_file: str | None = None

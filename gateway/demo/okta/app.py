@@ -12,6 +12,7 @@ from gateway.demo.okta.oidc_authorize import Authorize
 from gateway.demo.okta.oidc_info import Info
 from gateway.demo.okta.oidc_logout import Logout
 from gateway.demo.okta.oidc_token import Tokens
+from gateway.demo.okta.outbound.sender import Sender
 from gateway.demo.okta.saml_slo import SingleLogout
 from gateway.demo.okta.saml_sso import SingleSignOn
 from gateway.demo.okta.sessions_me import SessionsMe
@@ -19,10 +20,11 @@ from gateway.demo.okta.signout import SignOut
 from gateway.demo.okta.state import Okta
 
 
-def application(okta: Okta, control: Control) -> web.Application:
+def application(okta: Okta, control: Control, sender: Sender) -> web.Application:
     """Return the application that answers for Okta's host."""
     app = web.Application(middlewares=[recorder(okta.common), limiter(okta.common.switches)])
     app.add_routes(control.routes())
+    app.add_routes(sender.routes())
     for part in (Login, SignOut, SessionsMe, SingleSignOn, SingleLogout):
         app.add_routes(part(okta).routes())
     for server in okta.servers:

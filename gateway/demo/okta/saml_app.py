@@ -9,6 +9,7 @@ from gateway.demo.saml.signing import Signer
 from gateway.demo.switchboard import Switchboard
 
 APP_KEY = "exkdemocognito0d7"
+APP_INSTANCE = "0oa1cognitosaml00d7"
 APP_PATH = f"/app/demo_cognito/{APP_KEY}"
 SSO_PATH = f"{APP_PATH}/sso/saml"
 SLO_PATH = f"{APP_PATH}/slo/saml"
