@@ -11,8 +11,10 @@ from typing import Self
 from tests.bench.results import rows_of
 from tests.bench.usage import core_seconds, cpu_seconds
 
-ONE_PROCESS, ACROSS = 0.05, 0.25
-"""Seconds in which all is to be over, of 99 in 100 sign-outs: in one process, and at every replica."""
+PART = "logout"
+"""Marks the section in ``docs/benchmarks.md``; the rest of the page is :mod:`tests.bench.run`'s."""
+ONE_PROCESS, ACROSS, TABS_GONE = 0.05, 0.25, 1.0
+"""Seconds in which all is to be over, of 99 in 100 sign-outs: in one process, at every replica, and to be seen in tabs."""
 QUIET = 0.05
 """Share of the machine that others may use before the figures are called disturbed."""
 
@@ -37,7 +39,8 @@ class Scene:
     """What was measured with so many replicas.
 
     :ivar connections: that stayed open meanwhile. :ivar sessions: theirs. :ivar wide: the sign-out of a session with
-        ``many`` connections. :ivar foreign: share of the machine that others used.
+        ``many`` connections. :ivar foreign: share of the machine that others used. :ivar tabs: the sign-outs of a real
+        browser with ``others`` further tabs: seconds until the last of these had left for the signed-out page.
     """
 
     replicas: int
@@ -47,6 +50,8 @@ class Scene:
     wide: Sample
     many: int
     foreign: float
+    tabs: Sequence[float] = ()
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, -(-len(ordered) * round(share * 100) // 100) - 1)]
 
 
+_TABS = (
+    " The tabs are Chromium's, in one window, behind a balancer that spreads connections over the replicas, while all"
+    " those connections are open; the clock starts when the button in one of them is pressed. A tab that is in sight waits"
+    " 200 ms before it leaves, because it could be the one whose button was pressed."
+)
+
+
 def document(scenes: Sequence[Scene]) -> str:
     """The section, as Markdown."""
     return "\n".join(["## Signing out\n", *(_scene(scene) for scene in scenes)])
@@ -94,13 +106,21 @@ def _scene(scene: Scene) -> str:
         f" event stream, while {scene.connections:,} other connections of {scene.sessions:,} sessions are open."
         " Milliseconds since the sign-out was asked for."
     )
-    rows = [_row(name, scene, what, bound) for name, what, bound in _quantities(scene, target)]
+    rows = [
+        _row(name, [measured(sample) for sample in scene.samples], bound)
+        for name, measured, bound in _quantities(scene, target)
+    ]
+    if scene.tabs:
+        name = f"last of {scene.others} other tabs gone ({len(scene.tabs)} sign-outs)"
+        rows.append(_row(name, scene.tabs, TABS_GONE))
     last = max(scene.wide.own, scene.wide.others) * 1e3
     busy = ": **busy**, which shows most in p99 and max" if scene.foreign > QUIET else ""
     beside = (
         f"A session with {scene.many} WebSockets: the last one ended after {last:.1f} ms."
         f" Others used {scene.foreign:.0%} of the machine's {len(_cores())} cores{busy}."
     )
+    if scene.tabs:
+        beside += _TABS
     header = ["", "target p99", "p50", "p99", "max", "met"]
     return "\n".join([what, "", rows_of(header, rows), beside, ""])
 
@@ -116,8 +136,7 @@ def _quantities(scene: Scene, target: float) -> list[tuple[str, Callable[[Sample
     return [*rows, (f"copied cookie refused {where}", lambda sample: sample.refused, target)]
 
 
-def _row(name: str, scene: Scene, what: Callable[[Sample], float], bound: float | None) -> list[str]:
-    values = [what(sample) for sample in scene.samples]
+def _row(name: str, values: Sequence[float], bound: float | None) -> list[str]:
     p50, p99, most = percentile(values, 0.5), percentile(values, 0.99), max(values)
     said = "" if bound is None else f"≤ {bound * 1e3:.0f}"
     met = "" if bound is None else "yes" if p99 <= bound else "**no**"

@@ -3,6 +3,8 @@
 Sessions with four WebSockets and an event stream each, spread over the replicas, are signed out one after another. The
 clock starts when the sign-out is asked for. It stops when the last of the session's connections is told (4401, or the
 last event): at the replica that was asked, and at the others; and when every replica has refused a copy of the cookie.
+
+Then somebody signs out in one of several tabs of a real Chromium, and the clock stops when the last of the others is gone.
 """
 
 from __future__ import annotations
@@ -22,12 +24,17 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench.latency import Busy, Sample, Scene, document
+from tests.bench.latency import PART, Busy, Sample, Scene, document
 from tests.bench.sessions import Mint
+from tests.browser.authority import Authority
+from tests.browser.chromium import Chromium
+from tests.browser.driver import Mode
 from tests.cluster.live import Live, asking
 from tests.cluster.rig import QUICK, Cluster, Replica, clustered
+from tests.cluster.windows import SIGN_OUT, gone, signed_in
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
+from tests.marked import with_part
 
 KINDS = ("websocket", "websocket", "websocket", "websocket", "events")
 """What a session has open. An event stream has no second connection behind the gateway."""
@@ -38,7 +45,10 @@ AT_ONCE = 24
 GAP = 0.002
 """Seconds between two questions whether the copied cookie still works."""
 LIMIT = 80.0
-"""Seconds for a scene, of which there are two."""
+"""Seconds for the sign-outs of a scene, of which there are two."""
+WINDOWS = 40.0
+"""Seconds for those in real tabs."""
+PAGE = Path("docs/benchmarks.md")
 
 
 @dataclass
@@ -141,6 +151,27 @@ async def _ends(lives: list[Live]) -> list[float]:
     return list(await asyncio.wait_for(asyncio.gather(*(live.ended for live in lives)), 20))
 
 
+async def in_tabs(given: argparse.Namespace, cluster: Cluster, directory: Path) -> list[float]:
+    """Seconds from the press of the button to the departure of the last other tab, of one window after another."""
+    taken: list[float] = []
+    if not given.windows:
+        return taken
+    chromium = await Chromium.start(Authority.make(directory))
+    until = time.monotonic() + WINDOWS
+    try:
+        while len(taken) < given.windows and time.monotonic() < until:
+            window = await chromium.profile(Mode.PRIVATE)
+            first, *others = await signed_in(cluster, window, 1 + given.tabs)
+            leaving = [asyncio.create_task(gone(cluster, tab)) for tab in others]
+            began = time.perf_counter()
+            await first.click(SIGN_OUT)
+            taken.append(max(await asyncio.gather(*leaving)) - began)
+            await window.close()
+    finally:
+        await chromium.close()
+    return taken
+
+
 async def measured(given: argparse.Namespace, replicas: int, directory: Path) -> Scene:
     """One scene: one process with its log in a file, or several on one Redis."""
     until = time.monotonic() + LIMIT
@@ -172,12 +203,15 @@ async def measured(given: argparse.Namespace, replicas: int, directory: Path) ->
         share = busy.others()
         (many,) = await crowd.enter(1, ("websocket",) * WIDE)
         wide = await crowd.sign_out(many)
+        tabs = await in_tabs(given, cluster, directory)
         lives = [live for guest in staying for live in guest.own + guest.others]
         if any(live.ended.done() for live in lives):
             sys.exit("bench: a connection of somebody else was ended")
         for live in lives:
             live.close()
-        return Scene(replicas, len(lives), len(staying), samples, wide, WIDE, share)
+        return Scene(
+            replicas, len(lives), len(staying), samples, wide, WIDE, share, tabs=tabs, others=given.tabs
+        )
 
 
 def options() -> argparse.Namespace:
@@ -187,9 +221,12 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--replicas", type=int, action="append", help="only so many (default: 1, and 3 on Redis)"
     )
+    parser.add_argument("--windows", type=int, default=10, help="sign-outs in real tabs (default: 10)")
+    parser.add_argument("--tabs", type=int, default=5, help="other tabs of such a window (default: 5)")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="also write the section there, as Markdown"
-    )
+        "--write", type=Path, metavar="FILE", nargs="?", const=PAGE,
+        help=f"also put the section into this page, of which it keeps the rest (default: {PAGE})",
+    )  # fmt: skip
     return parser.parse_args()
 
 
@@ -212,7 +249,8 @@ def main() -> None:
     text = document(scenes)
     print(text)
     if given.write:
-        given.write.write_text(text)
+        old = given.write.read_text() if given.write.exists() else ""
+        given.write.write_text(with_part(old, PART, text))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from tests.bench import install, report
+from tests.bench import install, latency, report
 from tests.bench.cases import CASES, Case
 from tests.bench.cores import Cores
 from tests.bench.measure import Sample, check, cookie_of, measure
@@ -27,6 +27,7 @@ from tests.bench.peers.peer import Peer, Role
 from tests.bench.person import Person, sign_in
 from tests.bench.sockets import memory_per_websocket
 from tests.bench.stand import Stand, file_body
+from tests.marked import with_parts_of
 
 LIMIT = 13.5 * 60
 """Seconds after which no further round begins: the whole run stays under 15 minutes."""
@@ -162,7 +163,8 @@ def main() -> None:
         text = report.document(bench, tools.missing)
     print(report.plain(text))
     if given.write:
-        given.write.write_text(text)
+        old = given.write.read_text() if given.write.exists() else ""
+        given.write.write_text(with_parts_of(text, old, latency.PART))
 
 
 if __name__ == "__main__":

@@ -20,3 +20,11 @@ def test_a_target_that_was_missed_is_said_to_be() -> None:
     assert "| copied cookie refused everywhere | ≤ 250 | 300.0 | 300.0 | 300.0 | **no** |" in text
     assert "Others used 50%" in text
     assert "**busy**" in text
+    assert "tabs" not in text
+
+
+def test_tabs_have_a_row_of_their_own() -> None:
+    """With a target of their own, and with how many sign-outs it comes from."""
+    samples = [Sample(0.004, 0.001, 0.0, 0.01)] * 10
+    text = document([Scene(1, 2_000, 400, samples, samples[0], 300, 0.0, tabs=[0.3, 1.2], others=5)])
+    assert "| last of 5 other tabs gone (2 sign-outs) | ≤ 1000 | 300.0 | 1200.0 | 1200.0 | **no** |" in text

@@ -16,6 +16,7 @@ import aiohttp
 
 from gateway.demo import configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
+from tests.cluster.balancer import Balancer
 from tests.cluster.live import Live, fetch
 from tests.fakes.browser import Browser, Loopback, Seen
 from tests.fakes.ports import free_ports
@@ -23,6 +24,10 @@ from tests.fakes.serving import TOKEN, Application, launched
 
 STATE = "state: sqlite://"
 QUICK = "/api/quick"
+TABS = "/tabs/"
+"""Whatever is below is a page that has the tab script and a button to sign out."""
+PAGE = """<!doctype html><title>An open tab</title><script src="/oauth2/tab.js" async></script>
+<h1>An open tab</h1><form method="post" action="/logout"><button>Sign out</button></form>"""
 START = ("-m", "gateway", "serve", "-c")
 
 
@@ -133,10 +138,14 @@ class Replica:
 
 @dataclass
 class Cluster:
-    """Replicas behind one name. ``app``: the public URL."""
+    """Replicas behind one name.
+
+    :ivar app: the public URL, where real browsers come to the balancer; the others are led to a replica by name.
+    """
 
     app: str
     replicas: list[Replica]
+    balancer: Balancer
     application: Application
     idp: idp.RunningIdp
     browsers: list[Browser] = field(default_factory=list)
@@ -217,6 +226,9 @@ def written(
     )
     text = path.read_text().replace(f"{STATE}{directory / 'state.db'}", f"state: {state}")
     text = text.replace(f"listen: {admin}", f"listen: {admin}, token: {TOKEN}")
+    text = text.replace(
+        "upstreams:\n", f'upstreams:\n  - {{path: {TABS}, url: "file://{key.parent / "pages"}"}}\n'
+    )
     path.write_text(text.replace("key_files: [session-key]", f"key_files: [{key}]"))
 
 
@@ -230,8 +242,8 @@ async def clustered(
     """
     application = Application()
     await application.start()
-    ports = free_ports(3 * number)
-    app = f"http://app.localhost:{ports[0]}"
+    *ports, front = free_ports(3 * number + 1)
+    app = f"http://app.localhost:{front}"
     options = on_free_ports(DemoOptions(app=app, federation="oidc"))
     running = await idp.start(options, on_event=lambda _: None)
     replicas = []
@@ -240,13 +252,18 @@ async def clustered(
         key = directory / "replica-0" / "session-key"
         written(place, options, mine, upstream or application.port, state, key)
         replicas.append(Replica(place, urlsplit(app).netloc, *mine))
-    cluster = Cluster(app, replicas, application, running)
+    pages = replicas[0].directory / "pages" / TABS.strip("/")
+    pages.mkdir(parents=True)
+    (pages / "index.html").write_text(PAGE)
+    cluster = Cluster(app, replicas, Balancer([replica.port for replica in replicas]), application, running)
+    await cluster.balancer.start(front)
     try:
         await asyncio.gather(*(replica.start() for replica in replicas))
         yield cluster
     finally:
         for browser in cluster.browsers:
             await browser.close()
+        await cluster.balancer.close()
         await asyncio.gather(*(replica.stop() for replica in replicas))
         await running.close()
         if application.runner is not None:
