@@ -25,13 +25,17 @@ It never moves `position`: a session that sealed an invented position would esca
 Tokens that were taken. Who ends sessions from outside sends a signed token, good for one time. That it was taken is
 an entry as well (`jti:`), because it has to hold where the entries hold: in every process, and after a restart. No
 session has such a key among its names, so it ends nothing.
+
+Sign-outs that were ours. A sign-out here ends the user's session at the provider too, which tells of it as it would
+of any other; taken at its word, it would end the user's sessions in other browsers (rule R21). So under each name of
+whoever signs out an entry says when that was (`hop:`). It ends nothing either.
 """
 
 from __future__ import annotations
 
 import heapq
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -43,6 +47,11 @@ UNPLACED: Final = 1 << 62
 
 _SID: Final = "sid:"
 _JTI: Final = "jti:"
+_HOP: Final = "hop:"
+OWN_HOP: Final = 120
+"""Seconds after a sign-out here in which the provider's news of it may have happened (rule R21)."""
+NEWS_WITHIN: Final = 3_600
+"""Seconds that such news may be on the way; Okta allows its event hooks an hour (facts B.8)."""
 
 
 def sid_key(sid: str) -> str:
@@ -73,6 +82,28 @@ def idp_key(provider: str, user_id: str) -> str:
 def isid_key(iss: str, sid: str) -> str:
     """The key of one session at the identity provider: its `sid` or `origin_jti` (rule R20)."""
     return f"isid:{_left(iss)}|{_text(sid)}"
+
+
+def names_provider_session(key: str) -> bool:
+    """Whether a key names a session at the identity provider."""
+    return key.startswith("isid:")
+
+
+def token_key(iss: str, jti: str) -> str:
+    """The key of a token that `iss` has sent, by its id: not of anything that could be ended."""
+    return f"{_JTI}{_left(iss)}|{_text(jti)}"
+
+
+def hop_entries(aliases: Iterable[str], now: int) -> tuple[NewEntry, ...]:
+    """What is remembered when a user with these names signs out here: `RevocationIndex.signed_out_here` reads it."""
+    until = now + OWN_HOP + NEWS_WITHIN
+    names = [alias for alias in aliases if not names_provider_session(alias)]
+    return tuple(NewEntry(_HOP + name, until, "own_hop", now) for name in names)
+
+
+def ends_sessions(key: str) -> bool:
+    """Whether entries with this key can end a session; others only remember something."""
+    return not key.startswith((_JTI, _HOP))
 
 
 def _left(name: str) -> str:
@@ -227,8 +258,21 @@ class RevocationIndex:
 
     def taken(self, token: str, now: int) -> Entry | None:
         """The entry of a token (`token_key`) that was taken and could still come again, or None."""
-        entries = (*self._named.get(token, ()), *self._held_against((token,)))
-        return next((entry for entry in entries if now < entry.expires), None)
+        return next(self._under(token, now), None)
+
+    def is_ended(self, key: str, now: int) -> bool:
+        """Whether an entry with this very key is in force."""
+        return next(self._under(key, now), None) is not None
+
+    def signed_out_here(self, keys: Iterable[str], *, at: int, now: int) -> bool:
+        """Whether a user with one of these names signed out here shortly before `at`, when the provider's session of
+        theirs ended (rule R21). Clocks may differ by a minute.
+        """
+        return any(
+            entry.event_time is not None and -EVENT_SKEW <= at - entry.event_time <= OWN_HOP + EVENT_SKEW
+            for key in keys
+            for entry in self._under(_HOP + key, now)
+        )
 
     def expire(self, now: int, *, limit: int | None = None) -> int:
         """Drop dead entries, at most `limit` of them, the longest dead first; how many were dropped."""
@@ -244,9 +288,7 @@ class RevocationIndex:
     def live(self, now: int) -> list[Entry]:
         """The entries that can still end sessions, the latest first; held ones (`UNPLACED`) before all."""
         kept = [entry for table in (self._sids, self._named) for front in table.values() for entry in front]
-        alive = [
-            entry for entry in (*self._held, *kept) if now < entry.expires and not entry.key.startswith(_JTI)
-        ]
+        alive = [entry for entry in (*self._held, *kept) if now < entry.expires and ends_sessions(entry.key)]
         return sorted(alive, key=lambda entry: entry.position, reverse=True)
 
     def rebase(self, position: int) -> None:
@@ -255,6 +297,10 @@ class RevocationIndex:
 
     def _place(self, key: str) -> tuple[dict[str, tuple[Entry, ...]], str]:
         return (self._sids, key[len(_SID) :]) if key.startswith(_SID) else (self._named, key)
+
+    def _under(self, key: str, now: int) -> Iterator[Entry]:
+        entries = (*self._named.get(key, ()), *self._held_against((key,)))
+        return (entry for entry in entries if now < entry.expires)
 
     def _held_against(self, names: Sequence[str]) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._held if entry.key in names)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core.revocation import sid_of
+from gateway.core.revocation import ends_sessions, sid_of
 from gateway.core.session import Session
 
 End = Callable[[str], None]
@@ -133,8 +133,9 @@ class Endings:
         """An entry with this key denies from now on. Ends nothing yet: whoever made the entry may know a better
         reason, and comes first.
         """
-        self._keys.append(key)
-        self._heard.set()
+        if ends_sessions(key):
+            self._keys.append(key)
+            self._heard.set()
 
     def carry_out(self) -> int:
         """End what was heard of since the last time.

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.core.revocation import email_key, sid_key
+from gateway.core.revocation import email_key, sid_key, token_key
 from gateway.proxy.live import Endings, LiveConnections
 from tests.fakes.door import session
 
@@ -90,6 +90,17 @@ def test_a_failure_keeps_nothing_from_being_ended():
         endings.carry_out()
     assert endings.carry_out() == 1
     assert ended == ["revoked"]
+
+
+def test_what_only_remembers_something_costs_no_look():
+    """A token that was taken, or our own sign-out: nobody is asked whether a session is over."""
+    live = LiveConnections()
+    live.add("a", lambda reason: None, session=session("a"))
+    endings = Endings(live, lambda session: pytest.fail("asked"))
+
+    endings.hear(token_key("https://idp.example", "jti"))
+
+    assert endings.carry_out() == 0
 
 
 async def test_waiting_is_over_as_soon_as_an_entry_is_heard_of():
