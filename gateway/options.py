@@ -154,6 +154,11 @@ def logout_options(settings: Settings) -> LogoutOptions:
         targets=settings.logout.targets,
         form_origins=tuple(dict.fromkeys(_origin(url) for url in urls if url)),
         clear_site_data=tuple(dict.fromkeys((*settings.logout.clear_site_data, *storage))),
+        host=settings.public_url.host,
+        expire_cookies=settings.logout.expire_cookies,
+        cross_site=settings.logout.cross_site == "allow",
+        whole_user=settings.logout.scope == "user",
+        one_sign_in=settings.provider.kind != "cognito",
     )
 
 

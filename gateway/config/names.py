@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.config.addresses import Origin, is_host, parse_any_origin, split_url
 from gateway.config.findings import BadValueError
 from gateway.config.units import shown
+from gateway.core.cookies import is_own_cookie
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -160,9 +161,15 @@ def parse_site_data(value: object) -> str:
 
 
 def parse_cookie_name(value: object) -> str:
-    """A cookie name (RFC 6265 §4.1.1)."""
+    """The name of a predecessor's cookie (RFC 6265 §4.1.1); with a ``*`` behind it all names that begin so."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise BadValueError(f"{shown(value)} is not a cookie name", "write the name alone")
+    if value == "*":
+        raise BadValueError("`*` is every cookie there is", "write how the names begin")
+    if is_own_cookie(value.encode()):
+        raise BadValueError(
+            f"{shown(value)} is a cookie of the gateway itself", "remove it; sign-out expires it anyway"
+        )
     return value
 
 

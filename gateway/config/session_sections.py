@@ -85,16 +85,17 @@ class Logout(Section):
         "2m", description="How long no sign-in starts after a sign-out that is not finished."
     )
     scope: Literal["session", "user"] = key(
-        "session", description="End this session, or all sessions of its user."
+        "session", description="End this session, or all of its user, in other browsers and applications too."
     )
     cross_site: Literal["confirm", "allow"] = key(
-        "confirm", description="A sign-out that another site starts: ask first, or act."
+        "confirm", description="When another site leads to `/logout`: ask first, or sign out at once."
     )
     clear_site_data: tuple[kinds.SiteData, ...] = key(
         (), description="`Clear-Site-Data` on the last page of a finished sign-out."
     )
     expire_cookies: tuple[kinds.CookieName, ...] = key(
-        (), description="Cookies of the gateway's predecessor to expire at sign-out."
+        (),
+        description="Cookies of the gateway's predecessor to expire at sign-out; `name*` for all that begin so.",
     )
     receipt_key_file: kinds.File | None = key(
         None, description="Private key that signs the receipts of sign-outs."

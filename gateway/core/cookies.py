@@ -14,8 +14,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, associated_data
@@ -112,6 +113,12 @@ def read(headers: Sequence[bytes]) -> OwnCookies:
     for name in conflicting:
         del values[name]
     return OwnCookies(values, frozenset(conflicting))
+
+
+def names(headers: Sequence[bytes]) -> Iterator[bytes]:
+    """The names of all cookies of a request, its first `MAX_COOKIES` that is, as they came (rule R17)."""
+    pairs = (name for header in headers for _, name, _ in _pairs(header) if name)
+    return islice(pairs, MAX_COOKIES)
 
 
 class CookieTooLargeError(Exception):

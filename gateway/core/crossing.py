@@ -36,17 +36,21 @@ class LogoutStart(Enum):
 
     ACT = "act"
     CONFIRM = "confirm"
+    COME_BACK = "come_back"
+    """Act, but by a GET: a browser sends no SameSite=Lax cookie with the POST of another site."""
     REFUSE_METHOD = "refuse_method"
     REFUSE_ORIGIN = "refuse_origin"
 
 
-def may_start_logout(facts: RequestFacts, origin: str) -> LogoutStart:
+def may_start_logout(facts: RequestFacts, origin: str, *, cross_site: bool = False) -> LogoutStart:
     """Only a document navigation by GET acts; for POST Sec-Fetch-Site decides, and Origin where it is absent.
 
     A GET without Sec-Fetch headers could be anything, so it is asked to confirm.
 
-    :param origin: ``public_url``.
+    :param origin: ``public_url``. :param cross_site: another site's navigations act as well (rule R23).
     """
+    if cross_site and _led_here(facts):
+        return LogoutStart.ACT if facts.method == "GET" else LogoutStart.COME_BACK
     if facts.method == "GET":
         if facts.mode is None and not facts.prefetch:
             return LogoutStart.CONFIRM
@@ -59,3 +63,10 @@ def may_start_logout(facts: RequestFacts, origin: str) -> LogoutStart:
         return LogoutStart.ACT if facts.site in _OURS else LogoutStart.REFUSE_ORIGIN
     named_another = facts.origin is not None and facts.origin not in {origin, "null"}
     return LogoutStart.REFUSE_ORIGIN if named_another else LogoutStart.ACT
+
+
+def _led_here(facts: RequestFacts) -> bool:
+    """Whether another site leads a person here, in a tab of their own."""
+    if facts.method not in {"GET", "POST"} or facts.prefetch or facts.site in {None, *_OURS}:
+        return False
+    return facts.mode == "navigate" and facts.dest == "document"

@@ -85,6 +85,17 @@ class AuditTrail:
 def _line(event: AuditEvent) -> dict[str, Any]:
     line: dict[str, Any] = {"audit": True, "session": event.session}
     line |= {name: getattr(event, name) for name in _FIELDS}
-    if event.revocation is not None and event.revocation.startswith("sid:"):
-        line["revocation"] = "sid:" + session_mark(event.revocation[4:])
+    if event.revocation is not None:
+        line["revocation"] = _named(event.revocation)
     return {name: value for name, value in line.items() if value not in (None, ())}
+
+
+def _named(key: str) -> str:
+    """A revocation's key as logs have it: sessions, ours and the provider's, by their hash."""
+    kind, _, rest = key.partition(":")
+    if kind == "sid":
+        return f"sid:{session_mark(rest)}"
+    if kind == "isid":
+        issuer, _, name = rest.partition("|")
+        return f"isid:{issuer}|{session_mark(name)}"
+    return key

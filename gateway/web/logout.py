@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gateway.core import chain as chains
-from gateway.core import dice
+from gateway.core import dice, leftovers
 from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
-from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
-from gateway.core.session import Session
+from gateway.core.revocation import UNPLACED, Entry, NewEntry, names_provider_session, sid_key, subject_key
+from gateway.core.session import Life, Session, life
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.web import pages
@@ -34,6 +34,9 @@ CONTINUE = "/logout/continue"
 DONE_PREFIX = "/logout/done/"
 ENTRY_MARGIN = 60
 """Seconds an entry outlives the session it ends."""
+WITH_THE_USER = "signed_out_with_user"
+WITH_THE_PROVIDER = "signed_out_with_provider"
+"""Why a session ended that somebody signed out of elsewhere (rule R30)."""
 
 
 class Way(Protocol):
@@ -61,6 +64,10 @@ class LogoutOptions:
     """What the operator decided.
 
     :ivar targets: name -> address, for ``?to=``. :ivar clear_site_data: values for the last page (facts C.6).
+    :ivar host: of ``public_url``. :ivar expire_cookies: names of a predecessor's cookies.
+    :ivar cross_site: another site's navigation signs out without a question (rule R23).
+    :ivar whole_user: all sessions of the user end, not this one alone. :ivar one_sign_in: two sessions with the same
+        session at the provider end together; behind Cognito every sign-in has an id of its own.
     """
 
     public_url: str
@@ -69,6 +76,11 @@ class LogoutOptions:
     targets: Mapping[str, str]
     form_origins: Sequence[str]
     clear_site_data: Sequence[str] = ()
+    host: str = ""
+    expire_cookies: Sequence[str] = ()
+    cross_site: bool = False
+    whole_user: bool = False
+    one_sign_in: bool = False
 
 
 class Logout:
@@ -99,16 +111,26 @@ class Logout:
         self._revoking: set[asyncio.Task[None]] = set()
 
     async def begin(
-        self, carried: Carried, *, how: str, now: int, target: str = "", status: int = 302
+        self,
+        carried: Carried,
+        *,
+        how: str,
+        now: int,
+        target: str = "",
+        status: int = 302,
+        sent: Sequence[bytes] = (),
     ) -> Response:
         """End the session that the browser carries, live or not, and send it to the first hop."""
-        step, cookies = await self.start(carried, how=how, now=now, target=target)
+        step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent)
         return redirect(self.location(step), status=status, cookies=cookies)
 
     async def start(
-        self, carried: Carried, *, how: str, now: int, target: str = ""
+        self, carried: Carried, *, how: str, now: int, target: str = "", sent: Sequence[bytes] = ()
     ) -> tuple[Step, list[str]]:
-        """End the session and begin the chain; the step to take and the cookies that go with it."""
+        """End the session and begin the chain; the step to take and the cookies that go with it.
+
+        :param sent: raw values of the Cookie headers, for what a predecessor has left there.
+        """
         session, before = carried.session, carried.chain
         durable = await self._end(session, now) if session is not None else True
         # Asked again, the receipt must not forget what the first asking ended, nor that it is not durable yet.
@@ -127,6 +149,7 @@ class Logout:
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
+        expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
         return step, [*stored, *self._sessions.clear_session(), *expired]
 
@@ -242,16 +265,39 @@ class Logout:
             reason="logout",
             barrier=now + self.options.limits.barrier,
         )
+        others = list(self._others(session, now))
         if session.refresh_token:
             self._beside(self._revoke_latest(session))
-        appending = asyncio.ensure_future(self._log.append([entry]))
+        appending = asyncio.ensure_future(self._log.append([entry, *others]))
         await asyncio.sleep(
             0
         )  # it denies here as soon as it has begun; live connections need not wait for the disk
         self._live.end(session.sid, "logout")
         appended = await appending
         self._trail.revocation(entry.reason, durable=appended.durable)
+        for other in others:
+            self._trail.revoked(other.key, other.reason, durable=appended.durable)
         return appended.durable
+
+    def _others(self, session: Session, now: int) -> Iterator[NewEntry]:
+        """What else ends with ``session``: those of the same session at the provider, which the chain ends as well,
+        and all of its user, where so configured (rule R30). No barrier: their browsers are not signing out.
+
+        Only a session that lives has this power. A browser that comes back with a dead one would else end what the
+        user has begun since; so could whoever has a copy of an old cookie.
+        """
+        found = self._log.index.ended_by(
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
+        )
+        if found is not None or life(session, self._sessions.limits, now) is not Life.FRESH:
+            return
+        expires = now + self._sessions.limits.absolute + ENTRY_MARGIN
+        if self.options.one_sign_in:
+            for key in filter(names_provider_session, session.aliases):
+                yield NewEntry(key, expires, WITH_THE_PROVIDER)
+        if self.options.whole_user:
+            who = session.principal
+            yield NewEntry(subject_key(who.issuer, who.subject), expires, WITH_THE_USER)
 
     def _beside(self, revoking: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(revoking)

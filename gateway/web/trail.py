@@ -83,8 +83,8 @@ class Trail:
         )
         self._audit.record(event)
 
-    def revoked(self, key: str, reason: str, *, durable: bool, client: str) -> None:
-        """An operator ended what ``key`` names."""
+    def revoked(self, key: str, reason: str, *, durable: bool, client: str | None = None) -> None:
+        """Somebody ended what ``key`` names: an operator, or a user beside the own session."""
         self.revocation(reason, durable=durable)
         self._audit.record(
             AuditEvent(AuditKind.REVOKED, revocation=key, reason=reason, durable=durable, client=client)

@@ -83,6 +83,8 @@ def test_good_names(parse, text, value):
         (names.parse_claim_header, "X-Forwarded-For"),
         (names.parse_claim_header, "Sec-Fetch-Site"),
         (names.parse_cookie_name, "a=b"),
+        (names.parse_cookie_name, "*"),
+        (names.parse_cookie_name, "__Host-session_1"),
         (names.parse_target_name, "A B"),
         (names.parse_target, "//evil.example"),
         (names.parse_target, "/\\evil.example"),

@@ -11,9 +11,6 @@ ASKING = {
     "provider.kind": "keycloak",
     "session.store": "ticket",
     "logout.chain[]": "oidc",
-    "logout.scope": "user",
-    "logout.cross_site": "allow",
-    "logout.expire_cookies": ["_oauth2_proxy"],
     "logout.receipt_key_file": "receipt.key",
     "inbound.backchannel": "true",
     "inbound.frontchannel": "true",
@@ -48,7 +45,7 @@ def test_off_is_no_request(examined):
     """Writing a switch as false, or a list as empty, asks for nothing."""
     changes = {
         "inbound": {"backchannel": "false"},
-        "logout.expire_cookies": [],
+        "logout.receipt_key_file": None,
         "headers.authorization": "false",
     }
 

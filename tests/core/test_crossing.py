@@ -13,9 +13,10 @@ RULES = DoorRules("https", frozenset({"app.example.com"}))
 PAGE = {"Accept": "text/html,*/*;q=0.8"}
 NAVIGATION = {**PAGE, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 FETCH = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
-ACT, CONFIRM, METHOD, ORIGIN = (
+ACT, CONFIRM, BACK, METHOD, ORIGIN = (
     LogoutStart.ACT,
     LogoutStart.CONFIRM,
+    LogoutStart.COME_BACK,
     LogoutStart.REFUSE_METHOD,
     LogoutStart.REFUSE_ORIGIN,
 )
@@ -118,3 +119,30 @@ TABLE = [
 def test_r13_what_may_start_a_logout(method: str, headers: dict[str, str], said: LogoutStart) -> None:
     """The table of design section 6, row by row: no image, prefetch, frame, fetch or other site signs anybody out."""
     assert may_start_logout(facts(method, headers), HERE) is said
+
+
+CROSS_SITE = [
+    ("GET", {**NAVIGATION, "Sec-Fetch-Site": "cross-site"}, ACT),
+    ("GET", {**NAVIGATION, "Sec-Fetch-Site": "same-site"}, ACT),
+    ("POST", {**NAVIGATION, "Sec-Fetch-Site": "cross-site", "Origin": "https://spa.example"}, BACK),
+    ("POST", {**NAVIGATION, "Sec-Fetch-Site": "same-site", "Origin": "https://www.example.com"}, BACK),
+    ("POST", {**NAVIGATION, "Sec-Fetch-Site": "same-origin"}, ACT),
+    ("GET", NAVIGATION, CONFIRM),
+    ("GET", PAGE, CONFIRM),
+    ("GET", {**NAVIGATION, "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}, METHOD),
+    ("GET", {**NAVIGATION, "Sec-Fetch-Site": "cross-site", "Sec-Purpose": "prefetch"}, METHOD),
+    ("GET", {**FETCH, "Sec-Fetch-Site": "cross-site"}, METHOD),
+    ("HEAD", {**NAVIGATION, "Sec-Fetch-Site": "cross-site"}, METHOD),
+    ("POST", {**FETCH, "Sec-Fetch-Site": "cross-site", "Origin": "https://spa.example"}, ORIGIN),
+    ("POST", {**NAVIGATION, "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}, ORIGIN),
+    ("POST", {"Origin": "https://spa.example"}, ORIGIN),
+    ("PUT", {**NAVIGATION, "Sec-Fetch-Site": "cross-site"}, METHOD),
+]
+
+
+@pytest.mark.parametrize(("method", "headers", "said"), CROSS_SITE)
+def test_r23_what_another_site_may_start_where_it_is_allowed(
+    method: str, headers: dict[str, str], said: LogoutStart
+) -> None:
+    """A person who is led here acts; an image, a frame, a prefetch or a script of that site starts nothing still."""
+    assert may_start_logout(facts(method, headers), HERE, cross_site=True) is said

@@ -47,12 +47,14 @@ class LogoutEndpoints:
     async def start(self, request: Request, facts: RequestFacts) -> Response:
         """GET acts only as a navigation from here, POST unless another site sent it, the rest asks or refuses."""
         options = self.logout.options
-        said = may_start_logout(facts, options.public_url)
+        said = may_start_logout(facts, options.public_url, cross_site=options.cross_site)
         if said is LogoutStart.REFUSE_METHOD:
             return refuse(facts, "wrong_method", headers=(("Allow", "GET, POST"),))
         if said is LogoutStart.REFUSE_ORIGIN:
             return refuse(facts, "cross_origin")
         target = self._target(facts)
+        if said is LogoutStart.COME_BACK:
+            return redirect(f"/logout?to={target}" if target else "/logout", status=303)
         if said is LogoutStart.CONFIRM:
             action = f"/logout?to={target}" if target else "/logout"
             page = pages.confirm_logout(action=action, form_origins=options.form_origins, target=None)
@@ -60,11 +62,15 @@ class LogoutEndpoints:
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now)
         if facts.method == "GET":
-            return await self.logout.begin(carried, how="get", now=now, target=target)
+            return await self.logout.begin(carried, how="get", now=now, target=target, sent=facts.cookies)
         if _wants_json(facts):
-            step, cookies = await self.logout.start(carried, how="post_json", now=now, target=target)
+            step, cookies = await self.logout.start(
+                carried, how="post_json", now=now, target=target, sent=facts.cookies
+            )
             return send(_json({"location": self.logout.location(step)}), cookies)
-        return await self.logout.begin(carried, how="post", now=now, target=target, status=303)
+        return await self.logout.begin(
+            carried, how="post", now=now, target=target, status=303, sent=facts.cookies
+        )
 
     async def moved(self, request: Request, facts: RequestFacts) -> Response:
         """oauth2-proxy's address; 307 keeps the method, and brings the cookies of ``Path=/logout`` (rule R18)."""

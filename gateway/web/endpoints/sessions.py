@@ -126,8 +126,8 @@ class SessionsEndpoint:
         appended = await self.log.append([entry])
         self.trail.revoked(subject, ENDED_EVERYWHERE, durable=appended.durable, client=facts.client)
         if facts.wants_page:
-            return await self.logout.begin(carried, how="everywhere", now=now, status=303)
-        step, cookies = await self.logout.start(carried, how="everywhere", now=now)
+            return await self.logout.begin(carried, how="everywhere", now=now, status=303, sent=facts.cookies)
+        step, cookies = await self.logout.start(carried, how="everywhere", now=now, sent=facts.cookies)
         return send(_json({"location": self.logout.location(step), "durable": appended.durable}), cookies)
 
     def _to_sign_in(self, facts: RequestFacts, refused: Response) -> Response:
