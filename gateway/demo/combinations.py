@@ -74,6 +74,7 @@ COMBINATIONS: Mapping[str, Combination] = MappingProxyType(
             _OKTA,
             '{{okta_signout: "{okta}"}}',
             headers="user: email, groups: groups",
+            switches={"front_channel_logout": True},
         ),
         "cognito": Combination(
             "No Okta: Cognito's own people, with passwords at Cognito.",

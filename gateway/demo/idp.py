@@ -15,7 +15,9 @@ from gateway.demo.control import Control
 from gateway.demo.emulator import Common
 from gateway.demo.listeners import close, listen
 from gateway.demo.okta.app import application
+from gateway.demo.okta.outbound.delivery import Post
 from gateway.demo.okta.outbound.sender import Sender
+from gateway.demo.okta.outbound.streams import Streams
 from gateway.demo.okta.state import Okta
 from gateway.demo.options import DemoOptions
 from gateway.demo.switchboard import Switchboard
@@ -40,11 +42,13 @@ class RunningIdp:
     control: Controls
     runners: list[web.AppRunner]
     http: ClientSession
+    post: Post
     sender: Sender
 
     async def close(self) -> None:
         """Close the listeners and the connections between the emulators."""
         await close(self.runners)
+        await self.post.close()
         await self.http.close()
 
 
@@ -58,15 +62,16 @@ async def start(options: DemoOptions, *, on_event: Callable[[str], None]) -> Run
     cognito = Cognito(Common(options, switches, on_event), http)
     okta = Okta(Common(options, switches, on_event))
     controls = Controls(Control(cognito), Control(okta))
-    sender = Sender(okta, http)
+    post = Post(http)
+    sender = Sender(okta, post)
     sites = {
         options.cognito: hosted_ui(cognito, controls.cognito),
         options.issuer: issuer(cognito),
-        options.okta: application(okta, controls.okta, sender),
+        options.okta: application(okta, controls.okta, sender, Streams(okta, post)),
     }
     try:
         runners = await listen(options, sites)
     except BaseException:
         await http.close()
         raise
-    return RunningIdp(options, switches, cognito, okta, controls, runners, http, sender)
+    return RunningIdp(options, switches, cognito, okta, controls, runners, http, post, sender)

@@ -30,6 +30,8 @@ button, .button { display: block; width: 100%%; margin-top: 1.5rem; padding: .75
 [role=alert] { padding: .75rem; border-left: .25rem solid #b42318; background: light-dark(#fef3f2, #3b1d1a); }
 .note { margin: 1.5rem 0 0; font-size: .875rem; color: light-dark(#4b5563, #b6bcc6); }
 """
+FRAME_PATIENCE = 3000
+"""Milliseconds."""
 ACCENTS = {"Okta (emulated)": "#1a4fd6", "Cognito hosted UI (emulated)": "#a3480f"}
 
 
@@ -41,8 +43,12 @@ def page(
     status: int = 200,
     cookies: Sequence[Cookie] = (),
     script: str = "",
+    frames: Sequence[str] = (),
 ) -> web.Response:
-    """Return a page of *party*; *content* is HTML already escaped, *script* runs under a nonce."""
+    """Return a page of *party*; *content* is HTML already escaped, *script* runs under a nonce.
+
+    *frames* are addresses of other sites, each loaded in an iframe that nobody sees.
+    """
     nonce = dice.token(12)
     style = STYLE % {"accent": ACCENTS[party]}
     code = f'<script nonce="{nonce}">{script}</script>' if script else ""
@@ -50,9 +56,10 @@ def page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)} · {escape(party)}</title><style nonce="{nonce}">{style}</style></head>'
-        f'<body><main><p class="party">{escape(party)}</p><h1>{escape(title)}</h1>{content}</main>{code}</body></html>'
+        f'<body><main><p class="party">{escape(party)}</p><h1>{escape(title)}</h1>{content}</main>{_hidden(frames)}'
+        f"{code}</body></html>"
     )
-    headers = headers_with(cookies, NO_STORE | _policies(nonce))
+    headers = headers_with(cookies, NO_STORE | _policies(nonce, frames))
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)
 
 
@@ -63,11 +70,11 @@ def message(
     return page(party, title, f"<p>{escape(sentence)}</p>", status=status, cookies=cookies)
 
 
-def password_form(action: str, username: str, *, wrong: bool, more: str = "") -> str:
-    """Return a sign-in form as HTML, filled in with *username*; *wrong* says that the last try was, *more* is HTML."""
+def password_form(action: str, username: str, *, fault: str = "", more: str = "") -> str:
+    """Return a sign-in form as HTML, filled in with *username*; *fault* is what was wrong before, *more* is HTML."""
     names = " or ".join(person.email for person in PEOPLE)
-    alert = '<p role="alert" id="wrong">User name or password is wrong.</p>' if wrong else ""
-    told = ' aria-invalid="true" aria-describedby="wrong"' if wrong else ""
+    alert = f'<p role="alert" id="wrong">{escape(fault)}</p>' if fault else ""
+    told = ' aria-invalid="true" aria-describedby="wrong"' if fault else ""
     first, second = ("", " autofocus") if username else (" autofocus", "")
     return (
         f'{alert}<form method="post" action="{escape(action)}">{more}'
@@ -80,9 +87,17 @@ def password_form(action: str, username: str, *, wrong: bool, more: str = "") ->
 
 
 def moving_form(
-    party: str, action: str, fields: dict[str, str], *, cookies: Sequence[Cookie] = ()
+    party: str,
+    action: str,
+    fields: dict[str, str],
+    *,
+    cookies: Sequence[Cookie] = (),
+    frames: Sequence[str] = (),
 ) -> web.Response:
-    """Return a page that posts *fields* to *action* by itself, and by button where scripts are off."""
+    """Return a page that posts *fields* to *action* by itself, and by button where scripts are off.
+
+    It waits for *frames* first, though not for ever.
+    """
     inputs = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in fields.items()
@@ -91,20 +106,38 @@ def moving_form(
         f'<form method="post" action="{escape(action)}">{inputs}'
         '<p>Taking you back.</p><button id="continue">Continue</button></form>'
     )
-    return page(party, "One moment", content, cookies=cookies, script="document.forms[0].submit()")
+    script = _after(frames, "document.forms[0].submit()")
+    return page(party, "One moment", content, cookies=cookies, script=script, frames=frames)
 
 
-def moving_link(party: str, location: str, *, cookies: Sequence[Cookie] = ()) -> web.Response:
-    """Return a page that goes to *location* by itself, and by link where scripts are off."""
+def moving_link(
+    party: str, location: str, *, cookies: Sequence[Cookie] = (), frames: Sequence[str] = ()
+) -> web.Response:
+    """Return a page that goes to *location* by itself, once *frames* are there, and by link where scripts are off."""
     content = f'<p>Taking you back.</p><a class="button" id="continue" href="{escape(location)}">Continue</a>'
-    script = "location.replace(document.getElementById('continue').href)"
-    return page(party, "One moment", content, cookies=cookies, script=script)
+    script = _after(frames, "location.replace(document.getElementById('continue').href)")
+    return page(party, "One moment", content, cookies=cookies, script=script, frames=frames)
 
 
-def _policies(nonce: str) -> dict[str, str]:
+def _hidden(frames: Sequence[str]) -> str:
+    return "".join(
+        f'<iframe hidden title="Signing out of another application" src="{escape(url)}"></iframe>'
+        for url in frames
+    )
+
+
+def _after(frames: Sequence[str], action: str) -> str:
+    """Return a script that acts at once, or when every frame is loaded, or when one of them takes too long."""
+    if not frames:
+        return action
+    return f"const go = () => {{ {action} }}; addEventListener('load', go); setTimeout(go, {FRAME_PATIENCE});"
+
+
+def _policies(nonce: str, frames: Sequence[str]) -> dict[str, str]:
     # No form-action: Chromium applies it to the redirects after a form as well, and these leave the site.
     sources = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'"
-    csp = f"{sources}; base-uri 'none'; frame-ancestors 'none'"
+    framed = f"; frame-src {' '.join(frames)}" if frames else ""
+    csp = f"{sources}{framed}; base-uri 'none'; frame-ancestors 'none'"
     return {
         "Content-Security-Policy": csp,
         "Referrer-Policy": "same-origin",

@@ -178,6 +178,17 @@ SWITCHES: tuple[Switch, ...] = (
     _flag(
         "okta_logout_interstitial", False, "Okta's OpenID Connect logout answers with a page, not a redirect."
     ),
+    # --- Okta: to other applications
+    _flag(
+        "front_channel_logout",
+        False,
+        "Okta signs the browser out of its other applications in iframes, and ID tokens have sid.",
+    ),
+    _flag("signout_fans_out", False, "/login/signout does that too (undocumented)."),
+    _word(
+        "ssf_shape", ("okta", "final"), "Shape of Okta's security events in a stream: Okta's, or SSF 1.0's."
+    ),
+    _flag("event_hook", False, "Okta tells the application's event hook of every session that ends."),
     # --- Okta: SAML
     _word("saml_signature", ("both", "response", "assertion"), "What Okta signs."),
     _word("saml_answer", ("success", "failed"), "Status of Okta's SAML responses."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ class Receiver:
     status: int = 204
     text: str = ""
     taken: list[Taken] = field(default_factory=list)
+    close: Callable[[], Awaitable[None]] | None = None
 
     async def handle(self, request: web.Request) -> web.Response:
         body = (await request.read()).decode()
@@ -55,6 +56,7 @@ async def receiving() -> AsyncIterator[Receiver]:
     await site.start()
     port = runner.addresses[0][1]
     receiver.app = f"http://app.localhost:{port}"
+    receiver.close = site.stop
     try:
         yield receiver
     finally:

@@ -28,7 +28,8 @@ def form(request: web.Request, username: str, *, wrong: bool = False) -> web.Res
     """Return the form; it is posted to the address it came from, which holds the authorization request."""
     token = dice.identifier()
     hidden = f'<input type="hidden" name="{CSRF_FIELD}" value="{escape(token)}">'
-    content = password_form(request.raw_path, username, wrong=wrong, more=hidden)
+    fault = "User name or password is wrong." if wrong else ""
+    content = password_form(request.raw_path, username, fault=fault, more=hidden)
     cookie = Cookie(CSRF_COOKIE, token, same_site="Lax")
     return page(PARTY, "Sign in", content, status=400 if wrong else 200, cookies=[cookie])
 

@@ -66,7 +66,9 @@ class Login:
         form = await form_of(request)
         person = sign_in(form.get("username", ""), form.get("password", ""))
         if person is None:
-            return self._form(request, form.get("username", ""), wrong=True)
+            return self._form(request, form.get("username", ""), "User name or password is wrong.")
+        if person.email in self._okta.suspended:
+            return self._form(request, person.email, "This account is suspended.")
         previous = self._okta.session_of(request)
         if previous:
             self._okta.sessions.pop(previous.id, None)
@@ -95,13 +97,14 @@ class Login:
         content = (
             f"<p>You are signed in to Okta as <strong>{escape(session.person.email)}</strong>.</p>"
             '<a class="button" href="/login/signout">Sign out of Okta</a>'
+            '<p class="note">Administrators have <a href="/admin">a page of their own</a>.</p>'
         )
         return page(PARTY, "Your Okta account", content)
 
     def _onward(self, target: str) -> str:
         return target if is_own_path(target) or is_trusted(self._okta, target) else "/app/UserHome"
 
-    def _form(self, request: web.Request, username: str, *, wrong: bool = False) -> web.Response:
-        content = password_form(request.raw_path, username, wrong=wrong)
+    def _form(self, request: web.Request, username: str, fault: str = "") -> web.Response:
+        content = password_form(request.raw_path, username, fault=fault)
         cookies = device_cookie(self._okta, request)
-        return page(PARTY, "Sign in", content, status=403 if wrong else 200, cookies=cookies)
+        return page(PARTY, "Sign in", content, status=403 if fault else 200, cookies=cookies)

@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway.demo import jwts
 from gateway.demo.answers import form_of, query_of, redirect, with_query
 from gateway.demo.okta.cookies import expired_cookies
+from gateway.demo.okta.front_channel import addresses
 from gateway.demo.okta.login import PARTY
 from gateway.demo.okta.state import AuthorizationServer, Okta, Session
 from gateway.demo.pages import message, moving_link
@@ -67,11 +68,12 @@ class Logout:
                 return _refused("The id_token_hint is about somebody else.")
             if choice == "keep_session":
                 return redirect(onward)
+        frames = addresses(self._okta, session, apart=claims["aud"])
         if session:
             self._okta.end(session, f"{self._server.base}/logout, returned to {target or LOGIN}")
         gone = expired_cookies(self._okta)
-        if self._switches.flag("okta_logout_interstitial"):
-            return moving_link(PARTY, onward, cookies=gone)
+        if frames or self._switches.flag("okta_logout_interstitial"):
+            return moving_link(PARTY, onward, cookies=gone, frames=frames)
         return redirect(onward, *gone)
 
 

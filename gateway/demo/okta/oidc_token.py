@@ -61,12 +61,14 @@ class Tokens:
         grant = self._okta.refresh_tokens.get(token)
         if grant is None or (grant.client, grant.server) != (client, self._server):
             return json_answer({"error": "invalid_grant"}, status=400)
-        if self._okta.common.is_revoked(grant.key):
+        if self._okta.common.is_revoked(grant.key) or grant.person.email in self._okta.suspended:
             return json_answer({"error": "invalid_grant"}, status=400)
         return json_answer(self._mint(grant) | {"refresh_token": token})
 
     def _mint(self, grant: Grant) -> dict[str, str | int]:
-        now, life = clock.now(), self._okta.common.switches.number("okta_token_seconds")
+        switches = self._okta.common.switches
+        now, life = clock.now(), switches.number("okta_token_seconds")
+        front_channel = switches.flag("front_channel_logout")
         server = self._server
         shared = {"iss": server.issuer, "sub": grant.person.user_id, "iat": now, "exp": now + life, "ver": 1}
         jti = f"AT.{grant.key}.{dice.token(8)}"
@@ -78,7 +80,7 @@ class Tokens:
             "amr": ["pwd"],
             "auth_time": grant.auth_time,
             "at_hash": jwts.half_hash(access_token),
-            "sid": grant.session_id,
+            **({"sid": grant.session_id} if front_channel else {}),
             **({"nonce": grant.nonce} if grant.nonce else {}),
             **profile(grant),
         }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 from aiohttp import web
 from lxml import etree
 
 from gateway.demo import clock, dice
 from gateway.demo.okta.cookies import expired_cookies
+from gateway.demo.okta.front_channel import addresses
 from gateway.demo.okta.login import PARTY
 from gateway.demo.okta.saml_app import (
     ENTITY_ID,
@@ -67,18 +69,27 @@ class SingleLogout:
             return self._answer(received, messages.RESPONDER)
         if self._switches.word("slo_answer") == "failed":
             return self._answer(received, messages.RESPONDER)
+        frames = addresses(self._okta, session)
         self._okta.end(session, f"{SLO_PATH} (single logout)")
         if self._switches.word("slo_answer") == "never":
             return _page("You have signed out", "This page does not go on.", 200, ended=self._okta)
-        return self._answer(received, messages.SUCCESS, ended=True)
+        return self._answer(received, messages.SUCCESS, ended=True, frames=frames)
 
-    def _answer(self, received: redirect.Received, status: str, *, ended: bool = False) -> web.Response:
+    def _answer(
+        self,
+        received: redirect.Received,
+        status: str,
+        *,
+        ended: bool = False,
+        frames: Sequence[str] = (),
+    ) -> web.Response:
         target = slo_return_url(self._okta.common.options)
         request_id = received.message.get("ID", "")
         envelope = messages.Envelope(f"id{dice.token(16)}", ENTITY_ID, target, clock.now(), request_id)
         document = to_bytes(signed(messages.status_response("LogoutResponse", envelope, status), signer()))
         fields = {"SAMLResponse": base64.b64encode(document).decode(), "RelayState": received.relay_state}
-        return moving_form(PARTY, target, fields, cookies=expired_cookies(self._okta) if ended else ())
+        gone = expired_cookies(self._okta) if ended else ()
+        return moving_form(PARTY, target, fields, cookies=gone, frames=frames)
 
 
 def _read(asked: etree._Element) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from gateway.demo.answers import query_of, redirect
 from gateway.demo.okta.cookies import expired_cookies
+from gateway.demo.okta.front_channel import addresses
 from gateway.demo.okta.login import PARTY
 from gateway.demo.okta.state import Okta, Session
 from gateway.demo.okta.targets import is_own_path, is_trusted
@@ -28,11 +31,12 @@ class SignOut:
     async def _handle(self, request: web.Request) -> web.Response:
         session = self._okta.session_of(request)
         target = query_of(request).get("fromURI", "")
-        answer = self._answer(target, had_session=session is not None)
+        frames = addresses(self._okta, session) if self._switches.flag("signout_fans_out") else ()
+        answer = self._answer(target, frames, had_session=session is not None)
         self._end(session, answer)
         return answer
 
-    def _answer(self, target: str, *, had_session: bool) -> web.Response:
+    def _answer(self, target: str, frames: Sequence[str], *, had_session: bool) -> web.Response:
         gone = expired_cookies(self._okta)
         if self._switches.flag("signout_strands"):
             return message(
@@ -40,13 +44,15 @@ class SignOut:
             )
         stays = not had_session and self._switches.word("signout_without_session") == "login_page"
         if not target or stays:
-            return redirect(LOGIN, *gone)
+            return (
+                moving_link(PARTY, LOGIN, cookies=gone, frames=frames) if frames else redirect(LOGIN, *gone)
+            )
         if not self._allowed(target):
             return self._untrusted()
         if not self._switches.flag("signout_keeps_query"):
             target = target.partition("?")[0]
-        if self._switches.flag("signout_interstitial"):
-            return moving_link(PARTY, target, cookies=gone)
+        if frames or self._switches.flag("signout_interstitial"):
+            return moving_link(PARTY, target, cookies=gone, frames=frames)
         return redirect(target, *gone)
 
     def _allowed(self, target: str) -> bool:

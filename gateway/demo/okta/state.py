@@ -30,12 +30,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An application registered for OpenID Connect."""
+    """An application registered for OpenID Connect; *front_channel* is its front-channel logout URI, if it has one."""
 
     id: str
     secret: str = field(repr=False)
     redirect_uris: tuple[str, ...]
     sign_outs: tuple[str, ...]
+    front_channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ class Okta:
         self.codes: dict[str, Grant] = {}
         self.grants: dict[str, Grant] = {}
         self.refresh_tokens: dict[str, Grant] = {}
+        self.suspended: set[str] = set()
+        self.watchers: list[Callable[[Session], None]] = []
+        self.forgetting: list[Callable[[], None]] = []
         self.servers = (
             AuthorizationServer(options.okta, "/oauth2/v1", keys.signing_key("okta org")),
             AuthorizationServer(
@@ -92,7 +96,11 @@ class Okta:
         )
         self.clients = {
             CLIENT_ID: Client(
-                CLIENT_ID, options.client_secret, options.registered_callbacks, options.okta_sign_outs
+                CLIENT_ID,
+                options.client_secret,
+                options.registered_callbacks,
+                options.okta_sign_outs,
+                f"{options.app}/oauth2/frontchannel-logout",
             ),
             COGNITO_CLIENT_ID: Client(
                 COGNITO_CLIENT_ID, COGNITO_CLIENT_SECRET, (f"{options.cognito}/oauth2/idpresponse",), ()
@@ -112,6 +120,9 @@ class Okta:
         """Drop everything."""
         for held in (self.sessions, self.pending, self.codes, self.grants, self.refresh_tokens):
             held.clear()
+        self.suspended.clear()
+        for forget in self.forgetting:
+            forget()
 
     def alive(self, session: Session) -> bool:
         """Say whether *session* has time left; the switch counts at the moment of asking."""
@@ -131,9 +142,18 @@ class Okta:
         return session
 
     def end(self, session: Session, how: str) -> None:
-        """End *session*; OAuth tokens live on unless the switch says otherwise."""
+        """End *session* and tell the watchers; OAuth tokens live on unless the switch says otherwise."""
+        for watcher in self.watchers:
+            watcher(session)
         self.sessions.pop(session.id, None)
         self.common.tell(f"Okta: session of {session.person.email} ended by {how}")
+
+    def clear(self, person: Person, how: str) -> None:
+        """End all sessions of *person* and revoke the tokens, as an administrator does."""
+        for session in [each for each in self.sessions.values() if each.person == person]:
+            self.end(session, how)
+        for token in self.common.issued:
+            token.revoked = token.revoked or token.user == person.email
 
     def park(self, pending: Pending) -> str:
         """Keep *pending* until the person has signed in; returns its key."""

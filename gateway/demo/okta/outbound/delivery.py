@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,17 +44,34 @@ def is_local(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-async def deliver(http: ClientSession, delivery: Delivery) -> Answer:
-    """Send *delivery* once, following no redirect."""
-    try:
-        async with http.request(
-            delivery.method,
-            delivery.url,
-            data=delivery.body or None,
-            headers=dict(delivery.headers),
-            timeout=PATIENCE,
-            allow_redirects=False,
-        ) as response:
-            return Answer(response.status, await response.text(errors="replace"))
-    except (ClientError, TimeoutError) as error:
-        return Answer(0, type(error).__name__)
+class Post:
+    """Brings deliveries to their receivers; close it when done."""
+
+    def __init__(self, http: ClientSession) -> None:
+        self._http = http
+        self._under_way: set[asyncio.Task[Answer]] = set()
+
+    async def send(self, delivery: Delivery) -> Answer:
+        """Send *delivery* once, following no redirect."""
+        try:
+            async with self._http.request(
+                delivery.method,
+                delivery.url,
+                data=delivery.body or None,
+                headers=dict(delivery.headers),
+                timeout=PATIENCE,
+                allow_redirects=False,
+            ) as response:
+                return Answer(response.status, await response.text(errors="replace"))
+        except (ClientError, TimeoutError) as error:
+            return Answer(0, type(error).__name__)
+
+    def send_soon(self, delivery: Delivery) -> None:
+        """Send *delivery* beside what goes on; nobody waits for the answer."""
+        task = asyncio.get_running_loop().create_task(self.send(delivery))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._under_way)

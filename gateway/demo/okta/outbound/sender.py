@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aiohttp import ClientSession, web
+from aiohttp import web
 
 from gateway.demo.answers import json_answer
 from gateway.demo.guarded import json_body
-from gateway.demo.okta.outbound.delivery import Answer, deliver, is_local
+from gateway.demo.okta.outbound.delivery import Answer, Post, is_local
 from gateway.demo.okta.outbound.event_hook import EVENT_HOOK
 from gateway.demo.okta.outbound.logout_token import LOGOUT_TOKEN
 from gateway.demo.okta.outbound.orders import Kind, Order, person_named
 from gateway.demo.okta.outbound.security_event import SECURITY_EVENT
 from gateway.demo.okta.outbound.universal_logout import UNIVERSAL_LOGOUT
-from gateway.demo.okta.state import Okta
+from gateway.demo.okta.state import Okta, Session
 from gateway.demo.people import PEOPLE
 
 KINDS: Mapping[str, Kind] = {
@@ -33,9 +33,10 @@ class OrderError(ValueError):
 class Sender:
     """Sends what Okta sends; for tests, for `/__send`, and for the admin page."""
 
-    def __init__(self, okta: Okta, http: ClientSession) -> None:
+    def __init__(self, okta: Okta, post: Post) -> None:
         self._okta = okta
-        self._http = http
+        self._post = post
+        okta.watchers.append(self._ended)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the one route."""
@@ -52,11 +53,17 @@ class Sender:
             raise OrderError(f"times is 1 to {MOST}")
         order = self._order(KINDS[kind], wishes)
         delivery = KINDS[kind].build(self._okta, order)
-        answers = [await deliver(self._http, delivery) for _ in range(times)]
+        answers = [await self._post.send(delivery) for _ in range(times)]
         told = ", ".join(str(answer.status) for answer in answers)
         about = f"{order.variant} {kind} about {order.person.email}"
         self._okta.common.tell(f"Okta: sent {about} to {order.url}: {told}")
         return answers
+
+    def _ended(self, session: Session) -> None:
+        """Tell the event hook of a session that ends, if the switch is on."""
+        if self._okta.common.switches.flag("event_hook"):
+            order = self._order(EVENT_HOOK, {"user": session.person.email})
+            self._post.send_soon(EVENT_HOOK.build(self._okta, order))
 
     def _order(self, kind: Kind, wishes: Mapping[str, object]) -> Order:
         known = {"user", "to", "variant", *kind.choices, *(["events"] if kind.events else [])}

@@ -60,6 +60,20 @@ async def test_a_hook_is_verified_by_a_challenge(lab: Lab, receiver: Receiver) -
     assert taken.body == ""
 
 
+async def test_with_the_switch_on_every_sign_out_is_told(lab: Lab, receiver: Receiver) -> None:
+    """Without anybody asking, as a registered hook is."""
+    lab.set(event_hook=True)
+    await lab.okta_tokens("/oauth2/v1")
+    index = next(iter(lab.idp.okta.sessions.values())).index
+
+    await lab.browser.get(f"{lab.options.okta}/login/signout")
+    await lab.idp.post.close()
+
+    [event] = receiver.taken[0].json()["data"]["events"]
+    assert event["eventType"] == "user.session.end"
+    assert event["authenticationContext"]["externalSessionId"] == index
+
+
 async def test_spoiled_hooks(lab: Lab, receiver: Receiver) -> None:
     """No JSON, nobody named, and an event of yesterday."""
     for variant in ("malformed_body", "no_user", "late"):
