@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+BENCH := build/python
 
 .PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick bench-logout conformance-long autobahn lock spa clean
 
@@ -19,6 +20,13 @@ $(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt requirements/build.txt p
 
 $(VENV)/.test: $(VENV)/.demo requirements/test.txt
 	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(BENCH)/.ready: $(VENV)/.test requirements/packaged.sh
+	"$$(PYTHON=$(PYTHON) bash requirements/packaged.sh)" -m venv --clear --without-pip $(BENCH)
+	for name in demo build test; do \
+	  $(PIP) --python $(BENCH)/bin/python install --quiet --require-hashes -r requirements/$$name.txt || exit 1; done
+	$(PIP) --python $(BENCH)/bin/python install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: setup-test                ## .venv with everything the tests need
@@ -48,13 +56,13 @@ lock: setup-test                 ## requirements/*.txt from requirements/*.in, w
 	cd requirements && for name in run demo build test bench; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
 
-bench: setup-test                ## the gateway beside its peers, all signed in, as ratios; under 15 minutes
+bench: $(BENCH)/.ready           ## the gateway beside its peers, all signed in, as ratios; under 15 minutes
 	@bash tests/servers.sh bench
-	$(BIN)/python -m tests.bench.run --write docs/benchmarks.md
+	$(BENCH)/bin/python -m tests.bench.run --write docs/benchmarks.md
 
-bench-quick: setup-test          ## one case beside plain nginx, in under a minute
+bench-quick: $(BENCH)/.ready     ## one case beside plain nginx, in under a minute
 	@bash tests/servers.sh bench-quick
-	$(BIN)/python -m tests.bench.run --quick
+	$(BENCH)/bin/python -m tests.bench.run --quick
 
 bench-logout: setup-test servers  ## from a sign-out to the last socket closed, in one process and on three replicas; 3 minutes
 	$(BIN)/python -m tests.bench.logout

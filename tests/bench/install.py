@@ -79,9 +79,11 @@ def _python_peers() -> Path:
     into, lock = INTO / "venv", ROOT / "requirements" / "bench.txt"
     if not _fresh(into, [lock]):
         shutil.rmtree(into, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", into])
-        pip = [into / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        _run([*pip, "--require-hashes", "-r", lock])
+        _run([sys.executable, "-m", "venv", "--without-pip", into])  # Debian's cannot bring it along
+        pip = [ROOT / ".venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+        _run(
+            [*pip, "--python", into / "bin" / "python", "install", "--quiet", "--require-hashes", "-r", lock]
+        )
         _mark(into, [lock])
     return into / "bin"
 

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,11 +114,17 @@ def surroundings(bench: Bench, missing: Sequence[tuple[str, str]]) -> str:
         f"{rounds} rounds; a measurement takes {bench.seconds} s, where a target depends on it {2 * bench.seconds} s.\n",
         f"* {os.cpu_count()} cores of {processor()}; {layout(bench)}",
         f"* others used {foreign(bench):.1%} of the core that was disturbed more",
-        f"* {platform.system()} {release}, Python {platform.python_version()}, wrk {wrk_version()}",
+        f"* {platform.system()} {release}, Python {platform.python_version()} ({built()}), wrk {wrk_version()}",
         *(f"* {name}: {version}" for name, version in versions(bench).items()),
         *(f"* {name}: **not measured**, {why}" for name, why in missing),
     ]
     return "\n".join(lines) + "\n"
+
+
+def built() -> str:
+    """Whose build the interpreter is, which decides about a tenth of what it costs."""
+    packaged = sys.base_prefix in {"/usr", "/usr/local"}
+    return "the distribution's build" if packaged else "**not a distribution's build**"
 
 
 def layout(bench: Bench) -> str:
