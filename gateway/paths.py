@@ -13,9 +13,11 @@ from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import SignIns
 from gateway.web.attempts import Attempts
 from gateway.web.endpoints.activity import Activity
+from gateway.web.endpoints.backchannel import Backchannel
 from gateway.web.endpoints.callback import Callback
 from gateway.web.endpoints.events import Events
 from gateway.web.endpoints.forward_auth import ForwardAuth
+from gateway.web.endpoints.frontchannel import Frontchannel
 from gateway.web.endpoints.landing import Landing
 from gateway.web.endpoints.logout import LogoutEndpoints
 from gateway.web.endpoints.session import SessionEndpoint
@@ -51,7 +53,13 @@ class Parts:
 
 def own_paths(parts: Parts) -> Table:
     """Every path that is ours, with what answers there."""
-    exact = {**_signing_in(parts), **_session(parts), **_tabs(parts), **_signing_out(parts)}
+    exact = {
+        **_signing_in(parts),
+        **_session(parts),
+        **_tabs(parts),
+        **_signing_out(parts),
+        **_inbound(parts),
+    }
     return Table(exact, parts.settings.prefix, _forward_auth(parts))
 
 
@@ -122,6 +130,23 @@ def _signing_out(parts: Parts) -> dict[str, Methods]:
         LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
         f"{prefix}/sign_out": {"GET": endpoints.moved, "POST": endpoints.moved},
     }
+
+
+def _inbound(parts: Parts) -> dict[str, Methods]:
+    """The ways in that are configured; the others are not there."""
+    prefix, asked = parts.settings.prefix, parts.settings.inbound
+    found: dict[str, Methods] = {}
+    if asked.backchannel:
+        found[f"{prefix}/backchannel-logout"] = {"POST": Backchannel(parts.provider, parts.inbound)}
+    if asked.frontchannel:
+        frontchannel = Frontchannel(
+            issuer=parts.settings.provider.issuer,
+            sessions=parts.sessions,
+            sign_ins=parts.sign_ins,
+            inbound=parts.inbound,
+        )
+        found[f"{prefix}/frontchannel-logout"] = {"GET": frontchannel}
+    return found
 
 
 def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:

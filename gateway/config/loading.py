@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from gateway.config import file_rules, not_yet, rules, session_rules, state_rules
+from gateway.config import file_rules, inbound_rules, not_yet, rules, session_rules, state_rules
 from gateway.config.addresses import origin_of
 from gateway.config.environment import overlay
 from gateway.config.fields import Reading
@@ -27,7 +27,7 @@ _SECRETS: tuple[KeyPath, ...] = (
     ("admin", "token"),
 )
 _BEGIN = "begin with the configuration at the top of docs/configuration.md"
-_RULES = (*rules.RULES, *session_rules.RULES, *state_rules.RULES, *file_rules.RULES)
+_RULES = (*rules.RULES, *session_rules.RULES, *inbound_rules.RULES, *state_rules.RULES, *file_rules.RULES)
 
 
 @dataclass(frozen=True, slots=True)

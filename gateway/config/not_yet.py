@@ -1,6 +1,6 @@
 """Keys whose feature is not in this version: refused, never ignored.
 
-Whoever writes ``inbound.backchannel: true`` believes that Okta can end sessions here. A gateway that started all the
+Whoever asks for a way to end sessions believes that there is one. A gateway that started all the
 same would be a lie, so it does not start.
 """
 
@@ -74,8 +74,6 @@ NOT_YET = (
         ", ".join(f"`{hop}`" for hop in _HOPS_LATER),
     ),
     NotYet("logout.receipt_key_file", _on, "signing the receipts of sign-outs"),
-    NotYet("inbound.backchannel", _on, "OpenID Connect back-channel logout"),
-    NotYet("inbound.frontchannel", _on, "OpenID Connect front-channel logout"),
     NotYet("inbound.universal_logout", _on, "Okta Universal Logout"),
     NotYet("inbound.security_events", _on, "receiving shared security events"),
     NotYet("inbound.okta_event_hook", _on, "the Okta event hook"),

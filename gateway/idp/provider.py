@@ -16,6 +16,7 @@ from gateway.idp.remote_keys import checked
 from gateway.idp.transport import TIMEOUT, Transport
 from gateway.oidc.authorization import AuthorizationCode, authorization_url
 from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
+from gateway.oidc.logout_token import LogoutToken, verify_logout_token
 from gateway.oidc.metadata import ProviderMetadata
 from gateway.oidc.providers import Endpoints, Preset, endpoints_on, preset_of
 from gateway.oidc.tokens import (
@@ -184,6 +185,19 @@ class IdentityProvider:
         return await checked(
             self._discovery.keys,
             lambda keys: verify_id_token(token, keys=keys, expected=expected, now=now),
+        )
+
+    async def verify_logout_token(self, token: str, *, now: int) -> LogoutToken:
+        """What ``token`` says has ended; an unknown key id fetches the keys again, at most once in 30 s.
+
+        :param now: UTC seconds.
+        :raises ProviderError: ``token_rejected``, ``unknown_key`` (retryable where no fetch was due), or the keys
+            cannot be had.
+        """
+        issuer, client_id = self.options.issuer, self.options.client_id
+        return await checked(
+            self._discovery.keys,
+            lambda keys: verify_logout_token(token, keys=keys, issuer=issuer, client_id=client_id, now=now),
         )
 
     async def revoke(self, refresh_token: str) -> bool:

@@ -32,7 +32,7 @@ class KeySource(Protocol):
         """
 
     async def refetched(self) -> KeySet | None:
-        """The keys after a fetch for an unknown key id; None when none is due.
+        """The keys after a fetch for an unknown key id; None when none is due for now.
 
         :raises ProviderError: the fetch was allowed and failed.
         """
@@ -123,14 +123,15 @@ class KeysAtHand:
         return self._keys
 
     async def refetched(self) -> KeySet | None:
-        """None: there are no others."""
-        return None
+        """The same: there are no others."""
+        return self._keys
 
 
 async def checked(source: KeySource, check: Callable[[KeySet], T]) -> T:
     """What ``check`` makes of the keys; where it knows no key of the id it looks for, once more with fresh ones.
 
-    :raises ProviderError: of ``check``, or the keys cannot be had.
+    :raises ProviderError: of ``check``, or the keys cannot be had; ``unknown_key`` is retryable where no fresh keys are
+        due for now, so that it cannot be said whether there is such a key.
     """
     try:
         return check(await source.current())
@@ -139,5 +140,5 @@ async def checked(source: KeySource, check: Callable[[KeySet], T]) -> T:
             raise
         fresh = await source.refetched()
         if fresh is None:
-            raise
+            raise ProviderError(error.code, error.detail, retryable=True) from error
     return check(fresh)

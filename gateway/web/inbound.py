@@ -12,9 +12,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.errors import DownstreamError
+from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.revocation import UNPLACED, Entry, NewEntry
 from gateway.state.log import RevocationLog
+from gateway.telemetry.log import get_logger
+from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Response
 from gateway.web.page_shell import Page, own_headers
 from gateway.web.respond import send
@@ -26,6 +28,7 @@ BODY_WITHIN = 10.0
 """Seconds for a whole body."""
 RETRY_AFTER = 5
 """Seconds after which it is worth trying again."""
+_log = get_logger("inbound")
 NOT_DURABLE, REPLAYED, ENDED = "not_durable", "replayed", "ended"
 
 
@@ -63,6 +66,7 @@ class Inbound:
         self._trail = trail
         self._end_live = end_live
         self._lifetime = lifetime
+        self._seldom = Seldom()
 
     async def end(
         self,
@@ -104,6 +108,14 @@ class Inbound:
                 )
         return Ended(durable)
 
+    def refused(self, way: str, error: GatewayError, client: str) -> None:
+        """A call was refused: counted by the error's code, and told in the log, though not each time."""
+        self._trail.inbound(way, error.code)
+        if times := self._seldom.due(way):
+            _log.warning(
+                "inbound_refused", way=way, code=error.code, why=error.detail, client=client, times=times
+            )
+
     def count(self, way: str, result: str) -> None:
         """A call was answered; both words are of closed sets."""
         self._trail.inbound(way, result)
@@ -144,8 +156,10 @@ def answer(
     status: int, document: Mapping[str, object] | None = None, headers: Iterable[tuple[str, str]] = ()
 ) -> Response:
     """An answer to a program, with a JSON object or empty; never stored."""
-    body = b"" if document is None else json.dumps(document).encode()
-    return send(Page(status, body, own_headers("application/json", "default-src 'none'")), headers=headers)
+    own = own_headers("application/json", "default-src 'none'")
+    if document is None:
+        return send(Page(status, b"", own[1:]), headers=headers)  # without a type of what is not there
+    return send(Page(status, json.dumps(document).encode(), own), headers=headers)
 
 
 def try_again(document: Mapping[str, object] | None = None) -> Response:

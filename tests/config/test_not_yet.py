@@ -12,8 +12,6 @@ ASKING = {
     "session.store": "ticket",
     "logout.chain[]": "oidc",
     "logout.receipt_key_file": "receipt.key",
-    "inbound.backchannel": "true",
-    "inbound.frontchannel": "true",
     "inbound.universal_logout": {"issuer": "nonsense"},
     "inbound.security_events": {},
     "inbound.okta_event_hook": {"secret": "hunter2", "secret_file": "x"},

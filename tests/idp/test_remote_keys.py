@@ -80,9 +80,11 @@ async def test_unknown_ids_cause_one_fetch_in_half_a_minute() -> None:
     """Whoever sends us made-up ids makes the other side's load no higher than that."""
     shelf = Shelf(ONE)
     keys = RemoteKeys(shelf.fetch)
-    for _ in range(20):
-        with pytest.raises(ProviderError, match="unknown_key"):
+    for number in range(20):
+        with pytest.raises(ProviderError, match="unknown_key") as raised:
             await checked(keys, lambda found: looking_for("nobody", found))
+        # Without a look at fresh keys nobody can say that there is no such key.
+        assert raised.value.retryable == (number > 0)
     assert shelf.fetches == 2
 
 
