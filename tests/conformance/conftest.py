@@ -15,8 +15,11 @@ import pytest
 import uvloop
 
 from gateway.demo import configuration
+from tests.conformance.nginx import RECIPE, LiveNginx
 from tests.conformance.recorder import Recorder
 from tests.conformance.wire import Door
+from tests.fakes.nginx import Nginx
+from tests.fakes.ports import free_port
 from tests.flows.conftest import standing
 
 BODY_LIMIT = 1 << 20
@@ -90,3 +93,17 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     with running(tmp_path_factory.mktemp("door")) as opened:
         yield opened
         assert opened.upstream.faults() == []
+
+
+@pytest.fixture(scope="session")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNginx]:
+    """A proxy by other people, with an application of its own behind it."""
+    upstream, port = Recorder(), free_port()
+    made = Nginx(
+        tmp_path_factory.mktemp("nginx"), RECIPE, {"UPSTREAM": upstream.url, "PORT": str(port)}, port
+    )
+    with asyncio.Runner() as runner:
+        runner.run(made.start())
+        yield LiveNginx(port, upstream)
+        runner.run(made.close())
+    upstream.close()

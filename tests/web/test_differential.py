@@ -1,0 +1,132 @@
+"""The reader beside llhttp and h11: whatever it accepts, they read in the same way, and they see the same ends.
+
+A request that two servers on its way read differently is how requests are smuggled, so nothing that could be is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import takewhile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import DownstreamError
+from gateway.web.limits import DoorLimits
+from gateway.web.messages import Answer, Request, Response
+from tests.fakes.door import listener
+from tests.fakes.nonsense import METHODS, streams
+from tests.fakes.readers import Read, by_h11, llhttp, lowered
+
+
+class Wire(asyncio.Transport):
+    """A transport whose bytes go nowhere. ``answers``: how many there were."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("192.0.2.1", 1)})
+        self.answers = 0
+        self.ended = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.answers += 1
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def close(self) -> None:
+        self.ended = True
+
+    abort = close
+
+    def pause_reading(self) -> None:
+        """Nobody reads here."""
+
+    resume_reading = pause_reading
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+async def _read(data: bytes, cuts: list[int]) -> tuple[list[Read], bool]:
+    found: list[Read] = []
+    at = 0
+
+    async def answer(request: Request) -> Answer:
+        body = b""
+        try:
+            while request.body is not None and (piece := await request.body.read()):
+                body += piece
+        except DownstreamError:
+            return Response(400, close=True)
+        found.append(
+            Read(request.method, request.target, lowered(request.headers), body, at, request.keep_alive)
+        )
+        return Response()
+
+    doors = listener(answer, DoorLimits(1_000, 0))
+    wire, connection = Wire(), doors()
+    connection.connection_made(wire)
+    for start, at in zip([0, *cuts], [*cuts, len(data)], strict=True):
+        connection.data_received(data[start:at])
+        await asyncio.sleep(0)
+        while connection._busy and connection._body is None:  # else its body is waited for, or nothing
+            await asyncio.sleep(0)
+    over = wire.ended
+    connection.connection_lost(None)
+    doors.clock.close()
+    await asyncio.sleep(0)
+    return found, over
+
+
+@pytest.fixture(scope="module")
+def runner():
+    with asyncio.Runner() as made:
+        yield made
+
+
+def ours(runner: asyncio.Runner, data: bytes, cuts: list[int] | None = None) -> tuple[list[Read], bool]:
+    """The requests that our reader finds, and whether it has ended the connection; ``cuts``: after each byte."""
+    return runner.run(_read(data, list(range(1, len(data))) if cuts is None else cuts))
+
+
+def _known_to_llhttp(read: Read) -> bool:
+    """It has a closed list of methods, where here any token is read and the gate refuses what no policy can name; and
+    it takes what follows a wish to upgrade for the new protocol's, body or not.
+    """
+    return read.method in METHODS and not any(name == b"upgrade" for name, _ in read.headers)
+
+
+@given(streams)
+def test_llhttp_reads_every_accepted_request_in_the_same_way(runner: asyncio.Runner, data: bytes) -> None:
+    """Method, target, headers, body, where the next one begins, and whether there may be one."""
+    found = list(takewhile(_known_to_llhttp, ours(runner, data)[0]))
+    assert llhttp(data)[: len(found)] == found
+
+
+@given(streams)
+def test_h11_reads_no_accepted_request_in_another_way(runner: asyncio.Runner, data: bytes) -> None:
+    """As far as h11 reads: it takes no empty line before a request and keeps no connection of HTTP/1.0."""
+    found, _ = ours(runner, data)
+    theirs = by_h11(data)[: len(found)]
+    assert theirs == [replace(read, stays=h11.stays) for read, h11 in zip(found, theirs, strict=False)]
+
+
+@given(streams, st.lists(st.integers(0, 400), max_size=5))
+def test_cutting_the_bytes_changes_nothing(runner: asyncio.Runner, data: bytes, cuts: list[int]) -> None:
+    """Requests, bodies, and the end of the connection are the same wherever the segments begin."""
+
+    def plain(reads: list[Read]) -> list[tuple[object, ...]]:
+        return [(each.method, each.target, each.headers, each.body) for each in reads]
+
+    whole, ended = ours(runner, data, [])
+    for where in (None, sorted(cut for cut in cuts if cut < len(data))):
+        found, over = ours(runner, data, where)
+        assert (plain(found), over) == (plain(whole), ended)
