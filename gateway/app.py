@@ -39,6 +39,7 @@ from gateway.web.logout import ENTRY_MARGIN, Logout
 from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.session import Sessions
 from gateway.web.sightings import WRITE_EVERY, Sightings
+from gateway.web.tickets import TicketSessions
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 
@@ -68,18 +69,11 @@ class Gateway:
         self._secret = reload.client_secret(settings)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
         self.sightings = Sightings()
-        self.sessions = Sessions(
-            self.ring,
-            deployment,
-            self.limits,
-            identity=identity_options(settings),
-            sightings=self.sightings,
-            on_sealed=self._count_sealed,
-            all_own=settings.limits.cookies,
-        )
         self._tasks: list[asyncio.Task[None]] = []
         shared = backends(settings)
         self.log, self.refreshes, self.sign_ins = shared.log, shared.refreshes, shared.sign_ins
+        self.tickets = shared.tickets if settings.session.store == "ticket" else None
+        self.sessions = self._sessions(deployment)
         self.live = LiveConnections()
         self.endings = Endings(self.live, self._why_closed)
         self.log.index.on_key = self.endings.hear
@@ -156,6 +150,8 @@ class Gateway:
         await self.log.open()
         await self.refreshes.open()
         await self.sign_ins.open()
+        if self.tickets is not None:
+            await self.tickets.open()
         await self.provider.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -175,6 +171,9 @@ class Gateway:
         await self.logout.close()
         await self.provider.close()
         await self.sightings.write(self.sign_ins)
+        await self.sessions.close()
+        if self.tickets is not None:
+            await self.tickets.close()
         await self.sign_ins.close()
         await self.refreshes.close()
         await self.log.close()
@@ -187,6 +186,8 @@ class Gateway:
     def health(self) -> dict[str, str]:
         """One line for people about each thing the gateway depends on."""
         lines = {"state": self.log.health(), "idp": self.provider.health()}
+        if self.tickets is not None:
+            lines["sessions"] = self.tickets.health()
         return lines | {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
 
     def drain(self) -> None:
@@ -203,6 +204,19 @@ class Gateway:
             end_live=self.endings.carry_out,
             sign_ins=self.sign_ins,
         )
+
+    def _sessions(self, deployment: Deployment) -> Sessions:
+        told, noted = identity_options(self.settings), self.sightings
+        if self.tickets is None:
+            room, counted = self.settings.limits.cookies, self._count_sealed
+            return Sessions(
+                self.ring, deployment, self.limits,
+                identity=told, sightings=noted, on_sealed=counted, all_own=room,
+            )  # fmt: skip
+        return TicketSessions(
+            self.ring, deployment, self.limits, self.tickets,
+            identity=told, sightings=noted, on_sealed=self._count_sealed,
+        )  # fmt: skip
 
     async def _watch_log(self) -> None:
         """Ends live connections whose session was ended elsewhere, and keeps the books: counts, lines, gauges."""

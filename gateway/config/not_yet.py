@@ -60,12 +60,6 @@ NOT_YET = (
         feature="a profile of this provider",
         mend="write `oidc`, which signs in at any OpenID Connect provider",
     ),
-    _choice(
-        "session.store",
-        "ticket",
-        feature="keeping sessions in Redis",
-        mend="write `cookie`, or remove the key",
-    ),
     NotYet(
         "logout.chain[]",
         _later_hop,

@@ -122,6 +122,7 @@ def _forward_auth(settings: Settings) -> Iterator[Remark]:
         )
         mend = (
             "set session.idle to the same as session.absolute, and that as short as people may stay signed in;"
+            " or keep sessions in Redis with `session.store: ticket`;"
             " or remove forward_auth and let the gateway forward the requests itself"
         )
         yield error("forward_auth", what, mend)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.config.model import Settings
-from gateway.config.remarks import Remark, Rule, error, rule, warning
+from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.config.sections import revealed
+from gateway.config.state_urls import RedisUrl
 
 LEAST_IDLE = 120
 """Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""
@@ -91,6 +92,18 @@ def _idle_within_absolute(settings: Settings) -> Iterator[Remark]:
     if settings.session.idle > settings.session.absolute:
         what = "is longer than session.absolute, so it would never come to pass"
         yield error("session.idle", what, "make it at most session.absolute")
+
+
+@rule("session.store", "state")
+def _tickets_need_redis(settings: Settings) -> Iterator[Remark]:
+    if settings.session.store != "ticket":
+        return
+    if not isinstance(settings.state, RedisUrl):
+        what = "`ticket` keeps sessions in Redis, and `state` is a file of this host"
+        yield error("session.store", what, "write a redis:// URL in `state`, or `store: cookie`")
+        return
+    what = "sessions are kept in Redis: while it does not answer, only those in an instance's memory go on"
+    yield note("session.store", what, "run it with a replica, and count 2 to 4 KiB of its memory for each session")
 
 
 @rule("session.idle", "session.activity")

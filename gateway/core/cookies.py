@@ -35,6 +35,8 @@ and of answers to parallel requests none knows which form the others set: so eac
 MAX_PIECES = 4
 ATTEMPT_BUDGET = 300
 """Bytes of one login attempt (rule R33)."""
+TICKET_BUDGET = 600
+"""Bytes of a ticket, which is always much the same."""
 ATTEMPTS_TOGETHER = 1_500
 """Bytes: five login attempts of 300 (rule R33)."""
 MAX_COOKIES = 300
@@ -234,6 +236,13 @@ def session_cookie(max_age: int, all_own: int = 7_000) -> SealedCookie:
     """
     budget = min(all_own - ATTEMPTS_TOGETHER, MAX_PIECES * PIECE)
     return SealedCookie(SESSION, "session", max_age, budget=budget, pieces=-(-budget // PIECE))
+
+
+def ticket_cookie(max_age: int) -> SealedCookie:
+    """The session's cookie where the session is kept in Redis. It goes by all the names of the other kind, so that one
+    that a browser still has of that is replaced.
+    """
+    return SealedCookie(SESSION, "ticket", max_age, budget=TICKET_BUDGET, pieces=MAX_PIECES)
 
 
 def attempt_cookie(attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BUDGET) -> SealedCookie:

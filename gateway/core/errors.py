@@ -3,6 +3,7 @@
 * GatewayError              has a stable ``code``; the prose may change
   * DownstreamError         the client's request cannot be served as it is
   * ProviderError           the identity provider failed us; ``retryable`` says whether trying again can help
+  * StateError              what the instances share does not answer
   * UpstreamError           the application behind the gateway failed us
   * ConfigurationError      the operator's configuration, policy or key is not usable
 """
@@ -49,6 +50,12 @@ class UpstreamError(GatewayError):
     """The application behind the gateway did not answer, or broke off."""
 
     side = "upstream"
+
+
+class StateError(GatewayError):
+    """What the instances share does not answer, and without it nothing can be said."""
+
+    side = "state"
 
 
 class ConfigurationError(GatewayError):

@@ -18,8 +18,11 @@ from gateway.core.facts import RequestFacts
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
 from gateway.core.routes import Route
-from gateway.core.session import Life, Principal, Session, SessionLimits, life
+from gateway.core.session import Known, Life, Principal, Session, SessionLimits, life
 from gateway.core.target import has_encoded_slash
+
+SESSIONS_AWAY = "sessions_away"
+"""The reason where a browser has a ticket and its session cannot be asked for: neither signed in nor out."""
 
 
 class Policy(Protocol):
@@ -109,7 +112,11 @@ def session_state(
     )
     if ended is not None:
         return Challenge("revoked", ended)
-    return Challenge("signed_out") if chain is not None and chain.supersedes(session.login_at) else session
+    if chain is not None and chain.supersedes(session.login_at):
+        return Challenge("signed_out")
+    if session.known is Known.WHOLE:
+        return session
+    return Challenge(SESSIONS_AWAY if session.known is Known.AWAY else "login_required")
 
 
 def decide(
@@ -134,8 +141,11 @@ def decide(
     if has_encoded_slash(facts.raw_path) and not route.encoded_slashes:
         return Deny("encoded_slash")
     state = session_state(session, revocations, rules, now, chain)
-    if isinstance(state, Challenge) and barrier_stands(state, chain, rules, now):
-        return Deny("logout_in_progress")
+    if isinstance(state, Challenge):
+        if barrier_stands(state, chain, rules, now):
+            return Deny("logout_in_progress")
+        if state.reason == SESSIONS_AWAY:
+            return Deny(SESSIONS_AWAY)
     live = state if isinstance(state, Session) else None
     if live is not None and crosses_origin(facts, rules.origins):
         return Deny("cross_origin")

@@ -126,8 +126,7 @@ class KeyRing:
         """Deflate and encrypt ``plain`` (JSON types only)."""
         key = self.sealing_key(now)
         nonce = dice.nonce96()
-        text = zlib.compress(json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode(), 6)
-        return key.key_id + nonce + key.cipher.encrypt(nonce, text, associated)
+        return key.key_id + nonce + key.cipher.encrypt(nonce, deflated(plain), associated)
 
     def open(self, box: bytes, associated: bytes, *, now: int) -> Opened | Failure:
         """What ``box`` holds, or why it does not open; never raises on any input."""
@@ -141,7 +140,7 @@ class KeyRing:
             text = key.cipher.decrypt(nonce, box[_KEY_ID + _NONCE :], associated)
         except InvalidTag:
             return Failure.FORGED
-        plain = _inflate(text)
+        plain = inflated(text, MAX_INFLATED)
         if plain is None:
             return Failure.MALFORMED
         return Opened(plain, outdated=self._listed_after(key, self.sealing_key(now)))
@@ -152,10 +151,16 @@ class KeyRing:
         return self._keys.index(self._by_id[key.key_id]) > self._keys.index(self._by_id[sealing.key_id])
 
 
-def _inflate(text: bytes) -> Mapping[str, Any] | None:
+def deflated(plain: Mapping[str, Any]) -> bytes:
+    """``plain`` (JSON types only), ready to be encrypted."""
+    return zlib.compress(json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode(), 6)
+
+
+def inflated(text: bytes, limit: int) -> Mapping[str, Any] | None:
+    """What was deflated; None when it is something else, or takes more than ``limit`` bytes."""
     inflater = zlib.decompressobj()
     try:
-        raw = inflater.decompress(text, MAX_INFLATED)
+        raw = inflater.decompress(text, limit)
         if not inflater.eof:
             return None
         plain = json.loads(raw)

@@ -31,6 +31,16 @@ class Principal:
     auth_time: int = 0
 
 
+class Known(Enum):
+    """How much is known of a session that is kept elsewhere than in its cookie."""
+
+    WHOLE = "whole"
+    GONE = "gone"
+    """Only what its ticket says: it is not kept any more."""
+    AWAY = "away"
+    """Only what its ticket says: who keeps it does not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One sign-in of one principal in one browser.
@@ -44,6 +54,8 @@ class Session:
     :ivar refresh_at: seconds; when its tokens are to be refreshed, None where they cannot be.
     :ivar access_token: kept only where upstreams are to have it. :ivar access_until: seconds; when it expires.
     :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/storage.py``).
+    :ivar secret: of its ticket, None where it is kept in its cookie. :ivar known: only one that is whole can be alive.
+        Neither is sealed.
     """
 
     sid: str
@@ -60,6 +72,8 @@ class Session:
     access_token: str | None = field(default=None, repr=False)
     access_until: int = 0
     page: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    secret: bytes | None = field(default=None, repr=False)
+    known: Known = Known.WHOLE
 
 
 class Life(Enum):

@@ -9,15 +9,20 @@ from gateway.state.log import RevocationLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.refreshes import Refreshes
 from gateway.state.sign_ins import SignIns
+from gateway.state.tickets import Tickets
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Not opened yet; see each contract."""
+    """Not opened yet; see each contract.
+
+    :ivar tickets: None where sessions can only be kept in their cookies.
+    """
 
     log: RevocationLog
     refreshes: Refreshes
     sign_ins: SignIns
+    tickets: Tickets | None = None
 
 
 def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_accepted: bool) -> Backends:
@@ -27,9 +32,10 @@ def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_acce
         from gateway.state.redis_log import RedisLog
         from gateway.state.redis_refreshes import RedisRefreshes
         from gateway.state.redis_sign_ins import RedisSignIns
+        from gateway.state.redis_tickets import RedisTickets
 
         log = RedisLog(place, spool=spool, state_loss_accepted=state_loss_accepted)
-        return Backends(log, RedisRefreshes(place), RedisSignIns(place))
+        return Backends(log, RedisRefreshes(place), RedisSignIns(place), RedisTickets(place))
     from gateway.state.sqlite import SqliteLog
     from gateway.state.sqlite_refreshes import SqliteRefreshes
     from gateway.state.sqlite_sign_ins import SqliteSignIns

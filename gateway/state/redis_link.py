@@ -33,7 +33,7 @@ CONNECT_WITHIN: Final = 1.0
 """Seconds for finding the server, its name, TCP, TLS and the password."""
 CLOSE_WITHIN: Final = 0.2
 
-Command: TypeAlias = Sequence[str | int]
+Command: TypeAlias = Sequence[str | int | bytes]
 Reply: TypeAlias = "bytes | int | list[Reply] | None"
 
 

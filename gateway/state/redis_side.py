@@ -63,7 +63,12 @@ class SideLink:
         """The name of a key: all have the deployment's prefix, which keeps them in one slot of a cluster."""
         return ":".join((f"{{{self._place.prefix}}}", *parts))
 
-    async def run(self, script: str, keys: tuple[str, ...], *arguments: str | int) -> Reply:
+    def require_open(self) -> None:
+        """Raises RuntimeError where it is not open."""
+        if self._link is None:
+            raise RuntimeError("the state is not open")
+
+    async def run(self, script: str, keys: tuple[str, ...], *arguments: str | int | bytes) -> Reply:
         """What a script answers, none of which is null; None without an answer."""
         # EVAL, not EVALSHA: see Stream.
         replies = await self.ask(("EVAL", script, len(keys), *keys, *arguments))

@@ -81,6 +81,9 @@ ANSWERS: dict[str, Answer] = {
                           "The gateway cannot tell at the moment which sessions have been ended. "
                           "So it lets nothing through.",
                           "Try again in a few seconds.", _RETRY),
+    "sessions_away": Answer(503, "Not available for the moment",
+                            "The gateway cannot look up your sign-in at the moment. You are not signed out.",
+                            "Try again in a few seconds; you need not sign in again.", _RETRY),
     "upstream_busy": Answer(503, "Too busy", f"{_UPSTREAM} has all it can handle.",
                             "Try again in a few seconds.", _RETRY),
     "connect_failed": Answer(502, "The application does not answer", f"{_UPSTREAM} could not be reached.",
@@ -176,4 +179,6 @@ def refuse_error(
         )
     if error.side == "idp":
         return refuse(facts, "provider", cookies=cookies, action=action)
+    if error.side == "state":
+        return refuse(facts, error.code, cookies=cookies, action=action, person=person)
     return refuse(facts, error.code, default="broken_response" if error.side == "upstream" else "internal")

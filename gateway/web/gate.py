@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gateway.core import clock
-from gateway.core.errors import ProviderError
+from gateway.core.errors import ProviderError, StateError
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import (
+    SESSIONS_AWAY,
     Allow,
     Challenge,
     Deny,
@@ -78,6 +79,7 @@ class Gate:
         self.rules = rules
         self.policy = policy
         self._sessions = sessions
+        self._remote = sessions.remote
         self._log = log
         self._forwarder = forwarder
         self._logout = logout
@@ -86,10 +88,17 @@ class Gate:
         self._worker_seen = False
         self._prepared: dict[str, Prepared] = {}
 
-    @property
-    def behind(self) -> bool:
-        """Whether the log has moved, so that :meth:`revocations` has to be awaited before anything is decided."""
-        return self._log.moved()
+    def behind(self, facts: RequestFacts) -> bool:
+        """Whether :meth:`caught_up` has to be awaited before anything is decided: the log has moved, or the session is
+        not at hand.
+        """
+        return self._log.moved() or (self._remote and self._sessions.waits(facts, clock.now()))
+
+    async def caught_up(self, facts: RequestFacts) -> Revocations:
+        """The index in step with the log, and the browser's session at hand."""
+        if self._remote:
+            await self._sessions.fetch(facts.cookies, clock.now())
+        return await self.revocations()
 
     async def revocations(self) -> Revocations:
         """The index, in step with the log: a moved log is read before anything is decided (rule R4)."""
@@ -101,11 +110,20 @@ class Gate:
         """The same, when the log has not moved."""
         return Revocations(self._log.index, self._log.log_id, self._log.age())
 
-    async def read(self, facts: RequestFacts, now: int) -> tuple[Carried, Session | Challenge, Revocations]:
-        """What the browser carries and whether its session lives, for our own endpoints."""
-        revocations = await self.revocations()
+    async def read(
+        self, facts: RequestFacts, now: int, *, anyhow: bool = False
+    ) -> tuple[Carried, Session | Challenge, Revocations]:
+        """What the browser carries and whether its session lives, for our own endpoints.
+
+        :param anyhow: also where its session cannot be looked up.
+        :raises StateError: it cannot.
+        """
+        revocations = await self.caught_up(facts)
         carried = self._sessions.read(facts, now)
-        return carried, self._state(carried, revocations, now), revocations
+        state = self._state(carried, revocations, now)
+        if not anyhow and isinstance(state, Challenge) and state.reason == SESSIONS_AWAY:
+            raise StateError(SESSIONS_AWAY)
+        return carried, state, revocations
 
     def handle(self, request: Request, facts: RequestFacts) -> Answer:
         """The way of a gated request; it waits only where the log has moved, or something else has to be waited for."""
@@ -115,7 +133,7 @@ class Gate:
             self._warn_of_worker(facts)
         route = self._forwarder.route_for(facts.path)
         request.route = route.path
-        if self._log.moved():
+        if self._log.moved() or (self._remote and self._sessions.waits(facts, clock.now())):
             return self._after_reading(request, facts, route)
         return self._act(request, facts, route, self.in_step())
 
@@ -129,7 +147,7 @@ class Gate:
         )
 
     async def _after_reading(self, request: Request, facts: RequestFacts, route: Route) -> Answer:
-        return self._act(request, facts, route, await self.revocations())
+        return self._act(request, facts, route, await self.caught_up(facts))
 
     def _act(self, request: Request, facts: RequestFacts, route: Route, revocations: Revocations) -> Answer:
         now = clock.now()
@@ -169,7 +187,11 @@ class Gate:
             return self._with_fresh_token(request, facts, carried, route, session)
         active = self._is_activity(facts)
         # While the next generation is on its way, this one is not set anew: the two answers could cross.
-        cookies = () if renewing else self._sessions.renewed(session, carried, now, active=active)
+        cookies = (
+            ()
+            if renewing
+            else self._sessions.renewed(session, carried, now, active=active, client=facts.client)
+        )
         return self._forwarder.forward(
             request, facts, session, route, identity=carried.identity, set_cookies=cookies
         )
@@ -193,7 +215,13 @@ class Gate:
             raise ProviderError(
                 "provider_unreachable", "The access token could not be refreshed.", retryable=True
             )
-        return self._act(request, facts, route, await self.revocations())
+        return self._act(request, facts, route, await self.caught_up(facts))
+
+    def passed(self, facts: RequestFacts, carried: Carried, session: Session) -> None:
+        """A proxy in front forwards the request; what is done beside that must need no cookie, which may not arrive."""
+        if self._remote:
+            active = self._is_activity(facts)
+            self._sessions.renewed(session, carried, clock.now(), active=active, client=facts.client)
 
     def prolonged(self, carried: Carried, now: int) -> Sequence[str]:
         """Set-Cookie values for activity that is reported, not forwarded (rule R16); mostly none."""

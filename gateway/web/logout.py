@@ -18,7 +18,7 @@ from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
 from gateway.core.revocation import UNPLACED, Entry, NewEntry, names_provider_session, sid_key, subject_key
-from gateway.core.session import Life, Session, life
+from gateway.core.session import Known, Life, Session, life
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.web import pages
@@ -243,6 +243,7 @@ class Logout:
         self._live.end(session.sid, reason)
         appended = await appending
         self._trail.ended(session, reason, durable=appended.durable)
+        await self._sessions.remove(session)
 
     async def close(self) -> None:
         """Wait for token revocations under way; each is bounded by its own timeout."""
@@ -266,7 +267,7 @@ class Logout:
             barrier=now + self.options.limits.barrier,
         )
         others = list(self._others(session, now))
-        if session.refresh_token:
+        if session.refresh_token or session.secret is not None:
             self._beside(self._revoke_latest(session))
         appending = asyncio.ensure_future(self._log.append([entry, *others]))
         await asyncio.sleep(
@@ -289,7 +290,8 @@ class Logout:
         found = self._log.index.ended_by(
             session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
         )
-        if found is not None or life(session, self._sessions.limits, now) is not Life.FRESH:
+        over = session.known is Known.GONE or life(session, self._sessions.limits, now) is not Life.FRESH
+        if found is not None or over:
             return
         expires = now + self._sessions.limits.absolute + ENTRY_MARGIN
         if self.options.one_sign_in:
@@ -305,7 +307,10 @@ class Logout:
         task.add_done_callback(self._revoking.discard)
 
     async def _revoke_latest(self, session: Session) -> None:
-        """The browser may have sent an older generation: the token that is good is then in the latest one."""
+        """The browser may have sent an older generation: the token that is good is then in the latest one. What is kept
+        of the session goes before it, for that takes no time.
+        """
+        await self._sessions.remove(session)
         latest = await self._latest(session)
         await self._revoke_all(dict.fromkeys((latest.refresh_token, session.refresh_token)))
 

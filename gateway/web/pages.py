@@ -185,7 +185,7 @@ def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> 
         500,
         code="session_too_large",
         title="Your sign-in is too large to keep",
-        what="Your account comes with more details than this site can keep in a browser: "
+        what="Your account comes with more details than this site can keep: "
         f"{bytes_needed:,} bytes where {budget:,} fit. The largest of them is “{largest_claim}”.",
         steps=(
             "Tell the people who run this site what this page says; you cannot change it yourself.",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gateway.core import clock, dice
+from gateway.core import ticket as tickets
 from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.lifecycle import (
     LEASE,
@@ -124,7 +125,7 @@ class Refresher:
             return None
         if WORTH[state].replaced and newest is not None and newest.session is not None:
             later = newest.session
-            return replace(later, idle_until=max(later.idle_until, session.idle_until))
+            return replace(later, idle_until=max(later.idle_until, session.idle_until), page=session.page)
         return session
 
     def begin(self, session: Session) -> bool:
@@ -149,7 +150,7 @@ class Refresher:
     async def latest(self, session: Session) -> Session:
         """The latest generation that anybody knows of, to be ended with this one."""
         found = await self._store.later(session.sid, session.generation)
-        return (self._opened(session.sid, found) if isinstance(found, Succeeded) else None) or session
+        return (self._opened(session, found) if isinstance(found, Succeeded) else None) or session
 
     # Beside it
 
@@ -274,7 +275,7 @@ class Refresher:
 
     async def _publish(self, session: Session, later: Session) -> None:
         now = clock.now()
-        sealed = self._ring.seal(to_plain(later), self._purpose(later.sid), now=now)
+        sealed = self._sealed(later, now)
         keep = absolute_deadline(later, self._options.limits) - now
         visible = min(keep, visible_for(self._options.limits))
         if not await self._store.publish(later.sid, later.generation, sealed, visible=visible, keep=keep):
@@ -289,13 +290,21 @@ class Refresher:
 
     def _adopt(self, session: Session, found: Succeeded | Outdated) -> None:
         self._on_refresh("adopted")
-        later = self._opened(session.sid, found) if isinstance(found, Succeeded) else None
+        later = self._opened(session, found) if isinstance(found, Succeeded) else None
         _keep(self._newest, session.sid, Newest(found.generation, later))
         if later is None:
             _log.info("session_superseded", sid=session.sid, generation=session.generation)
 
-    def _opened(self, sid: str, found: Succeeded) -> Session | None:
-        opened = self._ring.open(found.sealed, self._purpose(sid), now=clock.now())
+    def _sealed(self, later: Session, now: int) -> bytes:
+        """As its store seals it: under the ring, or, where there is a ticket, under what only that has."""
+        if later.secret is not None:
+            return tickets.sealed(later, self._options.deployment)
+        return self._ring.seal(to_plain(later), self._purpose(later.sid), now=now)
+
+    def _opened(self, session: Session, found: Succeeded) -> Session | None:
+        if session.secret is not None:
+            return tickets.opened(found.sealed, session.sid, session.secret, self._options.deployment)
+        opened = self._ring.open(found.sealed, self._purpose(session.sid), now=clock.now())
         if not isinstance(opened, Opened):
             return None
         try:

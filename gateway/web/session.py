@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.core import chain as chains
 from gateway.core import cookies
@@ -19,6 +19,7 @@ from gateway.core.facts import RequestFacts
 from gateway.core.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
+from gateway.core.ticket import Ticket
 from gateway.web.sightings import Sightings
 
 SESSIONS = 4_096
@@ -37,6 +38,7 @@ class Carried:
 
     :ivar outdated: the cookie is to be set anew: its key no longer seals, or it holds an older generation.
     :ivar identity: the identity headers of its principal.
+    :ivar ticket: where the session is not in its cookie (``web/tickets.py``).
     """
 
     cookies: OwnCookies
@@ -44,6 +46,7 @@ class Carried:
     chain: Chain | None = None
     outdated: bool = False
     identity: HeaderPairs = ()
+    ticket: Ticket | None = None
 
 
 NOTHING = Carried(cookies.NO_COOKIES)
@@ -56,7 +59,10 @@ class Sessions:
     :param sightings: told of each cookie that is opened for the first time.
     :param on_sealed: told of the bytes of each session cookie made.
     :param all_own: bytes that all cookies of the gateway may take (``limits.cookies``).
+    :cvar remote: a session may have to be waited for; see :meth:`waits`.
     """
+
+    remote = False
 
     def __init__(
         self,
@@ -99,19 +105,22 @@ class Sessions:
         carried = self._by_cookies.get(among)
         if carried is None:
             carried = self._open(own, now)
-            if carried.session is None:
+            if carried.session is None and carried.ticket is None:
                 return carried
             _keep(self._by_cookies, among, carried, SESSIONS)
-            if self._sightings is not None:
+            if self._sightings is not None and carried.session is not None:
                 self._sightings.note(carried.session.sid, client, now)
         if sum(map(len, headers)) <= LONGEST_HEADER:
             _keep(self._by_header, (headers, sealing, version), carried, HEADERS)
         return carried
 
     def _open(self, own: OwnCookies, now: int) -> Carried:
-        opened = self.opened(self._session, own, now)
-        session = _as_session(opened)
         chain = _as_chain(self.opened(self._logout, own, now))
+        return self._said(own, self.opened(self._session, own, now), chain)
+
+    def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
+        """What is in the session's cookie."""
+        session = _as_session(opened)
         outdated = opened is not None and opened.outdated
         return Carried(own, session, chain, outdated, self._told(session) if session else ())
 
@@ -133,13 +142,48 @@ class Sessions:
 
         :raises CookieTooLargeError: it does not fit (rule R33).
         """
-        lines = self._session.set(to_plain(session), self.ring, self.deployment, now=now, carried=carried)
+        lines = self._session.set(
+            self._content(session), self.ring, self.deployment, now=now, carried=carried
+        )
         if self._on_sealed is not None:
             self._on_sealed(sum(line.index(";") for line in lines))
         return lines
 
-    def renewed(self, session: Session, carried: Carried, now: int, *, active: bool) -> list[str]:
-        """Set-Cookie values when activity moved the idle deadline or the key was replaced; mostly none."""
+    def _content(self, session: Session) -> dict[str, Any]:
+        """What the session's cookie holds of it."""
+        return to_plain(session)
+
+    def waits(self, facts: RequestFacts, now: int) -> bool:
+        """Whether :meth:`fetch` has to be awaited before anything is read."""
+        return False
+
+    async def fetch(self, headers: tuple[bytes, ...], now: int) -> None:
+        """Have at hand what these Cookie headers lead to; what is in them needs nobody's help."""
+
+    async def begin(self, session: Session, carried: OwnCookies, now: int) -> list[str]:
+        """Keep a session that has just begun; the Set-Cookie values for it.
+
+        :raises CookieTooLargeError: it cannot be kept, being too large. :raises StateError: or for lack of an answer.
+        """
+        return self.seal(session, carried, now)
+
+    async def keep(self, session: Session, carried: Carried, now: int) -> list[str]:
+        """Keep what a page has written into the session; Set-Cookie values. Raises as :meth:`begin`."""
+        return self.seal(session, carried.cookies, now)
+
+    async def remove(self, session: Session) -> None:
+        """A session was ended: whatever is kept of it is not needed any more."""
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+
+    def renewed(
+        self, session: Session, carried: Carried, now: int, *, active: bool, client: str = ""
+    ) -> list[str]:
+        """Set-Cookie values when activity moved the idle deadline or the key was replaced; mostly none.
+
+        :param client: address of who was active.
+        """
         moved = touched(session, self.limits, now) if active else None
         if moved is None and not carried.outdated:
             return []

@@ -18,7 +18,7 @@ import aiohttp_session
 from aiohttp import web
 
 from gateway.core import clock
-from gateway.core.session import Session
+from gateway.core.session import Known, Session
 from gateway.web.session import Carried, Sessions
 
 PAGE = "page"
@@ -38,8 +38,13 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         self._alive = alive
 
     async def load_session(self, request: web.Request) -> aiohttp_session.Session:
-        """The live session, or a new empty one without identity that cannot be saved."""
-        session = self._carried(request).session
+        """The live session, or a new empty one without identity that cannot be saved.
+
+        :raises web.HTTPServiceUnavailable: it is kept in Redis, which does not answer.
+        """
+        session = (await self._carried(request)).session
+        if session is not None and session.known is Known.AWAY:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
         if session is None or not self._alive(session):
             return aiohttp_session.Session(None, data=None, new=True)
         data: aiohttp_session.SessionData = {"created": session.login_at, "session": _shown(session)}
@@ -51,8 +56,9 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         """Seal what stands under ``page``.
 
         :raises ValueError: there is no session, something else was changed, or it is larger than 512 bytes.
+        :raises StateError: it is kept in Redis, which does not answer.
         """
-        carried = self._carried(request)
+        carried = await self._carried(request)
         held = carried.session
         if held is None or session.identity != held.sid or not self._alive(held):
             raise ValueError("there is no session to keep anything in; sign in first")
@@ -61,11 +67,12 @@ class SessionStorage(aiohttp_session.AbstractStorage):
             raise ValueError(f"only the key {PAGE!r} of the session can be written")
         if not isinstance(page, dict) or len(json.dumps(page).encode()) > MAX_PAGE:
             raise ValueError(f"what pages keep is an object of at most {MAX_PAGE} bytes of JSON")
-        for line in self._sessions.seal(replace(held, page=page), carried.cookies, clock.now()):
+        for line in await self._sessions.keep(replace(held, page=page), carried, clock.now()):
             response.headers.add("Set-Cookie", line)
 
-    def _carried(self, request: web.Request) -> Carried:
+    async def _carried(self, request: web.Request) -> Carried:
         headers = tuple(value for name, value in request.raw_headers if name.lower() == b"cookie")
+        await self._sessions.fetch(headers, clock.now())
         return self._sessions.carried(headers, clock.now())
 
 

@@ -9,7 +9,6 @@ from gateway.config.not_yet import NOT_YET, remark_on
 
 ASKING = {
     "provider.kind": "keycloak",
-    "session.store": "ticket",
     "logout.chain[]": "oidc",
     "logout.receipt_key_file": "receipt.key",
     "inbound.universal_logout": {"issuer": "nonsense"},
@@ -62,5 +61,5 @@ def test_every_entry_names_a_key():
 def test_the_documentation_remarks_on_them():
     """The whole key, a section's keys, or the values."""
     assert remark_on("inbound.universal_logout.issuer") == "Not yet available."
-    assert remark_on("session.store") == "Not yet available: `ticket`."
+    assert remark_on("forward_auth.caller").startswith("Not yet available: `traefik`")
     assert remark_on("session.idle") == ""

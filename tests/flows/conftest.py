@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.redis import RedisServer
+from tests.flows.stores import COOKIE, Store, in_redis, redis_with_tls
 
 
 @dataclass
@@ -86,12 +89,14 @@ async def standing(
     extra: str = "",
     demo: DemoOptions = DemoOptions(),  # noqa: B008 - frozen
     front: int | None = None,
+    store: Store = COOKIE,
     **replaced: str,
 ) -> AsyncIterator[Stand]:
     """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
 
     :param demo: names and certificates; the ports are replaced by free ones.
     :param front: the port of a proxy in front of the gateway, where browsers come to; None: there is none.
+    :param store: where sessions are kept.
     """
     sock = free_socket()
     listening: int = sock.getsockname()[1]
@@ -108,9 +113,9 @@ async def standing(
         admin="127.0.0.1:0",
     )
     text = path.read_text()
-    for old, new in replaced.items():
+    for old, new in (*store.replaced.items(), *replaced.items()):
         text = text.replace(old, new)
-    path.write_text(text + extra)
+    path.write_text(text + store.extra + extra)
     audit: list[AuditEvent] = []
     gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)
@@ -129,10 +134,34 @@ async def standing(
         await running.close()
 
 
+@pytest.fixture(scope="session")
+def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """For all stands that keep their sessions there."""
+    with redis_with_tls(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of a module with `STORES` run once with each."""
+    if "store" in metafunc.fixturenames and hasattr(metafunc.module, "STORES"):
+        stores = getattr(metafunc.function, "stores", metafunc.module.STORES)
+        metafunc.parametrize("store", stores, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def store(request: pytest.FixtureRequest) -> Callable[[Path], Store]:
+    """Where a stand keeps its sessions: in their cookies, where `STORES` says nothing else."""
+    if getattr(request, "param", "cookie") == "cookie":
+        return lambda _: COOKIE
+    return partial(in_redis, request.getfixturevalue("tls_redis"))
+
+
 @pytest.fixture
-async def stand(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stand]:
+async def stand(
+    tmp_path: Path, request: pytest.FixtureRequest, store: Callable[[Path], Store]
+) -> AsyncIterator[Stand]:
     """The product with OIDC between the emulators, unless the test is parametrised otherwise."""
-    async with standing(tmp_path, **getattr(request, "param", {})) as running:
+    async with standing(tmp_path, store=store(tmp_path), **getattr(request, "param", {})) as running:
         yield running
 
 
@@ -143,9 +172,12 @@ async def browser(stand: Stand) -> Browser:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand]:
+async def shared(
+    tmp_path_factory: pytest.TempPathFactory, store: Callable[[Path], Store]
+) -> AsyncIterator[Stand]:
     """One product for all tests of a module that leave it as they found it; they run in the module's loop."""
-    async with standing(tmp_path_factory.mktemp("shared")) as running:
+    directory = tmp_path_factory.mktemp("shared")
+    async with standing(directory, store=store(directory)) as running:
         yield running
 
 

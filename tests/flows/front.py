@@ -13,6 +13,7 @@ from tests.fakes.nginx import Nginx
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
+from tests.flows.stores import COOKIE, Store
 
 RECIPE = Path(__file__).parents[2] / "deploy" / "forward-auth" / "nginx.conf"
 CONFIGURATION = "forward_auth: {caller: nginx}\ntrusted_proxies: [127.0.0.1/32]\n"
@@ -70,11 +71,14 @@ async def application(call: Call) -> object:
 
 
 @asynccontextmanager
-async def fronted(tmp_path: Path, recipe: Callable[[str], str] = str) -> AsyncIterator[Front]:
-    """Everything running; ``recipe`` may change the recipe's text."""
+async def fronted(
+    tmp_path: Path, recipe: Callable[[str], str] = str, store: Store = COOKIE
+) -> AsyncIterator[Front]:
+    """Everything running; ``recipe`` may change the recipe's text, ``store`` says where sessions are."""
     port = free_port()
     served = await FakeUpstream(application).start()
-    async with standing(tmp_path, extra=CONFIGURATION, front=port, **ONE_DEADLINE) as stand:
+    deadlines = ONE_DEADLINE if store.redis is None else {}
+    async with standing(tmp_path, extra=CONFIGURATION, front=port, store=store, **deadlines) as stand:
         directory = tmp_path / "nginx"
         directory.mkdir()
         host = stand.app.removeprefix("http://")

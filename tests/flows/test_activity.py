@@ -10,6 +10,9 @@ import pytest_asyncio
 
 from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand, later
+from tests.flows.stores import BOTH
+
+STORES = BOTH
 
 BY_INPUT = {"key_files: [session-key]": "key_files: [session-key]\n  activity: input\n  idle: 10m"}
 by_input = pytest.mark.parametrize("stand", [BY_INPUT], indirect=True)

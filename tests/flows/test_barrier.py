@@ -11,8 +11,10 @@ import pytest_asyncio
 
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
+from tests.flows.stores import BOTH, of_files
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+STORES = BOTH
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -103,6 +105,7 @@ async def test_another_browser_is_not_held_up(shared: Stand, browser: Browser) -
     assert (await elsewhere.fetch(f"{shared.app}/api/me")).status == 200
 
 
+@of_files
 async def test_a_logout_goes_on_while_the_log_cannot_be_written(shared: Stand, browser: Browser) -> None:
     """Dead here at once; the receipt says that it is not durable, also when asked for twice; no endless chain (R4)."""
     host = urlsplit(shared.app).netloc

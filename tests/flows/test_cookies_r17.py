@@ -11,8 +11,10 @@ import pytest_asyncio
 from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand
 from tests.flows.raw import exchange, request
+from tests.flows.stores import BOTH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+STORES = BOTH
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -13,6 +13,9 @@ from gateway.core.revocation import NewEntry, email_key, sid_key
 from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
 from tests.flows.conftest import Stand, later
+from tests.flows.stores import BOTH
+
+STORES = BOTH
 
 FETCH = ("Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Sec-Fetch-Site: same-origin")
 LAST = b"event: logged-out\ndata: {}\n\n"
@@ -96,12 +99,14 @@ async def test_r22_a_revocation_from_elsewhere_ends_it(stand: Stand, alice: Brow
 
 
 async def test_r16_it_is_no_activity(stand: Stand, alice: Browser) -> None:
-    """Where any other request would set the cookie anew, the stream does not."""
+    """Where any other request would set the cookie anew, the stream does not; nor does it move the idle deadline."""
     with later(600):
         client = await asked(stand, alice)
         assert b"set-cookie" not in (await greeted(client)).lower()
+        told = await alice.fetch(f"{stand.app}/oauth2/session")
+        assert json.loads(told.text)["idle_in"] <= 1_200
         other = await asked(stand, alice, "/api/me")
-        assert b"set-cookie" in (await other.head()).lower()
+        assert (b"set-cookie" in (await other.head()).lower()) is not stand.gateway.sessions.remote
     await client.close()
     await other.close()
 

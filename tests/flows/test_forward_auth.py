@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,9 @@ import pytest
 from tests.fakes.browser import Browser
 from tests.fakes.upstream import frame, read_frame
 from tests.flows.front import ALICE, Front, fronted, handshake, signed_in
+from tests.flows.stores import BOTH, Store
+
+STORES = BOTH
 
 
 def with_example(recipe: str) -> str:
@@ -23,8 +26,10 @@ def with_example(recipe: str) -> str:
 
 
 @pytest.fixture
-async def front(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Front]:
-    async with fronted(tmp_path, getattr(request, "param", str)) as running:
+async def front(
+    tmp_path: Path, request: pytest.FixtureRequest, store: Callable[[Path], Store]
+) -> AsyncIterator[Front]:
+    async with fronted(tmp_path, getattr(request, "param", str), store(tmp_path)) as running:
         yield running
 
 

@@ -14,8 +14,10 @@ from gateway.core.attempt import LOOP_LIMIT
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand, later, switched
+from tests.flows.stores import BOTH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+STORES = BOTH
 ALICE = {"username": "alice@example.com", "password": "demo"}
 
 
@@ -329,7 +331,8 @@ async def test_an_idle_session_ends_and_an_active_one_does_not_outlive_its_day(s
         polled = await browser.fetch(f"{shared.app}/api/me", X_Auth_Passive="1")
         assert (polled.status, polled.set_cookies()) == (200, [])
         worked = await browser.fetch(f"{shared.app}/api/me")
-        assert any(line.startswith("__Host-session=") for line in worked.set_cookies())
+        renewed = any(line.startswith("__Host-session=") for line in worked.set_cookies())
+        assert renewed is not shared.gateway.sessions.remote
     with later(2_500):
         assert (await browser.fetch(f"{shared.app}/api/me")).status == 200
     with later(2_500 + 1_801):

@@ -13,8 +13,10 @@ import pytest_asyncio
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later, switched
+from tests.flows.stores import BOTH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+STORES = BOTH
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
 FETCH = {
     "Sec-Fetch-Mode": "cors",

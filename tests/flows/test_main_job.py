@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand
+from tests.flows.stores import BOTH
+
+STORES = BOTH
 
 
 async def test_sign_in_restores_the_deep_link(stand: Stand, browser: Browser) -> None:

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from tests.flows.conftest import Stand
+from tests.flows.stores import BOTH
+
+STORES = BOTH
 
 
 def killed() -> NewEntry:

@@ -11,6 +11,9 @@ import pytest
 
 from tests.fakes.browser import Browser, Loopback
 from tests.flows.conftest import Stand
+from tests.flows.stores import BOTH, of_files
+
+STORES = BOTH
 
 
 async def listed(stand: Stand, browser: Browser) -> list[dict[str, object]]:
@@ -157,6 +160,7 @@ async def test_without_a_session_there_is_no_list(stand: Stand, browser: Browser
     assert (await end(stand, browser, "all"))[0] == 401
 
 
+@of_files
 @pytest.mark.parametrize("wanted", ["page", "json"])
 async def test_a_list_that_cannot_be_read_says_so(stand: Stand, browser: Browser, wanted: str) -> None:
     """It must not look as if nobody else were signed in."""

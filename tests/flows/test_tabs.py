@@ -8,6 +8,9 @@ from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
+from tests.flows.stores import BOTH
+
+STORES = BOTH
 
 LEFT = "/logged-out?waiting"
 """The tab script goes there, and waits there while another tab still walks the chain."""

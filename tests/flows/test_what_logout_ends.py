@@ -13,8 +13,10 @@ import pytest_asyncio
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually
 from tests.flows.conftest import Stand, later, switched
+from tests.flows.stores import BOTH, of_files
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+STORES = BOTH
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
 FETCH = {
     "Sec-Fetch-Mode": "cors",
@@ -75,6 +77,7 @@ async def test_live_connections_end_with_the_session(shared: Stand, browser: Bro
             await asyncio.wait_for(stream.content.read(), 3)
 
 
+@of_files
 async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, browser: Browser) -> None:
     """A disk that hangs delays the answer to the logout by its deadline, and nothing else."""
     log, hanging = shared.gateway.log, threading.Event()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from gateway.core import clock, dice
 from gateway.core.attempt import Attempt, read_state
 from gateway.core.cookies import CookieTooLargeError
-from gateway.core.errors import GatewayError, ProviderError
+from gateway.core.errors import GatewayError, ProviderError, StateError
 from gateway.core.facts import RequestFacts
 from gateway.core.lifecycle import refresh_time
 from gateway.core.session import Principal, Session, SessionLimits
@@ -78,7 +78,7 @@ class Callback:
         try:
             agent = request.header(b"user-agent")
             return await self._finish(facts, carried, attempt, response, agent, now)
-        except ProviderError as error:
+        except (ProviderError, StateError) as error:
             self.trail.login_failed(error.code, error.detail, facts.client)
             return self._failed(facts, error, attempt)
 
@@ -143,7 +143,7 @@ class Callback:
         self, carried: Carried, attempt: Attempt, session: Session, sign_in: SignIn, now: int
     ) -> Response:
         try:
-            cookies = self.sessions.seal(session, carried.cookies, now)
+            cookies = await self.sessions.begin(session, carried.cookies, now)
         except CookieTooLargeError as error:
             self.trail.login_failed("session_too_large", str(error), sign_in.client)
             self.logout.discard(session.refresh_token)
@@ -151,6 +151,9 @@ class Callback:
                 bytes_needed=error.needed, budget=error.budget, largest_claim=_largest(session)
             )
             return send(page, self._drop(attempt))
+        except StateError:
+            self.logout.discard(session.refresh_token)
+            raise
         if not await self.sign_ins.record(sign_in):
             _log.warning("sign_in_not_listed", mend="the state does not answer; see /readyz")
         self.trail.login(session, sign_in.client)

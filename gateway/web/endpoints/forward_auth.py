@@ -1,7 +1,8 @@
 """``/oauth2/auth``: a proxy in front asks whether a request may pass (rules R7 and R10).
 
 The verdict is that of the gate; only its words differ. 200 is a pass and nothing else is. The session is neither
-refreshed nor sealed anew, and no cookie is set, because not every caller hands cookies on.
+refreshed nor sealed anew, and no cookie is set, because not every caller hands cookies on. Activity counts where the
+session is kept in Redis and its browser has a ticket, which stays as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import DoorRules, RequestFacts
 from gateway.core.forwarded import original_facts
-from gateway.core.gate import Allow, Challenge, Revocations
+from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Revocations
 from gateway.core.identity_headers import identity_headers
 from gateway.core.routes import Route
 from gateway.core.session import Principal
@@ -63,7 +64,7 @@ class ForwardAuth:
         self._prepared: dict[str, Prepared] = {}
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
-        """200 with every identity header, 401 (or 302), 403; 503 while the revocation log is stale."""
+        """200 with every identity header, 401 (or 302), 403; 503 while log or session cannot be read."""
         try:
             original = original_facts(
                 self._caller, request.headers, request.block.facts, request.peer, self._rules
@@ -75,12 +76,12 @@ class ForwardAuth:
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _forbidden(original, "cross_origin")
-        if self._gate.behind:
+        if self._gate.behind(original):
             return self._after_reading(request, original, route)
         return self._decide(request, original, route, self._gate.in_step())
 
     async def _after_reading(self, request: Request, original: RequestFacts, route: Route) -> Response:
-        return self._decide(request, original, route, await self._gate.revocations())
+        return self._decide(request, original, route, await self._gate.caught_up(original))
 
     def _decide(
         self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
@@ -88,11 +89,13 @@ class ForwardAuth:
         carried, verdict = self._gate.judge(original, route, revocations, clock.now())
         if isinstance(verdict, Allow):
             session = verdict.session
-            request.sid = session.sid if session else None
+            if session is not None:
+                request.sid = session.sid
+                self._gate.passed(original, carried, session)
             return self._passed(session.principal if session else _NOBODY).response()
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._unauthorized(original, verdict.reason)
-        if verdict.reason == "state_stale":
+        if verdict.reason in {"state_stale", SESSIONS_AWAY}:
             return refuse(original, verdict.reason, headers=((REASON, verdict.reason),))
         if verdict.reason in {"denied", "cross_origin"}:
             self._trail.denied(original, carried.session, verdict.reason, verdict.policies)

@@ -60,7 +60,7 @@ class LogoutEndpoints:
             page = pages.confirm_logout(action=action, form_origins=options.form_origins, target=None)
             return send(page)
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now)
+        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
         if facts.method == "GET":
             return await self.logout.begin(carried, how="get", now=now, target=target, sent=facts.cookies)
         if _wants_json(facts):
@@ -92,7 +92,7 @@ class LogoutEndpoints:
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now)
+        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
         if carried.chain is None or carried.chain.closed:
             return redirect(LOGGED_OUT)
         pushed = facts.site in {None, "same-origin", "none"}

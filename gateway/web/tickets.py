@@ -1,0 +1,283 @@
+"""Sessions that are kept in Redis, their browsers having tickets (``session.store: ticket``; ``core/ticket.py``).
+
+What Redis has of a session is remembered here for some seconds, and asked for once however many requests wait for it.
+A remembered session is as good as the one in Redis where it matters: whether it was revoked is asked of the revocation
+index at every request, as ever. It may only be behind in what moves. Behind in its idle deadline it would end too
+early, so Redis is asked before it does; behind in its generation it is due for a refresh, and the refresher asks the
+others (``core/lifecycle.py``). So while Redis does not answer, what is remembered is used for longer, and what is not
+is answered 503: nobody is let in, nobody is sent to sign in, and no cookie is expired.
+
+Activity and the successors of a refresh are written beside the requests that show them. Every write names the revision
+that it was made from, and one that comes too late is dropped together with what is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.core import clock, cookies
+from gateway.core import ticket as tickets
+from gateway.core.chain import Chain
+from gateway.core.cookies import CookieTooLargeError, OwnCookies
+from gateway.core.errors import StateError
+from gateway.core.facts import RequestFacts
+from gateway.core.gate import SESSIONS_AWAY
+from gateway.core.identity_headers import HeaderPairs, IdentityOptions
+from gateway.core.sealing import Deployment, KeyRing, Opened
+from gateway.core.session import Known, Session, SessionLimits, absolute_deadline, touched
+from gateway.core.ticket import Ticket
+from gateway.state.tickets import Absent, Kept, Overtaken, Tickets, Unavailable
+from gateway.telemetry.log import get_logger
+from gateway.web.session import Carried, Sessions
+from gateway.web.sightings import Sightings
+
+FRESH = 5
+"""Seconds for which Redis is not asked again."""
+AGAIN = 1
+"""Seconds until it is, where it did not answer."""
+MOST = 4_096
+"""Sessions remembered."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Bytes that they take in Redis, together; a multiple of it in memory."""
+MARGIN = 60
+"""Seconds for which Redis keeps a session beyond its absolute deadline, for clocks that differ."""
+TRIES = 3
+"""How often a page's write is tried that another write has overtaken."""
+_log = get_logger("tickets")
+
+
+@dataclass(slots=True)
+class _Held:
+    """What is remembered.
+
+    :ivar revision: of what Redis had; 0 where it has nothing. :ivar until: when it is to be asked again, seconds.
+    :ivar noted: its latest activity is told.
+    """
+
+    session: Session
+    identity: HeaderPairs = ()
+    revision: int = 0
+    size: int = 0
+    until: int = 0
+    noted: bool = False
+
+
+class TicketSessions(Sessions):
+    """Reads and writes sessions in Redis, and their tickets.
+
+    :param store: of all processes. The others are those of :class:`gateway.web.session.Sessions`.
+    """
+
+    remote = True
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        deployment: Deployment,
+        limits: SessionLimits,
+        store: Tickets,
+        *,
+        identity: IdentityOptions | None = None,
+        sightings: Sightings | None = None,
+        on_sealed: Callable[[int], None] | None = None,
+    ) -> None:
+        super().__init__(
+            ring, deployment, limits, identity=identity, sightings=sightings, on_sealed=on_sealed
+        )
+        self._session = cookies.ticket_cookie(limits.absolute)
+        self._store = store
+        self._held: OrderedDict[Ticket, _Held] = OrderedDict()
+        self._held_bytes = 0
+        self._asking: dict[Ticket, asyncio.Task[None]] = {}
+        self._writing: dict[Ticket, asyncio.Task[None]] = {}
+
+    # At a request
+
+    def carried(self, headers: tuple[bytes, ...], now: int, *, client: str = "") -> Carried:
+        """With the session that is remembered for the ticket; :meth:`fetch` comes first."""
+        carried = super().carried(headers, now)
+        ticket = carried.ticket
+        if ticket is None:
+            return carried
+        held = self._held.get(ticket)
+        if held is None:
+            return replace(carried, session=tickets.husk(ticket, Known.AWAY))
+        if not held.noted and self._sightings is not None and held.session.known is Known.WHOLE:
+            held.noted = True
+            self._sightings.note(ticket.sid, client, now)
+        return Carried(carried.cookies, held.session, carried.chain, carried.outdated, held.identity, ticket)
+
+    def waits(self, facts: RequestFacts, now: int) -> bool:
+        """Never for whoever has no ticket of ours."""
+        ticket = super().carried(facts.cookies, now).ticket
+        return ticket is not None and not _is_fresh(self._held.get(ticket), now)
+
+    async def fetch(self, headers: tuple[bytes, ...], now: int) -> None:
+        """One question for all who want the same session."""
+        ticket = super().carried(headers, now).ticket
+        if ticket is None or _is_fresh(self._held.get(ticket), now):
+            return
+        asking = self._asking.get(ticket)
+        if asking is None:
+            asking = self._asking[ticket] = asyncio.create_task(self._ask(ticket), name="read-session")
+            asking.add_done_callback(lambda _: self._asking.pop(ticket, None))
+        await asyncio.shield(asking)
+
+    def replaced(self, carried: Carried, session: Session | None) -> Carried:
+        """The ticket stays the same, whatever becomes of its session."""
+        return replace(super().replaced(carried, session), outdated=carried.outdated)
+
+    def renewed(
+        self, session: Session, carried: Carried, now: int, *, active: bool, client: str = ""
+    ) -> list[str]:
+        """Has activity and a later generation written beside the request; a cookie only where its key was replaced."""
+        ticket = carried.ticket
+        held = self._held.get(ticket) if ticket is not None else None
+        if ticket is not None and held is not None and ticket not in self._writing:
+            moved = touched(session, self.limits, now) if active else None
+            if moved is not None and self._sightings is not None:
+                self._sightings.note(ticket.sid, client, now)
+            if moved is not None or session.generation > held.session.generation:
+                writing = asyncio.create_task(
+                    self._write(ticket, held, moved or session), name="keep-session"
+                )
+                self._writing[ticket] = writing
+                writing.add_done_callback(lambda _: self._writing.pop(ticket, None))
+        return self.seal(session, carried.cookies, now) if carried.outdated else []
+
+    # Beginning, changing, ending
+
+    async def begin(self, session: Session, carried: OwnCookies, now: int) -> list[str]:
+        """In Redis before the browser hears of it."""
+        session = tickets.issued(session)
+        sealed = tickets.sealed(session, self.deployment)
+        keep = absolute_deadline(session, self.limits) - now + MARGIN
+        if not await self._store.create(session.sid, sealed, keep=keep):
+            raise StateError(SESSIONS_AWAY, "the new session could not be kept")
+        self._hold(tickets.ticket_of(session), session, revision=1, size=len(sealed), until=now + FRESH)
+        return self.seal(session, carried, now)
+
+    async def keep(self, session: Session, carried: Carried, now: int) -> list[str]:
+        """Onto whatever Redis has by then, for activity is written as well."""
+        ticket = tickets.ticket_of(session)
+        for _ in range(TRIES):
+            held = self._held.get(ticket)
+            if held is None or held.session.known is not Known.WHOLE:
+                await self._ask(ticket)
+                held = self._held[ticket]
+            if held.session.known is not Known.WHOLE:
+                break
+            if await self._written(ticket, held, replace(held.session, page=session.page)):
+                return self.seal(session, carried.cookies, now) if carried.outdated else []
+        raise StateError(SESSIONS_AWAY, "what a page wrote could not be kept")
+
+    async def remove(self, session: Session) -> None:
+        """The revocation log is what ends it; what cannot be removed goes with its time."""
+        if session.secret is not None:
+            await self._store.remove(session.sid)
+
+    async def close(self) -> None:
+        """Each takes a quarter of a second at most."""
+        if self._writing:
+            await asyncio.wait(self._writing.values())
+
+    # Beside it
+
+    def _content(self, session: Session) -> dict[str, Any]:
+        return tickets.to_plain(tickets.ticket_of(session))
+
+    def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
+        if opened is None:
+            return Carried(own, chain=chain)
+        try:
+            ticket = tickets.from_plain(opened.plain)
+        except ValueError:
+            return Carried(own, chain=chain)
+        return Carried(own, chain=chain, outdated=opened.outdated, ticket=ticket)
+
+    async def _ask(self, ticket: Ticket) -> None:
+        found = await self._store.read(ticket.sid)
+        now, held = clock.now(), self._held.get(ticket)
+        if isinstance(found, Unavailable):
+            self._unanswered(ticket, held, now)
+        elif isinstance(found, Absent):
+            self._hold(ticket, tickets.husk(ticket, Known.GONE), until=now + FRESH)
+        elif held is not None and held.revision > found.revision:  # a write was faster than this answer
+            held.until = now + FRESH
+        else:
+            self._take(ticket, found, now)
+
+    def _take(self, ticket: Ticket, found: Kept, now: int) -> None:
+        session = tickets.opened(found.sealed, ticket.sid, ticket.secret, self.deployment)
+        if session is None:
+            _log.warning(
+                "session_unreadable", sid=ticket.sid, mend="somebody else writes to the keys in Redis"
+            )
+            session = tickets.husk(ticket, Known.GONE)
+        self._hold(ticket, session, revision=found.revision, size=len(found.sealed), until=now + FRESH)
+
+    def _unanswered(self, ticket: Ticket, held: _Held | None, now: int) -> None:
+        if held is None:
+            self._hold(ticket, tickets.husk(ticket, Known.AWAY), until=now)
+        elif held.session.known is Known.WHOLE:
+            held.until = now + AGAIN
+
+    async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
+        """What is remembered moves at once, so that the next request finds nothing left to write."""
+        held.session, held.identity = later, self._told(later)
+        try:
+            await self._written(ticket, held, later)
+        except CookieTooLargeError as error:
+            _log.warning("session_too_large", sid=ticket.sid, bytes=error.needed, most=error.budget)
+
+    async def _written(self, ticket: Ticket, held: _Held, later: Session) -> bool:
+        """Whether it is in Redis now."""
+        sealed = tickets.sealed(later, self.deployment)
+        answer = await self._store.replace(ticket.sid, held.revision, sealed)
+        now = clock.now()
+        if isinstance(answer, Kept):
+            self._hold(
+                ticket, later, revision=answer.revision, size=len(sealed), until=now + FRESH, noted=True
+            )
+        elif isinstance(answer, Overtaken):
+            self._forget(ticket)
+        elif isinstance(answer, Absent):
+            self._hold(ticket, tickets.husk(ticket, Known.GONE), until=now + FRESH)
+        return isinstance(answer, Kept)
+
+    def _hold(
+        self,
+        ticket: Ticket,
+        session: Session,
+        *,
+        until: int,
+        revision: int = 0,
+        size: int = 0,
+        noted: bool = False,
+    ) -> None:
+        before = self._forget(ticket)
+        noted = noted or (before is not None and before.noted)
+        whole = session.known is Known.WHOLE
+        identity = self._told(session) if whole else ()
+        self._held[ticket] = _Held(session, identity, revision, size, until, noted)
+        self._held_bytes += size
+        while len(self._held) > MOST or self._held_bytes > MOST_BYTES:
+            self._forget(next(iter(self._held)))
+
+    def _forget(self, ticket: Ticket) -> _Held | None:
+        held = self._held.pop(ticket, None)
+        if held is not None:
+            self._held_bytes -= held.size
+        return held
+
+
+def _is_fresh(held: _Held | None, now: int) -> bool:
+    """Whether Redis need not be asked. Who would be idle for too long may have been active elsewhere."""
+    if held is None or not now < held.until <= now + FRESH:
+        return False
+    idle_until = held.session.idle_until
+    return now < idle_until or idle_until <= held.until - FRESH
