@@ -12,12 +12,12 @@ _LONG_AGO = "expires=thu, 01 jan 1970"
 class Person(Browser):
     """A browser that also knows cookies by their path: the provider keeps several of one name.
 
-    :ivar scoped: values by host, name and path; only those that fit a request's path are sent with it.
+    :ivar scoped: value and SameSite by host, name and path; only those that fit a request's path are sent with it.
     """
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)
-        self.scoped: dict[tuple[str, str, str], str] = {}
+        self.scoped: dict[tuple[str, str, str], tuple[str, str]] = {}
 
     def _keep(self, page: Seen) -> None:
         host = urlsplit(page.url).netloc
@@ -28,7 +28,7 @@ class Person(Browser):
             key = (host, name, known.get("path", "/"))
             self.scoped.pop(key, None)
             if known.get("max-age") != "0" and _LONG_AGO not in line.lower():
-                self.scoped[key] = value
+                self.scoped[key] = value, known.get("samesite", "Lax").capitalize()
 
     async def send(
         self, method: str, url: str, headers: dict[str, str], body: str | None, *, cross_site: bool = False
@@ -43,8 +43,8 @@ class Person(Browser):
     def _fit(self, url: str) -> None:
         parts = urlsplit(url)
         self.cookies = {
-            (host, name): (value, "Lax")
-            for (host, name, path), value in self.scoped.items()
+            (host, name): kept
+            for (host, name, path), kept in self.scoped.items()
             if host == parts.netloc and (parts.path or "/").startswith(path)
         }
 

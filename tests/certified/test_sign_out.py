@@ -1,0 +1,134 @@
+"""RP-initiated logout at a certified provider: by form and by address, with and without a hint, and gone wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.bench.person import Person
+from tests.certified.conftest import House, Street
+from tests.fakes.browser import Seen
+from tests.flows.conftest import later
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("certified")]
+HOP_DEADLINE = 30
+HINT = "__Secure-session-hint"
+
+
+def question(person: Person) -> Seen:
+    """The last page on which the provider asked whether to sign out."""
+    return next(page for page in reversed(person.seen) if "Do you want to sign-out" in page.text)
+
+
+def came_back(person: Person) -> Seen:
+    """The return to the gateway."""
+    return next(page for page in reversed(person.seen) if "/logout/done/" in page.url)
+
+
+async def asks_for_a_password(house: House, person: Person) -> bool:
+    return 'name="login"' in (await person.goto(f"{house.app}/api/quick")).text
+
+
+@pytest.mark.parametrize(("client", "method"), [("posts", "POST"), ("gets", "GET")])
+async def test_a_sign_out_ends_both_sessions(
+    street: Street, person: Person, client: str, method: str
+) -> None:
+    """The hint goes in a form, or in the address where that is configured; `state` comes back, and counts."""
+    house = street[client]
+    copied = await house.signed_in(person, "alice")
+
+    receipt = await house.signed_out(person)
+
+    first = next(each for each in street.provider.of("sign_out")[::-1] if each["path"] == "/session/end")
+    assert first["method"] == method
+    assert ("id_token_hint" in first["query"]) == (method == "GET")
+    assert len(parse_qs(urlsplit(came_back(person).url).query)["state"]) == 1
+    assert (receipt.path, receipt.status) == ("/logged-out", 200)
+    assert await house.receipt(person) == {"oidc": "returned"}
+    assert await house.status(copied) == 401
+    assert await asks_for_a_password(house, person)
+
+
+async def test_an_expired_hint_is_as_good(street: Street, person: Person) -> None:
+    """ID tokens live an hour and sessions a day."""
+    house = street["short-lived"]
+    await house.signed_in(person, "alice")
+    await asyncio.sleep(1.2)  # the hint lives for one second, by the provider's own clock
+
+    await house.signed_out(person)
+
+    assert await house.receipt(person) == {"oidc": "returned"}
+    assert await asks_for_a_password(house, person)
+
+
+async def test_without_a_hint_the_provider_is_told_the_client(street: Street, person: Person) -> None:
+    """The browser has lost its hint; the way back is the same."""
+    house = street["posts"]
+    await house.signed_in(person, "alice")
+    person.scoped = {key: value for key, value in person.scoped.items() if not key[1].startswith(HINT)}
+
+    await house.signed_out(person)
+
+    asked = parse_qs(urlsplit(question(person).url).query)
+    assert "id_token_hint" not in asked
+    assert asked["client_id"] == ["posts"]
+    assert await house.receipt(person) == {"oidc": "returned"}
+    assert await asks_for_a_password(house, person)
+
+
+async def test_without_any_session_the_chain_is_walked_all_the_same(street: Street, person: Person) -> None:
+    """The provider has nobody to ask, and leads back at once."""
+    house = street["posts"]
+
+    await house.signed_out(person)
+
+    assert await house.receipt(person) == {"oidc": "returned"}
+
+
+async def test_whoever_stays_signed_in_at_the_provider_is_out_here(street: Street, person: Person) -> None:
+    """Its page may be answered with no. The gateway's session is dead, and the next sign-in asks for the password."""
+    house = street["posts"]
+    copied = await house.signed_in(person, "alice")
+
+    await house.signed_out(person, answer="no")
+
+    assert await house.receipt(person) == {"oidc": "returned"}
+    assert await house.status(copied) == 401
+    assert await asks_for_a_password(house, person)
+
+
+async def test_another_persons_hint_does_not_stop_the_way_back(street: Street, person: Person) -> None:
+    """Somebody else has signed in at the provider meanwhile; the person is asked, and comes back."""
+    house = street["posts"]
+    await house.signed_in(person, "alice")
+    host = urlsplit(street.provider.issuer).netloc
+    person.scoped = {key: value for key, value in person.scoped.items() if key[0] != host}
+    await street["gets"].signed_in(person, "bob")
+
+    await house.signed_out(person)
+
+    assert await house.receipt(person) == {"oidc": "returned"}
+
+
+async def test_an_address_that_is_not_registered_strands_the_browser_but_nobody_stays_signed_in(
+    street: Street, person: Person
+) -> None:
+    """The provider shows an error page. The session is dead here, and after two tries the hop is not confirmed."""
+    house = street["unregistered"]
+    copied = await house.signed_in(person, "alice")
+
+    page = await house.to_the_provider(person)
+
+    assert (page.url.startswith(street.provider.issuer), page.status) == (True, 400)
+    assert "post_logout_redirect_uri not registered" in page.text
+    assert await house.status(copied) == 401
+    assert (await person.goto(f"{house.app}/api/quick")).text != "quick"
+    with later(HOP_DEADLINE + 1):
+        again = await person.goto(f"{house.app}/api/quick")
+        assert (again.url.startswith(street.provider.issuer), again.status) == (True, 400)
+    with later(2 * HOP_DEADLINE + 2):
+        assert (await person.goto(f"{house.app}/api/quick")).path == "/logged-out"
+        assert await house.receipt(person) == {"oidc": "failed"}
+        assert await asks_for_a_password(house, person)
