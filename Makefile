@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCH := build/python
 
-.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick bench-logout conformance-long autobahn lock spa clean
+.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick bench-logout conformance-long fuzz autobahn lock spa clean
 
 $(VENV)/bin/python:
 	@PYTHON=$(PYTHON) bash requirements/python.sh
@@ -69,6 +69,10 @@ bench-logout: setup-test servers  ## from a sign-out to the last socket closed, 
 
 conformance-long: setup-test     ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
 	CONFORMANCE_BYTES=1073741824 $(BIN)/python -m pytest tests/conformance/test_memory.py
+
+fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
+	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \
+	  $(BIN)/python -m pytest -q -m hypothesis -n 2 --dist loadgroup --hypothesis-seed=$$RANDOM || exit 1; done
 
 autobahn: setup-test             ## the Autobahn suite through the gateway, no worse than without it; 4 minutes, needs PYTHON27
 	$(BIN)/python -m tests.autobahn.run
