@@ -33,6 +33,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.gate import Gate, GateOptions
+from gateway.web.hint import Hints
 from gateway.web.inbound import Inbound
 from gateway.web.listener import Door, DoorLimits
 from gateway.web.logout import ENTRY_MARGIN, Logout
@@ -98,12 +99,15 @@ class Gateway:
             end=self._end,
             on_refresh=self._count_refresh,
         )
+        signing_out = logout_options(settings)
+        self.hints = Hints(self.sessions, signing_out.hint, all_own=settings.limits.cookies)
         self.logout = Logout(
-            logout_options(settings),
+            signing_out,
             sessions=self.sessions,
             log=self.log,
             live=self.live,
-            revoke=self.provider.revoke,
+            hints=self.hints,
+            provider=self.provider,
             latest=self.refresher.latest,
             trail=self.trail,
         )
@@ -308,6 +312,7 @@ class Gateway:
             gate=self.gate,
             logout=self.logout,
             sessions=self.sessions,
+            hints=self.hints,
             provider=self.provider,
             forwarder=self.forwarder,
             live=self.live,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,12 +20,22 @@ from gateway.core.routes import Route
 from gateway.core.session import SessionLimits
 from gateway.idp.provider import ProviderOptions
 from gateway.oidc.identity import ClaimOptions
-from gateway.oidc.logout import CognitoSignout, OktaSignout
+from gateway.oidc.logout import (
+    ID_TOKEN,
+    AddressTemplate,
+    Auth0Logout,
+    CognitoSignout,
+    EntraLogout,
+    LocalOnly,
+    OidcLogout,
+    OktaSignout,
+)
 from gateway.oidc.providers import preset_of
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions
-from gateway.web.logout import ENTRY_MARGIN, Hop, LogoutOptions
+from gateway.web.hops import Hop, Proof, origin_of
+from gateway.web.logout import ENTRY_MARGIN, LogoutOptions
 
 
 def admin_options(settings: Settings) -> AdminOptions:
@@ -144,15 +156,20 @@ def routes(settings: Settings) -> list[Route]:
 
 def logout_options(settings: Settings) -> LogoutOptions:
     """The chain and its targets."""
-    hops = [_hop(hop, settings) for hop in settings.logout.chain]
-    urls = [settings.provider.domain or "", *(str(hop.url or "") for hop in settings.logout.chain)]
+    hops = _hops(settings)
+    asked = settings.provider.issuer if any(hop.hint for hop in hops) else ""
+    urls = [
+        settings.provider.domain or "",
+        asked,
+        *(str(hop.url or "") for hop in settings.logout.chain),
+    ]
     storage = ("storage",) if settings.browser.clear_storage else ()
     return LogoutOptions(
         public_url=settings.public_url,
         hops=hops,
         limits=chain_limits(settings),
         targets=settings.logout.targets,
-        form_origins=tuple(dict.fromkeys(_origin(url) for url in urls if url)),
+        form_origins=tuple(dict.fromkeys(origin_of(url) for url in urls if url)),
         clear_site_data=tuple(dict.fromkeys((*settings.logout.clear_site_data, *storage))),
         host=settings.public_url.host,
         expire_cookies=settings.logout.expire_cookies,
@@ -162,14 +179,53 @@ def logout_options(settings: Settings) -> LogoutOptions:
     )
 
 
+def _hops(settings: Settings) -> list[Hop]:
+    chain, provider = settings.logout.chain, settings.provider
+    hops = [_hop(hop, settings) for hop in chain]
+    for index, (first, second) in enumerate(pairwise(chain)):
+        same = second.url == origin_of(provider.issuer) or provider.kind == "okta"
+        if (first.kind, second.kind) == ("oidc", "okta_signout") and same:
+            # Both end Okta's session: the second one is for browsers that have lost the hint (facts E.1, trap 14).
+            hops[index] = replace(hops[index], way=_oidc(first, settings, needs_hint=True))
+            hops[index + 1] = replace(hops[index + 1], instead_of="oidc")
+    return hops
+
+
 def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
-    if hop.kind == "cognito":
-        return Hop(
-            "cognito", "Cognito", CognitoSignout(settings.provider.domain or "", settings.provider.client_id)
-        )
-    return Hop("okta_signout", "Okta", OktaSignout(str(hop.url)), nonced=True)
+    provider, address = settings.provider, str(hop.url or "")
+    match hop.kind:
+        case "cognito":
+            return Hop("cognito", "Cognito", CognitoSignout(provider.domain or "", provider.client_id))
+        case "okta_signout":
+            return Hop("okta_signout", "Okta", OktaSignout(address), Proof.PATH)
+        case "entra":
+            return Hop(
+                "entra", "Microsoft", EntraLogout(provider.issuer), Proof.STATE_IF_ANY, hint="login_hint"
+            )
+        case "auth0":
+            way = Auth0Logout(provider.issuer, provider.client_id, federated=hop.choice == "federated")
+            return Hop("auth0", "Auth0", way, Proof.STATE, hint="sid")
+        case "google":
+            return Hop("google", "Google", LocalOnly("Google"))
+        case "url":
+            template = AddressTemplate(address, provider.client_id)
+            proof = Proof.STATE if template.echoes_state else Proof.NOTHING
+            return Hop("url", urlsplit(address).hostname or address, template, proof)
+        case _:
+            way_out = _oidc(hop, settings, needs_hint=provider.kind == "okta")
+            return Hop(hop.kind, way_out.service, way_out, Proof.STATE, hint=ID_TOKEN)
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _oidc(hop: ConfiguredHop, settings: Settings, *, needs_hint: bool) -> OidcLogout:
+    provider = settings.provider
+    host = urlsplit(provider.issuer).hostname or provider.issuer
+    derived = None
+    if provider.kind == "keycloak":
+        derived = f"{provider.issuer.removesuffix('/')}/protocol/openid-connect/logout"
+    return OidcLogout(
+        {"okta": "Okta", "keycloak": "Keycloak"}.get(provider.kind, host),
+        provider.client_id,
+        by_get=hop.choice == "get",
+        needs_hint=needs_hint,
+        derived=derived,
+    )

@@ -25,8 +25,10 @@ from gateway.web.endpoints.sessions import SessionsEndpoint
 from gateway.web.endpoints.start import Start
 from gateway.web.endpoints.tab import TabScript
 from gateway.web.gate import Gate
+from gateway.web.hint import Hints
+from gateway.web.hops import DONE_PREFIX, HOP, LOGGED_OUT
 from gateway.web.inbound import Inbound
-from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, Logout
+from gateway.web.logout import CONTINUE, Logout
 from gateway.web.session import Sessions
 from gateway.web.table import Endpoint, Methods, Table
 from gateway.web.trail import Trail
@@ -42,6 +44,7 @@ class Parts:
     gate: Gate
     logout: Logout
     sessions: Sessions
+    hints: Hints
     provider: IdentityProvider
     forwarder: Forwarder
     live: LiveConnections
@@ -71,6 +74,7 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
         public_url=settings.public_url,
         prefix=prefix,
         claims=claim_options(settings),
+        hints=parts.hints,
         keep_access=settings.headers.authorization,
         limits=parts.limits,
         gate=parts.gate,
@@ -127,6 +131,7 @@ def _signing_out(parts: Parts) -> dict[str, Methods]:
         "/logout": {"GET": endpoints.start, "POST": endpoints.start},
         **done,
         CONTINUE: {"GET": endpoints.go_on},
+        HOP: {"GET": endpoints.hop},
         LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
         f"{prefix}/sign_out": {"GET": endpoints.moved, "POST": endpoints.moved},
     }

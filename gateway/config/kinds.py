@@ -111,6 +111,15 @@ Hop = Annotated[
                 *(
                     {
                         "type": "object",
+                        "properties": {hop: {"const": choice}},
+                        "required": [hop],
+                        "additionalProperties": False,
+                    }
+                    for hop, choice in names.HOPS_WITH_CHOICE.items()
+                ),
+                *(
+                    {
+                        "type": "object",
                         "properties": {hop: {"type": "string"}},
                         "required": [hop],
                         "additionalProperties": False,

@@ -112,11 +112,11 @@ def _with_chain(settings: Settings, reading: Reading) -> Settings:
     needs: tuple[KeyPath, ...] = (("provider", "kind"), ("provider", "issuer"), ("logout", "chain"))
     if ("logout", "chain") in reading.given or not all(reading.usable(need) for need in needs):
         return settings
-    implied: dict[str, tuple[Hop, ...]] = {
-        "cognito": (Hop("cognito"),),
-        "okta": (Hop("okta_signout", origin_of(urlsplit(settings.provider.issuer))),),
-    }
-    return _put(settings, ("logout", "chain"), implied.get(settings.provider.kind, ()), given=False)
+    kind = settings.provider.kind
+    implied = (
+        Hop("okta_signout", origin_of(urlsplit(settings.provider.issuer))) if kind == "okta" else Hop(kind)
+    )
+    return _put(settings, ("logout", "chain"), (implied,), given=False)
 
 
 def _get(section: Section, path: KeyPath) -> Any:

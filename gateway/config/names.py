@@ -10,13 +10,20 @@ from gateway.config.addresses import Origin, is_host, parse_any_origin, split_ur
 from gateway.config.findings import BadValueError
 from gateway.config.units import shown
 from gateway.core.cookies import is_own_cookie
+from gateway.oidc.logout import PLACEHOLDERS, placeholders
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-HOPS_WITH_ADDRESS = {"okta_signout": "https://example.okta.com", "url": "https://idp.example.com/logout"}
+HOPS_WITH_ADDRESS = {
+    "okta_signout": "https://example.okta.com",
+    "url": "https://idp.example.com/logout?to={return_to}",
+}
+HOPS_WITH_CHOICE = {"oidc": "get", "keycloak": "get", "auth0": "federated"}
+"""What may stand behind a hop: `get` for a redirect in place of a form, `federated` for the provider behind Auth0."""
 HOPS = ("cognito", "okta_signout", "oidc", "keycloak", "entra", "auth0", "google", "url")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 §5.6.2
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _TARGET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _NOT_FOR_CLAIMS = re.compile(
     "(x-forwarded|x-auth-request|sec|proxy)-.*|authorization|connection|content-(encoding|length|type)|cookie|expect"
@@ -31,13 +38,16 @@ class Hop:
 
     :ivar kind: also its name in ``/logout/done/<kind>``.
     :ivar url: the address of the Okta org, or a URL template; None where the provider's own is meant.
+    :ivar choice: a word of `HOPS_WITH_CHOICE`, or empty.
     """
 
     kind: str
     url: Origin | str | None = None
+    choice: str = ""
 
     def __str__(self) -> str:
-        return self.kind if self.url is None else f"{{{self.kind}: {self.url}}}"
+        behind = self.url or self.choice
+        return f"{{{self.kind}: {behind}}}" if behind else self.kind
 
 
 def parse_host(value: object) -> str:
@@ -196,7 +206,7 @@ def parse_target(value: object) -> str:
 
 
 def parse_hop(value: object) -> Hop:
-    """``cognito``, or a mapping of one hop to its address."""
+    """``cognito``, or a mapping of one hop to its address, or to a choice it has."""
     if isinstance(value, Hop):
         return value
     if isinstance(value, str):
@@ -207,11 +217,31 @@ def parse_hop(value: object) -> Hop:
         raise BadValueError("is not a hop", "write cognito, or {okta_signout: https://example.okta.com}")
     if kind not in HOPS:
         raise BadValueError(f"{shown(kind)} is not a hop", f"choose one of {', '.join(HOPS)}")
-    example = HOPS_WITH_ADDRESS.get(kind)
-    if example is None and address is not None:
-        raise BadValueError(f"the hop {kind} takes no address", f"write {kind} alone")
-    if example is not None and address is None:
-        raise BadValueError(f"the hop {kind} needs an address", f"write {{{kind}: {example}}}")
+    if kind in HOPS_WITH_ADDRESS and address is None:
+        raise BadValueError(
+            f"the hop {kind} needs an address", f"write {{{kind}: {HOPS_WITH_ADDRESS[kind]}}}"
+        )
     if kind == "okta_signout":
         return Hop(kind, parse_any_origin(address))
-    return Hop(kind, address)
+    if kind == "url":
+        return Hop(kind, parse_hop_template(address))
+    choice = HOPS_WITH_CHOICE.get(kind)
+    if address is not None and address != choice:
+        mend = f"write {kind} alone" + (f", or {{{kind}: {choice}}}" if choice else "")
+        raise BadValueError(f"the hop {kind} takes no {shown(address)}", mend)
+    return Hop(kind, choice=choice if address is not None and choice else "")
+
+
+def parse_hop_template(value: object) -> str:
+    """An address with placeholders of `PLACEHOLDERS` in its path or query."""
+    split_url(_PLACEHOLDER.sub("x", value) if isinstance(value, str) else value, HOPS_WITH_ADDRESS["url"])
+    template = str(value)
+    if "#" in template:
+        raise BadValueError(f"{shown(value)} has a fragment", "leave out # and what follows")
+    unknown = [name for name in placeholders(template) if name not in PLACEHOLDERS]
+    if unknown or set(_PLACEHOLDER.sub("", template)) & set("{}"):
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise BadValueError(f"{shown(value)} has braces that are no placeholder", f"use {known}")
+    if "{" in template.split("/", 3)[2]:
+        raise BadValueError(f"{shown(value)} has a placeholder in its host", "write the host itself")
+    return template

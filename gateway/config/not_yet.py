@@ -10,10 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.config.findings import KeyPath
-from gateway.config.names import HOPS
 from gateway.config.yaml_tree import Value
-
-_HOPS_NOW = frozenset({"cognito", "okta_signout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +43,7 @@ def _on(value: Value) -> bool:
     return value not in (None, "false", [], {})
 
 
-def _later_hop(value: Value) -> bool:
-    kind = next(iter(value), None) if isinstance(value, dict) else value
-    return kind in _HOPS_LATER
-
-
-_HOPS_LATER = tuple(hop for hop in HOPS if hop not in {"cognito", "okta_signout"})
-
 NOT_YET = (
-    _choice(
-        "provider.kind",
-        *("keycloak", "entra", "auth0", "google"),
-        feature="a profile of this provider",
-        mend="write `oidc`, which signs in at any OpenID Connect provider",
-    ),
-    NotYet(
-        "logout.chain[]",
-        _later_hop,
-        "this hop",
-        "leave it out; cognito and okta_signout are available",
-        ", ".join(f"`{hop}`" for hop in _HOPS_LATER),
-    ),
     NotYet("logout.receipt_key_file", _on, "signing the receipts of sign-outs"),
     NotYet("inbound.universal_logout", _on, "Okta Universal Logout"),
     NotYet("inbound.security_events", _on, "receiving shared security events"),

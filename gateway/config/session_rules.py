@@ -12,6 +12,21 @@ from gateway.config.state_urls import RedisUrl
 
 LEAST_IDLE = 120
 """Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""
+_OF_ITS_PROVIDER = {
+    "cognito": "Cognito's",
+    "keycloak": "Keycloak's",
+    "entra": "Microsoft's",
+    "auth0": "Auth0's",
+    "google": "Google's",
+}
+"""Hops that ask the very provider that signs people in."""
+_NO_OIDC = {
+    "cognito": (
+        "is no way out of Cognito, which answers what OpenID Connect asks with an error page",
+        "write cognito; it uses Cognito's own parameters",
+    ),
+    "google": ("is no way out of Google, which has no such endpoint", "write google, which says so"),
+}
 DEMO_SECRET = "demo-secret"  # noqa: S105 - the published secret of the demo, which is refused elsewhere (rule R29)
 
 
@@ -103,7 +118,9 @@ def _tickets_need_redis(settings: Settings) -> Iterator[Remark]:
         yield error("session.store", what, "write a redis:// URL in `state`, or `store: cookie`")
         return
     what = "sessions are kept in Redis: while it does not answer, only those in an instance's memory go on"
-    yield note("session.store", what, "run it with a replica, and count 2 to 4 KiB of its memory for each session")
+    yield note(
+        "session.store", what, "run it with a replica, and count 2 to 4 KiB of its memory for each session"
+    )
 
 
 @rule("session.idle", "session.activity")
@@ -135,9 +152,13 @@ def _chain(settings: Settings) -> Iterator[Remark]:
     for index, kind in enumerate(kinds):
         if kind in kinds[:index]:
             yield error(("logout", "chain", index), f"{kind} is in the chain twice", "remove one of the two")
-        if kind == "cognito" and settings.provider.kind != "cognito":
-            what = f"is Cognito's sign-out, but the provider's kind is {settings.provider.kind}"
-            yield error(("logout", "chain", index), what, "remove it, or write `kind: cognito`")
+        if kind in _OF_ITS_PROVIDER and settings.provider.kind != kind:
+            what = (
+                f"is {_OF_ITS_PROVIDER[kind]} sign-out, but the provider's kind is {settings.provider.kind}"
+            )
+            yield error(("logout", "chain", index), what, f"remove it, or write `kind: {kind}`")
+        if kind == "oidc" and settings.provider.kind in _NO_OIDC:
+            yield error(("logout", "chain", index), *_NO_OIDC[settings.provider.kind])
 
 
 @rule("logout.chain", "provider.kind")
@@ -146,11 +167,13 @@ def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
     add_okta = "add {okta_signout: https://YOUR-ORG.okta.com} to logout.chain"
     if not kinds:
         what = "the sign-out ends the gateway's session only; the provider signs the user in again without a question"
-        mend = "write [cognito]" if kind == "cognito" else f"if the provider is Okta, {add_okta}"
-        yield warning("logout.chain", what, mend)
+        yield warning("logout.chain", what, f"write [{kind}]" if kind != "okta" else add_okta)
     elif kind == "cognito" and "cognito" not in kinds:
         what = "Cognito's session stays alive and signs the user in again without a question"
         yield warning("logout.chain", what, "put cognito first")
+    elif kind == "google" and "google" in kinds:
+        what = "Google signs nobody out for an application: the receipt says so, the next sign-in asks for an account"
+        yield note("logout.chain", what, "tell users of shared computers to sign out at Google as well")
     elif "chain" not in settings.logout.model_fields_set and kind == "cognito":
         what = "a provider behind Cognito stays signed in, and signs the user in again without a question"
         yield warning("logout.chain", what, f"{add_okta}; or write [cognito] if there is none")
@@ -163,6 +186,10 @@ def _ways_out_over_https(settings: Settings) -> Iterator[Remark]:
     for index, hop in enumerate(settings.logout.chain):
         if (hop.url or "").startswith("http:"):
             yield error(("logout", "chain", index), f"`{hop.url}` is not https", "write its https address")
+        if hop.kind == "url" and "{return_to}" not in (hop.url or ""):
+            what = f"does not say where to return to, which is {settings.public_url}/logout/done/url"
+            mend = "add {return_to} to it, unless that address is registered there as the only one"
+            yield warning(("logout", "chain", index), what, mend)
     for name, target in settings.logout.targets.items():
         if target.startswith("http:"):
             yield error(("logout", "targets", name), f"`{target}` is not https", "write its https address")

@@ -19,11 +19,15 @@ second try        returned, next hop     before deadline: wait;     failed, next
 none (closed)     nothing                done                       done
 ================  =====================  =========================  ==========================
 
-The return of any other hop changes nothing, and so does what other sites make the browser ask for.
+The return of any other hop changes nothing, and so does what other sites make the browser ask for. A hop that has
+nothing to ask of the browser (no address there, no hint to name the session by) is settled where it stands, with the
+reason, and the chain goes on.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,8 +67,9 @@ class Chain:
     :ivar target: name of a configured place to go on to, or empty.
     :ivar closed: seconds, when the last hop was done; 0 while under way.
     :ivar durable: whether the log has the revocation. :ivar had_session: whether there was a session of ours to end.
-    :ivar nonce: stands in the return address of hops whose provider allows it, so that nobody else knows it (R28).
+    :ivar nonce: what only this browser knows of this chain, and the providers learn a part of each; see `ticket`.
     :ivar position: log position at closing (rule R1). :ivar log_id: of the log that the position is in.
+    :ivar sid: the session that was ended: a hint of another one is none of this chain (rule R18).
     """
 
     started: int
@@ -78,10 +83,23 @@ class Chain:
     nonce: str = ""
     position: int = 0
     log_id: str = ""
+    sid: str = ""
 
     @property
     def current(self) -> HopState | None:
         return None if self.closed else self.hops[self.index]
+
+    def ticket(self, hop: str) -> str:
+        """What proves a return from ``hop`` in this very chain (rule R28); no other hop's provider can work it out.
+
+        22 letters of base64url: Okta takes no other characters in ``state``.
+        """
+        digest = hashlib.sha256(f"{self.nonce}/{hop}".encode()).digest()
+        return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+
+    def status_of(self, hop: str) -> str:
+        """How ``hop`` is; empty when it is none of this chain."""
+        return next((each.status for each in self.hops if each.name == hop), "")
 
     def barrier_stands(self, limits: ChainLimits, now: int) -> bool:
         """Whether no login may start in this browser, whatever asks for it."""
@@ -140,6 +158,7 @@ def begin(
     durable: bool = True,
     had_session: bool = True,
     nonce: str = "",
+    sid: str = "",
 ) -> Go | Done:
     """A new chain at its first hop; done at once when there is none."""
     chain = Chain(
@@ -151,6 +170,7 @@ def begin(
         durable=durable,
         had_session=had_session,
         nonce=nonce,
+        sid=sid,
     )
     return _enter(chain, 0, limits, now)
 
@@ -160,7 +180,7 @@ def returned(chain: Chain, hop: str, evidence: str, limits: ChainLimits, *, now:
     current = chain.current
     if current is None or current.name != hop:
         return None
-    return _settle(chain, RETURNED, evidence, limits, now)
+    return settled(chain, RETURNED, evidence, limits, now=now)
 
 
 def resumed(chain: Chain, limits: ChainLimits, *, now: int, pushed: bool = False) -> Step:
@@ -175,12 +195,16 @@ def resumed(chain: Chain, limits: ChainLimits, *, now: int, pushed: bool = False
     sent = chain.deadline - limits.hop_deadline
     if now < min(chain.deadline, sent + DOUBLE_CLICK):
         return Go(chain)
-    return _settle(chain, FAILED, "the browser did not come back", limits, now)
+    return settled(chain, FAILED, "the browser did not come back", limits, now=now)
 
 
-def _settle(chain: Chain, status: str, evidence: str, limits: ChainLimits, now: int) -> Go | Done:
-    settled = replace(chain.hops[chain.index], status=status, at=now, evidence=evidence)
-    hops = (*chain.hops[: chain.index], settled, *chain.hops[chain.index + 1 :])
+def settled(chain: Chain, status: str, evidence: str, limits: ChainLimits, *, now: int) -> Go | Done:
+    """The current hop is over with ``status``, whatever the clock says; on to the next one.
+
+    :param evidence: why, a phrase for the receipt.
+    """
+    over = replace(chain.hops[chain.index], status=status, at=now, evidence=evidence)
+    hops = (*chain.hops[: chain.index], over, *chain.hops[chain.index + 1 :])
     return _enter(replace(chain, hops=hops), chain.index + 1, limits, now)
 
 
@@ -210,6 +234,7 @@ def to_plain(chain: Chain) -> dict[str, Any]:
         chain.nonce,
         chain.position,
         chain.log_id,
+        chain.sid,
     ]
     return {"h": hops, "c": rest}
 

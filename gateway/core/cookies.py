@@ -3,7 +3,7 @@
 Names (design section 4, rule R18): ``__Host-session`` in one piece or ``__Host-session_1…`` in several,
 ``__Host-login_<8 hex>`` for each login attempt, ``__Host-logout`` for the chain. All are Secure, HttpOnly,
 SameSite=Lax, Path=/, without Domain; setting and clearing repeat the same attributes, or browsers keep the cookie
-(CVE-2025-55162).
+(CVE-2025-55162). Only ``__Secure-session-hint`` has another path, which its name says.
 
 Reading follows rule R17: names are compared byte for byte and nothing but SP and HTAB is trimmed, because a sibling
 site can plant ``\\u2000__Host-session``, which a forgiving parser takes for ours.
@@ -41,7 +41,9 @@ ATTEMPTS_TOGETHER = 1_500
 """Bytes: five login attempts of 300 (rule R33)."""
 MAX_COOKIES = 300
 """Pairs in one request. Chrome keeps about 180 for a registrable domain."""
-_ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
+HINT_PATH = "/logout"
+"""The hint goes to the addresses of the logout alone, not with every request (rule R18)."""
+_ATTRIBUTES = "; Secure; HttpOnly; SameSite=Lax"
 
 _SESSION_NAMES = tuple(
     name.encode() for name in (SESSION, *(f"{SESSION}_{n}" for n in range(1, MAX_PIECES + 1)))
@@ -144,6 +146,7 @@ class SealedCookie:
     :param max_age: seconds the browser keeps it.
     :param budget: bytes of name and value over all pieces (rule R33).
     :param pieces: how many cookies it may be cut into.
+    :param path: where browsers send it; other than ``/`` only for names without ``__Host-``.
     """
 
     name: str
@@ -151,6 +154,7 @@ class SealedCookie:
     max_age: int
     budget: int
     pieces: int = 1
+    path: str = "/"
 
     def names(self) -> list[str]:
         """Every name this cookie can have in a browser."""
@@ -177,14 +181,14 @@ class SealedCookie:
         needed = sum(len(name) + len(piece) for name, piece in cut.items())
         if needed > self.budget or len(cut) > self.pieces:
             raise CookieTooLargeError(needed, self.budget)
-        fresh = [f"{name}={piece}{_ATTRIBUTES}; Max-Age={self.max_age}" for name, piece in cut.items()]
+        fresh = [self._line(name, piece, self.max_age) for name, piece in cut.items()]
         near = self.pieces > 1 and abs(len(self.name) + len(value) - PIECE) <= NEAR
         stale = [name for name in self.names() if name not in cut and (near or self._carries(carried, name))]
-        return fresh + [_expired(name) for name in stale]
+        return fresh + [self._line(name, "", 0) for name in stale]
 
     def clear(self) -> list[str]:
         """Set-Cookie values that remove every piece there can be."""
-        return [_expired(name) for name in self.names()]
+        return [self._line(name, "", 0) for name in self.names()]
 
     def open(
         self, cookies: OwnCookies, ring: KeyRing, deployment: Deployment, *, now: int
@@ -212,6 +216,9 @@ class SealedCookie:
         present = [piece for piece in numbered if piece is not None]
         return b"".join(present) if present and numbered[: len(present)] == present else None
 
+    def _line(self, name: str, value: str, max_age: int) -> str:
+        return f"{name}={value}; Path={self.path}{_ATTRIBUTES}; Max-Age={max_age}"
+
     def _cut(self, value: str) -> dict[str, str]:
         if len(self.name) + len(value) <= PIECE:
             return {self.name: value}
@@ -223,10 +230,6 @@ class SealedCookie:
     def _carries(cookies: OwnCookies, name: str) -> bool:
         raw = name.encode()
         return raw in cookies.values or raw in cookies.conflicting
-
-
-def _expired(name: str) -> str:
-    return f"{name}={_ATTRIBUTES}; Max-Age=0"
 
 
 def session_cookie(max_age: int, all_own: int = 7_000) -> SealedCookie:
@@ -253,3 +256,11 @@ def attempt_cookie(attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BU
 def logout_cookie(max_age: int) -> SealedCookie:
     """The cookie of the logout chain."""
     return SealedCookie(LOGOUT, "logout", max_age, budget=1_000)
+
+
+def hint_cookie(max_age: int, budget: int) -> SealedCookie:
+    """The cookie of what names a sign-in to its provider.
+
+    :param budget: bytes that the other cookies leave (rule R33).
+    """
+    return SealedCookie(HINT, "hint", max_age, budget=budget, path=HINT_PATH)

@@ -216,5 +216,16 @@ class IdentityProvider:
             return False
         return True
 
+    async def end_session(self) -> str | None:
+        """Where the provider signs browsers out; None where it says of no such address, or cannot be asked within 2 s.
+
+        Never raises. `metadata` tells the one from the other.
+        """
+        try:
+            async with asyncio.timeout(REVOKE_TIMEOUT):
+                return (await self._discovery.metadata()).end_session
+        except (ProviderError, TimeoutError):
+            return None
+
     async def _endpoints(self) -> Endpoints:
         return self._fixed or (await self._discovery.metadata()).endpoints

@@ -1,16 +1,73 @@
-"""Where a browser is sent to end its session at the provider: one small class per way, all from
-configuration.
+"""What a browser has to do to end its session at the provider: one small class per way, all from configuration.
 
-No URL of the request ever enters here (rule: named targets only), and the return address carries no state:
-Cognito matches it byte for byte and appends nothing.
+No URL of the request ever enters here (rule: named targets only), and return addresses are constant, because Cognito
+and OpenID providers compare them byte for byte. What proves a return travels in ``state`` where a provider hands it
+back. An ID token stands in a form, not in an address that proxies log, unless the operator wants it so (rule R34).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote
 
 from gateway.oidc.providers import origin
 from gateway.oidc.urls import with_query
+
+ID_TOKEN = "id_token"  # noqa: S105 - the name of a hint, not a secret
+"""The hint that OpenID Connect defines; every other is the name of a claim of the ID token."""
+PLACEHOLDERS = ("return_to", "client_id", "state")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a hop has to work with.
+
+    :ivar return_to: our own address, as registered. :ivar state: what only this chain's return from this hop carries.
+    :ivar hint: what names the session at the provider; None when the browser has none.
+    :ivar end_session: the provider's ``end_session_endpoint``; None where it has none, or is not known.
+    :ivar reached: whether the provider has been asked for its endpoints.
+    """
+
+    return_to: str
+    state: str = ""
+    hint: str | None = field(default=None, repr=False)
+    end_session: str | None = None
+    reached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Send the browser there."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Have the browser post ``fields`` to ``url``."""
+
+    url: str
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing is to be asked of the browser; ``why`` is a phrase for the receipt."""
+
+    why: str
+
+
+Act = Redirect | Form | Skip
+
+
+class Way(Protocol):
+    """How a hop is reached."""
+
+    def act(self, asked: Asked) -> Act: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +88,9 @@ class CognitoSignout:
         base = origin(self.domain, "provider.domain")
         return with_query(f"{base}/logout", [("client_id", self.client_id), ("logout_uri", return_to)])
 
+    def act(self, asked: Asked) -> Redirect:
+        return Redirect(self.url(asked.return_to))
+
 
 @dataclass(frozen=True, slots=True)
 class OktaSignout:
@@ -49,3 +109,131 @@ class OktaSignout:
         """
         base = origin(self.org, "logout.chain okta_signout")
         return with_query(f"{base}/login/signout", [("fromURI", return_to)])
+
+    def act(self, asked: Asked) -> Redirect:
+        return Redirect(self.url(asked.return_to))
+
+
+@dataclass(frozen=True, slots=True)
+class OidcLogout:
+    """OpenID Connect RP-Initiated Logout 1.0 §2: Okta, Keycloak, and any other provider that follows it.
+
+    :ivar service: what people call it. :ivar derived: the endpoint where discovery names none, or was not reached.
+    :ivar needs_hint: without one it would end on an error page, its session alive (Okta); others ask the person then.
+    """
+
+    service: str
+    client_id: str
+    by_get: bool = False
+    needs_hint: bool = False
+    derived: str | None = None
+
+    def act(self, asked: Asked) -> Act:
+        endpoint = asked.end_session or self.derived
+        if endpoint is None:
+            return Skip(no_endpoint(self.service, reached=asked.reached))
+        if asked.hint is None and self.needs_hint:
+            return Skip(f"this browser has nothing left that names its session to {self.service}")
+        parameters = [
+            *([("id_token_hint", asked.hint)] if asked.hint is not None else []),
+            ("client_id", self.client_id),
+            ("post_logout_redirect_uri", asked.return_to),
+            ("state", asked.state),
+        ]
+        if self.by_get or asked.hint is None:
+            return Redirect(with_query(endpoint, parameters))
+        return Form(endpoint, tuple(parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class EntraLogout:
+    """Microsoft Entra ID: the hint is the ``login_hint`` claim; without it Microsoft asks which account to sign out.
+
+    :ivar issuer: with its tenant, as ``https://login.microsoftonline.com/TENANT/v2.0``.
+    """
+
+    issuer: str
+
+    @property
+    def derived(self) -> str:
+        """The endpoint as Microsoft documents it, should discovery not be reached."""
+        return f"{self.issuer.removesuffix('/').removesuffix('/v2.0')}/oauth2/v2.0/logout"
+
+    def act(self, asked: Asked) -> Redirect:
+        hint = [("logout_hint", asked.hint)] if asked.hint is not None else []
+        more = [("post_logout_redirect_uri", asked.return_to), ("state", asked.state)]
+        return Redirect(with_query(asked.end_session or self.derived, [*hint, *more]))
+
+
+@dataclass(frozen=True, slots=True)
+class Auth0Logout:
+    """Auth0's ``/oidc/logout``: the hint is the ``sid`` claim, which is no token and may stand in an address.
+
+    :ivar issuer: ``https://TENANT.auth0.com/``, with its slash.
+    :ivar federated: sign out of the provider behind Auth0 too.
+    """
+
+    issuer: str
+    client_id: str
+    federated: bool = False
+
+    def act(self, asked: Asked) -> Redirect:
+        endpoint = asked.end_session or f"{self.issuer.removesuffix('/')}/oidc/logout"
+        parameters = [
+            *([("logout_hint", asked.hint)] if asked.hint is not None else []),
+            ("client_id", self.client_id),
+            ("post_logout_redirect_uri", asked.return_to),
+            ("state", asked.state),
+            *([("federated", "")] if self.federated else []),
+        ]
+        return Redirect(with_query(endpoint, parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOnly:
+    """A provider that signs nobody out on behalf of an application, such as Google."""
+
+    service: str
+
+    def act(self, asked: Asked) -> Skip:
+        return Skip(no_endpoint(self.service, reached=True))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressTemplate:
+    """An address from the configuration, with ``{return_to}``, ``{client_id}`` and ``{state}`` filled in, encoded."""
+
+    template: str
+    client_id: str
+
+    @property
+    def echoes_state(self) -> bool:
+        """Whether the provider is expected to hand ``state`` back."""
+        return "state" in placeholders(self.template)
+
+    def act(self, asked: Asked) -> Redirect:
+        given = {"return_to": asked.return_to, "client_id": self.client_id, "state": asked.state}
+        return Redirect(_PLACEHOLDER.sub(lambda found: quote(given[found[1]], safe=""), self.template))
+
+
+def placeholders(template: str) -> tuple[str, ...]:
+    """The names in braces, as they come."""
+    return tuple(_PLACEHOLDER.findall(template))
+
+
+def no_endpoint(service: str, *, reached: bool) -> str:
+    """Why a provider cannot be asked to end its session, a phrase for the receipt."""
+    if reached:
+        return f"{service} has no address for signing out applications; only this application's session was ended"
+    return f"{service} could not be asked where to sign out; only this application's session was ended"
+
+
+def hint_in(claims: Mapping[str, object], id_token: str, wanted: str) -> str | None:
+    """What names a sign-in to its provider later.
+
+    :param claims: of ``id_token``, verified. :param wanted: `ID_TOKEN`, or the name of a claim.
+    """
+    if wanted == ID_TOKEN:
+        return id_token
+    value = claims.get(wanted)
+    return value if isinstance(value, str) and value else None

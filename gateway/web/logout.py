@@ -7,10 +7,9 @@ session's and the attempts' cookies are expired, and the chain's cookie says how
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.core import chain as chains
 from gateway.core import dice, leftovers
@@ -19,44 +18,26 @@ from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
 from gateway.core.revocation import UNPLACED, Entry, NewEntry, names_provider_session, sid_key, subject_key
 from gateway.core.session import Known, Life, Session, life
+from gateway.idp.provider import IdentityProvider
+from gateway.oidc.logout import Form, Redirect, Skip
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.web import pages
+from gateway.web.hint import Hints
+from gateway.web.hops import LOGGED_OUT, Hop, Hops, origin_of
 from gateway.web.messages import Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 
-LOGGED_OUT = "/logged-out"
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
 CONTINUE = "/logout/continue"
-DONE_PREFIX = "/logout/done/"
 ENTRY_MARGIN = 60
 """Seconds an entry outlives the session it ends."""
 WITH_THE_USER = "signed_out_with_user"
 WITH_THE_PROVIDER = "signed_out_with_provider"
 """Why a session ended that somebody signed out of elsewhere (rule R30)."""
-
-
-class Way(Protocol):
-    """How a hop is reached; ``oidc/logout.py`` has them."""
-
-    def url(self, return_to: str) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One identity provider of the chain.
-
-    :ivar label: what people call it. :ivar nonced: it takes a return address with a nonce; Cognito compares the
-        address byte for byte, Okta only its origin.
-    """
-
-    name: str
-    label: str
-    way: Way
-    nonced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +63,16 @@ class LogoutOptions:
     whole_user: bool = False
     one_sign_in: bool = False
 
+    @property
+    def hint(self) -> str:
+        """What is to be kept of a sign-in for the hops, as `hint_in` takes it; empty for nothing."""
+        return next((hop.hint for hop in self.hops if hop.hint), "")
+
 
 class Logout:
     """Begins, advances and resumes logout chains.
 
-    :param revoke: revokes a refresh token at the provider. :param latest: the latest generation of a session.
+    :param latest: the latest generation of a session.
     """
 
     def __init__(
@@ -96,16 +82,18 @@ class Logout:
         sessions: Sessions,
         log: RevocationLog,
         live: LiveConnections,
-        revoke: Callable[[str], Coroutine[Any, Any, bool]],
+        hints: Hints,
+        provider: IdentityProvider,
         latest: Callable[[Session], Awaitable[Session]],
         trail: Trail,
     ) -> None:
         self.options = options
-        self._by_name = {hop.name: hop for hop in options.hops}
+        self.hops = Hops(options.hops, options.public_url, options.form_origins, provider)
         self._sessions = sessions
         self._log = log
         self._live = live
-        self._revoke = revoke
+        self._hints = hints
+        self._provider = provider
         self._latest = latest
         self._trail = trail
         self._revoking: set[asyncio.Task[None]] = set()
@@ -143,45 +131,69 @@ class Logout:
             durable=durable and (before is None or before.durable or not self._log.pending),
             had_session=session is not None or again,
             nonce=dice.token(12),
+            sid=session.sid if session else before.sid if before else "",
         )
-        step = self._placed(begun)
+        step = self._placed(self._onward(begun, now))
         self._trail.logout_started(session, how, durable=durable)
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
-        return step, [*stored, *self._sessions.clear_session(), *expired]
+        return step, [*stored, *self._sessions.clear_session(), *self._spent(step.chain), *expired]
 
     async def returned(
-        self, carried: Carried, name: str, nonce: str, *, now: int, from_here: bool
+        self, carried: Carried, name: str, ticket: str, state: str | None, *, now: int, from_here: bool
     ) -> Response:
         """The browser came to the return address of a hop; what is no true return changes nothing (rule R28).
 
-        :param nonce: the rest of the address. :param from_here: one of our own pages sent the browser there.
+        :param ticket: the rest of the address. :param state: of its query.
+        :param from_here: one of our own pages sent the browser there.
         """
-        chain, hop = carried.chain, self._by_name.get(name)
-        if chain is None or chain.closed or hop is None:
+        chain = carried.chain
+        if chain is None or chain.closed:
             return redirect(LOGGED_OUT)
-        expected = chain.nonce if hop.nonced else ""
-        true = not from_here and hmac.compare_digest(nonce.encode(), expected.encode())
-        evidence = f"your browser came back from {hop.label}"
-        if not hop.nonced:
-            evidence = f"your browser reached the return address of {hop.label}"
-        step = chains.returned(chain, name, evidence, self.options.limits, now=now) if true else None
-        if step is None:
+        evidence = None if from_here else self.hops.evidence(chain, name, ticket, state)
+        if evidence is None or chains.returned(chain, name, evidence, self.options.limits, now=now) is None:
             return await self.resume(carried, chain, now=now)
-        await self._end_superseded(carried, now)
+        chain = await self._with_superseded(carried, chain, now)
+        step = chains.settled(chain, chains.RETURNED, evidence, self.options.limits, now=now)
         self._trail.hop(step.chain.hops[chain.index])
-        return self._answer(step, carried, now)
+        return self._answer(self._onward(step, now), carried, now)
+
+    async def at_hop(self, carried: Carried, *, now: int) -> Response:
+        """The current hop, whose hint only this address sees; looking here again and again counts as no try."""
+        before = carried.chain
+        if before is None or before.closed:
+            return redirect(LOGGED_OUT)
+        chain = await self._with_superseded(carried, before, now)
+        step = self._onward(Go(chain), now)
+        if step.chain is not chain:
+            return self._answer(step, carried, now)
+        act = await self.hops.act(chain, self._hints.of(chain.sid, carried.cookies, now))
+        if isinstance(act, Skip):
+            step = chains.settled(chain, chains.SKIPPED, act.why, self.options.limits, now=now)
+            self._trail.hop(step.chain.hops[chain.index])
+            return self._answer(self._onward(step, now), carried, now)
+        cookies = self._sessions.clear_session() if carried.session else []
+        if chain is not before:
+            cookies += self._sessions.seal_chain(chain, carried.cookies, now)
+        if isinstance(act, Redirect):
+            return redirect(act.url, cookies=cookies)
+        return send(self._form(act, chain), cookies)
+
+    def _form(self, form: Form, chain: Chain) -> pages.Page:
+        label = self.hops.label(chain.current.name) if chain.current else ""
+        origins = dict.fromkeys((*self.hops.origins, origin_of(form.url)))
+        return pages.hop(action=form.url, fields=form.fields, hop_label=label, form_origins=list(origins))
 
     async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> Response:
         """A navigation came while ``chain`` is under way (rule R3)."""
-        await self._end_superseded(carried, now)
+        chain = await self._with_superseded(carried, chain, now)
         step = chains.resumed(chain, self.options.limits, now=now, pushed=pushed)
         if step.chain.index > chain.index:
             self._trail.hop(step.chain.hops[chain.index])
-        return self._answer(step, carried, now)
+        return self._answer(self._onward(step, now), carried, now)
 
     async def before_sign_in(
         self, carried: Carried, state: Session | Challenge, *, now: int
@@ -190,7 +202,8 @@ class Logout:
         chain = carried.chain
         if chain is not None and not chain.closed:
             return await self.resume(carried, chain, now=now)
-        await self._end_superseded(carried, now)
+        if chain is not None:
+            await self._with_superseded(carried, chain, now)
         ended = state.revoked if isinstance(state, Challenge) else None
         if ended is None or (chain is not None and chain.answers(ended, self._log.log_id)):
             return None
@@ -202,29 +215,17 @@ class Logout:
 
     def location(self, step: Step) -> str:
         """Where ``step`` sends the browser."""
-        current = step.chain.current
-        if current is None:
-            return LOGGED_OUT
-        hop = self._by_name.get(current.name)
-        # A chain sealed before the configuration changed may name a hop that is gone; it then times out and fails.
-        if hop is None:
-            return LOGGED_OUT
-        nonce = f"/{step.chain.nonce}" if hop.nonced else ""
-        return hop.way.url(f"{self.options.public_url}{DONE_PREFIX}{hop.name}{nonce}")
+        return self.hops.location(step.chain)
 
     def waiting(self, chain: Chain, now: int) -> pages.Page:
         """The page for a tab that must wait for the current hop of ``chain``, which another tab may be walking."""
         current = chain.current
         return pages.waiting(
             resume_url=CONTINUE,
-            hop_label=self.label(current.name) if current else "",
+            hop_label=self.hops.label(current.name) if current else "",
             seconds=max(2, min(5, chain.deadline - now)),
             refresh_url=STILL_WAITING,
         )
-
-    def label(self, name: str) -> str:
-        hop = self._by_name.get(name)
-        return hop.label if hop else name
 
     def forget(self) -> list[str]:
         """Set-Cookie values that end the memory of a closed chain: somebody has signed in since."""
@@ -317,7 +318,7 @@ class Logout:
     async def _revoke_all(self, tokens: Iterable[str | None]) -> None:
         for token in tokens:
             if token:
-                await self._revoke(token)
+                await self._provider.revoke(token)
 
     def _ended(self, session: Session, now: int) -> Entry | None:
         """The entry of an earlier logout of this very session."""
@@ -328,12 +329,26 @@ class Logout:
             return None
         return found
 
-    async def _end_superseded(self, carried: Carried, now: int) -> None:
-        """End a session whose callback was under way when this browser's logout began (rule R2)."""
-        session, chain = carried.session, carried.chain
-        if session is None or chain is None or not chain.supersedes(session.login_at):
-            return
+    async def _with_superseded(self, carried: Carried, chain: Chain, now: int) -> Chain:
+        """End a session whose callback was under way when this browser's logout began (rule R2); the chain is its."""
+        session = carried.session
+        if session is None or not chain.supersedes(session.login_at):
+            return chain
         await self._end(session, now)
+        return replace(chain, sid=session.sid)
+
+    def _onward(self, step: Step, now: int) -> Step:
+        """Past every hop that has nothing to ask of the browser."""
+        while not isinstance(step, Done) and (verdict := self.hops.verdict(step.chain)) is not None:
+            index = step.chain.index
+            step = chains.settled(step.chain, verdict.status, verdict.why, self.options.limits, now=now)
+            self._trail.hop(step.chain.hops[index])
+        return step
+
+    def _spent(self, chain: Chain) -> list[str]:
+        """Set-Cookie values that expire the hint of a chain that is over; a retry of what has failed needs it."""
+        failed = any(hop.status == chains.FAILED for hop in chain.hops)
+        return self._hints.clear() if chain.closed and not failed else []
 
     def _answer(self, step: Step, carried: Carried, now: int) -> Response:
         if isinstance(step, Wait):
@@ -345,9 +360,9 @@ class Logout:
         cookies = self._sessions.seal_chain(step.chain, carried.cookies, now)
         if carried.session is not None:
             cookies += self._sessions.clear_session()
-        return redirect(self.location(step), cookies=cookies)
+        return redirect(self.location(step), cookies=[*cookies, *self._spent(step.chain)])
 
-    def _placed(self, step: Go | Done) -> Go | Done:
+    def _placed(self, step: Step) -> Step:
         """A chain that closes remembers where the log stood: it answers every entry up to there (rule R1)."""
         if not isinstance(step, Done):
             return step

@@ -44,13 +44,15 @@ def render(
     status: int = 200,
     script: str | None = None,
     form_origins: Sequence[str] | None = None,
+    referrer: str | None = None,
     **values: object,
 ) -> Page:
     """Render `templates/<template>.html` with the headers of rules R27 and R34.
 
     `script` names a file in `templates/`. `form_origins` is None for a page without a form; otherwise the
     origins that a form's submission may be redirected to besides our own, because Chromium and WebKit
-    hold `form-action` against every redirect that follows (CSP Level 3 §6.4.2).
+    hold `form-action` against every redirect that follows (CSP Level 3 §6.4.2). `referrer` is the policy where it is
+    not the usual one: a form to ourselves needs `same-origin`, or its Origin would be null.
     """
     style_text = asset("style.css")
     script_text = asset(script) if script else ""
@@ -65,8 +67,8 @@ def render(
         )
     )
     policy = content_security_policy(style_text, script_text, form_origins)
-    referrer = "no-referrer" if form_origins is None else "same-origin"
-    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer))
+    usual = "no-referrer" if form_origins is None else "same-origin"
+    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer or usual))
 
 
 def own_headers(content_type: str, policy: str, referrer: str = "no-referrer") -> tuple[tuple[str, str], ...]:

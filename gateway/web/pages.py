@@ -15,7 +15,7 @@ from gateway.web.page_shell import Page, local_path, own_headers, render, web_ad
 from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
-    "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "landing", "login_loop",
+    "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "login_loop",
     "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out", "start", "waiting",
 ]  # fmt: skip
 
@@ -95,6 +95,24 @@ def waiting(*, resume_url: str, hop_label: str, seconds: int, refresh_url: str |
 def confirm_logout(*, action: str, form_origins: Sequence[str], target: str | None) -> Page:
     """Ask before signing out (rule R13); `target`, a configured name, travels as the form's field `to`."""
     return render("confirm_logout", form_origins=form_origins, action=action, target=target)
+
+
+def hop(
+    *, action: str, fields: Sequence[tuple[str, str]], hop_label: str, form_origins: Sequence[str]
+) -> Page:
+    """Post `fields` to the provider at `action`, so that it ends its session too (rule R34).
+
+    `form_origins`: that of `action`, and of all hops that follow it by redirects.
+    """
+    return render(
+        "hop",
+        script="hop.js",
+        form_origins=form_origins,
+        referrer="no-referrer",
+        action=action,
+        fields=fields,
+        hop_label=hop_label,
+    )
 
 
 def signed_out(

@@ -256,11 +256,15 @@ def test_a_secret_that_everybody_can_read_is_a_warning(examined, house):
     [
         ("cognito", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf", (Hop("cognito"),)),
         ("okta", "https://org.okta.com/oauth2/default", (Hop("okta_signout", "https://org.okta.com"),)),
-        ("oidc", "https://id.example.com", ()),
+        ("oidc", "https://id.example.com", (Hop("oidc"),)),
+        ("keycloak", "https://id.example.com/realms/demo", (Hop("keycloak"),)),
+        ("entra", "https://login.microsoftonline.com/tenant/v2.0", (Hop("entra"),)),
+        ("auth0", "https://tenant.auth0.com/", (Hop("auth0"),)),
+        ("google", "https://accounts.google.com", (Hop("google"),)),
     ],
 )
 def test_the_provider_implies_a_chain_where_none_is_written(examined, kind, issuer, chain):
-    """Cognito's own sign-out, Okta's own, or none."""
+    """The provider's own way out; at Okta the one that needs no registration but the trusted origin."""
     changes = {"logout": None, "provider.kind": kind, "provider.issuer": issuer}
     if kind != "cognito":
         changes["provider.domain"] = None

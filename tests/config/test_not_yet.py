@@ -8,8 +8,6 @@ from gateway.config.fields import keys
 from gateway.config.not_yet import NOT_YET, remark_on
 
 ASKING = {
-    "provider.kind": "keycloak",
-    "logout.chain[]": "oidc",
     "logout.receipt_key_file": "receipt.key",
     "inbound.universal_logout": {"issuer": "nonsense"},
     "inbound.security_events": {},

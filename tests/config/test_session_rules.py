@@ -44,6 +44,14 @@ LOCAL = {
             "logout.chain[0]",
             "the provider's kind is oidc",
         ),
+        ({"logout.chain": ["cognito", "oidc"]}, "logout.chain[1]", "is no way out of Cognito"),
+        ({"logout.chain": ["cognito", "keycloak"]}, "logout.chain[1]", "is Keycloak's sign-out"),
+        (
+            {"provider.kind": "google", "provider.domain": None, "logout.chain": ["oidc"]},
+            "logout.chain[0]",
+            "is no way out of Google",
+        ),
+        ({"logout.chain": [{"url": "http://x.example.com"}]}, "logout.chain[0]", "is not https"),
         ({"logout.targets": {"shop": "http://shop.example.com"}}, "logout.targets.shop", "is not https"),
         ({"logout.chain": [{"okta_signout": "http://x.okta.com"}]}, "logout.chain[0]", "is not https"),
     ],
@@ -67,6 +75,11 @@ def test_contradictions_are_findings(examined, changes, key, what):
             {"logout.chain": [{"okta_signout": "https://x.okta.com"}]},
             "logout.chain",
             "Cognito's session stays alive",
+        ),
+        (
+            {"logout.chain": ["cognito", {"url": "https://x.example.com/out"}]},
+            "logout.chain[1]",
+            "does not say where to return to, which is https://app.example.com/logout/done/url",
         ),
         (
             {"provider.kind": "okta", "provider.domain": None, "logout": None},
@@ -98,6 +111,15 @@ def test_r23_tokens_of_the_application_need_the_storage_cleared(examined):
     assert "the next user would begin with them" in finding.what
     both = {"browser": {"spa_has_own_tokens": "true", "clear_storage": "true"}}
     assert examined(both).settings is not None
+
+
+def test_google_is_said_to_sign_nobody_out(examined):
+    """A note: nothing can be done about it, and it has to be known where computers are shared."""
+    changes = {"provider.kind": "google", "provider.domain": None, "logout": None}
+
+    (said,) = [finding for finding in examined(changes).findings if finding.key == "logout.chain"]
+
+    assert (said.severity, "Google signs nobody out" in said.what) == (Severity.NOTE, True)
 
 
 def test_a_written_chain_is_taken_at_its_word(found):

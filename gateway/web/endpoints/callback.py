@@ -22,6 +22,7 @@ from gateway.oidc.authorization import (
     read_response,
 )
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
+from gateway.oidc.logout import hint_in
 from gateway.oidc.tokens import TokenSet
 from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import SignIns
@@ -30,6 +31,7 @@ from gateway.web import pages
 from gateway.web.attempts import Attempts
 from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
+from gateway.web.hint import Hints
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.respond import redirect, send
@@ -46,6 +48,7 @@ class Callback:
     public_url: str
     prefix: str
     claims: ClaimOptions
+    hints: Hints
     keep_access: bool
     limits: SessionLimits
     gate: Gate
@@ -96,7 +99,7 @@ class Callback:
         )
         if isinstance(answer, AuthorizationRefusal):
             return self._refused(facts, answer, attempt)
-        tokens, principal, aliases = await self._identify(answer, attempt)
+        tokens, principal, aliases, hint = await self._identify(answer, attempt)
         if self.log.moved():
             await self.log.catch_up()
         entry = self.log.index.subject_entry_after(
@@ -109,18 +112,19 @@ class Callback:
         began = now if carried.chain is None else max(now, carried.chain.started + 1)
         session = self._session(principal, aliases, tokens, began)
         sign_in = signed_in(session, agent=agent, client=facts.client)
-        return await self._land(carried, attempt, session, sign_in, now)
+        return await self._land(carried, attempt, session, sign_in, hint, now)
 
     async def _identify(
         self, code: AuthorizationCode, attempt: Attempt
-    ) -> tuple[TokenSet, Principal, tuple[str, ...]]:
+    ) -> tuple[TokenSet, Principal, tuple[str, ...], str | None]:
         tokens = await self.provider.redeem(
             code, code_verifier=attempt.code_verifier, redirect_uri=f"{self.public_url}{self.prefix}/callback"
         )
         verified = await self.provider.verify_id_token(
             tokens.id_token or "", nonce=attempt.nonce, now=clock.now(), access_token=tokens.access_token
         )
-        return tokens, principal_from(verified, self.claims), aliases_from(verified, self.claims)
+        hint = hint_in(verified.claims, tokens.id_token or "", self.hints.wanted)
+        return tokens, principal_from(verified, self.claims), aliases_from(verified, self.claims), hint
 
     def _session(self, principal: Principal, aliases: tuple[str, ...], tokens: TokenSet, now: int) -> Session:
         sid, lives, keep = dice.token(16), tokens.expires_in, self.keep_access
@@ -140,7 +144,13 @@ class Callback:
         )
 
     async def _land(
-        self, carried: Carried, attempt: Attempt, session: Session, sign_in: SignIn, now: int
+        self,
+        carried: Carried,
+        attempt: Attempt,
+        session: Session,
+        sign_in: SignIn,
+        hint: str | None,
+        now: int,
     ) -> Response:
         try:
             cookies = await self.sessions.begin(session, carried.cookies, now)
@@ -157,6 +167,7 @@ class Callback:
         if not await self.sign_ins.record(sign_in):
             _log.warning("sign_in_not_listed", mend="the state does not answer; see /readyz")
         self.trail.login(session, sign_in.client)
+        cookies += self.hints.keep(hint, session.sid, cookies, carried.cookies, now)
         return self._onward(carried, attempt, now, cookies)
 
     def _onward(self, carried: Carried, attempt: Attempt, now: int, cookies: Sequence[str] = ()) -> Response:

@@ -16,7 +16,8 @@ from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
-from gateway.web.logout import CONTINUE, DONE_PREFIX, LOGGED_OUT, STILL_WAITING, Logout
+from gateway.web.hops import DONE_PREFIX, LOGGED_OUT
+from gateway.web.logout import CONTINUE, STILL_WAITING, Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import HopLine, Page
 from gateway.web.query import parameter
@@ -57,7 +58,7 @@ class LogoutEndpoints:
             return redirect(f"/logout?to={target}" if target else "/logout", status=303)
         if said is LogoutStart.CONFIRM:
             action = f"/logout?to={target}" if target else "/logout"
-            page = pages.confirm_logout(action=action, form_origins=options.form_origins, target=None)
+            page = pages.confirm_logout(action=action, form_origins=self.logout.hops.origins, target=None)
             return send(page)
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now, anyhow=True)
@@ -78,14 +79,23 @@ class LogoutEndpoints:
 
     async def done(self, request: Request, facts: RequestFacts) -> Response:
         """A hop's return address; only a document navigation counts (rule R28)."""
-        hop, _, nonce = facts.path.removeprefix(DONE_PREFIX).partition("/")
+        hop, _, ticket = facts.path.removeprefix(DONE_PREFIX).partition("/")
         if not facts.navigation or facts.method != "GET":
             return refuse(
                 facts, "iframe_or_prefetch", what="A sign-out is only confirmed by the browser's own tab."
             )
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now)
-        return await self.logout.returned(carried, hop, nonce, now=now, from_here=facts.site == "same-origin")
+        state, from_here = parameter(facts, "state"), facts.site == "same-origin"
+        return await self.logout.returned(carried, hop, ticket, state, now=now, from_here=from_here)
+
+    async def hop(self, request: Request, facts: RequestFacts) -> Response:
+        """The current hop, entered where its hint is seen: a form that posts itself, or a redirect (rules R18, R34)."""
+        if not facts.navigation or facts.method != "GET":
+            return refuse(facts, "iframe_or_prefetch")
+        now = clock.now()
+        carried, _, _ = await self.gate.read(facts, now)
+        return await self.logout.at_hop(carried, now=now)
 
     async def go_on(self, request: Request, facts: RequestFacts) -> Response:
         """ "Continue signing out": try the current hop again, or give it up; only the person's own click pushes."""
@@ -118,7 +128,7 @@ class LogoutEndpoints:
             sign_in_url=f"{self.prefix}/start",
             retry_action="/logout",
             resume_url=CONTINUE if chain and not chain.closed else None,
-            form_origins=options.form_origins,
+            form_origins=self.logout.hops.origins,
             target_url=options.targets.get(chain.target) if chain else None,
         )
         ended = chain is not None and chain.closed and now - chain.closed <= JUST_ENDED
@@ -148,8 +158,8 @@ class LogoutEndpoints:
         return [
             HopLine(OURS, "This application", status, chain.started),
             *(
-                HopLine(hop.name, self.logout.label(hop.name), hop.status, hop.at or None, hop.evidence)
-                for hop in chain.hops
+                HopLine(hop.name, self.logout.hops.label(hop.name), hop.status, hop.at or None, hop.evidence)
+                for hop in self.logout.hops.shown(chain)
             ),
         ]
 

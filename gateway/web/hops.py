@@ -1,0 +1,167 @@
+"""The hops of the logout chain as this deployment walks them: where each leads, and what proves a return (rule R28)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from urllib.parse import urlsplit
+
+from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
+from gateway.idp.provider import IdentityProvider
+from gateway.oidc.logout import Act, Asked, Redirect, Skip, Way
+
+LOGGED_OUT = "/logged-out"
+DONE_PREFIX = "/logout/done/"
+HOP = "/logout/hop"
+"""Where a hop is entered that needs the hint: its cookie goes to ``/logout/…`` only (rule R18)."""
+
+
+class Proof(Enum):
+    """What tells a return from a stray visit to the return address."""
+
+    NOTHING = "nothing"  # the provider compares addresses byte for byte and hands nothing back
+    PATH = "path"  # the return address ends in the chain's ticket
+    STATE = "state"  # the provider hands ``state`` back
+    STATE_IF_ANY = "state_if_any"  # it may
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One identity provider of the chain.
+
+    :ivar label: what people call it. :ivar hint: what must be kept of a sign-in for this hop, as `hint_in` takes it;
+        empty for nothing, and then it needs nothing of the provider's metadata either.
+    :ivar instead_of: the hop before, whose session this one ends where that one could not.
+    """
+
+    name: str
+    label: str
+    way: Way
+    proof: Proof = Proof.NOTHING
+    hint: str = ""
+    instead_of: str = ""
+
+    @property
+    def nonced(self) -> bool:
+        """Whether the return address ends in a ticket."""
+        return self.proof is Proof.PATH
+
+    def url(self, return_to: str) -> str | None:
+        """The address of a hop that is one plain redirect, the same for everybody but for where it returns to."""
+        act = None if self.hint else self.way.act(Asked(return_to))
+        return act.url if isinstance(act, Redirect) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a hop ends without the browser: a status of the chain and the reason, a phrase for the receipt."""
+
+    status: str
+    why: str
+
+
+class Hops:
+    """The configured hops.
+
+    :param origins: of all addresses in the configuration that a hop can lead to.
+    """
+
+    def __init__(
+        self, hops: Sequence[Hop], public_url: str, origins: Sequence[str], provider: IdentityProvider
+    ) -> None:
+        self._by_name = {hop.name: hop for hop in hops}
+        self._public_url = public_url
+        self._origins = origins
+        self._provider = provider
+
+    @property
+    def origins(self) -> list[str]:
+        """Where the redirects behind a form of ours can lead (CSP Level 3 §6.4.2), as far as is known by now."""
+        known = self._provider.metadata
+        found = known.end_session if known and any(hop.hint for hop in self._by_name.values()) else None
+        return list(dict.fromkeys((*self._origins, *([origin_of(found)] if found else []))))
+
+    def label(self, name: str) -> str:
+        hop = self._by_name.get(name)
+        return hop.label if hop else name
+
+    def location(self, chain: Chain) -> str:
+        """Where the current hop of ``chain`` begins, for a redirect or a script to go to."""
+        current = chain.current
+        hop = self._by_name.get(current.name) if current else None
+        if hop is None:
+            return LOGGED_OUT
+        act = None if hop.hint else hop.way.act(self._asked(chain, hop))
+        return act.url if isinstance(act, Redirect) else HOP
+
+    def verdict(self, chain: Chain) -> Verdict | None:
+        """How the current hop ends without anything being asked of the browser; None when it has to be walked."""
+        current = chain.current
+        if current is None:
+            return None
+        hop = self._by_name.get(current.name)
+        if hop is None:
+            # Sealed before the configuration changed. The browser may have been there, so "skipped" would be a claim.
+            return Verdict(FAILED, "this step was taken out of the configuration meanwhile")
+        if hop.instead_of and chain.status_of(hop.instead_of) == RETURNED:
+            return Verdict(SKIPPED, f"not needed, as {self.label(hop.instead_of)} had signed you out already")
+        act = None if hop.hint else hop.way.act(self._asked(chain, hop))
+        return Verdict(SKIPPED, act.why) if isinstance(act, Skip) else None
+
+    async def act(self, chain: Chain, hint: str | None) -> Act:
+        """What the browser has to do at the current hop, which `verdict` has let pass."""
+        current = chain.current
+        hop = self._by_name.get(current.name) if current else None
+        if hop is None:
+            return Redirect(LOGGED_OUT)
+        if not hop.hint:
+            return hop.way.act(self._asked(chain, hop))
+        found = await self._provider.end_session()
+        reached = self._provider.metadata is not None
+        return hop.way.act(replace(self._asked(chain, hop), hint=hint, end_session=found, reached=reached))
+
+    def evidence(self, chain: Chain, name: str, ticket: str, state: str | None) -> str | None:
+        """What a visit to the return address of ``name`` proves, a phrase for the receipt; None: nothing.
+
+        :param ticket: the rest of the path. :param state: of the query.
+        """
+        hop = self._by_name.get(name)
+        if hop is None:
+            return None
+        expected = chain.ticket(name)
+        came_back = f"your browser came back from {hop.label}"
+        if hop.proof is Proof.PATH:
+            return came_back if _same(ticket, expected) else None
+        if ticket:
+            return None
+        if hop.proof is Proof.STATE or (hop.proof is Proof.STATE_IF_ANY and state is not None):
+            return came_back if _same(state or "", expected) else None
+        return f"your browser reached the return address of {hop.label}"
+
+    def shown(self, chain: Chain) -> list[HopState]:
+        """The hops that a receipt tells of: of a hop and the one in its stead, the one that counted."""
+        states = {hop.name: hop.status for hop in chain.hops}
+        stands_in = {hop.instead_of: hop.name for hop in self._by_name.values() if hop.instead_of in states}
+        hidden = {
+            first if states.get(first) in {SKIPPED, FAILED} else second
+            for first, second in stands_in.items()
+            if second in states
+        }
+        return [hop for hop in chain.hops if hop.name not in hidden]
+
+    def _asked(self, chain: Chain, hop: Hop) -> Asked:
+        ticket = chain.ticket(hop.name)
+        end = f"/{ticket}" if hop.nonced else ""
+        return Asked(return_to=f"{self._public_url}{DONE_PREFIX}{hop.name}{end}", state=ticket)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

@@ -1,0 +1,125 @@
+"""The gateway in front of a small application, signed in at a provider in the manners of a kind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway import server
+from gateway.app import Gateway
+from gateway.config import load
+from gateway.core import dice
+from gateway.core.key_file import format_key
+from gateway.telemetry.audit import AuditEvent
+from tests.fakes.browser import Browser, Seen
+from tests.fakes.sso import CLIENT, SECRET, Sso, running
+from tests.flows.conftest import free_socket
+
+_TEMPLATE = """\
+public_url: {app}
+listen: 127.0.0.1:0
+upstreams: [{{path: /, url: "file://{files}"}}]
+provider: {{kind: {kind}, issuer: "{issuer}", client_id: {client}, client_secret: {secret}}}
+session: {{key_files: [session-key]}}
+state: sqlite://{state}
+headers: {{groups: groups}}
+probes: {{listen: 127.0.0.1:0}}
+admin: {{listen: 127.0.0.1:0}}
+log: {{level: error, access: false}}
+"""
+
+
+@dataclass
+class House:
+    """A running gateway and its provider."""
+
+    app: str
+    gateway: Gateway
+    sso: Sso
+    audit: list[AuditEvent] = field(default_factory=list)
+    browsers: list[Browser] = field(default_factory=list)
+
+    def browser(self) -> Browser:
+        browser = Browser.open()
+        self.browsers.append(browser)
+        return browser
+
+    async def sign_in(self, browser: Browser, path: str = "/", *, user: str = "alice") -> Seen:
+        form = await browser.goto(self.app + path)
+        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
+        return await browser.submit(form, username=user, password="demo")
+
+    async def press_sign_out(self, browser: Browser) -> Seen:
+        """The form to /logout, its redirect not followed."""
+        await browser.navigate(f"{self.app}/logged-out", site="same-origin")
+        return await browser.navigate(f"{self.app}/logout", method="POST", body="", site="same-origin")
+
+    async def sign_out(self, browser: Browser, until: str = "\0") -> Seen:
+        return await browser.follow(await self.press_sign_out(browser), site="same-origin", until=until)
+
+    async def receipt(self, browser: Browser) -> dict[str, str]:
+        """Hop to status."""
+        answer = await browser.fetch(f"{self.app}/logged-out", Accept="application/json")
+        return {hop["hop"]: hop["status"] for hop in json.loads(answer.text)["hops"]}
+
+    async def evidence(self, browser: Browser) -> dict[str, str]:
+        answer = await browser.fetch(f"{self.app}/logged-out", Accept="application/json")
+        return {hop["hop"]: hop["evidence"] for hop in json.loads(answer.text)["hops"]}
+
+
+@asynccontextmanager
+async def house(
+    directory: Path, sso: Sso, *, chain: str | None = None, extra: str = "", kind: str = "", port: int = 0
+) -> AsyncIterator[House]:
+    """Start both. ``chain`` is ``logout.chain`` as YAML; None: what the kind implies."""
+    async with running(sso), opened(directory, sso, chain=chain, extra=extra, kind=kind) as found:
+        yield found
+
+
+@asynccontextmanager
+async def opened(
+    directory: Path, sso: Sso, *, chain: str | None = None, extra: str = "", kind: str = ""
+) -> AsyncIterator[House]:
+    """The gateway alone: its provider may be away. Started twice in a directory it is another deployment of the same."""
+    place = directory / "address"
+    sock = free_socket(int(place.read_text()) if place.exists() else 0)
+    port = sock.getsockname()[1]
+    place.write_text(str(port))
+    app = f"http://app.localhost:{port}"
+    sso.callback = f"{app}/oauth2/callback"
+    hops = ("oidc", "keycloak", "entra", "auth0", "url")
+    sso.returns = [f"{app}/logout/done/{hop}" for hop in hops]
+    (directory / "index.html").write_text("<p>the application</p>")
+    key = directory / "session-key"
+    if not key.exists():
+        key.touch(mode=0o600)
+        key.write_text(format_key(dice.key()) + "\n")
+    text = _TEMPLATE.format(
+        app=app,
+        files=directory,
+        kind=kind or sso.kind,
+        issuer=sso.issuer,
+        client=CLIENT,
+        secret=SECRET,
+        state=directory / "state.db",
+    )
+    path = directory / "gateway.yaml"
+    path.write_text(text + (f"logout: {{chain: {chain}}}\n" if chain is not None else "") + extra)
+    audit: list[AuditEvent] = []
+    gateway = Gateway(load(path, {}), on_audit=audit.append)
+    run = server.Run(gateway)
+    ready = asyncio.Event()
+    task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
+    await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
+    found = House(app, gateway, sso, audit)
+    try:
+        yield found
+    finally:
+        for browser in found.browsers:
+            await browser.close()
+        run.stop.set()
+        await task

@@ -1,0 +1,183 @@
+"""What proves a return, which hops need no browser, and which of two a receipt tells of (rules R18, R28)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from gateway.core import chain as chains
+from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits, HopState
+from gateway.idp.provider import IdentityProvider, ProviderOptions
+from gateway.oidc.logout import (
+    ID_TOKEN,
+    CognitoSignout,
+    Form,
+    LocalOnly,
+    OidcLogout,
+    OktaSignout,
+    Redirect,
+    Skip,
+)
+from gateway.web.hops import HOP, LOGGED_OUT, Hop, Hops, Proof
+
+APP = "https://app.example.com"
+OIDC = Hop(
+    "oidc",
+    "Okta",
+    OidcLogout("Okta", "client", needs_hint=True, derived="https://okta.example.com/v1/logout"),
+    Proof.STATE,
+    hint=ID_TOKEN,
+)
+OKTA = Hop("okta_signout", "Okta", OktaSignout("https://okta.example.com"), Proof.PATH)
+COGNITO = Hop("cognito", "Cognito", CognitoSignout("https://c.auth.example.com", "client"))
+GOOGLE = Hop("google", "Google", LocalOnly("Google"))
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[IdentityProvider]:
+    """One that nobody has reached."""
+    made = IdentityProvider(ProviderOptions(kind="oidc", issuer="http://127.0.0.1:9/", client_id="client"))
+    yield made
+    await made.close()
+
+
+def chain_of(*names: str, **changes: object) -> Chain:
+    begun = chains.begin(names, ChainLimits(30, 120), now=1, nonce="the-nonce", sid="sid-1").chain
+    return replace(begun, **changes)  # type: ignore[arg-type]
+
+
+def hops_of(provider: IdentityProvider, *hops: Hop) -> Hops:
+    return Hops(hops, APP, ["https://okta.example.com"], provider)
+
+
+async def test_a_plain_hop_begins_at_its_own_address(provider: IdentityProvider) -> None:
+    """Cognito's address is constant; Okta's return address ends in this chain's ticket."""
+    hops = hops_of(provider, COGNITO, OKTA)
+    assert hops.location(chain_of("cognito")).startswith(
+        "https://c.auth.example.com/logout?client_id=client&"
+    )
+    chain = chain_of("okta_signout")
+    assert hops.location(chain).endswith(f"done%2Fokta_signout%2F{chain.ticket('okta_signout')}")
+    assert COGNITO.url("https://x.example") is not None
+    assert OIDC.url("https://x.example") is None
+
+
+async def test_r18_a_hop_that_needs_the_hint_begins_at_our_own_address(provider: IdentityProvider) -> None:
+    """The cookie is seen nowhere else; whether the hop is skipped is decided there too."""
+    hops = hops_of(provider, OIDC)
+    assert hops.location(chain_of("oidc")) == HOP
+    assert hops.verdict(chain_of("oidc")) is None
+    form = await hops.act(chain_of("oidc"), "the-token")
+    assert isinstance(form, Form)
+    assert dict(form.fields)["state"] == chain_of("oidc").ticket("oidc")
+    assert isinstance(await hops.act(chain_of("oidc"), None), Skip)
+
+
+@pytest.mark.parametrize(
+    ("hop", "ticket", "state", "evidence"),
+    [
+        (COGNITO, "", None, "your browser reached the return address of Cognito"),
+        (COGNITO, "", "whatever", "your browser reached the return address of Cognito"),
+        (COGNITO, "RIGHT", None, None),
+        (OKTA, "RIGHT", None, "your browser came back from Okta"),
+        (OKTA, "", "RIGHT", None),
+        (OKTA, "wrong", None, None),
+        (OIDC, "", "RIGHT", "your browser came back from Okta"),
+        (OIDC, "", "wrong", None),
+        (OIDC, "", "", None),
+        (OIDC, "", None, None),
+        (OIDC, "RIGHT", None, None),
+        (replace(OIDC, proof=Proof.STATE_IF_ANY), "", "RIGHT", "your browser came back from Okta"),
+        (
+            replace(OIDC, proof=Proof.STATE_IF_ANY),
+            "",
+            None,
+            "your browser reached the return address of Okta",
+        ),
+        (replace(OIDC, proof=Proof.STATE_IF_ANY), "", "wrong", None),
+    ],
+)
+async def test_r28_a_return_proves_what_the_provider_lets_it_prove(
+    provider: IdentityProvider, hop: Hop, ticket: str, state: str | None, evidence: str | None
+) -> None:
+    """By the path, by the state, or by nothing; what is wrong proves nothing, what is absent no more than it shows."""
+    chain = chain_of(hop.name)
+    right = chain.ticket(hop.name)
+    given = (ticket.replace("RIGHT", right), state.replace("RIGHT", right) if state is not None else None)
+    assert hops_of(provider, hop).evidence(chain, hop.name, *given) == evidence
+
+
+async def test_r28_no_two_chains_and_no_two_hops_share_a_ticket(provider: IdentityProvider) -> None:
+    """The state of an older chain, or of another hop, proves nothing; what is no hop of ours neither."""
+    hops, chain = hops_of(provider, OIDC), chain_of("oidc")
+    assert hops.evidence(chain, "oidc", "", chain_of("oidc", nonce="older").ticket("oidc")) is None
+    assert hops.evidence(chain, "oidc", "", chain.ticket("okta_signout")) is None
+    assert hops.evidence(chain, "oidc", "", "é\udcff") is None
+    assert hops.evidence(chain, "okta", "", chain.ticket("okta")) is None
+
+
+async def test_a_hop_with_nothing_to_ask_is_skipped_with_the_reason(provider: IdentityProvider) -> None:
+    """Google has no such address; the reason is a sentence for people."""
+    verdict = hops_of(provider, GOOGLE).verdict(chain_of("google"))
+    assert verdict is not None
+    assert verdict.status == SKIPPED
+    assert verdict.why == (
+        "Google has no address for signing out applications; only this application's session was ended"
+    )
+
+
+async def test_r28_a_hop_that_left_the_configuration_is_not_confirmed(provider: IdentityProvider) -> None:
+    """The browser may have been sent there before, so it is not called skipped."""
+    hops = hops_of(provider, OIDC)
+    verdict = hops.verdict(chain_of("okta_signout"))
+    assert verdict is not None
+    assert verdict.status == FAILED
+    assert hops.location(chain_of("okta_signout")) == LOGGED_OUT
+    assert await hops.act(chain_of("okta_signout"), None) == Redirect(LOGGED_OUT)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        ("pending", "pending", "oidc"),
+        (RETURNED, SKIPPED, "oidc"),
+        (SKIPPED, "pending", "okta_signout"),
+        (SKIPPED, RETURNED, "okta_signout"),
+        (FAILED, RETURNED, "okta_signout"),
+        (FAILED, FAILED, "okta_signout"),
+    ],
+)
+async def test_a_hop_and_the_one_in_its_stead_are_one_line(
+    provider: IdentityProvider, first: str, second: str, shown: str
+) -> None:
+    """Both end one session: the receipt tells of the one that counted."""
+    hops = hops_of(provider, COGNITO, OIDC, replace(OKTA, instead_of="oidc"))
+    states = (
+        HopState("cognito", RETURNED),
+        HopState("oidc", first),
+        HopState("okta_signout", second),
+    )
+    chain = replace(chain_of("cognito", "oidc", "okta_signout"), hops=states)
+    assert [hop.name for hop in hops.shown(chain)] == ["cognito", shown]
+
+
+async def test_the_hop_in_its_stead_is_walked_unless_the_first_returned(provider: IdentityProvider) -> None:
+    """It is what is left where the hint is lost, and where the provider's error page has stranded the browser."""
+    hops = hops_of(provider, OIDC, replace(OKTA, instead_of="oidc"))
+    for status, walked in ((RETURNED, False), (SKIPPED, True), (FAILED, True)):
+        states = (HopState("oidc", status), HopState("okta_signout"))
+        verdict = hops.verdict(replace(chain_of("oidc", "okta_signout"), hops=states, index=1))
+        assert (verdict is None) is walked, status
+        assert verdict is None or verdict.status == SKIPPED
+
+
+async def test_a_provider_that_was_never_reached_is_said_to_be_that(provider: IdentityProvider) -> None:
+    """Not that it has no sign-out: that is not known."""
+    way = OidcLogout("id.example.com", "client")
+    hops = hops_of(provider, Hop("oidc", "id.example.com", way, Proof.STATE, hint=ID_TOKEN))
+    assert await hops.act(chain_of("oidc"), "the-token") == Skip(
+        "id.example.com could not be asked where to sign out; only this application's session was ended"
+    )
+    assert hops.origins == ["https://okta.example.com"]
