@@ -28,6 +28,11 @@ button, .button { display: block; width: 100%%; margin-top: 1.5rem; padding: .75
   cursor: pointer; }
 :focus-visible { outline: .1875rem solid light-dark(#1b1f24, #fff); outline-offset: .125rem; }
 [role=alert] { padding: .75rem; border-left: .25rem solid #b42318; background: light-dark(#fef3f2, #3b1d1a); }
+h2 { margin: 1.75rem 0 .25rem; font-size: 1.125rem; }
+h2 + p { margin: 0; }
+.beside { display: flex; gap: .75rem; }
+.beside button { margin-top: .75rem; }
+ul { padding-left: 1.25rem; font-size: .875rem; overflow-wrap: anywhere; }
 .note { margin: 1.5rem 0 0; font-size: .875rem; color: light-dark(#4b5563, #b6bcc6); }
 """
 FRAME_PATIENCE = 3000

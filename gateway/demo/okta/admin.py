@@ -40,8 +40,9 @@ class Admin:
         lines = "".join(f"<li>{escape(line)}</li>" for line in reversed(self._told))
         told = f"<h2>What the application answered</h2><ul>{lines}</ul>" if lines else ""
         note = (
-            '<p class="note"><em>Clear sessions</em> ends the sessions at Okta and sends the application a Universal'
-            " Logout and the event <code>user.session.clear</code>. <em>Suspend</em> also closes the account.</p>"
+            '<p class="note"><em>Clear sessions</em> ends the sessions at Okta, and sends the application a Universal'
+            " Logout and the event <code>user.session.clear</code>. <em>Suspend</em> closes the account as well, and"
+            " sends the event <code>user.lifecycle.suspend</code> alone.</p>"
         )
         return page(PARTY, "People and their sessions", f"{people}{note}{told}")
 
@@ -51,13 +52,15 @@ class Admin:
         state = "suspended" if suspended else f"{count} session{'' if count == 1 else 's'} at Okta"
         other = ("unsuspend", "Unsuspend") if suspended else ("suspend", "Suspend")
         buttons = "".join(
-            f'<button name="action" value="{action}" id="{action}-{person.preferred_username}">{label}</button>'
+            f'<button name="action" value="{action}" id="{action}-{person.preferred_username}"'
+            f' aria-label="{label}: {escape(person.name)}">{label}</button>'
             for action, label in (("clear", "Clear sessions"), other)
         )
         return (
             f'<form method="post" action="{PATH}"><h2>{escape(person.name)}</h2>'
             f"<p>{escape(person.email)}, {state}</p>"
-            f'<input type="hidden" name="user" value="{escape(person.email)}">{buttons}</form>'
+            f'<input type="hidden" name="user" value="{escape(person.email)}">'
+            f'<div class="beside">{buttons}</div></form>'
         )
 
     async def _act(self, request: web.Request) -> web.Response:
