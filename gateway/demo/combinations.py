@@ -72,7 +72,7 @@ COMBINATIONS: Mapping[str, Combination] = MappingProxyType(
         "okta": Combination(
             "No Cognito: the gateway signs in and out at Okta by OpenID Connect.",
             _OKTA,
-            '{{okta_signout: "{okta}"}}',
+            'oidc, {{okta_signout: "{okta}"}}',
             headers="user: email, groups: groups",
             switches={"front_channel_logout": True},
         ),
