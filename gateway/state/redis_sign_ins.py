@@ -165,9 +165,10 @@ class RedisSignIns:
         """By last activity."""
         return _listed(await self._side.run(LIST, self._keys, limit))
 
-    async def known(self, alias: str) -> bool:
+    async def known(self, alias: str) -> bool | None:
         """By the name."""
-        return await self._side.run(KNOWN, (self._alias(alias),)) == 1
+        found = await self._side.run(KNOWN, (self._alias(alias),))
+        return None if found is None else found == 1
 
     async def forget(self, sids: Sequence[str]) -> None:
         """Look up their names, and remove them there first: a sign-in without its names is still listed."""

@@ -55,8 +55,10 @@ class SignIns(Protocol):
     async def all(self, *, limit: int) -> Listed:
         """Everybody's."""
 
-    async def known(self, alias: str) -> bool:
-        """Whether a sign-in with this revocation key among its names was recorded (rule R20)."""
+    async def known(self, alias: str) -> bool | None:
+        """Whether a sign-in with this revocation key among its names was recorded (rule R20); None where the storage
+        did not answer.
+        """
 
     async def forget(self, sids: Sequence[str]) -> None:
         """Drop sign-ins that were ended."""

@@ -47,15 +47,16 @@ class SideTable:
         if thread is not None:
             thread.shutdown(wait=False)
 
-    async def ask(self, job: Job[_T], *, within: float = WITHIN) -> _T | None:
+    async def ask(self, job: Job[_T], *, within: float = WITHIN, writes: bool = True) -> _T | None:
         """The answer of ``job``; None when there was trouble, or it took too long: then nothing was done.
 
+        :param writes: False for a job that only reads: it neither waits for who writes nor keeps anybody from it.
         :raises RuntimeError: it is not open.
         """
         if self._thread is None:
             raise RuntimeError("the state is not open")
         loop = asyncio.get_running_loop()
-        asked = loop.run_in_executor(self._thread, self._transaction, job, time.monotonic() + within)
+        asked = loop.run_in_executor(self._thread, self._transaction, job, time.monotonic() + within, writes)
         await asyncio.wait({asked}, timeout=within)
         if not asked.done():
             asked.add_done_callback(_looked_at)
@@ -65,13 +66,13 @@ class SideTable:
             return None
         return asked.result()
 
-    def _transaction(self, job: Job[_T], until: float) -> _T:
+    def _transaction(self, job: Job[_T], until: float, writes: bool) -> _T:
         # mode=rw: where the log's file has vanished, an empty one must not take its place.
         address = f"file:{quote(str(self._path))}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=WITHIN, isolation_level=None)) as db:
             if not self._lasting:
                 db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("BEGIN IMMEDIATE")
+            db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
                 if time.monotonic() >= until:  # nobody waits any more
                     raise TimeoutError("the state file was busy")

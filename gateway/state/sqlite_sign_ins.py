@@ -81,12 +81,16 @@ class SqliteSignIns:
         """Every row."""
         return await self._listed("1", (), limit)
 
-    async def known(self, alias: str) -> bool:
-        """In the lists of all rows: it is asked seldom, and about a table that holds no more than is alive."""
+    async def known(self, alias: str) -> bool | None:
+        """In the lists of all rows: it is asked seldom, and about a table that holds no more than is alive. Strangers
+        bring it about, so nobody who writes has to wait for it.
+        """
         among = "sign_ins, json_each(aliases) AS one"
         question = f"SELECT 1 FROM {among} WHERE one.value = ? AND until > ? LIMIT 1"  # noqa: S608 - our own text
         values = (alias, clock.now())
-        return bool(await self._table.ask(lambda db: db.execute(question, values).fetchone()))
+        return await self._table.ask(
+            lambda db: db.execute(question, values).fetchone() is not None, writes=False
+        )
 
     async def forget(self, sids: Sequence[str]) -> None:
         """By sid."""

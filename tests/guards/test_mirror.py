@@ -15,9 +15,13 @@ ELSEWHERE = {
     "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
     "config/sections.py": "tests/config/test_reference.py",
     "config/session_sections.py": "tests/config/test_session_rules.py",
+    "doctor/check.py": "tests/doctor/test_examination.py",  # what a check is, by running them
+    "doctor/verdict.py": "tests/doctor/test_examination.py",
     "paths.py": "tests/flows/test_gate_wire.py",  # over real sockets
     "web/endpoints/activity.py": "tests/flows/test_activity.py",
-    "web/endpoints/callback.py": "tests/flows/test_login.py",  # endpoints are tested over real sockets
+    "web/endpoints/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
+    "web/endpoints/callback.py": "tests/flows/test_login.py",
+    "web/endpoints/frontchannel.py": "tests/flows/test_frontchannel.py",
     "web/endpoints/landing.py": "tests/flows/test_login.py",
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
     "web/endpoints/sessions.py": "tests/flows/test_sessions.py",

@@ -92,9 +92,9 @@ class SignInsContract:
         await one.record(sign_in("old", lives=0))
 
         for key in sign_in("a").aliases:
-            assert await other.known(key)
+            assert await other.known(key) is True
         for key in ("isid:https://idp.example|", "isid:https://idp.example|old", "a", "", "%"):
-            assert not await other.known(key)
+            assert await other.known(key) is False
 
     async def test_a_closed_list_says_so(self, make: Make) -> None:
         """Closing twice is closing."""

@@ -137,7 +137,7 @@ async def test_without_redis_nothing_is_known(redis: RedisServer) -> None:
     assert not await made.note({"a": Sighting(clock.now(), "192.0.2.7")})
     assert await made.all(limit=10) == UNKNOWN
     assert await made.of(ISSUER, "alice", limit=10) == UNKNOWN
-    assert not await made.known("isid:x|y")
+    assert await made.known("isid:x|y") is None
     await made.forget(["a"])
     redis.resume()
     await made.close()

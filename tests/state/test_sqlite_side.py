@@ -62,3 +62,17 @@ async def test_a_file_that_was_replaced_is_found_again(table: SideTable, tmp_pat
     assert await table.ask(_count) is None
     (tmp_path / "state.db").touch()
     assert await table.ask(_count) == 0
+
+
+async def test_who_only_reads_waits_for_nobody_who_writes(table: SideTable, tmp_path: Path) -> None:
+    """Nor the other way round: the log is written by others while it reads."""
+    await table.ask(lambda db: db.execute("PRAGMA user_version").fetchone())
+    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO notes VALUES ('a')")
+        assert await table.ask(_count, within=5, writes=False) == 0
+        assert await table.ask(_count, within=0.1) is None
+        db.execute("COMMIT")
+    db.close()
+    assert await table.ask(_count, within=5, writes=False) == 1

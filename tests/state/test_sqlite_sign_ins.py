@@ -40,7 +40,7 @@ async def test_without_its_file_nothing_is_known(tmp_path: Path) -> None:
     await made.open()
     assert not await made.record(sign_in("a"))
     assert await made.all(limit=10) == UNKNOWN
-    assert not await made.known("isid:x|y")
+    assert await made.known("isid:x|y") is None
     await made.forget(["a"])
     assert not (tmp_path / "state.db").exists()
     await made.close()

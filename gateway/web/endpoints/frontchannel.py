@@ -56,16 +56,17 @@ class Frontchannel:
         self._done = Prepared(_page(issuer))
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
-        """The same page, whatever was asked; 503 while what was ended is not in the log (rule R5)."""
+        """The same page, whatever was asked; 503 while nobody can say which sessions there are, or while what was ended
+        is not in the log (rule R5).
+        """
         key = self._named(facts)
         now = clock.now()
         if key is None or self._misses.exhausted(facts.client) or self._again.exhausted(key):
-            self._inbound.count(WAY, "ignored")
-            return self._done.response()
-        if not await self._is_known(key, facts, now):
+            return self._ignored()
+        is_known = await self._is_known(key, facts, now)
+        if not is_known:
             self._misses.spend(facts.client)
-            self._inbound.count(WAY, "ignored")
-            return self._done.response()
+            return self._ignored() if is_known is False else self._undecided()
         self._again.spend(key)
         ended = await self._inbound.end(
             [key],
@@ -79,6 +80,14 @@ class Frontchannel:
         self._inbound.count(WAY, ended.result)
         return self._done.response() if ended.durable else try_again()
 
+    def _ignored(self) -> Response:
+        self._inbound.count(WAY, "ignored")
+        return self._done.response()
+
+    def _undecided(self) -> Response:
+        self._inbound.count(WAY, "no_record")
+        return try_again()
+
     def _named(self, facts: RequestFacts) -> str | None:
         """The key of the session that is named, None when none can be."""
         try:
@@ -91,9 +100,11 @@ class Frontchannel:
             return None
         return isid_key(issuer, sid) if 0 < len(sid) <= MAX_TEXT and not has_control(sid) else None
 
-    async def _is_known(self, key: str, facts: RequestFacts, now: int) -> bool:
+    async def _is_known(self, key: str, facts: RequestFacts, now: int) -> bool | None:
         carried = self._sessions.read(facts, now).session
-        return (carried is not None and key in carried.aliases) or await self._sign_ins.known(key)
+        if carried is not None and key in carried.aliases:
+            return True
+        return await self._sign_ins.known(key)
 
 
 def _page(issuer: str) -> Page:
