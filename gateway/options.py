@@ -51,13 +51,14 @@ def admin_options(settings: Settings) -> AdminOptions:
 def backends(settings: Settings) -> Backends:
     """What the instances of a deployment share, where ``state`` says."""
     return backends_at(
-        _state_place(settings),
+        state_place(settings),
         spool=settings.redis.spool,
         state_loss_accepted=settings.state_loss == "accept",
     )
 
 
-def _state_place(settings: Settings) -> Path | RedisPlace:
+def state_place(settings: Settings) -> Path | RedisPlace:
+    """Where the log is: a file, or a Redis."""
     url, more = settings.state, settings.redis
     if isinstance(url, SqliteUrl):
         return url.path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import config, demo, policy, serve, sessions
+from gateway.cli import config, demo, doctor, policy, serve, sessions
 
 app = typer.Typer(
     name="gateway",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 serve.register(app)
 config.register(app)
+doctor.register(app)
 demo.register(app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(sessions.app, name="sessions")

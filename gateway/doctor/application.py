@@ -1,0 +1,202 @@
+"""The application behind the gateway: is it there, and does it stand in the way of a sign-out?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+from gateway.config.model import Settings
+from gateway.config.sections import Upstream
+from gateway.doctor.check import check
+from gateway.doctor.page import Page, form_action, may_share_a_site, policies_of, uncovered
+from gateway.doctor.patient import Patient
+from gateway.doctor.probe import NoAnswerError, Probe, Seen, parts_of
+from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
+from gateway.oidc.wire import printable
+from gateway.options import logout_options
+
+WITHIN = 5.0
+"""Seconds that the application may take for one answer."""
+USUAL_WORKERS = ("/sw.js", "/service-worker.js", "/ngsw-worker.js")
+
+
+@check("upstreams", "Is everything there that requests go on to?")
+async def upstreams(patient: Patient) -> AsyncIterator[Observation]:
+    for upstream in patient.settings.upstreams:
+        name = f"{upstream.path} → {upstream.url}"
+        try:
+            seen = await _document(upstream, patient.settings)
+        except NoAnswerError as error:
+            yield failed(name, str(error), "start it, or mend its url in upstreams")
+            continue
+        if seen.status >= 500:
+            yield warning(name, f"it answers {seen.status}", "look at the application's own log")
+        else:
+            yield ok(name, f"it answers {seen.status}")
+
+
+@check("service-worker", "Does a service worker answer in our place?")
+async def service_worker(patient: Patient) -> AsyncIterator[Observation]:
+    async for upstream, seen in _documents(patient):
+        worker = await _worker(upstream, seen, patient.settings)
+        if worker is None:
+            yield unknown(upstream.path, "none was found; a script may register one under any name")
+            continue
+        what = (
+            "a service worker with a navigation fallback shows the application at /logout and"
+            " /logged-out too, without asking us"
+        )
+        mend = (
+            "sign out with a form (POST) or tab.js, never a link, and keep /logout, /logged-out and"
+            f" {patient.settings.prefix} out of the worker's fallback (docs/tabs.md)"
+        )
+        yield warning(worker, what, mend)
+
+
+@check("form-action", "Do the application's pages let a sign-out form go through the chain?")
+async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
+    own = str(patient.settings.public_url)
+    origins = [origin for origin in logout_options(patient.settings).form_origins if origin != own]
+    async for upstream, seen in _documents(patient):
+        policies = [*policies_of(seen.header("content-security-policy")), *Page.read(seen.body).policies]
+        listed = [sources for policy in policies if (sources := form_action(policy)) is not None]
+        missing = list(dict.fromkeys(each for sources in listed for each in uncovered(sources, origins, own)))
+        if missing:
+            what = (
+                "Chromium holds form-action against the redirects behind a form too, and stops the chain"
+                " after our own session"
+            )
+            mend = f"add {' '.join(missing)} to form-action, or sign out with gatewaySignOut() of tab.js"
+            yield failed(upstream.path, what, mend)
+        else:
+            said = "form-action allows the hops" if listed else "no form-action that could stop it"
+            yield ok(upstream.path, said)
+
+
+@check("caching", "Could a browser show the application from its cache after a sign-out?")
+async def caching(patient: Patient) -> AsyncIterator[Observation]:
+    fronted = patient.settings.forward_auth is not None
+    async for upstream, seen in _documents(patient):
+        stored = "no-store" not in seen.header("cache-control").lower()
+        if not stored:
+            yield ok(upstream.path, "its documents say no-store")
+        elif fronted:
+            what = (
+                "its documents do not say no-store, and behind a proxy in front they do not pass the"
+                " gateway, which would add it"
+            )
+            yield warning(
+                upstream.path, what, "send `Cache-Control: no-store` with HTML, or Back shows it in Firefox"
+            )
+        else:
+            yield ok(upstream.path, "its documents do not say no-store; the gateway adds it")
+
+
+@check("tab-script", "Do open tabs hear of a sign-out?")
+async def tab_script(patient: Patient) -> AsyncIterator[Observation]:
+    settings = patient.settings
+    script = f"{settings.prefix}/tab.js"
+    if settings.browser.inject_tab_script:
+        yield ok("browser.inject_tab_script", f"{script} is put into every page of a signed-in user")
+        return
+    async for upstream, seen in _documents(patient):
+        loaded = any(parts_of(src).path == script for src in Page.read(seen.body).scripts)
+        if loaded or f'"{script}"' in seen.body or f"'{script}'" in seen.body:
+            yield ok(upstream.path, f"its pages load {script}")
+        else:
+            what = (
+                f"{script} is not in its first page: other tabs show what they have until their next"
+                " request, which is refused"
+            )
+            mend = f'load it in every page (<script src="{script}" async></script>), or set browser.inject_tab_script'
+            yield warning(upstream.path, what, mend)
+
+
+@check("site-data", "Could a Clear-Site-Data header sign people out of the wrong things?")
+async def site_data(patient: Patient) -> AsyncIterator[Observation]:
+    settings = patient.settings
+    ours = urlsplit(str(settings.public_url)).hostname or ""
+    theirs = [urlsplit(origin).hostname or "" for origin in logout_options(settings).form_origins]
+    shared = [host for host in theirs if host != ours and may_share_a_site(ours, host)]
+    async for upstream, seen in _documents(patient):
+        header = seen.header("clear-site-data").lower()
+        if '"cookies"' in header or '"*"' in header:
+            what = (
+                "it clears all cookies of the registrable domain with its documents, those of a sign-out"
+                " under way included"
+            )
+            yield warning(
+                upstream.path, what, "leave that to logout.clear_site_data, which comes after the last hop"
+            )
+    if shared:
+        what = (
+            f"{', '.join(shared)} may be of the same site as {ours}: cookies that are cleared here"
+            " would be cleared there before"
+            " its session ends; the gateway clears no cookies but its own, and site data only after the last hop"
+        )
+        yield ok("public_url", what)
+    else:
+        yield ok("public_url", "no provider of the chain shares a domain with it")
+
+
+async def _documents(patient: Patient) -> AsyncIterator[tuple[Upstream, Seen]]:
+    """The HTML documents at the roots of the upstreams; what does not answer is the business of ``upstreams``."""
+    for upstream in patient.settings.upstreams:
+        try:
+            seen = await _document(upstream, patient.settings)
+        except NoAnswerError:
+            continue
+        if seen.is_html and seen.status < 500:
+            yield upstream, seen
+
+
+async def _document(upstream: Upstream, settings: Settings, path: str = "") -> Seen:
+    """What a navigation to the upstream is answered; a directory answers with its files."""
+    url = upstream.url
+    if url.kind == "file":
+        return _file(upstream, path)
+    probe = Probe(ca_file=upstream.ca_file, socket=url.path if url.kind == "unix" else None, within=WITHIN)
+    base = "http://localhost" if url.kind == "unix" else str(url)
+    headers = {
+        "host": settings.public_url.authority,
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
+    return await probe.get(f"{base}{path or upstream.path}", headers)
+
+
+def _file(upstream: Upstream, path: str) -> Seen:
+    name = path.lstrip("/") or "index.html"
+    kind = "text/html" if name.endswith(".html") else "text/javascript"
+    try:
+        text = (
+            (upstream.url.path / name).read_text(encoding="utf-8", errors="replace")
+            if upstream.url.path
+            else ""
+        )
+    except OSError as error:
+        raise NoAnswerError(f"{name}: {error.strerror}") from None
+    return Seen(200, (("content-type", kind), ("cache-control", "no-store")), text)
+
+
+async def _worker(upstream: Upstream, seen: Seen, settings: Settings) -> str | None:
+    """Address of the service worker, as far as it can be found without running the application."""
+    registered = Page.read(seen.body).worker
+    if registered is not None:
+        return printable(registered, 120) or upstream.path
+    for path in _usual(upstream):
+        try:
+            found = await _document(upstream, settings, path)
+        except NoAnswerError:
+            continue
+        if found.status == 200 and "javascript" in found.header("content-type"):
+            return path
+    return None
+
+
+def _usual(upstream: Upstream) -> Iterator[str]:
+    for path in USUAL_WORKERS:
+        yield f"{upstream.path.rstrip('/')}{path}"
+
+
+CHECKS = (upstreams, service_worker, form_actions, caching, tab_script, site_data)

@@ -1,0 +1,48 @@
+"""A proxy in front that asks the gateway (forward-auth): what it keeps from working."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from gateway.doctor.check import check
+from gateway.doctor.patient import Patient
+from gateway.doctor.verdict import Observation, failed, ok, unknown
+
+_TIMEOUTS = {
+    "nginx": "proxy_read_timeout",
+    "traefik": "respondingTimeouts and the idle timeouts of its transport",
+    "caddy": "stream_timeout of reverse_proxy",
+    "envoy": "the route's timeout and max_stream_duration",
+    "haproxy": "timeout tunnel",
+}
+
+
+@check("forward-auth", "What does the proxy in front not pass on?")
+async def forward_auth(patient: Patient) -> AsyncIterator[Observation]:
+    settings = patient.settings
+    asked = settings.forward_auth
+    if asked is None:
+        return
+    where = f"{settings.prefix}/auth"
+    if not settings.trusted_proxies:
+        what = "nobody is trusted to ask, so every question is answered 403"
+        yield failed(where, what, "list the proxy's address in trusted_proxies")
+    what = (
+        "the check answers without cookies, because a proxy passes on at most one of them: sessions"
+        " are neither renewed nor"
+        " refreshed there"
+    )
+    yield ok(where, what)
+    what = (
+        f"connections that are open at a sign-out are {asked.caller}'s, and live until it ends them"
+        f" ({_TIMEOUTS[asked.caller]}); whether {settings.prefix}/ and /logout lead to the gateway"
+        " unasked cannot be seen from here"
+    )
+    yield unknown(
+        where,
+        what,
+        "set that timeout as short as people may go on reading; docs/forward-auth.md has the recipe",
+    )
+
+
+CHECKS = (forward_auth,)

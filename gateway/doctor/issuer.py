@@ -1,0 +1,155 @@
+"""What the provider says of itself: discovery, keys, its clock, and the endpoints that matter at sign-out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from gateway.doctor.check import check
+from gateway.doctor.patient import Patient
+from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
+from gateway.oidc.providers import EndSession, preset_of
+from gateway.oidc.signed_token import LEEWAY
+from gateway.oidc.wire import printable
+
+NOTICEABLE = 5
+"""Seconds between two clocks that are worth a word."""
+
+
+@check("discovery", "Is the provider there, and is it the issuer that is configured?")
+async def discovery(patient: Patient) -> AsyncIterator[Observation]:
+    told, issuer = patient.told, patient.settings.provider.issuer
+    if told.fault is not None:
+        mend = told.fault.mend or (
+            "see that this machine reaches the provider, and that provider.issuer, ca_file and resolve are right"
+        )
+        yield failed(told.url or issuer, told.fault.detail or told.fault.code, mend)
+        return
+    yield ok(told.url, f"the issuer is the configured one, {issuer}")
+
+
+@check("keys", "Can the provider's keys be read?")
+async def keys(patient: Patient) -> AsyncIterator[Observation]:
+    told = patient.told
+    if told.metadata is None:
+        return
+    if told.keys is None:
+        fault = told.keys_fault
+        mend = "look at the address in a browser; it must serve a JSON Web Key Set with RSA or EC keys"
+        yield failed(told.metadata.jwks_uri, fault.detail if fault else "no keys", mend)
+        return
+    count = len(told.keys.keys)
+    yield ok(told.metadata.jwks_uri, f"{count} {'key' if count == 1 else 'keys'} for signatures")
+
+
+@check("clock", "Do this machine's clock and the provider's agree?")
+async def clock(patient: Patient) -> AsyncIterator[Observation]:
+    told = patient.told
+    if not told.received:
+        return
+    try:
+        theirs = int(parsedate_to_datetime(told.date).timestamp())
+    except (ValueError, TypeError, OverflowError, OSError):
+        yield unknown(told.url, "the answer has no date that can be read")
+        return
+    apart = told.received - theirs
+    how = f"this machine's clock is {abs(apart)} s {'ahead of' if apart > 0 else 'behind'} the provider's"
+    if abs(apart) >= LEEWAY:
+        what = f"{how}; sign-ins are refused from {LEEWAY} s on"
+        yield failed(told.url, what, "keep this machine's time with NTP")
+    elif abs(apart) >= NOTICEABLE:
+        yield warning(told.url, how, "keep this machine's time with NTP")
+    else:
+        yield ok(told.url, f"within {NOTICEABLE} s of each other")
+
+
+@check(
+    "code-challenge", "Does the provider take the proof that a code comes back to who asked for it (PKCE)?"
+)
+async def code_challenge(patient: Patient) -> AsyncIterator[Observation]:
+    told = patient.told
+    if told.metadata is None:
+        return
+    methods = told.document.get("code_challenge_methods_supported")
+    if patient.settings.provider.kind == "cognito":
+        yield ok(told.url, "Cognito takes S256, whatever its metadata says")
+    elif methods is None:
+        yield unknown(told.url, "the metadata does not say; S256 is sent in any case")
+    elif isinstance(methods, list) and "S256" in methods:
+        yield ok(told.url, "S256 is supported")
+    else:
+        what = f"code_challenge_methods_supported is {_shown(methods)}, without S256, which the gateway sends"
+        yield warning(told.url, what, "allow S256 for this client at the provider")
+
+
+@check("revocation", "Can the refresh token be revoked at sign-out?")
+async def revocation(patient: Patient) -> AsyncIterator[Observation]:
+    told, provider = patient.told, patient.settings.provider
+    if provider.kind == "cognito":
+        what = (
+            "whether the app client has token revocation enabled (new ones have, old ones may not)"
+            " cannot be seen from outside"
+        )
+        mend = "User pool > App clients > your client: enable token revocation"
+        yield unknown(f"{provider.domain}/oauth2/revoke", what, mend)
+    elif told.metadata is not None and told.metadata.endpoints.revocation is None:
+        what = "the metadata has no revocation_endpoint, so refresh tokens live on at the provider after a sign-out"
+        mend = "keep their lifetime at the provider as short as session.absolute; no copy leaves the gateway"
+        yield warning(told.url, what, mend)
+    elif told.metadata is not None:
+        yield ok(str(told.metadata.endpoints.revocation), "named in the metadata")
+
+
+@check("end-session", "What does this provider's own sign-out understand?")
+async def end_session(patient: Patient) -> AsyncIterator[Observation]:
+    told, provider = patient.told, patient.settings.provider
+    if told.metadata is None:
+        return
+    named, manner = told.metadata.end_session, preset_of(provider.kind).end_session
+    if manner is EndSession.COGNITO:
+        what = (
+            "Cognito takes client_id and logout_uri and ignores what OpenID Connect would send; the"
+            " gateway sends the former"
+        )
+        yield ok(named or f"{provider.domain}/logout", what)
+    elif manner is EndSession.NONE:
+        what = (
+            "this provider has no sign-out for others to call: only sessions here end, and the next"
+            " sign-in asks for the account"
+        )
+        yield unknown(told.url, what)
+    elif named is None:
+        what = (
+            "the metadata has no end_session_endpoint, so the provider's own session cannot be ended by"
+            " OpenID Connect"
+        )
+        mend = "enable RP-initiated logout at the provider, or put a hop with an address of its own into logout.chain"
+        yield warning(told.url, what, mend)
+    else:
+        yield ok(named, "OpenID Connect RP-initiated logout")
+
+
+@check("one-domain", "Is there one hosted domain where people sign in and out?")
+async def one_domain(patient: Patient) -> AsyncIterator[Observation]:
+    told, provider = patient.told, patient.settings.provider
+    if provider.domain is None or told.metadata is None:
+        return
+    theirs = urlsplit(told.metadata.endpoints.authorization)
+    other = f"{theirs.scheme}://{theirs.netloc}"
+    if other == provider.domain:
+        yield ok(provider.domain, "the domain that the pool itself names")
+        return
+    what = (
+        f"the pool names {printable(other)}; each domain has cookies of its own, so who signed in there"
+        " stays signed in there"
+    )
+    mend = "use one of the two everywhere, best the custom domain, and sign people out where they signed in"
+    yield warning(provider.domain, what, mend)
+
+
+def _shown(value: object) -> str:
+    return printable(str(value), 80)
+
+
+CHECKS = (discovery, keys, clock, one_domain, code_challenge, revocation, end_session)

@@ -1,0 +1,105 @@
+"""What the checks look at: the configuration, what its provider says of itself, and how to look at more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gateway.config.model import Settings
+from gateway.core.errors import ConfigurationError, ProviderError
+from gateway.doctor.probe import Probe
+from gateway.idp.transport import Transport
+from gateway.oidc.jwks import KeySet, parse_key_set
+from gateway.oidc.logout import Act, Asked, Redirect
+from gateway.oidc.metadata import ProviderMetadata, metadata_request, parse_metadata
+from gateway.oidc.wire import document, get
+from gateway.options import logout_options
+from gateway.web.hops import DONE_PREFIX, Hop
+
+STATE = "gateway-doctor"
+"""What stands for a state or a nonce: no sign-in and no sign-out has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the provider says of itself, read as the gateway reads it.
+
+    :ivar document: the metadata as it was served, for what the gateway does not use.
+    :ivar fault: why there is no metadata. :ivar keys_fault: why there are no keys.
+    :ivar date: the ``Date`` header. :ivar received: when it came, in UTC seconds.
+    """
+
+    url: str = ""
+    document: dict[str, object] = field(default_factory=dict)
+    metadata: ProviderMetadata | None = None
+    fault: ProviderError | ConfigurationError | None = None
+    keys: KeySet | None = None
+    keys_fault: ProviderError | None = None
+    date: str = ""
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """One deployment.
+
+    :ivar live: whether the providers may be asked more than the gateway asks. :ivar probe: reaches the providers.
+    :ivar saml_metadata: URL of the SAML metadata of the provider behind Cognito; empty when not given.
+    """
+
+    settings: Settings
+    told: Told
+    probe: Probe
+    live: bool = False
+    saml_metadata: str = ""
+
+    def hop(self, name: str) -> Hop | None:
+        """A hop of the configured chain, exactly as the gateway walks it."""
+        return next((hop for hop in logout_options(self.settings).hops if hop.name == name), None)
+
+    def return_address(self, hop: Hop) -> str:
+        """Where the browser comes back to, with a made-up nonce where there is one."""
+        return f"{self.settings.public_url}{DONE_PREFIX}{hop.name}" + (f"/{STATE}" if hop.nonced else "")
+
+    def url(self, hop: Hop, back: str | None = None) -> str:
+        """Where that hop sends a browser, to come to ``back``; empty where it does not by a redirect."""
+        act = self.act(hop, back or self.return_address(hop))
+        return act.url if isinstance(act, Redirect) else ""
+
+    def act(self, hop: Hop, back: str) -> Act:
+        """What a browser that has no hint would have to do at ``hop`` to end its session and come to ``back``."""
+        metadata = self.told.metadata
+        end_session = metadata.end_session if metadata else None
+        return hop.way.act(Asked(back, state=STATE, end_session=end_session, reached=metadata is not None))
+
+    @property
+    def callback(self) -> str:
+        return f"{self.settings.public_url}{self.settings.prefix}/callback"
+
+
+async def ask_provider(settings: Settings, *, now: int) -> Told:
+    """Metadata and keys, by the very requests that the gateway makes. Never raises."""
+    provider = settings.provider
+    try:
+        transport = Transport(ca_file=provider.ca_file, resolve=provider.resolve)
+        request = metadata_request(provider.issuer)
+    except ConfigurationError as error:
+        return Told(fault=error)
+    try:
+        answer = await transport.send(request)
+        date = answer.headers.get("date", "")
+        found = document(answer, "provider metadata")
+        try:
+            metadata = parse_metadata(answer, issuer=provider.issuer)
+        except ProviderError as error:
+            return Told(request.url, found, fault=error, date=date, received=now)
+        try:
+            keys = parse_key_set(await transport.send(get(metadata.jwks_uri)))
+        except ProviderError as error:
+            return Told(request.url, found, metadata, keys_fault=error, date=date, received=now)
+        return Told(request.url, found, metadata, keys=keys, date=date, received=now)
+    except ProviderError as error:
+        return Told(request.url, fault=error)
+    finally:
+        await transport.close()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next round

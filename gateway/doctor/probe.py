@@ -1,0 +1,132 @@
+"""One look at a URL: a GET without cookies that follows nothing, bounded in time and size."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from gateway.idp.transport import NamedAddresses
+from gateway.oidc.wire import printable
+
+WITHIN = 10.0
+"""Seconds for one look."""
+ENOUGH = 512 * 1024
+"""Bytes of a body that are read; the rest is left."""
+
+
+def parts_of(url: str) -> SplitResult:
+    """The parts of a stranger's URL; all empty where it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
+class NoAnswerError(Exception):
+    """There was none; the text says why, fit to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer.
+
+    :ivar headers: in order, names in lower case. :ivar body: its beginning.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: str = field(repr=False)
+
+    def header(self, name: str) -> str:
+        """All values of a header together, as RFC 9110 §5.2 combines them; empty without one."""
+        return ", ".join(value for key, value in self.headers if key == name)
+
+    @property
+    def location(self) -> str:
+        return next((value for key, value in self.headers if key == "location"), "")
+
+    @property
+    def redirects(self) -> bool:
+        return 300 <= self.status < 400 and bool(self.location)
+
+    @property
+    def is_html(self) -> bool:
+        return self.header("content-type").lower().startswith("text/html")
+
+    @property
+    def unwell(self) -> bool:
+        """Whether the server says that it cannot answer now, which is no verdict on what was asked."""
+        return self.status == 429 or self.status >= 500
+
+
+class Probe:
+    """Looks at URLs.
+
+    :param ca_file: certificates in PEM to trust, instead of the system's. :param resolve: as ``provider.resolve``.
+    :param socket: a Unix socket behind which every name is.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: Path | None = None,
+        resolve: Mapping[str, str] | None = None,
+        socket: Path | None = None,
+        within: float = WITHIN,
+    ) -> None:
+        self._ca_file = ca_file
+        self._resolve = dict(resolve or {})
+        self._socket = socket
+        self._within = within
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Seen:
+        """What is at ``url``.
+
+        :raises NoAnswerError: nothing came, or it was no HTTP.
+        """
+        try:
+            async with asyncio.timeout(self._within), self._session() as session:
+                return await _exchange(session, url, headers or {})
+        except TimeoutError:
+            raise NoAnswerError(f"no answer within {self._within:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            raise NoAnswerError(printable(str(error))) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise NoAnswerError(f"the exchange broke ({type(error).__name__})") from None
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=self._connector(),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # one deadline is kept, in get
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        if self._socket is not None:
+            return aiohttp.UnixConnector(str(self._socket))
+        tls: ssl.SSLContext | bool = True
+        if self._ca_file is not None:
+            tls = ssl.create_default_context(cafile=str(self._ca_file))
+        return aiohttp.TCPConnector(ssl=tls, resolver=NamedAddresses(self._resolve))
+
+
+async def _exchange(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Seen:
+    asked = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "identity", **headers}
+    async with session.get(URL(url, encoded=True), headers=asked, allow_redirects=False) as response:
+        body = bytearray()
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) >= ENOUGH:
+                break
+        raw = response.raw_headers
+        found = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw)
+        return Seen(response.status, found, bytes(body[:ENOUGH]).decode("utf-8", "replace"))

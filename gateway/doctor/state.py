@@ -1,0 +1,138 @@
+"""The revocation log: can it be kept where ``state`` says, and does what is acknowledged stay?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from gateway.config.sections import revealed
+from gateway.config.state_urls import RedisUrl, SqliteUrl
+from gateway.core import clock
+from gateway.core.errors import ConfigurationError
+from gateway.doctor.check import check
+from gateway.doctor.patient import Patient
+from gateway.doctor.verdict import Observation, failed, ok, warning
+from gateway.options import state_place
+from gateway.state.redis_place import RedisPlace
+
+_NETWORK_NAMES = """
+    9p afs beegfs ceph cifs coda
+    fuse.ceph fuse.glusterfs fuse.s3fs fuse.sshfs glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2
+    smb2 smb3 smbfs vboxsf virtiofs
+"""
+NETWORK = frozenset(_NETWORK_NAMES.split())
+"""File systems on which locks or shared memory do not hold between machines."""
+LITTLE = 64 * 1024 * 1024
+"""Bytes of disk below which the log may stop being written."""
+APART = 2
+"""Seconds that Redis's clock and ours may differ without a word."""
+_MOUNTS = Path("/proc/self/mounts")
+
+
+@check("state-file", "Can the revocation log be kept in this file?")
+async def state_file(patient: Patient) -> AsyncIterator[Observation]:
+    url = patient.settings.state
+    if not isinstance(url, SqliteUrl):
+        return
+    directory = url.path.parent
+    kind = file_system_of(directory.resolve(), _mounts())
+    if kind in NETWORK:
+        what = f"it is on a network file system ({kind}), where SQLite's locks do not hold and revocations get lost"
+        yield failed(str(directory), what, "use a local disk, or a redis:// URL for several hosts")
+    if url.path.exists() and not (url.path.is_file() and os.access(url.path, os.W_OK)):
+        what = f"it is no file that user {os.geteuid()}, who asks, may write"
+        yield failed(str(url.path), what, "give it to the gateway's user, or run the doctor as that user")
+        return
+    free = _free(directory)
+    if free < LITTLE:
+        yield warning(
+            str(directory),
+            f"{free // 1024} KiB are free",
+            "make room: a logout that cannot be written is not durable",
+        )
+    yield ok(str(url.path), f"can be written, on {kind or 'a file system'} of this host")
+
+
+@check("state-redis", "Does this Redis keep what it has acknowledged, and may we use it?")
+async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
+    url = patient.settings.state
+    if not isinstance(url, RedisUrl):
+        return
+    place = state_place(patient.settings)
+    assert isinstance(place, RedisPlace)
+    try:
+        observations = await _redis(place, str(url))
+    except ConfigurationError as error:
+        observations = [failed(str(url), error.detail, error.mend)]
+    for each in observations:
+        yield each
+    if revealed(patient.settings.redis.password) is None and url.password is None:
+        yield warning(
+            str(url), "it asks for no password", "give the gateway a user of its own (docs/redis.md)"
+        )
+
+
+async def _redis(place: RedisPlace, shown: str) -> list[Observation]:
+    from gateway.state.redis_faults import LostError, RefusedError, fault_of
+    from gateway.state.redis_link import Link
+    from gateway.state.redis_server import EXAMINE_WITHIN, examine
+
+    link = Link(place)
+    try:
+        advice = await examine(link)
+        (told,) = await link.ask(("TIME",), within=EXAMINE_WITHIN)
+    except (RefusedError, LostError, OSError, TimeoutError) as error:
+        fault = fault_of(error)
+        return [failed(shown, fault.what or "it does not answer", fault.mend or "see that Redis runs there")]
+    finally:
+        await link.close()
+    found = [
+        failed(shown, each.what, each.mend)
+        if each.code == "redis_evicts"
+        else warning(shown, each.what, each.mend)
+        for each in advice
+    ]
+    found.append(_clocks(told, shown))
+    return [*found, ok(shown, "it answers, is recent enough, and we have the rights we need")]
+
+
+def _clocks(told: object, shown: str) -> Observation:
+    seconds = int(told[0]) if isinstance(told, list) and told and isinstance(told[0], bytes | int) else 0
+    apart = abs(seconds - clock.now())
+    if apart > APART:
+        what = (
+            f"its clock and this machine's are {apart} s apart; events that bring a time of their own"
+            " are compared by it"
+        )
+        return warning(shown, what, "keep the time of both with NTP")
+    return ok(shown, f"its clock and this machine's are within {APART} s")
+
+
+def file_system_of(directory: Path, mounts: Iterable[str]) -> str:
+    """The type of the file system that holds ``directory``, from lines of ``/proc/mounts``; empty when unknown."""
+    best, kind = "", ""
+    for line in mounts:
+        fields = line.split()
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ")
+        inside = directory.as_posix() == point or directory.as_posix().startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):  # the last mount on a point is the one that is seen
+            best, kind = point, fields[2]
+    return kind
+
+
+def _mounts() -> list[str]:
+    try:
+        return _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _free(directory: Path) -> int:
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize
+
+
+CHECKS = (state_file, state_redis)

@@ -1,0 +1,30 @@
+"""A provider that says what a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.deployment import Deployment
+from tests.fakes.puppet import Puppet, puppet
+
+
+@pytest.fixture
+async def idp() -> AsyncIterator[Puppet]:
+    """Nothing is there at first."""
+    async with puppet() as made:
+        yield made
+
+
+@pytest.fixture
+def cognito(tmp_path: Path, idp: Puppet) -> Deployment:
+    """Cognito with Okta behind it."""
+    return Deployment.cognito(tmp_path, idp)
+
+
+@pytest.fixture
+def openid(tmp_path: Path, idp: Puppet) -> Deployment:
+    """An OpenID provider."""
+    return Deployment.openid(tmp_path, idp)

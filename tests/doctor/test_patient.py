@@ -1,0 +1,38 @@
+"""What the checks look at."""
+
+from __future__ import annotations
+
+from gateway.config import load
+from gateway.doctor.patient import STATE, Patient, Told, ask_provider
+from gateway.doctor.probe import Probe
+from tests.doctor.deployment import APP, Deployment
+from tests.fakes.puppet import Puppet, Says
+
+
+async def test_the_provider_is_asked_as_the_gateway_asks(cognito: Deployment, idp: Puppet) -> None:
+    """Discovery, then keys, and nothing else."""
+    told = await ask_provider(load(cognito.write(), {}), now=7)
+    assert told.metadata is not None
+    assert told.keys is not None
+    assert told.received == 7
+    assert [request.path.rpartition("/")[2] for request in idp.asked] == ["openid-configuration", "jwks.json"]
+
+
+async def test_it_never_raises(cognito: Deployment, idp: Puppet) -> None:
+    """What is wrong is told."""
+    settings = load(cognito.write(), {})
+    idp.lines["/eu-west-1_pool/jwks.json"] = Says(500)
+    assert (await ask_provider(settings, now=0)).keys_fault is not None
+    idp.lines["/eu-west-1_pool/.well-known/openid-configuration"] = Says(raw=b"?")
+    assert (await ask_provider(settings, now=0)).fault is not None
+
+
+def test_hops_are_those_of_the_gateway(cognito: Deployment) -> None:
+    """With a made-up nonce where there is one."""
+    patient = Patient(settings=load(cognito.write(), {}), told=Told(), probe=Probe())
+    okta, keycloak = patient.hop("okta_signout"), patient.hop("keycloak")
+    assert keycloak is None
+    assert okta is not None
+    assert patient.return_address(okta) == f"{APP}/logout/done/okta_signout/{STATE}"
+    assert patient.url(okta).endswith(f"%2F{STATE}")
+    assert patient.callback == f"{APP}/oauth2/callback"

@@ -1,0 +1,127 @@
+"""What to enter at the consoles: exactly what the gateway will send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gateway.config import load
+from gateway.config.session_sections import Inbound
+from gateway.doctor.registrations import Registration, registrations
+from gateway.oidc.logout import Asked, Redirect
+from gateway.options import logout_options
+from gateway.web.hops import DONE_PREFIX
+from tests.doctor.deployment import APP, Deployment
+from tests.fakes.puppet import Puppet
+
+
+def register(made: Deployment) -> list[Registration]:
+    return registrations(load(made.write(), {}))
+
+
+def values(made: Deployment) -> dict[tuple[str, str], str]:
+    return {(each.console, each.field): each.value for each in register(made)}
+
+
+def test_cognito_and_okta(cognito: Deployment, idp: Puppet) -> None:
+    """Every field of both consoles, for the hub and for SAML single logout."""
+    assert values(cognito) == {
+        ("Amazon Cognito", "Allowed callback URLs"): f"{APP}/oauth2/callback",
+        ("Amazon Cognito", "Allowed sign-out URLs"): f"{APP}/logout/done/cognito",
+        ("Amazon Cognito", "Add sign-out flow"): "on",
+        ("Okta", "Origin URL"): APP,
+        ("Okta", "URL"): f"{APP}/",
+        ("Okta", "Single Logout URL"): f"{idp.origin('login')}/saml2/logout",
+        ("Okta", "SP Issuer"): "urn:amazon:cognito:sp:eu-west-1_pool",
+        ("Okta", "Signature Certificate"): "the signing certificate of the user pool",
+    }
+
+
+def test_each_console_comes_once(cognito: Deployment) -> None:
+    """So that one person can go through it from top to bottom."""
+    consoles = [each.console for each in register(cognito)]
+    assert consoles == sorted(consoles, key=consoles.index)
+    assert consoles.index("Okta") == consoles.count("Amazon Cognito")
+
+
+def test_trap_05_what_is_registered_is_what_is_sent(cognito: Deployment) -> None:
+    """To the byte: the address in the hop and the address to paste are one string."""
+    hop = next(hop for hop in logout_options(load(cognito.write(), {})).hops if hop.name == "cognito")
+    act = hop.way.act(Asked(f"{APP}{DONE_PREFIX}cognito"))
+    assert isinstance(act, Redirect)
+    (sent,) = parse_qs(urlsplit(act.url).query)["logout_uri"]
+    assert sent == values(cognito)["Amazon Cognito", "Allowed sign-out URLs"]
+
+
+def test_trap_29_a_tile_at_okta_leads_to_the_gateway(cognito: Deployment) -> None:
+    """A bookmark begins a sign-in here; a tile of the SAML app would begin one at Okta, which Cognito refuses."""
+    (tile,) = [each for each in register(cognito) if "Bookmark" in each.screen]
+    assert tile.value == f"{APP}/"
+
+
+@pytest.mark.parametrize(
+    ("kind", "hop", "field"),
+    [
+        ("keycloak", "keycloak", "Valid post logout redirect URIs"),
+        ("entra", "entra", "Web > Redirect URIs"),
+        ("auth0", "auth0", "Allowed Logout URLs"),
+        ("okta", "oidc", "Sign-out redirect URIs"),
+        ("oidc", "oidc", "post_logout_redirect_uris"),
+    ],
+)
+def test_other_providers(tmp_path: Path, idp: Puppet, kind: str, hop: str, field: str) -> None:
+    """The callback and the return address, each in its field."""
+    made = Deployment.openid(tmp_path, idp, kind, logout={"chain": [hop]})
+    found = {(each.field, each.value) for each in register(made)}
+    assert (field, f"{APP}/logout/done/{hop}") in found
+    assert f"{APP}/oauth2/callback" in {value for _, value in found}
+
+
+def test_google_has_no_sign_out_to_register(tmp_path: Path, idp: Puppet) -> None:
+    """Only the callback."""
+    made = Deployment.openid(tmp_path, idp, "google", logout={"chain": ["google"]})
+    assert [each.field for each in register(made)] == ["Authorized redirect URIs"]
+
+
+@pytest.mark.parametrize(
+    ("inbound", "field", "path"),
+    [
+        ({"backchannel": True}, "Backchannel logout URL", "/oauth2/backchannel-logout"),
+        ({"frontchannel": True}, "Front-channel logout URL", "/oauth2/frontchannel-logout"),
+        (
+            {
+                "universal_logout": {
+                    "issuer": "https://x.okta.com",
+                    "subject": "0oa",
+                    "jwks_uri": "https://x.okta.com/k",
+                }
+            },
+            "Logout Endpoint URL",
+            "/oauth2/global-token-revocation",
+        ),
+        (
+            {
+                "security_events": {
+                    "issuer": "https://x.okta.com",
+                    "audience": APP,
+                    "jwks_uri": "https://x.okta.com/k",
+                }
+            },
+            "endpoint_url",
+            "/oauth2/security-events",
+        ),
+        ({"okta_event_hook": {"secret": "a-long-secret-of-the-hook-of-ours"}}, "URL", "/oauth2/okta-events"),
+    ],
+)
+def test_what_ends_sessions_from_outside(
+    openid: Deployment, inbound: dict[str, Any], field: str, path: str
+) -> None:
+    """Where it is configured, and nowhere else."""
+    settings = load(openid.write(), {})
+    opened = settings.model_copy(update={"inbound": Inbound.model_validate(inbound)})
+    before = {each.value for each in registrations(settings)}
+    (new,) = [each for each in registrations(opened) if each.value not in before]
+    assert (new.field, new.value) == (field, f"{APP}{path}")

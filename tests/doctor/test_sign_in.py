@@ -1,0 +1,91 @@
+"""Signing in, as far as it can be tried without a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, Deployment
+from tests.fakes.puppet import Line, Puppet, Says, moved
+
+BACK = f"{APP}/oauth2/callback"
+AUTHORIZE = "/oauth2/authorize"
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "said"),
+    [
+        (moved(f"{BACK}?error=login_required&state=x"), OK, "knows the client"),
+        (moved(f"{BACK}?error=login_required&state=x&iss=http%3A%2F%2Fx"), OK, "RFC 9207"),
+        (moved("/login?client_id=client"), OK, "begins a sign-in"),
+        (moved(f"{BACK}?error=unauthorized_client"), FAILED, "unauthorized_client"),
+        (moved(f"{BACK}?error=invalid_scope"), FAILED, "invalid_scope"),
+        (moved("/error?error=redirect_mismatch&client_id=client"), FAILED, "redirect_mismatch"),
+        (Says(400, "no such client"), FAILED, "400"),
+        (Says(200, "a page"), UNKNOWN, "a page"),
+        (Says(503), UNKNOWN, "503"),
+        (Says(429), UNKNOWN, "429"),
+        (Says(raw=b"\x00\x01\x02"), FAILED, ""),
+        (Says(302, headers={"Location": "http://[half"}), UNKNOWN, "302"),
+        (Says(302, headers={"Location": f"{BACK}?error=%00%0a<script>"}), FAILED, ""),
+    ],
+)
+async def test_the_callback_is_tried(
+    cognito: Deployment, idp: Puppet, answer: Line, verdict: object, said: str
+) -> None:
+    """By a request that can sign nobody in."""
+    idp.lines[AUTHORIZE] = answer
+    seen = await cognito.only("callback", live=True)
+    assert seen.verdict is verdict, seen
+    assert said in seen.what
+    assert seen.what.isprintable()
+    asked = idp.asked[-1]
+    assert (asked.query["redirect_uri"], asked.query["prompt"]) == (BACK, "none")
+    assert "Cookie" not in asked.headers
+
+
+async def test_without_live_it_is_not_asked(cognito: Deployment, idp: Puppet) -> None:
+    """It says so, and how to have it asked."""
+    seen = await cognito.only("callback")
+    assert seen.verdict is UNKNOWN
+    assert "--live" in seen.mend
+    assert [request.path for request in idp.asked if request.path == AUTHORIZE] == []
+
+
+async def test_an_openid_provider_is_asked_where_its_metadata_says(openid: Deployment, idp: Puppet) -> None:
+    """Without metadata there is nothing to ask."""
+    idp.lines[AUTHORIZE] = moved(f"{BACK}?error=login_required")
+    assert (await openid.only("callback", live=True)).verdict is OK
+    idp.lines["/.well-known/openid-configuration"] = Says(500)
+    assert await openid.seen("callback", live=True) == []
+
+
+async def test_trap_35_prompt_login_is_no_sign_out(cognito: Deployment, openid: Deployment) -> None:
+    """The doctor says that it proves nothing."""
+    seen = await cognito.only("fresh-sign-in")
+    assert seen.verdict is UNKNOWN
+    assert "prompt=login" in seen.what
+    assert "chain" in seen.mend
+
+
+async def test_r24_the_truth_about_groups(cognito: Deployment, openid: Deployment) -> None:
+    """What changes at Okta waits for the next sign-in, at most for the absolute end of the session."""
+    cognito.pieces["session"] = {"key_files": ["session-key"], "absolute": "90m"}
+    seen = await cognito.only("groups")
+    assert seen.verdict is UNKNOWN
+    assert "at sign-in only" in seen.what
+    assert seen.what.endswith("at most 90 min")
+    assert await openid.seen("groups") == []
+
+
+async def test_trap_31_a_refusal_for_another_reason_is_named(cognito: Deployment) -> None:
+    """From outside it looks like a revoked token."""
+    seen = await cognito.only("refused-refreshes")
+    assert "invalid_grant" in seen.what
+    assert "Attribute permissions" in seen.mend
+
+
+async def test_trap_30_the_limits_of_cognitos_domain_are_named(cognito: Deployment) -> None:
+    """And that they end no session here."""
+    seen = await cognito.only("rate-limits")
+    assert "300 requests a second" in seen.what
+    assert "end no session" in seen.what

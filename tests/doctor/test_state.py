@@ -1,0 +1,138 @@
+"""The revocation log's place: a file system, or a real Redis in several conditions."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.doctor.state import file_system_of
+from tests.doctor.deployment import FAILED, OK, WARNING, Deployment
+from tests.fakes.ports import free_port
+from tests.fakes.redis import RedisServer
+
+MOUNTS = [
+    "/dev/vda1 / ext4 rw 0 0",
+    "proc /proc proc rw 0 0",
+    "server:/export /srv nfs4 rw 0 0",
+    "/dev/vdb1 /srv/local ext4 rw 0 0",
+    r"//server/share /mnt/with\040space cifs rw 0 0",
+    "tmpfs /srv/local/over tmpfs rw 0 0",
+    "server:/x /srv/local/over nfs rw 0 0",
+    "broken",
+    "",
+]
+
+
+@pytest.mark.parametrize(
+    ("directory", "kind"),
+    [
+        ("/var/lib", "ext4"),
+        ("/srv", "nfs4"),
+        ("/srv/state", "nfs4"),
+        ("/srv/local/state", "ext4"),
+        ("/srv/localhost", "nfs4"),
+        ("/mnt/with space/a", "cifs"),
+        ("/srv/local/over", "nfs"),
+    ],
+)
+def test_which_file_system_holds_a_directory(directory: str, kind: str) -> None:
+    """The longest mount point, and of two on one point the later."""
+    assert file_system_of(Path(directory), MOUNTS) == kind
+    assert file_system_of(Path(directory), []) == ""
+
+
+async def test_a_local_directory_is_good(cognito: Deployment) -> None:
+    """The file need not be there yet."""
+    seen = await cognito.seen("state-file")
+    assert seen[-1].verdict is OK
+    assert await cognito.seen("state-redis") == []
+
+
+async def test_a_network_file_system_fails(
+    cognito: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks do not hold there; several hosts want a Redis."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n")
+    monkeypatch.setattr("gateway.doctor.state._MOUNTS", mounts)
+    seen = (await cognito.seen("state-file"))[0]
+    assert seen.verdict is FAILED
+    assert "nfs4" in seen.what
+    assert "redis://" in seen.mend
+
+
+async def test_a_file_that_cannot_be_written_fails(cognito: Deployment, tmp_path: Path) -> None:
+    """Somebody else's, or no file at all."""
+    (tmp_path / "state.db").mkdir()
+    assert [each.verdict for each in await cognito.seen("state-file")] == [FAILED]
+
+
+async def test_a_disk_that_is_nearly_full_is_said(
+    cognito: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A logout that cannot be written is not durable."""
+    monkeypatch.setattr("gateway.doctor.state.LITTLE", 1 << 60)
+    assert [each.verdict for each in await cognito.seen("state-file")] == [WARNING, OK]
+
+
+async def test_r05_a_redis_that_keeps_everything_is_good(cognito: Deployment, tmp_path: Path) -> None:
+    """Append-only, without eviction, with the rights we need, its clock beside ours."""
+    with RedisServer(tmp_path / "redis", "appendonly yes") as server:
+        cognito.pieces["state"] = f"redis://127.0.0.1:{server.port}/0"
+        seen = await cognito.seen("state-redis")
+    assert [each.verdict for each in seen] == [OK, OK, WARNING], seen
+    assert "no password" in seen[-1].what
+
+
+async def test_r05_a_redis_that_may_drop_revocations_fails(cognito: Deployment, tmp_path: Path) -> None:
+    """The doctor requires noeviction, and asks for an append-only file."""
+    with RedisServer(tmp_path / "redis", "maxmemory-policy allkeys-lru") as server:
+        cognito.pieces["state"] = f"redis://127.0.0.1:{server.port}/0"
+        seen = await cognito.seen("state-redis")
+    assert (seen[0].verdict, "noeviction" in seen[0].mend) == (FAILED, True)
+    assert (seen[1].verdict, "appendonly" in seen[1].mend) == (WARNING, True)
+
+
+async def test_a_user_without_rights_fails(cognito: Deployment, tmp_path: Path) -> None:
+    """The rights to give are in the mend, and the password is nowhere."""
+    with RedisServer(
+        tmp_path / "redis", "user poor on >a-password-of-redis ~* +@read +@connection"
+    ) as server:
+        cognito.pieces["state"] = f"redis://poor:a-password-of-redis@127.0.0.1:{server.port}/0"
+        (seen,) = await cognito.seen("state-redis")
+        cognito.pieces["state"] = f"redis://poor:another-one@127.0.0.1:{server.port}/0"
+        (wrong,) = await cognito.seen("state-redis")
+    assert (seen.verdict, wrong.verdict) == (FAILED, FAILED)
+    assert "+eval" in seen.mend
+    assert "password" in wrong.what
+    assert "a-password-of-redis" not in repr(seen) + repr(wrong)
+
+
+async def test_a_redis_that_is_not_there_fails(cognito: Deployment) -> None:
+    """Nobody listens."""
+    cognito.pieces["state"] = f"redis://127.0.0.1:{free_port()}/0"
+    seen = (await cognito.seen("state-redis"))[0]
+    assert (seen.verdict, bool(seen.mend)) == (FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-ERR your password is s3cret-of-redis\r\n" * 3, b"", b"*-5\r\n"],
+)
+async def test_something_else_in_its_place_fails(cognito: Deployment, answer: bytes) -> None:
+    """Whatever it says, and a secret that it repeats is hidden."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    cognito.pieces["state"] = f"redis://:s3cret-of-redis@127.0.0.1:{port}/0"
+    seen = await cognito.seen("state-redis")
+    server.close()
+    assert seen[0].verdict is FAILED, seen
+    assert "s3cret-of-redis" not in repr(seen)
