@@ -212,6 +212,8 @@ class Refresher:
             return Outcome.RENEWED, await self._next(session, tokens)
         except ProviderError as error:
             if error.code == "invalid_grant":
+                # Not always a revocation: Cognito says the same when the client may not read an attribute (facts A.2).
+                _log.warning("refresh_refusal", detail=error.detail)
                 self._pause = 0.0
                 return Outcome.REFUSED, None
             _log.warning("refresh_failed", code=error.code, detail=error.detail)
