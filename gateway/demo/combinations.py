@@ -26,6 +26,10 @@ provider:
   client_secret_file: client-secret
   scopes: [openid, email, profile, groups, offline_access]
 """
+_FRONTCHANNEL = """\
+inbound:
+  frontchannel: true
+"""
 _HUB = 'cognito, {{okta_signout: "{okta}"}}'
 
 
@@ -33,19 +37,25 @@ _HUB = 'cognito, {{okta_signout: "{okta}"}}'
 class Combination:
     """One way to sign in.
 
-    *provider* (a section), *chain* (inside its brackets) and *headers* (inside its braces) are pieces of the gateway's
-    configuration with issuer, cognito, okta and client_id to be filled in; *switches* are what the emulators need.
+    *provider* and *inbound* (sections), *chain* (inside its brackets) and *headers* (inside its braces) are pieces of
+    the gateway's configuration with names to be filled in; *switches* are what the emulators need.
     """
 
     sentence: str
     provider: str
     chain: str
+    inbound: str = ""
     headers: str = "user: email"
     switches: Mapping[str, str | bool] = field(default_factory=dict)
 
     def pieces(self, **names: str) -> dict[str, str]:
-        """Return *provider*, *chain* and *headers* with *names* filled in."""
-        pieces = {"provider": self.provider, "chain": self.chain, "headers": self.headers}
+        """Return *provider*, *inbound*, *chain* and *headers* with *names* filled in."""
+        pieces = {
+            "provider": self.provider,
+            "inbound": self.inbound,
+            "chain": self.chain,
+            "headers": self.headers,
+        }
         return {what: piece.format(**names) for what, piece in pieces.items()}
 
 
@@ -73,6 +83,7 @@ COMBINATIONS: Mapping[str, Combination] = MappingProxyType(
             "No Cognito: the gateway signs in and out at Okta by OpenID Connect.",
             _OKTA,
             'oidc, {{okta_signout: "{okta}"}}',
+            _FRONTCHANNEL,
             headers="user: email, groups: groups",
             switches={"front_channel_logout": True},
         ),

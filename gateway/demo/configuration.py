@@ -22,7 +22,7 @@ upstreams:
 state: sqlite://{state}
 logout:
   chain: [{chain}]
-headers: {{{headers}}}
+{inbound}headers: {{{headers}}}
 policies: builtin:groups
 probes: {{listen: {probes}}}
 admin: {{listen: {admin}}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -141,7 +142,8 @@ def _after(frames: Sequence[str], action: str) -> str:
 def _policies(nonce: str, frames: Sequence[str]) -> dict[str, str]:
     # No form-action: Chromium applies it to the redirects after a form as well, and these leave the site.
     sources = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'"
-    framed = f"; frame-src {' '.join(frames)}" if frames else ""
+    origins = {urlsplit(url)._replace(path="", query="").geturl(): None for url in frames}
+    framed = f"; frame-src {' '.join(origins)}" if frames else ""
     csp = f"{sources}{framed}; base-uri 'none'; frame-ancestors 'none'"
     return {
         "Content-Security-Policy": csp,
