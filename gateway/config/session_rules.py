@@ -119,7 +119,7 @@ def _tickets_need_redis(settings: Settings) -> Iterator[Remark]:
         return
     what = "sessions are kept in Redis: while it does not answer, only those in an instance's memory go on"
     yield note(
-        "session.store", what, "run it with a replica, and count 2 to 4 KiB of its memory for each session"
+        "session.store", what, "run it with a replica, and count 2 to 3 KiB of its memory for each session"
     )
 
 

@@ -206,8 +206,6 @@ class TicketSessions(Sessions):
             self._unanswered(ticket, held, now)
         elif isinstance(found, Absent):
             self._hold(ticket, tickets.husk(ticket, Known.GONE), until=now + FRESH)
-        elif held is not None and held.revision > found.revision:  # a write was faster than this answer
-            held.until = now + FRESH
         else:
             self._take(ticket, found, now)
 

@@ -95,7 +95,10 @@ def test_r10_an_idle_deadline_in_the_cookie_is_refused_under_forward_auth(examin
     assert finding.key == "forward_auth"
     assert "signed out after session.idle, active or not" in finding.what
     assert "set session.idle to the same as session.absolute" in finding.mend
+    assert "`session.store: ticket`" in finding.mend
     assert examined({**changes, "session.idle": "8h", "session.absolute": "8h"}).settings is not None
+    in_redis = {"session.store": "ticket", "state": "rediss://redis.example.com/0"}
+    assert examined({**changes, **in_redis}).settings is not None
 
 
 def test_r24_check_says_when_changes_of_groups_count(examined):

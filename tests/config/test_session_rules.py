@@ -160,3 +160,15 @@ def test_r29_nothing_of_the_demo_is_welcome_elsewhere(examined, key):
     changes = {name: value for name, value in LOCAL.items() if name == key}
 
     assert any(finding.failing and finding.key.startswith(key) for finding in examined(changes).findings)
+
+
+def test_tickets_need_a_redis(examined):
+    """A file of one host keeps no sessions; with a Redis it is said what that means."""
+    (finding,) = [one for one in examined({"session.store": "ticket"}).findings if one.failing]
+    assert (finding.key, "is a file of this host" in finding.what) == ("session.store", True)
+    assert "write a redis:// URL in `state`" in finding.mend
+
+    sound = examined({"session.store": "ticket", "state": "rediss://redis.example.com/0"})
+    assert sound.settings is not None
+    (note,) = [one for one in sound.findings if one.key == "session.store"]
+    assert "while it does not answer" in note.what

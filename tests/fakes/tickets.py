@@ -12,12 +12,14 @@ from gateway.state.tickets import Absent, Found, Kept, Overtaken, Unavailable
 class Vault:
     """What all processes share.
 
-    :ivar down: it does not answer. :ivar held: nobody is answered before the test lets them.
+    :ivar down: it does not answer. :ivar held: nobody is answered before the test lets them, or, with ``writes_only``,
+        nobody who changes something.
     """
 
     now: int = 0
     down: bool = False
     held: bool = False
+    writes_only: bool = False
     kept: dict[str, tuple[int, bytes, int]] = field(default_factory=dict)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     reads: int = 0
@@ -45,7 +47,7 @@ class MemoryTickets:
 
     async def read(self, sid: str) -> Found:
         self.vault.reads += 1
-        if not await self._answers():
+        if not await self._answers(reading=True):
             return Unavailable("away")
         found = self._found(sid)
         return found or Absent()
@@ -80,10 +82,10 @@ class MemoryTickets:
         revision, sealed, until = self.vault.kept.get(sid, (0, b"", 0))
         return Kept(revision, sealed) if self.vault.now < until else None
 
-    async def _answers(self) -> bool:
+    async def _answers(self, *, reading: bool = False) -> bool:
         if not self._open:
             raise RuntimeError("the state is not open")
-        if self.vault.held:
+        if self.vault.held and not (reading and self.vault.writes_only):
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.vault.waiting.append(waiting)
             await waiting

@@ -42,6 +42,7 @@ COOKIE = Store()
 @contextmanager
 def redis_with_tls(directory: Path) -> Iterator[RedisServer]:
     """A server with an authority of its own and a file."""
+    directory.mkdir(exist_ok=True)
     with RedisServer(directory, "appendonly yes", authority=Authority.make(directory)) as server:
         yield server
 

@@ -12,6 +12,8 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.errors import ProviderError
+from gateway.core.sealing import Opened
+from gateway.core.ticket import issued
 from gateway.oidc.tokens import TokenSet
 from gateway.web import refresh
 from tests.fakes.refreshing import ISSUER, World, settled, signed_in
@@ -218,3 +220,20 @@ def _answering(value: object) -> Callable[..., Coroutine[Any, Any, object]]:
         return value
 
     return answer
+
+
+async def test_r10_the_successor_of_a_session_with_a_ticket_opens_by_its_secret_alone(world: World) -> None:
+    """What the replicas share of a refresh is no easier to read than what is kept of the session."""
+    old = issued(signed_in())
+    world.request(0, old)
+    await settled()
+    _, box = world.store.known["sid"]
+    for ring in (replica._ring for replica in world.replicas):
+        assert not isinstance(ring.open(box or b"", world.replicas[0]._purpose("sid"), now=0), Opened)
+    world.request(1, old)
+    await settled()
+    adopted = world.request(1, old)
+
+    assert adopted is not None
+    assert (adopted.generation, adopted.secret) == (1, old.secret)
+    assert (await world.replicas[1].latest(old)).refresh_token == "token-1"

@@ -16,6 +16,8 @@ from gateway.core.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.web.session import Sessions
 from gateway.web.storage import SessionStorage
+from gateway.web.tickets import TicketSessions
+from tests.fakes.tickets import MemoryTickets, Vault
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 
@@ -34,11 +36,21 @@ def a_session() -> Session:
     )
 
 
-def sessions() -> Sessions:
+@pytest.fixture(params=["cookie", "ticket"])
+async def store(request: pytest.FixtureRequest) -> Sessions:
+    """Sessions in their cookies, and with tickets."""
     ring = KeyRing([SealingKey.of(dice.key())], now=clock.now())
-    return Sessions(
-        ring, Deployment("https://app.example.com", "https://idp", "client"), SessionLimits(600, 3600)
-    )
+    here, limits = Deployment("https://app.example.com", "https://idp", "client"), SessionLimits(600, 3600)
+    if request.param == "cookie":
+        return Sessions(ring, here, limits)
+    kept = MemoryTickets(Vault())
+    await kept.open()
+    return TicketSessions(ring, here, limits, kept)
+
+
+async def signed_in(store: Sessions, session: Session) -> dict[str, str]:
+    """The Cookie header of its browser."""
+    return cookie_of(await store.begin(session, NO_COOKIES, clock.now()))
 
 
 def cookie_of(lines: list[str]) -> dict[str, str]:
@@ -61,10 +73,9 @@ async def show(request: web.Request) -> web.Response:
     return web.json_response({"identity": session.identity, **dict(session)})
 
 
-async def test_an_application_reads_who_is_signed_in() -> None:
+async def test_an_application_reads_who_is_signed_in(store: Sessions) -> None:
     """Identity is the sid; user, e-mail and groups are there."""
-    store = sessions()
-    cookies = cookie_of(store.seal(a_session(), NO_COOKIES, clock.now()))
+    cookies = await signed_in(store, a_session())
     status, text, _ = await ask(store, show, cookies)
     assert status == 200
     assert '"identity": "sid-1"' in text
@@ -72,50 +83,68 @@ async def test_an_application_reads_who_is_signed_in() -> None:
 
 
 @pytest.mark.parametrize("alive", [True, False])
-async def test_a_dead_or_absent_session_is_empty(alive: bool) -> None:
+async def test_a_dead_or_absent_session_is_empty(store: Sessions, alive: bool) -> None:
     """A revoked session, and no session, give no identity."""
-    store = sessions()
-    cookies = {} if alive else cookie_of(store.seal(a_session(), NO_COOKIES, clock.now()))
+    cookies = {} if alive else await signed_in(store, a_session())
     _, text, _ = await ask(store, show, cookies, alive=alive)
     assert text == '{"identity": null}'
 
 
-async def test_what_a_page_keeps_comes_back() -> None:
-    """The one key survives in the sealed cookie, and the session keeps its id."""
+async def test_what_a_page_keeps_comes_back(store: Sessions) -> None:
+    """The one key survives, in the sealed cookie or where its ticket leads, and the session keeps its id."""
 
     async def keep(request: web.Request) -> web.Response:
         (await aiohttp_session.get_session(request))["page"] = {"tour": "seen"}
         return web.Response()
 
-    store = sessions()
     session = a_session()
-    status, _, lines = await ask(store, keep, cookie_of(store.seal(session, NO_COOKIES, clock.now())))
-    assert status == 200
-    carried = store.carried((cookie_of(lines)["Cookie"].encode(),), clock.now())
-    assert carried.session == replace(session, page={"tour": "seen"})
+    cookies = await signed_in(store, session)
+    status, _, lines = await ask(store, keep, cookies)
+    assert (status, bool(lines)) == (200, not store.remote)
+    cookies |= cookie_of(lines) if lines else {}
+    found = store.carried((cookies["Cookie"].encode(),), clock.now()).session
+    assert found is not None
+    assert replace(found, secret=None) == replace(session, page={"tour": "seen"})
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("user", "mallory"), ("page", {"x": "y" * 512}), ("page", "text")]
 )
-async def test_nothing_else_can_be_written(key: str, value: object) -> None:
+async def test_nothing_else_can_be_written(store: Sessions, key: str, value: object) -> None:
     """Claims are read-only, and what pages keep is bounded."""
 
     async def change(request: web.Request) -> web.Response:
         (await aiohttp_session.get_session(request))[key] = value
         return web.Response()
 
-    store = sessions()
-    status, _, lines = await ask(store, change, cookie_of(store.seal(a_session(), NO_COOKIES, clock.now())))
+    status, _, lines = await ask(store, change, await signed_in(store, a_session()))
     assert (status, lines) == (500, [])
 
 
-async def test_no_application_can_begin_a_session() -> None:
+async def test_no_application_can_begin_a_session(store: Sessions) -> None:
     """Writing without a session is refused."""
 
     async def begin(request: web.Request) -> web.Response:
         (await aiohttp_session.get_session(request))["page"] = {}
         return web.Response()
 
-    status, _, lines = await ask(sessions(), begin, {})
+    status, _, lines = await ask(store, begin, {})
     assert (status, lines) == (500, [])
+
+
+async def test_without_an_answer_of_redis_nobody_is_taken_for_signed_out() -> None:
+    """503 instead, with a time to come back."""
+    vault = Vault()
+    kept = MemoryTickets(vault)
+    await kept.open()
+    ring = KeyRing([SealingKey.of(dice.key())], now=clock.now())
+    made = [
+        TicketSessions(
+            ring, Deployment("https://app", "https://idp", "client"), SessionLimits(600, 3600), kept
+        )
+        for _ in range(2)
+    ]
+    cookies = await signed_in(made[0], a_session())
+    vault.down = True
+    status, _, _ = await ask(made[1], show, cookies)
+    assert status == 503
