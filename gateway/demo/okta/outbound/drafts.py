@@ -53,8 +53,9 @@ class Draft:
 Change = Callable[[Draft], Draft]
 
 
-def _shifted(draft: Draft, seconds: int) -> Draft:
-    times = {name: clock.now() + seconds for name in ("iat", "exp", "nbf") if name in draft.claims}
+def _timed(draft: Draft, **seconds: int) -> Draft:
+    """Return *draft* with those of its times that are named so many *seconds* from now; it gets no new ones."""
+    times = {name: clock.now() + shift for name, shift in seconds.items() if name in draft.claims}
     return draft.claiming(**times)
 
 
@@ -66,10 +67,10 @@ VARIANTS: Mapping[str, Change] = {
     "wrong_aud": lambda draft: draft.claiming(aud=ELSEWHERE),
     "wrong_sub": lambda draft: draft.claiming(sub="somebody-else"),
     "no_jti": lambda draft: draft.claiming(jti=None),
-    "expired": lambda draft: _shifted(draft, -HOUR),
+    "expired": lambda draft: _timed(draft, iat=-HOUR, nbf=-HOUR, exp=-HOUR),
     "no_exp": lambda draft: draft.claiming(exp=None),
-    "too_old": lambda draft: draft.claiming(iat=clock.now() - 24 * HOUR, exp=clock.now() + HOUR),
-    "from_the_future": lambda draft: _shifted(draft, HOUR).claiming(exp=clock.now() + 2 * HOUR),
+    "too_old": lambda draft: _timed(draft, iat=-24 * HOUR, exp=HOUR),
+    "from_the_future": lambda draft: _timed(draft, iat=HOUR, nbf=HOUR, exp=2 * HOUR),
     "alg_none": lambda draft: replace(draft, algorithm="none"),
     "hs256_with_the_public_key": lambda draft: replace(draft, algorithm="HS256"),
     "unknown_kid": lambda draft: draft.headed(kid="nobody-knows-this-key"),
