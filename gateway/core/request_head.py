@@ -4,8 +4,8 @@ One grammar, without the leniencies that RFC 9112 allows: lines end with CRLF an
 before a colon, no control bytes, one way to frame a body. A differential test holds it to llhttp: whatever is accepted
 here, llhttp reads in the same way.
 
-Clients repeat all of their header lines but few, request after request, so a block of header lines that was read
-before is known by its bytes.
+Clients repeat their requests, and all of their header lines but few, so a head, or a block of header lines, that was
+read before is known by its bytes. What is remembered is what they say, never what was decided.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import HeaderFacts, read_headers
+from gateway.core.facts import DoorRules, HeaderFacts, RequestFacts, complete, read_headers
 from gateway.core.header_names import connection_options
 
 MAX_FIELDS = 128
 """Header lines, as in aiohttp and roughly what nginx's usual buffers admit; Apache's LimitRequestFields is 100."""
 KNOWN_BLOCKS = 1_024
+KNOWN_HEADS = 512
 LONGEST_KNOWN = 4_096
-"""Bytes of a block that is remembered: with the number of blocks, some 10 MB at the most."""
+"""Bytes of a head or of its header lines that are remembered: with their numbers, some 15 MB at the most."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(r"([A-Z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
@@ -62,41 +63,62 @@ def malformed(what: str = "") -> DownstreamError:
     return DownstreamError("malformed_request", what)
 
 
-@dataclass(slots=True)
 class RequestHead:
-    """The head of one request.
+    """The head of a request; requests with the same bytes share it."""
 
-    :ivar expects: the client waits for ``100 Continue``.
-    """
+    __slots__ = ("_facts", "_peer", "_rules", "block", "http10", "method", "target")
 
-    method: str
-    target: str
-    http10: bool
-    block: HeaderBlock
+    def __init__(self, method: str, target: str, http10: bool, block: HeaderBlock) -> None:
+        self.method = method
+        self.target = target
+        self.http10 = http10
+        self.block = block
+        self._facts: RequestFacts | None = None
+        self._peer = ""
+        self._rules: DoorRules | None = None
 
     @property
     def expects(self) -> bool:
+        """The client waits for ``100 Continue``."""
         return self.block.expects and not self.http10
+
+    def facts(self, peer: str, rules: DoorRules) -> RequestFacts:
+        """Everything that is decided on, from these bytes and the address of the connection they came on.
+
+        :raises DownstreamError: ``ambiguous_target``, ``ambiguous_header`` (400), ``unknown_host`` (421).
+        """
+        known = self._facts
+        if known is None or self._peer != peer or self._rules is not rules:
+            known = complete(self.method, self.target, self.block.facts, peer, rules)
+            self._facts, self._peer, self._rules = known, peer, rules
+        return known
 
 
 def read_head(head: bytes, longest: int) -> RequestHead:
-    """A request's head.
+    """A request's head; one that was read before, not long ago, is known by its bytes.
 
     :param head: without the end of its last line, and the empty line.
     :param longest: bytes of the request line, and of all header lines.
     :raises DownstreamError: ``malformed_request``, ``ambiguous_header``, ``headers_too_large``.
     """
+    return (_known_head if len(head) <= LONGEST_KNOWN else _read_head)(head, longest)
+
+
+def _read_head(head: bytes, longest: int) -> RequestHead:
     line, _, block = head.partition(b"\r\n")
     if len(line) > longest:
         raise DownstreamError("headers_too_large")
     method, target, http10 = read_request_line(line)
-    fields = (_known if len(block) <= LONGEST_KNOWN else read_block)(block, longest)
+    fields = (_known_block if len(block) <= LONGEST_KNOWN else read_block)(block, longest)
     if http10:
         if fields.chunked:
             raise malformed("HTTP/1.0 has no chunked bodies (RFC 9112 §6.1).")
     elif not fields.named:
         raise malformed("It names no host (RFC 9112 §3.2).")
     return RequestHead(method, target, http10, fields)
+
+
+_known_head = lru_cache(maxsize=KNOWN_HEADS)(_read_head)
 
 
 def read_request_line(line: bytes) -> tuple[str, str, bool]:
@@ -133,7 +155,7 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
     return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts)
 
 
-_known = lru_cache(maxsize=KNOWN_BLOCKS)(read_block)
+_known_block = lru_cache(maxsize=KNOWN_BLOCKS)(read_block)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError, GatewayError
-from gateway.core.facts import DoorRules, complete, is_person
+from gateway.core.facts import DoorRules, is_person
 from gateway.core.policy_schema import METHODS
 from gateway.telemetry.log import get_logger
 from gateway.web.accounts import Accounts
@@ -95,8 +95,7 @@ class Door:
             response = refuse(None, "unknown_method")
             response.close = True  # what follows a CONNECT is no HTTP to whoever takes it for a tunnel
             return response
-        facts = complete(request.method, request.target, request.block.facts, request.peer, self._rules)
-        request.facts = facts
+        facts = request.facts = request.head.facts(request.peer, self._rules)
         if self._limits.body and request.block.length > self._limits.body:
             raise DownstreamError("too_large", "The request's body is larger than this site accepts.")
         endpoint = self._table.find(facts) or self._gate.handle

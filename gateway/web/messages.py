@@ -106,8 +106,8 @@ class Request:
     """
 
     __slots__ = (
-        "began", "block", "body", "connection", "door", "facts", "gone", "http10", "keep_alive", "method", "peer",
-        "route", "sid", "target",
+        "began", "block", "body", "connection", "door", "facts", "gone", "head", "http10", "keep_alive", "method",
+        "peer", "route", "sid", "target",
     )  # fmt: skip
 
     door: Settling
@@ -115,6 +115,7 @@ class Request:
     def __init__(self, connection: Connection, head: RequestHead, body: Body | None) -> None:
         block = head.block
         self.connection = connection
+        self.head = head
         self.method = head.method
         self.target = head.target
         self.block = block

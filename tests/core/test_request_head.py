@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.request_head import MAX_FIELDS, check_beginning, read_block, read_head, read_request_line
+from gateway.core.facts import DoorRules
+from gateway.core.request_head import (
+    LONGEST_KNOWN,
+    MAX_FIELDS,
+    check_beginning,
+    read_block,
+    read_head,
+    read_request_line,
+)
 
 LONGEST = 8_190
 
@@ -80,6 +90,38 @@ def test_a_head_is_a_line_and_a_block() -> None:
         assert (head.method, head.target, head.http10, head.expects) == ("GET", "/a", http10, not http10)
         assert head.block.headers == ((b"Host", b"a"), (b"Expect", b"100-continue"))
     assert read_head(b"GET / HTTP/1.0", LONGEST).block.headers == ()
+
+
+def test_a_head_known_by_its_bytes_says_who_asks_and_of_whom() -> None:
+    """Its facts are remembered for the address and the rules that they were made with, and for no others."""
+    rules = DoorRules("http", frozenset({"a"}), (ip_network("192.0.2.0/24"),))
+    others = DoorRules("https", frozenset({"a"}))
+    asked = b"GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7"
+    head = read_head(asked, LONGEST)
+    assert read_head(bytes(bytearray(asked)), LONGEST) is head
+    assert head.facts("192.0.2.1", rules) is head.facts("192.0.2.1", rules)
+    clients = [head.facts(peer, rules).client for peer in ("192.0.2.1", "203.0.113.9", "192.0.2.1")]
+    assert clients == ["198.51.100.7", "203.0.113.9", "198.51.100.7"]
+    assert [head.facts("192.0.2.1", each).scheme for each in (rules, others, rules)] == [
+        "http",
+        "https",
+        "http",
+    ]
+
+
+def test_a_refused_host_is_refused_again() -> None:
+    """No answer is remembered, least of all that nothing was wrong."""
+    head = read_head(b"GET /x HTTP/1.1\r\nHost: evil.example", LONGEST)
+    for _ in range(2):
+        with pytest.raises(DownstreamError) as refused:
+            head.facts("192.0.2.1", DoorRules("http", frozenset({"a"})))
+        assert refused.value.code == "unknown_host"
+
+
+def test_long_heads_are_not_remembered() -> None:
+    """Who sends long ones fills no memory with them."""
+    asked = b"GET /" + b"x" * LONGEST_KNOWN + b" HTTP/1.1\r\nHost: a"
+    assert read_head(asked, LONGEST) is not read_head(bytes(bytearray(asked)), LONGEST)
 
 
 @pytest.mark.parametrize(
