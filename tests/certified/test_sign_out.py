@@ -51,6 +51,18 @@ async def test_a_sign_out_ends_both_sessions(
     assert await asks_for_a_password(house, person)
 
 
+async def test_the_refresh_token_is_dead_whatever_the_person_answers(street: Street, person: Person) -> None:
+    """It is revoked (RFC 7009) beside the sign-out, while the provider still asks its question."""
+    house = street["posts"]
+    await house.signed_in(person, "alice")
+    before = len(street.provider.of("refresh_token_destroyed"))
+
+    page = await house.to_the_provider(person)
+
+    assert "Do you want to sign-out" in page.text
+    await street.provider.until(lambda: len(street.provider.of("refresh_token_destroyed")) > before)
+
+
 async def test_an_expired_hint_is_as_good(street: Street, person: Person) -> None:
     """ID tokens live an hour and sessions a day."""
     house = street["short-lived"]
