@@ -1,6 +1,7 @@
 """``gateway doctor``: what can be found out before the first user does, without changing anything anywhere.
 
-* ``verdict.py``, ``check.py``: what a check is and what it says; ``patient.py``: what it looks at; ``probe.py``: how
+* ``verdict.py``, ``check.py``: what a check is and what it says; ``patient.py``, ``served.py``: what it looks at;
+  ``probe.py``: how
 * ``registrations.py``: what to enter at the providers' consoles
 * the other files: the checks, by what they look at; ``examination.py`` runs them, ``report.py`` prints
 

@@ -10,34 +10,30 @@ from gateway.config.sections import Upstream
 from gateway.doctor.check import check
 from gateway.doctor.page import Page, form_action, may_share_a_site, policies_of, uncovered
 from gateway.doctor.patient import Patient
-from gateway.doctor.probe import NoAnswerError, Probe, Seen, parts_of
+from gateway.doctor.probe import NoAnswerError, Seen, parts_of
+from gateway.doctor.served import fetched
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.wire import printable
 from gateway.options import logout_options
 
-WITHIN = 5.0
-"""Seconds that the application may take for one answer."""
-USUAL_WORKERS = ("/sw.js", "/service-worker.js", "/ngsw-worker.js")
+USUAL_WORKERS = ("sw.js", "service-worker.js", "ngsw-worker.js")
 
 
 @check("upstreams", "Is everything there that requests go on to?")
 async def upstreams(patient: Patient) -> AsyncIterator[Observation]:
-    for upstream in patient.settings.upstreams:
-        name = f"{upstream.path} → {upstream.url}"
-        try:
-            seen = await _document(upstream, patient.settings)
-        except NoAnswerError as error:
-            yield failed(name, str(error), "start it, or mend its url in upstreams")
-            continue
-        if seen.status >= 500:
-            yield warning(name, f"it answers {seen.status}", "look at the application's own log")
+    for served in patient.served:
+        name = f"{served.upstream.path} → {served.upstream.url}"
+        if served.seen is None:
+            yield failed(name, served.fault, "start it, or mend its url in upstreams")
+        elif served.seen.status >= 500:
+            yield warning(name, f"it answers {served.seen.status}", "look at the application's own log")
         else:
-            yield ok(name, f"it answers {seen.status}")
+            yield ok(name, f"it answers {served.seen.status}")
 
 
 @check("service-worker", "Does a service worker answer in our place?")
 async def service_worker(patient: Patient) -> AsyncIterator[Observation]:
-    async for upstream, seen in _documents(patient):
+    for upstream, seen in _documents(patient):
         worker = await _worker(upstream, seen, patient.settings)
         if worker is None:
             yield unknown(upstream.path, "none was found; a script may register one under any name")
@@ -57,7 +53,7 @@ async def service_worker(patient: Patient) -> AsyncIterator[Observation]:
 async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
     own = str(patient.settings.public_url)
     origins = [origin for origin in logout_options(patient.settings).form_origins if origin != own]
-    async for upstream, seen in _documents(patient):
+    for upstream, seen in _documents(patient):
         policies = [*policies_of(seen.header("content-security-policy")), *Page.read(seen.body).policies]
         listed = [sources for policy in policies if (sources := form_action(policy)) is not None]
         missing = list(dict.fromkeys(each for sources in listed for each in uncovered(sources, origins, own)))
@@ -76,7 +72,7 @@ async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
 @check("caching", "Could a browser show the application from its cache after a sign-out?")
 async def caching(patient: Patient) -> AsyncIterator[Observation]:
     fronted = patient.settings.forward_auth is not None
-    async for upstream, seen in _documents(patient):
+    for upstream, seen in _documents(patient):
         stored = "no-store" not in seen.header("cache-control").lower()
         if not stored:
             yield ok(upstream.path, "its documents say no-store")
@@ -99,7 +95,7 @@ async def tab_script(patient: Patient) -> AsyncIterator[Observation]:
     if settings.browser.inject_tab_script:
         yield ok("browser.inject_tab_script", f"{script} is put into every page of a signed-in user")
         return
-    async for upstream, seen in _documents(patient):
+    for upstream, seen in _documents(patient):
         loaded = any(parts_of(src).path == script for src in Page.read(seen.body).scripts)
         if loaded or f'"{script}"' in seen.body or f"'{script}'" in seen.body:
             yield ok(upstream.path, f"its pages load {script}")
@@ -118,7 +114,7 @@ async def site_data(patient: Patient) -> AsyncIterator[Observation]:
     ours = urlsplit(str(settings.public_url)).hostname or ""
     theirs = [urlsplit(origin).hostname or "" for origin in logout_options(settings).form_origins]
     shared = [host for host in theirs if host != ours and may_share_a_site(ours, host)]
-    async for upstream, seen in _documents(patient):
+    for upstream, seen in _documents(patient):
         header = seen.header("clear-site-data").lower()
         if '"cookies"' in header or '"*"' in header:
             what = (
@@ -139,44 +135,11 @@ async def site_data(patient: Patient) -> AsyncIterator[Observation]:
         yield ok("public_url", "no provider of the chain shares a domain with it")
 
 
-async def _documents(patient: Patient) -> AsyncIterator[tuple[Upstream, Seen]]:
+def _documents(patient: Patient) -> Iterator[tuple[Upstream, Seen]]:
     """The HTML documents at the roots of the upstreams; what does not answer is the business of ``upstreams``."""
-    for upstream in patient.settings.upstreams:
-        try:
-            seen = await _document(upstream, patient.settings)
-        except NoAnswerError:
-            continue
-        if seen.is_html and seen.status < 500:
-            yield upstream, seen
-
-
-async def _document(upstream: Upstream, settings: Settings, path: str = "") -> Seen:
-    """What a navigation to the upstream is answered; a directory answers with its files."""
-    url = upstream.url
-    if url.kind == "file":
-        return _file(upstream, path)
-    probe = Probe(ca_file=upstream.ca_file, socket=url.path if url.kind == "unix" else None, within=WITHIN)
-    base = "http://localhost" if url.kind == "unix" else str(url)
-    headers = {
-        "host": settings.public_url.authority,
-        "sec-fetch-mode": "navigate",
-        "sec-fetch-dest": "document",
-    }
-    return await probe.get(f"{base}{path or upstream.path}", headers)
-
-
-def _file(upstream: Upstream, path: str) -> Seen:
-    name = path.lstrip("/") or "index.html"
-    kind = "text/html" if name.endswith(".html") else "text/javascript"
-    try:
-        text = (
-            (upstream.url.path / name).read_text(encoding="utf-8", errors="replace")
-            if upstream.url.path
-            else ""
-        )
-    except OSError as error:
-        raise NoAnswerError(f"{name}: {error.strerror}") from None
-    return Seen(200, (("content-type", kind), ("cache-control", "no-store")), text)
+    for served in patient.served:
+        if served.document is not None:
+            yield served.upstream, served.document
 
 
 async def _worker(upstream: Upstream, seen: Seen, settings: Settings) -> str | None:
@@ -184,19 +147,15 @@ async def _worker(upstream: Upstream, seen: Seen, settings: Settings) -> str | N
     registered = Page.read(seen.body).worker
     if registered is not None:
         return printable(registered, 120) or upstream.path
-    for path in _usual(upstream):
+    for name in USUAL_WORKERS:
+        path = f"{upstream.path.rstrip('/')}/{name}"
         try:
-            found = await _document(upstream, settings, path)
+            found = await fetched(upstream, settings, path)
         except NoAnswerError:
             continue
         if found.status == 200 and "javascript" in found.header("content-type"):
             return path
     return None
-
-
-def _usual(upstream: Upstream) -> Iterator[str]:
-    for path in USUAL_WORKERS:
-        yield f"{upstream.path.rstrip('/')}{path}"
 
 
 CHECKS = (upstreams, service_worker, form_actions, caching, tab_script, site_data)

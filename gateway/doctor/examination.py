@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pydantic import BaseModel, SecretStr
+
 from gateway.config import Settings, examine
-from gateway.config.sections import revealed
+from gateway.config.state_urls import RedisUrl
 from gateway.core import clock
 from gateway.doctor import (
     application,
@@ -26,6 +28,7 @@ from gateway.doctor.check import Check
 from gateway.doctor.patient import Patient, ask_provider
 from gateway.doctor.probe import Probe
 from gateway.doctor.registrations import Registration, registrations
+from gateway.doctor.served import ask_upstreams
 from gateway.doctor.verdict import Observation, Verdict, unknown
 
 CHECKS: tuple[Check, ...] = (
@@ -100,6 +103,7 @@ async def examined(
         settings=settings,
         told=await ask_provider(settings, now=clock.now()),
         probe=Probe(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve),
+        served=await ask_upstreams(settings),
         live=live,
         saml_metadata=saml_metadata,
     )
@@ -119,18 +123,7 @@ async def _run(each: Check, patient: Patient, sheet: _Sheet) -> None:
 
 def _hiding(settings: Settings | None) -> Callable[[str], str]:
     """What replaces every configured secret in a text: a server that is asked may repeat one."""
-    if settings is None:
-        return lambda text: text
-    inbound = settings.inbound.okta_event_hook
-    password = getattr(settings.state, "password", None)
-    given = (
-        settings.provider.client_secret,
-        settings.redis.password,
-        settings.admin.token,
-        password,
-        inbound.secret if inbound else None,
-    )
-    secrets = [text for secret in given if (text := revealed(secret)) and len(text) >= _LEAST]
+    secrets = [secret for secret in _secrets(settings) if len(secret) >= _LEAST]
 
     def hide(text: str) -> str:
         for secret in secrets:
@@ -138,3 +131,14 @@ def _hiding(settings: Settings | None) -> Callable[[str], str]:
         return text
 
     return hide
+
+
+def _secrets(value: object) -> Iterator[str]:
+    """Every secret in a section and below it."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for inner in value.__dict__.values():
+            yield from _secrets(inner)
+    elif isinstance(value, RedisUrl):
+        yield from _secrets(value.password)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.probe import Probe
+from gateway.doctor.served import Served
 from gateway.idp.transport import Transport
 from gateway.oidc.jwks import KeySet, parse_key_set
 from gateway.oidc.logout import Act, Asked, Redirect
@@ -44,12 +45,14 @@ class Patient:
     """One deployment.
 
     :ivar live: whether the providers may be asked more than the gateway asks. :ivar probe: reaches the providers.
+    :ivar served: what the upstreams answer at their roots.
     :ivar saml_metadata: URL of the SAML metadata of the provider behind Cognito; empty when not given.
     """
 
     settings: Settings
     told: Told
     probe: Probe
+    served: tuple[Served, ...] = ()
     live: bool = False
     saml_metadata: str = ""
 

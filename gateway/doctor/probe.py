@@ -69,7 +69,8 @@ class Seen:
 class Probe:
     """Looks at URLs.
 
-    :param ca_file: certificates in PEM to trust, instead of the system's. :param resolve: as ``provider.resolve``.
+    :param ca_file: certificates in PEM to trust, beside the system's: not all that is looked at is under one authority.
+    :param resolve: as ``provider.resolve``.
     :param socket: a Unix socket behind which every name is.
     """
 
@@ -113,9 +114,9 @@ class Probe:
     def _connector(self) -> aiohttp.BaseConnector:
         if self._socket is not None:
             return aiohttp.UnixConnector(str(self._socket))
-        tls: ssl.SSLContext | bool = True
+        tls = ssl.create_default_context()
         if self._ca_file is not None:
-            tls = ssl.create_default_context(cafile=str(self._ca_file))
+            tls.load_verify_locations(cafile=str(self._ca_file))
         return aiohttp.TCPConnector(ssl=tls, resolver=NamedAddresses(self._resolve))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, honest
 from tests.fakes.puppet import Line, Puppet, Says, moved
+from tests.fakes.sso import Sso, running
 
 LOGOUT = "/logout"
 
@@ -116,3 +117,25 @@ async def test_an_address_of_ones_own(
     seen = await made.only("hop-url", live=True)
     assert seen.verdict is verdict, seen
     assert said in seen.what
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [("oidc", OK), ("keycloak", OK), ("entra", OK), ("auth0", OK), ("okta", UNKNOWN), ("google", UNKNOWN)],
+)
+async def test_each_kind_of_provider_in_its_manners(tmp_path: Path, kind: str, verdict: object) -> None:
+    """One that compares addresses byte for byte: ours is known, and known to be missing; nobody is signed out."""
+    hop = {"okta": "oidc"}.get(kind, kind)
+    async with running(Sso(kind)) as sso:
+        provider = {"kind": kind, "issuer": sso.issuer, "client_id": "sso-client"}
+        pieces = {"provider": provider, "headers": {"groups": "groups"}, "logout": {"chain": [hop]}}
+        made = Deployment(tmp_path, pieces)
+        sso.sessions["sso-1"] = "alice"
+        missing = (await made.seen(f"hop-{hop}", live=True))[-1]
+        sso.returns = [f"{APP}/logout/done/{hop}"]
+        sso.callback = f"{APP}/oauth2/callback"
+        known = (await made.seen(f"hop-{hop}", live=True))[-1]
+        assert (await made.only("callback", live=True)).verdict in {OK, UNKNOWN}
+        assert sso.sessions == {"sso-1": "alice"}
+    assert known.verdict is verdict, known
+    assert missing.verdict is (FAILED if verdict is OK else verdict), missing
