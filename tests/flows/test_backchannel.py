@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -24,10 +25,13 @@ from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
 from tests.fakes.forge import ABSENT, Forge, SigningKey
 from tests.fakes.logout_tokens import logout_token
+from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, standing
 from tests.flows.raw import exchange, request
 
 PATH = "/oauth2/backchannel-logout"
+OPEN = {"  frontchannel: true\n": "  backchannel: true\n"}
+"""What the generated configuration opens, and what is opened here."""
 FORM = "Content-Type: application/x-www-form-urlencoded"
 REFUSED = [
     *("wrong_iss", "wrong_aud", "no_jti", "expired", "no_exp", "too_old", "from_the_future", "alg_none"),
@@ -47,7 +51,7 @@ REFUSED = [
 @pytest.fixture
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, whose emulator sends what Keycloak would."""
-    async with standing(tmp_path, federation="okta", extra="inbound: {backchannel: true}\n") as running:
+    async with standing(tmp_path, federation="okta", **OPEN) as running:
         yield running
 
 
@@ -88,16 +92,16 @@ async def status(stand: Stand, cookie: str) -> int:
     return answer.status
 
 
-async def test_the_session_is_dead_at_once_and_the_browser_walks_the_chain(
+async def test_r01_the_session_is_dead_at_once_and_the_browser_walks_the_chain(
     stand: Stand, alice: Browser
 ) -> None:
-    """R1: a copied cookie is refused, and the browser's next navigation leads through the chain, to the password."""
+    """A copied cookie is refused, and the browser's next navigation leads through the chain, to the password."""
     copied = alice.cookie_header(stand.app)
     assert await status(stand, copied) == 200
     assert await sent(stand) == [200]
     assert await status(stand, copied) == 401
     end = await alice.goto(f"{stand.app}/api/me")
-    assert "/logout/done/okta_signout" in " ".join(urlsplit(seen.url).path for seen in alice.seen)
+    assert "/logout/done/" in " ".join(urlsplit(seen.url).path for seen in alice.seen)
     assert end.path == "/logged-out"
     form = await alice.goto(f"{stand.app}/api/me")
     assert 'name="password"' in form.text
@@ -341,6 +345,35 @@ async def test_workers_share_what_was_ended_and_which_tokens_were_taken(
         assert other.log.index.position == position
         assert 'result="replayed",way="backchannel"} 1.0' in other.metrics.exposition().decode()
         stand.port = at_first
+
+
+async def test_g02_replicas_on_one_redis_end_it_within_a_second(tmp_path: Path) -> None:
+    """Told to one: at the other the cookie is dead, its stream is cut, and the same token is a replay."""
+    with RedisServer(tmp_path / "redis", "appendonly yes") as redis:
+        place = {f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0"}
+        async with (
+            standing(tmp_path, federation="okta", **OPEN, **place) as first,
+            beside(first, tmp_path / "gateway.yaml") as (other, port),
+        ):
+            browser = first.browser()
+            await first.sign_in(browser, "/api/me")
+            cookie = browser.cookie_header(first.app)
+            token = urlencode(
+                {"logout_token": logout_token(forge(first), sid=ABSENT, sub=await subject(first))}
+            )
+            second = replace(first, port=port)
+            stream = Client(*await asyncio.open_connection("127.0.0.1", port))
+            await stream.send(request(second, "GET /api/clock HTTP/1.1", f"Cookie: {cookie}"))
+            assert b" 200 " in await stream.head()
+            assert (await posted(first, token.encode()))[0] == 200
+            async with asyncio.timeout(1):
+                while await status(second, cookie) != 401:
+                    await asyncio.sleep(0.005)
+            with suppress(ConnectionResetError):
+                await stream.rest()
+            await stream.close()
+            assert (await posted(second, token.encode()))[0] == 200
+            assert 'result="replayed",way="backchannel"} 1.0' in other.metrics.exposition().decode()
 
 
 async def test_it_is_closed_unless_it_is_asked_for(tmp_path: Path) -> None:
