@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
@@ -21,6 +22,9 @@ from gateway.web.body import Body, broken_body
 from gateway.web.limits import DoorLimits
 from gateway.web.messages import Request, Response, Whole
 from gateway.web.request_reader import RequestReader
+
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER without time: closing sends RST."""
 
 
 class Owner(Protocol):
@@ -297,11 +301,26 @@ class Connection(RequestReader, asyncio.Protocol):
         """End it at once, without an answer."""
         self.transport.abort()
 
+    def reset(self) -> None:
+        """End it so that an answer that ends with its connection is seen to be broken: a close would make it whole."""
+        if self.closed:
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            except OSError:
+                pass  # closed already: then the client has seen the end
+        self.transport.abort()
+
     def cut(self) -> None:
         """End it, whatever is under way."""
         if self._task is not None:
             self._task.cancel()
-        self.close()
+        if self._answering:
+            self.reset()
+        else:
+            self.close()
 
     def _refuse(self, error: DownstreamError) -> None:
         """What came is no request, so its framing is lost: say so, and end."""

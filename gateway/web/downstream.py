@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable, Sequence
 
 from gateway.core import clock
@@ -12,9 +10,6 @@ from gateway.core.session import Session
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import DOWNLOAD, EVENTS, NO_SESSION, LiveConnections, LiveToken
 from gateway.web.messages import Request
-
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER without time: closing sends RST, so that a response that ends with its connection is seen to be broken."""
 
 
 class ClientSide:
@@ -132,13 +127,5 @@ class ClientSide:
         self._connection.close()
 
     def abort(self) -> None:
-        if self._connection.closed:
-            return
-        transport = self._connection.transport
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            except OSError:
-                pass  # closed already: then the client has seen the end
-        transport.abort()
+        """End the connection, so that what was sent is seen to be broken."""
+        self._connection.reset()

@@ -157,3 +157,29 @@ async def test_over_a_unix_socket(tmp_path: Path) -> None:
     server.close()
     await doors.shutdown(1)
     assert peers == ["", ""]
+
+
+@pytest.mark.parametrize("by", ["a task", "nobody"])
+async def test_what_is_cut_off_never_looks_whole(by: str) -> None:
+    """An answer that ends with its connection is broken by a reset; where none has begun, the end is an ordinary one."""
+
+    async def go_on(request: Request) -> Answer:
+        await asyncio.Event().wait()
+        return None
+
+    def begun(request: Request) -> Answer:
+        if request.target == "/silent":
+            return go_on(request)
+        request.connection.write(b"HTTP/1.0 200 OK\r\n\r\nthe first half")
+        return go_on(request) if by == "a task" else None
+
+    async with standing(begun) as stand:
+        half, silent = await stand.client(), await stand.client()
+        await half.ask("/", version="1.0")
+        await silent.ask("/silent")
+        assert await half.reader.readuntil(b"half") == b"HTTP/1.0 200 OK\r\n\r\nthe first half"
+        await eventually(lambda: len(stand.asked) == 2)
+        await stand.doors.shutdown(1)
+        with pytest.raises(ConnectionResetError):
+            await half.rest()
+        assert await silent.rest() == b""
