@@ -14,6 +14,7 @@ from gateway.core.policy import PolicySet
 from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits
 from gateway.idp.provider import IdentityProvider
+from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.options import (
     admin_options,
     backends,
@@ -30,6 +31,7 @@ from gateway.proxy.live import REVOKED, Endings, LiveConnections
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.gate import Gate, GateOptions
@@ -61,7 +63,8 @@ class Gateway:
     def __init__(self, settings: Settings, *, on_audit: Listener | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.trail = Trail(AuditTrail(on_audit), self.metrics)
+        self._receipt_key = reload.receipt_key(settings)
+        self.trail = Trail(AuditTrail(on_audit), self.metrics, self._receipt_book())
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
         self.rules = gate_rules(settings, self.limits)
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
@@ -265,6 +268,9 @@ class Gateway:
             self._secret.first()
             self._secret.follow(self.provider.replace_secret)
             followed.append(self._secret)
+        if self._receipt_key is not None:
+            self._receipt_key.follow(self._replace_receipt_key)
+            followed.append(self._receipt_key)
         return followed
 
     def _why_ended(self, session: Session) -> str | None:
@@ -285,6 +291,15 @@ class Gateway:
             session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=clock.now()
         )
         return None if ended is None else REVOKED
+
+    def _receipt_book(self) -> ReceiptBook | None:
+        if self._receipt_key is None:
+            return None
+        return ReceiptBook(self.settings.public_url, self.settings.provider.issuer, self._receipt_key.first())
+
+    def _replace_receipt_key(self, key: ReceiptKey) -> None:
+        if self.trail.receipts is not None:
+            self.trail.receipts.key = key
 
     def _replace_policies(self, policies: PolicySet) -> None:
         self.gate.policy = policies

@@ -20,6 +20,7 @@ from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.frontchannel import Frontchannel
 from gateway.web.endpoints.landing import Landing
 from gateway.web.endpoints.logout import LogoutEndpoints
+from gateway.web.endpoints.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.session import SessionEndpoint
 from gateway.web.endpoints.sessions import SessionsEndpoint
 from gateway.web.endpoints.start import Start
@@ -133,8 +134,16 @@ def _signing_out(parts: Parts) -> dict[str, Methods]:
         CONTINUE: {"GET": endpoints.go_on},
         HOP: {"GET": endpoints.hop},
         LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
+        **_receipt_keys(parts),
         f"{prefix}/sign_out": {"GET": endpoints.moved, "POST": endpoints.moved},
     }
+
+
+def _receipt_keys(parts: Parts) -> dict[str, Methods]:
+    if parts.trail.receipts is None:
+        return {}
+    published = ReceiptKeys(parts.trail.receipts)
+    return {f"{parts.settings.prefix}/receipt-keys": {"GET": published, "HEAD": published}}
 
 
 def _inbound(parts: Parts) -> dict[str, Methods]:

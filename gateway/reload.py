@@ -18,6 +18,8 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.key_file import MAKE_ONE
 from gateway.core.policy import PolicySet
 from gateway.core.sealing import SealingKey
+from gateway.oidc import signed_receipt
+from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 
@@ -125,6 +127,23 @@ def client_secret(settings: Settings) -> Watched[str, str] | None:
     if file is None:
         return None
     return Watched("client secret", lambda: _secret(file), lambda secret: secret)
+
+
+def receipt_key(settings: Settings) -> Watched[str, ReceiptKey] | None:
+    """The key that signs receipts, where there is one."""
+    file = settings.logout.receipt_key_file
+    if file is None:
+        return None
+    return Watched("receipt key", lambda: _readable(file), lambda text: _receipt_key(file, text))
+
+
+def _receipt_key(file: Path, text: str) -> ReceiptKey:
+    try:
+        return ReceiptKey.parse(text)
+    except ValueError as reason:
+        raise ConfigurationError(
+            "bad_key", f"the key in {named(file)} {reason}", mend=signed_receipt.MAKE_ONE
+        ) from None
 
 
 def _key(file: Path, text: str) -> SealingKey:

@@ -1,4 +1,4 @@
-"""``gateway check``, ``gateway schema``, ``gateway keys new``: before anything runs."""
+"""``gateway check``, ``gateway schema``, ``gateway keys``: before anything runs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(check)
     app.command()(schema)
-    keys = typer.Typer(help="Keys that seal the session cookies.", no_args_is_help=True)
-    keys.callback()(_keys)
+    keys = typer.Typer(help="Keys for session cookies and receipts.", no_args_is_help=True)
     keys.command()(new)
+    keys.command()(receipt)
     app.add_typer(keys, name="keys")
 
 
@@ -48,26 +48,40 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-def new(
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Create FILE, readable by its owner only, and never overwrite one.",
-        ),
-    ] = None,
-) -> None:
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Create FILE, readable by its owner only, and never overwrite one.",
+    ),
+]
+
+
+def new(output: Output = None) -> None:
     """Make a session key: 32 random bytes on one line."""
-    line = _drawn()
+    _hand_out(f"{_drawn()}\n", output, lost="its sessions", use="list it in session.key_files")
+
+
+def receipt(output: Output = None) -> None:
+    """Make a key that signs the receipts of sign-outs: a private key for P-256 in PEM."""
+    # Late, so that the other commands need not load what it takes.
+    from gateway.oidc.signed_receipt import ReceiptKey
+
+    key = ReceiptKey.new()
+    use = f"name it in logout.receipt_key_file; its id in receipts is {key.public.kid}"
+    _hand_out(key.pem, output, lost="the receipts it signed", use=use)
+
+
+def _hand_out(text: str, output: Path | None, *, lost: str, use: str) -> None:
     if output is None:
-        typer.echo(line)
+        typer.echo(text, nl=False)
         return
     try:
         created = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        typer.echo(f"{output}: exists already; name another file, its sessions would be lost", err=True)
+        typer.echo(f"{output}: exists already; name another file, {lost} would be lost", err=True)
         raise typer.Exit(FINDINGS) from None
     except OSError as error:
         typer.echo(
@@ -76,12 +90,8 @@ def new(
         )
         raise typer.Exit(FINDINGS) from None
     with os.fdopen(created, "w", encoding="ascii") as file:
-        file.write(f"{line}\n")
-    typer.echo(f"{output}: a new key; list it in session.key_files")
-
-
-def _keys() -> None:
-    """Keys that seal the session cookies."""
+        file.write(text)
+    typer.echo(f"{output}: a new key; {use}")
 
 
 def _drawn() -> str:

@@ -6,8 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config.model import Settings
-from gateway.config.remarks import Remark, Rule, error, rule
-from gateway.config.secret_files import check_directory, check_key_file, check_readable, exposure
+from gateway.config.remarks import Remark, Rule, error, rule, warning
+from gateway.config.secret_files import (
+    UnreadableError,
+    check_directory,
+    check_key_file,
+    check_readable,
+    exposure,
+    named,
+    read_text,
+)
 
 
 @rule("session.key_files")
@@ -28,6 +36,27 @@ def _private_key(settings: Settings) -> Iterator[Remark]:
     if file is not None:
         yield from check_readable(("tls", "key_file"), file, marker="PRIVATE KEY")
         yield from exposure(("tls", "key_file"), file)
+
+
+@rule("logout.receipt_key_file", "log.level")
+def _receipt_key(settings: Settings) -> Iterator[Remark]:
+    # Late, as the policies are: most commands and most deployments sign nothing.
+    from gateway.oidc import signed_receipt
+
+    file = settings.logout.receipt_key_file
+    if file is None:
+        return
+    try:
+        signed_receipt.ReceiptKey.parse(read_text(file))
+    except UnreadableError as unreadable:
+        yield error("logout.receipt_key_file", unreadable.what, unreadable.mend)
+    except ValueError as reason:
+        yield error("logout.receipt_key_file", f"the key in {named(file)} {reason}", signed_receipt.MAKE_ONE)
+    else:
+        yield from exposure(("logout", "receipt_key_file"), file)
+    if settings.log.level not in {"debug", "info"}:
+        what = "leaves out the lines of the audit trail, and the receipts with them"
+        yield warning("log.level", what, "write `info`, or remove logout.receipt_key_file")
 
 
 @rule("provider.ca_file")

@@ -44,7 +44,6 @@ def _on(value: Value) -> bool:
 
 
 NOT_YET = (
-    NotYet("logout.receipt_key_file", _on, "signing the receipts of sign-outs"),
     NotYet("inbound.universal_logout", _on, "Okta Universal Logout"),
     NotYet("inbound.security_events", _on, "receiving shared security events"),
     NotYet("inbound.okta_event_hook", _on, "the Okta event hook"),

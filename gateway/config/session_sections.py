@@ -98,7 +98,8 @@ class Logout(Section):
         description="Cookies of the gateway's predecessor to expire at sign-out; `name*` for all that begin so.",
     )
     receipt_key_file: kinds.File | None = key(
-        None, description="Private key that signs the receipts of sign-outs."
+        None,
+        description="Private key (P-256, PEM) that signs the receipts of sign-outs; `gateway keys receipt`.",
     )
 
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.core.revocation import UNPLACED, Entry
@@ -67,6 +67,7 @@ class Chain:
     :ivar target: name of a configured place to go on to, or empty.
     :ivar closed: seconds, when the last hop was done; 0 while under way.
     :ivar durable: whether the log has the revocation. :ivar had_session: whether there was a session of ours to end.
+    :ivar who: of that session its mark in logs, its subject and its user, for the receipt.
     :ivar nonce: what only this browser knows of this chain, and the providers learn a part of each; see `ticket`.
     :ivar position: log position at closing (rule R1). :ivar log_id: of the log that the position is in.
     :ivar sid: the session that was ended: a hint of another one is none of this chain (rule R18).
@@ -79,6 +80,7 @@ class Chain:
     target: str = ""
     closed: int = 0
     durable: bool = True
+    who: tuple[str, str, str] | None = field(default=None, kw_only=True)
     had_session: bool = True
     nonce: str = ""
     position: int = 0
@@ -236,7 +238,7 @@ def to_plain(chain: Chain) -> dict[str, Any]:
         chain.log_id,
         chain.sid,
     ]
-    return {"h": hops, "c": rest}
+    return {"h": hops, "c": rest, "w": chain.who}
 
 
 def from_plain(plain: Mapping[str, Any]) -> Chain:
@@ -246,7 +248,8 @@ def from_plain(plain: Mapping[str, Any]) -> Chain:
     """
     try:
         started, *rest = plain["c"]
-        chain = Chain(started, tuple(HopState(*hop) for hop in plain["h"]), *rest)
+        who = tuple(plain["w"]) if plain.get("w") else None
+        chain = Chain(started, tuple(HopState(*hop) for hop in plain["h"]), *rest, who=who)
         walkable = chain.closed or 0 <= chain.index < len(chain.hops)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("not a logout chain") from error

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from gateway.telemetry.log import get_logger, session_mark
+from gateway.telemetry.redaction import Published
 
 _log = get_logger("audit")
 
@@ -37,11 +38,13 @@ class AuditEvent:
     `request`: the request id. `reason`: a stable word for why a login failed or was refused, what ended a
     session, how a hop failed. `hop`: the hop of the logout chain; `evidence`: on what its return rests (rule
     R28). `revocation`: the key of the entry written, `durable`: whether the log has it. `policies`: the @ids
-    that decided; `method`, `path`: the request that was denied.
+    that decided; `method`, `path`: the request that was denied. `mark`: the session as logs name it, where its
+    sid is not known any more. `logout`: the id of the sign-out; `receipt`: what the gateway has signed about it.
     """
 
     kind: AuditKind
     sid: str | None = None
+    mark: str | None = None
     user: str | None = None
     subject: str | None = None
     client: str | None = None
@@ -54,15 +57,17 @@ class AuditEvent:
     policies: tuple[str, ...] = ()
     method: str | None = None
     path: str | None = None
+    logout: str | None = None
+    receipt: str | None = None
 
     @property
     def session(self) -> str | None:
         """The session as logs name it."""
-        return None if self.sid is None else session_mark(self.sid)
+        return self.mark if self.sid is None else session_mark(self.sid)
 
 
 Listener = Callable[[AuditEvent], None]
-_FIELDS = tuple(field.name for field in fields(AuditEvent) if field.name not in ("kind", "sid"))
+_FIELDS = tuple(field.name for field in fields(AuditEvent) if field.name not in ("kind", "sid", "mark"))
 
 
 class AuditTrail:
@@ -87,6 +92,8 @@ def _line(event: AuditEvent) -> dict[str, Any]:
     line |= {name: getattr(event, name) for name in _FIELDS}
     if event.revocation is not None:
         line["revocation"] = _named(event.revocation)
+    if event.receipt is not None:
+        line["receipt"] = Published(event.receipt)
     return {name: value for name, value in line.items() if value not in (None, ())}
 
 

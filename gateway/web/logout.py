@@ -22,6 +22,7 @@ from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Form, Redirect, Skip
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
+from gateway.telemetry.log import session_mark
 from gateway.web import pages
 from gateway.web.hint import Hints
 from gateway.web.hops import LOGGED_OUT, Hop, Hops, origin_of
@@ -134,7 +135,8 @@ class Logout:
             sid=session.sid if session else before.sid if before else "",
         )
         step = self._placed(self._onward(begun, now))
-        self._trail.logout_started(session, how, durable=durable)
+        step = _of(session, before if again else None, step)
+        self._trail.logout_started(step.chain, how)
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
@@ -226,6 +228,11 @@ class Logout:
             seconds=max(2, min(5, chain.deadline - now)),
             refresh_url=STILL_WAITING,
         )
+
+    def signed(self, chain: Chain | None) -> dict[str, str]:
+        """The user's copy of the signed receipt of a finished chain, where receipts are signed."""
+        receipt = self._trail.copy_of(chain) if chain is not None and chain.closed else None
+        return {} if receipt is None else {"receipt": receipt}
 
     def forget(self) -> list[str]:
         """Set-Cookie values that end the memory of a closed chain: somebody has signed in since."""
@@ -367,6 +374,14 @@ class Logout:
         if not isinstance(step, Done):
             return step
         return Done(replace(step.chain, position=self._log.index.position, log_id=self._log.log_id))
+
+
+def _of(session: Session | None, before: Chain | None, step: Step) -> Step:
+    """Whose chain it is: of the session that it ends, or that the chain before it has ended already."""
+    who = before.who if before is not None else None
+    if session is not None:
+        who = (session_mark(session.sid), session.principal.subject, session.principal.user)
+    return replace(step, chain=replace(step.chain, who=who))
 
 
 def _clear_attempt(name: str) -> list[str]:

@@ -10,13 +10,18 @@ from gateway.core.gate import Allow, Challenge, Verdict
 from gateway.core.session import Session
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.receipts import ReceiptBook, logout_id, told
 
 
 class Trail:
-    """The events of signing in and out, and the decisions of the gate."""
+    """The events of signing in and out, and the decisions of the gate.
 
-    def __init__(self, audit: AuditTrail, metrics: Metrics) -> None:
+    :param receipts: signs what is told of sign-outs; None where nothing is signed.
+    """
+
+    def __init__(self, audit: AuditTrail, metrics: Metrics, receipts: ReceiptBook | None = None) -> None:
         self._audit = audit
+        self.receipts = receipts
         self._metrics = metrics
         self._verdicts = metrics.verdicts_total
         self._policies = metrics.policy_decisions_total
@@ -50,20 +55,11 @@ class Trail:
             AuditEvent(AuditKind.LOGIN_FAILED, reason=code, evidence=detail or None, client=client)
         )
 
-    def logout_started(self, session: Session | None, how: str, *, durable: bool) -> None:
-        """A chain began; ``session`` is what the browser carried."""
+    def logout_started(self, chain: Chain, how: str) -> None:
+        """``chain`` began."""
         self._metrics.logouts_total[how.partition(":")[0]].inc()
-        who = session.principal if session else None
-        self._audit.record(
-            AuditEvent(
-                AuditKind.LOGOUT_STARTED,
-                sid=session.sid if session else None,
-                user=who.user if who else None,
-                subject=who.subject if who else None,
-                reason=how,
-                durable=durable,
-            )
-        )
+        receipt = self.receipts.started(chain, how) if self.receipts else None
+        self._audit.record(_of_logout(chain, AuditKind.LOGOUT_STARTED, receipt, reason=how))
 
     def revocation(self, reason: str, *, durable: bool) -> None:
         """An entry was written to the log. ``reason`` is one of a closed set."""
@@ -98,8 +94,12 @@ class Trail:
 
     def logout_finished(self, chain: Chain) -> None:
         """The last hop was settled."""
-        told = ", ".join(f"{hop.name} {hop.status}" for hop in chain.hops) or "no hops"
-        self._audit.record(AuditEvent(AuditKind.LOGOUT_FINISHED, evidence=told, durable=chain.durable))
+        receipt = self.receipts.finished(chain) if self.receipts else None
+        self._audit.record(_of_logout(chain, AuditKind.LOGOUT_FINISHED, receipt, evidence=told(chain)))
+
+    def copy_of(self, chain: Chain) -> str | None:
+        """The user's copy of the signed receipt of a closed chain; None where none are signed."""
+        return self.receipts.copy(chain) if self.receipts else None
 
     def ended_from_outside(self, key: str, reason: str, *, durable: bool, source: str, client: str) -> None:
         """Somebody who may do so ended what ``key`` names. :param source: who, by name; ``client`` their address."""
@@ -135,3 +135,25 @@ class Trail:
                 path=facts.path,
             )
         )
+
+
+def _of_logout(
+    chain: Chain,
+    kind: AuditKind,
+    receipt: str | None,
+    *,
+    reason: str | None = None,
+    evidence: str | None = None,
+) -> AuditEvent:
+    mark, subject, user = chain.who or (None, None, None)
+    return AuditEvent(
+        kind,
+        mark=mark,
+        user=user,
+        subject=subject,
+        reason=reason,
+        evidence=evidence,
+        durable=chain.durable,
+        logout=logout_id(chain),
+        receipt=receipt,
+    )

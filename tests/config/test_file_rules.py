@@ -9,6 +9,7 @@ import pytest
 from gateway.config.secret_files import MAX_SECRET
 from gateway.core import dice
 from gateway.core.key_file import format_key
+from gateway.oidc.signed_receipt import ReceiptKey
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,33 @@ def test_policies_are_loaded(found, house):
     assert any(
         line.startswith("policies: ") and "builtin:spa" in line for line in found({"policies": "builtin:spy"})
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "the key in {} is not a private key in PEM; make one with `gateway keys receipt -o FILE`"),
+        (None, "{} does not exist"),
+    ],
+)
+def test_a_receipt_key_that_cannot_sign_is_refused(found, house, text, what):
+    """At the start, and not at the first sign-out."""
+    file = house / "receipt.pem"
+    if text is not None:
+        file.write_text(text)
+
+    (line,) = [line for line in found({"logout.receipt_key_file": str(file)}) if "receipt_key_file" in line]
+
+    assert what.format(file) in line
+
+
+def test_a_receipt_key_is_good_where_its_lines_are_written(found, house):
+    """With a log level above info there are none."""
+    file = house / "receipt.pem"
+    file.touch(mode=0o600)
+    file.write_text(ReceiptKey.new().pem)
+    signing = {"logout.receipt_key_file": str(file)}
+
+    assert not [line for line in found(signing) if "receipt" in line]
+    (line,) = [line for line in found({**signing, "log.level": "error"}) if "receipt" in line]
+    assert "log.level: warning: leaves out the lines of the audit trail" in line

@@ -8,7 +8,6 @@ from gateway.config.fields import keys
 from gateway.config.not_yet import NOT_YET, remark_on
 
 ASKING = {
-    "logout.receipt_key_file": "receipt.key",
     "inbound.universal_logout": {"issuer": "nonsense"},
     "inbound.security_events": {},
     "inbound.okta_event_hook": {"secret": "hunter2", "secret_file": "x"},
@@ -40,7 +39,6 @@ def test_off_is_no_request(examined):
     """Writing a switch as false, or a list as empty, asks for nothing."""
     changes = {
         "inbound": {"backchannel": "false"},
-        "logout.receipt_key_file": None,
         "headers.authorization": "false",
     }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core import chain as chains
 from gateway.core import cookies, dice
 from gateway.core.cookies import (
     MAX_COOKIES,
@@ -285,3 +287,17 @@ def test_r33_the_session_has_what_the_attempts_leave(all_own: int, budget: int, 
     """Of the bytes for all own cookies the session gets what five attempts leave, in as many pieces as that needs."""
     cookie = session_cookie(60, all_own)
     assert (cookie.budget, cookie.pieces) == (budget, pieces)
+
+
+def test_r33_a_chain_fits_whoever_signs_out() -> None:
+    """Its receipt names them; the longest names there can be, which do not compress, must not stop a sign-out."""
+    hops = [f"hop{n}" for n in range(8)]
+    chain = chains.begin(
+        hops, chains.ChainLimits(30, 120), now=NOW, nonce=dice.token(12), sid=dice.token(16)
+    ).chain
+    settled = [replace(hop, status="returned", at=NOW, evidence=f"your browser came back from {hop.name}")
+               for hop in chain.hops]  # fmt: skip
+    who = ("0a1b2c3d4e5f", dice.token(192)[:255], dice.token(192)[:255])
+    chain = replace(chain, hops=tuple(settled), log_id=dice.token(16), position=1 << 40, who=who)
+    lines = logout_cookie(60).set(chains.to_plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
+    assert len(lines) == 1

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "web/endpoints/frontchannel.py": "tests/flows/test_frontchannel.py",
     "web/endpoints/landing.py": "tests/flows/test_login.py",
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
+    "web/endpoints/receipt_keys.py": "tests/flows/test_signed_receipts.py",
     "web/endpoints/sessions.py": "tests/flows/test_sessions.py",
     "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/start.py": "tests/flows/test_login.py",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gateway.core.revocation import sid_key
+from gateway.core.revocation import isid_key, sid_key
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.log import configure, session_mark
 
@@ -78,3 +78,22 @@ def test_a_failing_listener_stops_nothing(stream: io.StringIO) -> None:
     AuditTrail(fails).record(AuditEvent(AuditKind.LOGIN))
 
     assert [line["event"] for line in lines(stream)] == ["login", "audit_listener_failed"]
+
+
+def test_a_receipt_is_in_its_line_as_it_was_signed(stream: io.StringIO) -> None:
+    """It looks like a token, and is made to be read."""
+    event = AuditEvent(
+        AuditKind.LOGOUT_FINISHED, mark="0a1b2c", logout="id", receipt="eyJhbGciOiJF.eyJpc3M.c2ln"
+    )
+    AuditTrail().record(event)
+
+    (line,) = lines(stream)
+    assert (line["receipt"], line["logout"], line["session"]) == ("eyJhbGciOiJF.eyJpc3M.c2ln", "id", "0a1b2c")
+
+
+def test_a_session_at_the_provider_is_told_by_its_mark_only(stream: io.StringIO) -> None:
+    """Its id is in logout tokens, which make others act."""
+    AuditTrail().record(AuditEvent(AuditKind.REVOKED, revocation=isid_key("https://idp", "the-sid")))
+
+    (line,) = lines(stream)
+    assert line["revocation"] == f"isid:https://idp|{session_mark('the-sid')}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.core import chain as chains
-from gateway.core.chain import ChainLimits
+from gateway.core.chain import Chain, ChainLimits
 from gateway.core.facts import DoorRules, build
 from gateway.core.gate import Allow, Challenge, Deny
 from gateway.core.session import Principal, Session
+from gateway.oidc.jwks import KeySet
+from gateway.oidc.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.trail import Trail
 
 NOW = 1_700_000_000
@@ -32,13 +37,19 @@ def trail() -> tuple[Trail, list[AuditEvent], Metrics]:
     return Trail(AuditTrail(told.append), metrics), told, metrics
 
 
+def begun_by(*who: str) -> Chain:
+    """A chain of the session with this mark, subject and user."""
+    begun = chains.begin(["cognito"], ChainLimits(30, 120), now=NOW, nonce="n").chain
+    return replace(begun, who=(who[0], who[1], who[2]) if who else None)
+
+
 def test_a_sign_in_and_out_is_told_in_order() -> None:
     """Who, from where, which hops, on what evidence."""
     book, told, metrics = trail()
     book.login(WHO, "192.0.2.1")
-    book.logout_started(WHO, "post", durable=True)
-    step = chains.begin(["cognito"], ChainLimits(30, 120), now=NOW)
-    done = chains.returned(step.chain, "cognito", "the browser came back", ChainLimits(30, 120), now=NOW)
+    begun = begun_by("mark", "s-1", "alice")
+    book.logout_started(begun, "post")
+    done = chains.returned(begun, "cognito", "the browser came back", ChainLimits(30, 120), now=NOW)
     assert done is not None
     book.hop(done.chain.hops[0])
     book.logout_finished(done.chain)
@@ -48,6 +59,10 @@ def test_a_sign_in_and_out_is_told_in_order() -> None:
     assert (told[0].user, told[0].client) == ("alice", "192.0.2.1")
     assert (told[2].hop, told[2].evidence) == ("cognito", "the browser came back")
     assert told[3].evidence == "cognito returned"
+    for event in (told[1], told[3]):
+        assert (event.session, event.subject, event.user) == ("mark", "s-1", "alice")
+    assert told[1].logout == told[3].logout is not None
+    assert told[3].receipt is None
     exposed = metrics.exposition().decode()
     assert 'gateway_logins_total{result="ok"} 1.0' in exposed
     assert "secret" not in exposed
@@ -63,8 +78,24 @@ def test_a_failed_hop_is_told_as_failed() -> None:
 def test_a_logout_of_nobody_is_told() -> None:
     """There was no session: nothing is invented."""
     book, told, _ = trail()
-    book.logout_started(None, "get", durable=True)
-    assert (told[0].sid, told[0].user) == (None, None)
+    book.logout_started(begun_by(), "get")
+    assert (told[0].session, told[0].user) == (None, None)
+
+
+def test_what_is_told_of_a_sign_out_is_signed_where_there_is_a_key() -> None:
+    """Both lines, and the user's copy."""
+    told: list[AuditEvent] = []
+    key = ReceiptKey.new()
+    book = Trail(AuditTrail(told.append), Metrics(), ReceiptBook("https://app", "https://idp", key))
+    begun = begun_by("mark", "s-1", "alice")
+    book.logout_started(begun, "post")
+    done = chains.returned(begun, "cognito", "the browser came back", ChainLimits(30, 120), now=NOW)
+    assert done is not None
+    book.logout_finished(done.chain)
+    tokens = [told[0].receipt, told[1].receipt, book.copy_of(done.chain)]
+    read = [verified(token or "", KeySet((key.public,))) for token in tokens]
+    assert [receipt.state for receipt in read] == ["started", "finished", "finished"]
+    assert {receipt.logout for receipt in read} == {told[0].logout}
 
 
 def test_a_refusal_names_its_policies_and_the_path_without_query() -> None:

@@ -114,7 +114,7 @@ class LogoutEndpoints:
         carried, state, _ = await self.gate.read(facts, now)
         chain = carried.chain
         if _wants_json(facts):
-            return send(_json(_as_data(chain)))
+            return send(_json(_as_data(chain) | self.logout.signed(chain)))
         if facts.query == "waiting" and chain and not chain.closed and now < chain.deadline:
             return send(self.logout.waiting(chain, now))
         dead = isinstance(state, Challenge) and carried.session is not None

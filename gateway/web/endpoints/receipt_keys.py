@@ -1,0 +1,25 @@
+"""``/oauth2/receipt-keys``: the public key that the receipts of sign-outs are verified with, for anybody."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from gateway.core.facts import RequestFacts
+from gateway.telemetry.receipts import ReceiptBook
+from gateway.web import pages
+from gateway.web.messages import Request, Response
+from gateway.web.pages import Page
+from gateway.web.respond import send
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKeys:
+    """Answers with the key set (RFC 7517) of the key that signs now."""
+
+    receipts: ReceiptBook
+
+    async def __call__(self, request: Request, facts: RequestFacts) -> Response:
+        """The same for everybody."""
+        headers = pages.own_headers("application/jwk-set+json", "default-src 'none'")
+        return send(Page(200, json.dumps(self.receipts.key.jwks).encode(), headers))
