@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.config.names import HOPS
 from gateway.doctor.check import check
 from gateway.doctor.examination import CHECKS, NAMES, examined
 from gateway.doctor.patient import Patient
@@ -21,6 +22,13 @@ def test_each_check_has_a_name_of_its_own() -> None:
     assert set(names) < NAMES
     assert all(name.replace("-", "").isalnum() and name == name.lower() for name in names)
     assert all(each.about.endswith("?") for each in CHECKS)
+
+
+def test_each_hop_has_a_check_of_its_own() -> None:
+    """Whoever adds one is reminded here."""
+    assert {f"hop-{kind.replace('_', '-')}" for kind in HOPS} == {
+        name for name in NAMES if name.startswith("hop-")
+    }
 
 
 async def test_a_configuration_that_cannot_be_used_is_all_there_is(cognito: Deployment) -> None:

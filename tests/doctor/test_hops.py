@@ -136,6 +136,14 @@ async def test_trap_03_the_chain_is_whole_and_in_order(
     assert said in seen.what
 
 
+async def test_the_chain_of_another_provider(openid: Deployment) -> None:
+    """What the kind implies is walked; an empty one is said to end nothing there."""
+    seen = await openid.only("chain")
+    assert (seen.verdict, seen.what) == (OK, "the gateway's session ends first, then: oidc")
+    openid.pieces["logout"] = {"chain": []}
+    assert (await openid.only("chain")).verdict is WARNING
+
+
 @pytest.fixture
 async def demo(tmp_path: Path) -> AsyncIterator[tuple[emulators.RunningIdp, Path]]:
     """The emulated Cognito and Okta, and the configuration of the demo."""
