@@ -29,7 +29,7 @@ BODY_WITHIN = 10.0
 RETRY_AFTER = 5
 """Seconds after which it is worth trying again."""
 _log = get_logger("inbound")
-NOT_DURABLE, REPLAYED, ENDED = "not_durable", "replayed", "ended"
+NOT_DURABLE, REPLAYED, ENDED, OWN_HOP = "not_durable", "replayed", "ended", "own_hop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,12 @@ class Inbound:
                     entry.key, reason, durable=durable, source=source, client=client
                 )
         return Ended(durable)
+
+    async def is_own_hop(self, keys: Sequence[str], *, at: int, now: int) -> bool:
+        """Whether what happened to these subjects at ``at`` is news of a sign-out that began here (rule R21)."""
+        if self._log.moved():
+            await self._log.catch_up()
+        return self._log.index.signed_out_here(keys, at=at, now=now)
 
     def refused(self, way: str, error: GatewayError, client: str) -> None:
         """A call was refused: counted by the error's code, and told in the log, though not each time."""

@@ -18,7 +18,7 @@ from gateway import server
 from gateway.app import Gateway
 from gateway.config import load
 from gateway.core import clock
-from gateway.core.revocation import isid_key
+from gateway.core.revocation import hop_entries, isid_key
 from gateway.demo.keys import signing_key
 from gateway.demo.options import CLIENT_ID
 from tests.fakes.browser import Browser
@@ -169,6 +169,18 @@ async def test_r20_the_names_that_count_are_those_of_the_sign_in(stand: Stand, a
     assert entry.key.startswith(isid_key(stand.okta, ""))
     assert await stand.gateway.sign_ins.known(entry.key)
     assert (entry.reason, entry.event_time is not None) == ("backchannel", True)
+
+
+async def test_r21_news_of_our_own_sign_out_ends_nobody_else(stand: Stand, alice: Browser) -> None:
+    """A token without `sid`, two minutes around a sign-out that began here; one that names a session is obeyed."""
+    (one,) = (await stand.gateway.sign_ins.all(limit=1)).sign_ins
+    await stand.gateway.log.append(hop_entries(one.aliases, clock.now() - 60))
+    assert await sent(stand, "sub_only") == [200]
+    assert await status(stand, alice.cookie_header(stand.app)) == 200
+    told = stand.gateway.metrics.exposition().decode()
+    assert 'gateway_inbound_total{result="own_hop",way="backchannel"} 1.0' in told
+    assert await sent(stand) == [200]
+    assert await status(stand, alice.cookie_header(stand.app)) == 401
 
 
 async def test_a_replay_is_answered_alike_and_does_nothing(stand: Stand, alice: Browser) -> None:

@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import ProviderError
 from gateway.core.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
-from gateway.web.inbound import Inbound, answer, try_again, whole_body
+from gateway.web.inbound import OWN_HOP, Inbound, answer, try_again, whole_body
 from gateway.web.messages import Request, Response
 
 WAY = "backchannel"
@@ -41,6 +41,11 @@ class Backchannel:
             found = await self.provider.verify_logout_token(token, now=now)
         except ProviderError as error:
             return self._refused(error, facts.client)
+        if found.session is None and await self.inbound.is_own_hop(found.keys, at=found.issued_at, now=now):
+            # Somebody signed out here, the chain ended the session there, and this is the provider's word of it. As it
+            # names no session, it would end those of the same person in other browsers.
+            self.inbound.count(WAY, OWN_HOP)
+            return answer(200)
         ended = await self.inbound.end(
             found.keys,
             reason=WAY,
