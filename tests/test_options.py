@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gateway.config import load
 from gateway.core.session import SessionLimits
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
+from gateway.oidc.logout import Asked, Form, Redirect, Skip
 from gateway.options import claim_options, door_rules, gate_rules, identity_options, logout_options, routes
 
 
@@ -30,3 +33,67 @@ def test_every_part_takes_what_the_operator_wrote(tmp_path: Path) -> None:
     assert [hop.name for hop in logout_options(settings).hops] == ["cognito", "okta_signout"]
     assert claim_options(settings).user == settings.headers.user
     assert identity_options(settings).authorization is False
+
+
+CHAINS = [
+    (
+        "okta",
+        "[oidc, {okta_signout: https://elsewhere.example.com}]",
+        ["oidc", "okta_signout of oidc"],
+        "id_token",
+    ),
+    ("oidc", "[oidc, {okta_signout: https://id.example.com}]", ["oidc", "okta_signout of oidc"], "id_token"),
+    ("oidc", "[oidc, {okta_signout: https://org.okta.com}]", ["oidc", "okta_signout"], "id_token"),
+    ("oidc", "[{okta_signout: https://id.example.com}, oidc]", ["okta_signout", "oidc"], "id_token"),
+    ("entra", "[entra]", ["entra"], "login_hint"),
+    ("auth0", "[auth0]", ["auth0"], "sid"),
+    ("keycloak", "[{keycloak: get}]", ["keycloak"], "id_token"),
+    ("google", "[google]", ["google"], ""),
+    ("oidc", "[]", [], ""),
+]
+
+
+@pytest.mark.parametrize(("kind", "chain", "hops", "hint"), CHAINS)
+def test_the_chain_is_what_the_operator_wrote(
+    tmp_path: Path, kind: str, chain: str, hops: list[str], hint: str
+) -> None:
+    """In its order, with the hint that it needs; okta_signout stands in for oidc where both end one Okta session."""
+    options = logout_options(load(configured(tmp_path, kind, chain), {}))
+    assert [hop.name + (f" of {hop.instead_of}" if hop.instead_of else "") for hop in options.hops] == hops
+    assert options.hint == hint
+    needs = [each for each in options.hops if each.name == "oidc"]
+    for hop in needs:
+        act = hop.way.act(Asked("https://app.example.com/x", end_session="https://id.example.com/end"))
+        falls_back = kind == "okta" or "okta_signout of oidc" in hops
+        assert isinstance(act, Skip if falls_back else Redirect)
+        assert isinstance(
+            hop.way.act(
+                Asked("https://app.example.com/x", hint="h", end_session="https://id.example.com/end")
+            ),
+            Form,
+        )
+
+
+def test_forms_may_lead_to_the_hops_and_the_provider_alone(tmp_path: Path) -> None:
+    """Origins for the pages' policy, each once; a provider that no hop asks is none of them."""
+    chain = '[oidc, {url: "https://x.example.com/out?to={return_to}"}]'
+    assert logout_options(load(configured(tmp_path, "oidc", chain), {})).form_origins == (
+        "https://id.example.com",
+        "https://x.example.com",
+    )
+    assert logout_options(load(configured(tmp_path, "oidc", "[]"), {})).form_origins == ()
+
+
+def configured(directory: Path, kind: str, chain: str) -> Path:
+    """A file for that provider and that chain."""
+    configuration.write(directory, DemoOptions())
+    path = directory / "chain.yaml"
+    path.write_text(
+        "public_url: https://app.example.com\n"
+        "upstreams: [{path: /, url: http://127.0.0.1:1}]\n"
+        f"provider: {{kind: {kind}, issuer: https://id.example.com, client_id: c, client_secret: s-e-c-r-e-t}}\n"
+        "session: {key_files: [session-key]}\n"
+        f"state: sqlite://{directory}/state.db\n"
+        f"logout: {{chain: {chain}}}\n"
+    )
+    return path

@@ -131,6 +131,7 @@ def _sentence(event: AuditEvent) -> str:
         AuditKind.LOGOUT_STARTED: f"session {event.session} of {who} killed by {event.reason}{kept}",
         AuditKind.HOP_RETURNED: f"hop {event.hop} returned: {event.evidence}",
         AuditKind.HOP_FAILED: f"hop {event.hop} not confirmed: {event.evidence}",
+        AuditKind.HOP_SKIPPED: f"hop {event.hop} skipped: {event.evidence}",
         AuditKind.LOGOUT_FINISHED: f"sign-out finished: {event.evidence}",
         AuditKind.REVOKED: f"revoked: {event.revocation}{kept}",
         AuditKind.DENIED: f"{who} was refused {event.method} {event.path}: {event.reason}",

@@ -25,6 +25,7 @@ class AuditKind(Enum):
     LOGOUT_STARTED = "logout_started"
     HOP_RETURNED = "hop_returned"
     HOP_FAILED = "hop_failed"
+    HOP_SKIPPED = "hop_skipped"
     LOGOUT_FINISHED = "logout_finished"
     REVOKED = "revoked"
     DENIED = "denied"

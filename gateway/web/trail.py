@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.core.chain import FAILED, Chain, HopState
+from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import Allow, Challenge, Verdict
 from gateway.core.session import Session
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook, logout_id, told
+
+_HOPS = {
+    RETURNED: AuditKind.HOP_RETURNED,
+    SKIPPED: AuditKind.HOP_SKIPPED,
+    FAILED: AuditKind.HOP_FAILED,
+}
 
 
 class Trail:
@@ -89,8 +95,7 @@ class Trail:
     def hop(self, hop: HopState) -> None:
         """A hop was settled."""
         self._metrics.hops_total[hop.name, hop.status].inc()
-        kind = AuditKind.HOP_FAILED if hop.status == FAILED else AuditKind.HOP_RETURNED
-        self._audit.record(AuditEvent(kind, hop=hop.name, evidence=hop.evidence))
+        self._audit.record(AuditEvent(_HOPS[hop.status], hop=hop.name, evidence=hop.evidence))
 
     def logout_finished(self, chain: Chain) -> None:
         """The last hop was settled."""

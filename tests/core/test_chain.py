@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -16,6 +17,7 @@ from gateway.core.chain import (
     FAILED,
     PENDING,
     RETURNED,
+    SKIPPED,
     TRIES,
     Chain,
     ChainLimits,
@@ -169,6 +171,35 @@ def test_a_chain_without_hops_is_done_at_once() -> None:
     play = Playbook.begin()
     assert play.told() == "done: "
     assert play.chain.current is None
+
+
+def test_r28_every_chain_and_every_hop_has_its_own_ticket() -> None:
+    """One hop's provider cannot work out another's, and an older chain's is worth nothing."""
+    nonces = [chains.begin(["a", "b"], LIMITS, now=START, nonce=nonce).chain for nonce in ("one", "two")]
+    tickets = [chain.ticket(hop) for chain in nonces for hop in ("a", "b")]
+    assert len(set(tickets)) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", ticket) for ticket in tickets)
+
+
+def test_a_hop_with_nothing_to_ask_is_settled_where_it_stands() -> None:
+    """Its reason is kept, the next hop has a deadline of its own, and after the last one the chain is closed."""
+    play = Playbook.begin("a", "b")
+    step = chains.settled(play.chain, SKIPPED, "no address", LIMITS, now=START + 7)
+    assert isinstance(step, Go)
+    assert (step.chain.hops[0].status, step.chain.hops[0].evidence) == (SKIPPED, "no address")
+    assert (step.chain.hops[1].tries, step.chain.deadline) == (1, START + 37)
+    assert step.chain.status_of("a") == SKIPPED
+    assert step.chain.status_of("x") == ""
+    last = chains.settled(step.chain, SKIPPED, "no address", LIMITS, now=START + 7)
+    assert isinstance(last, Done)
+    assert last.chain.closed == START + 7
+
+
+def test_a_chain_sealed_before_it_knew_its_session_still_opens() -> None:
+    """A rolling update strands nobody: the older form has one value less."""
+    plain = chains.to_plain(Playbook.begin("a").chain)
+    older = {**plain, "c": plain["c"][:-1]}
+    assert chains.from_plain(older) == Playbook.begin("a").chain
 
 
 def test_r03_the_barrier_stands_two_minutes_at_the_most() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core import chain as chains
 from gateway.core import cookies, dice
+from gateway.core.chain import Chain, HopState
 from gateway.core.cookies import (
     MAX_COOKIES,
     MAX_PIECES,
@@ -278,6 +280,23 @@ def test_the_value_is_fit_for_a_cookie() -> None:
     assert base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
     assert "=" not in value
     assert cookies.SESSION == "__Host-session"
+
+
+def test_the_longest_chain_fits_its_cookie() -> None:
+    """Every hop there is, each with a long reason: a sign-out must not end on an error for that."""
+    kinds = ("cognito", "okta_signout", "oidc", "keycloak", "entra", "auth0", "google", "url")
+    reason = "%s could not be asked where to sign out; only this application's session was ended"
+    names = [
+        hashlib.sha256(kind.encode()).hexdigest()[:40] for kind in kinds
+    ]  # compresses worse than any label
+    hops = tuple(
+        HopState(kind, "skipped", NOW + n, reason % name, 2)
+        for n, (kind, name) in enumerate(zip(kinds, names, strict=True))
+    )
+    chain = Chain(
+        NOW, hops, 8, NOW + 30, "a-target", NOW + 9, nonce="n" * 16, log_id="l" * 22, sid=names[0][:22]
+    )
+    assert logout_cookie(60).set(chains.to_plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ class Browser:
     session: ClientSession
     cookies: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    paths: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
     def open(cls) -> Self:
@@ -79,10 +80,20 @@ class Browser:
 
     def cookie_header(self, url: str) -> str:
         """Everything the browser would send on a same-site request."""
-        host = urlsplit(url).netloc
         return "; ".join(
-            f"{name}={value}" for (owner, name), (value, _) in self.cookies.items() if owner == host
+            f"{name}={value}"
+            for (owner, name), (value, _) in self.cookies.items()
+            if self._goes_to(owner, name, url)
         )
+
+    def _goes_to(self, owner: str, name: str, url: str) -> bool:
+        """Host and path match (RFC 6265 §5.1.4)."""
+        host, asked, path = (
+            urlsplit(url).netloc,
+            urlsplit(url).path or "/",
+            self.paths.get((owner, name), "/"),
+        )
+        return owner == host and (asked == path or asked.startswith(path.rstrip("/") + "/"))
 
     def cookie_names(self, url: str) -> set[str]:
         host = urlsplit(url).netloc
@@ -152,11 +163,11 @@ class Browser:
     async def send(
         self, method: str, url: str, headers: dict[str, str], body: str | None, *, cross_site: bool = False
     ) -> Seen:
-        host = urlsplit(url).netloc
         pairs = [
             f"{name}={value}"
             for (owner, name), (value, policy) in self.cookies.items()
-            if owner == host and (not cross_site or policy == "None" or (policy == "Lax" and method == "GET"))
+            if self._goes_to(owner, name, url)
+            and (not cross_site or policy == "None" or (policy == "Lax" and method == "GET"))
         ]
         sent = dict(headers)
         if pairs:
@@ -180,6 +191,7 @@ class Browser:
             self.cookies.pop((host, name), None)
             if given.get("max-age") != "0":
                 self.cookies[host, name] = (value, given.get("samesite", ""))
+                self.paths[host, name] = given.get("path", "/")
 
 
 def _site(source: str, url: str) -> str:

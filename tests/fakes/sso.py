@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import html
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlencode
 
 import jwt
@@ -88,7 +88,8 @@ class Sso:
 
     :ivar strands: the session ends, and the browser stays on a page of the provider.
     :ivar sessions: of the provider itself, cookie value to user. :ivar sign_outs: how it was asked, in order.
-    :ivar away: everything is answered 503.
+    :ivar unlisted: its metadata are answered 503. :ivar padding: bytes that ID tokens have besides.
+    :ivar okta_signouts: how often ``/login/signout`` was asked, which needs no hint.
     """
 
     def __init__(self, kind: str, manners: Manners | None = None) -> None:
@@ -96,7 +97,7 @@ class Sso:
         self.manners = manners or MANNERS[kind]
         self.port = 0
         self.strands = False
-        self.away = False
+        self.unlisted = False
         self.key: SigningKey = rsa_key("sso")
         self.callback = ""
         self.returns: list[str] = []
@@ -104,6 +105,8 @@ class Sso:
         self.sign_outs: list[tuple[str, dict[str, str]]] = []
         self.prompts: list[str | None] = []
         self.revoked: list[str] = []
+        self.padding = 0
+        self.okta_signouts = 0
         self._codes: dict[str, Grant] = {}
         self._numbers = itertools.count(1)
 
@@ -116,7 +119,7 @@ class Sso:
         return self.origin + self.manners.issuer
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self._awayness])
+        app = web.Application()
         base = self.manners.issuer.rstrip("/")
         app.add_routes(
             [
@@ -127,6 +130,7 @@ class Sso:
                 web.post("/token", self._token),
                 web.post("/revoke", self._revoke),
                 web.post("/confirmed", self._confirmed),
+                web.get("/login/signout", self._okta_signout),
             ]
         )
         if self.manners.end_session is not None:
@@ -134,14 +138,9 @@ class Sso:
             app.router.add_post(self.manners.end_session, self._by_form)
         return app
 
-    @web.middleware
-    async def _awayness(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if self.away:
-            return web.Response(status=503)
-        answer: web.StreamResponse = await handler(request)
-        return answer
-
     async def _metadata(self, _: web.Request) -> web.Response:
+        if self.unlisted:
+            return web.Response(status=503)
         found = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.origin}/authorize",
@@ -203,6 +202,7 @@ class Sso:
 
     def id_token(self, user: str, sid: str, *, nonce: str | None, access_token: str) -> str:
         more = {name: value.replace("SID", sid) for name, value in self.manners.claims.items()}
+        padding = {"padding": secrets.token_hex(self.padding // 2)} if self.padding else {}
         forge = Forge(
             issuer=self.issuer,
             client_id=CLIENT,
@@ -210,7 +210,7 @@ class Sso:
             nonce=nonce,
             subject=f"{user}-sub",
             access_token=access_token,
-            more={"email": f"{user}@example.com", "email_verified": True, **more},
+            more={"email": f"{user}@example.com", "email_verified": True, **padding, **more},
             id_key=self.key,
         )
         return forge.honest(token_use=ABSENT, origin_jti=ABSENT)
@@ -257,6 +257,11 @@ class Sso:
     async def _confirmed(self, request: web.Request) -> web.Response:
         asked = {name: str(value) for name, value in (await request.post()).items()}
         return self._end(request.cookies.get("sso", ""), asked)
+
+    async def _okta_signout(self, request: web.Request) -> web.Response:
+        self.okta_signouts += 1
+        self.sessions.pop(request.cookies.get("sso", ""), None)
+        return _redirect(request.query["fromURI"], {})
 
     def _end(self, sid: str, asked: Mapping[str, str]) -> web.Response:
         self.sessions.pop(sid, None)

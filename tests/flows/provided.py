@@ -24,13 +24,13 @@ public_url: {app}
 listen: 127.0.0.1:0
 upstreams: [{{path: /, url: "file://{files}"}}]
 provider: {{kind: {kind}, issuer: "{issuer}", client_id: {client}, client_secret: {secret}}}
-session: {{key_files: [session-key]}}
-state: sqlite://{state}
+{session}state: sqlite://{state}
 headers: {{groups: groups}}
 probes: {{listen: 127.0.0.1:0}}
 admin: {{listen: 127.0.0.1:0}}
 log: {{level: error, access: false}}
 """
+SESSION = "session: {key_files: [session-key]}\n"
 
 
 @dataclass
@@ -73,16 +73,16 @@ class House:
 
 @asynccontextmanager
 async def house(
-    directory: Path, sso: Sso, *, chain: str | None = None, extra: str = "", kind: str = "", port: int = 0
+    directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION
 ) -> AsyncIterator[House]:
-    """Start both. ``chain`` is ``logout.chain`` as YAML; None: what the kind implies."""
-    async with running(sso), opened(directory, sso, chain=chain, extra=extra, kind=kind) as found:
+    """Start both. ``chain`` is ``logout.chain`` as YAML, ``PORT`` the provider's; None: what the kind implies."""
+    async with running(sso), opened(directory, sso, chain=chain, session=session) as found:
         yield found
 
 
 @asynccontextmanager
 async def opened(
-    directory: Path, sso: Sso, *, chain: str | None = None, extra: str = "", kind: str = ""
+    directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION
 ) -> AsyncIterator[House]:
     """The gateway alone: its provider may be away. Started twice in a directory it is another deployment of the same."""
     place = directory / "address"
@@ -101,14 +101,16 @@ async def opened(
     text = _TEMPLATE.format(
         app=app,
         files=directory,
-        kind=kind or sso.kind,
+        kind=sso.kind,
         issuer=sso.issuer,
         client=CLIENT,
         secret=SECRET,
         state=directory / "state.db",
+        session=session,
     )
     path = directory / "gateway.yaml"
-    path.write_text(text + (f"logout: {{chain: {chain}}}\n" if chain is not None else "") + extra)
+    written = f"logout: {{chain: {chain}}}\n".replace("PORT", str(sso.port)) if chain is not None else ""
+    path.write_text(text + written)
     audit: list[AuditEvent] = []
     gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)

@@ -1,16 +1,33 @@
-"""Signing out at each kind of provider, over real sockets (facts B.3, C.1, E.2, E.3)."""
+"""Signing in and out at each kind of provider, over real sockets (facts B.3, C.1, E.2, E.3)."""
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
 
 from tests.fakes.sso import CLIENT, Sso
-from tests.flows.provided import house
+from tests.flows.conftest import later
+from tests.flows.provided import House, house
+
+
+async def walked(here: House) -> dict[str, str]:
+    """Sign in, sign out; the receipt."""
+    browser = here.browser()
+    page = await here.sign_in(browser)
+    assert "the application" in page.text
+    end = await here.sign_out(browser)
+    assert end.path == "/logged-out"
+    assert "__Host-session" not in browser.cookie_names(here.app)
+    return await here.receipt(browser)
 
 
 async def test_r34_an_oidc_provider_is_asked_by_a_form(tmp_path: Path) -> None:
     """The whole way: the hint travels in a form, the return with its state is seen, nobody is signed in any more."""
-    async with house(tmp_path, Sso("oidc"), chain="[oidc]") as here:
+    async with house(tmp_path, Sso("oidc")) as here:
         browser = here.browser()
         page = await here.sign_in(browser)
         assert "the application" in page.text
@@ -27,3 +44,251 @@ async def test_r34_an_oidc_provider_is_asked_by_a_form(tmp_path: Path) -> None:
         assert here.sso.sessions == {}
         assert not any("id_token_hint" in seen.url for seen in browser.seen)
         assert "__Secure-session-hint" not in browser.cookie_names(here.app)
+
+
+async def test_r34_the_page_with_the_form_lets_it_go_to_the_provider_only(tmp_path: Path) -> None:
+    """One script by its hash, form-action for the provider and for us, nothing kept, nothing told to the provider."""
+    async with house(tmp_path, Sso("oidc")) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        answer = await here.press_sign_out(browser)
+        assert (answer.status, urlsplit(answer.location).path) == (303, "/logout/hop")
+        page = await browser.navigate(answer.location, site="same-origin")
+        policy = dict(
+            part.strip().split(" ", 1) for part in page.header("Content-Security-Policy").split(";")
+        )
+        assert policy["form-action"] == f"'self' {here.sso.origin}"
+        assert policy["script-src"].startswith("'sha256-")
+        assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+        assert page.header("Referrer-Policy") == "no-referrer"
+        assert page.header("Cache-Control") == "no-store"
+        assert 'type="submit"' in page.text
+        action, fields = page.form()
+        assert action == f"{here.sso.origin}/session/end"
+        assert len(fields) == 4
+
+
+async def test_a_redirect_where_the_operator_wants_one(tmp_path: Path) -> None:
+    """{oidc: get}: for providers that lead on through further sites, which a page with a form would have to name."""
+    async with house(tmp_path, Sso("oidc"), chain="[{oidc: get}]") as here:
+        assert await walked(here) == {"oidc": "returned"}
+        ((method, asked),) = here.sso.sign_outs
+        assert method == "GET"
+        assert "id_token_hint" in asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("keycloak", {"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}),
+        ("entra", {"logout_hint", "post_logout_redirect_uri", "state"}),
+        ("auth0", {"logout_hint", "client_id", "post_logout_redirect_uri", "state"}),
+    ],
+)
+async def test_each_kind_signs_in_and_out(tmp_path: Path, kind: str, parameters: set[str]) -> None:
+    """With no chain written, by the parameters that this kind documents; the provider's session is gone."""
+    async with house(tmp_path, Sso(kind)) as here:
+        assert await walked(here) == {kind: "returned"}
+        ((_, asked),) = here.sso.sign_outs
+        assert set(asked) == parameters
+        assert here.sso.sessions == {}
+
+
+async def test_entra_that_hands_no_state_back_proves_less(tmp_path: Path) -> None:
+    """Its return counts, and the receipt says no more than what was seen; there is no revocation to wait for."""
+    async with house(tmp_path, Sso("entra")) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        await here.sign_out(browser)
+        assert await here.evidence(browser) == {
+            "entra": "your browser reached the return address of Microsoft"
+        }
+        assert here.sso.revoked == []
+        ((_, asked),) = here.sso.sign_outs
+        assert asked["logout_hint"].startswith("O.sso-")
+
+
+async def test_auth0_signs_out_of_the_provider_behind_it_where_configured(tmp_path: Path) -> None:
+    """{auth0: federated}."""
+    async with house(tmp_path, Sso("auth0"), chain="[{auth0: federated}]") as here:
+        assert await walked(here) == {"auth0": "returned"}
+        assert here.sso.sign_outs[0][1]["federated"] == ""
+
+
+async def test_google_ends_here_only_and_asks_for_the_account_next_time(tmp_path: Path) -> None:
+    """It says so; the next sign-in sends no prompt that Google refuses, and does not sign in without a question."""
+    async with house(tmp_path, Sso("google")) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        answer = await here.press_sign_out(browser)
+        assert urlsplit(answer.location).path == "/logged-out"
+        page = await browser.follow(answer, site="same-origin")
+        assert "Google has no address for signing out applications" in page.text
+        assert await here.receipt(browser) == {"google": "skipped"}
+        assert len(here.sso.sessions) == 1
+        form = await browser.goto(here.app)
+        assert 'name="password"' in form.text
+        assert here.sso.prompts == [None, "select_account"]
+
+
+async def test_an_address_of_the_operators_own(tmp_path: Path) -> None:
+    """{url: …}: placeholders are filled in, encoded; with {state} the return has to bring it back."""
+    sso = Sso("oidc")
+    asked = "client_id={client_id}&post_logout_redirect_uri={return_to}&state={state}"
+    async with house(
+        tmp_path, sso, chain=f'[{{url: "http://sso.localhost:PORT/session/end?{asked}"}}]'
+    ) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        confirm = await here.sign_out(browser)
+        assert "Do you want to sign out?" in confirm.text
+        end = await browser.submit(confirm)
+        assert end.path == "/logged-out"
+        assert await here.evidence(browser) == {"url": "your browser came back from sso.localhost"}
+
+
+async def test_r28_without_state_an_address_of_the_operators_own_proves_less(tmp_path: Path) -> None:
+    """The browser reached the return address, no more."""
+    asked = "client_id={client_id}&post_logout_redirect_uri={return_to}"
+    chain = f'[{{url: "http://sso.localhost:PORT/session/end?{asked}"}}]'
+    async with house(tmp_path, Sso("oidc"), chain=chain) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        await browser.submit(await here.sign_out(browser))
+        evidence = await here.evidence(browser)
+        assert evidence == {"url": "your browser reached the return address of sso.localhost"}
+
+
+async def test_keycloak_asks_the_person_where_the_hint_is_lost(tmp_path: Path) -> None:
+    """Its confirm page is better than a session that stays; no token is sent, so it is a redirect."""
+    async with house(tmp_path, Sso("keycloak")) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        browser.cookies.pop((urlsplit(here.app).netloc, "__Secure-session-hint"))
+        confirm = await here.sign_out(browser)
+        assert "Do you want to sign out?" in confirm.text
+        await browser.submit(confirm)
+        assert await here.receipt(browser) == {"keycloak": "returned"}
+        ((method, asked),) = here.sso.sign_outs
+        assert method == "GET"
+        assert set(asked) == {"client_id", "post_logout_redirect_uri", "state"}
+
+
+OKTA = '[oidc, {okta_signout: "http://sso.localhost:PORT"}]'
+
+
+async def test_p04_okta_with_its_hint_is_asked_once(tmp_path: Path) -> None:
+    """okta_signout behind oidc is for those who have lost the hint: it is not walked, and the receipt has one line."""
+    async with house(tmp_path, Sso("okta"), chain=OKTA) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        page = await here.sign_out(browser)
+        assert await here.receipt(browser) == {"oidc": "returned", "okta_signout": "skipped"}
+        assert page.text.count("Sign-out confirmed") == 1
+        assert "Skipped" not in page.text
+        assert here.sso.sessions == {}
+        assert here.sso.okta_signouts == 0
+
+
+async def test_p04_trap_14_okta_is_never_asked_without_its_hint(tmp_path: Path) -> None:
+    """Okta answers with an error page then, its session alive: so the hop that needs none is taken."""
+    async with house(tmp_path, Sso("okta"), chain=OKTA) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        browser.cookies.pop((urlsplit(here.app).netloc, "__Secure-session-hint"))
+        page = await here.sign_out(browser)
+        assert await here.receipt(browser) == {"oidc": "skipped", "okta_signout": "returned"}
+        assert "Not asked to sign you out" not in page.text
+        assert here.sso.sign_outs == []
+        assert here.sso.sessions == {}
+
+
+async def test_trap_14_okta_alone_without_its_hint_is_skipped_and_said(tmp_path: Path) -> None:
+    """Without a hop to fall back to the receipt says that Okta was not asked, and why."""
+    async with house(tmp_path, Sso("okta"), chain="[oidc]") as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        browser.cookies.pop((urlsplit(here.app).netloc, "__Secure-session-hint"))
+        page = await here.sign_out(browser)
+        assert await here.receipt(browser) == {"oidc": "skipped"}
+        assert "This browser has nothing left that names its session to Okta" in page.text
+        assert here.sso.sign_outs == []
+
+
+async def test_trap_14_an_unregistered_return_address_ends_at_the_fallback(tmp_path: Path) -> None:
+    """The provider's error page keeps the browser; when the person comes back the hop is retried, then stood in for."""
+    async with house(tmp_path, Sso("okta"), chain=OKTA) as here:
+        here.sso.returns = []
+        browser = here.browser()
+        await here.sign_in(browser)
+        stuck = await here.sign_out(browser)
+        assert (stuck.status, len(here.sso.sessions)) == (400, 1)
+        go_on = f"{here.app}/logout/continue"
+        again = await browser.navigate(go_on, site="none")
+        assert (await browser.follow(again, site="none")).status == 400
+        with later(4):
+            end = await browser.follow(await browser.navigate(go_on, site="none"), site="none")
+            assert end.path == "/logged-out"
+            assert await here.receipt(browser) == {"oidc": "failed", "okta_signout": "returned"}
+        assert here.sso.sessions == {}
+        assert "Everything below is done" in end.text
+
+
+async def test_trap_15_the_hint_goes_to_the_issuer_that_signed_it(tmp_path: Path) -> None:
+    """The endpoint is that of the discovered issuer, here a custom authorization server, never the org's."""
+    async with house(tmp_path, Sso("okta"), chain="[oidc]") as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        page = await here.sign_out(browser, until=here.sso.origin)
+        action, fields = page.form()
+        assert action == f"{here.sso.issuer}/v1/logout"
+        payload = json.loads(_unpadded(fields["id_token_hint"].split(".")[1]))
+        assert payload["iss"] == here.sso.issuer
+
+
+async def test_an_expired_hint_is_as_good_as_a_fresh_one(tmp_path: Path) -> None:
+    """Eleven hours after sign-in the ID token is long out of date; providers take it all the same (C.1, B.3)."""
+    quick = "session: {key_files: [session-key], idle: 12h}\n"
+    async with house(tmp_path, Sso("okta"), chain="[oidc]", session=quick) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        with later(11 * 3_600):
+            await here.sign_out(browser)
+            assert await here.receipt(browser) == {"oidc": "returned"}
+        assert here.sso.sessions == {}
+
+
+async def test_r33_a_hint_that_does_not_fit_is_not_kept(tmp_path: Path) -> None:
+    """Its provider has put very much into the token: the session is kept, the hint is not, the fallback is walked."""
+    sso = Sso("okta")
+    sso.padding = 4_000
+    async with house(tmp_path, sso, chain=OKTA) as here:
+        browser = here.browser()
+        page = await here.sign_in(browser)
+        assert "the application" in page.text
+        assert "__Secure-session-hint" not in browser.cookie_names(here.app)
+        await here.sign_out(browser)
+        assert await here.receipt(browser) == {"oidc": "skipped", "okta_signout": "returned"}
+
+
+async def test_r18_the_hint_is_not_sent_with_other_requests(tmp_path: Path) -> None:
+    """A cookie for the logout's own addresses; the fallback of oauth2-proxy's address brings it along by 307."""
+    async with house(tmp_path, Sso("oidc")) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        (line,) = [
+            line
+            for seen in browser.seen
+            for line in seen.set_cookies()
+            if line.startswith("__Secure-session-hint=")
+        ]
+        assert line.partition("; ")[2].startswith("Path=/logout; Secure; HttpOnly; SameSite=Lax; Max-Age=")
+        assert dict(parse_qsl(urlsplit(browser.seen[-1].url).query)) == {}
+        moved = await browser.navigate(
+            f"{here.app}/oauth2/sign_out", method="POST", body="", site="same-origin"
+        )
+        assert (moved.status, moved.header("Location")) == (307, "/logout")
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,15 +1,45 @@
+"""What each hop asks of the browser, to the letter (facts A.5, B.1, B.3, C.1, E.3)."""
+
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.errors import ConfigurationError
-from gateway.oidc.logout import CognitoSignout, OktaSignout
+from gateway.oidc.logout import (
+    ID_TOKEN,
+    AddressTemplate,
+    Asked,
+    Auth0Logout,
+    CognitoSignout,
+    EntraLogout,
+    Form,
+    LocalOnly,
+    OidcLogout,
+    OktaSignout,
+    Redirect,
+    Skip,
+    hint_in,
+    placeholders,
+)
+
+BACK = "https://app.example.com/logout/done/oidc"
+ENDPOINT = "https://id.example.com/session/end"
+ASKED = Asked(BACK, state="the-state", hint="the-hint", end_session=ENDPOINT)
+LOST = Asked(BACK, state="the-state", end_session=ENDPOINT)
+
+
+def asked_of(url: str) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
 
 
 def test_cognitos_hop_is_exact() -> None:
     """client_id and logout_uri, nothing of OIDC's, nothing else."""
     hop = CognitoSignout("https://example.auth.eu-west-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE")
-    assert hop.url("https://app.example.com/logout/done/cognito") == (
+    assert hop.act(Asked("https://app.example.com/logout/done/cognito", "state", "hint")) == Redirect(
         "https://example.auth.eu-west-1.amazoncognito.com/logout?client_id=1h57kf5cpq17m0eml12EXAMPLE"
         "&logout_uri=https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Fcognito"
     )
@@ -17,8 +47,8 @@ def test_cognitos_hop_is_exact() -> None:
 
 def test_oktas_hop_is_exact() -> None:
     """fromURI, capitals included."""
-    assert OktaSignout("https://example.okta.com/").url("https://app.example.com/logged-out") == (
-        "https://example.okta.com/login/signout?fromURI=https%3A%2F%2Fapp.example.com%2Flogged-out"
+    assert OktaSignout("https://example.okta.com/").act(Asked("https://app.example.com/logged-out")) == (
+        Redirect("https://example.okta.com/login/signout?fromURI=https%3A%2F%2Fapp.example.com%2Flogged-out")
     )
 
 
@@ -38,3 +68,137 @@ def test_a_hop_needs_an_https_origin(base: str) -> None:
         OktaSignout(base).url("https://app.example.com/")
     with pytest.raises(ConfigurationError):
         CognitoSignout(base, "c").url("https://app.example.com/")
+
+
+def test_r34_the_token_stands_in_a_form_and_in_no_address() -> None:
+    """OpenID Connect's four parameters; the endpoint keeps a query of its own."""
+    act = OidcLogout("id.example.com", "client").act(ASKED)
+    assert act == Form(
+        ENDPOINT,
+        (
+            ("id_token_hint", "the-hint"),
+            ("client_id", "client"),
+            ("post_logout_redirect_uri", BACK),
+            ("state", "the-state"),
+        ),
+    )
+    assert "the-hint" not in repr(act)
+    assert "the-hint" not in repr(ASKED)
+
+
+def test_by_get_the_same_stands_in_the_address() -> None:
+    """Encoded, in the same order, behind what the endpoint's address has already."""
+    policy = Asked(BACK, "the-state", "the-hint", f"{ENDPOINT}?p=B2C_1_sign_in")
+    act = OidcLogout("id.example.com", "client", by_get=True).act(policy)
+    assert isinstance(act, Redirect)
+    assert act.url == (
+        f"{ENDPOINT}?p=B2C_1_sign_in&id_token_hint=the-hint&client_id=client"
+        "&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Foidc&state=the-state"
+    )
+
+
+def test_without_a_hint_the_client_is_named_and_the_provider_asks() -> None:
+    """Nothing in it is secret, so it is a redirect."""
+    act = OidcLogout("id.example.com", "client").act(LOST)
+    assert isinstance(act, Redirect)
+    assert [name for name, _ in asked_of(act.url)] == ["client_id", "post_logout_redirect_uri", "state"]
+
+
+def test_trap_14_okta_is_not_asked_without_a_hint() -> None:
+    """It would answer 400 and keep its session."""
+    act = OidcLogout("Okta", "client", needs_hint=True).act(LOST)
+    assert act == Skip("this browser has nothing left that names its session to Okta")
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_provider_without_the_endpoint_is_skipped_with_the_true_reason(reached: bool) -> None:
+    """That it has none is said only where it was asked."""
+    act = OidcLogout("id.example.com", "client").act(Asked(BACK, hint="the-hint", reached=reached))
+    assert isinstance(act, Skip)
+    assert ("has no address for signing out" in act.why) is reached
+    assert ("could not be asked" in act.why) is not reached
+
+
+def test_keycloaks_endpoint_follows_from_its_issuer() -> None:
+    """What it says itself comes first."""
+    way = OidcLogout("Keycloak", "client", derived="https://kc.example.com/realms/r/p/logout")
+    unknown = way.act(Asked(BACK, "s", "the-hint", reached=False))
+    assert isinstance(unknown, Form)
+    assert unknown.url == "https://kc.example.com/realms/r/p/logout"
+    known = way.act(ASKED)
+    assert isinstance(known, Form)
+    assert known.url == ENDPOINT
+
+
+@pytest.mark.parametrize(
+    ("issuer", "endpoint"),
+    [
+        (
+            "https://login.microsoftonline.com/t-1/v2.0",
+            "https://login.microsoftonline.com/t-1/oauth2/v2.0/logout",
+        ),
+        ("https://t.ciamlogin.com/t-1/v2.0/", "https://t.ciamlogin.com/t-1/oauth2/v2.0/logout"),
+    ],
+)
+def test_entra_takes_the_login_hint(issuer: str, endpoint: str) -> None:
+    """No token is sent; without a hint Microsoft asks for the account."""
+    act = EntraLogout(issuer).act(Asked(BACK, "the-state", "O.CiQ"))
+    assert act.url.startswith(f"{endpoint}?")
+    assert asked_of(act.url) == [
+        ("logout_hint", "O.CiQ"),
+        ("post_logout_redirect_uri", BACK),
+        ("state", "the-state"),
+    ]
+    assert EntraLogout(issuer).act(ASKED).url.startswith(f"{ENDPOINT}?")
+    assert "logout_hint" not in EntraLogout(issuer).act(LOST).url
+
+
+def test_auth0_takes_the_session_id_and_may_go_further() -> None:
+    """``federated`` has no value; the issuer has a slash at its end and the endpoint one only."""
+    unlisted = Asked(BACK, "the-state", "sid-1")
+    act = Auth0Logout("https://t.auth0.com/", "client").act(unlisted)
+    assert act.url.startswith("https://t.auth0.com/oidc/logout?logout_hint=sid-1&client_id=client&")
+    assert "federated" not in act.url
+    further = Auth0Logout("https://t.auth0.com/", "client", federated=True).act(unlisted)
+    assert asked_of(further.url)[-1] == ("federated", "")
+    assert "logout_hint" not in Auth0Logout("https://t.auth0.com/", "client").act(Asked(BACK, "s")).url
+
+
+def test_google_is_not_asked() -> None:
+    """A sentence for people says why."""
+    assert LocalOnly("Google").act(ASKED).why == (
+        "Google has no address for signing out applications; only this application's session was ended"
+    )
+
+
+def test_a_template_is_filled_in_encoded() -> None:
+    """By its names, each as often as it stands there; what looks like a placeholder in a value stays as it is."""
+    way = AddressTemplate("https://x.example/out?a={return_to}&c={client_id}&b={return_to}", "{state}&x")
+    encoded = "https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Foidc"
+    assert way.act(ASKED).url == f"https://x.example/out?a={encoded}&c=%7Bstate%7D%26x&b={encoded}"
+    assert not way.echoes_state
+    assert AddressTemplate("https://x.example/{state}", "c").echoes_state
+
+
+@given(st.text(alphabet="{}abreturn_to", max_size=40))
+def test_any_text_has_placeholders_or_none(text: str) -> None:
+    """Reading them never fails."""
+    assert all(isinstance(name, str) for name in placeholders(text))
+
+
+@pytest.mark.parametrize(
+    ("claims", "wanted", "hint"),
+    [
+        ({}, ID_TOKEN, "the.id.token"),
+        ({"sid": "s-1"}, "sid", "s-1"),
+        ({}, "sid", None),
+        ({"sid": ""}, "sid", None),
+        ({"sid": 7}, "sid", None),
+        ({"sid": ["s-1"]}, "sid", None),
+    ],
+)
+def test_the_hint_is_the_token_or_a_claim_of_it(
+    claims: dict[str, object], wanted: str, hint: str | None
+) -> None:
+    """A claim that is no text is none."""
+    assert hint_in(claims, "the.id.token", wanted) == hint
