@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.config.model import Settings
 from gateway.config.sections import Upstream
 from gateway.doctor.check import check
+from gateway.doctor.hops import NOBODY
 from gateway.doctor.page import Page, form_action, may_share_a_site, policies_of, uncovered
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Seen, parts_of
@@ -64,6 +65,12 @@ async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
             )
             mend = f"add {' '.join(missing)} to form-action, or sign out with gatewaySignOut() of tab.js"
             yield failed(upstream.path, what, mend)
+        elif _leads_on(patient.settings) and any(uncovered(sources, [NOBODY], own) for sources in listed):
+            what = (
+                "form-action allows Cognito; in SAML single logout Cognito leads on to the provider"
+                " behind it, which is not known here"
+            )
+            yield warning(upstream.path, what, "add the origin of that provider to form-action as well")
         else:
             said = "form-action allows the hops" if listed else "no form-action that could stop it"
             yield ok(upstream.path, said)
@@ -133,6 +140,12 @@ async def site_data(patient: Patient) -> AsyncIterator[Observation]:
         yield ok("public_url", what)
     else:
         yield ok("public_url", "no provider of the chain shares a domain with it")
+
+
+def _leads_on(settings: Settings) -> bool:
+    """Whether Cognito may send the browser to a provider that the configuration does not name by its address."""
+    named = any(hop.kind == "okta_signout" for hop in settings.logout.chain)
+    return settings.provider.identity_provider is not None and not named
 
 
 def _documents(patient: Patient) -> Iterator[tuple[Upstream, Seen]]:

@@ -102,6 +102,19 @@ async def test_trap_26_a_form_action_that_stops_the_chain(
         assert (await behind.only("form-action")).verdict is verdict
 
 
+async def test_trap_26_a_provider_behind_cognito_that_is_not_known(
+    behind: Deployment, spa: Puppet, idp: Puppet
+) -> None:
+    """Single logout goes through it, and a list of sources that has Cognito alone stops there."""
+    behind.pieces["logout"] = {"chain": ["cognito"]}
+    spa.lines["/"] = Says(headers={"Content-Security-Policy": f"form-action 'self' {idp.origin('login')}"})
+    seen = await behind.only("form-action")
+    assert (seen.verdict, "leads on" in seen.what) == (WARNING, True)
+    for policy in ("form-action *", "form-action https: http:", "default-src 'self'"):
+        spa.lines["/"] = Says(headers={"Content-Security-Policy": policy})
+        assert (await behind.only("form-action")).verdict is OK
+
+
 async def test_trap_24_who_adds_no_store(behind: Deployment, spa: Puppet) -> None:
     """The gateway, unless the documents go past it."""
     assert "the gateway adds it" in (await behind.only("caching")).what

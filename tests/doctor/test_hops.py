@@ -91,6 +91,8 @@ async def test_trap_13_oktas_trust_is_told_by_comparison(
         assert APP in seen.mend
     assert rest.verdict is UNKNOWN
     assert "only a real sign-out tells" in rest.what
+    if refused is LOGIN:
+        assert rest.what.endswith("answers 302 to /login/login.htm")
 
 
 async def test_an_okta_that_is_not_there_fails(cognito: Deployment) -> None:
