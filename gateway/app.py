@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 from typing import Any
 
 from gateway import reload
@@ -32,6 +33,7 @@ from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
+from gateway.tls import Renewable
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.gate import Gate, GateOptions
@@ -71,6 +73,7 @@ class Gateway:
         self._keys = reload.sealing_keys(settings.session.key_files)
         self._policies = reload.policies(settings.policies)
         self._secret = reload.client_secret(settings)
+        self._certificate = reload.certificate(settings)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
         self.sightings = Sightings()
         self._tasks: list[asyncio.Task[None]] = []
@@ -150,6 +153,7 @@ class Gateway:
             gate=self.gate,
             accounts=self.accounts,
         )
+        self.tls: ssl.SSLContext | None = None
         self.watched = self._follow_files()
 
     async def open(self) -> None:
@@ -268,6 +272,11 @@ class Gateway:
             self._secret.first()
             self._secret.follow(self.provider.replace_secret)
             followed.append(self._secret)
+        if self._certificate is not None:
+            renewable = Renewable(self._certificate.first())
+            self.tls = renewable.context
+            self._certificate.follow(renewable.replace)
+            followed.append(self._certificate)
         if self._receipt_key is not None:
             self._receipt_key.follow(self._replace_receipt_key)
             followed.append(self._receipt_key)

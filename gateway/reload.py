@@ -1,4 +1,5 @@
-"""Files that are taken in anew when their content changes: keys, policies, the client's secret (rule R26, pain P19).
+"""Files that are taken in anew when their content changes: keys, policies, the client's secret, the certificate of our
+own listener (rule R26, pain P19).
 
 They are read every two seconds, not watched: orchestrators swap mounted files by renaming directories, which file
 events miss, and the files are small. What cannot be used changes nothing: the old content stays in force, the log and
@@ -8,6 +9,7 @@ events miss, and the files are small. What cannot be used changes nothing: the o
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -22,6 +24,7 @@ from gateway.oidc import signed_receipt
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
+from gateway.tls import context_of
 
 EVERY = 2.0
 """Seconds between two looks."""
@@ -144,6 +147,21 @@ def _receipt_key(file: Path, text: str) -> ReceiptKey:
         raise ConfigurationError(
             "bad_key", f"the key in {named(file)} {reason}", mend=signed_receipt.MAKE_ONE
         ) from None
+
+
+def certificate(settings: Settings) -> Watched[tuple[str, str], ssl.SSLContext] | None:
+    """What our own listener speaks TLS with; None when it is plain.
+
+    While one of the two files is written already and the other is not, they do not fit, and the former ones stay.
+    """
+    cert_file, key_file = settings.tls.cert_file, settings.tls.key_file
+    if cert_file is None or key_file is None:
+        return None
+    return Watched(
+        "certificate",
+        lambda: (_readable(cert_file), _readable(key_file)),
+        lambda _: context_of(cert_file, key_file),
+    )
 
 
 def _key(file: Path, text: str) -> SealingKey:

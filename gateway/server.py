@@ -9,7 +9,6 @@ import asyncio
 import gc
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +19,10 @@ from aiohttp import web
 from gateway.accepting import BACKLOG, listening_socket, listening_sockets, stand_in, take_queued
 from gateway.app import Gateway
 from gateway.config.model import Settings
-from gateway.core.errors import ConfigurationError
 from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
+from gateway.tls import tls_context
 from gateway.web.admin import Admin
 from gateway.web.listener import Listener
 from gateway.web.probes import Readiness, probe_application
@@ -110,27 +109,6 @@ def open_sockets(settings: Settings, *, workers: int = 1) -> Sockets:
     )
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS 1.2 and later on our own listener, None when it is plain.
-
-    :raises ConfigurationError: certificate and key cannot be used.
-    """
-    if not settings.tls.enabled:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        # The password is for keys that have one: OpenSSL would ask for it at the terminal.
-        context.load_cert_chain(str(settings.tls.cert_file), str(settings.tls.key_file), password="")
-    except OSError as error:
-        cause = getattr(error, "reason", None) or error.strerror or str(error)
-        what = f"{settings.tls.cert_file} and {settings.tls.key_file} cannot be used ({cause})"
-        mend = "give a certificate chain and its private key, both in PEM and without a passphrase"
-        raise ConfigurationError("bad_certificate", what, mend=mend) from None
-    return context
-
-
 async def serve_replica(
     run: Run,
     sock: socket.socket,
@@ -145,9 +123,8 @@ async def serve_replica(
     :param on_closed: called when nothing is accepted any more. :param beside: the other workers' sockets.
     """
     gateway = run.gateway
-    tls = tls_context(gateway.settings)
     await gateway.open()
-    listener = gateway.door.listener()
+    listener, tls = gateway.door.listener(), gateway.tls
     queue = sock.dup()  # what it has queued outlives the server that accepts from it
     server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=BACKLOG)
     standing_in = asyncio.create_task(stand_in(beside, listener, tls), name="stand-in") if beside else None

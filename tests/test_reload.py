@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -16,6 +17,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.policy import PolicySet
 from gateway.core.sealing import SealingKey
 from gateway.reload import Watched
+from tests.fakes.certificates import Authority
 
 OPEN = '@id("everybody")\npermit (principal is User, action, resource);\n'
 NARROW = '@id("admins")\npermit (principal in Group::"admins", action, resource);\n'
@@ -163,3 +165,34 @@ def test_what_cannot_be_used_at_the_start_is_an_error(tmp_path: Path) -> None:
     """There is nothing older to keep."""
     with pytest.raises(ConfigurationError):
         reload.sealing_keys([tmp_path / "key"]).first()
+
+
+async def test_a_certificate_is_taken_in_when_its_key_is_there_too(
+    tmp_path: Path, logged: list[dict[str, object]]
+) -> None:
+    """Between the writing of one file and the other they do not fit: the former ones stay, and it is said why."""
+    authority, files = Authority.make(tmp_path), (tmp_path / "cert.pem", tmp_path / "key.pem")
+
+    def renewed() -> tuple[str, str]:
+        authority.server("app.test")
+        both = authority.file.with_suffix(".app.test.pem").read_text()
+        begin = both.index("-----BEGIN PRIVATE KEY")
+        return both[:begin], both[begin:]
+
+    for file, text in zip(files, renewed(), strict=True):
+        file.write_text(text)
+    tls = SimpleNamespace(cert_file=files[0], key_file=files[1])
+    watched, taken = reload.certificate(SimpleNamespace(tls=tls)), []
+    assert watched is not None
+    watched.first()
+    watched.follow(taken.append)
+    certificate, key = renewed()
+    files[0].write_text(certificate)
+    await watched.look()
+    assert taken == []
+    assert "cannot be used" in watched.health()
+    files[1].write_text(key)
+    await watched.look()
+    assert (len(taken), watched.health()) == (1, "ok")
+    assert [line["event"] for line in logged] == ["not_reloaded", "reloaded"]
+    assert reload.certificate(SimpleNamespace(tls=SimpleNamespace(cert_file=None, key_file=None))) is None

@@ -22,9 +22,9 @@ from cryptography.x509.oid import NameOID
 
 from gateway.accepting import listening_socket, take_queued
 from gateway.config.addresses import Address
-from gateway.core.errors import ConfigurationError
 from gateway.proxy.live import EVENTS, LiveConnections
-from gateway.server import drain, keep, tls_context
+from gateway.server import drain, keep
+from gateway.tls import tls_context
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
 from tests.fakes.door import eventually, listener
@@ -233,16 +233,6 @@ async def test_a_connection_knows_whether_it_is_idle() -> None:
     server.close()
     await left(writer)
     await doors.shutdown(0.1)
-
-
-def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    """Certificate and key that do not parse are a configuration error, not OpenSSL's."""
-    for name in ("cert", "key"):
-        (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
-    tls = SimpleNamespace(enabled=True, cert_file=tmp_path / "cert", key_file=tmp_path / "key")
-    with pytest.raises(ConfigurationError, match="cannot be used"):
-        tls_context(SimpleNamespace(tls=tls))
-    assert tls_context(SimpleNamespace(tls=SimpleNamespace(enabled=False))) is None
 
 
 def certified(directory: Path) -> SimpleNamespace:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.config import names
 from gateway.config.findings import BadValueError
@@ -134,3 +136,27 @@ def test_a_network_with_host_bits_is_told_its_base():
     """10.0.0.1/8 most likely means 10.0.0.0/8."""
     with pytest.raises(BadValueError, match=r"write 10\.0\.0\.0/8"):
         names.parse_network("10.0.0.1/8")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from(names.HOPS),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(names.HOPS) | st.text(max_size=4), inner, max_size=2)
+        ),
+        max_leaves=4,
+    )
+    | st.builds(
+        lambda rest: {"url": f"https://id.example.com/{rest}"},
+        st.text(alphabet="{}/?#&=%abreturn_to", max_size=30),
+    )
+)
+def test_whatever_stands_for_a_hop_is_one_or_is_refused(value):
+    """Nothing but its own error, and what it takes prints as it would be written."""
+    try:
+        hop = names.parse_hop(value)
+    except BadValueError:
+        return
+    assert hop.kind in names.HOPS
+    assert hop.kind in str(hop)

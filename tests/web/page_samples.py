@@ -58,6 +58,12 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     ),
     "waiting": lambda: pages.waiting(resume_url="/logout/resume", hop_label="Okta", seconds=5),
     "waiting-unnamed": lambda: pages.waiting(resume_url="/logout", hop_label="", seconds=5),
+    "hop": lambda: pages.hop(
+        action=f"{OKTA}/oauth2/default/v1/logout",
+        fields=(("id_token_hint", "eyJ.eyJ.sig"), ("client_id", "0oa1"), ("state", "s")),
+        hop_label="Okta",
+        form_origins=[OKTA, IDP],
+    ),
     "confirm": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP, OKTA], target=None),
     "confirm-target": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP], target="shop"),
     "receipt": lambda: receipt(OURS, COGNITO, OKTA_BACK),

@@ -22,7 +22,9 @@ VOID = {"meta", "input"}
 CORPUS = Path(__file__).parents[1] / "corpus" / "markup_injection.txt"
 HOSTILE = [line for line in CORPUS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
 MOVING = ["start", "start-long", "landing", "waiting", "waiting-unnamed", "receipt-pending"]
-WITH_FORM = ["confirm", "confirm-target", *(name for name in SAMPLES if name.startswith("receipt"))]
+WITH_FORM = ["hop", "confirm", "confirm-target", *(name for name in SAMPLES if name.startswith("receipt"))]
+TO_OTHERS = "hop"
+"""The one page whose form goes to somebody else, who need not know where it comes from."""
 
 every_page = pytest.mark.parametrize("name", SAMPLES)
 
@@ -152,7 +154,8 @@ def test_r34_no_page_leaks_its_address(name: str) -> None:
     """`no-referrer`, or `same-origin` where a form has to send its Origin."""
     page = SAMPLES[name]()
     has_form = b"<form" in page.body
-    assert header(page, "referrer-policy") == ("same-origin" if name in WITH_FORM else "no-referrer")
+    to_us = name in WITH_FORM and name != TO_OTHERS
+    assert header(page, "referrer-policy") == ("same-origin" if to_us else "no-referrer")
     assert not has_form or name in WITH_FORM
 
 
@@ -207,6 +210,7 @@ def everywhere(text: str) -> dict[str, Page]:
         "cookies": pages.cookies_blocked(sign_in_url=text),
         "loop": pages.login_loop(cause=text, sign_in_url=text),
         "waiting": pages.waiting(resume_url=text, hop_label=text, seconds=5, refresh_url=text),
+        "hop": pages.hop(action=text, fields=[(text, text)], hop_label=text, form_origins=[IDP]),
         "confirm": pages.confirm_logout(action=text, form_origins=[IDP], target=text),
         "receipt": receipt(
             *hops, durable=False, sign_in_url=text, retry_action=text, resume_url=text, target_url=text
@@ -239,6 +243,18 @@ def test_hostile_text_is_shown_as_written() -> None:
     text = "<b>&amp; \"quoted\" 'it' {{ 7*7 }}</b>"
     document = Document(pages.session_ended(reason_text=text, sign_in_url="/"))
     assert text in document.text["p"]
+
+
+def test_r34_the_hop_is_a_form_that_posts_itself_and_has_a_button() -> None:
+    """Its fields in their order, its one script nothing but the sending of it."""
+    document = Document(SAMPLES["hop"]())
+    fields = [(given["name"], given["value"]) for tag, given in document.elements if tag == "input"]
+    assert fields == [("id_token_hint", "eyJ.eyJ.sig"), ("client_id", "0oa1"), ("state", "s")]
+    assert document.by_id("continue")["type"] == "submit"
+    (form,) = [given for tag, given in document.elements if tag == "form"]
+    assert form["method"] == "post"
+    assert form["action"] == f"{OKTA}/oauth2/default/v1/logout"
+    assert "".join(document.text["script"]).strip() == "document.forms[0].submit();"
 
 
 def test_confirm_is_a_post_form_with_the_named_target() -> None:
