@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from gateway.app import Gateway
 from gateway.config import load
 from gateway.config.session_sections import Inbound
 from gateway.doctor.registrations import Registration, registrations
@@ -125,3 +126,19 @@ def test_what_ends_sessions_from_outside(
     before = {each.value for each in registrations(settings)}
     (new,) = [each for each in registrations(opened) if each.value not in before]
     assert (new.field, new.value) == (field, f"{APP}{path}")
+
+
+async def test_every_address_of_ours_is_answered(tmp_path: Path, idp: Puppet) -> None:
+    """What is to be pasted is a path of the gateway that runs on this very configuration."""
+    made = Deployment.openid(
+        tmp_path,
+        idp,
+        "keycloak",
+        logout={"chain": ["keycloak"]},
+        inbound={"backchannel": True, "frontchannel": True},
+    )
+    settings = load(made.write(), {})
+    answered = set(Gateway(settings).door._table._exact)
+    ours = {urlsplit(each.value).path for each in registrations(settings) if each.value.startswith(APP)}
+    assert len(ours) == 4
+    assert ours <= answered
