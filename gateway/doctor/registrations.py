@@ -148,8 +148,8 @@ def _inbound(settings: Settings) -> Iterator[Registration]:
         yield Registration(_OKTA, screen, "Logout Endpoint URL", f"{ours}/global-token-revocation", why)
     if inbound.security_events is not None:
         why = "the transmitter pushes its security event tokens there (RFC 8935)"
-        console = _OKTA if "okta" in inbound.security_events.issuer else "the transmitter"
-        yield Registration(console, "the SSF stream", "endpoint_url", f"{ours}/security-events", why)
+        transmitter = urlsplit(inbound.security_events.issuer).hostname or _OKTA
+        yield Registration(transmitter, "the SSF stream", "endpoint_url", f"{ours}/security-events", why)
     if inbound.okta_event_hook is not None:
         screen = "Workflow > Event Hooks > Create Event Hook, events user.session.end and user.session.clear"
         why = "Okta posts events there, with the secret in Authorization"

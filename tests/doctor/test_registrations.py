@@ -126,6 +126,7 @@ def test_what_ends_sessions_from_outside(
     before = {each.value for each in registrations(settings)}
     (new,) = [each for each in registrations(opened) if each.value not in before]
     assert (new.field, new.value) == (field, f"{APP}{path}")
+    assert "security_events" not in inbound or new.console == "x.okta.com"
 
 
 async def test_every_address_of_ours_is_answered(tmp_path: Path, idp: Puppet) -> None:
