@@ -92,7 +92,7 @@ class Inbound:
         if token_id is not None and (before := await self._taken(token_id, now)) is not None:
             return Ended(durable=before.position != UNPLACED, replayed=True)
         until = now + self._lifetime
-        entries = [NewEntry(key, until, reason, event_time).received(now) for key in dict.fromkeys(keys)]
+        entries = [NewEntry(key, until, reason, event_time) for key in dict.fromkeys(keys)]
         if token_id is not None:
             entries.append(NewEntry(token_id, until if token_until is None else token_until, reason))
         if not entries:
