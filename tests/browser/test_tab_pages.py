@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.driver import Tab, arrives, eventually, shows
-from tests.browser.person import ALL_ENDED, APPLICATION, Person
+from tests.browser.person import ALL_ENDED, APPLICATION, SESSION_COOKIE, Person, replayed
 from tests.browser.world import BOTH_WAYS, taking_place
 from tests.fakes.upstream import Call, FakeUpstream, reply
 
@@ -120,6 +120,11 @@ TOLD = "return (await (await (await caches.open('told')).match('/told'))?.text()
 UPDATE = (
     "(await navigator.serviceWorker.getRegistrations()).map((each) => each.update().catch(() => 0)); return 0"
 )
+SEND_FORM = """
+const form = Object.assign(document.createElement("form"), {method: "post", action: "/logout"});
+document.body.append(form);
+setTimeout(() => form.submit(), 0);
+"""
 SIGN_OUT_THERE = "await fetch('/logout', {method: 'POST', headers: {accept: 'application/json'}})"
 
 
@@ -138,6 +143,18 @@ class TestWorker:
         await shows(tab, "Continue signing out")
         assert await tab.run(REGISTERED) == 0
         assert await tab.run(TOLD) == "logged-out"
+
+    async def test_r14_a_link_to_logout_is_swallowed_and_a_form_is_not(self, person: Person) -> None:
+        """The worker shows the shell in place of the sign-out, and nothing has ended; the form reaches the gateway."""
+        tab = await with_worker(person, "without")
+        copied = await tab.cookies()
+        await tab.run("setTimeout(() => location.assign('/logout'), 0)")
+        await arrives(tab, f"{person.stand.app}/logout")
+        await shows(tab, "Shell from the worker")
+        assert await replayed(person.stand, copied) == 200
+        await tab.run(SEND_FORM)
+        await eventually(lambda: replayed(person.stand, copied), lambda status: status == 401, what="it ends")
+        await eventually(tab.cookies, lambda cookies: SESSION_COOKIE not in cookies, what="its cookie goes")
 
     async def test_r14_a_swallowed_return_costs_one_click(self, person: Person) -> None:
         """The worker takes the way back from Cognito as well, so that is not confirmed until the person goes on."""
