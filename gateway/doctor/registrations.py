@@ -92,6 +92,10 @@ def _hop(hop: Hop, settings: Settings) -> Iterator[Registration]:
         screen, name = _SIGN_OUT_SCREENS.get(kind, _SIGN_OUT_SCREENS["oidc"])
         why = "where this provider's sign-out comes back to; without it the browser stays on an error page there"
         yield Registration(_CONSOLES.get(kind, _CONSOLES["oidc"]), screen, name, back, why)
+    if hop.kind == "entra":
+        screen = "App registrations > your app > Token configuration > Add optional claim, token type ID"
+        why = "it names the session to sign out of; without it Microsoft asks which account is meant"
+        yield Registration(_CONSOLES["entra"], screen, "Claim", "login_hint", why)
 
 
 def _behind_cognito(settings: Settings) -> Iterator[Registration]:

@@ -81,6 +81,12 @@ def test_other_providers(tmp_path: Path, idp: Puppet, kind: str, hop: str, field
     assert f"{APP}/oauth2/callback" in {value for _, value in found}
 
 
+def test_entra_has_to_send_the_hint(tmp_path: Path, idp: Puppet) -> None:
+    """It is an optional claim there, and off by default."""
+    made = Deployment.openid(tmp_path, idp, "entra", logout={"chain": ["entra"]})
+    assert values(made)["Microsoft Entra", "Claim"] == "login_hint"
+
+
 def test_google_has_no_sign_out_to_register(tmp_path: Path, idp: Puppet) -> None:
     """Only the callback."""
     made = Deployment.openid(tmp_path, idp, "google", logout={"chain": ["google"]})

@@ -51,6 +51,13 @@ async def test_without_live_it_is_not_asked(cognito: Deployment, idp: Puppet) ->
     assert [request.path for request in idp.asked if request.path == AUTHORIZE] == []
 
 
+async def test_cognitos_domain_is_asked_while_discovery_is_away(cognito: Deployment, idp: Puppet) -> None:
+    """Its endpoints are known without it."""
+    idp.lines["/eu-west-1_pool/.well-known/openid-configuration"] = Says(500)
+    idp.lines[AUTHORIZE] = moved(f"{BACK}?error=login_required")
+    assert (await cognito.only("callback", live=True)).verdict is OK
+
+
 async def test_an_openid_provider_is_asked_where_its_metadata_says(openid: Deployment, idp: Puppet) -> None:
     """Without metadata there is nothing to ask."""
     idp.lines[AUTHORIZE] = moved(f"{BACK}?error=login_required")
