@@ -137,6 +137,12 @@ class Inbound:
         return before
 
 
+def only_header(request: Request, name: bytes) -> str | None:
+    """The value of a header that came once; None where it did not come, or came again. ``name`` is lower-case."""
+    values = [value for key, value in request.headers if key.lower() == name]
+    return values[0].decode("latin-1") if len(values) == 1 else None
+
+
 async def whole_body(request: Request) -> bytes:
     """The request's body, bounded in size and time.
 

@@ -18,7 +18,7 @@ from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web import inbound
 from gateway.web.body import Body
-from gateway.web.inbound import Ended, Inbound, answer, try_again, whole_body
+from gateway.web.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
 from gateway.web.trail import Trail
 
 ISSUER = "https://idp.example"
@@ -168,10 +168,11 @@ class Reader:
 
 
 class Asking:
-    """As much of a request as a body needs."""
+    """As much of a request as is looked at here."""
 
-    def __init__(self, body: Body | None) -> None:
+    def __init__(self, body: Body | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.body = body
+        self.headers = headers
 
 
 async def read(body: Body | None) -> bytes:
@@ -205,3 +206,13 @@ def test_answers_are_for_programs_and_never_stored() -> None:
     assert (done.body, done.headers["Cache-Control"]) == (b"", "no-store")
     assert (again.status, again.headers["Retry-After"]) == (503, "5")
     assert again.body == b'{"error": "temporarily_unavailable"}'
+
+
+def test_a_header_that_comes_twice_is_none() -> None:
+    """Two readers could take two different ones for the secret."""
+    once, twice = ((b"Authorization", b"a\xe9"),), ((b"authorization", b"a"), (b"Authorization", b"a"))
+    found = [
+        only_header(Asking(headers=headers), b"authorization")  # type: ignore[arg-type]  # as above
+        for headers in ((), once, twice)
+    ]
+    assert found == [None, "a\xe9", None]
