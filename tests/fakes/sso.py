@@ -22,6 +22,9 @@ from gateway.core.clock import now
 from tests.fakes.forge import ABSENT, Forge, SigningKey, rsa_key
 
 CLIENT, SECRET = "sso-client", "sso-secret"
+_CREDENTIALS = (
+    'Sign in <input id="username" name="username"> <input id="password" name="password" type="password">'
+)
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ class Sso:
         sid = request.cookies.get("sso", "")
         if sid in self.sessions and prompt is None:
             return self._code(sid, asked)
-        return _form("/login", {"state": asked["state"], "nonce": asked.get("nonce", "")}, "Sign in")
+        return _form("/login", {"state": asked["state"], "nonce": asked.get("nonce", "")}, _CREDENTIALS)
 
     async def _login(self, request: web.Request) -> web.Response:
         given = {name: str(value) for name, value in (await request.post()).items()}
@@ -282,7 +285,8 @@ def _form(action: str, fields: Mapping[str, str], question: str) -> web.Response
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in fields.items()
     )
-    text = f'<form method="post" action="{action}">{hidden}<input name="password">{question}</form>'
+    button = '<button type="submit">Yes</button>'
+    text = f'<form method="post" action="{action}">{hidden}<p>{question}</p>{button}</form>'
     return web.Response(text=text, content_type="text/html")
 
 

@@ -93,7 +93,9 @@ async def opened(
     sso.callback = f"{app}/oauth2/callback"
     hops = ("oidc", "keycloak", "entra", "auth0", "url")
     sso.returns = [f"{app}/logout/done/{hop}" for hop in hops]
-    (directory / "index.html").write_text("<p>the application</p>")
+    (directory / "index.html").write_text(
+        '<p>the application</p><form method="post" action="/logout"><button>Sign out</button></form>'
+    )
     key = directory / "session-key"
     if not key.exists():
         key.touch(mode=0o600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -62,7 +63,8 @@ async def test_r34_the_page_with_the_form_lets_it_go_to_the_provider_only(tmp_pa
         assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
         assert page.header("Referrer-Policy") == "no-referrer"
         assert page.header("Cache-Control") == "no-store"
-        assert 'type="submit"' in page.text
+        assert '<button class="button" id="continue" type="submit">' in page.text
+        assert re.search(r"<script>(.*?)</script>", page.text)[1] == "document.forms[0].submit();"
         action, fields = page.form()
         assert action == f"{here.sso.origin}/session/end"
         assert len(fields) == 4

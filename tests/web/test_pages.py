@@ -245,18 +245,6 @@ def test_hostile_text_is_shown_as_written() -> None:
     assert text in document.text["p"]
 
 
-def test_r34_the_hop_is_a_form_that_posts_itself_and_has_a_button() -> None:
-    """Its fields in their order, its one script nothing but the sending of it."""
-    document = Document(SAMPLES["hop"]())
-    fields = [(given["name"], given["value"]) for tag, given in document.elements if tag == "input"]
-    assert fields == [("id_token_hint", "eyJ.eyJ.sig"), ("client_id", "0oa1"), ("state", "s")]
-    assert document.by_id("continue")["type"] == "submit"
-    (form,) = [given for tag, given in document.elements if tag == "form"]
-    assert form["method"] == "post"
-    assert form["action"] == f"{OKTA}/oauth2/default/v1/logout"
-    assert "".join(document.text["script"]).strip() == "document.forms[0].submit();"
-
-
 def test_confirm_is_a_post_form_with_the_named_target() -> None:
     """Signing out takes a POST; a target travels by name, never as an address."""
     document = Document(SAMPLES["confirm-target"]())
