@@ -1,10 +1,16 @@
-"""The only place that reads the wall clock (rule R38); everything below takes ``now`` as an argument."""
+"""The only place that reads the wall clock (rule R38); everything below takes ``now`` as an argument.
+
+``time.monotonic`` stands still while a machine is suspended. What must know how much has really gone by asks here too.
+"""
 
 from __future__ import annotations
 
 import time
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
+
+elapsed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds since some moment in the past, those included for which the machine was suspended (Linux)."""
 
 
 def now() -> int:

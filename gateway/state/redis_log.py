@@ -151,7 +151,7 @@ class RedisLog:
 
     def age(self) -> float:
         """Seconds since the index was last known to be in step."""
-        return time.monotonic() - self._in_step_at
+        return clock.elapsed() - self._in_step_at
 
     def health(self) -> str:
         """One line; starts with "ok" when all is well."""
@@ -246,7 +246,7 @@ class RedisLog:
 
         :param fatal: raise ConfigurationError for what waiting cannot mend.
         """
-        started = time.monotonic()
+        started = clock.elapsed()
         try:
             try:
                 await self._through()

@@ -51,7 +51,7 @@ class Mirror:
 
     def clock(self) -> int:
         """The server's clock in milliseconds, as far as it is known; 0 where it is not."""
-        return max(0, round(time.monotonic() * 1000 + self._clock_offset)) if self.loaded else 0
+        return max(0, round(clock.elapsed() * 1000 + self._clock_offset)) if self.loaded else 0
 
     def doubt(self) -> None:
         """Read the whole log again at the next exchange: it may have batches that were not looked for."""
@@ -125,7 +125,7 @@ class Mirror:
             self._index.apply(row.entry)
             self._outbox.found(row.batch, row.position)
         self._index.rebase(max(self._index.position, page.standing.position))
-        self._clock_offset = page.clock - time.monotonic() * 1000
+        self._clock_offset = page.clock - clock.elapsed() * 1000
         self._replicas = page.replicas
 
     def _restore(self, there: set[Entry]) -> int:
