@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from html import unescape
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -19,15 +20,24 @@ from tests.fakes.browser import Browser
 from tests.fakes.door import Response, eventually
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
+from tests.flows.stores import BOTH, Store
 
 PATH = "/oauth2/frontchannel-logout"
+STORES = ("cookie",)
+T = TypeVar("T")
 
 
 @pytest.fixture
-async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+async def stand(tmp_path: Path, store: Callable[[Path], Store]) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, which names its session and has front-channel logout."""
-    async with standing(tmp_path, federation="okta") as running:
+    async with standing(tmp_path, federation="okta", store=store(tmp_path)) as running:
         yield running
+
+
+def wherever_sessions_are(test: T) -> T:
+    """In their cookies, and in Redis."""
+    test.stores = BOTH  # type: ignore[attr-defined]
+    return test
 
 
 @pytest.fixture
@@ -74,6 +84,7 @@ def counted(stand: Stand, result: str) -> float:
     return sum(float(line.removeprefix(sign)) for line in lines if line.startswith(sign))
 
 
+@wherever_sessions_are
 async def test_a_frame_without_a_cookie_ends_the_session(stand: Stand, alice: Browser) -> None:
     """The way browsers that block foreign cookies load it."""
     answer = await framed(stand, named(stand, await provider_session(stand)))
@@ -172,6 +183,7 @@ async def test_a_session_that_came_back_can_be_ended_again(stand: Stand, alice: 
     assert await status(stand, alice) == 401
 
 
+@wherever_sessions_are
 async def test_a_browser_s_own_cookie_vouches_where_the_record_is_lost(stand: Stand, alice: Browser) -> None:
     """The provider is of the same site, so the cookie comes along: no record is needed to know the session."""
     sid = await provider_session(stand)

@@ -101,6 +101,7 @@ class Frontchannel:
         return isid_key(issuer, sid) if 0 < len(sid) <= MAX_TEXT and not has_control(sid) else None
 
     async def _is_known(self, key: str, facts: RequestFacts, now: int) -> bool | None:
+        await self._sessions.fetch(facts.cookies, now)
         carried = self._sessions.read(facts, now).session
         if carried is not None and key in carried.aliases:
             return True
