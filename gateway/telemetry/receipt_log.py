@@ -122,7 +122,7 @@ class ReceiptLog:
             numbers = self._runs.setdefault(receipt.run, {})
             first = numbers.setdefault(receipt.number, self.lines)
             if first != self.lines:
-                yield f"written twice: line {first} has the same receipt", False
+                yield f"written twice: line {first} has the same number of its process", False
                 return
         known = self._logouts.setdefault(receipt.logout, _Logout(receipt))
         again = known.lines.get(receipt.state)

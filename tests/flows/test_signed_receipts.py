@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import jwt
 import pytest
+import structlog
 
-from gateway.oidc.signed_receipt import ReceiptKey
+from gateway.oidc.signed_receipt import ReceiptKey, keys_from_pem
+from gateway.telemetry.log import configure
+from gateway.telemetry.receipt_log import ReceiptLog, lines_of
 from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand, standing
 
@@ -112,6 +116,28 @@ async def test_a_new_key_is_taken_in_and_published(stand: Stand, browser: Browse
     token = str((await receipt(stand, browser))["receipt"])
     assert jwt.get_unverified_header(token)["kid"] == new.public.kid
     assert (await read(stand, token))["state"] == "finished"
+
+
+async def test_the_log_of_a_running_gateway_is_good(stand: Stand, browser: Browser) -> None:
+    """Sign-outs that finish, that nobody is signed in for, and that are left half-way: nothing but notes."""
+    text = io.StringIO()
+    configure(stream=text)
+    try:
+        for _ in range(2):
+            await stand.sign_in(browser, "/api/me")
+            await stand.sign_out(browser)
+        await stand.sign_out(browser)
+        left = stand.browser()
+        await stand.sign_in(left, "/api/me", user="bob@example.com")
+        await stand.sign_out(left, until=stand.okta)
+    finally:
+        structlog.reset_defaults()
+
+    book = ReceiptLog(keys_from_pem(KEY.pem))
+    found = list(book.examine(lines_of(io.BytesIO(text.getvalue().encode()))))
+    assert [finding.what for finding in found] == ["this sign-out never finished in this log"]
+    assert found[0].note
+    assert (book.receipts, book.sign_outs, book.unread) == (7, 4, 0)
 
 
 async def test_without_a_key_nothing_is_signed_or_published(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.demo.options import DemoOptions
 from tests.fakes.browser import Browser
+from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, later, standing
 
 USER = {"logout:\n": "logout:\n  scope: user\n"}
@@ -107,6 +108,18 @@ async def test_r30_signing_out_at_one_host_ends_the_other_s_session(
         assert answer.status == 401
         told = await browser.navigate(f"{desk.app}/logged-out", site="same-origin")
         assert "It was ended from elsewhere" in told.text
+
+
+async def test_r30_the_hosts_may_share_a_redis(tmp_path: Path) -> None:
+    """As several machines do: it is heard of there within a second."""
+    with RedisServer(tmp_path / "redis", "appendonly yes") as redis:
+        shared = {f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0"}
+        async with applications(tmp_path, "oidc", **USER, **shared) as (app, desk):
+            browser = await signed_in_at_both(app, desk)
+            async with stream_of(desk, browser) as stream:
+                await app.sign_out(browser)
+                await closed(stream)
+            assert not await alive(desk, browser)
 
 
 async def test_r30_alone_a_sign_out_ends_its_own_host_s_session(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import structlog
@@ -155,7 +156,8 @@ def test_lines_in_another_order_are_no_gap(log: list[bytes]) -> None:
 
 def test_a_line_copied_is_found(log: list[bytes]) -> None:
     """The same receipt, written twice."""
-    assert faults([*log, log[FINISHED]]) == [(8, f"written twice: line {FINISHED + 1} has the same receipt")]
+    what = f"written twice: line {FINISHED + 1} has the same number of its process"
+    assert faults([*log, log[FINISHED]]) == [(8, what)]
 
 
 def test_a_receipt_put_into_another_line_is_found(log: list[bytes]) -> None:
@@ -213,6 +215,23 @@ def test_a_sign_out_that_was_told_twice_is_a_note(log: list[bytes]) -> None:
     lines = written(write)
     assert faults(lines) == []
     assert sum("was told once more" in note for note in notes(lines)) == 2
+
+
+@pytest.mark.parametrize("changes", [{"started": 1}, {"who": ("mark-of-bob", "subject of alice", "alice")}])
+def test_receipts_that_contradict_each_other_are_found(changes: dict[str, Any]) -> None:
+    """Both are signed, and yet they cannot be of one sign-out: somebody else has the key."""
+
+    def write() -> None:
+        book, now = trail(), clock.now()
+        begun = chains.begin(["cognito"], LIMITS, now=now, nonce="n").chain
+        begun = replace(begun, who=("mark-of-alice", "subject of alice", "alice"))
+        book.logout_started(begun, "post")
+        done = chains.returned(replace(begun, **changes), "cognito", "it was seen", LIMITS, now=now + 1)
+        assert done is not None
+        book.logout_finished(done.chain)
+
+    ((at, what),) = faults(written(write))
+    assert (at, what.split(" than ")[0]) == (1, "another session or another beginning")
 
 
 def test_two_processes_in_one_log_are_two_rows() -> None:
