@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.demo import configuration
 from gateway.demo import idp as emulators
 from gateway.demo.options import DemoOptions, on_free_ports
 from gateway.doctor.examination import examined
+from gateway.doctor.hops import _cognitos_answer, _oktas_answer
+from gateway.doctor.probe import Seen
 from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, cognito_provider
 from tests.fakes.puppet import Line, Puppet, Says, moved
 
@@ -174,3 +178,20 @@ async def test_the_emulators_in_their_variants(
     found = (await examined(config, environ={}, live=True)).seen
     verdicts = {name: o.verdict for name, o in reversed(found) if name.startswith("hop-")}
     assert verdicts == {"hop-cognito": cognitos, "hop-okta-signout": oktas}
+
+
+SEEN = st.builds(
+    Seen,
+    st.integers(100, 599),
+    st.lists(
+        st.tuples(st.sampled_from(["location", "set-cookie", "content-type"]), st.text(max_size=80))
+    ).map(tuple),
+    st.text(max_size=80),
+)
+
+
+@given(SEEN, SEEN)
+def test_whatever_is_answered_is_a_verdict(one: Seen, other: Seen) -> None:
+    """Statuses, targets and pages of any kind, and what is said of them is fit to be shown."""
+    for told in (_cognitos_answer(one, "url", COGNITO), _oktas_answer(one, other, "url", OKTA, APP)):
+        assert told.what.isprintable()

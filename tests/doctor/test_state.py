@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.doctor.state import file_system_of
 from tests.doctor.deployment import FAILED, OK, WARNING, Deployment
@@ -41,6 +43,12 @@ def test_which_file_system_holds_a_directory(directory: str, kind: str) -> None:
     """The longest mount point, and of two on one point the later."""
     assert file_system_of(Path(directory), MOUNTS) == kind
     assert file_system_of(Path(directory), []) == ""
+
+
+@given(st.lists(st.text()))
+def test_no_list_of_mounts_is_a_surprise(mounts: list[str]) -> None:
+    """The kernel writes it; other file systems name themselves in it."""
+    file_system_of(Path("/var/lib"), mounts)
 
 
 async def test_a_local_directory_is_good(cognito: Deployment) -> None:
