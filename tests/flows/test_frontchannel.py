@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from gateway.web.endpoints.frontchannel import AGAIN_BURST
 from gateway.web.rates import BURST
 from tests.fakes.browser import Browser
 from tests.fakes.door import Response, eventually
+from tests.flows.backchannel import beside
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
 from tests.flows.stores import BOTH, Store
@@ -184,14 +186,18 @@ async def test_a_session_that_came_back_can_be_ended_again(stand: Stand, alice: 
 
 
 @wherever_sessions_are
-async def test_a_browser_s_own_cookie_vouches_where_the_record_is_lost(stand: Stand, alice: Browser) -> None:
-    """The provider is of the same site, so the cookie comes along: no record is needed to know the session."""
+async def test_a_browser_s_own_cookie_vouches_where_the_record_is_lost(
+    stand: Stand, alice: Browser, tmp_path: Path
+) -> None:
+    """The provider is of the same site, so the cookie comes along, to whichever process: no record is needed."""
     sid = await provider_session(stand)
     listed = await stand.gateway.sign_ins.all(limit=10)
     await stand.gateway.sign_ins.forget([one.sid for one in listed.sign_ins])
     assert (await framed(stand, named(stand, sid))).status == 200
     assert await status(stand, alice) == 200
-    await framed(stand, named(stand, sid), f"Cookie: {alice.cookie_header(stand.app)}")
+    async with beside(stand, tmp_path / "gateway.yaml") as (_, port):
+        elsewhere = replace(stand, port=port)
+        await framed(elsewhere, named(stand, sid), f"Cookie: {alice.cookie_header(stand.app)}")
     assert await status(stand, alice) == 401
 
 
