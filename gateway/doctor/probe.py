@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -97,8 +98,12 @@ class Probe:
                 return await _exchange(session, url, headers or {})
         except TimeoutError:
             raise NoAnswerError(f"no answer within {self._within:g} s") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise NoAnswerError(
+                f"its certificate is not trusted ({_said(error.certificate_error)})"
+            ) from None
         except aiohttp.ClientConnectorError as error:
-            raise NoAnswerError(printable(str(error))) from None
+            raise NoAnswerError(f"no connection ({_said(error.os_error)})") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswerError(f"the exchange broke ({type(error).__name__})") from None
 
@@ -118,6 +123,15 @@ class Probe:
         if self._ca_file is not None:
             tls.load_verify_locations(cafile=str(self._ca_file))
         return aiohttp.TCPConnector(ssl=tls, resolver=NamedAddresses(self._resolve))
+
+
+def _said(error: Exception) -> str:
+    """The system's own words, without the event loop's."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return printable(error.verify_message)
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return printable(str(error))
 
 
 async def _exchange(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Seen:

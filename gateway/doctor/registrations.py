@@ -30,6 +30,20 @@ _SIGN_OUT_SCREENS = {
     "auth0": ("Applications > your app > Settings", "Allowed Logout URLs"),
     "oidc": ("the client's settings", "post_logout_redirect_uris"),
 }
+_BACK_CHANNEL_SCREENS = {
+    "keycloak": ("Clients > your client > Settings > Logout settings", "Backchannel logout URL"),
+    "auth0": (
+        "Applications > your app > Settings > OpenID Connect Back-Channel Logout",
+        "Back-Channel Logout URI",
+    ),
+    "oidc": ("the client's settings", "backchannel_logout_uri"),
+}
+_FRONT_CHANNEL_SCREENS = {
+    "keycloak": ("Clients > your client > Settings > Logout settings", "Front-channel logout URL"),
+    "entra": ("App registrations > your app > Authentication", "Front-channel logout URL"),
+    "okta": ("your app, with participateSlo (Identity Engine, early access)", "frontchannel_logout_uri"),
+    "oidc": ("the client's settings", "frontchannel_logout_uri"),
+}
 _CONSOLES = {
     "cognito": _COGNITO,
     "okta": _OKTA,
@@ -137,15 +151,13 @@ def _inbound(settings: Settings) -> Iterator[Registration]:
     ours = f"{settings.public_url}{settings.prefix}"
     console = _CONSOLES[kind]
     if inbound.backchannel:
+        screen, name = _BACK_CHANNEL_SCREENS.get(kind, _BACK_CHANNEL_SCREENS["oidc"])
         why = "the provider calls it when somebody signs out there"
-        yield Registration(
-            console, "the client's settings", "Backchannel logout URL", f"{ours}/backchannel-logout", why
-        )
+        yield Registration(console, screen, name, f"{ours}/backchannel-logout", why)
     if inbound.frontchannel:
+        screen, name = _FRONT_CHANNEL_SCREENS.get(kind, _FRONT_CHANNEL_SCREENS["oidc"])
         why = "the provider opens it in a frame when somebody signs out there; with session required, for iss and sid"
-        yield Registration(
-            console, "the client's settings", "Front-channel logout URL", f"{ours}/frontchannel-logout", why
-        )
+        yield Registration(console, screen, name, f"{ours}/frontchannel-logout", why)
     if inbound.universal_logout is not None:
         screen = "Applications > your app > General > Logout > Okta system or admin initiates logout"
         why = "Okta calls it for Universal Logout; subject format e-mail, or issuer and subject"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from gateway.doctor.probe import ENOUGH, NoAnswerError, Probe, parts_of
+from tests.fakes.certificates import Authority
 from tests.fakes.puppet import Puppet, Says, moved, puppet
 
 
@@ -59,6 +61,26 @@ async def test_where_nobody_is(url: str) -> None:
     """Nor what is no URL."""
     with pytest.raises(NoAnswerError):
         await Probe(within=1).get(url)
+
+
+async def test_why_there_is_no_connection() -> None:
+    """In the system's words."""
+    with pytest.raises(NoAnswerError, match=r"^no connection \(Connection refused\)$"):
+        await Probe().get("http://127.0.0.1:9/")
+
+
+async def test_certificates_are_verified(tmp_path: Path) -> None:
+    """By the system's authorities and the given ones."""
+    authority = Authority.make(tmp_path)
+    server = await asyncio.start_server(
+        lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=authority.server("localhost")
+    )
+    url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+    with pytest.raises(NoAnswerError, match="certificate is not trusted"):
+        await Probe().get(url)
+    with pytest.raises(NoAnswerError, match="exchange broke"):
+        await Probe(ca_file=authority.file).get(url)
+    server.close()
 
 
 async def test_a_file_of_authorities_that_cannot_be_used(tmp_path: Path) -> None:

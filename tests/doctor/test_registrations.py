@@ -96,8 +96,8 @@ def test_google_has_no_sign_out_to_register(tmp_path: Path, idp: Puppet) -> None
 @pytest.mark.parametrize(
     ("inbound", "field", "path"),
     [
-        ({"backchannel": True}, "Backchannel logout URL", "/oauth2/backchannel-logout"),
-        ({"frontchannel": True}, "Front-channel logout URL", "/oauth2/frontchannel-logout"),
+        ({"backchannel": True}, "backchannel_logout_uri", "/oauth2/backchannel-logout"),
+        ({"frontchannel": True}, "frontchannel_logout_uri", "/oauth2/frontchannel-logout"),
         (
             {
                 "universal_logout": {
