@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, urlsplit
+
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+"""As browsers and policy headers take them: a name, or an IPv6 address."""
 
 
 def with_query(url: str, parameters: Iterable[tuple[str, str]]) -> str:
@@ -58,6 +62,8 @@ def _fault_of_parts(split: SplitResult, *, http_on_loopback: bool) -> str | None
         return "holds a user name"
     if split.fragment:
         return "has a fragment"
+    if not _HOST.fullmatch(split.hostname):
+        return "names a host that is none"
     if split.scheme == "https":
         return None
     if split.scheme == "http" and http_on_loopback and is_loopback(split.hostname):

@@ -55,8 +55,8 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a hop ends without the browser: a status of the chain and the reason, a phrase for the receipt."""
+class Unasked:
+    """How a hop ends without the browser being asked: a status of the chain and why, a phrase for the receipt."""
 
     status: str
     why: str
@@ -96,7 +96,7 @@ class Hops:
         act = None if hop.hint else hop.way.act(self._asked(chain, hop))
         return act.url if isinstance(act, Redirect) else HOP
 
-    def verdict(self, chain: Chain) -> Verdict | None:
+    def unasked(self, chain: Chain) -> Unasked | None:
         """How the current hop ends without anything being asked of the browser; None when it has to be walked."""
         current = chain.current
         if current is None:
@@ -104,14 +104,14 @@ class Hops:
         hop = self._by_name.get(current.name)
         if hop is None:
             # Sealed before the configuration changed. The browser may have been there, so "skipped" would be a claim.
-            return Verdict(FAILED, "this step was taken out of the configuration meanwhile")
+            return Unasked(FAILED, "this step was taken out of the configuration meanwhile")
         if hop.instead_of and chain.status_of(hop.instead_of) == RETURNED:
-            return Verdict(SKIPPED, f"not needed, as {self.label(hop.instead_of)} had signed you out already")
+            return Unasked(SKIPPED, f"not needed, as {self.label(hop.instead_of)} had signed you out already")
         act = None if hop.hint else hop.way.act(self._asked(chain, hop))
-        return Verdict(SKIPPED, act.why) if isinstance(act, Skip) else None
+        return Unasked(SKIPPED, act.why) if isinstance(act, Skip) else None
 
     async def act(self, chain: Chain, hint: str | None) -> Act:
-        """What the browser has to do at the current hop, which `verdict` has let pass."""
+        """What the browser has to do at the current hop, which `unasked` has let pass."""
         current = chain.current
         hop = self._by_name.get(current.name) if current else None
         if hop is None:

@@ -134,9 +134,9 @@ class Logout:
             nonce=dice.token(12),
             sid=session.sid if session else before.sid if before else "",
         )
-        step = self._placed(self._onward(begun, now))
-        step = _of(session, before if again else None, step)
-        self._trail.logout_started(step.chain, how)
+        first = _of(session, before if again else None, begun)
+        self._trail.logout_started(first.chain, how)
+        step = self._placed(self._onward(first, now))
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
@@ -155,11 +155,11 @@ class Logout:
         chain = carried.chain
         if chain is None or chain.closed:
             return redirect(LOGGED_OUT)
-        evidence = None if from_here else self.hops.evidence(chain, name, ticket, state)
-        if evidence is None or chains.returned(chain, name, evidence, self.options.limits, now=now) is None:
-            return await self.resume(carried, chain, now=now)
         chain = await self._with_superseded(carried, chain, now)
-        step = chains.settled(chain, chains.RETURNED, evidence, self.options.limits, now=now)
+        evidence = None if from_here else self.hops.evidence(chain, name, ticket, state)
+        step = chains.returned(chain, name, evidence, self.options.limits, now=now) if evidence else None
+        if step is None:
+            return await self.resume(carried, chain, now=now)
         self._trail.hop(step.chain.hops[chain.index])
         return self._answer(self._onward(step, now), carried, now)
 
@@ -346,9 +346,9 @@ class Logout:
 
     def _onward(self, step: Step, now: int) -> Step:
         """Past every hop that has nothing to ask of the browser."""
-        while not isinstance(step, Done) and (verdict := self.hops.verdict(step.chain)) is not None:
+        while not isinstance(step, Done) and (ended := self.hops.unasked(step.chain)) is not None:
             index = step.chain.index
-            step = chains.settled(step.chain, verdict.status, verdict.why, self.options.limits, now=now)
+            step = chains.settled(step.chain, ended.status, ended.why, self.options.limits, now=now)
             self._trail.hop(step.chain.hops[index])
         return step
 

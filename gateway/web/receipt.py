@@ -135,7 +135,13 @@ def began(hops: Sequence[HopLine]) -> int | None:
 
 
 def _sentence(phrase: str) -> str:
-    return f"{phrase[0].upper()}{phrase[1:].rstrip('.')}." if phrase else ""
+    if not phrase:
+        return ""
+    first = phrase.partition(" ")[0]
+    begun = (
+        phrase if "." in first.rstrip(".") else f"{phrase[0].upper()}{phrase[1:]}"
+    )  # a host's name stays as it is
+    return f"{begun.rstrip('.')}."
 
 
 def _listing(labels: Sequence[str]) -> str:

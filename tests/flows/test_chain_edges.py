@@ -290,7 +290,7 @@ async def test_p18_the_provider_was_never_reached(
             page = await after.sign_out(browser)
             assert await after.receipt(browser) == receipt
             if kind == "oidc":
-                assert "sso.localhost could not be asked where to sign out" in page.text.lower()
+                assert "sso.localhost could not be asked where to sign out" in page.text
 
 
 async def test_p18_keycloaks_address_is_known_without_asking(tmp_path: Path) -> None:

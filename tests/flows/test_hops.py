@@ -128,6 +128,8 @@ async def test_google_ends_here_only_and_asks_for_the_account_next_time(tmp_path
         assert "Google has no address for signing out applications" in page.text
         assert await here.receipt(browser) == {"google": "skipped"}
         assert len(here.sso.sessions) == 1
+        told = [event.kind.value for event in here.audit]
+        assert told[-3:] == ["logout_started", "hop_skipped", "logout_finished"]
         form = await browser.goto(here.app)
         assert 'name="password"' in form.text
         assert here.sso.prompts == [None, "select_account"]

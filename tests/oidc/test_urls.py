@@ -61,6 +61,9 @@ def test_other_names_are_not_loopback(host: str) -> None:
         "https://op.example\\@evil.example/",
         "https://[::1/a",
         "https://öp.example/",
+        "https://op.example;script-src/",
+        "https://op%2eexample/",
+        "https://op.example'/",
     ],
 )
 def test_what_cannot_be_an_endpoint_is_named(url: str) -> None:

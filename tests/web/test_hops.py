@@ -68,7 +68,7 @@ async def test_r18_a_hop_that_needs_the_hint_begins_at_our_own_address(provider:
     """The cookie is seen nowhere else; whether the hop is skipped is decided there too."""
     hops = hops_of(provider, OIDC)
     assert hops.location(chain_of("oidc")) == HOP
-    assert hops.verdict(chain_of("oidc")) is None
+    assert hops.unasked(chain_of("oidc")) is None
     form = await hops.act(chain_of("oidc"), "the-token")
     assert isinstance(form, Form)
     assert dict(form.fields)["state"] == chain_of("oidc").ticket("oidc")
@@ -120,10 +120,10 @@ async def test_r28_no_two_chains_and_no_two_hops_share_a_ticket(provider: Identi
 
 async def test_a_hop_with_nothing_to_ask_is_skipped_with_the_reason(provider: IdentityProvider) -> None:
     """Google has no such address; the reason is a sentence for people."""
-    verdict = hops_of(provider, GOOGLE).verdict(chain_of("google"))
-    assert verdict is not None
-    assert verdict.status == SKIPPED
-    assert verdict.why == (
+    unasked = hops_of(provider, GOOGLE).unasked(chain_of("google"))
+    assert unasked is not None
+    assert unasked.status == SKIPPED
+    assert unasked.why == (
         "Google has no address for signing out applications; only this application's session was ended"
     )
 
@@ -131,9 +131,9 @@ async def test_a_hop_with_nothing_to_ask_is_skipped_with_the_reason(provider: Id
 async def test_r28_a_hop_that_left_the_configuration_is_not_confirmed(provider: IdentityProvider) -> None:
     """The browser may have been sent there before, so it is not called skipped."""
     hops = hops_of(provider, OIDC)
-    verdict = hops.verdict(chain_of("okta_signout"))
-    assert verdict is not None
-    assert verdict.status == FAILED
+    unasked = hops.unasked(chain_of("okta_signout"))
+    assert unasked is not None
+    assert unasked.status == FAILED
     assert hops.location(chain_of("okta_signout")) == LOGGED_OUT
     assert await hops.act(chain_of("okta_signout"), None) == Redirect(LOGGED_OUT)
 
@@ -168,9 +168,9 @@ async def test_the_hop_in_its_stead_is_walked_unless_the_first_returned(provider
     hops = hops_of(provider, OIDC, replace(OKTA, instead_of="oidc"))
     for status, walked in ((RETURNED, False), (SKIPPED, True), (FAILED, True)):
         states = (HopState("oidc", status), HopState("okta_signout"))
-        verdict = hops.verdict(replace(chain_of("oidc", "okta_signout"), hops=states, index=1))
-        assert (verdict is None) is walked, status
-        assert verdict is None or verdict.status == SKIPPED
+        unasked = hops.unasked(replace(chain_of("oidc", "okta_signout"), hops=states, index=1))
+        assert (unasked is None) is walked, status
+        assert unasked is None or unasked.status == SKIPPED
 
 
 async def test_a_provider_that_was_never_reached_is_said_to_be_that(provider: IdentityProvider) -> None:

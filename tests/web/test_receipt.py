@@ -39,6 +39,15 @@ def test_a_skipped_hop_says_that_the_session_there_lives() -> None:
     assert line.at is None
 
 
+def test_a_host_is_written_as_it_is() -> None:
+    """A sentence that begins with one has no capital: names of hosts are copied from what is read."""
+    line = entry(
+        hop("skipped", "id.example.com", "id.example.com has no address for signing out applications")
+    )
+    assert line.evidence == "id.example.com has no address for signing out applications."
+    assert entry(hop("skipped", "Okta", "nothing.")).evidence == "Nothing."
+
+
 def test_only_a_durable_end_promises_that_copies_are_dead() -> None:
     """While the end is stored nowhere, the receipt does not speak for other instances (rule R4)."""
     assert "copy" in entry(OURS, durable=True).evidence
