@@ -38,6 +38,7 @@ from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.hint import Hints
+from gateway.web.idle import LOOK_EVERY, IdleEndings
 from gateway.web.inbound import Inbound
 from gateway.web.listener import Door, DoorLimits
 from gateway.web.logout import ENTRY_MARGIN, Logout
@@ -83,6 +84,7 @@ class Gateway:
         self.sessions = self._sessions(deployment)
         self.live = LiveConnections()
         self.endings = Endings(self.live, self._why_closed)
+        self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
         self.log.index.on_key = self.endings.hear
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
         self.forwarder = Forwarder(
@@ -168,6 +170,7 @@ class Gateway:
         self._tasks = [
             loop.create_task(self._watch_log(), name="watch-log"),
             loop.create_task(self._write_sightings(), name="write-sightings"),
+            loop.create_task(self._end_idle(), name="end-idle"),
             loop.create_task(reload.look_at(self.watched), name="watch-files"),
         ]
 
@@ -250,6 +253,14 @@ class Gateway:
                 _log.exception("watch_crashed")
             await self.endings.wait(WATCH_EVERY)
 
+    async def _end_idle(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.idle_endings.look()
+            except Exception:  # noqa: BLE001 -- whatever it was, the next look must still come
+                _log.exception("idle_crashed")
+
     async def _write_sightings(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY)
@@ -291,8 +302,8 @@ class Gateway:
     def _why_closed(self, session: Session) -> str | None:
         """The reason to end a session's live connections, None while it lives.
 
-        Idleness is none: the cookie that a connection came with knows nothing of what its browser has done since, and
-        the absolute end has a timer of its own (``web/downstream.py``).
+        Idleness is none: what a connection came with knows nothing of what its browser has done since. That is looked
+        after by itself (``web/idle.py``), and the absolute end has a timer (``web/downstream.py``).
         """
         if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
             return "log_lost"

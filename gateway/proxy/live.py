@@ -90,6 +90,15 @@ class LiveConnections:
             token.end(reason)
         return len(tokens)
 
+    def sessions(self) -> list[Session]:
+        """Every session with a connection; of its copies the one that is idle last."""
+        latest: list[Session] = []
+        for tokens in self._by_sid.values():
+            copies = [token.session for token in tokens if token.session is not None]
+            if copies:
+                latest.append(max(copies, key=lambda copy: copy.idle_until))
+        return latest
+
     def sweep(self, ended: Callable[[Session], str | None]) -> int:
         """End every connection whose session ``ended`` names a reason for; for entries that name a subject, not a sid.
 

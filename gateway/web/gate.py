@@ -223,13 +223,13 @@ class Gate:
             active = self._is_activity(facts)
             self._sessions.renewed(session, carried, clock.now(), active=active, client=facts.client)
 
-    def prolonged(self, carried: Carried, now: int) -> Sequence[str]:
+    def prolonged(self, carried: Carried, now: int, client: str) -> Sequence[str]:
         """Set-Cookie values for activity that is reported, not forwarded (rule R16); mostly none."""
         carried = self._current(carried, now)
         session = carried.session
         if session is None or (is_due(session, now) and self._refresher.begin(session)):
             return ()
-        return self._sessions.renewed(session, carried, now, active=True)
+        return self._sessions.renewed(session, carried, now, active=True, client=client)
 
     def _is_activity(self, facts: RequestFacts) -> bool:
         """Whether a request keeps its session alive (rule R16)."""

@@ -56,7 +56,7 @@ class Sessions:
     """Reads and writes the session cookie and the chain's cookie of one deployment.
 
     :param identity: what upstreams hear of the principal; made once for each cookie, not for each request.
-    :param sightings: told of each cookie that is opened for the first time.
+    :param sightings: told when activity moves a session's idle deadline.
     :param on_sealed: told of the bytes of each session cookie made.
     :param all_own: bytes that all cookies of the gateway may take (``limits.cookies``).
     :cvar remote: a session may have to be waited for; see :meth:`waits`.
@@ -88,9 +88,9 @@ class Sessions:
 
     def read(self, facts: RequestFacts, now: int) -> Carried:
         """What the browser carries; never raises, whatever is in the cookies."""
-        return self.carried(facts.cookies, now, client=facts.client)
+        return self.carried(facts.cookies, now)
 
-    def carried(self, headers: tuple[bytes, ...], now: int, *, client: str = "") -> Carried:
+    def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
         """The same for the raw values of Cookie headers."""
         if not headers:
             return NOTHING
@@ -108,8 +108,6 @@ class Sessions:
             if carried.session is None and carried.ticket is None:
                 return carried
             _keep(self._by_cookies, among, carried, SESSIONS)
-            if self._sightings is not None and carried.session is not None:
-                self._sightings.note(carried.session.sid, client, now)
         if sum(map(len, headers)) <= LONGEST_HEADER:
             _keep(self._by_header, (headers, sealing, version), carried, HEADERS)
         return carried
@@ -178,7 +176,7 @@ class Sessions:
         """Wait for what is being written."""
 
     def renewed(
-        self, session: Session, carried: Carried, now: int, *, active: bool, client: str = ""
+        self, session: Session, carried: Carried, now: int, *, active: bool, client: str
     ) -> list[str]:
         """Set-Cookie values when activity moved the idle deadline or the key was replaced; mostly none.
 
@@ -188,11 +186,18 @@ class Sessions:
         if moved is None and not carried.outdated:
             return []
         try:
-            return self.seal(moved or session, carried.cookies, now)
+            lines = self.seal(moved or session, carried.cookies, now)
         except (
             CookieTooLargeError
         ):  # it fitted at sign-in by a byte or two; the one the browser has still works
             return []
+        if moved is not None:
+            self._note(moved, client, now)
+        return lines
+
+    def _note(self, session: Session, client: str, now: int) -> None:
+        if self._sightings is not None:
+            self._sightings.note(session.sid, client, now)
 
     def seal_chain(self, chain: Chain, carried: OwnCookies, now: int) -> list[str]:
         """Set-Cookie values that store the logout chain."""

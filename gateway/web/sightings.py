@@ -1,7 +1,7 @@
 """When and from where sessions were seen last, gathered here and written together.
 
-A session is noted when its cookie is opened for the first time by this process: at sign-in, and after each time it was
-set anew, which is once a minute while somebody is active; never on the way of an ordinary request.
+A session is noted when activity moves its idle deadline, which is once a minute while somebody is active; never on the
+way of an ordinary request. So a note and the idle time together are the deadline, wherever the session is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Sightings:
         self._waiting: dict[str, Sighting] = {}
 
     def note(self, sid: str, client: str, now: int) -> None:
-        """A cookie of the session was opened."""
+        """The session's idle deadline was moved."""
         if len(self._waiting) < GATHERED or sid in self._waiting:
             self._waiting[sid] = Sighting(now, client)
 

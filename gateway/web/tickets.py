@@ -55,7 +55,6 @@ class _Held:
     """What is remembered.
 
     :ivar revision: of what Redis had; 0 where it has nothing. :ivar until: when it is to be asked again, seconds.
-    :ivar noted: its latest activity is told.
     """
 
     session: Session
@@ -63,7 +62,6 @@ class _Held:
     revision: int = 0
     size: int = 0
     until: int = 0
-    noted: bool = False
 
 
 class TicketSessions(Sessions):
@@ -97,7 +95,7 @@ class TicketSessions(Sessions):
 
     # At a request
 
-    def carried(self, headers: tuple[bytes, ...], now: int, *, client: str = "") -> Carried:
+    def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
         """With the session that is remembered for the ticket; :meth:`fetch` comes first."""
         carried = super().carried(headers, now)
         ticket = carried.ticket
@@ -106,9 +104,6 @@ class TicketSessions(Sessions):
         held = self._held.get(ticket)
         if held is None:
             return replace(carried, session=tickets.husk(ticket, Known.AWAY))
-        if not held.noted and self._sightings is not None and held.session.known is Known.WHOLE:
-            held.noted = True
-            self._sightings.note(ticket.sid, client, now)
         return Carried(carried.cookies, held.session, carried.chain, carried.outdated, held.identity, ticket)
 
     def waits(self, facts: RequestFacts, now: int) -> bool:
@@ -132,15 +127,15 @@ class TicketSessions(Sessions):
         return replace(super().replaced(carried, session), outdated=carried.outdated)
 
     def renewed(
-        self, session: Session, carried: Carried, now: int, *, active: bool, client: str = ""
+        self, session: Session, carried: Carried, now: int, *, active: bool, client: str
     ) -> list[str]:
         """Has activity and a later generation written beside the request; a cookie only where its key was replaced."""
         ticket = carried.ticket
         held = self._held.get(ticket) if ticket is not None else None
         if ticket is not None and held is not None and ticket not in self._writing:
             moved = touched(session, self.limits, now) if active else None
-            if moved is not None and self._sightings is not None:
-                self._sightings.note(ticket.sid, client, now)
+            if moved is not None:
+                self._note(moved, client, now)
             if moved is not None or session.generation > held.session.generation:
                 writing = asyncio.create_task(
                     self._write(ticket, held, moved or session), name="keep-session"
@@ -238,9 +233,7 @@ class TicketSessions(Sessions):
         answer = await self._store.replace(ticket.sid, held.revision, sealed)
         now = clock.now()
         if isinstance(answer, Kept):
-            self._hold(
-                ticket, later, revision=answer.revision, size=len(sealed), until=now + FRESH, noted=True
-            )
+            self._hold(ticket, later, revision=answer.revision, size=len(sealed), until=now + FRESH)
         elif isinstance(answer, Overtaken):
             self._forget(ticket)
         elif isinstance(answer, Absent):
@@ -248,20 +241,11 @@ class TicketSessions(Sessions):
         return isinstance(answer, Kept)
 
     def _hold(
-        self,
-        ticket: Ticket,
-        session: Session,
-        *,
-        until: int,
-        revision: int = 0,
-        size: int = 0,
-        noted: bool = False,
+        self, ticket: Ticket, session: Session, *, until: int, revision: int = 0, size: int = 0
     ) -> None:
-        before = self._forget(ticket)
-        noted = noted or (before is not None and before.noted)
-        whole = session.known is Known.WHOLE
-        identity = self._told(session) if whole else ()
-        self._held[ticket] = _Held(session, identity, revision, size, until, noted)
+        self._forget(ticket)
+        identity = self._told(session) if session.known is Known.WHOLE else ()
+        self._held[ticket] = _Held(session, identity, revision, size, until)
         self._held_bytes += size
         while len(self._held) > MOST or self._held_bytes > MOST_BYTES:
             self._forget(next(iter(self._held)))

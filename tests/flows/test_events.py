@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 
@@ -133,3 +134,35 @@ async def test_an_old_cookie_is_no_reason_to_end_a_stream(stand: Stand, alice: B
     await log.append([NewEntry(email_key("alice@example.com"), expires=clock.now() + 60, reason="admin")])
     assert await client.rest() == LAST
     await client.close()
+
+
+async def test_the_live_connections_of_an_idle_session_end(stand: Stand, alice: Browser) -> None:
+    """WebSocket, the application's event stream and the tabs' own, once nobody can know of later activity; a person who
+    was active keeps them, whatever goes through them meanwhile.
+    """
+    cookies = alice.cookie_header(stand.app)
+    handshake = (
+        f"GET /api/live HTTP/1.1\r\nHost: {stand.app.removeprefix('http://')}\r\nCookie: {cookies}\r\n"
+        f"Origin: {stand.app}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    tabs, events = await asked(stand, alice), await asked(stand, alice, "/api/clock")
+    socket = Client(*await asyncio.open_connection("127.0.0.1", stand.port))
+    await socket.send(handshake.encode())
+    for client, status in ((tabs, b" 200 "), (events, b" 200 "), (socket, b" 101 ")):
+        assert status in (await client.head()).partition(b"\r\n")[0]
+    endings, gateway = stand.gateway.idle_endings, stand.gateway
+    with later(1_000):
+        assert (await alice.fetch(f"{stand.app}/api/me")).status == 200
+        await gateway.sightings.write(gateway.sign_ins)
+    for seconds in (1_800, 1_921, 2_799, 2_919):
+        with later(seconds):
+            assert await endings.look() == 0
+    with later(1_000 + 1_800 + 125):
+        assert await endings.look() == 3
+    assert (await tabs.rest()).endswith(LAST)
+    assert (4_401).to_bytes(2) in await socket.rest()
+    with contextlib.suppress(ConnectionResetError):
+        await events.rest()
+    for client in (tabs, events, socket):
+        await client.close()

@@ -13,6 +13,7 @@ from gateway.core.chain import ChainLimits
 from gateway.core.cookies import NO_COOKIES
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
+from gateway.core.sign_in import Sighting
 from gateway.web.session import HEADERS, LONGEST_HEADER, NOTHING, Sessions
 from gateway.web.sightings import Sightings
 
@@ -106,12 +107,10 @@ def test_only_who_has_a_session_of_ours_is_remembered() -> None:
 
 def test_other_peoples_cookies_cost_no_decryption() -> None:
     """An application that sets a new cookie with every answer makes the header new, and the session is known still."""
-    seen = Sightings()
-    made = sessions(sightings=seen)
+    made = sessions()
     (value,) = header(*made.seal(session(), NO_COOKIES, NOW))
     first = made.carried((value + b"; a=1",), NOW)
     assert made.carried((b"b=2; " + value,), NOW) is first
-    assert list(seen._waiting) == [session().sid]
     assert len(made._by_cookies) == 1
     conflicting = made.carried((value + b"; __Host-session=x",), NOW)
     assert conflicting.session is None
@@ -133,14 +132,17 @@ def test_no_cookie_is_nothing() -> None:
 
 
 def test_p24_only_activity_renews() -> None:
-    """A passive request never does, an active one when the idle deadline has moved enough."""
-    made = sessions()
+    """A passive request never does, an active one when the idle deadline has moved enough; that alone is noted."""
+    seen = Sightings()
+    made = sessions(sightings=seen)
     carried = made.carried(header(*made.seal(session(), NO_COOKIES, NOW)), NOW)
-    assert made.renewed(session(), carried, NOW + 900, active=False) == []
-    assert made.renewed(session(), carried, NOW + 1, active=True) == []
-    (line,) = made.renewed(session(), carried, NOW + 900, active=True)
+    assert made.renewed(session(), carried, NOW + 900, active=False, client="192.0.2.1") == []
+    assert made.renewed(session(), carried, NOW + 1, active=True, client="192.0.2.1") == []
+    assert seen._waiting == {}
+    (line,) = made.renewed(session(), carried, NOW + 900, active=True, client="192.0.2.1")
     again = made.carried(header(line), NOW + 900).session
     assert again == replace(session(), idle_until=NOW + 900 + 1_800)
+    assert seen._waiting == {"sid-1": Sighting(NOW + 900, "192.0.2.1")}
 
 
 def test_r26_a_replaced_key_renews_without_activity() -> None:
@@ -149,10 +151,10 @@ def test_r26_a_replaced_key_renews_without_activity() -> None:
     headers = header(*made.seal(session(), NO_COOKIES, NOW))
     made.ring.replace([SECOND, FIRST], now=NOW)
     later = NOW + PROMOTE_AFTER
-    assert made.renewed(session(), made.carried(headers, NOW), NOW, active=False) == []
+    assert made.renewed(session(), made.carried(headers, NOW), NOW, active=False, client="192.0.2.1") == []
     carried = made.carried(headers, later)
     assert carried.outdated
-    lines = made.renewed(session(), carried, later, active=False)
+    lines = made.renewed(session(), carried, later, active=False, client="192.0.2.1")
     assert made.carried(header(*lines), later).session == session()
     assert not made.carried(header(*lines), later).outdated
 
@@ -162,7 +164,7 @@ def test_a_session_that_no_longer_fits_goes_on() -> None:
     made = sessions()
     carried = made.carried(header(*made.seal(session(), NO_COOKIES, NOW)), NOW)
     large = session(**{f"c{n}": hash((n, "x")) ** 3 for n in range(200)})
-    assert made.renewed(large, carried, NOW + 900, active=True) == []
+    assert made.renewed(large, carried, NOW + 900, active=True, client="192.0.2.1") == []
 
 
 @pytest.mark.parametrize("name", ["__Host-session", "__Host-session_2"])

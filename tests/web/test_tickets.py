@@ -236,7 +236,7 @@ async def test_r10_a_successor_is_written_by_the_request_that_shows_it(one: Repl
     assert found is not None
     later = replace(found, generation=1, refresh_token="next")
     carried = one.sessions.replaced(one.sessions.carried(cookie, NOW), later)
-    assert one.sessions.renewed(later, carried, NOW, active=False) == []
+    assert one.sessions.renewed(later, carried, NOW, active=False, client="") == []
     await settled()
 
     assert await other.read(cookie) == later
@@ -252,7 +252,7 @@ async def test_r10_a_write_under_way_brings_no_removed_session_back(
     carried = one.sessions.carried(cookie, clock.now())
     assert carried.session is not None
     vault.held = True
-    one.sessions.renewed(carried.session, carried, clock.now(), active=True)
+    one.sessions.renewed(carried.session, carried, clock.now(), active=True, client="")
     removing = asyncio.create_task(other.sessions.remove(carried.session))
     await settled()
     vault.held = False
@@ -375,7 +375,7 @@ async def test_closing_waits_for_what_is_being_written(one: Replica, vault: Vaul
     await one.sessions.fetch(cookie, clock.now())
     carried = one.sessions.carried(cookie, clock.now())
     assert carried.session is not None
-    one.sessions.renewed(carried.session, carried, clock.now(), active=True)
+    one.sessions.renewed(carried.session, carried, clock.now(), active=True, client="")
     await one.sessions.close()
 
     assert vault.kept["sid-1"][0] == 2

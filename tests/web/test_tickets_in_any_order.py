@@ -60,7 +60,7 @@ class Replicas(World):
         if now >= session.idle_until:
             return None
         if not (is_due(session, now) and refresher.begin(session)):
-            sessions.renewed(session, carried, now, active=True)
+            sessions.renewed(session, carried, now, active=True, client="")
         return session
 
     def kept(self, secret: bytes) -> Session | None:

@@ -33,4 +33,4 @@ class Activity:
             return found
         carried, session = found
         request.sid = session.sid
-        return send(_SEEN, self.gate.prolonged(carried, now))
+        return send(_SEEN, self.gate.prolonged(carried, now, facts.client))
