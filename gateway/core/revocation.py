@@ -200,14 +200,14 @@ class RevocationIndex:
         table[name] = (*(old for old in front if not _covers(entry, old)), entry)
         self._kept += len(table[name]) - len(front)
         heapq.heappush(self._soonest, (entry.expires, entry.position, entry.key))
-        if self.on_key is not None:
+        if self.on_key is not None and ends_sessions(entry.key):
             self.on_key(entry.key)
 
     def hold(self, entry: NewEntry, now: int) -> Entry:
         """Deny at once by an entry that the log has not taken yet; `release` takes back what this returns."""
         held = entry.dated(now).placed(UNPLACED)
         self._held.append(held)
-        if self.on_key is not None:
+        if self.on_key is not None and ends_sessions(held.key):
             self.on_key(held.key)
         return held
 

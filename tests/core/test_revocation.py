@@ -18,7 +18,6 @@ from gateway.core.revocation import (
     isid_key,
     sid_key,
     subject_key,
-    token_key,
 )
 
 ALICE = subject_key("https://idp.example", "alice")
@@ -365,31 +364,3 @@ def test_a_key_names_one_session_or_may_name_several() -> None:
     """The sid comes back from its own key only."""
     assert revocation.sid_of(sid_key("sid:odd")) == "sid:odd"
     assert [revocation.sid_of(key) for key in (ALICE, EVERYONE, email_key("sid:@example.com"))] == [None] * 3
-
-
-TOKEN = token_key("https://idp.example", "id-of-a-token")
-
-
-def test_a_token_that_was_taken_is_known_until_it_can_come_no_more() -> None:
-    """By its issuer and id; a later one is another."""
-    index = index_of(entry(TOKEN, 1))
-    assert index.taken(TOKEN, NOW) == entry(TOKEN, 1)
-    assert index.taken(token_key("https://idp.example", "another"), NOW) is None
-    assert index.taken(token_key("https://other.example", "id-of-a-token"), NOW) is None
-    assert index.taken(TOKEN, NOW + 3600) is None
-
-
-def test_a_token_is_known_before_the_log_has_it() -> None:
-    """Held, as everything that the log did not take yet."""
-    index = RevocationIndex()
-    held = index.hold(NewEntry(TOKEN, NOW + 60, "backchannel"), NOW)
-    assert index.taken(TOKEN, NOW) is held
-    assert held.position == UNPLACED
-
-
-def test_a_token_ends_nothing_and_is_not_listed_among_what_does() -> None:
-    """It is remembered, no more: a subject cannot be made to look like one."""
-    index = index_of(entry(TOKEN, 5))
-    assert ended(index) is None
-    assert index.live(NOW) == []
-    assert token_key("a|b", "c") != token_key("a", "b|c")

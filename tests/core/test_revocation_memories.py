@@ -1,4 +1,4 @@
-"""Entries that remember something and end nothing: our own sign-outs (rule R21)."""
+"""Entries that remember something and end nothing: our own sign-outs (rule R21), and tokens that were taken."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from gateway.core.revocation import (
     EVENT_SKEW,
     NEWS_WITHIN,
     OWN_HOP,
+    UNPLACED,
+    Entry,
     NewEntry,
     RevocationIndex,
     email_key,
@@ -88,3 +90,52 @@ def test_whether_a_key_was_ended_is_asked_by_the_very_key() -> None:
     assert index.is_ended(ALICE, NOW)
     assert not index.is_ended(MAIL, NOW)
     assert not index.is_ended(ALICE, NOW + 60)
+
+
+TOKEN = token_key("https://idp.example", "id-of-a-token")
+
+
+def taken(position: int) -> Entry:
+    """The entry of a token, for an hour."""
+    return NewEntry(TOKEN, NOW + 3600, "backchannel").placed(position)
+
+
+def test_a_token_that_was_taken_is_known_until_it_can_come_no_more() -> None:
+    """By its issuer and id; a later one is another."""
+    index = RevocationIndex()
+    index.apply(taken(1))
+    assert index.taken(TOKEN, NOW) == taken(1)
+    assert index.taken(token_key("https://idp.example", "another"), NOW) is None
+    assert index.taken(token_key("https://other.example", "id-of-a-token"), NOW) is None
+    assert index.taken(TOKEN, NOW + 3600) is None
+
+
+def test_a_token_is_known_before_the_log_has_it() -> None:
+    """Held, as everything that the log did not take yet."""
+    index = RevocationIndex()
+    held = index.hold(NewEntry(TOKEN, NOW + 60, "backchannel"), NOW)
+    assert index.taken(TOKEN, NOW) is held
+    assert held.position == UNPLACED
+
+
+def test_a_token_ends_nothing_and_is_not_listed_among_what_does() -> None:
+    """It is remembered, no more: a subject cannot be made to look like one."""
+    index = RevocationIndex()
+    index.apply(taken(5))
+    assert index.ended_by("s", (ALICE,), seen=0, login_at=NOW, now=NOW) is None
+    assert index.live(NOW) == []
+    assert token_key("a|b", "c") != token_key("a", "b|c")
+
+
+def test_what_ends_nothing_is_not_told_of() -> None:
+    """Whoever is told looks through all sessions for what an entry might have ended."""
+    index, told = RevocationIndex(), list[str]()
+    index.on_key = told.append
+    index.apply(taken(1))
+    index.hold(NewEntry(TOKEN, NOW + 60, "backchannel"), NOW)
+    for one in hop_entries([ALICE], NOW):
+        index.apply(one.placed(2))
+    assert told == []
+    index.apply(NewEntry(ALICE, NOW + 60, "backchannel").placed(3))
+    index.hold(NewEntry(ALICE, NOW + 60, "backchannel"), NOW)
+    assert told == [ALICE, ALICE]
