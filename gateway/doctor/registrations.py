@@ -135,8 +135,7 @@ def _behind_cognito(settings: Settings) -> Iterator[Registration]:
     yield Registration(_OKTA, screen, "SP Issuer", f"urn:amazon:cognito:sp:{pool}", why)
     why = (
         "from Cognito: User pool > Social and external providers > your SAML provider > View signing"
-        " certificate; with"
-        " another one Okta answers AuthnFailed or 403"
+        " certificate; with another one Okta answers AuthnFailed or 403"
     )
     yield Registration(
         _OKTA, screen, "Signature Certificate", "the signing certificate of the user pool", why
