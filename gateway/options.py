@@ -16,6 +16,7 @@ from gateway.core.chain import ChainLimits
 from gateway.core.facts import DoorRules
 from gateway.core.gate import GateRules
 from gateway.core.identity_headers import IdentityOptions
+from gateway.core.reach import Reach
 from gateway.core.routes import Route
 from gateway.core.session import SessionLimits
 from gateway.idp.provider import ProviderOptions
@@ -175,8 +176,9 @@ def logout_options(settings: Settings) -> LogoutOptions:
         host=settings.public_url.host,
         expire_cookies=settings.logout.expire_cookies,
         cross_site=settings.logout.cross_site == "allow",
-        whole_user=settings.logout.scope == "user",
-        one_sign_in=settings.provider.kind != "cognito",
+        reach=Reach(
+            whole_user=settings.logout.scope == "user", one_sign_in=settings.provider.kind != "cognito"
+        ),
     )
 
 

@@ -7,7 +7,7 @@ session's and the attempts' cookies are expired, and the chain's cookie says how
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from gateway.core import dice, leftovers
 from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
-from gateway.core.revocation import UNPLACED, Entry, NewEntry, names_provider_session, sid_key, subject_key
+from gateway.core.reach import ALONE, Reach
+from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Form, Redirect, Skip
@@ -36,9 +37,6 @@ STILL_WAITING = f"{LOGGED_OUT}?waiting"
 CONTINUE = "/logout/continue"
 ENTRY_MARGIN = 60
 """Seconds an entry outlives the session it ends."""
-WITH_THE_USER = "signed_out_with_user"
-WITH_THE_PROVIDER = "signed_out_with_provider"
-"""Why a session ended that somebody signed out of elsewhere (rule R30)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,7 @@ class LogoutOptions:
 
     :ivar targets: name -> address, for ``?to=``. :ivar clear_site_data: values for the last page (facts C.6).
     :ivar host: of ``public_url``. :ivar expire_cookies: names of a predecessor's cookies.
-    :ivar cross_site: another site's navigation signs out without a question (rule R23).
-    :ivar whole_user: all sessions of the user end, not this one alone. :ivar one_sign_in: two sessions with the same
-        session at the provider end together; behind Cognito every sign-in has an id of its own.
+    :ivar cross_site: another site's navigation signs out without a question (rule R23). :ivar reach: see there.
     """
 
     public_url: str
@@ -61,8 +57,7 @@ class LogoutOptions:
     host: str = ""
     expire_cookies: Sequence[str] = ()
     cross_site: bool = False
-    whole_user: bool = False
-    one_sign_in: bool = False
+    reach: Reach = ALONE
 
     @property
     def hint(self) -> str:
@@ -274,7 +269,7 @@ class Logout:
             reason="logout",
             barrier=now + self.options.limits.barrier,
         )
-        others = list(self._others(session, now))
+        others = self._others(session, now)
         if session.refresh_token or session.secret is not None:
             self._beside(self._revoke_latest(session))
         appending = asyncio.ensure_future(self._log.append([entry, *others]))
@@ -288,26 +283,15 @@ class Logout:
             self._trail.revoked(other.key, other.reason, durable=appended.durable)
         return appended.durable
 
-    def _others(self, session: Session, now: int) -> Iterator[NewEntry]:
-        """What else ends with ``session``: those of the same session at the provider, which the chain ends as well,
-        and all of its user, where so configured (rule R30). No barrier: their browsers are not signing out.
-
-        Only a session that lives has this power. A browser that comes back with a dead one would else end what the
-        user has begun since; so could whoever has a copy of an old cookie.
-        """
+    def _others(self, session: Session, now: int) -> list[NewEntry]:
+        """What ends beside ``session``, if it lives still (`Reach`)."""
         found = self._log.index.ended_by(
             session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
         )
-        over = session.known is Known.GONE or life(session, self._sessions.limits, now) is not Life.FRESH
-        if found is not None or over:
-            return
-        expires = now + self._sessions.limits.absolute + ENTRY_MARGIN
-        if self.options.one_sign_in:
-            for key in filter(names_provider_session, session.aliases):
-                yield NewEntry(key, expires, WITH_THE_PROVIDER)
-        if self.options.whole_user:
-            who = session.principal
-            yield NewEntry(subject_key(who.issuer, who.subject), expires, WITH_THE_USER)
+        limits = self._sessions.limits
+        if found is not None or session.known is Known.GONE or life(session, limits, now) is not Life.FRESH:
+            return []
+        return self.options.reach.others(session, now + limits.absolute + ENTRY_MARGIN)
 
     def _beside(self, revoking: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(revoking)

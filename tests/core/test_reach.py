@@ -1,0 +1,32 @@
+"""What ends beside the session that is signed out of (rule R30)."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.core.reach import Reach
+from gateway.core.revocation import email_key, isid_key, subject_key
+from gateway.core.session import Principal, Session
+
+IDP = "https://idp.example.com"
+USER, THERE = subject_key(IDP, "s-1"), isid_key(IDP, "session there")
+SESSION = Session(
+    "sid", "log", Principal(IDP, "s-1", "alice"), (USER, email_key("alice@example.com"), THERE), 1, 1, 2, 3
+)
+
+
+@pytest.mark.parametrize(
+    ("reach", "keys"),
+    [
+        (Reach(), []),
+        (Reach(whole_user=True), [USER]),
+        (Reach(one_sign_in=True), [THERE]),
+        (Reach(whole_user=True, one_sign_in=True), [THERE, USER]),
+    ],
+)
+def test_r30_what_else_ends(reach: Reach, keys: list[str]) -> None:
+    """Never by e-mail, which another person may have by then, and never with a barrier against other browsers."""
+    entries = reach.others(SESSION, 1_000)
+    assert [entry.key for entry in entries] == keys
+    assert {(entry.expires, entry.barrier, entry.event_time) for entry in entries} <= {(1_000, None, None)}
+    assert "logout" not in {entry.reason for entry in entries}
