@@ -20,6 +20,12 @@ _OF_ITS_PROVIDER = {
     "google": "Google's",
 }
 """Hops that ask the very provider that signs people in."""
+_REGISTERED_AS = {
+    "oidc": "post-logout redirect URIs",
+    "keycloak": "Valid post logout redirect URIs of the client",
+    "entra": "Redirect URIs of the app",
+    "auth0": "Allowed Logout URLs of the application",
+}
 _NO_OIDC = {
     "cognito": (
         "is no way out of Cognito, which answers what OpenID Connect asks with an error page",
@@ -174,6 +180,9 @@ def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
     elif kind == "google" and "google" in kinds:
         what = "Google signs nobody out for an application: the receipt says so, the next sign-in asks for an account"
         yield note("logout.chain", what, "tell users of shared computers to sign out at Google as well")
+    elif "chain" not in settings.logout.model_fields_set and kind in kinds & _REGISTERED_AS.keys():
+        what = f"sign-out leads to the provider, which must know {settings.public_url}/logout/done/{kind}"
+        yield note("logout.chain", what, f"register it there ({_REGISTERED_AS[kind]}), and write [{kind}]")
     elif "chain" not in settings.logout.model_fields_set and kind == "cognito":
         what = "a provider behind Cognito stays signed in, and signs the user in again without a question"
         yield warning("logout.chain", what, f"{add_okta}; or write [cognito] if there is none")

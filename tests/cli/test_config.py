@@ -41,15 +41,15 @@ def sound(tmp_path):
 
 def test_a_good_configuration_is_status_0(gateway, sound):
     """Warnings and notes are printed and do not fail; the file's name may be left out."""
+    sound.write_text(sound.read_text().replace("groups: groups", "user: sub"))
     result = gateway("check")
 
     assert result.exit_code == 0
-    warning, note, summary = result.output.splitlines()
-    assert warning.startswith(
-        "gateway.yaml:1:1 logout.chain: warning: the sign-out ends the gateway's session only"
-    )
+    chain, note, warning, summary = result.output.splitlines()
+    assert chain.startswith("gateway.yaml:1:1 logout.chain: note: sign-out leads to the provider")
+    assert warning.startswith("gateway.yaml:5:1 headers.groups: warning: groups are read from")
     assert note.startswith("gateway.yaml:4:1 session.activity: note: every request behind the gate")
-    assert summary == "gateway.yaml: good, 1 warning, 1 note"
+    assert summary == "gateway.yaml: good, 1 warning, 2 notes"
 
 
 def test_findings_are_status_1(gateway, sound):

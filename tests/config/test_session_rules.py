@@ -113,6 +113,19 @@ def test_r23_tokens_of_the_application_need_the_storage_cleared(examined):
     assert examined(both).settings is not None
 
 
+@pytest.mark.parametrize("kind", ["oidc", "keycloak", "entra", "auth0"])
+def test_what_an_implied_chain_needs_is_said(examined, kind):
+    """Nobody wrote the hop, so nobody may have registered its return address; written, it is taken at its word."""
+    changes = {"provider.kind": kind, "provider.domain": None, "logout": None}
+
+    (said,) = [finding for finding in examined(changes).findings if finding.key == "logout.chain"]
+
+    assert said.severity is Severity.NOTE
+    assert f"must know https://app.example.com/logout/done/{kind}" in said.what
+    written = changes | {"logout": {"chain": [kind]}}
+    assert not [finding for finding in examined(written).findings if finding.key.startswith("logout")]
+
+
 def test_google_is_said_to_sign_nobody_out(examined):
     """A note: nothing can be done about it, and it has to be known where computers are shared."""
     changes = {"provider.kind": "google", "provider.domain": None, "logout": None}

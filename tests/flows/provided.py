@@ -18,6 +18,7 @@ from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.sso import CLIENT, SECRET, Sso, running
 from tests.flows.conftest import free_socket
+from tests.flows.stores import COOKIE, Store
 
 _TEMPLATE = """\
 public_url: {app}
@@ -30,7 +31,7 @@ probes: {{listen: 127.0.0.1:0}}
 admin: {{listen: 127.0.0.1:0}}
 log: {{level: error, access: false}}
 """
-SESSION = "session: {key_files: [session-key]}\n"
+SESSION = "session:\n  key_files: [session-key]\n"
 
 
 @dataclass
@@ -73,16 +74,16 @@ class House:
 
 @asynccontextmanager
 async def house(
-    directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION
+    directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION, store: Store = COOKIE
 ) -> AsyncIterator[House]:
     """Start both. ``chain`` is ``logout.chain`` as YAML, ``PORT`` the provider's; None: what the kind implies."""
-    async with running(sso), opened(directory, sso, chain=chain, session=session) as found:
+    async with running(sso), opened(directory, sso, chain=chain, session=session, store=store) as found:
         yield found
 
 
 @asynccontextmanager
 async def opened(
-    directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION
+    directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION, store: Store = COOKIE
 ) -> AsyncIterator[House]:
     """The gateway alone: its provider may be away. Started twice in a directory it is another deployment of the same."""
     place = directory / "address"
@@ -111,8 +112,10 @@ async def opened(
         session=session,
     )
     path = directory / "gateway.yaml"
+    for old, new in store.replaced.items():
+        text = text.replace(old, new)
     written = f"logout: {{chain: {chain}}}\n".replace("PORT", str(sso.port)) if chain is not None else ""
-    path.write_text(text + written)
+    path.write_text(text + store.extra + written)
     audit: list[AuditEvent] = []
     gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)

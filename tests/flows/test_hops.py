@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.sso import CLIENT, Sso
 from tests.flows.conftest import later
 from tests.flows.provided import House, house
+from tests.flows.stores import in_redis, redis_with_tls
 
 
 async def walked(here: House) -> dict[str, str]:
@@ -273,6 +274,19 @@ async def test_r33_a_hint_that_does_not_fit_is_not_kept(tmp_path: Path) -> None:
         assert "__Secure-session-hint" not in browser.cookie_names(here.app)
         await here.sign_out(browser)
         assert await here.receipt(browser) == {"oidc": "skipped", "okta_signout": "returned"}
+
+
+async def test_r18_the_hint_lies_beside_a_ticket_too(tmp_path: Path) -> None:
+    """Where the session is in Redis the browser keeps a ticket for it, and the hint as ever."""
+    with redis_with_tls(tmp_path / "redis") as server:
+        async with house(tmp_path, Sso("oidc"), store=in_redis(server, tmp_path)) as here:
+            browser = here.browser()
+            await here.sign_in(browser)
+            assert "__Secure-session-hint" in browser.cookie_names(here.app)
+            await here.sign_out(browser)
+            assert await here.receipt(browser) == {"oidc": "returned"}
+            assert here.sso.sign_outs[0][0] == "POST"
+            assert browser.cookie_names(here.app) == {"__Host-logout"}
 
 
 async def test_r18_the_hint_is_not_sent_with_other_requests(tmp_path: Path) -> None:
