@@ -23,7 +23,7 @@ from gateway.web.respond import send
 from gateway.web.trail import Trail
 
 MAX_BODY = 65_536
-"""Bytes of a body."""
+"""Bytes of a body, where a way in does not take more."""
 BODY_WITHIN = 10.0
 """Seconds for a whole body."""
 RETRY_AFTER = 5
@@ -143,9 +143,10 @@ def only_header(request: Request, name: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
-async def whole_body(request: Request) -> bytes:
+async def whole_body(request: Request, most: int = MAX_BODY) -> bytes:
     """The request's body, bounded in size and time.
 
+    :param most: bytes.
     :raises DownstreamError: ``too_large``, ``too_slow``, ``broken_body``.
     """
     body = request.body
@@ -157,8 +158,8 @@ async def whole_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_WITHIN):
             while piece := await body.read():
                 found += piece
-                if len(found) > MAX_BODY:
-                    raise DownstreamError("too_large", f"Only {MAX_BODY} bytes are read here.")
+                if len(found) > most:
+                    raise DownstreamError("too_large", f"Only {most} bytes are read here.")
     except TimeoutError:
         raise DownstreamError("too_slow", "The body did not arrive in time.") from None
     return bytes(found)

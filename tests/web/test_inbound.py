@@ -175,8 +175,8 @@ class Asking:
         self.headers = headers
 
 
-async def read(body: Body | None) -> bytes:
-    return await whole_body(Asking(body))  # type: ignore[arg-type]  # nothing else of a request is looked at
+async def read(body: Body | None, most: int = inbound.MAX_BODY) -> bytes:
+    return await whole_body(Asking(body), most)  # type: ignore[arg-type]  # nothing else of a request is looked at
 
 
 async def test_bodies_are_read_whole_up_to_a_bound() -> None:
@@ -189,6 +189,10 @@ async def test_bodies_are_read_whole_up_to_a_bound() -> None:
     body.feed(b"a" * (inbound.MAX_BODY + 1))
     with pytest.raises(DownstreamError, match="too_large"):
         await read(body)
+    body = Body(Reader(), 11, expected=False)
+    body.feed(b"a" * 11)
+    with pytest.raises(DownstreamError, match="Only 10 bytes"):
+        await read(body, most=10)
 
 
 async def test_bodies_that_drip_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
