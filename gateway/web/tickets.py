@@ -43,6 +43,8 @@ MOST = 4_096
 """Sessions remembered."""
 MOST_BYTES = 32 * 1024 * 1024
 """Bytes that they take in Redis, together; a multiple of it in memory."""
+MOST_TOLD = 16 * 1024
+"""Bytes of identity headers, which no cookie's budget bounds here: most servers refuse more (Node's default)."""
 MARGIN = 60
 """Seconds for which Redis keeps a session beyond its absolute deadline, for clocks that differ."""
 TRIES = 3
@@ -149,6 +151,9 @@ class TicketSessions(Sessions):
     async def begin(self, session: Session, carried: OwnCookies, now: int) -> list[str]:
         """In Redis before the browser hears of it."""
         session = tickets.issued(session)
+        told = sum(len(name) + len(value) for name, value in self._told(session))
+        if told > MOST_TOLD:
+            raise CookieTooLargeError(told, MOST_TOLD)
         sealed = tickets.sealed(session, self.deployment)
         keep = absolute_deadline(session, self.limits) - now + MARGIN
         if not await self._store.create(session.sid, sealed, keep=keep):
@@ -160,11 +165,10 @@ class TicketSessions(Sessions):
         """Onto whatever Redis has by then, for activity is written as well."""
         ticket = tickets.ticket_of(session)
         for _ in range(TRIES):
+            if ticket not in self._held:
+                await self._ask(ticket)
             held = self._held.get(ticket)
             if held is None or held.session.known is not Known.WHOLE:
-                await self._ask(ticket)
-                held = self._held[ticket]
-            if held.session.known is not Known.WHOLE:
                 break
             if await self._written(ticket, held, replace(held.session, page=session.page)):
                 return self.seal(session, carried.cookies, now) if carried.outdated else []
@@ -198,7 +202,8 @@ class TicketSessions(Sessions):
         found = await self._store.read(ticket.sid)
         now, held = clock.now(), self._held.get(ticket)
         if isinstance(found, Unavailable):
-            self._unanswered(ticket, held, now)
+            if held is not None:  # else nothing is remembered that could be used, nor takes another's room
+                held.until = now + AGAIN
         elif isinstance(found, Absent):
             self._hold(ticket, tickets.husk(ticket, Known.GONE), until=now + FRESH)
         else:
@@ -212,12 +217,6 @@ class TicketSessions(Sessions):
             )
             session = tickets.husk(ticket, Known.GONE)
         self._hold(ticket, session, revision=found.revision, size=len(found.sealed), until=now + FRESH)
-
-    def _unanswered(self, ticket: Ticket, held: _Held | None, now: int) -> None:
-        if held is None:
-            self._hold(ticket, tickets.husk(ticket, Known.AWAY), until=now)
-        elif held.session.known is Known.WHOLE:
-            held.until = now + AGAIN
 
     async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
         """What is remembered moves at once, so that the next request finds nothing left to write."""

@@ -287,6 +287,28 @@ async def test_without_an_answer_what_is_remembered_goes_on(
     assert back.known is Known.WHOLE
 
 
+async def test_who_is_not_remembered_takes_nobodys_room(
+    one: Replica, other: Replica, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many come while Redis does not answer; nor can a page keep anything then."""
+    monkeypatch.setattr(module, "MOST", 2)
+    mine = await one.sign_in(sid="mine")
+    theirs = [await other.sign_in(sid=f"s{n}") for n in range(5)]
+    vault.down = True
+    for cookie in theirs:
+        lost = await one.read(cookie)
+        assert lost is not None
+        assert lost.known is Known.AWAY
+    found = await one.read(mine)
+    assert found is not None
+    assert found.known is Known.WHOLE
+    for cookie in (mine, theirs[0]):
+        carried = one.sessions.carried(cookie, NOW)
+        assert carried.session is not None
+        with pytest.raises(StateError):
+            await one.sessions.keep(replace(carried.session, page={"a": 1}), carried, NOW)
+
+
 async def test_activity_without_an_answer_is_made_up_for(
     one: Replica, other: Replica, vault: Vault, at
 ) -> None:
@@ -318,6 +340,21 @@ async def test_a_session_too_large_does_not_begin(one: Replica, vault: Vault) ->
     with pytest.raises(CookieTooLargeError):
         await one.sign_in(principal=Principal("https://idp", "s-1", "alice", claims=claims))
     assert vault.kept == {}
+
+
+async def test_many_groups_are_told_and_too_many_refused(one: Replica, vault: Vault) -> None:
+    """A hundred of sixty bytes, which no cookie would take; not so many that no server would take the header."""
+
+    def groups(number: int) -> Principal:
+        return Principal("https://idp", "s-1", "alice", groups=tuple(f"{n:060}" for n in range(number)))
+
+    cookie = await one.sign_in(principal=groups(100))
+    told = dict(one.sessions.carried(cookie, NOW).identity)
+    assert told[b"X-Auth-Request-Groups"].count(b",") == 99
+    with pytest.raises(CookieTooLargeError) as refused:
+        await one.sign_in(sid="sid-2", principal=groups(300))
+    assert refused.value.budget == module.MOST_TOLD
+    assert len(vault.kept) == 1
 
 
 async def test_r26_a_ticket_is_sealed_anew_when_its_key_is_replaced(one: Replica, at) -> None:
