@@ -161,28 +161,11 @@ async def test_r20_whoever_guesses_is_slowed_down_and_not_told(stand: Stand, ali
 
 
 async def test_r20_one_session_s_name_fills_no_log(stand: Stand, alice: Browser) -> None:
-    """Ended again and again, it makes a handful of entries."""
+    """Ended again and again, it makes a handful of entries: more than one, since it may have come back meanwhile."""
     query = named(stand, await provider_session(stand))
     for _ in range(20):
         assert (await framed(stand, query)).status == 200
     assert counted(stand, "ended") == AGAIN_BURST
-
-
-async def test_a_session_that_came_back_can_be_ended_again(stand: Stand, alice: Browser) -> None:
-    """The provider's session lived on, and so the same name is good for a second one of ours."""
-    query = named(stand, await provider_session(stand))
-    await framed(stand, query)
-    alice.cookies = {key: value for key, value in alice.cookies.items() if key[0] not in stand.app}
-    again = await alice.goto(f"{stand.app}/api/me")
-    for _ in range(3):
-        if again.path == "/api/me":
-            break
-        again = await alice.goto(f"{stand.app}/api/me")
-        if 'name="password"' in again.text:
-            again = await alice.submit(again, username="alice@example.com", password="demo")
-    assert await status(stand, alice) == 200
-    await framed(stand, named(stand, await provider_session(stand)))
-    assert await status(stand, alice) == 401
 
 
 @wherever_sessions_are
