@@ -39,6 +39,7 @@ _WELCOME = """
          sign out, then         {app}/reports   in another tab, and the Back button
          who still knows you    {cognito}/__control  and  {okta}/__control
          as bob                 {app}/admin
+         end it from outside    {okta}/admin
   Stop with Ctrl-C.
 """
 
@@ -86,6 +87,7 @@ def idp(federation: Federation = "saml", switches: Switches = []) -> None:  # no
     with _Beside(options, api=False):
         typer.echo(f"Cognito {options.cognito}\nissuer  {options.issuer}\nOkta    {options.okta}")
         typer.echo("client_id demo-client, client_secret demo-secret; registered for " + options.app)
+        typer.echo(f"{options.okta}/admin ends sessions; the event hook's secret is {options.hook_secret}")
         typer.echo("ready")
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
