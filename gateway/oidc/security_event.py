@@ -7,7 +7,7 @@ which SSF forbids because of ID tokens are passed over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +24,7 @@ from gateway.oidc.signed_token import (
     text_in,
     time_or,
 )
+from gateway.oidc.wire import printable
 
 CAEP: Final = "https://schemas.openid.net/secevent/caep/event-type/"
 RISC: Final = "https://schemas.openid.net/secevent/risc/event-type/"
@@ -54,8 +55,6 @@ HARMLESS: Final = frozenset(
 """Events that are known and end no session."""
 VERIFICATION: Final = SSF + "verification"
 STREAM_UPDATED: Final = SSF + "stream-updated"
-MAX_EVENTS: Final = 8
-"""In one token; SSF 1.0 has exactly one."""
 _MILLISECONDS: Final = 100_000_000_000
 """From here on a time is in milliseconds: in seconds this is the year 5138."""
 _KIND: Final = Kind("the security event token", ("secevent+jwt",), typed=True)
@@ -110,13 +109,20 @@ class EventToken:
     """
 
     token_id: str
-    issued_at: int
     transaction: str | None
-    events: tuple[Event, ...]
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a token is not taken, for its transmitter (RFC 8935 §2.3); sending it again would not help."""
+
+    code: str
+    description: str
 
 
 def read_event_token(token: str, *, keys: KeySet, transmitter: Transmitter, now: int) -> EventToken:
-    """The events in ``token``. How old it is does not matter: it may have waited for us to be back.
+    """The event in ``token``. How old it is does not matter: it may have waited for us to be back.
 
     :raises ProviderError: ``token_rejected``, whose detail begins with the member at fault; ``unknown_key``.
     """
@@ -129,35 +135,29 @@ def read_event_token(token: str, *, keys: KeySet, transmitter: Transmitter, now:
     transaction = claims.get("txn")
     return EventToken(
         token_id=text_in(claims, "jti"),
-        issued_at=issued_at,
-        transaction=transaction if isinstance(transaction, str) else None,
-        events=tuple(_event(kind, payload, claims, issued_at) for kind, payload in _events(claims)),
+        transaction=printable(transaction) if isinstance(transaction, str) else None,
+        event=_event(claims, issued_at),
     )
 
 
-def push_error(error: ProviderError) -> str:
-    """The code of RFC 8935 §2.4 for a refusal of `read_event_token`, or of the event's subject."""
-    if error.code == "unknown_key":
-        return "invalid_key"
-    member = error.detail.partition(":")[0]
-    return {"signature": "invalid_key", "iss": "invalid_issuer", "aud": "invalid_audience"}.get(
-        member, "invalid_request"
-    )
+def refusal(error: ProviderError) -> Refusal:
+    """What the transmitter is told where `read_event_token` or ``subject_keys`` has raised ``error``."""
+    member = "key" if error.code == "unknown_key" else error.detail.partition(":")[0]
+    codes = {
+        "key": "invalid_key",
+        "signature": "invalid_key",
+        "iss": "invalid_issuer",
+        "aud": "invalid_audience",
+    }
+    return Refusal(codes.get(member, "invalid_request"), error.detail)
 
 
-def _events(claims: Mapping[str, object]) -> Collection[tuple[str, Mapping[str, object]]]:
-    found = claims.get("events")
-    if not isinstance(found, dict) or not 0 < len(found) <= MAX_EVENTS:
-        raise rejected("events", "missing, malformed or too many")
-    events: list[tuple[str, Mapping[str, object]]] = []
-    for kind, payload in found.items():
-        if not isinstance(payload, dict):
-            raise rejected("events", "an event is no object")
-        events.append((kind, payload))
-    return events
-
-
-def _event(kind: str, payload: Mapping[str, object], claims: Mapping[str, object], issued_at: int) -> Event:
+def _event(claims: Mapping[str, object], issued_at: int) -> Event:
+    """The one event of a token (SSF 1.0 §4.1.1); RFC 8417 would allow several."""
+    events = claims.get("events")
+    kind, payload = next(iter(events.items()), ("", None)) if isinstance(events, dict) else ("", None)
+    if not isinstance(events, dict) or len(events) != 1 or not isinstance(payload, dict):
+        raise rejected("events", "not exactly one event, an object")
     within, above = payload.get("subject"), claims.get("sub_id")
     if within is not None and above is not None and within != above:
         raise rejected("sub_id", "the event names another subject")

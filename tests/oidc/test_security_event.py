@@ -13,15 +13,14 @@ from gateway.oidc.security_event import (
     CAEP,
     ENDING,
     HARMLESS,
-    MAX_EVENTS,
     RISC,
     SSF,
     STREAM_UPDATED,
     VERIFICATION,
     EventToken,
     Transmitter,
-    push_error,
     read_event_token,
+    refusal,
 )
 from tests.fakes.forge import ABSENT, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
@@ -54,42 +53,42 @@ def read(**changes: Any) -> EventToken:
     return read_event_token(token(**changes), keys=KEYS, transmitter=TRANSMITTER, now=NOW)
 
 
-def refusal(token: str) -> ProviderError:
+def refused(token: str) -> ProviderError:
     """The refusal that ``token`` meets."""
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(ProviderError) as raised:
         read_event_token(token, keys=KEYS, transmitter=TRANSMITTER, now=NOW)
-    return refused.value
+    return raised.value
 
 
 def test_a_token_of_ssf_1_0_is_read() -> None:
     """The subject at the top, times in seconds."""
     found = read()
-    (event,) = found.events
-    assert (found.token_id, found.issued_at, found.transaction) == ("set-1", NOW, "t-1")
+    event = found.event
+    assert (found.token_id, found.transaction) == ("set-1", "t-1")
     assert (event.name, event.subject, event.happened_at) == ("session-revoked", ALICE, NOW - 9)
 
 
 def test_a_token_in_okta_s_shape_is_read() -> None:
     """The subject within the event, times in milliseconds, no ``txn`` (facts B.7)."""
     payload = {"subject": {"user": ALICE}, "event_timestamp": (NOW - 9) * 1000 + 123}
-    (event,) = read(sub_id=ABSENT, txn=ABSENT, events={REVOKED: payload}).events
+    event = read(sub_id=ABSENT, txn=ABSENT, events={REVOKED: payload}).event
     assert (event.subject, event.happened_at) == ({"user": ALICE}, NOW - 9)
 
 
 def test_an_event_without_a_time_happened_when_the_token_was_issued() -> None:
     """``event_timestamp`` is optional in CAEP."""
-    assert read(events={REVOKED: {}}).events[0].happened_at == NOW
+    assert read(events={REVOKED: {}}).event.happened_at == NOW
 
 
 def test_a_token_may_be_old() -> None:
     """It may have waited for us to be back; it ends what had begun before it, and nothing since (rule R6)."""
-    assert read(iat=NOW - 400_000, events={REVOKED: {}}).events[0].happened_at == NOW - 400_000
+    assert read(iat=NOW - 400_000, events={REVOKED: {}}).event.happened_at == NOW - 400_000
 
 
 def test_what_ssf_forbids_because_of_id_tokens_is_passed_over() -> None:
     """The type of the token keeps them apart; an expiry that is over counts all the same."""
     assert read(sub="alice", exp=NOW + 9).token_id == "set-1"
-    assert refusal(token(exp=NOW - 60)).detail.startswith("exp")
+    assert refused(token(exp=NOW - 60)).detail.startswith("exp")
 
 
 @pytest.mark.parametrize(
@@ -107,23 +106,23 @@ def test_r21_a_plain_sign_out_is_told_from_an_administrator_s_doing(
     payload: dict[str, str], by_user: bool
 ) -> None:
     """It is one unless somebody says that it is not."""
-    assert read(events={REVOKED: payload}).events[0].by_user is by_user
-    assert read(events={RISC + "account-disabled": payload}).events[0].by_user is False
+    assert read(events={REVOKED: payload}).event.by_user is by_user
+    assert read(events={RISC + "account-disabled": payload}).event.by_user is False
 
 
 def test_a_credential_that_was_added_is_no_loss() -> None:
     """Only its change, its end or its revocation may tell of a thief."""
     kind = CAEP + "credential-change"
-    assert read(events={kind: {"change_type": "create"}}).events[0].only_adds
-    assert not read(events={kind: {"change_type": "revoke"}}).events[0].only_adds
+    assert read(events={kind: {"change_type": "create"}}).event.only_adds
+    assert not read(events={kind: {"change_type": "revoke"}}).event.only_adds
 
 
 def test_events_are_known_by_their_whole_type() -> None:
     """What ends sessions, what is harmless, and what belongs to the stream do not overlap."""
     assert not set(ENDING) & HARMLESS
     assert not {VERIFICATION, STREAM_UPDATED} & (set(ENDING) | HARMLESS)
-    assert read(events={"session-revoked": {}}).events[0].name is None
-    assert read(events={SSF + "verification": {"state": "s"}}).events[0].kind == VERIFICATION
+    assert read(events={"session-revoked": {}}).event.name is None
+    assert read(events={SSF + "verification": {"state": "s"}}).event.kind == VERIFICATION
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_events_are_known_by_their_whole_type() -> None:
         ({"events": {}}, "events", "invalid_request"),
         ({"events": [REVOKED]}, "events", "invalid_request"),
         ({"events": {REVOKED: None}}, "events", "invalid_request"),
-        ({"events": {f"{REVOKED}{n}": {} for n in range(MAX_EVENTS + 1)}}, "events", "invalid_request"),
+        ({"events": {REVOKED: {}, VERIFICATION: {}}}, "events", "invalid_request"),
         ({"events": {REVOKED: {"event_timestamp": "now"}}}, "event_timestamp", "invalid_request"),
         ({"events": {REVOKED: {"event_timestamp": True}}}, "event_timestamp", "invalid_request"),
         ({"events": {REVOKED: {"subject": {**ALICE, "sub": "00uBOB"}}}}, "sub_id", "invalid_request"),
@@ -154,19 +153,19 @@ def test_events_are_known_by_their_whole_type() -> None:
 )
 def test_whatever_is_wrong_has_its_code(changes: dict[str, Any], member: str, code: str) -> None:
     """The code of RFC 8935 §2.4, and what is at fault."""
-    error = refusal(token(**changes))
-    assert (error.detail.partition(":")[0], push_error(error)) == (member, code)
+    error = refused(token(**changes))
+    assert (error.detail.partition(":")[0], refusal(error).code) == (member, code)
 
 
 def test_a_signature_counts_only_if_it_is_the_transmitter_s() -> None:
     """Nobody's, a shared secret's, a stranger's, and one under an unknown id."""
-    assert push_error(refusal(FORGE.unsigned() + "AAAA")) == "invalid_request"
-    assert push_error(refusal(FORGE.with_secret(rsa_key("okta").pem()))) == "invalid_request"
+    assert refusal(refused(FORGE.unsigned() + "AAAA")).code == "invalid_request"
+    assert refusal(refused(FORGE.with_secret(rsa_key("okta").pem()))).code == "invalid_request"
     header = {"typ": "secevent+jwt"}
     stranger = FORGE.signed(claims(), key=rsa_key("stranger"), header={**header, "kid": "okta"})
-    assert push_error(refusal(stranger)) == "invalid_key"
+    assert refusal(refused(stranger)).code == "invalid_key"
     assert (
-        push_error(refusal(FORGE.signed(claims(), key=rsa_key("stranger"), header=header))) == "invalid_key"
+        refusal(refused(FORGE.signed(claims(), key=rsa_key("stranger"), header=header))).code == "invalid_key"
     )
 
 
@@ -200,5 +199,4 @@ json_values = st.recursive(
 def test_any_token_is_read_or_refused(changes: dict[str, Any]) -> None:
     """Signed by the transmitter itself, and still nonsense."""
     with suppress(ProviderError):
-        found = read(**changes)
-        assert 0 < len(found.events) <= MAX_EVENTS
+        assert read(**changes).token_id
