@@ -21,8 +21,17 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cluster(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+async def cluster(
+    request: pytest.FixtureRequest, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Cluster]:
     """For all tests; each leaves all three running and in step."""
-    state = f"redis://127.0.0.1:{redis.port}/0"
-    async with clustered(tmp_path_factory.mktemp("cluster"), state=state) as running:
+    store = getattr(request, "param", "cookie")
+    state = f"redis://127.0.0.1:{redis.port}/{int(store == 'ticket')}"
+    async with clustered(tmp_path_factory.mktemp("cluster"), state=state, store=store) as running:
         yield running
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of a module with `STORES` run once with each."""
+    if "cluster" in metafunc.fixturenames and hasattr(metafunc.module, "STORES"):
+        metafunc.parametrize("cluster", metafunc.module.STORES, indirect=True, scope="session")

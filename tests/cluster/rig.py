@@ -216,7 +216,13 @@ class Cluster:
 
 
 def written(
-    directory: Path, options: DemoOptions, ports: Sequence[int], upstream: int, state: str, key: Path
+    directory: Path,
+    options: DemoOptions,
+    ports: Sequence[int],
+    upstream: int,
+    state: str,
+    key: Path,
+    store: str,
 ) -> None:
     """The configuration of one replica: ``ports`` of the door, the probes and the operators' API."""
     door, probes, admin = (f"127.0.0.1:{port}" for port in ports)
@@ -229,16 +235,17 @@ def written(
     text = text.replace(
         "upstreams:\n", f'upstreams:\n  - {{path: {TABS}, url: "file://{key.parent / "pages"}"}}\n'
     )
-    path.write_text(text.replace("key_files: [session-key]", f"key_files: [{key}]"))
+    path.write_text(text.replace("key_files: [session-key]", f"key_files: [{key}]\n  store: {store}"))
 
 
 @asynccontextmanager
 async def clustered(
-    directory: Path, *, state: str, number: int = 3, upstream: int | None = None
+    directory: Path, *, state: str, number: int = 3, upstream: int | None = None, store: str = "cookie"
 ) -> AsyncIterator[Cluster]:
     """Replicas that are ready.
 
     :param state: URL of the log. :param upstream: port of the application; None starts one.
+    :param store: where sessions are kept.
     """
     application = Application()
     await application.start()
@@ -250,7 +257,7 @@ async def clustered(
     for index in range(number):
         place, mine = directory / f"replica-{index}", ports[index::number]
         key = directory / "replica-0" / "session-key"
-        written(place, options, mine, upstream or application.port, state, key)
+        written(place, options, mine, upstream or application.port, state, key, store)
         replicas.append(Replica(place, urlsplit(app).netloc, *mine))
     pages = replicas[0].directory / "pages" / TABS.strip("/")
     pages.mkdir(parents=True)

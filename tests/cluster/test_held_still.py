@@ -11,6 +11,7 @@ from tests.cluster.live import all_told, asking
 from tests.cluster.rig import Cluster, Replica
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("cluster")]
+STORES = ("cookie", "ticket")
 PAUSE = float(os.environ.get("CLUSTER_PAUSE", "3"))
 """Seconds that a replica is held still."""
 IMPATIENT = 20

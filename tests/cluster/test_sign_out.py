@@ -11,6 +11,7 @@ from tests.cluster.live import all_told
 from tests.cluster.rig import Cluster
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("cluster")]
+STORES = ("cookie", "ticket")
 
 
 async def test_a_copied_cookie_is_refused_everywhere(cluster: Cluster) -> None:
