@@ -9,6 +9,7 @@ from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.config.sections import revealed
 from gateway.config.state_urls import RedisUrl
+from gateway.oidc.providers import preset_of
 
 LEAST_IDLE = 120
 """Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""
@@ -37,7 +38,7 @@ DEMO_SECRET = "demo-secret"  # noqa: S105 - the published secret of the demo, wh
 
 
 @rule("provider.kind", "provider.domain", "provider.identity_provider")
-def _what_only_cognito_has(settings: Settings) -> Iterator[Remark]:
+def _what_this_kind_has(settings: Settings) -> Iterator[Remark]:
     provider = settings.provider
     if provider.kind == "cognito":
         if provider.domain is None:
@@ -48,10 +49,12 @@ def _what_only_cognito_has(settings: Settings) -> Iterator[Remark]:
                 "add the hosted sign-in domain, https://….auth.REGION.amazoncognito.com",
             )
         return
-    for name in ("domain", "identity_provider"):
-        if getattr(provider, name) is not None:
-            what = f"means nothing for kind {provider.kind}"
-            yield error(f"provider.{name}", what, "remove it, or write `kind: cognito`")
+    if provider.domain is not None:
+        what = f"means nothing for kind {provider.kind}"
+        yield error("provider.domain", what, "remove it, or write `kind: cognito`")
+    if provider.identity_provider is not None and preset_of(provider.kind).provider_hint is None:
+        what = f"means nothing for kind {provider.kind}, which takes no such parameter"
+        yield error("provider.identity_provider", what, "remove it")
 
 
 @rule("provider.kind", "provider.issuer")

@@ -26,7 +26,9 @@ class Provider(Section):
     )
     client_secret_file: kinds.File | None = key(None, description="File that holds the client's secret.")
     identity_provider: kinds.Word | None = key(
-        None, description="Name of the provider behind Cognito, to skip Cognito's picker."
+        None,
+        description="Name of the provider behind this one, to skip its picker: as Cognito, Okta (its id), Keycloak (its"
+        " alias) and Auth0 (its connection) call it.",
     )
     scopes: tuple[kinds.Scope, ...] = key(
         ("openid", "email", "profile"), description="Asked for at sign-in; `openid` among them."

@@ -49,7 +49,8 @@ class Hints:
             try:
                 return cookie.set({"s": sid, "h": hint}, ring, deployment, now=now, carried=carried)
             except CookieTooLargeError as error:
-                _log.info("hint_too_large", needed=error.needed, budget=error.budget)
+                mend = "put fewer claims into ID tokens, or a hop behind this one that needs no hint"
+                _log.info("hint_too_large", needed=error.needed, budget=error.budget, mend=mend)
         return self.clear()
 
     def of(self, sid: str, carried: OwnCookies, now: int) -> str | None:

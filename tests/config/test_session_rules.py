@@ -126,6 +126,19 @@ def test_what_an_implied_chain_needs_is_said(examined, kind):
     assert not [finding for finding in examined(written).findings if finding.key.startswith("logout")]
 
 
+@pytest.mark.parametrize("kind", ["okta", "keycloak", "auth0"])
+def test_a_provider_behind_another_can_be_named(examined, kind):
+    """Where that kind has a parameter for it, as Cognito has."""
+    changes = {
+        "provider.kind": kind,
+        "provider.domain": None,
+        "provider.identity_provider": "corporate",
+        "logout": None,
+    }
+
+    assert examined(changes).settings.provider.identity_provider == "corporate"
+
+
 def test_google_is_said_to_sign_nobody_out(examined):
     """A note: nothing can be done about it, and it has to be known where computers are shared."""
     changes = {"provider.kind": "google", "provider.domain": None, "logout": None}

@@ -32,7 +32,7 @@ class Manners:
     """What is different about a kind of provider.
 
     :ivar issuer: path of the issuer. :ivar end_session: path of that endpoint, None: there is none.
-    :ivar listed: it stands in the metadata. :ivar revokes: there is a revocation endpoint.
+    :ivar sign_out_host: where that is. :ivar listed: it stands in the metadata. :ivar revokes: there is a revocation endpoint.
     :ivar claims: more claims of ID tokens; ``SID`` stands for the id of the provider's own session.
     :ivar hint: the parameter that names the session. :ivar without_hint: ``refuse``, ``confirm`` or ``end``.
     :ivar refused_prompts: values of ``prompt`` that are errors.
@@ -46,6 +46,7 @@ class Manners:
     hint: str = "id_token_hint"
     without_hint: str = "confirm"
     echoes_state: bool = True
+    sign_out_host: str = "sso.localhost"
     refused_prompts: frozenset[str] = frozenset()
 
 
@@ -151,7 +152,8 @@ class Sso:
             "jwks_uri": f"{self.origin}/keys",
         }
         if self.manners.end_session is not None and self.manners.listed:
-            found["end_session_endpoint"] = self.origin + self.manners.end_session
+            where = f"http://{self.manners.sign_out_host}:{self.port}"
+            found["end_session_endpoint"] = where + self.manners.end_session
         if self.manners.revokes:
             found["revocation_endpoint"] = f"{self.origin}/revoke"
         return web.json_response(found)

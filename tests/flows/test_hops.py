@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.fakes.sso import CLIENT, Sso
+from tests.fakes.sso import CLIENT, MANNERS, Sso
 from tests.flows.conftest import later
 from tests.flows.provided import House, house
-from tests.flows.stores import in_redis, redis_with_tls
+from tests.flows.stores import Store, in_redis, redis_with_tls
 
 
 async def walked(here: House) -> dict[str, str]:
@@ -116,6 +117,31 @@ async def test_auth0_signs_out_of_the_provider_behind_it_where_configured(tmp_pa
     async with house(tmp_path, Sso("auth0"), chain="[{auth0: federated}]") as here:
         assert await walked(here) == {"auth0": "returned"}
         assert here.sso.sign_outs[0][1]["federated"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameter"), [("keycloak", "kc_idp_hint"), ("auth0", "connection"), ("okta", "idp")]
+)
+async def test_the_picker_of_a_kind_is_skipped(tmp_path: Path, kind: str, parameter: str) -> None:
+    """provider.identity_provider, by the parameter that this kind has for it."""
+    named = Store({"provider: {": "provider: {identity_provider: corporate, "})
+    async with house(tmp_path, Sso(kind), store=named) as here:
+        form = await here.browser().goto(here.app)
+        assert dict(parse_qsl(urlsplit(form.url).query))[parameter] == "corporate"
+
+
+async def test_forms_of_ours_may_lead_to_a_provider_that_signs_out_elsewhere(tmp_path: Path) -> None:
+    """Its end_session_endpoint is on another host than its issuer: known by discovery alone, and in every policy."""
+    sso = Sso("oidc", replace(MANNERS["oidc"], sign_out_host="out.localhost"))
+    async with house(tmp_path, sso, chain="[{oidc: get}]") as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        asked = await browser.goto(f"{here.app}/logout", source="http://elsewhere.example/")
+        policy = asked.header("Content-Security-Policy")
+        elsewhere = f"http://out.localhost:{sso.port}"
+        assert f"form-action 'self' {sso.origin} {elsewhere};" in policy
+        step = await browser.submit(asked, until=elsewhere)
+        assert step.location.startswith(f"{elsewhere}/session/end?")
 
 
 async def test_google_ends_here_only_and_asks_for_the_account_next_time(tmp_path: Path) -> None:
