@@ -14,11 +14,15 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import hop_entries, isid_key
+from gateway.demo.keys import signing_key
+from gateway.demo.options import CLIENT_ID
 from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
-from tests.fakes.forge import ABSENT
+from tests.fakes.forge import ABSENT, Forge, SigningKey
+from tests.fakes.logout_tokens import logout_token
 from tests.fakes.redis import RedisServer
-from tests.flows.backchannel import OPEN, beside, form, posted, sent, status, subject
+from tests.fakes.serving import serving
+from tests.flows.backchannel import OPEN, PATH, beside, form, posted, sent, status, subject
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import request
 
@@ -185,6 +189,33 @@ async def test_workers_share_what_was_ended_and_which_tokens_were_taken(
         assert other.log.index.position == position
         assert 'result="replayed",way="backchannel"} 1.0' in other.metrics.exposition().decode()
         stand.port = at_first
+
+
+async def test_r04_worker_processes_share_it_at_once(tmp_path: Path) -> None:
+    """Of two workers one hears of it, whichever the kernel chose; from the answer on neither lets the cookie in."""
+    async with serving(tmp_path, workers=2, extra="inbound: {backchannel: true}\n") as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        cookie = browser.cookie_header(gateway.app)
+        assert gateway.idp is not None
+        key = signing_key("cognito id")
+        sender = Forge(
+            gateway.idp.options.issuer,
+            CLIENT_ID,
+            now=clock.now(),
+            id_key=SigningKey(key.kid, key.private),
+        )
+        (session,) = (await gateway.operate("GET", "/api/sessions"))[1]["sessions"]
+        token = {"logout_token": logout_token(sender, sub=session["sub"], sid=ABSENT)}
+        assert {await gateway.status(cookie) for _ in range(10)} == {200}
+        async with gateway.client.post(f"{gateway.app}{PATH}", data=token) as answer:
+            assert answer.status == 200
+        assert {await gateway.status(cookie) for _ in range(40)} == {401}
+        async with gateway.client.post(f"{gateway.app}{PATH}", data=token) as again:
+            assert again.status == 200
+        told = (await gateway.probe("/metrics"))[1]
+        assert 'gateway_inbound_total{result="ended",way="backchannel"} 1.0' in told
+        assert 'gateway_inbound_total{result="replayed",way="backchannel"} 1.0' in told
 
 
 async def test_g02_replicas_on_one_redis_end_it_within_a_second(tmp_path: Path) -> None:
