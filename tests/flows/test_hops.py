@@ -315,6 +315,19 @@ async def test_r18_the_hint_lies_beside_a_ticket_too(tmp_path: Path) -> None:
             assert browser.cookie_names(here.app) == {"__Host-logout"}
 
 
+async def test_p17_a_form_hop_is_walked_while_redis_is_away(tmp_path: Path) -> None:
+    """The session cannot be looked up, but its ticket names it, so its hint is used; the receipt says what is pending."""
+    with redis_with_tls(tmp_path / "redis") as server:
+        async with house(tmp_path, Sso("oidc"), store=in_redis(server, tmp_path)) as here:
+            browser = here.browser()
+            await here.sign_in(browser)
+            server.stop()
+            end = await here.sign_out(browser)
+            assert end.path == "/logged-out"
+            assert await here.receipt(browser) == {"oidc": "returned"}
+            assert here.sso.sign_outs[0][0] == "POST"
+
+
 async def test_r18_the_hint_is_not_sent_with_other_requests(tmp_path: Path) -> None:
     """A cookie for the logout's own addresses; the fallback of oauth2-proxy's address brings it along by 307."""
     async with house(tmp_path, Sso("oidc")) as here:

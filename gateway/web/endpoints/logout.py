@@ -85,7 +85,7 @@ class LogoutEndpoints:
                 facts, "iframe_or_prefetch", what="A sign-out is only confirmed by the browser's own tab."
             )
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now)
+        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
         state, from_here = parameter(facts, "state"), facts.site == "same-origin"
         return await self.logout.returned(carried, hop, ticket, state, now=now, from_here=from_here)
 
@@ -94,7 +94,7 @@ class LogoutEndpoints:
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now)
+        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
         return await self.logout.at_hop(carried, now=now)
 
     async def go_on(self, request: Request, facts: RequestFacts) -> Response:
