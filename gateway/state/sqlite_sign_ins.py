@@ -42,15 +42,18 @@ class SqliteSignIns:
 
     def __init__(self, path: Path) -> None:
         self._table = SideTable(path, _SCHEMA, lasting=False)
+        self._asked = SideTable(path, _SCHEMA, lasting=False)
         self._trimmed_at = 0
 
     async def open(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
         self._table.open()
+        self._asked.open()
 
     async def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._table.close()
+        self._asked.close()
 
     async def record(self, sign_in: SignIn) -> bool:
         """One row."""
@@ -83,12 +86,12 @@ class SqliteSignIns:
 
     async def known(self, alias: str) -> bool | None:
         """In the lists of all rows: it is asked seldom, and about a table that holds no more than is alive. Strangers
-        bring it about, so nobody who writes has to wait for it.
+        bring it about, so it has a thread of its own, and nobody who writes has to wait for it.
         """
         among = "sign_ins, json_each(aliases) AS one"
         question = f"SELECT 1 FROM {among} WHERE one.value = ? AND until > ? LIMIT 1"  # noqa: S608 - our own text
         values = (alias, clock.now())
-        return await self._table.ask(
+        return await self._asked.ask(
             lambda db: db.execute(question, values).fetchone() is not None, writes=False
         )
 

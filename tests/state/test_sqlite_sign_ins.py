@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -43,6 +45,21 @@ async def test_without_its_file_nothing_is_known(tmp_path: Path) -> None:
     assert await made.known("isid:x|y") is None
     await made.forget(["a"])
     assert not (tmp_path / "state.db").exists()
+    await made.close()
+
+
+async def test_r20_however_much_strangers_ask_sign_ins_are_recorded(log: SqliteLog, tmp_path: Path) -> None:
+    """Their questions wait for each other, and nobody else for them."""
+    made, answered = SqliteSignIns(tmp_path / "state.db"), threading.Event()
+    await made.open()
+    asked = asyncio.create_task(made._asked.ask(lambda _: answered.wait(5), within=5, writes=False))
+    await asyncio.sleep(0.01)
+    assert await made.known("isid:x|y") is None
+    assert (await made.all(limit=1)).complete
+    answered.set()
+    assert await asked is True
+    assert await made.record(sign_in("a"))
+    assert await made.known(sign_in("a").aliases[0]) is True
     await made.close()
 
 
