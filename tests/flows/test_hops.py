@@ -316,13 +316,21 @@ async def test_r18_the_hint_lies_beside_a_ticket_too(tmp_path: Path) -> None:
 
 
 async def test_p17_a_form_hop_is_walked_while_redis_is_away(tmp_path: Path) -> None:
-    """The session cannot be looked up, but its ticket names it, so its hint is used; the receipt says what is pending."""
+    """The session cannot be looked up, but its ticket names it: its hint is used, and every address of the chain answers."""
+    sso = Sso("oidc")
     with redis_with_tls(tmp_path / "redis") as server:
-        async with house(tmp_path, Sso("oidc"), store=in_redis(server, tmp_path)) as here:
-            browser = here.browser()
-            await here.sign_in(browser)
+        store = in_redis(server, tmp_path)
+        async with house(tmp_path, sso, store=store) as before:
+            browser = before.browser()
+            await before.sign_in(browser)
+            before.browsers.clear()
+        async with house(tmp_path, sso, store=store) as here:
+            here.browsers.append(browser)
             server.stop()
-            end = await here.sign_out(browser)
+            ticket = dict(browser.cookies)
+            answer = await here.press_sign_out(browser)
+            browser.cookies |= {**ticket, **browser.cookies}  # the answer of another tab has set it anew
+            end = await browser.follow(answer, site="same-origin")
             assert end.path == "/logged-out"
             assert await here.receipt(browser) == {"oidc": "returned"}
             assert here.sso.sign_outs[0][0] == "POST"
