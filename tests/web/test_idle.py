@@ -7,15 +7,15 @@ from typing import cast
 
 import pytest
 
-from gateway.core import clock
 from gateway.core.session import Session
 from gateway.core.sign_in import Sighting, signed_in
 from gateway.proxy.live import LiveConnections
 from gateway.state.sign_ins import BETWEEN_SIGHTINGS, UNKNOWN, Listed, SignIns
 from gateway.web.idle import AGAIN, EXPIRED, IdleEndings
 from tests.fakes.door import session
+from tests.fakes.ticketing import NOW
 
-NOW, IDLE = 1_700_000_000, 1_800
+IDLE = 1_800
 OVER = IDLE + BETWEEN_SIGHTINGS
 """Seconds after the last activity."""
 
@@ -51,15 +51,6 @@ class World:
         self.live.add(sid, lambda reason: self.ended.append((sid, reason)), session=one)
         if all(each.sid != sid for each in self.known.sessions):
             self.known.sessions.append(one)
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch):
-    def put(seconds: int) -> None:
-        monkeypatch.setattr(clock, "now", lambda: NOW + seconds)
-
-    put(0)
-    return put
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Sessions with tickets: when Redis is asked, what is remembered, what is written, and what happens without an answer."""
+"""Sessions with tickets: when Redis is asked, what is remembered, and what happens without an answer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,85 +13,12 @@ from gateway.core import clock
 from gateway.core import ticket as tickets
 from gateway.core.cookies import NO_COOKIES, CookieTooLargeError
 from gateway.core.errors import StateError
-from gateway.core.facts import DoorRules, RequestFacts, build
-from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
-from gateway.core.session import Known, Principal, Session, SessionLimits
+from gateway.core.sealing import PROMOTE_AFTER
+from gateway.core.session import Known, Principal
 from gateway.web import tickets as module
-from gateway.web.sightings import Sightings
-from gateway.web.tickets import FRESH, TicketSessions
-from tests.fakes.refreshing import settled
-from tests.fakes.tickets import MemoryTickets, Vault
-
-NOW = 1_700_000_000
-LIMITS = SessionLimits(idle=1_800, absolute=43_200)
-HERE = Deployment("https://app.example.com", "https://idp", "client")
-FIRST, SECOND = (SealingKey.of(bytes([n]) * 31 + b"k") for n in range(2))
-
-
-class Replica:
-    """One process's sessions, and the clock that all of them have."""
-
-    def __init__(self, vault: Vault, *keys: SealingKey, deployment: Deployment = HERE) -> None:
-        self.sightings = Sightings()
-        self.store = MemoryTickets(vault)
-        self.store._open = True
-        self.ring = KeyRing(keys or (FIRST,), now=NOW - PROMOTE_AFTER)
-        self.sessions = TicketSessions(self.ring, deployment, LIMITS, self.store, sightings=self.sightings)
-
-    async def sign_in(self, **changes: object) -> tuple[bytes, ...]:
-        """A new session; the Cookie header of its browser."""
-        return header(await self.sessions.begin(session(**changes), NO_COOKIES, clock.now()))
-
-    async def read(self, headers: tuple[bytes, ...]) -> Session | None:
-        """What the gate gets, having waited for it."""
-        await self.sessions.fetch(headers, clock.now())
-        return self.sessions.carried(headers, clock.now()).session
-
-    async def act(self, headers: tuple[bytes, ...]) -> list[str]:
-        """A request that is activity; the cookies of its answer."""
-        await self.sessions.fetch(headers, clock.now())
-        carried = self.sessions.carried(headers, clock.now())
-        assert carried.session is not None
-        lines = self.sessions.renewed(carried.session, carried, clock.now(), active=True, client="192.0.2.1")
-        await settled()
-        return lines
-
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch):
-    """Put the clock forward."""
-
-    def put(seconds: int) -> None:
-        monkeypatch.setattr(clock, "now", lambda: NOW + seconds)
-
-    put(0)
-    return put
-
-
-@pytest.fixture
-async def vault(at) -> AsyncIterator[Vault]:
-    yield Vault()
-
-
-@pytest.fixture
-def one(vault: Vault) -> Replica:
-    return Replica(vault)
-
-
-@pytest.fixture
-def other(vault: Vault) -> Replica:
-    return Replica(vault)
-
-
-def session(**changes: object) -> Session:
-    principal = Principal("https://idp", "s-1", "alice", claims={"plan": "gold"})
-    made = Session("sid-1", "log", principal, ("sub:https://idp|s-1",), NOW, 5, NOW + 1_800, NOW + 43_200)
-    return replace(made, **changes)
-
-
-def header(lines: list[str]) -> tuple[bytes, ...]:
-    """The Cookie header of a browser that took these Set-Cookie values."""
-    return ("; ".join(line.partition(";")[0] for line in lines if "Max-Age=0" not in line).encode(),)
+from gateway.web.tickets import FRESH
+from tests.fakes.ticketing import FIRST, HERE, NOW, SECOND, Replica, facts, header, session
+from tests.fakes.tickets import Vault
 
 
 async def test_what_one_replica_keeps_every_replica_reads(one: Replica, other: Replica, vault: Vault) -> None:
@@ -159,22 +85,6 @@ async def test_a_hot_session_is_asked_for_once_in_some_seconds(
     assert vault.reads == 2
 
 
-async def test_activity_is_written_once_a_minute_and_sets_no_cookie(
-    one: Replica, other: Replica, vault: Vault, at
-) -> None:
-    """Every replica has it."""
-    cookie = await one.sign_in()
-    for second in range(0, 180, 10):
-        at(second)
-        assert await one.act(cookie) == []
-    assert vault.writes == 2
-    found = await other.read(cookie)
-
-    assert found is not None
-    assert found.idle_until == NOW + 120 + 1_800
-    assert one.sightings._waiting["sid-1"].at == NOW + 120
-
-
 async def test_p24_activity_elsewhere_keeps_a_session_alive_here(
     one: Replica, other: Replica, vault: Vault, at
 ) -> None:
@@ -194,77 +104,6 @@ async def test_p24_activity_elsewhere_keeps_a_session_alive_here(
         assert found is not None
         assert found.idle_until <= clock.now()
     assert vault.reads == reads + 1
-
-
-async def test_two_replicas_that_write_at_the_same_time_lose_nothing(
-    one: Replica, other: Replica, at
-) -> None:
-    """The later of them looks again: what a page has written is not overwritten by activity."""
-    cookie = await one.sign_in()
-    await other.read(cookie)
-    found = await one.read(cookie)
-    assert found is not None
-    carried = one.sessions.carried(cookie, NOW)
-    assert await one.sessions.keep(replace(found, page={"tour": "seen"}), carried, NOW) == []
-    at(4)
-    other.sessions.limits = SessionLimits(idle=2_400, absolute=43_200)
-    await other.act(cookie)
-    found = await other.read(cookie)
-    assert found is not None
-    assert found.page == {"tour": "seen"}
-
-
-async def test_a_page_is_kept_onto_what_is_there_by_then(one: Replica, other: Replica, at) -> None:
-    """Activity that was written elsewhere meanwhile is not undone."""
-    cookie = await one.sign_in()
-    found = await one.read(cookie)
-    assert found is not None
-    carried = one.sessions.carried(cookie, NOW)
-    at(100)
-    await other.act(cookie)
-    await one.sessions.keep(replace(found, page={"a": 1}), carried, NOW + 100)
-    found = await Replica(one.store.vault).read(cookie)
-
-    assert found is not None
-    assert (found.page, found.idle_until) == ({"a": 1}, NOW + 1_900)
-
-
-async def test_r10_a_successor_is_written_by_the_request_that_shows_it(one: Replica, other: Replica) -> None:
-    """Without a new cookie."""
-    cookie = await one.sign_in()
-    found = await one.read(cookie)
-    assert found is not None
-    later = replace(found, generation=1, refresh_token="next")
-    carried = one.sessions.replaced(one.sessions.carried(cookie, NOW), later)
-    assert one.sessions.renewed(later, carried, NOW, active=False, client="") == []
-    await settled()
-
-    assert await other.read(cookie) == later
-
-
-async def test_r10_a_write_under_way_brings_no_removed_session_back(
-    one: Replica, other: Replica, vault: Vault, at
-) -> None:
-    """Somebody signs out while activity is being written."""
-    cookie = await one.sign_in()
-    at(100)
-    await one.sessions.fetch(cookie, clock.now())
-    carried = one.sessions.carried(cookie, clock.now())
-    assert carried.session is not None
-    vault.held = True
-    one.sessions.renewed(carried.session, carried, clock.now(), active=True, client="")
-    removing = asyncio.create_task(other.sessions.remove(carried.session))
-    await settled()
-    vault.held = False
-    vault.let_one_go_on(1)
-    await removing
-    vault.let_one_go_on()
-    await settled()
-
-    found = await one.read(cookie)
-    assert found is not None
-    assert found.known is Known.GONE
-    assert vault.kept == {}
 
 
 async def test_without_an_answer_what_is_remembered_goes_on(
@@ -307,23 +146,6 @@ async def test_who_is_not_remembered_takes_nobodys_room(
         assert carried.session is not None
         with pytest.raises(StateError):
             await one.sessions.keep(replace(carried.session, page={"a": 1}), carried, NOW)
-
-
-async def test_activity_without_an_answer_is_made_up_for(
-    one: Replica, other: Replica, vault: Vault, at
-) -> None:
-    """When Redis is back, the next activity is written as any other."""
-    cookie = await one.sign_in()
-    vault.down = True
-    at(600)
-    await one.act(cookie)
-    vault.down = False
-    at(606)
-    await one.act(cookie)
-    found = await other.read(cookie)
-
-    assert found is not None
-    assert found.idle_until == NOW + 606 + 1_800
 
 
 async def test_no_session_begins_without_an_answer(one: Replica, vault: Vault) -> None:
@@ -403,22 +225,3 @@ async def test_what_is_remembered_has_a_bound(
     found = await one.read(cookies[0])
     assert found is not None
     assert found.sid == "s0"
-
-
-async def test_closing_waits_for_what_is_being_written(one: Replica, vault: Vault, at) -> None:
-    """The last activity before a restart counts."""
-    cookie = await one.sign_in()
-    at(100)
-    await one.sessions.fetch(cookie, clock.now())
-    carried = one.sessions.carried(cookie, clock.now())
-    assert carried.session is not None
-    one.sessions.renewed(carried.session, carried, clock.now(), active=True, client="")
-    await one.sessions.close()
-
-    assert vault.kept["sid-1"][0] == 2
-
-
-def facts(cookie: tuple[bytes, ...]) -> RequestFacts:
-    """A request with this Cookie header."""
-    rules = DoorRules("https", frozenset({"app.example.com"}))
-    return build("GET", "/", ((b"Host", b"app.example.com"), (b"Cookie", *cookie)), "192.0.2.1", rules)
