@@ -13,7 +13,7 @@ from gateway.demo.combinations import COMBINATIONS
 
 CLIENT_ID = "demo-client"
 CLIENT_SECRET = "demo-secret"  # noqa: S105 - published in the documentation; the gateway refuses it outside localhost
-HOOK_SECRET = "demo-hook-secret"  # noqa: S105 - published and refused likewise
+HOOK_SECRET = "demo-event-hook-secret"  # noqa: S105 - published and refused likewise
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

@@ -20,7 +20,7 @@ async def test_a_sign_out_is_told_with_the_secret(lab: Lab, receiver: Receiver) 
     [taken] = receiver.taken
     [event] = taken.json()["data"]["events"]
     assert (taken.method, taken.path) == ("POST", "/oauth2/okta-events")
-    assert taken.headers["Authorization"] == "demo-hook-secret"
+    assert taken.headers["Authorization"] == "demo-event-hook-secret"
     assert (event["eventType"], event["actor"]["alternateId"]) == ("user.session.end", "alice@example.com")
     assert event["authenticationContext"]["externalSessionId"] == index
 
