@@ -4,8 +4,8 @@ What Redis has of a session is remembered here for some seconds, and asked for o
 A remembered session is as good as the one in Redis where it matters: whether it was revoked is asked of the revocation
 index at every request, as ever. It may only be behind in what moves. Behind in its idle deadline it would end too
 early, so Redis is asked before it does; behind in its generation it is due for a refresh, and the refresher asks the
-others (``core/lifecycle.py``). So while Redis does not answer, what is remembered is used for longer, and what is not
-is answered 503: nobody is let in, nobody is sent to sign in, and no cookie is expired.
+others (``core/lifecycle.py``). So while Redis does not answer, what is remembered is used until it could be idle, and
+what is not is answered 503: nobody is let in, nobody is sent to sign in, and no cookie is expired.
 
 Activity and the successors of a refresh are written beside the requests that show them. Every write names the revision
 that it was made from, and one that comes too late is dropped together with what is remembered.
@@ -30,7 +30,7 @@ from gateway.core.identity_headers import HeaderPairs, IdentityOptions
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.ticket import Ticket
-from gateway.state.tickets import Absent, Kept, Overtaken, Tickets, Unavailable
+from gateway.state.tickets import Absent, Kept, Overtaken, Tickets
 from gateway.telemetry.log import get_logger
 from gateway.web.session import Carried, Sessions
 from gateway.web.sightings import Sightings
@@ -56,14 +56,20 @@ _log = get_logger("tickets")
 class _Held:
     """What is remembered.
 
-    :ivar revision: of what Redis had; 0 where it has nothing. :ivar until: when it is to be asked again, seconds.
+    :ivar revision: of what Redis had; 0 where it has nothing. :ivar size: of it, bytes.
+    :ivar known_at: when Redis said so, seconds. :ivar until: when it is to be asked again.
     """
 
     session: Session
-    identity: HeaderPairs = ()
-    revision: int = 0
-    size: int = 0
-    until: int = 0
+    identity: HeaderPairs
+    revision: int
+    size: int
+    known_at: int
+    until: int
+
+    def may_be_idle(self, now: int) -> bool:
+        """Whether its idle deadline has passed and Redis was not asked since: others may have seen activity."""
+        return self.known_at < self.session.idle_until <= now
 
 
 class TicketSessions(Sessions):
@@ -158,7 +164,7 @@ class TicketSessions(Sessions):
         keep = absolute_deadline(session, self.limits) - now + MARGIN
         if not await self._store.create(session.sid, sealed, keep=keep):
             raise StateError(SESSIONS_AWAY, "the new session could not be kept")
-        self._hold(tickets.ticket_of(session), session, revision=1, size=len(sealed), until=now + FRESH)
+        self._hold(tickets.ticket_of(session), session, now, revision=1, size=len(sealed))
         return self.seal(session, carried, now)
 
     async def keep(self, session: Session, carried: Carried, now: int) -> list[str]:
@@ -201,13 +207,14 @@ class TicketSessions(Sessions):
     async def _ask(self, ticket: Ticket) -> None:
         found = await self._store.read(ticket.sid)
         now, held = clock.now(), self._held.get(ticket)
-        if isinstance(found, Unavailable):
-            if held is not None:  # else nothing is remembered that could be used, nor takes another's room
-                held.until = now + AGAIN
-        elif isinstance(found, Absent):
-            self._hold(ticket, tickets.husk(ticket, Known.GONE), until=now + FRESH)
-        else:
+        if isinstance(found, Kept):
             self._take(ticket, found, now)
+        elif isinstance(found, Absent):
+            self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
+        elif held is not None and held.may_be_idle(now):
+            self._forget(ticket)
+        elif held is not None:
+            held.until = now + AGAIN
 
     def _take(self, ticket: Ticket, found: Kept, now: int) -> None:
         session = tickets.opened(found.sealed, ticket.sid, ticket.secret, self.deployment)
@@ -216,7 +223,7 @@ class TicketSessions(Sessions):
                 "session_unreadable", sid=ticket.sid, mend="somebody else writes to the keys in Redis"
             )
             session = tickets.husk(ticket, Known.GONE)
-        self._hold(ticket, session, revision=found.revision, size=len(found.sealed), until=now + FRESH)
+        self._hold(ticket, session, now, revision=found.revision, size=len(found.sealed))
 
     async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
         """What is remembered moves at once, so that the next request finds nothing left to write."""
@@ -232,33 +239,27 @@ class TicketSessions(Sessions):
         answer = await self._store.replace(ticket.sid, held.revision, sealed)
         now = clock.now()
         if isinstance(answer, Kept):
-            self._hold(ticket, later, revision=answer.revision, size=len(sealed), until=now + FRESH)
+            self._hold(ticket, later, now, revision=answer.revision, size=len(sealed))
         elif isinstance(answer, Overtaken):
             self._forget(ticket)
         elif isinstance(answer, Absent):
-            self._hold(ticket, tickets.husk(ticket, Known.GONE), until=now + FRESH)
+            self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
         return isinstance(answer, Kept)
 
-    def _hold(
-        self, ticket: Ticket, session: Session, *, until: int, revision: int = 0, size: int = 0
-    ) -> None:
+    def _hold(self, ticket: Ticket, session: Session, now: int, *, revision: int = 0, size: int = 0) -> None:
         self._forget(ticket)
         identity = self._told(session) if session.known is Known.WHOLE else ()
-        self._held[ticket] = _Held(session, identity, revision, size, until)
+        self._held[ticket] = _Held(session, identity, revision, size, now, now + FRESH)
         self._held_bytes += size
         while len(self._held) > MOST or self._held_bytes > MOST_BYTES:
             self._forget(next(iter(self._held)))
 
-    def _forget(self, ticket: Ticket) -> _Held | None:
+    def _forget(self, ticket: Ticket) -> None:
         held = self._held.pop(ticket, None)
         if held is not None:
             self._held_bytes -= held.size
-        return held
 
 
 def _is_fresh(held: _Held | None, now: int) -> bool:
-    """Whether Redis need not be asked. Who would be idle for too long may have been active elsewhere."""
-    if held is None or not now < held.until <= now + FRESH:
-        return False
-    idle_until = held.session.idle_until
-    return now < idle_until or idle_until <= held.until - FRESH
+    """Whether Redis need not be asked."""
+    return held is not None and now < held.until <= now + FRESH and not held.may_be_idle(now)

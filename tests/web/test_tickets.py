@@ -126,6 +126,26 @@ async def test_without_an_answer_what_is_remembered_goes_on(
     assert back.known is Known.WHOLE
 
 
+async def test_without_an_answer_nobody_is_taken_for_idle(
+    one: Replica, other: Replica, vault: Vault, at
+) -> None:
+    """There may have been activity elsewhere. Who is known to have been idle is so without an answer too."""
+    cookie = await one.sign_in()
+    await other.read(cookie)
+    at(1_800)
+    vault.down = True
+    lost = await one.read(cookie)
+    assert lost is not None
+    assert lost.known is Known.AWAY
+    vault.down = False
+    idle = await other.read(cookie)
+    vault.down = True
+    at(1_810)
+    assert idle is not None
+    assert await other.read(cookie) == idle
+    assert (idle.known, idle.idle_until <= clock.now()) == (Known.WHOLE, True)
+
+
 async def test_who_is_not_remembered_takes_nobodys_room(
     one: Replica, other: Replica, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
