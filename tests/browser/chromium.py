@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
 
@@ -101,6 +102,9 @@ class ChromiumProfile:
 
     async def tab(self) -> Tab:
         return ChromiumTab(await self._context.new_page())
+
+    async def lose_cookie(self, url: str, name: str) -> None:
+        await self._context.clear_cookies(name=name, domain=urlsplit(url).hostname)
 
     async def close(self) -> None:
         await self._context.close()

@@ -24,6 +24,7 @@ POLL = 0.05
 class Mode(Enum):
     """How a profile treats cookies of other sites."""
 
+    USUAL = "as it comes"
     BLOCKING = "third-party cookies blocked"
     PRIVATE = "private window"
     PERMISSIVE = "third-party cookies allowed"
@@ -71,6 +72,9 @@ class Profile(Protocol):
 
     async def tab(self) -> Tab:
         """A new, empty tab in front."""
+
+    async def lose_cookie(self, url: str, name: str) -> None:
+        """Forget the cookie of this name that the host of ``url`` has set, whatever its path."""
 
     async def close(self) -> None:
         """Close all tabs and forget everything."""

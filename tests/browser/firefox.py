@@ -50,7 +50,7 @@ QUIET: Mapping[str, bool | int | str] = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.enabled": False,
 }
-COOKIES = {Mode.BLOCKING: 1, Mode.PRIVATE: 5, Mode.PERMISSIVE: 0}
+COOKIES = {Mode.USUAL: 5, Mode.BLOCKING: 1, Mode.PRIVATE: 5, Mode.PERMISSIVE: 0}
 """``network.cookie.cookieBehavior``: 0 accepts all, 1 none of other sites, 5 is Firefox's default (partitioned)."""
 SET_COOKIES = """
 Services.prefs.setIntPref("network.cookie.cookieBehavior", arguments[0]);
@@ -65,6 +65,11 @@ const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(wind
 const kept = Services.cookies.getCookiesFromHost(arguments[0], attributes);
 return kept.filter((cookie) => cookie.rawHost === arguments[0]).map((cookie) => [cookie.name, cookie.value]);
 """  # WebDriver's own command knows nothing of private windows
+LOSE_COOKIE = """
+const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(window) ? 1 : 0};
+for (const {rawHost, name, path, originAttributes} of Services.cookies.getCookiesFromHost(arguments[0], attributes))
+  if (rawHost === arguments[0] && name === arguments[1]) Services.cookies.remove(rawHost, name, path, originAttributes);
+"""
 FORGET = """
 const done = arguments[arguments.length - 1];
 const {CLEAR_COOKIES, CLEAR_ALL_CACHES, CLEAR_DOM_STORAGES, CLEAR_HISTORY} = Ci.nsIClearDataService;
@@ -184,6 +189,14 @@ class FirefoxProfile:
             return str(driver.current_window_handle)
 
         return FirefoxTab(self._firefox, await self._firefox.do(opened))
+
+    async def lose_cookie(self, url: str, name: str) -> None:
+        def lost(driver: webdriver.Firefox) -> None:
+            driver.switch_to.window(self._home)
+            with driver.context(driver.CONTEXT_CHROME):
+                driver.execute_script(LOSE_COOKIE, urlsplit(url).hostname, name)
+
+        await self._firefox.do(lost)
 
     async def close(self) -> None:
         await self._firefox.forget()
