@@ -265,16 +265,22 @@ async def test_trap_14_an_unregistered_return_address_ends_at_the_fallback(tmp_p
         assert "Everything below is done" in end.text
 
 
-async def test_trap_15_the_hint_goes_to_the_issuer_that_signed_it(tmp_path: Path) -> None:
-    """The endpoint is that of the discovered issuer, here a custom authorization server, never the org's."""
-    async with house(tmp_path, Sso("okta"), chain="[oidc]") as here:
+@pytest.mark.parametrize(("issuer", "base"), [("", "/oauth2"), ("/oauth2/default", "/oauth2/default")])
+async def test_trap_15_the_hint_goes_to_the_issuer_that_signed_it(
+    tmp_path: Path, issuer: str, base: str
+) -> None:
+    """The endpoint is that of the discovered issuer: of the org's authorization server, or of a custom one."""
+    sso = Sso("okta", replace(MANNERS["okta"], issuer=issuer, end_session=f"{base}/v1/logout"))
+    async with house(tmp_path, sso, chain="[oidc]") as here:
         browser = here.browser()
         await here.sign_in(browser)
         page = await here.sign_out(browser, until=here.sso.origin)
         action, fields = page.form()
-        assert action == f"{here.sso.issuer}/v1/logout"
+        assert action == f"{here.sso.origin}{base}/v1/logout"
         payload = json.loads(_unpadded(fields["id_token_hint"].split(".")[1]))
         assert payload["iss"] == here.sso.issuer
+        await browser.follow(page, site="same-origin")
+        assert await here.receipt(browser) == {"oidc": "returned"}
 
 
 async def test_an_expired_hint_is_as_good_as_a_fresh_one(tmp_path: Path) -> None:
