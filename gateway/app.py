@@ -27,6 +27,7 @@ from gateway.options import (
     provider_options,
     routes,
 )
+from gateway.outside import Outside
 from gateway.paths import Parts, own_paths
 from gateway.proxy.live import REVOKED, Endings, LiveConnections
 from gateway.telemetry.audit import AuditTrail, Listener
@@ -125,6 +126,9 @@ class Gateway:
             end_live=self.endings.carry_out,
             lifetime=self.limits.absolute + ENTRY_MARGIN,
         )
+        self.outside = Outside(
+            settings, inbound=self.inbound, log=self.log, refreshes=self.refreshes, on_call=self._count_call
+        )
         self.gate = Gate(
             GateOptions(
                 settings.public_url,
@@ -166,6 +170,7 @@ class Gateway:
         if self.tickets is not None:
             await self.tickets.open()
         await self.provider.start()
+        self.outside.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._watch_log(), name="watch-log"),
@@ -183,6 +188,7 @@ class Gateway:
         await self.forwarder.close()
         await self.refresher.close()
         await self.logout.close()
+        await self.outside.close()
         await self.provider.close()
         await self.sightings.write(self.sign_ins)
         await self.sessions.close()
@@ -202,6 +208,7 @@ class Gateway:
         lines = {"state": self.log.health(), "idp": self.provider.health()}
         if self.tickets is not None:
             lines["sessions"] = self.tickets.health()
+        lines |= self.outside.health()
         return lines | {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
 
     def drain(self) -> None:
@@ -278,7 +285,7 @@ class Gateway:
     def _follow_files(self) -> list[reload.Watched[Any, Any]]:
         self._keys.follow(lambda keys: self.ring.replace(keys, now=clock.now()))
         self._policies.follow(self._replace_policies)
-        followed: list[reload.Watched[Any, Any]] = [self._keys, self._policies]
+        followed: list[reload.Watched[Any, Any]] = [self._keys, self._policies, *self.outside.watched]
         if self._secret is not None:
             self._secret.first()
             self._secret.follow(self.provider.replace_secret)
@@ -355,4 +362,5 @@ class Gateway:
             sign_ins=self.sign_ins,
             trail=self.trail,
             inbound=self.inbound,
+            outside=self.outside,
         )

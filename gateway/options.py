@@ -118,6 +118,7 @@ def claim_options(settings: Settings) -> ClaimOptions:
         usernames=preset_of(settings.provider.kind).usernames,
         keep=tuple(dict.fromkeys((*settings.session.claims, *settings.headers.claims.values()))),
         trusted_email_from=frozenset(settings.provider.trusted_email_from),
+        linked=tuple(settings.provider.linked_subjects.items()),
     )
 
 
@@ -179,6 +180,18 @@ def logout_options(settings: Settings) -> LogoutOptions:
         reach=Reach(
             whole_user=settings.logout.scope == "user", one_sign_in=settings.provider.kind != "cognito"
         ),
+        news_comes_back=bool(hops) and _hears_of_own_hops(settings),
+    )
+
+
+def _hears_of_own_hops(settings: Settings) -> bool:
+    """Whether somebody could tell us of a sign-out that began here as if it were another (rule R21)."""
+    asked = settings.inbound
+    signals, hook = asked.security_events, asked.okta_event_hook
+    return (
+        asked.backchannel
+        or (signals is not None and "session-revoked" in signals.events)
+        or (hook is not None and hook.session_end == "user")
     )
 
 

@@ -8,6 +8,7 @@ from gateway.config.model import Settings
 from gateway.core.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.options import claim_options, door_rules
+from gateway.outside import Outside
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import SignIns
@@ -53,6 +54,7 @@ class Parts:
     sign_ins: SignIns
     trail: Trail
     inbound: Inbound
+    outside: Outside
 
 
 def own_paths(parts: Parts) -> Table:
@@ -160,7 +162,7 @@ def _inbound(parts: Parts) -> dict[str, Methods]:
             inbound=parts.inbound,
         )
         found[f"{prefix}/frontchannel-logout"] = {"GET": frontchannel}
-    return found
+    return found | parts.outside.paths
 
 
 def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:

@@ -16,11 +16,12 @@ from typing import Generic, TypeVar
 
 from gateway.config.model import Settings
 from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
-from gateway.core.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.core.key_file import MAKE_ONE
 from gateway.core.policy import PolicySet
 from gateway.core.sealing import SealingKey
 from gateway.oidc import signed_receipt
+from gateway.oidc.jwks import KeySet, certificate_keys
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
@@ -130,6 +131,25 @@ def client_secret(settings: Settings) -> Watched[str, str] | None:
     if file is None:
         return None
     return Watched("client secret", lambda: _secret(file), lambda secret: secret)
+
+
+def application_certificate(file: Path) -> Watched[str, KeySet]:
+    """The keys of the certificate by which Universal Logout calls are known."""
+    return Watched("application certificate", lambda: _readable(file), lambda text: _certificate(file, text))
+
+
+def inbound_secret(name: str, file: Path | None) -> Watched[str, str] | None:
+    """A secret of somebody who ends sessions from outside, where it comes from a file."""
+    return None if file is None else Watched(name, lambda: _secret(file), lambda secret: secret)
+
+
+def _certificate(file: Path, text: str) -> KeySet:
+    try:
+        return certificate_keys(text.encode())
+    except ProviderError as fault:
+        raise ConfigurationError(
+            "bad_certificate", f"{named(file)} is {fault.detail}", mend="download the certificate anew"
+        ) from None
 
 
 def receipt_key(settings: Settings) -> Watched[str, ReceiptKey] | None:

@@ -16,6 +16,8 @@ from gateway.config.secret_files import (
     named,
     read_text,
 )
+from gateway.core.errors import ProviderError
+from gateway.oidc.jwks import certificate_keys
 
 
 @rule("session.key_files")
@@ -63,6 +65,23 @@ def _receipt_key(settings: Settings) -> Iterator[Remark]:
 def _provider_certificates(settings: Settings) -> Iterator[Remark]:
     if settings.provider.ca_file is not None:
         yield from check_readable(("provider", "ca_file"), settings.provider.ca_file, marker="CERTIFICATE")
+
+
+@rule("inbound.universal_logout")
+def _calling_application(settings: Settings) -> Iterator[Remark]:
+    asked = settings.inbound.universal_logout
+    if asked is None or asked.certificate_file is None:
+        return
+    at = ("inbound", "universal_logout", "certificate_file")
+    found = list(check_readable(at, asked.certificate_file, marker="CERTIFICATE"))
+    yield from found
+    if found:
+        return
+    try:
+        certificate_keys(asked.certificate_file.read_bytes())
+    except ProviderError as fault:
+        what = f"{named(asked.certificate_file)} is {fault.detail}"
+        yield error(at, what, "download the certificate of the application's sign-on settings anew")
 
 
 @rule("upstreams")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.config.model import Settings
-from gateway.config.remarks import Remark, note, rule, warning
+from gateway.config.remarks import Remark, Rule, error, note, rule, warning
+from gateway.config.sections import Section, revealed
 
+LEAST_SECRET = 20
+"""Characters of the event hook's secret, which is all that stands between it and the internet."""
+_DRAW = "draw one with `openssl rand -base64 32`"
 _NAMES = {"cognito": "Cognito", "okta": "Okta", "entra": "Entra ID", "auth0": "Auth0", "google": "Google"}
 _NO_BACKCHANNEL = ("cognito", "okta", "entra", "google")
 _NO_FRONTCHANNEL = ("cognito", "auth0", "google")
@@ -41,4 +45,100 @@ def _frontchannel_is_a_frame(settings: Settings) -> Iterator[Remark]:
     yield note("inbound.frontchannel", what, mend)
 
 
-RULES = (_nobody_sends_backchannel, _frontchannel_is_a_frame)
+@rule("inbound.universal_logout")
+def _one_source_of_keys(settings: Settings) -> Iterator[Remark]:
+    asked = settings.inbound.universal_logout
+    if asked is not None and (asked.jwks_uri is None) == (asked.certificate_file is None):
+        what = "needs `jwks_uri` or `certificate_file`, and not both"
+        mend = (
+            "write jwks_uri for an OpenID Connect application, certificate_file for one that signs in by SAML"
+        )
+        yield error("inbound.universal_logout", what, mend)
+
+
+@rule("public_url", "inbound.universal_logout", "inbound.security_events", "inbound.okta_event_hook")
+def _others_over_https(settings: Settings) -> Iterator[Remark]:
+    if settings.public_url.is_local:
+        return
+    for name, section in _from_elsewhere(settings).items():
+        for key in ("issuer", "jwks_uri", "poll_endpoint"):
+            if (getattr(section, key, None) or "").startswith("http:"):
+                what = "is not https, so anybody on the way could sign people out, or keep them from it"
+                yield error(f"inbound.{name}.{key}", what, "write its https address")
+
+
+@rule("inbound.security_events")
+def _events(settings: Settings) -> Iterator[Remark]:
+    asked = settings.inbound.security_events
+    if asked is None:
+        return
+    if asked.poll_endpoint is not None and asked.token is None:
+        what = "needs a token, by which the transmitter knows who fetches"
+        yield error("inbound.security_events.poll_endpoint", what, "set `token_file` beside it")
+    if not asked.events:
+        what = "is empty, so that whatever the transmitter says ends nothing"
+        yield warning("inbound.security_events.events", what, "list `session-revoked` at least")
+
+
+@rule("inbound.okta_event_hook")
+def _hook_secret(settings: Settings) -> Iterator[Remark]:
+    asked = settings.inbound.okta_event_hook
+    if asked is None:
+        return
+    secret = revealed(asked.secret)
+    if secret is None:
+        what = "has no secret, so that anybody could sign anybody out"
+        yield error("inbound.okta_event_hook", what, f"set `secret_file`; {_DRAW}")
+    elif len(secret) < LEAST_SECRET:
+        what = f"is shorter than {LEAST_SECRET} characters; whoever guesses it can sign anybody out"
+        yield error("inbound.okta_event_hook.secret", what, _DRAW)
+
+
+@rule("inbound.okta_event_hook")
+def _hears_of_sign_outs(settings: Settings) -> Iterator[Remark]:
+    asked = settings.inbound.okta_event_hook
+    if asked is not None and asked.session_end == "user":
+        what = (
+            "whoever signs out at Okta is signed out here in all browsers; a sign-out that began here is told apart for"
+            " two minutes, by the names that were seen at sign-in"
+        )
+        yield note(
+            "inbound.okta_event_hook.session_end", what, "write `ignore` if only administrators should"
+        )
+
+
+@rule(
+    *("provider", "inbound.universal_logout", "inbound.security_events", "inbound.okta_event_hook"),
+)
+def _whose_users_they_are(settings: Settings) -> Iterator[Remark]:
+    """Rule R19: without a link an issuer's ids are nobody's names, and calls about them end nothing."""
+    provider = settings.provider
+    known = {provider.issuer, *provider.linked_subjects, *provider.linked_providers}
+    for name, section in _from_elsewhere(settings).items():
+        issuer = getattr(section, "issuer", None)
+        if issuer in known:
+            continue
+        what = "user ids from there are not linked to the ids here, so only e-mail addresses find sessions"
+        mend = (
+            "name the provider behind Cognito that it is in provider.linked_providers, or the claim with its user id in"
+            " provider.linked_subjects"
+        )
+        yield warning(f"inbound.{name}", what, mend)
+        if provider.kind == "cognito" and not provider.trusted_email_from:
+            what = "Cognito rarely calls addresses of federated users verified, and others are nobody's name here"
+            mend = "name the provider in provider.trusted_email_from, if nobody can choose an address there"
+            yield warning(f"inbound.{name}", what, mend)
+
+
+def _from_elsewhere(settings: Settings) -> dict[str, Section]:
+    """The ways in that have an issuer of their own."""
+    asked = settings.inbound
+    found = {
+        "universal_logout": asked.universal_logout,
+        "security_events": asked.security_events,
+        "okta_event_hook": asked.okta_event_hook,
+    }
+    return {name: section for name, section in found.items() if section is not None}
+
+
+RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

@@ -25,6 +25,9 @@ _SECRETS: tuple[KeyPath, ...] = (
     ("provider", "client_secret"),
     ("redis", "password"),
     ("admin", "token"),
+    ("inbound", "security_events", "secret"),
+    ("inbound", "security_events", "token"),
+    ("inbound", "okta_event_hook", "secret"),
 )
 _BEGIN = "begin with the configuration at the top of docs/configuration.md"
 _RULES = (*rules.RULES, *session_rules.RULES, *inbound_rules.RULES, *state_rules.RULES, *file_rules.RULES)
@@ -120,9 +123,10 @@ def _with_chain(settings: Settings, reading: Reading) -> Settings:
 
 
 def _get(section: Section, path: KeyPath) -> Any:
+    """The value at ``path``; None where a section on the way is absent."""
     value: Any = section
     for name in path:
-        value = getattr(value, str(name))
+        value = None if value is None else getattr(value, str(name))
     return value
 
 

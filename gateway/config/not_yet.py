@@ -1,7 +1,7 @@
 """Keys whose feature is not in this version: refused, never ignored.
 
-Whoever asks for a way to end sessions believes that there is one. A gateway that started all the
-same would be a lie, so it does not start.
+Whoever asks for a feature believes that it is there. A gateway that started all the same would be a lie, so it does
+not start.
 """
 
 from __future__ import annotations
@@ -39,14 +39,7 @@ def _choice(key: str, *choices: str, feature: str, mend: str) -> NotYet:
     return NotYet(key, lambda value: value in choices, feature, mend, named)
 
 
-def _on(value: Value) -> bool:
-    return value not in (None, "false", [], {})
-
-
 NOT_YET = (
-    NotYet("inbound.universal_logout", _on, "Okta Universal Logout"),
-    NotYet("inbound.security_events", _on, "receiving shared security events"),
-    NotYet("inbound.okta_event_hook", _on, "the Okta event hook"),
     _choice(
         "forward_auth.caller",
         *("traefik", "caddy", "envoy", "haproxy"),

@@ -44,6 +44,15 @@ class Provider(Section):
         (),
         description="Providers (names behind Cognito) whose e-mail addresses count without `email_verified`.",
     )
+    linked_subjects: dict[kinds.Issuer, kinds.Word] = key(
+        {},
+        description="Claims of the ID token that hold the user's id at another issuer, as `issuer: claim`;"
+        " that issuer may then name its users under `inbound`.",
+    )
+    linked_providers: dict[kinds.Issuer, kinds.Word] = key(
+        {},
+        description="Which provider behind Cognito an issuer under `inbound` is, as `issuer: name`.",
+    )
 
 
 class Session(Section):
@@ -109,9 +118,13 @@ class UniversalLogout(Section):
     """Okta Universal Logout."""
 
     issuer: kinds.Issuer = key(description="The Okta org.")
-    subject: kinds.Word = key(description="The Okta application that sends the call.")
-    jwks_uri: kinds.Issuer | None = key(None, description="Where its keys are.")
-    certificate_file: kinds.File | None = key(None, description="Its certificate, instead of `jwks_uri`.")
+    subject: kinds.Word = key(
+        description="The Okta application that calls: its client id, or a SAML application's instance id."
+    )
+    jwks_uri: kinds.Issuer | None = key(None, description="Where the org's keys are.")
+    certificate_file: kinds.File | None = key(
+        None, description="A SAML application's certificate in PEM, instead of `jwks_uri`."
+    )
 
 
 class SecurityEvents(Section):
@@ -120,11 +133,39 @@ class SecurityEvents(Section):
     issuer: kinds.Issuer = key(description="The transmitter.")
     audience: kinds.Word = key(description="The audience it writes into its events.")
     jwks_uri: kinds.Issuer = key(description="Where its keys are.")
+    events: tuple[
+        Literal[
+            "session-revoked",
+            "credential-change",
+            "account-disabled",
+            "account-purged",
+            "credential-compromise",
+        ],
+        ...,
+    ] = key(
+        ("session-revoked", "account-disabled", "account-purged", "credential-compromise"),
+        description="Which events end sessions; all others are acknowledged.",
+    )
+    secret: kinds.Secret | None = key(
+        None, description="What the transmitter sends in `Authorization` beside its signature."
+    )
+    secret_file: kinds.File | None = key(None, description="File that holds the secret.")
+    poll_endpoint: kinds.Issuer | None = key(
+        None, description="Where to fetch events, for transmitters that do not push them."
+    )
+    token: kinds.Secret | None = key(
+        None, description="Bearer token for `poll_endpoint`, and for `gateway events`."
+    )
+    token_file: kinds.File | None = key(None, description="File that holds the token.")
 
 
 class OktaEventHook(Section):
     """Okta event hooks."""
 
+    issuer: kinds.Issuer | None = key(
+        None,
+        description="The Okta org whose user ids the events have; without it only e-mail addresses count.",
+    )
     secret: kinds.Secret | None = key(None, description="The secret that Okta sends in `Authorization`.")
     secret_file: kinds.File | None = key(None, description="File that holds the secret.")
     session_end: Literal["ignore", "user"] = key(

@@ -118,6 +118,10 @@ class KeysAtHand:
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys
 
+    def replace(self, keys: KeySet) -> None:
+        """Others from now on."""
+        self._keys = keys
+
     async def current(self) -> KeySet:
         """These."""
         return self._keys

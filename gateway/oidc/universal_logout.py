@@ -22,8 +22,6 @@ from gateway.oidc.signed_token import (
 )
 from gateway.oidc.wire import json_object
 
-MAX_BODY: Final = 16 * 1024
-"""Bytes; a subject identifier has a few hundred."""
 MAX_BEARER: Final = 16 * 1024
 LONGEST_LIFE: Final = 3_600
 """Seconds since a token was issued; Okta's live five minutes. As long its ``jti`` has to be remembered at most."""

@@ -17,7 +17,7 @@ from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
 from gateway.core.reach import ALONE, Reach
-from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
+from gateway.core.revocation import UNPLACED, Entry, NewEntry, hop_entries, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Form, Redirect, Skip
@@ -46,6 +46,7 @@ class LogoutOptions:
     :ivar targets: name -> address, for ``?to=``. :ivar clear_site_data: values for the last page (facts C.6).
     :ivar host: of ``public_url``. :ivar expire_cookies: names of a predecessor's cookies.
     :ivar cross_site: another site's navigation signs out without a question (rule R23). :ivar reach: see there.
+    :ivar news_comes_back: a provider on the way tells of the sign-out as if it were another (rule R21).
     """
 
     public_url: str
@@ -58,6 +59,7 @@ class LogoutOptions:
     expire_cookies: Sequence[str] = ()
     cross_site: bool = False
     reach: Reach = ALONE
+    news_comes_back: bool = False
 
     @property
     def hint(self) -> str:
@@ -272,7 +274,8 @@ class Logout:
         others = self._others(session, now)
         if session.refresh_token or session.secret is not None:
             self._beside(self._revoke_latest(session))
-        appending = asyncio.ensure_future(self._log.append([entry, *others]))
+        news = hop_entries(session.aliases, now) if self.options.news_comes_back else ()
+        appending = asyncio.ensure_future(self._log.append([entry, *others, *news]))
         await asyncio.sleep(
             0
         )  # it denies here as soon as it has begun; live connections need not wait for the disk

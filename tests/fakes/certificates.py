@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -53,8 +53,13 @@ class Authority:
         return context
 
 
+def self_signed(name: str, key: rsa.RSAPrivateKey) -> bytes:
+    """A certificate in PEM that nobody but its own key vouches for, as SAML metadata has them."""
+    return _builder(name, name, key, timedelta(days=1)).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
 def _builder(
-    name: str, issuer: str, key: ec.EllipticCurvePrivateKey, good_for: timedelta
+    name: str, issuer: str, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, good_for: timedelta
 ) -> x509.CertificateBuilder:
     until = datetime.now(UTC) + good_for
     return x509.CertificateBuilder(

@@ -94,6 +94,7 @@ async def standing(
 ) -> AsyncIterator[Stand]:
     """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
 
+    :param extra: goes to its end; there and in pieces ``{okta}`` and ``{app}`` stand for the addresses.
     :param demo: names and certificates; the ports are replaced by free ones.
     :param front: the port of a proxy in front of the gateway, where browsers come to; None: there is none.
     :param store: where sessions are kept.
@@ -115,6 +116,8 @@ async def standing(
     text = path.read_text()
     for old, new in (*store.replaced.items(), *replaced.items()):
         text = text.replace(old, new)
+    for name, address in {"{okta}": options.okta, "{app}": app}.items():
+        text, extra = text.replace(name, address), extra.replace(name, address)
     path.write_text(text + store.extra + extra)
     audit: list[AuditEvent] = []
     gateway = Gateway(load(path, {}), on_audit=audit.append)

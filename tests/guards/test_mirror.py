@@ -17,6 +17,7 @@ ELSEWHERE = {
     "config/session_sections.py": "tests/config/test_session_rules.py",
     "doctor/check.py": "tests/doctor/test_examination.py",  # what a check is, by running them
     "doctor/verdict.py": "tests/doctor/test_examination.py",
+    "outside.py": "tests/flows/test_security_events.py",  # over real sockets, each way in for itself
     "paths.py": "tests/flows/test_gate_wire.py",  # over real sockets
     "web/endpoints/activity.py": "tests/flows/test_activity.py",
     "web/endpoints/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
@@ -24,10 +25,13 @@ ELSEWHERE = {
     "web/endpoints/frontchannel.py": "tests/flows/test_frontchannel.py",
     "web/endpoints/landing.py": "tests/flows/test_login.py",
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
+    "web/endpoints/okta_events.py": "tests/flows/test_okta_events.py",
     "web/endpoints/receipt_keys.py": "tests/flows/test_signed_receipts.py",
     "web/endpoints/sessions.py": "tests/flows/test_sessions.py",
+    "web/endpoints/security_events.py": "tests/flows/test_security_events.py",
     "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/start.py": "tests/flows/test_login.py",
+    "web/endpoints/universal_logout.py": "tests/flows/test_universal_logout.py",
     "web/gate.py": "tests/flows/test_gate_wire.py",  # the wire table, line by line
     "web/limits.py": "tests/web/test_connections.py",
     "web/logout.py": "tests/flows/test_logout.py",
