@@ -161,7 +161,7 @@ def _inbound(settings: Settings) -> Iterator[Registration]:
         screen = "Applications > your app > General > Logout > Okta system or admin initiates logout"
         why = "Okta calls it for Universal Logout; subject format e-mail, or issuer and subject"
         yield Registration(_OKTA, screen, "Logout Endpoint URL", f"{ours}/global-token-revocation", why)
-    if inbound.security_events is not None:
+    if inbound.security_events is not None and inbound.security_events.poll_endpoint is None:
         why = "the transmitter pushes its security event tokens there (RFC 8935)"
         transmitter = urlsplit(inbound.security_events.issuer).hostname or _OKTA
         yield Registration(transmitter, "the SSF stream", "endpoint_url", f"{ours}/security-events", why)

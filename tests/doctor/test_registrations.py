@@ -18,6 +18,17 @@ from gateway.web.hops import DONE_PREFIX
 from tests.doctor.deployment import APP, Deployment
 from tests.fakes.puppet import Puppet
 
+OKTAS = {
+    "universal_logout": {
+        "issuer": "https://x.okta.com",
+        "subject": "0oa",
+        "jwks_uri": "https://x.okta.com/k",
+    },
+    "security_events": {"issuer": "https://x.okta.com", "audience": APP, "jwks_uri": "https://x.okta.com/k"},
+    "okta_event_hook": {"secret": "a-long-secret-of-the-hook-of-ours"},
+}
+"""Ways in that Okta has."""
+
 
 def register(made: Deployment) -> list[Registration]:
     return registrations(load(made.write(), {}))
@@ -98,29 +109,14 @@ def test_google_has_no_sign_out_to_register(tmp_path: Path, idp: Puppet) -> None
     [
         ({"backchannel": True}, "backchannel_logout_uri", "/oauth2/backchannel-logout"),
         ({"frontchannel": True}, "frontchannel_logout_uri", "/oauth2/frontchannel-logout"),
-        (
-            {
-                "universal_logout": {
-                    "issuer": "https://x.okta.com",
-                    "subject": "0oa",
-                    "jwks_uri": "https://x.okta.com/k",
-                }
-            },
-            "Logout Endpoint URL",
-            "/oauth2/global-token-revocation",
+        *(
+            ({name: OKTAS[name]}, field, f"/oauth2/{path}")
+            for name, field, path in (
+                ("universal_logout", "Logout Endpoint URL", "global-token-revocation"),
+                ("security_events", "endpoint_url", "security-events"),
+                ("okta_event_hook", "URL", "okta-events"),
+            )
         ),
-        (
-            {
-                "security_events": {
-                    "issuer": "https://x.okta.com",
-                    "audience": APP,
-                    "jwks_uri": "https://x.okta.com/k",
-                }
-            },
-            "endpoint_url",
-            "/oauth2/security-events",
-        ),
-        ({"okta_event_hook": {"secret": "a-long-secret-of-the-hook-of-ours"}}, "URL", "/oauth2/okta-events"),
     ],
 )
 def test_what_ends_sessions_from_outside(
@@ -135,6 +131,14 @@ def test_what_ends_sessions_from_outside(
     assert "security_events" not in inbound or new.console == "x.okta.com"
 
 
+def test_events_that_are_fetched_need_no_address(openid: Deployment) -> None:
+    """Nobody is told where to push them."""
+    settings = load(openid.write(), {})
+    polled = OKTAS["security_events"] | {"poll_endpoint": "https://x.okta.com/poll"}
+    opened = settings.model_copy(update={"inbound": Inbound.model_validate({"security_events": polled})})
+    assert registrations(opened) == registrations(settings)
+
+
 async def test_every_address_of_ours_is_answered(tmp_path: Path, idp: Puppet) -> None:
     """What is to be pasted is a path of the gateway that runs on this very configuration."""
     made = Deployment.openid(
@@ -142,10 +146,10 @@ async def test_every_address_of_ours_is_answered(tmp_path: Path, idp: Puppet) ->
         idp,
         "keycloak",
         logout={"chain": ["keycloak"]},
-        inbound={"backchannel": True, "frontchannel": True},
+        inbound={"backchannel": True, "frontchannel": True, **OKTAS},
     )
     settings = load(made.write(), {})
     answered = set(Gateway(settings).door._table._exact)
     ours = {urlsplit(each.value).path for each in registrations(settings) if each.value.startswith(APP)}
-    assert len(ours) == 4
+    assert len(ours) == 7
     assert ours <= answered
