@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import audit, config, demo, doctor, policy, serve, sessions
+from gateway.cli import audit, config, demo, doctor, events, policy, serve, sessions
 
 app = typer.Typer(
     name="gateway",
@@ -20,6 +20,7 @@ doctor.register(app)
 demo.register(app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(events.app, name="events")
 app.add_typer(audit.app, name="audit")
 
 

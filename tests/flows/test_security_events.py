@@ -12,6 +12,7 @@ from gateway.core import clock
 from gateway.oidc.security_event import CAEP, RISC
 from tests.fakes.door import eventually
 from tests.fakes.forge import ABSENT
+from tests.fakes.transmitter import TOKEN, transmitting
 from tests.flows.conftest import Stand
 from tests.flows.outside import (
     EVENTS,
@@ -229,3 +230,34 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(stand: Stand, tm
         assert await status(stand, cookie) == 401
     await eventually(lambda: not stand.gateway.log.pending, seconds=10)
     assert (await pushed(stand, body))[0] == 202
+
+
+async def test_events_can_be_fetched(tmp_path: Path) -> None:
+    """From a transmitter that loses an answer and repeats itself: each is done once, acknowledged or refused."""
+    async with transmitting() as transmitter:
+        way = opening(poll_endpoint=transmitter.address, token=TOKEN)
+        async with opened(tmp_path, way) as stand:
+            cookie = await signed_in(stand)
+            transmitter.troubles = ["lose"]
+            transmitter.waiting["good"] = token(stand, jti="good").decode()
+            transmitter.waiting["bad"] = token(stand, jti="bad", aud="https://other.example").decode()
+            await eventually(lambda: "good" in transmitter.acknowledged, seconds=15)
+            assert await status(stand, cookie) == 401
+            assert counted(stand, WAY, "ended")
+            assert transmitter.refused["bad"]["err"] == "invalid_audience"
+            await eventually(lambda: stand.gateway.health()["security_events"] == "ok")
+
+
+async def test_r05_nothing_is_acknowledged_before_the_log_has_it(tmp_path: Path) -> None:
+    """What was fetched while the log takes nothing is fetched again."""
+    async with transmitting() as transmitter:
+        way = opening(poll_endpoint=transmitter.address, token=TOKEN)
+        async with opened(tmp_path, way) as stand:
+            cookie = await signed_in(stand)
+            await eventually(lambda: bool(transmitter.asked), seconds=15)
+            with blocked(tmp_path):
+                transmitter.waiting["one"] = token(stand, jti="one").decode()
+                await eventually(lambda: counted(stand, WAY, "not_durable"), seconds=15)
+                assert await status(stand, cookie) == 401
+                assert transmitter.acknowledged == []
+            await eventually(lambda: transmitter.acknowledged == ["one"], seconds=15)

@@ -1,0 +1,174 @@
+"""``gateway events``: set up the stream by which a transmitter sends its security events here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from gateway.config import examine
+from gateway.config.model import Settings
+from gateway.config.sections import revealed
+from gateway.config.session_sections import SecurityEvents
+from gateway.core import dice
+from gateway.core.errors import GatewayError
+from gateway.idp.transport import Transport
+from gateway.oidc import event_streams
+from gateway.oidc.event_streams import StreamEndpoints, Wanted
+from gateway.oidc.security_event import ENDING
+from gateway.oidc.wire import Answer, Request
+
+GOOD, FINDINGS, USAGE = 0, 1, 2
+
+app = typer.Typer(
+    help="Set up the stream of security events at the transmitter of inbound.security_events.",
+    no_args_is_help=True,
+)
+_Config = Annotated[
+    Path, typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file.")
+]
+_Stream = Annotated[str, typer.Option(metavar="ID", help="Which stream, where there are several.")]
+_CONFIG = Path("gateway.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """The transmitter, as far as the commands need it."""
+
+    settings: Settings
+    asked: SecurityEvents
+    token: str
+    endpoints: StreamEndpoints
+    send: Callable[[Request], Awaitable[Answer]]
+
+
+@app.command()
+def create(
+    config: _Config = _CONFIG,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Fetch the events instead of having them sent.")
+    ] = False,
+) -> None:
+    """Make the stream, with the events that end sessions here: 0 made, 1 not, 2 usage."""
+
+    async def make(station: Station) -> None:
+        settings, asked = station.settings, station.asked
+        wanted = Wanted(
+            events=[kind for kind, name in ENDING.items() if name in asked.events],
+            push_to=None if poll else f"{settings.public_url}{settings.prefix}/security-events",
+            secret=revealed(asked.secret),
+        )
+        request = event_streams.create_request(station.endpoints, wanted, station.token)
+        told = event_streams.parse_stream(await station.send(request))
+        _print(told)
+        delivery = told.get("delivery")
+        if poll and isinstance(delivery, dict):
+            typer.echo(
+                f"set inbound.security_events.poll_endpoint to {delivery.get('endpoint_url')}", err=True
+            )
+
+    _at_the_transmitter(config, make)
+
+
+@app.command()
+def status(config: _Config = _CONFIG, stream: _Stream = "") -> None:
+    """Print the stream as the transmitter knows it, and its status: 0 told, 1 not, 2 usage."""
+
+    async def show(station: Station) -> None:
+        told = dict(await _stream(station, stream))
+        if station.endpoints.status is not None:
+            request = event_streams.show_request(
+                station.endpoints.status, station.token, str(told.get("stream_id"))
+            )
+            told["status"] = event_streams.parse_stream(await station.send(request)).get("status")
+        _print(told)
+
+    _at_the_transmitter(config, show)
+
+
+@app.command()
+def verify(config: _Config = _CONFIG, stream: _Stream = "") -> None:
+    """Have the transmitter send a verification event: 0 asked for, 1 not, 2 usage."""
+
+    async def ask(station: Station) -> None:
+        if station.endpoints.verification is None:
+            _stop("the transmitter verifies no streams", FINDINGS)
+        found, state = await _stream(station, stream), dice.token(12)
+        request = event_streams.verify_request(
+            station.endpoints.verification, station.token, str(found.get("stream_id")), state
+        )
+        event_streams.check_done(await station.send(request))
+        typer.echo(f"asked for; the gateway's log should say stream_verified with state {state}")
+
+    _at_the_transmitter(config, ask)
+
+
+@app.command()
+def delete(config: _Config = _CONFIG, stream: _Stream = "") -> None:
+    """End the stream: 0 ended, 1 not, 2 usage."""
+
+    async def end(station: Station) -> None:
+        request = event_streams.delete_request(station.endpoints, station.token, stream or None)
+        event_streams.check_done(await station.send(request))
+        typer.echo("ended")
+
+    _at_the_transmitter(config, end)
+
+
+async def _stream(station: Station, stream: str) -> Mapping[str, object]:
+    request = event_streams.show_request(station.endpoints.configuration, station.token, stream or None)
+    return event_streams.parse_stream(await station.send(request))
+
+
+def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]) -> None:
+    """Do ``work`` with the transmitter of this configuration.
+
+    :raises typer.Exit: it could not be done, with one line that says why.
+    """
+    settings = _settings(config)
+    asked = settings.inbound.security_events
+    if asked is None:
+        _stop(f"{config}: inbound.security_events is not set", USAGE)
+    token = revealed(asked.token)
+    if token is None:
+        _stop(f"{config}: inbound.security_events.token_file is not set, and its API asks for a token", USAGE)
+    try:
+        asyncio.run(_work(settings, asked, token, work))
+    except GatewayError as error:
+        _stop("; ".join(filter(None, (error.detail, error.mend))), FINDINGS)
+
+
+async def _work(
+    settings: Settings, asked: SecurityEvents, token: str, work: Callable[[Station], Awaitable[None]]
+) -> None:
+    transport = Transport(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve)
+    try:
+        answer = await transport.send(event_streams.stream_metadata_request(asked.issuer))
+        endpoints = event_streams.parse_stream_metadata(answer, issuer=asked.issuer)
+        await work(Station(settings, asked, token, endpoints, transport.send))
+    finally:
+        await transport.close()
+
+
+def _settings(config: Path) -> Settings:
+    examination = examine(config, os.environ)
+    if examination.settings is None:
+        for finding in examination.findings:
+            typer.echo(str(finding), err=True)
+        raise typer.Exit(FINDINGS)
+    return examination.settings
+
+
+def _print(told: Mapping[str, object]) -> None:
+    typer.echo(json.dumps(told, indent=2))
+
+
+def _stop(why: str, status: int) -> NoReturn:
+    typer.echo(f"gateway: {why}", err=True)
+    raise typer.Exit(status)
