@@ -25,6 +25,12 @@ OPEN = {"  frontchannel: true\n": "  backchannel: true\n"}
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
+def patient(stand: Stand, seconds: float = 10.0) -> Stand:
+    """``stand``, whose log waits for a busy disk for so long; else a slow machine would be a log that cannot be written."""
+    stand.gateway.log._deadline = seconds  # type: ignore[attr-defined]  # of the log in SQLite
+    return stand
+
+
 async def sent(
     stand: Stand, variant: str = "good", *, times: int = 1, user: str = "alice@example.com"
 ) -> list[int]:

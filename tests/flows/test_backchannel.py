@@ -22,7 +22,7 @@ from tests.fakes.forge import ABSENT, Forge, SigningKey
 from tests.fakes.logout_tokens import logout_token
 from tests.fakes.redis import RedisServer
 from tests.fakes.serving import serving
-from tests.flows.backchannel import OPEN, PATH, beside, form, posted, sent, status, subject
+from tests.flows.backchannel import OPEN, PATH, beside, form, patient, posted, sent, status, subject
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import request
 
@@ -31,7 +31,7 @@ from tests.flows.raw import request
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, whose emulator sends what Keycloak would."""
     async with standing(tmp_path, federation="okta", **OPEN) as running:
-        yield running
+        yield patient(running)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.browser import Browser
 from tests.fakes.door import eventually
 from tests.fakes.forge import ABSENT
-from tests.flows.backchannel import FORM, OPEN, PATH, beside, form, posted, sent, status, subject
+from tests.flows.backchannel import FORM, OPEN, PATH, beside, form, patient, posted, sent, status, subject
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
 
@@ -35,7 +35,7 @@ REFUSED = [
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, whose emulator sends what Keycloak would."""
     async with standing(tmp_path, federation="okta", **OPEN) as running:
-        yield running
+        yield patient(running)
 
 
 @pytest.fixture
@@ -105,6 +105,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
 ) -> None:
     """Dead here at once, 503 to the provider; the same token is a success once the log has it."""
     token = form(stand, sid=ABSENT, sub=await subject(stand))
+    patient(stand, 0.25)
     lock = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     code, headers, body = await posted(stand, token)
@@ -113,7 +114,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
     assert await status(stand, alice.cookie_header(stand.app)) == 401
     lock.execute("ROLLBACK")
     lock.close()
-    await eventually(lambda: not stand.gateway.log.pending, seconds=10)
+    await eventually(lambda: not patient(stand).gateway.log.pending, seconds=10)
     assert (await posted(stand, token))[0] == 200
     told = stand.gateway.metrics.exposition().decode()
     assert 'gateway_inbound_total{result="not_durable",way="backchannel"} 1.0' in told

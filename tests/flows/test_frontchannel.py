@@ -19,7 +19,7 @@ from gateway.web.endpoints.frontchannel import AGAIN_BURST
 from gateway.web.rates import BURST
 from tests.fakes.browser import Browser
 from tests.fakes.door import Response, eventually
-from tests.flows.backchannel import beside
+from tests.flows.backchannel import beside, patient
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
 from tests.flows.stores import BOTH, Store
@@ -33,7 +33,7 @@ T = TypeVar("T")
 async def stand(tmp_path: Path, store: Callable[[Path], Store]) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, which names its session and has front-channel logout."""
     async with standing(tmp_path, federation="okta", store=store(tmp_path)) as running:
-        yield running
+        yield patient(running)
 
 
 def wherever_sessions_are(test: T) -> T:
@@ -189,6 +189,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
 ) -> None:
     """Dead here at once, 503 all the same; who names no session of ours still gets the page, as nothing is to be held."""
     query = named(stand, await provider_session(stand))
+    patient(stand, 0.25)
     lock = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     answer = await framed(stand, query)
@@ -197,7 +198,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
     assert (await framed(stand, named(stand, "guess"))).status == 200
     lock.execute("ROLLBACK")
     lock.close()
-    await eventually(lambda: not stand.gateway.log.pending, seconds=10)
+    await eventually(lambda: not patient(stand).gateway.log.pending, seconds=10)
     assert (await framed(stand, query)).status == 200
 
 
