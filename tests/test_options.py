@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,41 @@ def test_every_part_takes_what_the_operator_wrote(tmp_path: Path) -> None:
     assert [hop.name for hop in logout_options(settings).hops] == ["cognito", "okta_signout"]
     assert claim_options(settings).user == settings.headers.user
     assert identity_options(settings).authorization is False
+
+
+ORG = "https://example.okta.com"
+SIGNALS = f"issuer: {ORG}, audience: a, jwks_uri: {ORG}/keys"
+
+
+@pytest.mark.parametrize(
+    ("inbound", "comes_back"),
+    [
+        ("{}", False),
+        ("{frontchannel: true}", False),
+        ("{backchannel: true}", True),
+        (f"{{security_events: {{{SIGNALS}}}}}", True),
+        (f"{{security_events: {{{SIGNALS}, events: [account-disabled]}}}}", False),
+        ("{okta_event_hook: {secret: a-secret-that-is-long-enough}}", False),
+        ("{okta_event_hook: {secret: a-secret-that-is-long-enough, session_end: user}}", True),
+    ],
+)
+def test_r21_sign_outs_are_remembered_where_somebody_tells_of_them(
+    tmp_path: Path, inbound: str, comes_back: bool
+) -> None:
+    """Nowhere else: the log has no room for what nobody asks for; and without a hop there is no news."""
+    path = configuration.write(tmp_path, DemoOptions(), api="127.0.0.1:1")
+    path.write_text(f"{path.read_text()}\ninbound: {inbound}\n")
+    assert logout_options(load(path, {})).news_comes_back is comes_back
+    path.write_text(re.sub("chain: .*", "chain: []", path.read_text()))
+    assert logout_options(load(path, {})).news_comes_back is False
+
+
+def test_r19_the_claim_with_the_user_s_id_elsewhere_is_a_name_too(tmp_path: Path) -> None:
+    """``provider.linked_subjects``."""
+    path = configuration.write(tmp_path, DemoOptions(), api="127.0.0.1:1")
+    linked = f"provider:\n  linked_subjects: {{'{ORG}': 'custom:okta_id'}}\n"
+    path.write_text(path.read_text().replace("provider:\n", linked))
+    assert claim_options(load(path, {})).linked == ((ORG, "custom:okta_id"),)
 
 
 CHAINS = [
