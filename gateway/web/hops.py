@@ -63,25 +63,12 @@ class Unasked:
 
 
 class Hops:
-    """The configured hops.
+    """The configured hops."""
 
-    :param origins: of all addresses in the configuration that a hop can lead to.
-    """
-
-    def __init__(
-        self, hops: Sequence[Hop], public_url: str, origins: Sequence[str], provider: IdentityProvider
-    ) -> None:
+    def __init__(self, hops: Sequence[Hop], public_url: str, provider: IdentityProvider) -> None:
         self._by_name = {hop.name: hop for hop in hops}
         self._public_url = public_url
-        self._origins = origins
         self._provider = provider
-
-    @property
-    def origins(self) -> list[str]:
-        """Where the redirects behind a form of ours can lead (CSP Level 3 §6.4.2), as far as is known by now."""
-        known = self._provider.metadata
-        found = known.end_session if known and any(hop.hint for hop in self._by_name.values()) else None
-        return list(dict.fromkeys((*self._origins, *([origin_of(found)] if found else []))))
 
     def label(self, name: str) -> str:
         hop = self._by_name.get(name)

@@ -26,7 +26,7 @@ from gateway.state.log import RevocationLog
 from gateway.telemetry.log import session_mark
 from gateway.web import pages
 from gateway.web.hint import Hints
-from gateway.web.hops import LOGGED_OUT, Hop, Hops, origin_of
+from gateway.web.hops import LOGGED_OUT, Hop, Hops
 from gateway.web.messages import Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
@@ -44,6 +44,7 @@ class LogoutOptions:
     """What the operator decided.
 
     :ivar targets: name -> address, for ``?to=``. :ivar clear_site_data: values for the last page (facts C.6).
+    :ivar form_origins: where the hops are, for the application's own ``form-action``.
     :ivar host: of ``public_url``. :ivar expire_cookies: names of a predecessor's cookies.
     :ivar cross_site: another site's navigation signs out without a question (rule R23). :ivar reach: see there.
     :ivar news_comes_back: a provider on the way tells of the sign-out as if it were another (rule R21).
@@ -86,7 +87,7 @@ class Logout:
         trail: Trail,
     ) -> None:
         self.options = options
-        self.hops = Hops(options.hops, options.public_url, options.form_origins, provider)
+        self.hops = Hops(options.hops, options.public_url, provider)
         self._sessions = sessions
         self._log = log
         self._live = live
@@ -109,6 +110,13 @@ class Logout:
         """End the session that the browser carries, live or not, and send it to the first hop."""
         step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent)
         return redirect(self.location(step), status=status, cookies=cookies)
+
+    async def leave(
+        self, carried: Carried, *, how: str, now: int, target: str = "", sent: Sequence[bytes] = ()
+    ) -> Response:
+        """The same for a form of our own pages, by a page that moves on (`pages.FormsTo`)."""
+        step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent)
+        return send(pages.leaving(url=self.location(step)), cookies)
 
     async def start(
         self, carried: Carried, *, how: str, now: int, target: str = "", sent: Sequence[bytes] = ()
@@ -183,8 +191,7 @@ class Logout:
 
     def _form(self, form: Form, chain: Chain) -> pages.Page:
         label = self.hops.label(chain.current.name) if chain.current else ""
-        origins = dict.fromkeys((*self.hops.origins, origin_of(form.url)))
-        return pages.hop(action=form.url, fields=form.fields, hop_label=label, form_origins=list(origins))
+        return pages.hop(action=form.url, fields=form.fields, hop_label=label)
 
     async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> Response:
         """A navigation came while ``chain`` is under way (rule R3)."""
@@ -247,8 +254,8 @@ class Logout:
         await asyncio.sleep(0)  # as in _end
         self._live.end(session.sid, reason)
         appended = await appending
-        self._trail.ended(session, reason, durable=appended.durable)
         await self._sessions.remove(session)
+        self._trail.ended(session, reason, durable=appended.durable)
 
     async def close(self) -> None:
         """Wait for token revocations under way; each is bounded by its own timeout."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +22,20 @@ from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
-_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+
+
+class FormsTo(Enum):
+    """Where the forms of a page lead (the CSP's `form-action`).
+
+    Chromium and WebKit hold it against every redirect that follows as well (CSP Level 3 §6.4.2). Where a provider leads
+    on to is not in our configuration: behind Cognito is another provider, and behind that may be one more. So a form of
+    ours is answered with a page that moves on by itself; only one that has to be posted to a provider lets go of it.
+    """
+
+    NOBODY = "'none'"
+    US = "'self'"
+    PROVIDER = "https:"
+    LOCAL_PROVIDER = "http: https:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +56,12 @@ def render(
     *,
     status: int = 200,
     script: str | None = None,
-    form_origins: Sequence[str] | None = None,
-    referrer: str | None = None,
+    forms_to: FormsTo = FormsTo.NOBODY,
     **values: object,
 ) -> Page:
     """Render `templates/<template>.html` with the headers of rules R27 and R34.
 
-    `script` names a file in `templates/`. `form_origins` is None for a page without a form; otherwise the
-    origins that a form's submission may be redirected to besides our own, because Chromium and WebKit
-    hold `form-action` against every redirect that follows (CSP Level 3 §6.4.2). `referrer` is the policy where it is
-    not the usual one: a form to ourselves needs `same-origin`, or its Origin would be null.
+    `script` names a file in `templates/`.
     """
     style_text = asset("style.css")
     script_text = asset(script) if script else ""
@@ -66,9 +75,10 @@ def render(
             **values,
         )
     )
-    policy = content_security_policy(style_text, script_text, form_origins)
-    usual = "no-referrer" if form_origins is None else "same-origin"
-    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer or usual))
+    policy = content_security_policy(style_text, script_text, forms_to)
+    # A form to ourselves needs it, or its Origin would be null (rule R13).
+    referrer = "same-origin" if forms_to is FormsTo.US else "no-referrer"
+    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer))
 
 
 def own_headers(content_type: str, policy: str, referrer: str = "no-referrer") -> tuple[tuple[str, str], ...]:
@@ -84,13 +94,17 @@ def own_headers(content_type: str, policy: str, referrer: str = "no-referrer") -
     )
 
 
-def content_security_policy(style: str, script: str, form_origins: Sequence[str] | None) -> str:
+def content_security_policy(style: str, script: str, forms_to: FormsTo) -> str:
     """Allow these two inline texts and nothing else (CSP Level 3 §8.3)."""
     directives = ["default-src 'none'", f"style-src {_hash_source(style)}"]
     if script:
         directives.append(f"script-src {_hash_source(script)}")
-    targets = "'none'" if form_origins is None else " ".join(["'self'", *map(_origin, form_origins)])
-    directives += [f"form-action {targets}", "base-uri 'none'", "frame-ancestors 'none'", "img-src 'none'"]
+    directives += [
+        f"form-action {forms_to.value}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "img-src 'none'",
+    ]
     return "; ".join(directives)
 
 
@@ -143,13 +157,6 @@ def _environment() -> Environment:
 def _hash_source(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _origin(origin: str) -> str:
-    """An origin fit for a policy header; anything else there would be a way to write further directives."""
-    if not _ORIGIN.fullmatch(origin):
-        raise ValueError(f"not an origin (scheme://host[:port]): {origin!r}")
-    return origin
 
 
 def _instant(at: float) -> str:

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.web.page_shell import Page, local_path, own_headers, render, web_address
+from gateway.web.page_shell import FormsTo, Page, local_path, own_headers, render, web_address
 from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
-    "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "login_loop",
-    "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out", "start", "waiting",
+    "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "leaving",
+    "login_loop", "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out",
+    "start", "waiting",
 ]  # fmt: skip
 
 
@@ -92,23 +93,31 @@ def waiting(*, resume_url: str, hop_label: str, seconds: int, refresh_url: str |
     )
 
 
-def confirm_logout(*, action: str, form_origins: Sequence[str], target: str | None) -> Page:
-    """Ask before signing out (rule R13); `target`, a configured name, travels as the form's field `to`."""
-    return render("confirm_logout", form_origins=form_origins, action=action, target=target)
+def confirm_logout(*, action: str) -> Page:
+    """Ask before signing out (rule R13)."""
+    return render("confirm_logout", forms_to=FormsTo.US, action=action)
 
 
-def hop(
-    *, action: str, fields: Sequence[tuple[str, str]], hop_label: str, form_origins: Sequence[str]
-) -> Page:
-    """Post `fields` to the provider at `action`, so that it ends its session too (rule R34).
+def leaving(*, url: str) -> Page:
+    """Go on to the first hop, or to the receipt: the answer to a form of ours (see `FormsTo`)."""
+    return render(
+        "moving",
+        script="moving.js",
+        title="Signing you out",
+        what="You are already signed out here. If nothing happens, use the button.",
+        url=url,
+        attempt=None,
+        rd=None,
+    )
 
-    `form_origins`: that of `action`, and of all hops that follow it by redirects.
-    """
+
+def hop(*, action: str, fields: Sequence[tuple[str, str]], hop_label: str) -> Page:
+    """Post `fields` to the provider at `action`, so that it ends its session too (rule R34)."""
+    local = action.startswith("http:")
     return render(
         "hop",
         script="hop.js",
-        form_origins=form_origins,
-        referrer="no-referrer",
+        forms_to=FormsTo.LOCAL_PROVIDER if local else FormsTo.PROVIDER,
         action=action,
         fields=fields,
         hop_label=hop_label,
@@ -123,7 +132,6 @@ def signed_out(
     sign_in_url: str,
     retry_action: str,
     resume_url: str | None,
-    form_origins: Sequence[str],
     target_url: str | None,
 ) -> Page:
     """The receipt: for each session what was ended, what was not, how we know, and what to do about it."""
@@ -133,7 +141,7 @@ def signed_out(
     return render(
         "signed_out",
         script="local_time.js",
-        form_origins=form_origins,
+        forms_to=FormsTo.US,
         tone=top.tone,
         title=top.title,
         summary=top.summary,
@@ -163,14 +171,12 @@ class SessionLine:
     current: bool
 
 
-def sessions(
-    *, lines: Sequence[SessionLine], complete: bool, more: int, action: str, form_origins: Sequence[str]
-) -> Page:
+def sessions(*, lines: Sequence[SessionLine], complete: bool, more: int, action: str) -> Page:
     """Where the user is signed in; `more` sessions are not shown, `action` takes `?end=`."""
     return render(
         "sessions",
         script="local_time.js",
-        form_origins=form_origins,
+        forms_to=FormsTo.US,
         lines=lines,
         complete=complete,
         more=more,

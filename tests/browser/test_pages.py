@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -22,7 +23,7 @@ Pages = dict[str, Callable[[web.BaseRequest], web.StreamResponse]]
 STILL: Pages = {
     f"/{name}": lambda _, make=make: answer(make())
     for name, make in SAMPLES.items()
-    if not name.startswith(("start", "landing"))
+    if not name.startswith(("start", "landing", "leaving", "hop"))
 }
 LONG_RD = "/search?q=" + "x" * 2000
 
@@ -192,38 +193,38 @@ async def test_landing_does_not_believe_what_is_stored(chromium: Browser) -> Non
     await tab.close()
 
 
-def logging_out(form_origins: Callable[[int], list[str]]) -> Pages:
-    """The confirm page, a POST that redirects to another site, and that site."""
+def logging_out(answered: Callable[[str], web.Response]) -> Pages:
+    """The confirm page, the answer to its form, and two providers, of which the first leads on to the second."""
+
+    def at(request: web.Request, name: str) -> str:
+        return f"http://{name}.localhost:{request.url.port}/{name}"
+
     return {
-        "/confirm": lambda request: answer(
-            pages.confirm_logout(
-                action="/logout", form_origins=form_origins(request.url.port or 0), target="shop"
-            )
-        ),
-        "/logout": lambda request: web.Response(
-            status=303, headers={"Location": f"http://idp.localhost:{request.url.port}/hop"}
-        ),
-        "/hop": lambda _: text("<h1>hop</h1>"),
+        "/confirm": lambda _: answer(pages.confirm_logout(action="/logout?via=page&to=shop")),
+        "/logout": lambda request: answered(at(request, "cognito")),
+        "/cognito": lambda request: web.Response(status=302, headers={"Location": at(request, "okta")}),
+        "/okta": lambda _: text("<h1>hop</h1>"),
     }
 
 
-async def test_the_confirm_form_may_be_redirected_along_the_chain(chromium: Browser) -> None:
-    """With the hop's origin in form-action the browser follows the POST's redirect to it."""
-    async with serving(logging_out(lambda port: [f"http://idp.localhost:{port}"])) as port:
+async def test_trap_26_the_confirm_form_leads_through_providers_that_lead_on(chromium: Browser) -> None:
+    """Its form ends at a page of ours, which moves on: `form-action 'self'` stops nothing behind it."""
+    async with serving(logging_out(lambda url: answer(pages.leaving(url=url)))) as port:
         tab = await chromium.new_page()
         await tab.goto(f"http://localhost:{port}/confirm")
-        async with tab.expect_request("**/logout") as posting:
+        async with tab.expect_request("**/logout?*") as posting:
             await tab.get_by_role("button", name="Sign out").click()
         posted = await posting.value
-        assert (posted.method, posted.post_data) == ("POST", "to=shop")
+        assert (posted.method, posted.url) == ("POST", f"http://localhost:{port}/logout?via=page&to=shop")
         assert (await posted.all_headers())["origin"] == f"http://localhost:{port}"
         await tab.wait_for_selector("text=hop")
 
 
-async def test_without_the_hops_origin_the_chain_would_break(chromium: Browser) -> None:
-    """Chromium holds form-action against redirects: this is why the pages need the hops' origins."""
+async def test_a_redirect_behind_the_confirm_form_would_be_stopped(chromium: Browser) -> None:
+    """Chromium holds form-action against redirects: this is why our forms are answered with a page."""
     complaints: list[str] = []
-    async with serving(logging_out(lambda _: [])) as port:
+    redirected = partial(web.Response, status=303)
+    async with serving(logging_out(lambda url: redirected(headers={"Location": url}))) as port:
         tab = await chromium.new_page()
         note_complaints(tab, complaints)
         await tab.goto(f"http://localhost:{port}/confirm")

@@ -50,7 +50,7 @@ async def test_r34_an_oidc_provider_is_asked_by_a_form(tmp_path: Path) -> None:
 
 
 async def test_r34_the_page_with_the_form_lets_it_go_to_the_provider_only(tmp_path: Path) -> None:
-    """One script by its hash, form-action for the provider and for us, nothing kept, nothing told to the provider."""
+    """One script by its hash, forms to providers and wherever they lead on, nothing kept, nothing told to the provider."""
     async with house(tmp_path, Sso("oidc")) as here:
         browser = here.browser()
         await here.sign_in(browser)
@@ -60,7 +60,7 @@ async def test_r34_the_page_with_the_form_lets_it_go_to_the_provider_only(tmp_pa
         policy = dict(
             part.strip().split(" ", 1) for part in page.header("Content-Security-Policy").split(";")
         )
-        assert policy["form-action"] == f"'self' {here.sso.origin}"
+        assert policy["form-action"] == "http: https:"  # the provider is on http here
         assert policy["script-src"].startswith("'sha256-")
         assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
         assert page.header("Referrer-Policy") == "no-referrer"
@@ -131,15 +131,14 @@ async def test_the_picker_of_a_kind_is_skipped(tmp_path: Path, kind: str, parame
 
 
 async def test_forms_of_ours_may_lead_to_a_provider_that_signs_out_elsewhere(tmp_path: Path) -> None:
-    """Its end_session_endpoint is on another host than its issuer: known by discovery alone, and in every policy."""
+    """Its end_session_endpoint is on another host than its issuer; our form ends at us, and the page moves on."""
     sso = Sso("oidc", replace(MANNERS["oidc"], sign_out_host="out.localhost"))
     async with house(tmp_path, sso, chain="[{oidc: get}]") as here:
         browser = here.browser()
         await here.sign_in(browser)
         asked = await browser.goto(f"{here.app}/logout", source="http://elsewhere.example/")
-        policy = asked.header("Content-Security-Policy")
+        assert "form-action 'self';" in asked.header("Content-Security-Policy")
         elsewhere = f"http://out.localhost:{sso.port}"
-        assert f"form-action 'self' {sso.origin} {elsewhere};" in policy
         step = await browser.submit(asked, until=elsewhere)
         assert step.location.startswith(f"{elsewhere}/session/end?")
 

@@ -35,7 +35,6 @@ def receipt(*hops: HopLine, **changes: object) -> Page:
         "sign_in_url": START,
         "retry_action": "/logout",
         "resume_url": None,
-        "form_origins": [IDP, OKTA],
         "target_url": None,
     }
     return pages.signed_out(**(values | changes))  # type: ignore[arg-type]
@@ -62,10 +61,9 @@ SAMPLES: dict[str, Callable[[], Page]] = {
         action=f"{OKTA}/oauth2/default/v1/logout",
         fields=(("id_token_hint", "eyJ.eyJ.sig"), ("client_id", "0oa1"), ("state", "s")),
         hop_label="Okta",
-        form_origins=[OKTA, IDP],
     ),
-    "confirm": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP, OKTA], target=None),
-    "confirm-target": lambda: pages.confirm_logout(action="/logout", form_origins=[IDP], target="shop"),
+    "confirm": lambda: pages.confirm_logout(action="/logout?via=page"),
+    "leaving": lambda: pages.leaving(url=f"{IDP}/logout?client_id=abc&logout_uri=https%3A%2F%2Fapp.example.com"),
     "receipt": lambda: receipt(OURS, COGNITO, OKTA_BACK),
     "receipt-target": lambda: receipt(OURS, COGNITO, OKTA_BACK, target_url="https://www.example.com/bye"),
     "receipt-failed": lambda: receipt(OURS, COGNITO, OKTA_LOST),

@@ -49,7 +49,7 @@ def chain_of(*names: str, **changes: object) -> Chain:
 
 
 def hops_of(provider: IdentityProvider, *hops: Hop) -> Hops:
-    return Hops(hops, APP, ["https://okta.example.com"], provider)
+    return Hops(hops, APP, provider)
 
 
 async def test_a_plain_hop_begins_at_its_own_address(provider: IdentityProvider) -> None:
@@ -180,4 +180,3 @@ async def test_a_provider_that_was_never_reached_is_said_to_be_that(provider: Id
     assert await hops.act(chain_of("oidc"), "the-token") == Skip(
         "id.example.com could not be asked where to sign out; only this application's session was ended"
     )
-    assert hops.origins == ["https://okta.example.com"]

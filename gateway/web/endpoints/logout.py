@@ -26,6 +26,9 @@ from gateway.web.respond import redirect, send
 
 _log = get_logger("logout")
 
+VIA_PAGE = "page"
+OWN_FORM = f"/logout?via={VIA_PAGE}"
+"""Where the forms of our own pages go; an application's own form goes to ``/logout`` and is redirected at once."""
 JUST_ENDED = 60
 """Seconds after which a chain has not "just ended" any more (rule R27)."""
 _ENDED = {
@@ -57,9 +60,7 @@ class LogoutEndpoints:
         if said is LogoutStart.COME_BACK:
             return redirect(f"/logout?to={target}" if target else "/logout", status=303)
         if said is LogoutStart.CONFIRM:
-            action = f"/logout?to={target}" if target else "/logout"
-            page = pages.confirm_logout(action=action, form_origins=self.logout.hops.origins, target=None)
-            return send(page)
+            return send(pages.confirm_logout(action=f"{OWN_FORM}&to={target}" if target else OWN_FORM))
         now = clock.now()
         carried, _, _ = await self.gate.read(facts, now, anyhow=True)
         if facts.method == "GET":
@@ -69,6 +70,8 @@ class LogoutEndpoints:
                 carried, how="post_json", now=now, target=target, sent=facts.cookies
             )
             return send(_json({"location": self.logout.location(step)}), cookies)
+        if parameter(facts, "via") == VIA_PAGE:
+            return await self.logout.leave(carried, how="post", now=now, target=target, sent=facts.cookies)
         return await self.logout.begin(
             carried, how="post", now=now, target=target, status=303, sent=facts.cookies
         )
@@ -126,9 +129,8 @@ class LogoutEndpoints:
             durable=chain.durable if chain else True,
             finished=bool(chain and chain.closed),
             sign_in_url=f"{self.prefix}/start",
-            retry_action="/logout",
+            retry_action=OWN_FORM,
             resume_url=CONTINUE if chain and not chain.closed else None,
-            form_origins=self.logout.hops.origins,
             target_url=options.targets.get(chain.target) if chain else None,
         )
         ended = chain is not None and chain.closed and now - chain.closed <= JUST_ENDED

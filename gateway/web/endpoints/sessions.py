@@ -69,7 +69,6 @@ class SessionsEndpoint:
             complete=listed.complete,
             more=max(0, listed.total - len(lines)),
             action=self.path,
-            form_origins=self.logout.options.form_origins,
         )
         return send(page)
 
@@ -126,7 +125,7 @@ class SessionsEndpoint:
         appended = await self.log.append([entry])
         self.trail.revoked(subject, ENDED_EVERYWHERE, durable=appended.durable, client=facts.client)
         if facts.wants_page:
-            return await self.logout.begin(carried, how="everywhere", now=now, status=303, sent=facts.cookies)
+            return await self.logout.leave(carried, how="everywhere", now=now, sent=facts.cookies)
         step, cookies = await self.logout.start(carried, how="everywhere", now=now, sent=facts.cookies)
         return send(_json({"location": self.logout.location(step), "durable": appended.durable}), cookies)
 
