@@ -13,6 +13,7 @@ from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
 from gateway.oidc.logout import Asked, Form, Redirect, Skip
 from gateway.options import claim_options, door_rules, gate_rules, identity_options, logout_options, routes
+from tests.fakes.configured import with_inbound
 
 
 def test_every_part_takes_what_the_operator_wrote(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_r21_sign_outs_are_remembered_where_somebody_tells_of_them(
 ) -> None:
     """Nowhere else: the log has no room for what nobody asks for; and without a hop there is no news."""
     path = configuration.write(tmp_path, DemoOptions(), api="127.0.0.1:1")
-    path.write_text(f"{path.read_text()}\ninbound: {inbound}\n")
+    path.write_text(with_inbound(path.read_text(), f"inbound: {inbound}\n"))
     assert logout_options(load(path, {})).news_comes_back is comes_back
     path.write_text(re.sub("chain: .*", "chain: []", path.read_text()))
     assert logout_options(load(path, {})).news_comes_back is False

@@ -44,15 +44,16 @@ def poll_request(
     :param wait: the transmitter may hold the answer back until there is something (§2.4).
     """
     asked: dict[str, object] = {"maxEvents": AT_ONCE, "returnImmediately": not wait, "ack": list(done)}
-    if refused:
-        asked["setErrs"] = {
-            name: {"err": why.code, "description": why.description} for name, why in refused.items()
-        }
     headers = {
         "accept": "application/json",
         "content-type": "application/json",
         "authorization": f"Bearer {token}",
     }
+    if refused:
+        asked["setErrs"] = {
+            name: {"err": why.code, "description": why.description} for name, why in refused.items()
+        }
+        headers["content-language"] = "en"
     return Request("POST", endpoint, headers, json.dumps(asked).encode())
 
 

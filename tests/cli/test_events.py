@@ -16,6 +16,7 @@ from gateway.cli.main import app
 from gateway.demo import configuration, idp
 from gateway.demo.okta.transmitter import TOKEN
 from gateway.demo.options import DemoOptions, on_free_ports
+from tests.fakes.configured import with_inbound
 
 
 @dataclass
@@ -49,7 +50,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         f"issuer: '{options.okta}', audience: '{options.app}', jwks_uri: '{options.okta}/oauth2/v1/keys',"
         f" token: {TOKEN}, secret: agreed-upon-secret"
     )
-    config.write_text(config.read_text() + f"inbound:\n  security_events: {{{asked}}}\n")
+    config.write_text(with_inbound(config.read_text(), f"inbound:\n  security_events: {{{asked}}}\n"))
     yield Place(config, options.okta, options.app)
     await running.close()
 

@@ -21,6 +21,7 @@ from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.configured import with_inbound
 from tests.fakes.redis import RedisServer
 from tests.flows.stores import COOKIE, Store, in_redis, redis_with_tls
 
@@ -87,17 +88,20 @@ async def standing(
     *,
     federation: str = "oidc",
     extra: str = "",
+    inbound: str = "",
     demo: DemoOptions = DemoOptions(),  # noqa: B008 - frozen
     front: int | None = None,
     store: Store = COOKIE,
+    outside: bool = False,
     **replaced: str,
 ) -> AsyncIterator[Stand]:
     """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
 
-    :param extra: goes to its end; there and in pieces ``{okta}`` and ``{app}`` stand for the addresses.
+    :param inbound: the section of that name, instead of the generated one; ``{okta}`` and ``{app}`` stand for
+        addresses.
     :param demo: names and certificates; the ports are replaced by free ones.
     :param front: the port of a proxy in front of the gateway, where browsers come to; None: there is none.
-    :param store: where sessions are kept.
+    :param store: where sessions are kept. :param outside: whether Okta may end sessions, as in the demo itself.
     """
     sock = free_socket()
     listening: int = sock.getsockname()[1]
@@ -112,12 +116,15 @@ async def standing(
         api=f"127.0.0.1:{served.port}",
         probes="127.0.0.1:0",
         admin="127.0.0.1:0",
+        outside=outside,
     )
     text = path.read_text()
     for old, new in (*store.replaced.items(), *replaced.items()):
         text = text.replace(old, new)
-    for name, address in {"{okta}": options.okta, "{app}": app}.items():
-        text, extra = text.replace(name, address), extra.replace(name, address)
+    if inbound:
+        text = with_inbound(
+            text, inbound.replace("{okta}", options.okta).replace("{app}", app), okta=options.okta
+        )
     path.write_text(text + store.extra + extra)
     audit: list[AuditEvent] = []
     gateway = Gateway(load(path, {}), on_audit=audit.append)

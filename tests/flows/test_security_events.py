@@ -158,6 +158,21 @@ async def test_what_is_wrong_has_its_code_and_ends_nothing(stand: Stand) -> None
     assert stand.gateway.log.index.live(clock.now()) == []
 
 
+async def test_a_refusal_says_why_and_in_which_language(stand: Stand) -> None:
+    """RFC 8935 §2.3; nothing of it is kept by anybody on the way."""
+    code, headers, body = await posted(stand, PATH, token(stand, aud="https://other.example"), TYPE)
+    assert (code, headers["content-type"], headers["content-language"]) == (400, "application/json", "en")
+    assert headers["cache-control"] == "no-store"
+    assert json_of(body) == {"err": "invalid_audience", "description": "aud: the token is for another client"}
+    code, headers, _ = await posted(stand, PATH, b"", method="GET")
+    assert (code, headers["allow"]) == (405, "POST")
+
+
+async def test_what_is_far_too_large_is_not_read(stand: Stand) -> None:
+    """Nobody has to be believed before they are cut off."""
+    assert (await posted(stand, PATH, b"x" * 70_000, TYPE))[0] == 413
+
+
 async def test_a_key_that_nobody_knows_is_asked_for_once(stand: Stand) -> None:
     """Then it is unknown; while asking again is not due, nobody can say."""
     assert await sent(stand, "security_event", variant="unknown_kid") == [400]

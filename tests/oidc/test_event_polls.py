@@ -22,6 +22,7 @@ def test_the_question_acknowledges_what_was_done_and_says_what_never_can_be() ->
     request = poll_request(ADDRESS, "the-token", done=["a"], refused=refused, wait=False)
     assert (request.method, request.url) == ("POST", ADDRESS)
     assert request.headers["authorization"] == "Bearer the-token"
+    assert request.headers["content-language"] == "en"
     assert json.loads(request.body) == {
         "maxEvents": 50,
         "returnImmediately": True,

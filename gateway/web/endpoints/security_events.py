@@ -75,7 +75,7 @@ class SecurityEvents:
         except ProviderError:
             return try_again()
         if refused is not None:
-            return answer(400, {"err": refused.code, "description": refused.description})
+            return _told(refused)
         return answer(202)
 
     async def receive(self, token: str, *, client: str = "") -> Refusal | None:
@@ -144,4 +144,10 @@ class SecurityEvents:
 
     def _refused(self, refused: Refusal, why: ProviderError, client: str) -> Response:
         self.inbound.refused(WAY, why, client)
-        return answer(400, {"err": refused.code, "description": refused.description})
+        return _told(refused)
+
+
+def _told(refused: Refusal) -> Response:
+    """RFC 8935 §2.3, which wants to know in which language the description is."""
+    document = {"err": refused.code, "description": refused.description}
+    return answer(400, document, (("Content-Language", "en"),))
