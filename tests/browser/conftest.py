@@ -28,12 +28,36 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.make(tmp_path_factory.mktemp("authority"))
 
 
+class Programs:
+    """Browser programs, each started when it is needed first."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._started: dict[str, BrowserDriver] = {}
+
+    async def started(self, name: str) -> BrowserDriver:
+        """:param name: ``chromium`` or ``firefox``."""
+        if name not in self._started:
+            self._started[name] = await (Chromium if name == "chromium" else Firefox).start(self._authority)
+        return self._started[name]
+
+    async def close(self) -> None:
+        for driver in self._started.values():
+            await driver.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def programs(authority: Authority) -> AsyncIterator[Programs]:
+    """Until the end: a start takes seconds."""
+    made = Programs(authority)
+    yield made
+    await made.close()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=BROWSERS)
-async def browser(request: pytest.FixtureRequest, authority: Authority) -> AsyncIterator[BrowserDriver]:
+async def browser(request: pytest.FixtureRequest, programs: Programs) -> BrowserDriver:
     """Chromium, then Firefox; each in a worker of its own when there are several."""
-    driver: BrowserDriver = await (Chromium if request.param == "chromium" else Firefox).start(authority)
-    yield driver
-    await driver.close()
+    return await programs.started(request.param)
 
 
 @pytest.fixture

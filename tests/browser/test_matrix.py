@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.browser.driver import BrowserDriver, shows
+from tests.browser.conftest import Programs
+from tests.browser.driver import shows
 from tests.browser.matrix import COMBINATIONS, Failure, Row, Window
 from tests.browser.matrix_rows import ROWS
 from tests.browser.matrix_walk import WALKS, Visit
@@ -25,7 +26,6 @@ RUNS = [
     pytest.param(
         row,
         window,
-        window.program,
         id=f"{row.id}-{window.name.lower().replace('_', '-')}",
         marks=pytest.mark.xdist_group(window.program),
     )
@@ -41,10 +41,11 @@ async def worlds(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worl
     await made.close()
 
 
-@pytest.mark.parametrize(("row", "window", "browser"), RUNS, indirect=["browser"])
-async def test_a_row(row: Row, window: Window, browser: BrowserDriver, worlds: Worlds) -> None:
+@pytest.mark.parametrize(("row", "window"), RUNS)
+async def test_a_row(row: Row, window: Window, programs: Programs, worlds: Worlds) -> None:
     """The gateway sends the browser where it should, the receipt claims what was seen, and nothing is left alive."""
     world = await worlds.world(COMBINATIONS[row.combination])
+    browser = await programs.started(window.program)
     profile = await browser.profile(window.mode)
     try:
         visit = await Visit.begun(world, Person(world.stand, profile), row)
