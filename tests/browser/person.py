@@ -17,7 +17,7 @@ from tests.flows.conftest import Stand
 ALICE = "alice@example.com"
 BOB = "bob@example.com"
 PASSWORD = "demo"
-SIGN_OUT = 'form[action="/logout"] button'
+SIGN_OUT = 'form[action^="/logout"] button'
 APPLICATION = "Fernway Parcels"
 """Words on every page of the application, and on no other."""
 UNCACHED = "/api/uncached"

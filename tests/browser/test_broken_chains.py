@@ -191,6 +191,6 @@ async def test_providers_that_never_return(person: Person) -> None:
     said = await walked(person, tab)
     assert said == {"This application": "Ended", "Cognito": "Not confirmed", "Okta": "Not confirmed"}
     stand.set(logout_strands=False, signout_strands=False)
-    await tab.click('form[action="/logout"] button')
+    await tab.click(SIGN_OUT)
     assert (await person.receipt(tab))["Okta"] == "Confirmed"
     await signs_in_again(person, tab)
