@@ -10,6 +10,7 @@ from gateway.config.sections import Section, revealed
 
 LEAST_SECRET = 20
 """Characters of the event hook's secret, which is all that stands between it and the internet."""
+DEMO_SECRET = "demo-event-hook-secret"  # noqa: S105 - published, and refused but on localhost (rule R29)
 _DRAW = "draw one with `openssl rand -base64 32`"
 _NAMES = {"cognito": "Cognito", "okta": "Okta", "entra": "Entra ID", "auth0": "Auth0", "google": "Google"}
 _NO_BACKCHANNEL = ("cognito", "okta", "entra", "google")
@@ -80,7 +81,7 @@ def _events(settings: Settings) -> Iterator[Remark]:
         yield warning("inbound.security_events.events", what, "list `session-revoked` at least")
 
 
-@rule("inbound.okta_event_hook")
+@rule("public_url", "inbound.okta_event_hook")
 def _hook_secret(settings: Settings) -> Iterator[Remark]:
     asked = settings.inbound.okta_event_hook
     if asked is None:
@@ -91,6 +92,9 @@ def _hook_secret(settings: Settings) -> Iterator[Remark]:
         yield error("inbound.okta_event_hook", what, f"set `secret_file`; {_DRAW}")
     elif len(secret) < LEAST_SECRET:
         what = f"is shorter than {LEAST_SECRET} characters; whoever guesses it can sign anybody out"
+        yield error("inbound.okta_event_hook.secret", what, _DRAW)
+    elif secret == DEMO_SECRET and not settings.public_url.is_local:
+        what = "is the demo's, which is published, so anybody can sign anybody out"
         yield error("inbound.okta_event_hook.secret", what, _DRAW)
 
 

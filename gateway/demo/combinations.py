@@ -17,7 +17,10 @@ provider:
   client_id: {client_id}
   client_secret_file: client-secret
 """
-_BEHIND = "  identity_provider: Okta\n"
+_BEHIND = """\
+  identity_provider: Okta
+  linked_providers: {{"{okta}": Okta}}
+"""
 _OKTA = """\
 provider:
   kind: okta
@@ -26,9 +29,22 @@ provider:
   client_secret_file: client-secret
   scopes: [openid, email, profile, groups, offline_access]
 """
-_FRONTCHANNEL = """\
+_BY_CERTIFICATE = """\
+inbound:
+  universal_logout: {{issuer: "{okta}", subject: 0oa1cognitosaml00d7, certificate_file: okta-saml.pem}}
+  okta_event_hook: {{issuer: "{okta}", secret_file: okta-hook-secret}}
+"""
+_BY_KEY_SET = """\
+inbound:
+  universal_logout: {{issuer: "{okta}", subject: 0oa1cognito0demo0d7, jwks_uri: "{okta}/oauth2/v1/keys"}}
+  okta_event_hook: {{issuer: "{okta}", secret_file: okta-hook-secret}}
+"""
+_FROM_OKTA = """\
 inbound:
   frontchannel: true
+  universal_logout: {{issuer: "{okta}", subject: {client_id}, jwks_uri: "{okta}/oauth2/v1/keys"}}
+  security_events: {{issuer: "{okta}", audience: "{app}", jwks_uri: "{okta}/oauth2/v1/keys"}}
+  okta_event_hook: {{issuer: "{okta}", secret_file: okta-hook-secret}}
 """
 _HUB = 'cognito, {{okta_signout: "{okta}"}}'
 
@@ -49,7 +65,7 @@ class Combination:
     switches: Mapping[str, str | bool] = field(default_factory=dict)
 
     def pieces(self, **names: str) -> dict[str, str]:
-        """Return *provider*, *inbound*, *chain* and *headers* with *names* filled in."""
+        """Return the pieces by what they are called here, with *names* filled in."""
         pieces = {
             "provider": self.provider,
             "inbound": self.inbound,
@@ -65,25 +81,28 @@ COMBINATIONS: Mapping[str, Combination] = MappingProxyType(
             "Cognito asks Okta by SAML; sign-out leads to Cognito, then to Okta.",
             _COGNITO + _BEHIND,
             _HUB,
+            _BY_CERTIFICATE,
             switches={"federation": "saml"},
         ),
         "slo": Combination(
             "Cognito asks Okta by SAML, and takes the sign-out on to Okta by SAML single logout.",
             _COGNITO + _BEHIND,
             "cognito",
+            _BY_CERTIFICATE,
             switches={"federation": "saml", "idp_signout": True, "okta_slo": True},
         ),
         "oidc": Combination(
             "Cognito asks Okta by OpenID Connect; sign-out leads to Cognito, then to Okta.",
             _COGNITO + _BEHIND,
             _HUB,
+            _BY_KEY_SET,
             switches={"federation": "oidc"},
         ),
         "okta": Combination(
             "No Cognito: the gateway signs in and out at Okta by OpenID Connect.",
             _OKTA,
             'oidc, {{okta_signout: "{okta}"}}',
-            _FRONTCHANNEL,
+            _FROM_OKTA,
             headers="user: email, groups: groups",
             switches={"front_channel_logout": True},
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from gateway.demo import dice
+from gateway.demo import dice, keys
 from gateway.demo.combinations import COMBINATIONS
 from gateway.demo.options import CLIENT_ID, DemoOptions
 
@@ -42,9 +42,16 @@ def write(
     """Write `gateway.yaml` with its key and secret files into *directory*; return its path."""
     _secret(directory / "session-key", base64.b64encode(dice.key()).decode())
     _secret(directory / "client-secret", options.client_secret)
+    _secret(directory / "okta-hook-secret", options.hook_secret)
     pieces = COMBINATIONS[options.federation].pieces(
-        issuer=options.issuer, cognito=options.cognito, okta=options.okta, client_id=CLIENT_ID
+        app=options.app,
+        issuer=options.issuer,
+        cognito=options.cognito,
+        okta=options.okta,
+        client_id=CLIENT_ID,
     )
+    if "okta-saml.pem" in pieces["inbound"]:
+        (directory / "okta-saml.pem").write_text(keys.certificate("okta saml"))
     path = directory / "gateway.yaml"
     path.write_text(
         _TEMPLATE.format(

@@ -42,3 +42,30 @@ def test_who_sends_them_is_not_warned_of(examined: Any) -> None:
 def test_nothing_is_said_about_what_is_closed(examined: Any) -> None:
     """The default."""
     assert said(examined, {}, "inbound.backchannel") == said(examined, {}, "inbound.frontchannel") == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "what"),
+    [
+        ("demo-event-hook-secret", "is the demo's, which is published, so anybody can sign anybody out"),
+        ("nineteen-characters", "is shorter than 20 characters; whoever guesses it can sign anybody out"),
+    ],
+)
+def test_r29_a_secret_that_can_be_known_is_refused_in_production(
+    examined: Any, secret: str, what: str
+) -> None:
+    """The demo's as well as a short one; the finding does not repeat it."""
+    findings = examined({"inbound.okta_event_hook.secret": secret}).findings
+    assert [finding.what for finding in findings if finding.failing] == [what]
+
+
+def test_r29_the_demos_hook_secret_is_welcome_on_localhost(examined: Any) -> None:
+    """Where nobody else can send anything."""
+    changes = {
+        "public_url": "http://app.localhost:8080",
+        "inbound.okta_event_hook.secret": "demo-event-hook-secret",
+    }
+    findings = examined(changes).findings
+    assert [
+        finding.key for finding in findings if finding.key.startswith("inbound") and finding.failing
+    ] == []

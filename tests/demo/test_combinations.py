@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
-from gateway.config import load
+from gateway.config import Severity, examine
 from gateway.demo import configuration
 from gateway.demo.combinations import COMBINATIONS
 from gateway.demo.options import DemoOptions
@@ -29,13 +29,16 @@ ROW = re.compile(r"^\| `(\w+)`(?: \(default\))? \| [^|]+ \| `\[(.*?)\]`", re.MUL
 
 @pytest.mark.parametrize("federation", COMBINATIONS)
 def test_the_gateway_takes_the_configuration(tmp_path: Path, federation: str) -> None:
-    """Without a finding, for the kind of provider that the name stands for."""
+    """For the kind of provider that the name stands for; the one warning is that it runs on localhost."""
     path = configuration.write(tmp_path, DemoOptions(federation=federation))
 
-    settings = load(path, {})
+    examination = examine(path, {})
 
-    assert settings.provider.kind == KINDS[federation]
-    assert settings.public_url == "http://app.localhost:8080"
+    assert examination.settings is not None
+    assert examination.settings.provider.kind == KINDS[federation]
+    assert examination.settings.public_url == "http://app.localhost:8080"
+    warned = [finding.key for finding in examination.findings if finding.severity is Severity.WARNING]
+    assert warned == ["public_url"]
 
 
 def test_the_documentation_names_them_with_their_chains() -> None:

@@ -19,6 +19,7 @@ from aiohttp import web
 from gateway.demo import configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from tests.fakes.browser import Browser, Loopback, Seen
+from tests.fakes.configured import with_inbound
 from tests.fakes.ports import free_ports
 
 TOKEN = "operators-token"
@@ -197,6 +198,8 @@ def written(directory: Path, options: DemoOptions, application: Application, ext
     )
     text = path.read_text().replace("level: error", "level: info")
     text = text.replace(f"127.0.0.1:{admin}", f"127.0.0.1:{admin}, token: {TOKEN}")
+    if extra.startswith("inbound:"):
+        text = with_inbound(text, "")  # instead of the demo's own ways in
     path.write_text(text + extra)
     return path
 

@@ -92,7 +92,6 @@ async def standing(
     demo: DemoOptions = DemoOptions(),  # noqa: B008 - frozen
     front: int | None = None,
     store: Store = COOKIE,
-    outside: bool = False,
     **replaced: str,
 ) -> AsyncIterator[Stand]:
     """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
@@ -101,7 +100,7 @@ async def standing(
         addresses.
     :param demo: names and certificates; the ports are replaced by free ones.
     :param front: the port of a proxy in front of the gateway, where browsers come to; None: there is none.
-    :param store: where sessions are kept. :param outside: whether Okta may end sessions, as in the demo itself.
+    :param store: where sessions are kept.
     """
     sock = free_socket()
     listening: int = sock.getsockname()[1]
@@ -116,7 +115,6 @@ async def standing(
         api=f"127.0.0.1:{served.port}",
         probes="127.0.0.1:0",
         admin="127.0.0.1:0",
-        outside=outside,
     )
     text = path.read_text()
     for old, new in (*store.replaced.items(), *replaced.items()):
