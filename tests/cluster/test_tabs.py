@@ -28,6 +28,8 @@ pytestmark = [
 ]
 TABS = 4
 NOT_STORED = "this server could not store it yet"
+SOMEBODY = "bob@example.com"
+"""Another test ends all sessions of Alice's address, and her next sign-in begins with a sign-out (rule R1)."""
 PAUSE = float(os.environ.get("CLUSTER_PAUSE", "2"))
 """Seconds that a gateway is held still."""
 
@@ -64,7 +66,7 @@ class Household:
 
     @classmethod
     async def moved_in(cls, cluster: Cluster, window: Profile) -> Household:
-        tabs = await signed_in(cluster, window, TABS)
+        tabs = await signed_in(cluster, window, TABS, SOMEBODY)
         copied = header(await tabs[0].cookies())
         assert await cluster.statuses(copied) == [200] * len(cluster.replicas)
         return cls(cluster, tabs, copied, await cluster.opened(copied))
