@@ -129,7 +129,7 @@ async def test_a_revocation_ends_live_connections_of_its_people_and_no_others(
 
 @ADMIN
 async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, operator: Operator) -> None:
-    """After a sign-in, a refresh, a WebSocket, a logout, a revocation and nonsense no metric is what it was before."""
+    """After sign-in, refresh, WebSocket, logout, revocation, a call of Okta's and nonsense no metric is as before."""
     before = await operator.metrics()
     stand.set(token_seconds=10)
     await stand.sign_in(browser, "/api/me")
@@ -146,6 +146,7 @@ async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, 
         during = await operator.metrics()
         await stand.sign_out(browser)
     await operator.revoke(sub="somebody")
+    await stand.idp.sender.send("event_hook", secret="wrong")
     reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
     writer.write(b"nonsense\r\n")
     await reader.read()
