@@ -38,6 +38,7 @@ def _over_tls(authority: Authority) -> dict[str, Any]:
         issuer=f"https://{ISSUER}:1/eu-west-1_demo",
         okta=f"https://{OKTA}:2",
         client_secret="known-to-nobody-else",
+        hook_secret="nor-is-this-which-ends-sessions-here",
         ca_file=str(authority.ca_file),
         cert_file=str(authority.cert_file),
         key_file=str(authority.key_file),

@@ -57,12 +57,15 @@ def test_an_issuer_that_is_no_url_has_none() -> None:
 
 def test_the_metadata_names_the_endpoints() -> None:
     """And whether a draft is spoken."""
-    assert StreamEndpoints(
-        f"{ORG}/api/v1/ssf/stream",
-        f"{ORG}/api/v1/ssf/stream/status",
-        f"{ORG}/api/v1/ssf/stream/verification",
-        draft=True,
-    ) == OKTA
+    assert (
+        StreamEndpoints(
+            f"{ORG}/api/v1/ssf/stream",
+            f"{ORG}/api/v1/ssf/stream/status",
+            f"{ORG}/api/v1/ssf/stream/verification",
+            draft=True,
+        )
+        == OKTA
+    )
     final = {"issuer": ORG, "spec_version": "1_0", "configuration_endpoint": f"{ORG}/s"}
     assert parse_stream_metadata(json_answer(final), issuer=ORG) == StreamEndpoints(
         f"{ORG}/s", None, None, draft=False
