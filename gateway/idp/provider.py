@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,7 @@ class IdentityProvider:
         transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
         self._link = ProviderLink(transport, on_call)
         self._discovery = Discovery(self._link, options.issuer, jitter=jitter)
+        self._ending = asyncio.Event()
 
     def replace_secret(self, secret: str) -> None:
         """Authenticate with another client secret from now on."""
@@ -200,8 +202,27 @@ class IdentityProvider:
             lambda keys: verify_logout_token(token, keys=keys, issuer=issuer, client_id=client_id, now=now),
         )
 
-    async def revoke(self, refresh_token: str) -> bool:
-        """Whether the provider confirmed within 2 s that ``refresh_token`` is dead. Never raises."""
+    async def revoke(self, refresh_token: str, *, again: Sequence[float] = ()) -> bool:
+        """Whether the provider confirmed that ``refresh_token`` is dead. Never raises; each try takes 2 s at most.
+
+        :param again: seconds to wait before each further try, as long as there was no answer that settles it.
+        """
+        settled = await self._revoke_once(refresh_token)
+        for pause in again:
+            if settled is not None:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), pause)
+                break
+            settled = await self._revoke_once(refresh_token)
+        return bool(settled)
+
+    def try_no_more(self) -> None:
+        """The replica is about to stop: nothing waits for a further try from here on."""
+        self._ending.set()
+
+    async def _revoke_once(self, refresh_token: str) -> bool | None:
+        """None when the provider gave no answer, or none that will be the same next time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + REVOKE_TIMEOUT
         try:
@@ -212,8 +233,10 @@ class IdentityProvider:
             request = revocation_request(endpoint, self._client, refresh_token)
             left = deadline - loop.time()
             await self._link.exchange("revocation", request, check_revocation, timeout=left)
-        except (ProviderError, TimeoutError):
-            return False
+        except TimeoutError:
+            return None
+        except ProviderError as error:
+            return None if error.retryable else False
         return True
 
     async def end_session(self) -> str | None:

@@ -35,6 +35,8 @@ from gateway.web.trail import Trail
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
 CONTINUE = "/logout/continue"
+REVOKE_AGAIN = (5.0, 30.0, 120.0)
+"""Seconds between the tries to revoke a refresh token at a provider that does not answer (facts E.2)."""
 ENTRY_MARGIN = 60
 """Seconds an entry outlives the session it ends."""
 
@@ -258,7 +260,8 @@ class Logout:
         self._trail.ended(session, reason, durable=appended.durable)
 
     async def close(self) -> None:
-        """Wait for token revocations under way; each is bounded by its own timeout."""
+        """Wait for token revocations under way; each is bounded by its own timeout, and nothing is tried again."""
+        self._provider.try_no_more()
         if self._revoking:
             await asyncio.wait(self._revoking, timeout=3)
 
@@ -319,7 +322,7 @@ class Logout:
     async def _revoke_all(self, tokens: Iterable[str | None]) -> None:
         for token in tokens:
             if token:
-                await self._provider.revoke(token)
+                await self._provider.revoke(token, again=REVOKE_AGAIN)
 
     def _ended(self, session: Session, now: int) -> Entry | None:
         """The entry of an earlier logout of this very session."""

@@ -120,6 +120,30 @@ async def test_revocation_never_raises(op: Provider, provider: IdentityProvider,
     assert await provider.revoke("refresh-1") is (trouble == "html")
 
 
+@pytest.mark.parametrize(("trouble", "tries"), [("500", 3), ("429", 3), ("reset", 3), ("invalid_client", 1)])
+async def test_revocation_is_tried_again_where_that_can_help(op: Provider, trouble: str, tries: int) -> None:
+    """As often as asked, until there is an answer that settles it; a refusal does."""
+    told: list[str] = []
+    provider = IdentityProvider(options(op), on_call=lambda endpoint, _: told.append(endpoint))
+    token = (await tokens_for(provider)).refresh_token or ""
+    op.trouble["revoke"] = trouble
+    assert not await provider.revoke(token, again=(0, 0))
+    assert told.count("revocation") == tries
+    if tries > 1:
+        revoking = asyncio.create_task(provider.revoke(token, again=(0.05,) * 50))
+        await asyncio.sleep(0.02)
+        op.trouble.clear()
+        assert await revoking
+        with pytest.raises(ProviderError, match="invalid_grant"):
+            await provider.refresh(token)
+        op.trouble["revoke"] = trouble
+        waiting = asyncio.create_task(provider.revoke(token, again=(60,)))
+        await asyncio.sleep(0.05)
+        provider.try_no_more()
+        assert await waiting is False
+    await provider.close()
+
+
 async def test_revocation_of_something_else_is_not_confirmed(provider: IdentityProvider) -> None:
     """Cognito refuses access tokens there."""
     assert not await provider.revoke("access-alice-1")
