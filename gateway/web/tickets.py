@@ -31,7 +31,7 @@ from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.ticket import Ticket
 from gateway.state.tickets import Absent, Kept, Overtaken, Tickets
-from gateway.telemetry.log import get_logger
+from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.session import Carried, Sessions
 from gateway.web.sightings import Sightings
 
@@ -220,7 +220,9 @@ class TicketSessions(Sessions):
         session = tickets.opened(found.sealed, ticket.sid, ticket.secret, self.deployment)
         if session is None:
             _log.warning(
-                "session_unreadable", sid=ticket.sid, mend="somebody else writes to the keys in Redis"
+                "session_unreadable",
+                session=session_mark(ticket.sid),
+                mend="somebody else writes to the keys in Redis",
             )
             session = tickets.husk(ticket, Known.GONE)
         self._hold(ticket, session, now, revision=found.revision, size=len(found.sealed))
@@ -231,7 +233,9 @@ class TicketSessions(Sessions):
         try:
             await self._written(ticket, held, later)
         except CookieTooLargeError as error:
-            _log.warning("session_too_large", sid=ticket.sid, bytes=error.needed, most=error.budget)
+            _log.warning(
+                "session_too_large", session=session_mark(ticket.sid), bytes=error.needed, most=error.budget
+            )
 
     async def _written(self, ticket: Ticket, held: _Held, later: Session) -> bool:
         """Whether it is in Redis now."""
