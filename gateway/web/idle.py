@@ -15,7 +15,7 @@ from gateway.core import clock
 from gateway.core.session import Session
 from gateway.proxy.live import LiveConnections
 from gateway.state.sign_ins import BETWEEN_SIGHTINGS, SignIns
-from gateway.telemetry.log import get_logger
+from gateway.telemetry.log import get_logger, session_mark
 
 LOOK_EVERY = 60.0
 """Seconds between two looks at all sessions with live connections."""
@@ -58,7 +58,7 @@ class IdleEndings:
         if over > now:
             self._next[session.sid] = over
             return 0
-        _log.info("idle_expired", sid=session.sid)
+        _log.info("idle_expired", session=session_mark(session.sid))
         return self._live.end(session.sid, EXPIRED)
 
     async def _seen_at(self, session: Session) -> int | None:

@@ -36,7 +36,7 @@ from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.tokens import TokenSet
 from gateway.state.log import RevocationLog
 from gateway.state.refreshes import Busy, Claim, Granted, Outdated, Refreshes, Succeeded, Unavailable
-from gateway.telemetry.log import get_logger
+from gateway.telemetry.log import get_logger, session_mark
 
 KNOWN = 4_096
 """Sessions whose latest generation this process remembers."""
@@ -188,7 +188,7 @@ class Refresher:
         outcome, later = await self._outcome(session)
         knowledge, found = await self._knowledge(session)
         step = STEPS[outcome, knowledge]
-        _log.info("refreshed", sid=session.sid, outcome=outcome.value, step=step.value)
+        _log.info("refreshed", session=session_mark(session.sid), outcome=outcome.value, step=step.value)
         if step is Step.PUBLISH and later is not None:
             await self._publish(session, later)
         elif step is Step.ADOPT and found is not None:
@@ -285,7 +285,11 @@ class Refresher:
             if found is not None:  # this took longer than its lease, and somebody else was faster
                 self._adopt(session, found)
                 return
-            _log.warning("refresh_unpublished", sid=later.sid, mend="the state does not answer; see /readyz")
+            _log.warning(
+                "refresh_unpublished",
+                session=session_mark(later.sid),
+                mend="the state does not answer; see /readyz",
+            )
         self._on_refresh("renewed")
         self._looked.pop(later.sid, None)
         _keep(self._newest, later.sid, Newest(later.generation, later))
@@ -295,7 +299,7 @@ class Refresher:
         later = self._opened(session, found) if isinstance(found, Succeeded) else None
         _keep(self._newest, session.sid, Newest(found.generation, later))
         if later is None:
-            _log.info("session_superseded", sid=session.sid, generation=session.generation)
+            _log.info("session_superseded", session=session_mark(session.sid), generation=session.generation)
 
     def _sealed(self, later: Session, now: int) -> bytes:
         """As its store seals it: under the ring, or, where there is a ticket, under what only that has."""

@@ -64,3 +64,14 @@ def test_nothing_said_cites_a_rule() -> None:
     said = [text for path in (ROOT / "gateway").rglob("*.py") for text in spoken(path)]
     assert len(said) > 1000
     assert [text for text in said if RULE_OR_PAIN.search(text)] == []
+
+
+def test_logs_name_sessions_by_their_mark() -> None:
+    """No line has a session's id: a log must not say what a cookie says."""
+    naming = re.compile(r"_log\.\w+\([^()]*\bsid=")
+    found = [
+        path.name
+        for path in (ROOT / "gateway").rglob("*.py")
+        if naming.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
