@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,7 @@ async def test_back_from_the_receipt_sends_the_form_to_nobody(here: House, tab: 
     await shows(tab, "Sign-out receipt")
     for _ in range(2):
         await tab.back()
-        await tab.run("await new Promise((done) => setTimeout(done, 300))")
+        await asyncio.sleep(0.3)
         text = await eventually(lambda: text_of(tab), bool, within=5, what="Back shows a page")
         assert "the application" not in text
     assert len(here.sso.sign_outs) == 2

@@ -46,7 +46,10 @@ async def test_it_says_that_it_is_ready_and_how_it_is(tmp_path: Path) -> None:
     address = sockets.doors[0].getsockname()
     first = await heard(wire, "ready")
     assert first["ready"] is True
-    assert set(first["details"]) == {"state", "idp", "keys", "policies", "client_secret"}
+    assert set(first["details"]) == {
+        *("state", "idp", "keys", "policies", "client_secret"),
+        *("application_certificate", "event_hook_secret"),  # of Okta's ways in, which the demo has
+    }
     _, writer = await asyncio.open_connection(*address)
     writer.close()
     await writer.wait_closed()
