@@ -25,7 +25,7 @@ from tests.browser.person import (
     unregister_at_cognito,
     unregister_at_okta,
 )
-from tests.browser.world import BOTH_WAYS, taking_place
+from tests.browser.world import OVER_TLS, taking_place
 
 SOON = "logout:\n  hop_deadline: 2s\n"
 WAITING = "Signing you out"
@@ -84,7 +84,7 @@ async def signs_in_again(person: Person, tab: Tab) -> None:
     assert (await fetched(tab))[0] == 200
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_an_unregistered_logout_uri(person: Person) -> None:
     """Cognito keeps the browser on its error page; the sign-out goes on without it, and says so."""
     stand = person.stand
@@ -97,7 +97,7 @@ async def test_an_unregistered_logout_uri(person: Person) -> None:
     await signs_in_again(person, tab)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 @pytest.mark.parametrize(
     ("answer", "words"), [("login_page", "Password"), ("error_page", "not a trusted origin")]
 )
@@ -114,7 +114,7 @@ async def test_an_untrusted_from_uri(person: Person, answer: str, words: str) ->
     await signs_in_again(person, tab)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     """The tab is closed at Cognito: the next one waits and says so, finishes the sign-out, and only then signs in."""
     stand = person.stand
@@ -150,7 +150,7 @@ async def test_an_impatient_person(person: Person) -> None:
 
 
 @USUAL
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_a_background_tab_during_the_chain(person: Person) -> None:
     """While the chain stands at Okta, a polling tab hears 401 and a navigating one waits; none starts a sign-in."""
     stand = person.stand

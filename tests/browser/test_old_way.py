@@ -26,7 +26,7 @@ from tests.browser.person import (
     never_shows_the_application,
     sessions,
 )
-from tests.browser.world import BOTH_WAYS, MAIN, World, taking_place
+from tests.browser.world import BOTH_WAYS, World, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -72,7 +72,7 @@ async def is_still_known_to_okta(person: Person) -> None:
     await visit.close()
 
 
-@taking_place(*MAIN)
+@taking_place(*BOTH_WAYS)
 async def test_deleting_the_okta_session_from_the_page(person: Person, okta_auth_js: str) -> None:
     """By fetch or by okta-auth-js, Okta's session outlives it, and so do the other two; /logout ends all three."""
     stand = person.stand

@@ -71,7 +71,7 @@ async def test_the_application_works_behind_the_gateway(person: Person) -> None:
     assert (status, me["email"], me["cookies"]) == (200, ALICE, [])
 
 
-@taking_place(*MAIN)
+@taking_place(*BOTH_WAYS)
 async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
     """After sign-out the target address, in an old tab and in a new one, shows Okta's form and nothing else."""
     tab = await person.sign_in("/reports/3")
@@ -85,7 +85,7 @@ async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
         await person.is_asked(opened)
 
 
-@taking_place(*MAIN)
+@taking_place(*BOTH_WAYS)
 async def test_back_shows_nothing_of_the_application(person: Person) -> None:
     """Back after sign-out never shows a page of the application, not even one sent without Cache-Control (rule R27)."""
     tab = await person.sign_in("/reports")

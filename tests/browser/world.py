@@ -64,3 +64,5 @@ MAIN = (
 """What every main scenario must do."""
 BOTH_WAYS = (World.LOCALHOST, Mode.BLOCKING), (World.TLS_SAML, Mode.PRIVATE)
 """Enough for what cookies and names have little to do with."""
+OVER_TLS = ((World.TLS_SAML, Mode.PRIVATE),)
+"""At three domains, what the matrix tries on names below localhost."""
