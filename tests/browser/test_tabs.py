@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
-from tests.browser.driver import PATIENCE, Mode, Tab, arrives, eventually, shows
+from tests.browser.driver import PATIENCE, LeavingError, Mode, Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -229,7 +230,8 @@ async def test_p08_a_page_from_memory_leaves_unseen(person: Person, then: str) -
         await other.open(f"{person.stand.app}/reports")
         await person.give_password(other, BOB)
         await shows(other, APPLICATION, BOB)
-    assert set(await tab.run(f"{THAW}; {WATCH}")) == {"0"}
+    with contextlib.suppress(LeavingError):  # it may be quicker than the look
+        assert set(await tab.run(f"{THAW}; {WATCH}")) == {"0"}
     await left(person, tab, within=5)
 
 

@@ -164,7 +164,11 @@ class Serving:
         """The processes by name, such as ``gw worker 1``; without one that ends while they are read."""
         pid = self.process.pid
         named: dict[str, int] = {}
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except FileNotFoundError:
+            return named  # it has ended itself
+        for child in children:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 named[Path(f"/proc/{child}/comm").read_text().strip()] = int(child)
         return named
