@@ -40,7 +40,7 @@ demo: setup-demo                 ## the gateway, emulated Cognito and Okta, and 
 	$(BIN)/gateway demo
 
 test: setup-test servers check   ## everything
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: setup-test                ## format, lint, types, import contracts
 	$(BIN)/ruff format --check gateway tests deploy

@@ -26,7 +26,7 @@ from tests.browser.person import (
     never_shows_the_application,
     sessions,
 )
-from tests.browser.world import BOTH_WAYS, World, taking_place
+from tests.browser.world import OVER_TLS, World, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -72,7 +72,7 @@ async def is_still_known_to_okta(person: Person) -> None:
     await visit.close()
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_deleting_the_okta_session_from_the_page(person: Person, okta_auth_js: str) -> None:
     """By fetch or by okta-auth-js, Okta's session outlives it, and so do the other two; /logout ends all three."""
     stand = person.stand
@@ -90,7 +90,7 @@ async def test_deleting_the_okta_session_from_the_page(person: Person, okta_auth
     await person.is_asked(tab)
 
 
-@taking_place((World.LOCALHOST, Mode.PERMISSIVE), (World.TLS_SAML, Mode.PERMISSIVE))
+@taking_place((World.TLS_SAML, Mode.PERMISSIVE))
 async def test_where_third_party_cookies_are_allowed(person: Person, okta_auth_js: str) -> None:
     """The same two calls do end Okta's session there, so the tests above would notice; Cognito's is never reached."""
     stand = person.stand
@@ -107,7 +107,7 @@ async def test_where_third_party_cookies_are_allowed(person: Person, okta_auth_j
     await shows(tab, APPLICATION, ALICE)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_okta_sign_out_alone(person: Person) -> None:
     """``/login/signout?fromURI=`` ends Okta's session and brings people back into the open application."""
     stand = person.stand

@@ -15,7 +15,7 @@ import pytest_asyncio
 from gateway.demo.options import CLIENT_ID
 from tests.browser.driver import Tab, arrives, shows
 from tests.browser.person import ALICE, ALL_ENDED, BOB, NOBODY, SIGN_OUT, Person, sessions
-from tests.browser.world import BOTH_WAYS, taking_place
+from tests.browser.world import OVER_TLS, taking_place
 from tests.fakes.upstream import Call, FakeUpstream, reply
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -109,7 +109,7 @@ class TestOwnSignOut:
     def product(self, upstream: FakeUpstream) -> dict[str, str]:
         return configured(upstream, browser=CLEARING)
 
-    @taking_place(*BOTH_WAYS)
+    @taking_place(*OVER_TLS)
     async def test_r23_one_click_more_ends_all_and_the_next_user_begins_with_nothing(
         self, person: Person, application: Application
     ) -> None:
@@ -132,7 +132,7 @@ class TestWithoutAQuestion:
     def product(self, upstream: FakeUpstream) -> dict[str, str]:
         return configured(upstream, cross_site="allow", browser=CLEARING)
 
-    @taking_place(*BOTH_WAYS)
+    @taking_place(*OVER_TLS)
     async def test_r23_its_own_sign_out_ends_all_at_once(
         self, person: Person, application: Application
     ) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.browser.driver import Mode, arrives, eventually, shows
+from tests.browser.driver import arrives, eventually, shows
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -23,12 +23,12 @@ from tests.browser.person import (
     replayed,
     sessions,
 )
-from tests.browser.world import BOTH_WAYS, MAIN, World, taking_place
+from tests.browser.world import MAIN, OVER_TLS, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-@taking_place(*MAIN, (World.LOCALHOST_SAML, Mode.BLOCKING), (World.TLS, Mode.BLOCKING))
+@taking_place(*MAIN)
 async def test_sign_in_and_out_of_all_three(person: Person) -> None:
     """The deep link is restored; the application's own button ends all three sessions, and each of them says so."""
     stand = person.stand
@@ -71,7 +71,7 @@ async def test_the_application_works_behind_the_gateway(person: Person) -> None:
     assert (status, me["email"], me["cookies"]) == (200, ALICE, [])
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
     """After sign-out the target address, in an old tab and in a new one, shows Okta's form and nothing else."""
     tab = await person.sign_in("/reports/3")
@@ -85,7 +85,7 @@ async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
         await person.is_asked(opened)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_back_shows_nothing_of_the_application(person: Person) -> None:
     """Back after sign-out never shows a page of the application, not even one sent without Cache-Control (rule R27)."""
     tab = await person.sign_in("/reports")
@@ -99,7 +99,7 @@ async def test_back_shows_nothing_of_the_application(person: Person) -> None:
         await never_shows_the_application(tab)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_back_from_an_uncached_page(person: Person) -> None:
     """Sign-out in another tab, then Back and Forward in this one: the browser asks the gateway, and gets nothing."""
     tab = await person.sign_in("/reports")
@@ -114,7 +114,7 @@ async def test_back_from_an_uncached_page(person: Person) -> None:
     await person.is_asked(tab)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_other_tabs_are_cut_off_at_once(person: Person) -> None:
     """Sign-out closes another tab's WebSocket with 4401, breaks its streams off, and its next fetch gets 401."""
     tab = await person.sign_in("/reports")
@@ -153,7 +153,7 @@ const reader = answer.body.getReader();
 """
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_a_copied_cookie_is_refused(person: Person) -> None:
     """The session cookie copied before sign-out opens the application until then, and nothing after it."""
     tab = await person.sign_in("/reports")

@@ -14,7 +14,7 @@ from tests.browser.person import (
     fetched,
     sessions,
 )
-from tests.browser.world import BOTH_WAYS, taking_place
+from tests.browser.world import OVER_TLS, taking_place
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -43,7 +43,7 @@ async def test_r13_a_page_does_not_sign_out_by_accident(person: Person) -> None:
     assert sessions(person.stand) == EVERYBODY
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_r13_a_link_on_another_site_only_asks(person: Person) -> None:
     """Such a link leads to a question; its button, whose answer leaves the site, walks the whole chain."""
     stand = person.stand

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.browser.driver import Tab, arrives, eventually, shows
 from tests.browser.person import ALL_ENDED, APPLICATION, SESSION_COOKIE, Person, replayed
-from tests.browser.world import BOTH_WAYS, taking_place
+from tests.browser.world import OVER_TLS, taking_place
 from tests.fakes.upstream import Call, FakeUpstream, reply
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -81,7 +81,7 @@ class TestInjection:
     def product(self, other: FakeUpstream) -> dict[str, str]:
         return behind(other, "inject_tab_script: true")
 
-    @taking_place(*BOTH_WAYS)
+    @taking_place(*OVER_TLS)
     async def test_under_strict_policies(self, person: Person) -> None:
         """With 'self', and with a nonce that nobody else knows: each page leaves when the session ends."""
         first = await person.sign_in("/reports")

@@ -28,7 +28,7 @@ from tests.browser.person import (
     fetched,
     sessions,
 )
-from tests.browser.world import BOTH_WAYS, World, taking_place
+from tests.browser.world import OVER_TLS, World, taking_place
 from tests.fakes.door import eventually as soon
 from tests.fakes.upstream import Call, FakeUpstream, reply
 from tests.flows.conftest import later
@@ -84,7 +84,7 @@ async def streaming(person: Person, streams: int = 1) -> None:
     await soon(lambda: person.stand.gateway.live.counts["tabs"] == streams, 10)
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_r15_twelve_tabs_leave_together(person: Person, record_property) -> None:
     """They share one stream, so none of them hangs; sign out in one, and all others leave at once."""
     stand = person.stand
@@ -105,7 +105,7 @@ async def test_r15_twelve_tabs_leave_together(person: Person, record_property) -
     assert sessions(stand) == NOBODY
 
 
-@taking_place(*BOTH_WAYS)
+@taking_place(*OVER_TLS)
 async def test_r30_r35_a_session_ended_elsewhere_takes_its_tabs_along(person: Person) -> None:
     """They go to a public page with a button, and none of them to the provider."""
     stand = person.stand
@@ -292,7 +292,7 @@ class TestStorage:
     def product(self) -> dict[str, str]:
         return {"log: {": "browser: {clear_storage: true, spa_has_own_tokens: true}\nlog: {"}
 
-    @taking_place(*BOTH_WAYS)
+    @taking_place(*OVER_TLS)
     async def test_r23_the_next_user_never_begins_with_the_last_one_s_tokens(self, person: Person) -> None:
         """What the application kept is gone from every tab, and cookies of other applications are not."""
         tab = await person.sign_in("/reports")

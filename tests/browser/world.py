@@ -56,13 +56,11 @@ def taking_place(*cases: tuple[World, Mode]) -> pytest.MarkDecorator:
 
 
 MAIN = (
-    (World.LOCALHOST, Mode.BLOCKING),
-    (World.LOCALHOST, Mode.PRIVATE),
+    (World.LOCALHOST_SAML, Mode.BLOCKING),
+    (World.TLS, Mode.BLOCKING),
     (World.TLS_SAML, Mode.BLOCKING),
     (World.TLS_SAML, Mode.PRIVATE),
 )
-"""What every main scenario must do."""
-BOTH_WAYS = (World.LOCALHOST, Mode.BLOCKING), (World.TLS_SAML, Mode.PRIVATE)
-"""Enough for what cookies and names have little to do with."""
+"""Where somebody signs in and out; the matrix does so below localhost in every kind of window."""
 OVER_TLS = ((World.TLS_SAML, Mode.PRIVATE),)
 """At three domains, what the matrix tries on names below localhost."""
