@@ -1,4 +1,4 @@
-# make setup · demo · test · check · bench · lock    (README.md says what each is for)
+# `make help` prints the targets; a line after two hashes is what it prints.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
@@ -6,7 +6,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCH := build/python
 
-.PHONY: setup setup-demo setup-test servers demo test check format bench bench-quick bench-logout conformance-long fuzz autobahn lock spa clean
+# What is large, as target:minutes, each a target of its own below; 30 minutes together.
+MORE := \
+  conformance-long:3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-demo setup-test servers demo test test-more check format lock spa clean \
+  bench bench-quick bench-logout fuzz autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
+
+help:                            ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(VENV)/bin/python:
 	@PYTHON=$(PYTHON) bash requirements/python.sh
@@ -29,9 +38,9 @@ $(BENCH)/.ready: $(VENV)/.test requirements/packaged.sh
 	$(PIP) --python $(BENCH)/bin/python install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: setup-test                ## .venv with everything the tests need
+setup: setup-test                ## the same as setup-test
 setup-demo: $(VENV)/.demo        ## .venv with what the demo needs
-setup-test: $(VENV)/.test
+setup-test: $(VENV)/.test        ## .venv with everything the tests need
 
 servers:                         ## browsers and servers for the tests, through apt where they are missing
 	@bash tests/servers.sh
@@ -39,8 +48,11 @@ servers:                         ## browsers and servers for the tests, through 
 demo: setup-demo                 ## the gateway, emulated Cognito and Okta, and a React SPA
 	$(BIN)/gateway demo
 
-test: setup-test servers check   ## everything
+test: setup-test servers check   ## everything that is run on every change
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-more: setup-test servers    ## what is large besides, each bounded, 30 minutes together
+	@MAKE="$(MAKE)" bash tests/more.sh $(MORE)
 
 check: setup-test                ## format, lint, types, import contracts
 	$(BIN)/ruff format --check gateway tests deploy
@@ -48,7 +60,7 @@ check: setup-test                ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup-test
+format: setup-test               ## what ruff can put right by itself
 	$(BIN)/ruff format gateway tests deploy
 	$(BIN)/ruff check --fix gateway tests deploy
 
@@ -80,5 +92,5 @@ autobahn: setup-test             ## the Autobahn suite through the gateway, no w
 spa: setup-test                  ## rebuild the demo SPA's committed files
 	$(BIN)/python deploy/demo/build.py
 
-clean:
+clean:                           ## away with .venv and build
 	rm -rf $(VENV) build *.egg-info
