@@ -27,7 +27,10 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 LOGOUT_TOKEN = Kind("the logout token", frozenset({"logout+jwt", "jwt"}), longest=16_384)
 """§2.4 recommends logout+jwt; Keycloak has long sent JWT, and others nothing."""
 MAX_AGE = 300
-"""Seconds after its issue in which a logout token is accepted, whatever its ``exp`` says: §2.4 wants it short-lived."""
+"""Seconds after its issue in which a logout token is accepted, whatever its ``exp`` says: §2.4 wants it short-lived.
+
+A token without ``exp`` is accepted for as long. §2.4 requires one, but Glewlwyd sends none, nor, by public reports, do
+Ory Hydra, LemonLDAP::NG, and older versions of Keycloak and authentik; refusing theirs would keep sessions alive."""
 
 _VALIDATED = object()
 
@@ -37,6 +40,7 @@ class LogoutToken:
     """A verified logout token: made by `verify_logout_token` alone.
 
     :ivar until: when it can no longer be accepted, seconds.
+    :ivar dated: whether it said so itself, by ``exp``.
     :ivar session: the session at the provider that has ended; None when all of ``subject`` have.
     """
 
@@ -44,6 +48,7 @@ class LogoutToken:
     id: str = field(repr=False)
     issued_at: int
     until: int
+    dated: bool
     subject: str | None = field(repr=False)
     session: str | None = field(repr=False)
     proof: InitVar[object]
@@ -74,8 +79,10 @@ def verify_logout_token(token: str, *, keys: KeySet, issuer: str, client_id: str
     claims = read_signed(token, keys=keys, kind=LOGOUT_TOKEN).claims
     check_issuer(claims, issuer)
     check_audience(claims, client_id)
-    expires = check_expiry(claims, now)
     issued_at = check_issued(claims, now, within=MAX_AGE)
+    over, dated = issued_at + MAX_AGE + 1, claims.get("exp") is not None
+    if dated:
+        over = min(over, check_expiry(claims, now))
     _check_event(claims)
     if "nonce" in claims:
         raise rejected("nonce", "there, so it is an ID token, not a logout token")
@@ -85,7 +92,8 @@ def verify_logout_token(token: str, *, keys: KeySet, issuer: str, client_id: str
         issuer=issuer,
         id=text_in(claims, "jti"),
         issued_at=issued_at,
-        until=min(expires, issued_at + MAX_AGE + 1) + LEEWAY,
+        until=over + LEEWAY,
+        dated=dated,
         subject=text_in(claims, "sub") if "sub" in claims else None,
         session=text_in(claims, "sid") if "sid" in claims else None,
         proof=_VALIDATED,

@@ -82,8 +82,13 @@ LIES: Mapping[str, Lie] = {
     "iat ahead": _ago("iat", 61),
     "iat too long ago": _ago("iat", -361),
     "iat too long ago under an exp far ahead": _ago("iat", -361, exp=10**6),
-    "exp missing": _with("exp", ABSENT),
-    "exp null": _with("exp", None),
+    "exp missing, and issued too long ago": Lie(
+        lambda forge: logout_token(forge, exp=ABSENT, iat=forge.now - 361), "iat"
+    ),
+    "exp and iat missing": Lie(lambda forge: logout_token(forge, exp=ABSENT, iat=ABSENT), "iat"),
+    "exp a string": _with("exp", "never"),
+    "exp empty": _with("exp", ""),
+    "exp negative": _with("exp", -1),
     "exp a bool": _with("exp", True),
     "expired": _ago("exp", -60),
     "nbf ahead": _ago("nbf", 61),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.core import clock
 from gateway.core.revocation import hop_entries, isid_key
@@ -59,13 +60,21 @@ async def test_r01_the_session_is_dead_at_once_and_the_browser_walks_the_chain(
 
 
 async def test_honest_variants_end_it(stand: Stand) -> None:
-    """What providers differ in: the names they send, and the type (JWT, or none)."""
-    for variant in ("sid_only", "wrong_typ", "no_typ", "sub_only"):
+    """What providers differ in: the names they send, the type (JWT, or none), and whether they say how long it is good."""
+    for variant in ("sid_only", "wrong_typ", "no_typ", "no_exp", "sub_only"):
         browser = stand.browser()
         await stand.sign_in(browser, "/api/me")
         copied = browser.cookie_header(stand.app)
         seen = [await status(stand, copied), *await sent(stand, variant), await status(stand, copied)]
         assert seen == [200, 200, 401], variant
+
+
+async def test_a_provider_that_names_no_end_is_told_of_once(stand: Stand, alice: Browser) -> None:
+    """Its tokens count; an operator reads why they count for so long, and not with each of them."""
+    with capture_logs() as told:
+        assert [*await sent(stand), *await sent(stand, "no_exp"), *await sent(stand, "no_exp")] == [200] * 3
+    (line,) = [each for each in told if each["event"] == "logout_token_without_exp"]
+    assert line["taken_for"] == 300
 
 
 async def test_all_sessions_of_a_subject_die_and_nobody_else_s(stand: Stand, alice: Browser) -> None:

@@ -85,10 +85,22 @@ def test_a_token_is_remembered_for_as_long_as_it_is_accepted(exp: int) -> None:
     assert until <= NOW + MAX_AGE + LEEWAY + 1
 
 
+@pytest.mark.parametrize("exp", [ABSENT, None])
+def test_a_token_without_exp_counts_for_five_minutes(exp: Any) -> None:
+    """Several providers send none; from then on it is refused, and it says that the time was not its own."""
+    token = logout_token(Forge(), exp=exp)
+    found = verify(token)
+    assert (found.dated, verify(HONEST).dated) == (False, True)
+    assert found.until == NOW + MAX_AGE + LEEWAY + 1
+    assert verify(token, found.until - 1)
+    with pytest.raises(ProviderError, match=r"token_rejected.*iat"):
+        verify(token, found.until)
+
+
 def test_it_is_made_by_verification_alone_and_keeps_to_itself() -> None:
     """No later step takes an unverified one, and no log shows whom it names."""
     with pytest.raises(TypeError):
-        LogoutToken(ISSUER, "1", 0, 0, "mallory", None, object())
+        LogoutToken(ISSUER, "1", 0, 0, True, "mallory", None, object())
     assert not any(secret in repr(verify(HONEST)) for secret in ("alice", "session-at", "one"))
 
 

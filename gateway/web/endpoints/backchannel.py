@@ -6,13 +6,15 @@ for the signed token is all there is to believe.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from gateway.core import clock
 from gateway.core.errors import ProviderError
 from gateway.core.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
+from gateway.oidc.logout_token import MAX_AGE
+from gateway.telemetry.log import get_logger
 from gateway.web.inbound import OWN_HOP, Inbound, answer, try_again, whole_body
 from gateway.web.messages import Request, Response
 
@@ -20,14 +22,16 @@ WAY = "backchannel"
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 50
 _UNAVAILABLE = {"error": "temporarily_unavailable"}
+_log = get_logger(WAY)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Backchannel:
     """Ends the session, or all sessions of the subject, that a logout token names."""
 
     provider: IdentityProvider
     inbound: Inbound
+    _said_undated: bool = field(default=False, repr=False)
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """200 when it is done, also when it was done before; 400 for a token that is none, 503 when it may come again.
@@ -41,6 +45,8 @@ class Backchannel:
             found = await self.provider.verify_logout_token(token, now=now)
         except ProviderError as error:
             return self._refused(error, facts.client)
+        if not found.dated and not self._said_undated:
+            self._say_undated()
         if found.session is None and await self.inbound.is_own_hop(found.keys, at=found.issued_at, now=now):
             # Somebody signed out here, the chain ended the session there, and this is the provider's word of it. As it
             # names no session, it would end those of the same person in other browsers.
@@ -58,6 +64,15 @@ class Backchannel:
         )
         self.inbound.count(WAY, ended.result)
         return answer(200) if ended.durable else try_again(_UNAVAILABLE)
+
+    def _say_undated(self) -> None:
+        """Once in a process: each token of such a provider is like this."""
+        self._said_undated = True
+        _log.info(
+            "logout_token_without_exp",
+            taken_for=MAX_AGE,
+            why="the provider puts no exp into logout tokens; they count for this many seconds after iat",
+        )
 
     def _refused(self, error: ProviderError, client: str) -> Response:
         if error.code == "token_rejected" or (error.code == "unknown_key" and not error.retryable):
