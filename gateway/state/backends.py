@@ -10,6 +10,7 @@ from gateway.state.redis_place import RedisPlace
 from gateway.state.refreshes import Refreshes
 from gateway.state.sign_ins import SignIns
 from gateway.state.tickets import Tickets
+from gateway.state.token_revocations import TokenRevocations
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Backends:
     log: RevocationLog
     refreshes: Refreshes
     sign_ins: SignIns
+    token_revocations: TokenRevocations
     tickets: Tickets | None = None
 
 
@@ -33,15 +35,24 @@ def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_acce
         from gateway.state.redis_refreshes import RedisRefreshes
         from gateway.state.redis_sign_ins import RedisSignIns
         from gateway.state.redis_tickets import RedisTickets
+        from gateway.state.redis_token_revocations import RedisTokenRevocations
 
         log = RedisLog(place, spool=spool, state_loss_accepted=state_loss_accepted)
-        return Backends(log, RedisRefreshes(place), RedisSignIns(place), RedisTickets(place))
+        return Backends(
+            log,
+            RedisRefreshes(place),
+            RedisSignIns(place),
+            RedisTokenRevocations(place),
+            RedisTickets(place),
+        )
     from gateway.state.sqlite import SqliteLog
     from gateway.state.sqlite_refreshes import SqliteRefreshes
     from gateway.state.sqlite_sign_ins import SqliteSignIns
+    from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
 
     return Backends(
         SqliteLog(place, state_loss_accepted=state_loss_accepted),
         SqliteRefreshes(place),
         SqliteSignIns(place),
+        SqliteTokenRevocations(place),
     )

@@ -11,9 +11,11 @@ from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.redis_sign_ins import RedisSignIns
+from gateway.state.redis_token_revocations import RedisTokenRevocations
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_refreshes import SqliteRefreshes
 from gateway.state.sqlite_sign_ins import SqliteSignIns
+from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
 
 REDIS = RedisPlace((("192.0.2.1", 6379),))
 
@@ -22,10 +24,11 @@ def test_a_file_is_for_one_host(tmp_path: Path) -> None:
     """All of it in SQLite; nothing is opened yet."""
     found = backends_at(tmp_path / "state.db", spool=None, state_loss_accepted=True)
 
-    assert (type(found.log), type(found.refreshes), type(found.sign_ins)) == (
+    assert (type(found.log), type(found.refreshes), type(found.sign_ins), type(found.token_revocations)) == (
         SqliteLog,
         SqliteRefreshes,
         SqliteSignIns,
+        SqliteTokenRevocations,
     )
     assert found.log.state_loss_accepted  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
@@ -35,10 +38,11 @@ def test_a_redis_is_for_many(tmp_path: Path) -> None:
     """All of it in Redis; nothing is connected yet."""
     found = backends_at(REDIS, spool=tmp_path, state_loss_accepted=True)
 
-    assert (type(found.log), type(found.refreshes), type(found.sign_ins)) == (
+    assert (type(found.log), type(found.refreshes), type(found.sign_ins), type(found.token_revocations)) == (
         RedisLog,
         RedisRefreshes,
         RedisSignIns,
+        RedisTokenRevocations,
     )
     assert found.log.state_loss_accepted  # type: ignore[attr-defined]
 
