@@ -15,7 +15,8 @@ When does an entry end a session? (rule R6)
   position`.
 * An entry made from somebody else's event (back-channel logout, SSF, event hook) may arrive late. It also
   compares the login with the event's own time, capped at the receipt, with a minute for clocks that differ:
-  whoever signed in well after the event keeps that session.
+  whoever signed in well after the event keeps that session. Where it names the provider's own session (`isid:`)
+  no time is compared: that very session is over, and every sign-in that came of it, whatever the clocks say.
 
 Held entries. While the log cannot be written an entry has no position yet, but it must deny here at once.
 It is held with the position `UNPLACED`, later than anything, and with the time of its making as its event
@@ -147,6 +148,11 @@ class Entry(NewEntry):
 
     position: int = field(kw_only=True)
 
+    @property
+    def compared_time(self) -> int | None:
+        """The event's time, where logins are compared with it; None where only the log's order counts."""
+        return None if names_provider_session(self.key) else self.event_time
+
     def ends(self, *, seen: int, login_at: int, now: int) -> bool:
         """Does this entry end a session of its key that logged in at this position and time? (rule R6)"""
         if now >= self.expires:
@@ -155,13 +161,15 @@ class Entry(NewEntry):
             return True
         if seen >= self.position:
             return False
-        return self.event_time is None or login_at <= self.event_time + EVENT_SKEW
+        happened = self.compared_time
+        return happened is None or login_at <= happened + EVENT_SKEW
 
     def unanswered(self, position: int, since: int | None) -> bool:
         """Was this entry made after a sign-out that was complete at this position and time? (rule R1)"""
         if position >= self.position:
             return False
-        return since is None or self.event_time is None or since <= self.event_time + EVENT_SKEW
+        happened = self.compared_time
+        return since is None or happened is None or since <= happened + EVENT_SKEW
 
 
 class RevocationIndex:
@@ -319,11 +327,12 @@ class RevocationIndex:
 
 def _covers(one: Entry, other: Entry) -> bool:
     """Does `one` end every session that `other` ends, at least as long, and would it be named before it?"""
+    mine, others = one.compared_time, other.compared_time
     return (
         one.position >= other.position
         and one.expires >= other.expires
         and (one.barrier or 0) >= (other.barrier or 0)
-        and (one.event_time is None or (other.event_time is not None and one.event_time >= other.event_time))
+        and (mine is None or (others is not None and mine >= others))
     )
 
 

@@ -24,7 +24,7 @@ from tests.fakes.logout_tokens import logout_token
 from tests.fakes.redis import RedisServer
 from tests.fakes.serving import serving
 from tests.flows.backchannel import OPEN, PATH, beside, form, patient, posted, sent, status, subject
-from tests.flows.conftest import Stand, standing
+from tests.flows.conftest import Stand, later, standing
 from tests.flows.raw import request
 
 
@@ -97,6 +97,28 @@ async def test_one_session_of_a_subject_dies_alone(stand: Stand, alice: Browser)
     stranger = form(stand, sid="never-seen", sub=ABSENT)
     assert (await posted(stand, stranger))[0] == 200
     assert await status(stand, alice.cookie_header(stand.app)) == 200
+
+
+async def test_r06_a_session_that_is_named_ends_whatever_the_clocks_say(stand: Stand) -> None:
+    """The gateway's clock is behind the provider's or ahead of it, at the sign-in and when the token comes."""
+    for ahead in (-40, 61, 150):
+        browser = stand.browser()
+        with later(ahead):
+            await stand.sign_in(browser, "/api/me")
+            copied = browser.cookie_header(stand.app)
+            seen = [await status(stand, copied), *await sent(stand), await status(stand, copied)]
+        assert seen == [200, 200, 401], ahead
+
+
+async def test_r06_a_session_that_is_named_ends_when_the_event_happened_before_the_sign_in(
+    stand: Stand, alice: Browser
+) -> None:
+    """By its own time, which the provider may have written when it noticed something, the event is minutes older."""
+    (one,) = (await stand.gateway.sign_ins.all(limit=1)).sign_ins
+    sid = next(alias for alias in one.aliases if alias.startswith("isid:")).rpartition("|")[2]
+    token = form(stand, sid=sid, sub=ABSENT, iat=clock.now() - 280)
+    assert (await posted(stand, token))[0] == 200
+    assert await status(stand, alice.cookie_header(stand.app)) == 401
 
 
 async def test_r20_the_names_that_count_are_those_of_the_sign_in(stand: Stand, alice: Browser) -> None:

@@ -87,6 +87,20 @@ async def test_live_connections_end_and_the_next_navigation_walks_the_chain(stan
     assert end.path == "/logged-out"
 
 
+async def test_r06_an_event_of_long_ago_ends_the_very_session_that_it_names(tmp_path: Path) -> None:
+    """By the user's name it spares a sign-in that came after it; the provider's own session needs no clock."""
+    async with opened(tmp_path, EVENTS, federation="okta") as stand:
+        cookie = await signed_in(stand)
+        (one,) = (await stand.gateway.sign_ins.all(limit=1)).sign_ins
+        sid = next(alias for alias in one.aliases if alias.startswith("isid:")).rpartition("|")[2]
+        yesterday = {"event_timestamp": clock.now() - 86_400}
+        assert (await pushed(stand, token(stand, payload=yesterday, jti="1")))[0] == 202
+        assert await status(stand, cookie) == 200
+        session = {"format": "complex", "session": {"format": "opaque", "id": sid}}
+        assert (await pushed(stand, token(stand, payload=yesterday, sub_id=session, jti="2")))[0] == 202
+        assert await status(stand, cookie) == 401
+
+
 @pytest.mark.parametrize(
     ("kind", "payload", "ends"),
     [
