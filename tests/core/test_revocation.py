@@ -70,42 +70,6 @@ def test_r06_an_entry_for_everyone_is_ordered_the_same_way() -> None:
     assert ended(index, seen=5) is None
 
 
-@given(
-    event_time=st.none() | st.integers(0, 2 * NOW),
-    login_at=st.integers(0, 2 * NOW),
-    received_at=st.integers(NOW - 3600, NOW),
-    seen=st.integers(0, 9),
-    way=st.sampled_from(["placed", "late", "held"]),
-)
-def test_r06_an_event_that_names_the_providers_session_needs_no_clock(
-    event_time: int | None, login_at: int, received_at: int, seen: int, way: str
-) -> None:
-    """Whoever's clock is wrong, and however late it gets into the log: the order of the log alone decides."""
-    named = isid_key("https://idp.example", "their-session")
-    asked = NewEntry(named, NOW + 3600, "backchannel", event_time).received(received_at)
-    index = RevocationIndex()
-    if way == "held":
-        index.hold(asked, received_at)
-    else:
-        index.apply((asked.dated(received_at) if way == "late" else asked).placed(5))
-    ends = way == "held" or seen < 5
-
-    found = index.ended_by("s", (ALICE, named), seen=seen, login_at=login_at, now=NOW)
-    open_still = index.subject_entry_after((ALICE, named), position=seen, now=NOW, since=login_at)
-
-    assert (found is not None) is ends
-    assert (open_still is not None) is ends
-    assert index.ended_by("s", (ALICE,), seen=0, login_at=login_at, now=NOW) is None
-
-
-def test_one_entry_is_kept_of_a_provider_that_names_a_session_again_and_again() -> None:
-    """The order of its times means nothing, so it does not make the index grow."""
-    named = isid_key("https://idp.example", "their-session")
-    index = index_of(*(entry(named, number, event_time=NOW - number) for number in range(1, 50)))
-
-    assert len(index) == 1
-
-
 def test_r06_a_late_event_spares_who_signed_in_after_it_happened() -> None:
     """The event's own time counts, with a minute for clocks that differ."""
     index = index_of(entry(ALICE, 5, event_time=NOW - 500))
