@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config import Severity
 
-KEYCLOAK = {"provider.kind": "keycloak", "provider.domain": None, "logout.chain": []}
+KEYCLOAK: dict[str, Any] = {"provider.kind": "keycloak", "provider.domain": None, "logout.chain": []}
 
 
 def said(examined: Any, changes: dict[str, Any], key: str) -> list[tuple[Severity, str, str]]:

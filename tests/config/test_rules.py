@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gateway.config import Severity
@@ -114,7 +116,8 @@ def test_r24_check_says_when_changes_of_groups_count(examined):
 
 def test_r16_check_says_what_counts_as_activity(examined):
     """A note, always: polling holds a session open unless it is listed."""
-    for changes in ({}, {"session.passive": []}):
+    unlisted: tuple[dict[str, Any], ...] = ({}, {"session.passive": []})
+    for changes in unlisted:
         (note,) = [finding for finding in examined(changes).findings if finding.key == "session.activity"]
 
         assert note.severity is Severity.NOTE

@@ -164,7 +164,8 @@ def test_r29_http_providers_are_for_localhost_only(found, key):
 @pytest.mark.parametrize("written", ["in the file", "in a file of its own", "in the environment"])
 def test_r29_the_demos_secret_is_refused_in_production(examined, house, written):
     """Wherever it stands; the finding does not repeat it."""
-    changes = {"provider.client_secret_file": None} if written != "in a file of its own" else {}
+    elsewhere = written != "in a file of its own"
+    changes: dict[str, str | None] = {"provider.client_secret_file": None} if elsewhere else {}
     environ = {"GATEWAY_PROVIDER__CLIENT_SECRET": "demo-secret"} if written == "in the environment" else {}
     if written == "in the file":
         changes["provider.client_secret"] = "demo-secret"

@@ -60,14 +60,21 @@ def test_redis_urls(text, url, printed):
     assert parse_state(printed) == url
 
 
-def test_user_and_password_are_decoded_and_not_printed():
-    """Percent-encoding is for what a URL cannot hold."""
-    url = parse_state("redis://ga%40te:hun%2Fter2@redis:6379/0")
+def redis_url(text: str) -> RedisUrl:
+    url = parse_state(text)
+    assert isinstance(url, RedisUrl)
+    return url
 
+
+def test_user_and_password_are_decoded_and_not_printed() -> None:
+    """Percent-encoding is for what a URL cannot hold."""
+    url = redis_url("redis://ga%40te:hun%2Fter2@redis:6379/0")
+
+    assert url.password is not None
     assert (url.username, url.password.get_secret_value()) == ("ga@te", "hun/ter2")
     assert "hun" not in str(url) + repr(url)
-    assert parse_state("redis://:hunter2@redis").username == ""
-    assert parse_state("redis://gateway@redis").password is None
+    assert redis_url("redis://:hunter2@redis").username == ""
+    assert redis_url("redis://gateway@redis").password is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import ip_network
 
 import pytest
@@ -156,7 +157,7 @@ _noise = st.lists(
 Outcome = RequestFacts | str
 
 
-def outcome(build_it) -> Outcome:
+def outcome(build_it: Callable[[], RequestFacts]) -> Outcome:
     try:
         return build_it()
     except DownstreamError as error:

@@ -22,7 +22,7 @@ def test_a_list_of_cases() -> None:
     assert (case.place, case.allowed, case.some, case.exactly) == (
         "cases.yaml:2",
         True,
-        {"admins-only"},
+        frozenset({"admins-only"}),
         None,
     )
     asked = case.inquiry

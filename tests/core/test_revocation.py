@@ -351,7 +351,8 @@ def test_the_question_of_every_request_allocates_nothing() -> None:
 
 def test_whoever_listens_is_told_of_every_key_that_denies_anew() -> None:
     """When it is held, and when it is applied; not of what changes nothing."""
-    index, heard = RevocationIndex(), []
+    heard: list[str] = []
+    index = RevocationIndex()
     index.on_key = heard.append
     held = index.hold(NewEntry(sid_key("s"), NOW + 3600, "logout"), NOW)
     index.apply(entry(sid_key("s"), 5))

@@ -75,8 +75,12 @@ def test_r26_a_box_is_bound_to_its_place(other: bytes) -> None:
 )
 def test_r26_no_two_places_read_the_same(one: list[str], two: list[str]) -> None:
     """The parts are length-prefixed, so moving a character from one to the next changes the whole."""
-    same = associated_data(*one[:2], Deployment(*one[2:])) == associated_data(*two[:2], Deployment(*two[2:]))
-    assert same == (one == two)
+
+    def read(parts: list[str]) -> bytes:
+        kind, key_id, *place = parts
+        return associated_data(kind, key_id, Deployment(*place))
+
+    assert (read(one) == read(two)) == (one == two)
 
 
 def test_cve_2026_47775_every_flipped_bit_is_noticed() -> None:

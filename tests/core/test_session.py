@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ NOW = 1_700_000_000
 LIMITS = SessionLimits(idle=1_800, absolute=43_200)
 
 
-def session(**changes: object) -> Session:
+def session(**changes: Any) -> Session:
     principal = Principal(
         issuer="https://idp.example.com",
         subject="s-1",

@@ -193,6 +193,7 @@ def test_the_nonce_goes_along():
         (b"content-security-policy", b"script-src 'nonce-abc='"),
     ]
     way = insertion(head(HTML, FIVE, *policies), 200, "/oauth2/tab.js")
+    assert way is not None
     assert (
         way.feed(b"<head>", last=True) == b'<head><script src="/oauth2/tab.js" async nonce="abc="></script>'
     )

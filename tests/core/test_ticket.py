@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -34,7 +35,7 @@ PLAIN = st.recursive(
 )
 
 
-def session(**changes: object) -> Session:
+def session(**changes: Any) -> Session:
     principal = Principal("https://idp", "s-1", "alice", groups=("admins", "staff"))
     made = Session("sid-1", "log", principal, ("sub:https://idp|s-1",), NOW, 5, NOW + 1_800, NOW + 43_200)
     return issued(replace(made, **changes))
