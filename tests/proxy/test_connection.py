@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from typing import Any
 
 import pytest
 import uvloop
@@ -46,7 +47,8 @@ class Ear:
 def connected():
     owner = Owner()
     connection = UpstreamConnection(owner)
-    connection.connection_made(Transport(connection))
+    transport: Any = Transport(connection)
+    connection.connection_made(transport)
     return connection, owner
 
 

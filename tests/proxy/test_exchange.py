@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,15 +74,17 @@ def run(pieces, *, end=None, **options):
     """Feed the pieces to a fresh exchange; the client, the exchange, and whether the connection may be used again."""
 
     async def main():
-        deadlines, owner, client = Deadlines(1.0), Owner(), Client(**options)
+        client: Any = Client(**options)
+        transport: Any = Transport()
+        deadlines, owner = Deadlines(1.0), Owner()
         connection = UpstreamConnection(owner)
-        connection.transport = Transport()
+        connection.transport = transport
         exchange = Exchange(client, deadlines, first_byte=9, idle=9)
         exchange.begin(connection, b"GET / HTTP/1.1\r\n\r\n")
         for piece in pieces:
-            if piece and not connection.transport.closed:
+            if piece and not transport.closed:
                 connection.data_received(piece)
-        if end is not None and not connection.transport.closed:
+        if end is not None and not transport.closed:
             connection.connection_lost(None if end == "eof" else ConnectionResetError())
         assert len(deadlines) == (0 if exchange.over or exchange.switched else 1)
         deadlines.close()
@@ -283,10 +286,12 @@ def test_each_phase_has_its_limit_and_its_culprit(phase):
     sent, moves, limit, code = PHASES[phase]
 
     async def main():
+        client: Any = Client()
+        transport: Any = Transport()
         deadlines = Deadlines(1.0)
         connection = UpstreamConnection(Owner())
-        connection.transport = Transport()
-        exchange = Exchange(Client(), deadlines, first_byte=9, idle=5)
+        connection.transport = transport
+        exchange = Exchange(client, deadlines, first_byte=9, idle=5)
         exchange.begin(connection, b"POST / HTTP/1.1\r\n\r\n", sent=sent)
         moves(exchange)
         begun = deadlines.now
@@ -296,11 +301,12 @@ def test_each_phase_has_its_limit_and_its_culprit(phase):
         if limit is None:
             return
         if exchange.reading_paused:
-            exchange.downstream.unsent = 50
+            client.unsent = 50
             exchange.check(begun + limit + 1)
             assert not exchange.over
         exchange.check(begun + limit + 1)
+        assert exchange.error is not None
         assert exchange.error.code == code
-        assert exchange.downstream.aborted == exchange.started
+        assert client.aborted == exchange.started
 
     asyncio.run(main())

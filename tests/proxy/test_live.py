@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -35,12 +36,18 @@ def test_what_is_over_is_discarded():
     assert len(live) == 0
 
 
+def note(ended, sid, reason):
+    ended.append((sid, reason))
+
+
 def test_sweeping_asks_about_each_session_once():
     """An entry for a subject ends all connections of the sessions it names."""
-    live, ended, asked = LiveConnections(), [], []
+    live = LiveConnections()
+    ended: list[tuple[str, str]] = []
+    asked: list[str] = []
     for sid in ("a", "a", "b"):
-        live.add(sid, lambda reason, sid=sid: ended.append((sid, reason)), session=session(sid))
-    live.add("c", ended.append)
+        live.add(sid, partial(note, ended, sid), session=session(sid))
+    live.add("c", lambda _: pytest.fail("without a session nobody is asked about it"))
 
     def verdict(each):
         asked.append(each.sid)
@@ -52,9 +59,11 @@ def test_sweeping_asks_about_each_session_once():
 
 def test_an_entry_of_one_session_costs_no_look_at_the_others():
     """Its connections end, and nobody asks about anybody."""
-    live, ended, asked = LiveConnections(), [], []
+    live = LiveConnections()
+    ended: list[tuple[str, str]] = []
+    asked: list[str] = []
     for sid in ("a", "a", "b"):
-        live.add(sid, lambda reason, sid=sid: ended.append((sid, reason)), session=session(sid))
+        live.add(sid, partial(note, ended, sid), session=session(sid))
     endings = Endings(live, lambda each: asked.append(each.sid))
 
     endings.hear(sid_key("a"))
@@ -66,27 +75,29 @@ def test_an_entry_of_one_session_costs_no_look_at_the_others():
 
 def test_an_entry_that_may_name_several_is_held_against_every_session():
     """Also when entries of one session came with it."""
-    live, ended = LiveConnections(), []
+    live = LiveConnections()
+    ended: list[tuple[str, str]] = []
     for sid in ("a", "b", "c"):
-        live.add(sid, lambda _, sid=sid: ended.append(sid), session=session(sid))
+        live.add(sid, partial(note, ended, sid), session=session(sid))
     endings = Endings(live, lambda each: "revoked" if each.sid in {"a", "b"} else None)
 
     endings.hear(sid_key("a"))
     endings.hear(email_key("b@example.com"))
     assert endings.carry_out() == 2
-    assert sorted(ended) == ["a", "b"]
+    assert sorted(ended) == [("a", "revoked"), ("b", "revoked")]
 
 
 def test_a_failure_keeps_nothing_from_being_ended():
     """What came after it is ended the next time."""
-    live, ended = LiveConnections(), []
-    live.add("a", lambda _: ended[0])
+    ended: list[str] = []
+    live = LiveConnections()
+    live.add("a", lambda _: ended.remove("nothing yet"))
     live.add("b", ended.append)
     endings = Endings(live, lambda _: None)
     endings.hear(sid_key("a"))
     endings.hear(sid_key("b"))
 
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError):
         endings.carry_out()
     assert endings.carry_out() == 1
     assert ended == ["revoked"]

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.core.errors import UpstreamError
 from gateway.proxy.address import Address
+from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.pool import Pool
 
 
@@ -18,6 +19,9 @@ class Listener(Address):
     """An address whose connections go nowhere, made without a network."""
 
     __slots__ = ("delay", "made", "refuse")
+    delay: float
+    made: list[UpstreamConnection]
+    refuse: Exception | None
 
     def __init__(self):
         super().__init__("nowhere", 1)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,8 @@ def descriptor(tmp_path):
 
 @pytest.fixture
 def sender(pair):
-    made = FileSender(Transport(pair[0]), patience=0.2)
+    transport: Any = Transport(pair[0])
+    made = FileSender(transport, patience=0.2)
     yield made
     made.close()
     made.close()
@@ -53,10 +55,10 @@ def sender(pair):
 
 def reading(theirs, size):
     """Reads ``size`` bytes in a thread."""
-    found = []
+    found: list[bytes] = []
 
     def read():
-        while sum(map(len, found)) < size:
+        while sum(len(each) for each in found) < size:
             found.append(theirs.recv(100_000))
 
     thread = threading.Thread(target=read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -52,7 +53,8 @@ class Browser(Wire):
 
 
 def tunnel():
-    browser, wire = Browser(), Wire()
+    browser: Any = Browser()
+    wire: Any = Wire()
     connection = UpstreamConnection(Owner())
     connection.connection_made(wire)
     made = Tunnel(browser, connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,7 @@ Make = Callable[[], SignIns]
 ISSUER = "https://idp.example"
 
 
-def sign_in(
-    sid: str, *, subject: str = "alice", lives: int = 3_600, at: int = 0, **changes: object
-) -> SignIn:
+def sign_in(sid: str, *, subject: str = "alice", lives: int = 3_600, at: int = 0, **changes: Any) -> SignIn:
     now = clock.now() + at
     made = SignIn(
         sid=sid, issuer=ISSUER, subject=subject, log_id="log", position=7, user="alice", email="alice@example.com",

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from gateway.state import redis_side
-from gateway.state.redis_link import Reply
+from gateway.state.redis_link import Link, Reply
 from gateway.state.redis_side import WITHIN, SideLink, digest
 from tests.fakes.redis import RedisServer
 
@@ -85,14 +85,14 @@ async def test_it_works_again_by_itself(patient: SideLink, redis: RedisServer) -
 
 async def test_one_of_a_crowd_finds_out(patient: SideLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others do not try the same one after another, for as long as that takes."""
-    tries: list[redis_side.Link] = []
+    tries: list[Link] = []
 
-    async def refused(link: redis_side.Link) -> None:
+    async def refused(link: Link) -> None:
         tries.append(link)
         await asyncio.sleep(0)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(redis_side.Link, "_connect", refused)
+    monkeypatch.setattr(Link, "_connect", refused)
     assert await asyncio.gather(*(patient.ask(("PING",)) for _ in range(20))) == [None] * 20
     assert len(tries) == 1
 
@@ -116,13 +116,13 @@ async def test_one_of_many_tries_again(
 
 async def test_what_came_too_late_is_not_asked(side: SideLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asked has gone on without it; the connection that took so long is there for the next question."""
-    connect = redis_side.Link._connect
+    connect = Link._connect
 
-    async def slowly(link: redis_side.Link) -> object:
+    async def slowly(link: Link) -> object:
         await asyncio.sleep(2 * WITHIN)
         return await connect(link)
 
-    monkeypatch.setattr(redis_side.Link, "_connect", slowly)
+    monkeypatch.setattr(Link, "_connect", slowly)
     assert await side.ask(("SET", "late", "1")) is None
     at_once = asyncio.create_task(side.ask(("PING",)))
     await asyncio.sleep(0)

@@ -101,7 +101,8 @@ async def test_a_long_log_comes_in_pages(stream: Stream, monkeypatch: pytest.Mon
     known = await joined(stream)
     await appended(stream, known, going(*(new(sid_key(f"s{n}")) for n in range(25))))
     monkeypatch.setattr(redis_stream, "PAGE", 10)
-    cursor, keys = Standing(), []
+    keys: list[str] = []
+    cursor = Standing()
     while True:
         page = await stream.read(Standing(), cursor, new_log_id(), renew=False)
         assert page.from_start == (not keys)

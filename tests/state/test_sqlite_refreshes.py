@@ -41,11 +41,12 @@ async def test_the_log_and_the_refreshes_live_in_one_file(log: SqliteLog, tmp_pa
     store = SqliteRefreshes(tmp_path / "state.db")
     await store.open()
     entries = [[NewEntry(sid_key(str(n)), clock.now() + 60, "test")] for n in range(20)]
-    answers = await asyncio.gather(
-        *(log.append(entry) for entry in entries), *(store.claim(str(n), 0, lease=10) for n in range(20))
+    appended, claims = await asyncio.gather(
+        asyncio.gather(*(log.append(entry) for entry in entries)),
+        asyncio.gather(*(store.claim(str(n), 0, lease=10) for n in range(20))),
     )
-    assert all(answer.durable for answer in answers[:20])
-    assert {type(answer) for answer in answers[20:]} == {Granted}
+    assert all(answer.durable for answer in appended)
+    assert {type(claim) for claim in claims} == {Granted}
     await store.close()
     await log.close()
     await log.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from errno import ENOSPC
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,9 +20,8 @@ RULES = DoorRules("https", frozenset({"app.example.com"}))
 
 
 def asked() -> Request:
-    return Request(
-        SimpleNamespace(peer="192.0.2.1"), RequestHead("GET", "/zzz", False, read_block(b"", 100)), None
-    )
+    connection: Any = SimpleNamespace(peer="192.0.2.1")
+    return Request(connection, RequestHead("GET", "/zzz", False, read_block(b"", 100)), None)
 
 
 def test_r34_a_line_has_names_and_no_values(capsys: pytest.CaptureFixture[str]) -> None:

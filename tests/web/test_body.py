@@ -29,7 +29,7 @@ class Client:
 
 def body(length: int | None, *, expected: bool = False) -> tuple[Body, Client]:
     client = Client()
-    return Body(client, length, expected=expected), client  # type: ignore[arg-type]
+    return Body(client, length, expected=expected), client
 
 
 async def test_a_body_with_a_length_ends_with_its_last_byte() -> None:

@@ -53,10 +53,12 @@ async def test_an_upload_that_nobody_wants_may_go_on_for_a_while() -> None:
 
 async def test_nobody_sends_for_ever_what_nobody_wants() -> None:
     """Neither a body that goes on, nor bytes behind the end."""
-    for close in (False, True):
-        async with standing(
-            lambda _, close=close: Response(body=b"no", close=close), linger=0.1, linger_most=0.3
-        ) as stand:
+    for refusal in (Response(body=b"no"), Response(body=b"no", close=True)):
+
+        def refused(_: Request, refusal: Response = refusal) -> Answer:
+            return refusal
+
+        async with standing(refused, linger=0.1, linger_most=0.3) as stand:
             client = await stand.client()
             await client.send(POST % 1_000_000)
             assert (await client.response()).body == b"no"

@@ -13,6 +13,7 @@ import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ async def test_a_large_file_arrives_and_ranges_hold(lab, way):
 async def test_nothing_overtakes_anything(lab, way, monkeypatch):
     """Whatever waits for its client, the file behind it waits for all of its bytes, and it goes before what follows."""
     door, _ = lab
-    waiting = []
+    waiting: list[Any] = []
     real = os.sendfile
 
     def sendfile(out, *given):
@@ -310,6 +311,7 @@ async def test_under_tls_it_is_copied(root, monkeypatch):
     monkeypatch.setattr(os, "sendfile", None)
     authority = Authority.make(root)
     door = await Door(Route("/", f"file://{root}")).start()
+    assert door.listener is not None
     server = await asyncio.get_running_loop().create_server(
         door.listener, "127.0.0.1", 0, ssl=authority.server("localhost")
     )

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.fakes.door import eventually, open_lab, session
+from tests.fakes.door import Client, eventually, open_lab, session
 from tests.fakes.upstream import always, reply
 
 lab = pytest.fixture(open_lab)
@@ -26,9 +26,10 @@ def stream(*events: bytes, head: bytes = HEAD + b"\r\n", close: bool = False):
     return script
 
 
-async def chunk(client) -> bytes:
+async def chunk(client: Client) -> bytes:
     size = int(await asyncio.wait_for(client.reader.readuntil(b"\r\n"), 3), 16)
-    return (await client.reader.readexactly(size + 2))[:-2]
+    data: bytes = await client.reader.readexactly(size + 2)
+    return data[:-2]
 
 
 async def test_events_pass_at_once(lab):

@@ -78,7 +78,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.before = refresh.LOOK_ANEW, refresh.LOOK_AGAIN, clock.now
         refresh.LOOK_ANEW, refresh.LOOK_AGAIN = 0.0, 0.0
         self.now = clock.now()
-        clock.now = lambda: self.now  # type: ignore[assignment]
+        clock.now = lambda: self.now
         self.world = self._do(self._world)
         self.cookie = self._do(self.world.sign_in)
         held = self._do(lambda: self.world.served(0, self.cookie))
@@ -188,7 +188,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.a_write_arrives(0)
 
     def teardown(self) -> None:
-        refresh.LOOK_ANEW, refresh.LOOK_AGAIN, clock.now = self.before  # type: ignore[assignment]
+        refresh.LOOK_ANEW, refresh.LOOK_AGAIN, clock.now = self.before
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.run_until_complete(settled())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from typing import Any
 
 import pytest
 
@@ -292,10 +293,13 @@ async def test_a_client_that_left_gets_no_tunnel():
     class Gone:
         gone = True
 
-    connection, wire = UpstreamConnection(Owner()), Wire()
+    connection = UpstreamConnection(Owner())
+    wire: Any = Wire()
     connection.connection_made(wire)
 
-    await run_tunnel(None, Gone(), connection, b"101", b"")
+    unread: Any = None
+    gone: Any = Gone()
+    await run_tunnel(unread, gone, connection, b"101", b"")
 
     assert wire.how == "abort"
 

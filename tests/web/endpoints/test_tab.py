@@ -7,6 +7,7 @@ import gzip
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,8 @@ def test_it_knows_its_gateway() -> None:
 async def test_it_is_compressed_where_that_is_asked_for(accepts: str) -> None:
     """Nobody stores it, and no page of another origin may load it."""
     endpoint = TabScript("/oauth2", reports_input=False)
-    door = listener(lambda request: endpoint(request, None))
+    unread: Any = None
+    door = listener(lambda request: endpoint(request, unread))
     server = await asyncio.get_running_loop().create_server(door, "127.0.0.1", 0)
     client = Client(*await asyncio.open_connection(*server.sockets[0].getsockname()))
     answer = await client.get("/oauth2/tab.js", f"Accept-Encoding: {accepts}")
