@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -20,7 +21,7 @@ class Control:
         self._emulator = emulator
         self._common = emulator.common
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> dict[str, Any]:
         """Return switches, living browser sessions, tokens and calls, as `GET /__control` shows them."""
         common = self._common
         return {

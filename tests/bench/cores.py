@@ -35,7 +35,7 @@ class Cores:
     @classmethod
     def of(cls, cpus: Mapping[int, str]) -> Self | None:
         """:param cpus: the name of its physical core by each logical one."""
-        firsts = {core: cpu for cpu, core in reversed(cpus.items())}
+        firsts = {core: cpu for cpu, core in reversed(list(cpus.items()))}
         own = sorted(firsts.values())
         order = [*own, *(cpu for cpu in cpus if cpu not in own)]
         if len(order) < 2:

@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -80,7 +81,12 @@ def _python_peers() -> Path:
     if not _fresh(into, [lock]):
         shutil.rmtree(into, ignore_errors=True)
         _run([sys.executable, "-m", "venv", "--without-pip", into])  # Debian's cannot bring it along
-        pip = [ROOT / ".venv" / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            ROOT / ".venv" / "bin" / "python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+        ]
         _run(
             [*pip, "--python", into / "bin" / "python", "install", "--quiet", "--require-hashes", "-r", lock]
         )
@@ -90,7 +96,9 @@ def _python_peers() -> Path:
 
 def oauth2_proxy_version() -> str:
     """As `oauth2_proxy/go.mod` pins it."""
-    return re.search(rf"{OAUTH2_PROXY} v(\S+)", (GO_MODULE / "go.mod").read_text())[1]
+    found = re.search(rf"{OAUTH2_PROXY} v(\S+)", (GO_MODULE / "go.mod").read_text())
+    assert found is not None, "go.mod does not pin oauth2-proxy"
+    return found[1]
 
 
 def _oauth2_proxy() -> tuple[Path | None, str]:
@@ -137,7 +145,7 @@ def _digest(sources: list[Path]) -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
-def _run(command: list[str | Path], **options: object) -> None:
+def _run(command: list[str | Path], **options: Any) -> None:
     try:
         subprocess.run(command, check=True, timeout=PATIENCE, **options)
     except subprocess.CalledProcessError as fault:

@@ -180,6 +180,7 @@ async def measured(given: argparse.Namespace, replicas: int, directory: Path) ->
         if replicas > 1:
             redis = stack.enter_context(RedisServer(directory / "redis", "appendonly yes"))
             state = f"redis://127.0.0.1:{redis.port}/0"
+            assert redis.process is not None
             pids.append(redis.process.pid)
         port = free_port()
         upstream = await asyncio.create_subprocess_exec(
@@ -189,7 +190,7 @@ async def measured(given: argparse.Namespace, replicas: int, directory: Path) ->
         cluster = await stack.enter_async_context(
             clustered(directory, state=state, number=replicas, upstream=port)
         )
-        pids += [upstream.pid, *(replica.process.pid for replica in cluster.replicas)]
+        pids += [upstream.pid, *(each.process.pid for each in cluster.replicas if each.process is not None)]
         signed_in = cluster.cookie(await cluster.signed_in())
         mint = Mint.of(cluster.replicas[0].directory / "gateway.yaml", signed_in)
         crowd = Crowd(cluster, mint.cookies())

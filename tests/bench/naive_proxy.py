@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 
 import aiohttp_session
 import uvloop
-from aiohttp import BasicAuth, ClientSession, WSMsgType, web
+from aiohttp import BasicAuth, ClientSession, ClientWebSocketResponse, WSMsgType, web
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from gateway.core import dice
+
+WebSocket = web.WebSocketResponse | ClientWebSocketResponse
 
 HOP_BY_HOP = {
     "connection",
@@ -102,7 +104,7 @@ class Naive:
         await server.prepare(request)
         async with self.client.ws_connect(self.live + request.path_qs) as client:
 
-            async def pump(source: object, target: object) -> None:
+            async def pump(source: WebSocket, target: WebSocket) -> None:
                 async for message in source:
                     if message.type is WSMsgType.TEXT:
                         await target.send_str(message.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.fakes.browser import Browser, Seen
@@ -15,7 +16,7 @@ class Person(Browser):
     :ivar scoped: value and SameSite by host, name and path; only those that fit a request's path are sent with it.
     """
 
-    def __init__(self, *given: object) -> None:
+    def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.scoped: dict[tuple[str, str, str], tuple[str, str]] = {}
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -142,8 +143,9 @@ class Bench:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.upstream = Upstream()
+        upstream: Any = self.upstream
         for pool in gateway.forwarder._pools.values():
-            pool.address = self.upstream
+            pool.address = upstream
         self.client = Connection(gateway.door.listener())
         self.wire = Collector()
         self.client.connection_made(self.wire)

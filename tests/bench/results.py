@@ -67,10 +67,9 @@ def rows_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def rivals(bench: Bench) -> list[str]:
     """Peers that authenticate and were measured with the 1 KB GET, the fastest beside this gateway first."""
-    found = {
-        peer.name: ratio(bench, "1k", OURS, peer.name) for peer in bench.peers if peer.role is Role.GATED
-    }
+    gated = [peer.name for peer in bench.peers if peer.role is Role.GATED]
+    found = {name: each for name in gated if (each := ratio(bench, "1k", OURS, name)) is not None}
     return sorted(
-        (name for name, each in found.items() if each is not None and name != OURS),
+        (name for name in found if name != OURS),
         key=lambda name: found[name].value,
     )

@@ -31,6 +31,8 @@ def held(command: list[str], peer: Peer, cores: Cores) -> int:
     """Resident bytes of the peer while the command holds its connections open."""
     pinned = ["taskset", "-c", str(cores.load), *command, "--hold"]
     with subprocess.Popen(pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
         if holder.stdout.readline() != "open\n":
             sys.exit("bench: WebSockets could not be opened")
         size = memory(peer.pids()).total

@@ -121,7 +121,7 @@ class Stand:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", 0))
         self._ports.append(sock)
-        return sock.getsockname()[1]
+        return int(sock.getsockname()[1])
 
     def pids_beside(self) -> list[int]:
         return [pid for process in self.beside for pid in tree(process.pid)]
@@ -167,7 +167,7 @@ class Stand:
                 if sock.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)
-        sys.exit(f"bench: {process.running.args} does not answer\n{process.said()}")
+        sys.exit(f"bench: {process.running.args!r} does not answer\n{process.said()}")
 
     def nginx(self, start: Callable[..., Process], name: str, port: int, body: str) -> Process:
         """An nginx whose http section has ``body``. :param start: one of the two methods above."""

@@ -80,7 +80,11 @@ def test_every_target_has_its_line() -> None:
 )
 def test_workers_scale_only_where_each_has_a_core(second: int | None, measured: list[str]) -> None:
     """On two cores only the cost of a request is known, and that has no target."""
-    rates = {("workers", ONE): [100], ("workers", TWO): [190], ("workers", APART): [209]}
+    rates: dict[tuple[str, str], list[float]] = {
+        ("workers", ONE): [100],
+        ("workers", TWO): [190],
+        ("workers", APART): [209],
+    }
     made = bench(rates, second=second)
     assert lines(made)["2 workers, of 1 worker"].row()[2:] == measured
     said = report.document(made, [])
@@ -130,7 +134,7 @@ def test_a_terminal_gets_the_same_tables() -> None:
         ("401", {"bad": 9}, "wrong statuses"),
     ],
 )
-def test_load_counts_only_when_its_answers_were_right(key: str, seen: dict[str, int], fault: str) -> None:
+def test_load_counts_only_when_its_answers_were_right(key: str, seen: dict[str, float], fault: str) -> None:
     """By status and by size: a redirect to a sign-in page has neither an error nor a kilobyte."""
     right = {"requests": 10, "bytes": 10 * 1300, "bad": 0, "errors": 0}
     assert fault_of(BY_KEY[key], right | seen) == fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.bench.upstream import Upstream
 
 
 @pytest.fixture
-async def port() -> int:
+async def port() -> AsyncIterator[int]:
     server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]

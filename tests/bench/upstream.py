@@ -42,6 +42,7 @@ class Upstream(asyncio.Protocol):
         self.step = self.head
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -39,7 +39,7 @@ def installed() -> Path:
         for name in PINNED:
             shutil.copy(HERE / name, INTO)
         environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-        command = [node, npm, "ci", "--prefer-offline"]
+        command: list[str | Path] = [node, npm, "ci", "--prefer-offline"]
         done = subprocess.run(
             command, cwd=INTO, env=environ, timeout=PATIENCE, capture_output=True, text=True, check=False
         )

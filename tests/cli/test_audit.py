@@ -42,7 +42,7 @@ def log(tmp_path: Path) -> Path:
     structlog.reset_defaults()
     (tmp_path / "gateway.log").write_text(text.getvalue())
     (tmp_path / "private.pem").write_text(KEY.pem)
-    public = KEY.public.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[union-attr]
+    public = KEY.public.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "public.pem").write_bytes(public)
     (tmp_path / "jwks.json").write_text(json.dumps(KEY.jwks))
     (tmp_path / "other.pem").write_text(ReceiptKey.new().pem)

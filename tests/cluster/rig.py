@@ -256,9 +256,10 @@ async def clustered(
     replicas = []
     for index in range(number):
         place, mine = directory / f"replica-{index}", ports[index::number]
+        port, probes, admin = mine
         key = directory / "replica-0" / "session-key"
         written(place, options, mine, upstream or application.port, state, key, store)
-        replicas.append(Replica(place, urlsplit(app).netloc, *mine))
+        replicas.append(Replica(place, urlsplit(app).netloc, port, probes, admin))
     pages = replicas[0].directory / "pages" / TABS.strip("/")
     pages.mkdir(parents=True)
     (pages / "index.html").write_text(PAGE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from ssl import SSLContext
 from typing import Self
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
@@ -59,7 +60,7 @@ class Browser:
     visited: list[Page] = field(default_factory=list)
 
     @classmethod
-    def open(cls, ssl: object = True) -> Self:
+    def open(cls, ssl: SSLContext | bool = True) -> Self:
         connector = TCPConnector(resolver=LoopbackResolver("127.0.0.1"), ssl=ssl, use_dns_cache=False)
         return cls(ClientSession(connector=connector, cookie_jar=DummyCookieJar()))
 

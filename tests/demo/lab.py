@@ -83,7 +83,7 @@ class Lab:
             text = await response.text()
             return response.status, (await response.json() if text else {})
 
-    async def tokens(self, page: Page) -> dict[str, str]:
+    async def tokens(self, page: Page) -> dict[str, Any]:
         """Redeem the code that *page* brought to the application."""
         status, answer = await self.token(
             grant_type="authorization_code",

@@ -6,6 +6,7 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -45,7 +46,7 @@ async def status(stand: Stand, cookies: str) -> int:
     return (await stand.browser().fetch(f"{stand.app}/api/me", Cookie=cookies)).status
 
 
-async def sent(stand: Stand, kind: str, **wishes: object) -> int:
+async def sent(stand: Stand, kind: str, **wishes: Any) -> int:
     """What the gateway answers to one message."""
     [answer] = await stand.idp.sender.send(kind, **wishes)
     return answer.status

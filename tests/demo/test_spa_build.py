@@ -26,7 +26,7 @@ def _files(top: Path) -> dict[str, bytes]:
 def test_r39_a_rebuild_gives_the_committed_bytes(tmp_path: Path) -> None:
     """`build.py` with the pinned Node checks types, runs the SPA's tests and makes the committed files again."""
     built = tmp_path / "built"
-    command = [sys.executable, ROOT / "deploy" / "demo" / "build.py", "--into", built]
+    command: list[str | Path] = [sys.executable, ROOT / "deploy" / "demo" / "build.py", "--into", built]
     run = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     made, committed = _files(built), _files(COMMITTED)

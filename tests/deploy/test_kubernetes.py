@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 MANIFESTS = sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
 
 
-def documents() -> list[dict]:
+def documents() -> list[dict[str, Any]]:
     assert MANIFESTS, "deploy/kubernetes holds no manifest"
     return [document for path in MANIFESTS for document in yaml.safe_load_all(path.read_text())]
 
@@ -23,7 +24,7 @@ def documents() -> list[dict]:
 @pytest.mark.parametrize(
     "document", documents(), ids=lambda document: f"{document['kind']}-{document['metadata']['name']}"
 )
-def test_each_object_is_valid(document: dict) -> None:
+def test_each_object_is_valid(document: dict[str, Any]) -> None:
     """The latest schema accepts it, unknown fields refused."""
     kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 

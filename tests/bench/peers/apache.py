@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 
 from tests.bench.peers.peer import Client, Peer, Role
@@ -84,7 +83,7 @@ def start(stand: Stand, client: Client) -> Peer:
 def version() -> str:
     """Apache's own word, and the package's for the module, which has none."""
     said = subprocess.run(["apache2", "-v"], capture_output=True, text=True, check=True).stdout
-    apache = re.search(r"Apache/([\d.]+)", said)[1]
+    apache = said.partition("Apache/")[2].split()[0]
     query = ["dpkg-query", "-W", "-f", "${Version}", "libapache2-mod-auth-openidc"]
     module = subprocess.run(query, capture_output=True, text=True, check=False).stdout
     return f"{module.partition('-')[0] or 'unknown'} in Apache {apache}"

@@ -89,8 +89,8 @@ def run(
             probes=probes, admin=stand.port(), access=str(access).lower(), extra=extra,
         )
     )  # fmt: skip
-    command = [Path(sys.executable).with_name("gateway"), "serve", "-c", str(config)]
-    several = [] if workers == 1 else ["--workers", str(workers)]
+    command: list[str | Path] = [Path(sys.executable).with_name("gateway"), "serve", "-c", str(config)]
+    several: list[str | Path] = [] if workers == 1 else ["--workers", str(workers)]
     began = time.monotonic()
     process = stand.start_proxy(*command, *several, wide=wide or workers > 1)
     return process, until_ready(process, probes, began)

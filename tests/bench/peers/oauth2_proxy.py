@@ -20,6 +20,7 @@ def start(stand: Stand, client: Client) -> Peer:
 
 def run(stand: Stand, client: Client, port: int, *extra: str) -> Process:
     """The process alone, listening on ``port``; the browser sees ``client.port``."""
+    assert stand.tools.oauth2_proxy is not None, "nobody calls this where it could not be built"
     process = stand.start_proxy(
         stand.tools.oauth2_proxy,
         f"--http-address=127.0.0.1:{port}", "--provider=oidc", f"--oidc-issuer-url={stand.issuer}",

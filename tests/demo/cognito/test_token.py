@@ -208,7 +208,7 @@ async def test_revocation_ends_the_family_and_nothing_else(lab: Lab) -> None:
     assert (await refresh(lab, tokens["refresh_token"]))[1]["error"] == "invalid_grant"
     assert (await userinfo(lab, other["access_token"]))[0] == 200
     assert lab.idp.cognito.live_sessions()
-    revoked = {(t["kind"], t["revoked"]) for t in lab.idp.control.cognito.snapshot()["tokens"]}  # type: ignore[attr-defined]  # JSON
+    revoked = {(t["kind"], t["revoked"]) for t in lab.idp.control.cognito.snapshot()["tokens"]}
     assert revoked == {(kind, state) for kind in ("id", "access", "refresh") for state in (True, False)}
 
 
@@ -235,7 +235,7 @@ async def test_endpoints_can_fail_and_dawdle(lab: Lab, endpoint: str) -> None:
     for answer in ("429", "500", "503"):
         lab.set(**{f"{endpoint}_answer": answer})
         seen.append((await lab.post_json(url, {}))[0])
-    lab.set(**{f"{endpoint}_answer": "normal", f"{endpoint}_delay_seconds": 1})
+    lab.set(**{f"{endpoint}_answer": "normal"}, **{f"{endpoint}_delay_seconds": 1})
     began = time.monotonic()
     await lab.post_json(url, {"token": "x"})
 

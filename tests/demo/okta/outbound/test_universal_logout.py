@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 
 from gateway.demo import keys as demo_keys
@@ -56,6 +57,7 @@ async def test_a_saml_application_signs_with_its_certificate(lab: Lab, receiver:
     await lab.idp.sender.send("universal_logout")
     await lab.idp.sender.send("universal_logout", app="oidc")
     public = load_pem_x509_certificate(demo_keys.certificate("okta saml").encode()).public_key()
+    assert isinstance(public, RSAPublicKey)
     audience = f"{receiver.app}/oauth2/global-token-revocation"
 
     claims = jwt.decode(receiver.taken[0].bearer, public, algorithms=["RS256"], audience=audience)
