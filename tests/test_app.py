@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from gateway.config import load
 from gateway.core.request_head import RequestHead, read_block
 from gateway.demo.options import DemoOptions
 from gateway.web.messages import Request, Response
+from tests.fakes.configured import NOTHING
 from tests.fakes.serving import Application, launched, serving, written
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +28,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE--
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n"
 
 
-def configured(directory: Path, extra: str = "", **replaced: str) -> Path:
+def configured(directory: Path, extra: str = "", replaced: Mapping[str, str] = NOTHING) -> Path:
     """A configuration whose upstream and provider are not there."""
     application = Application()
     application.port = 9
@@ -96,7 +98,7 @@ def test_a_bad_policy_is_a_finding_with_its_place(tmp_path: Path) -> None:
     """File and line of the policy, and of the key that names it."""
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.cedar").write_text('@id("a")\npermit (principal, action, resource);\n')
-    path = configured(tmp_path, **{"builtin:groups": "policies"})
+    path = configured(tmp_path, replaced={"builtin:groups": "policies"})
     said = refused(path, 1)
     assert "policies/mine.cedar:2" in said or "policies/mine.cedar:1" in said
     assert "Traceback" not in said
@@ -127,7 +129,7 @@ async def test_what_a_client_may_take_is_as_configured(tmp_path: Path) -> None:
 def test_an_upstream_s_authority_that_cannot_be_used_is_one_clear_line(tmp_path: Path, workers: int) -> None:
     """It names the file and the key, before anybody asks for the upstream."""
     (tmp_path / "ca.pem").write_text(CERTIFICATE)
-    path = configured(tmp_path, **{'http://127.0.0.1:9"}': 'https://localhost", ca_file: ca.pem}'})
+    path = configured(tmp_path, replaced={'http://127.0.0.1:9"}': 'https://localhost", ca_file: ca.pem}'})
 
     assert f"upstreams[].ca_file: {tmp_path / 'ca.pem'} cannot be used" in complaint(path, workers)
 
@@ -249,7 +251,7 @@ async def test_closing_writes_the_access_lines_that_wait(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The last request before the end has its line."""
-    gateway = Gateway(load(configured(tmp_path, **{"access: false": "access: true"}), {}))
+    gateway = Gateway(load(configured(tmp_path, replaced={"access: false": "access: true"}), {}))
     await gateway.open()
     head = RequestHead("GET", "/last", False, read_block(b"", 100))
     request = Request(SimpleNamespace(peer="192.0.2.1"), head, None)  # type: ignore[arg-type]

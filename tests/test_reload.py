@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import structlog
@@ -24,7 +25,7 @@ NARROW = '@id("admins")\npermit (principal in Group::"admins", action, resource)
 
 
 @pytest.fixture
-def logged() -> Iterator[list[dict[str, object]]]:
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
     with structlog.testing.capture_logs() as lines:
         yield lines
 
@@ -39,7 +40,8 @@ def counted(
     files = [directory / f"key-{number}" for number in range(len(texts))]
     for file, text in zip(files, texts, strict=True):
         file.write_text(text)
-    watched, taken = reload.sealing_keys(files), []
+    taken: list[Any] = []
+    watched = reload.sealing_keys(files)
     watched.first()
     watched.follow(taken.append)
     return watched, taken, files
@@ -53,7 +55,9 @@ async def test_r26_nothing_is_taken_in_while_nothing_changes(tmp_path: Path) -> 
     assert (taken, watched.health()) == ([], "ok")
 
 
-async def test_r26_changed_content_is_taken_in_once(tmp_path: Path, logged: list[dict[str, object]]) -> None:
+async def test_r26_changed_content_is_taken_in_once(
+    tmp_path: Path, logged: list[MutableMapping[str, Any]]
+) -> None:
     """Even when size and time stay the same."""
     watched, taken, files = counted(tmp_path, key(), key())
     files[0].write_text(fresh := key())
@@ -73,7 +77,8 @@ async def test_r26_a_mounted_secret_is_followed_when_its_directory_is_swapped(tm
         (tmp_path / version / "key").write_text(key())
     (tmp_path / "..data").symlink_to("v1")
     (tmp_path / "key").symlink_to("..data/key")
-    watched, taken = reload.sealing_keys([tmp_path / "key"]), []
+    taken: list[Any] = []
+    watched = reload.sealing_keys([tmp_path / "key"])
     watched.first()
     watched.follow(taken.append)
     (tmp_path / "..new").symlink_to("v2")
@@ -86,7 +91,7 @@ async def test_r26_a_mounted_secret_is_followed_when_its_directory_is_swapped(tm
 
 @pytest.mark.parametrize("content", [b"", b"short\n", b"\xff\xfe\x00", base64.b64encode(b"0" * 32), None])
 async def test_r26_p19_what_is_no_key_changes_nothing(
-    tmp_path: Path, content: bytes | None, logged: list[dict[str, object]]
+    tmp_path: Path, content: bytes | None, logged: list[MutableMapping[str, Any]]
 ) -> None:
     """The old ring stays; one error names the file and the mend, and never the content; the mended file ends it."""
     watched, taken, files = counted(tmp_path, key())
@@ -112,7 +117,8 @@ async def test_r26_p19_what_is_no_key_changes_nothing(
 async def test_a_good_policy_replaces_the_set(tmp_path: Path) -> None:
     """A file that is added counts as a change."""
     (tmp_path / "a.cedar").write_text(OPEN)
-    watched, taken = reload.policies(str(tmp_path)), []
+    taken: list[Any] = []
+    watched = reload.policies(str(tmp_path))
     before = watched.first()
     watched.follow(taken.append)
     (tmp_path / "b.cedar").write_text(NARROW)
@@ -127,7 +133,8 @@ async def test_a_good_policy_replaces_the_set(tmp_path: Path) -> None:
 async def test_a_bad_policy_keeps_the_old_set(tmp_path: Path, text: str) -> None:
     """Whatever is wrong with it; file and line are told (design section 9)."""
     (tmp_path / "a.cedar").write_text(OPEN)
-    watched, taken = reload.policies(str(tmp_path)), []
+    taken: list[Any] = []
+    watched = reload.policies(str(tmp_path))
     watched.first()
     watched.follow(taken.append)
     (tmp_path / "a.cedar").write_text(text)
@@ -141,7 +148,8 @@ async def test_policies_that_vanish_keep_the_old_set(tmp_path: Path) -> None:
     directory = tmp_path / "policies"
     directory.mkdir()
     (directory / "a.cedar").write_text(OPEN)
-    watched, taken = reload.policies(str(directory)), []
+    taken: list[Any] = []
+    watched = reload.policies(str(directory))
     watched.first()
     watched.follow(taken.append)
     (directory / "a.cedar").unlink()
@@ -154,7 +162,8 @@ async def test_policies_that_vanish_keep_the_old_set(tmp_path: Path) -> None:
 
 async def test_the_policies_that_come_with_the_gateway_are_not_read_again() -> None:
     """They change with an upgrade only."""
-    watched, taken = reload.policies("builtin:spa"), []
+    taken: list[Any] = []
+    watched = reload.policies("builtin:spa")
     watched.first()
     watched.follow(taken.append)
     await watched.look()
@@ -168,7 +177,7 @@ def test_what_cannot_be_used_at_the_start_is_an_error(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_is_taken_in_when_its_key_is_there_too(
-    tmp_path: Path, logged: list[dict[str, object]]
+    tmp_path: Path, logged: list[MutableMapping[str, Any]]
 ) -> None:
     """Between the writing of one file and the other they do not fit: the former ones stay, and it is said why."""
     authority, files = Authority.make(tmp_path), (tmp_path / "cert.pem", tmp_path / "key.pem")
@@ -181,8 +190,9 @@ async def test_a_certificate_is_taken_in_when_its_key_is_there_too(
 
     for file, text in zip(files, renewed(), strict=True):
         file.write_text(text)
-    tls = SimpleNamespace(cert_file=files[0], key_file=files[1])
-    watched, taken = reload.certificate(SimpleNamespace(tls=tls)), []
+    settings: Any = SimpleNamespace(tls=SimpleNamespace(cert_file=files[0], key_file=files[1]))
+    taken: list[Any] = []
+    watched = reload.certificate(settings)
     assert watched is not None
     watched.first()
     watched.follow(taken.append)
@@ -195,4 +205,5 @@ async def test_a_certificate_is_taken_in_when_its_key_is_there_too(
     await watched.look()
     assert (len(taken), watched.health()) == (1, "ok")
     assert [line["event"] for line in logged] == ["not_reloaded", "reloaded"]
-    assert reload.certificate(SimpleNamespace(tls=SimpleNamespace(cert_file=None, key_file=None))) is None
+    absent: Any = SimpleNamespace(tls=SimpleNamespace(cert_file=None, key_file=None))
+    assert reload.certificate(absent) is None

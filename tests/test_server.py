@@ -27,6 +27,7 @@ from gateway.server import drain, keep
 from gateway.tls import tls_context
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
+from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually, listener
 from tests.fakes.serving import Serving, serving
 
@@ -80,7 +81,7 @@ def test_the_collector_passes_over_what_the_start_has_made() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_access_lines_are_soon_there_and_none_is_lost_at_the_end(tmp_path: Path, workers: int) -> None:
     """They are written together, but within a second; what waits when the process is told to stop is written too."""
-    async with serving(tmp_path, workers=workers, **{"access: false": "access: true"}) as gateway:
+    async with serving(tmp_path, workers=workers, replaced={"access: false": "access: true"}) as gateway:
 
         def told() -> list[str]:
             lines = [json.loads(line) for line in gateway.told().splitlines() if line.startswith("{")]
@@ -133,7 +134,7 @@ async def test_a_response_during_the_drain_asks_the_client_to_leave(tmp_path: Pa
         gateway.process.send_signal(signal.SIGTERM)
         await gateway.until("/readyz", 503)
         kept = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=gateway.client.connector._resolver),
+            connector=aiohttp.TCPConnector(resolver=Loopback()),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         async with kept:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -68,7 +69,9 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(directory: Path, workers: int) -> AsyncIterator[tuple[int, Callable[[], Awaitable[dict]]]]:
+async def serving(
+    directory: Path, workers: int
+) -> AsyncIterator[tuple[int, Callable[[], Awaitable[dict[str, Any]]]]]:
     """A gateway with TLS; its port, and what it says of itself when it is asked."""
     path = configured(directory, extra="tls: {cert_file: cert.pem, key_file: key.pem}\n")
     text = path.read_text().replace("public_url: http:", "public_url: https:")
@@ -78,7 +81,7 @@ async def serving(directory: Path, workers: int) -> AsyncIterator[tuple[int, Cal
     process = await launched(path, workers=workers, accept_for=0)
     async with aiohttp.ClientSession() as client:
 
-        async def told() -> dict:
+        async def told() -> dict[str, Any]:
             async with client.get(f"http://{probes}/readyz") as answer:
                 return await answer.json() if answer.status == 200 else {}
 
@@ -158,7 +161,8 @@ def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     """Certificate and key that do not parse are a configuration error, not OpenSSL's."""
     for name in ("cert", "key"):
         (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
-    tls = SimpleNamespace(cert_file=tmp_path / "cert", key_file=tmp_path / "key")
+    broken: Any = SimpleNamespace(tls=SimpleNamespace(cert_file=tmp_path / "cert", key_file=tmp_path / "key"))
     with pytest.raises(ConfigurationError, match="cannot be used"):
-        tls_context(SimpleNamespace(tls=tls))
-    assert tls_context(SimpleNamespace(tls=SimpleNamespace(cert_file=None, key_file=None))) is None
+        tls_context(broken)
+    absent: Any = SimpleNamespace(tls=SimpleNamespace(cert_file=None, key_file=None))
+    assert tls_context(absent) is None

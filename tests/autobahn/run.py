@@ -32,7 +32,7 @@ async def examined(python: Path, cases: list[str]) -> tuple[Report, Report]:
             "builtin:groups": "builtin:spa",
         }
         with tempfile.TemporaryDirectory(prefix="gateway-autobahn-") as directory:
-            async with serving(Path(directory), **replaced) as running:
+            async with serving(Path(directory), replaced=replaced) as running:
                 browser = running.browser()
                 await running.sign_in(browser)
                 cookie = browser.cookie_header(running.app)

@@ -42,7 +42,10 @@ class Authority:
         files[2].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         spki = ca_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         key_hash = base64.b64encode(hashlib.sha256(spki).digest()).decode()
-        return cls(*files, key_hash, base64.b64encode(ca.public_bytes(Encoding.DER)).decode())
+        ca_file, cert_file, key_file = files
+        return cls(
+            ca_file, cert_file, key_file, key_hash, base64.b64encode(ca.public_bytes(Encoding.DER)).decode()
+        )
 
 
 def _certificate(

@@ -83,7 +83,7 @@ async def stand(
     tmp_path: Path, world: World, product: dict[str, str], authority: Authority
 ) -> AsyncIterator[Stand]:
     """The whole product, on free ports, with nobody signed in."""
-    async with standing(tmp_path, **world.product(authority), **product) as running:
+    async with standing(tmp_path, **world.product(authority, product)) as running:
         yield running
 
 

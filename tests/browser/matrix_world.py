@@ -140,7 +140,7 @@ async def founded(combination: Combination, directory: Path) -> AsyncIterator[Wo
     demo = DemoOptions(switches=combination.switches)
     try:
         async with standing(
-            directory, federation=combination.federation, demo=demo, front=front, **pieces
+            directory, federation=combination.federation, demo=demo, front=front, replaced=pieces
         ) as stand:
             tap.lead_to(stand.port)
             yield World(combination, stand, tap)

@@ -51,7 +51,7 @@ def okta_auth_js(tmp_path_factory: pytest.TempPathFactory) -> str:
         shutil.copy(HERE / name, directory)
     node, npm = node_and_npm()
     environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    command = [node, npm, "ci", "--prefer-offline"]
+    command: list[str | Path] = [node, npm, "ci", "--prefer-offline"]
     run = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return (directory / "node_modules/@okta/okta-auth-js/dist/okta-auth-js.min.js").read_text("utf-8")

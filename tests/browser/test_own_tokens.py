@@ -55,14 +55,15 @@ class Application:
     def __init__(self) -> None:
         self.page = b""
 
-    async def __call__(self, call: Call) -> object:
-        return await call.send(reply(self.page, b"Content-Type: text/html; charset=utf-8"))
+    async def __call__(self, call: Call) -> None:
+        await call.send(reply(self.page, b"Content-Type: text/html; charset=utf-8"))
 
     def behind(self, person: Person) -> None:
         """Register it at Cognito with a callback and a sign-out URL of its own, like any client."""
         stand, cognito = person.stand, person.stand.idp.cognito.common
-        urls = {"callback_urls": (f"{stand.app}/own/",), "sign_out_urls": (f"{stand.app}/logout",)}
-        cognito.options = replace(cognito.options, **urls)
+        cognito.options = replace(
+            cognito.options, callback_urls=(f"{stand.app}/own/",), sign_out_urls=(f"{stand.app}/logout",)
+        )
         told = {"cognito": stand.cognito, "client": CLIENT_ID, "secret": cognito.options.client_secret}
         self.page = (PAGE % told).encode()
 

@@ -19,9 +19,14 @@ from tests.web.page_samples import SAMPLES, receipt
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("pages")]
 
+
+def made(make: Callable[[], Page], _: web.BaseRequest) -> web.Response:
+    return answer(make())
+
+
 Pages = dict[str, Callable[[web.BaseRequest], web.StreamResponse]]
 STILL: Pages = {
-    f"/{name}": lambda _, make=make: answer(make())
+    f"/{name}": partial(made, make)
     for name, make in SAMPLES.items()
     if not name.startswith(("start", "landing", "leaving", "hop"))
 }
@@ -196,7 +201,7 @@ async def test_landing_does_not_believe_what_is_stored(chromium: Browser) -> Non
 def logging_out(answered: Callable[[str], web.Response]) -> Pages:
     """The confirm page, the answer to its form, and two providers, of which the first leads on to the second."""
 
-    def at(request: web.Request, name: str) -> str:
+    def at(request: web.BaseRequest, name: str) -> str:
         return f"http://{name}.localhost:{request.url.port}/{name}"
 
     return {

@@ -42,16 +42,17 @@ addEventListener("message", (event) => event.waitUntil(
 HTML = b"Content-Type: text/html; charset=utf-8"
 
 
-async def application(call: Call) -> object:
+async def application(call: Call) -> None:
     """By path: a page under each policy, pages that register a worker, and the workers: theirs has the script, or not."""
     name = call.request_line.split()[1].rpartition(b"/")[2].decode()
     if name in POLICIES:
-        return await call.send(reply(PAGE, HTML, b"Content-Security-Policy: " + POLICIES[name].encode()))
-    if name.endswith("-worker"):
+        await call.send(reply(PAGE, HTML, b"Content-Security-Policy: " + POLICIES[name].encode()))
+    elif name.endswith("-worker"):
         shell = SHELL.replace(b"</title>", b"</title>" + SCRIPT) if name == "with-worker" else SHELL
         fields = b"Content-Type: text/javascript", b"Service-Worker-Allowed: /"
-        return await call.send(reply(WORKER % shell.replace(b"</", b"<\\/"), *fields))
-    return await call.send(reply(REGISTERING if name in {"with", "without"} else PAGE, HTML))
+        await call.send(reply(WORKER % shell.replace(b"</", b"<\\/"), *fields))
+    else:
+        await call.send(reply(REGISTERING if name in {"with", "without"} else PAGE, HTML))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

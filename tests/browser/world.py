@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -24,14 +25,14 @@ class World(Enum):
     def federation(self) -> str:
         return "saml" if self in {World.LOCALHOST_SAML, World.TLS_SAML} else "oidc"
 
-    def product(self, authority: Authority) -> dict[str, Any]:
+    def product(self, authority: Authority, replaced: Mapping[str, str]) -> dict[str, Any]:
         """Arguments for ``standing``."""
         if self in {World.LOCALHOST, World.LOCALHOST_SAML}:
-            return {"federation": self.federation}
-        return {"federation": self.federation, **_over_tls(authority)}
+            return {"federation": self.federation, "replaced": replaced}
+        return {"federation": self.federation, **_over_tls(authority, replaced)}
 
 
-def _over_tls(authority: Authority) -> dict[str, Any]:
+def _over_tls(authority: Authority, replaced: Mapping[str, str]) -> dict[str, Any]:
     demo = DemoOptions(
         app=f"https://{APP}:0",
         cognito=f"https://{HOSTED_UI}:1",
@@ -46,7 +47,7 @@ def _over_tls(authority: Authority) -> dict[str, Any]:
     resolve = ", ".join(f"{name}: 127.0.0.1" for name in NAMES)
     provider = f"provider:\n  ca_file: {authority.ca_file}\n  resolve: {{{resolve}}}\n"
     tls = f"tls: {{cert_file: {authority.cert_file}, key_file: {authority.key_file}}}\n"
-    return {"demo": demo, "provider:\n": provider, "extra": tls}
+    return {"demo": demo, "replaced": {"provider:\n": provider, **replaced}, "extra": tls}
 
 
 def taking_place(*cases: tuple[World, Mode]) -> pytest.MarkDecorator:

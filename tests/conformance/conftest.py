@@ -38,7 +38,7 @@ async def _serve(
     if routes:
         replaced["upstreams:\n"] = f"upstreams:\n{routes}"
     over = asyncio.Event()
-    async with standing(directory, extra=extra, **replaced) as stand:
+    async with standing(directory, extra=extra, replaced=replaced) as stand:
         browser = stand.browser()
         page = await stand.sign_in(browser, "/")
         assert page.text == "application", page.text

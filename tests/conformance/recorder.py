@@ -136,7 +136,7 @@ class Recorder:
         :param under: a route's prefix.
         """
         path = f"{under}scripted/{next(self._paths)}"
-        self._scripts[path.encode()] = script if callable(script) else _saying(script)
+        self._scripts[path.encode()] = script if callable(script) else saying(script)
         return path
 
     def find(self, path: str) -> list[Call]:
@@ -211,12 +211,17 @@ class Recorder:
             call.body()
 
 
-def _saying(data: bytes) -> Script:
+def saying(*pieces: bytes, close: bool = False) -> Script:
+    """Send these, each by itself, when the request has been read. :param close: and end the connection."""
+
     def script(call: Call) -> None:
         call.body()
-        call.send(data)
+        for piece in pieces:
+            call.send(piece)
+        if close:
+            call.close()
 
     return script
 
 
-_DEFAULT = _saying(plain())
+_DEFAULT = saying(plain())

@@ -140,7 +140,8 @@ def count_body(
     :param start: what has been read of it. :param length: None: it is chunked, and nothing follows it.
     :param into: is given each piece of it.
     """
-    reader = io.BufferedReader(_Source(start, sock), 1 << 18)
+    source: io.RawIOBase = _Source(start, sock)
+    reader = io.BufferedReader(source, 1 << 18)
     if length is not None:
         return _skip(reader, length, into)
     total = 0
@@ -156,7 +157,7 @@ def count_body(
             return total
 
 
-def _skip(reader: io.BufferedReader, size: int, into: Callable[[bytes], object]) -> int:
+def _skip(reader: io.BufferedReader[io.RawIOBase], size: int, into: Callable[[bytes], object]) -> int:
     left = size
     while left:
         piece = reader.read1(min(left, 1 << 18))

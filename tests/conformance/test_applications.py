@@ -13,7 +13,7 @@ import pytest
 
 from tests.conformance import strict
 from tests.conformance.conftest import running
-from tests.conformance.recorder import Call, Script, plain
+from tests.conformance.recorder import Call, Script, plain, saying
 from tests.conformance.wire import Door, Wire
 
 MEGABYTE = 1 << 20
@@ -203,7 +203,7 @@ def _refusing(status: bytes) -> Script:
 def test_hints_come_one_by_one_and_a_failure_behind_them_is_an_answer(door: Door) -> None:
     """Each 103 passes; an application that dies after them is a 502, and the connection goes on."""
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: </%d.css>; rel=preload\r\n\r\n"
-    path = door.upstream.on(lambda call: (call.body(), call.send(hint % 1 + hint % 2), call.close()))
+    path = door.upstream.on(saying(hint % 1 + hint % 2, close=True))
     with door.open() as wire:
         assert wire.get(path).status == 502
         assert [each.value(b"link") for each in wire.interims] == [
@@ -262,11 +262,7 @@ def test_a_client_that_sends_on_gets_the_early_answer_and_may_ask_again(door: Do
 def test_the_application_s_connection_is_its_own_business(door: Door) -> None:
     """It ends its connection after an answer; the client's goes on, and hears nothing of it."""
     path = door.upstream.on(
-        lambda call: (
-            call.body(),
-            call.send(plain(b"last", b"Connection: close", b"Keep-Alive: timeout=5")),
-            call.close(),
-        )
+        saying(plain(b"last", b"Connection: close", b"Keep-Alive: timeout=5"), close=True)
     )
     with door.open() as wire:
         for _ in range(3):
@@ -282,14 +278,7 @@ def test_the_application_s_connection_is_its_own_business(door: Door) -> None:
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_an_answer_without_framing_ends_with_its_connection(door: Door, version: str) -> None:
     """What HTTP/1.0 applications send: in chunks to HTTP/1.1, until the end to HTTP/1.0."""
-    path = door.upstream.on(
-        lambda call: (
-            call.body(),
-            call.send(b"HTTP/1.0 200 OK\r\n\r\nall "),
-            call.send(b"of it"),
-            call.close(),
-        )
-    )
+    path = door.upstream.on(saying(b"HTTP/1.0 200 OK\r\n\r\nall ", b"of it", close=True))
     with door.open() as wire:
         answer = wire.get(path, version=version)
         assert answer.body == b"all of it"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance import strict
 from tests.conformance.corpus import cases
-from tests.conformance.recorder import Call, plain
+from tests.conformance.recorder import Call, plain, saying
 from tests.conformance.wire import Door
 
 
@@ -38,7 +38,12 @@ def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
 
 def test_many_pipelined_requests_are_all_answered(door: Door) -> None:
     """More than any queue holds, by a client that reads only afterwards."""
-    path = door.upstream.on(lambda call: (call.body(), call.send(plain(call.head.target)))[1])
+
+    def named(call: Call) -> None:
+        call.body()
+        call.send(plain(call.head.target))
+
+    path = door.upstream.on(named)
     with door.open() as wire:
         wire.send(b"".join(door.request(f"{path}?{at}") for at in range(200)))
         assert [wire.response().body for _ in range(200)] == [f"{path}?{at}".encode() for at in range(200)]
@@ -177,9 +182,13 @@ def test_another_expectation_is_no_reason_to_wait(door: Door) -> None:
 
 def test_a_response_may_come_while_the_upload_runs(door: Door) -> None:
     """It is heard at once; the rest of the body goes nowhere, and nothing of it is taken for a request."""
-    path = door.upstream.on(
-        lambda call: (call.send(plain(b"no", status=b"409 Conflict")), call.gone(), call.close())
-    )
+
+    def refusing(call: Call) -> None:
+        call.send(plain(b"no", status=b"409 Conflict"))
+        call.gone()
+        call.close()
+
+    path = door.upstream.on(refusing)
     with door.open(5.0) as wire:
         wire.send(door.request(path, "Content-Length: 500000", method="POST", body=b"a" * 1_000))
         assert wire.response().status == 409
@@ -266,7 +275,7 @@ def test_an_application_that_leaves_breaks_the_response_visibly(door: Door, sent
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Le"], ids=["nothing", "half a head"])
 def test_an_application_that_leaves_before_its_response_is_a_502(door: Door, sent: bytes) -> None:
     """A response of ours, and the connection goes on."""
-    path = door.upstream.on(lambda call: (call.body(), call.send(sent), call.close()))
+    path = door.upstream.on(saying(sent, close=True))
     with door.open() as wire:
         assert wire.get(path, "Content-Length: 1", method="POST", body=b"a").status == 502
         assert wire.get("/").body == b"application"

@@ -54,7 +54,7 @@ class Process:
 async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Process]:
     upstream = Recorder()
     replaced = {f"file://{configuration.SPA}": upstream.url, "builtin:groups": "builtin:spa"}
-    async with serving(tmp_path_factory.mktemp("memory"), **replaced) as running:
+    async with serving(tmp_path_factory.mktemp("memory"), replaced=replaced) as running:
         browser = running.browser()
         form = await browser.goto(running.app + "/")
         await browser.submit(form, username="alice@example.com", password="demo")

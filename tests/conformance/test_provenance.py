@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conformance.recorder import Call
 from tests.conformance.strict import Message
 from tests.conformance.wire import Door
 
@@ -194,7 +195,14 @@ def test_cve_2026_41181_our_cookies_stay_here(door: Door) -> None:
 def test_cve_2026_71324_a_tunnel_never_returns_to_the_pool(door: Door) -> None:
     """CONNECT is refused; after a 101 the next request has a connection of its own."""
     accept = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-    path = door.upstream.on(lambda call: (call.body(), call.send(accept), call.gone()) and call.close())
+
+    def switched(call: Call) -> None:
+        call.body()
+        call.send(accept)
+        call.gone()
+        call.close()
+
+    path = door.upstream.on(switched)
     headers = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", f"Origin: http://{door.authority}")  # fmt: skip
     with door.open() as wire, door.open() as other:

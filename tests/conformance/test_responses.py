@@ -11,7 +11,7 @@ import yaml
 
 from tests.conformance import strict
 from tests.conformance.corpus import expanded
-from tests.conformance.recorder import Call, plain
+from tests.conformance.recorder import Call, plain, saying
 from tests.conformance.wire import Door
 
 _FILE = Path(__file__).parents[1] / "corpus" / "http" / "responses" / "responses.yaml"
@@ -58,7 +58,7 @@ def test_an_application_that_breaks_the_rules(door: Door, case: dict[str, Any], 
 
 def test_a_response_is_never_taken_for_anothers(door: Door) -> None:
     """Surplus bytes behind a response end their connection: the next request, by anybody, gets its own answer."""
-    path = door.upstream.on(lambda call: (call.body(), call.send(plain(b"mine") + _SECOND)))
+    path = door.upstream.on(saying(plain(b"mine") + _SECOND))
     with door.open() as wire, door.open() as other:
         for _ in range(5):
             assert wire.get(path).body == b"mine"

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,10 @@ class Held:
         wire.send(self.door.request(f"{self.path}?{name}"))
         return wire
 
+    def begun(self, count: int) -> bool:
+        """Whether so many have been asked."""
+        return len(self.order) >= count
+
     def let_go(self, count: int = 1) -> None:
         self._go.release(count)
 
@@ -267,7 +272,7 @@ def test_more_than_an_application_may_be_asked_wait_in_order_or_are_refused(narr
         assert late.get("/oauth2/session").status == 200
     for count in (3, 4):
         held.let_go()
-        _until(lambda count=count: len(held.order) == count)
+        _until(partial(held.begun, count))
     held.let_go(2)
     assert [wire.response().body for wire in wires] == [b"a", b"b", b"c", b"d"]
     assert sorted(held.order[:2]) == [b"a", b"b"]
@@ -289,7 +294,12 @@ def test_a_client_that_leaves_the_queue_makes_room_in_it(narrow: Door) -> None:
         wire.leave()
     time.sleep(0.2)
     wires += [held.ask("c"), held.ask("d")]
-    _until(lambda: not held.let_go() and len(held.order) >= 4)
+
+    def all_begun() -> bool:
+        held.let_go()
+        return held.begun(4)
+
+    _until(all_begun)
     held.let_go(4)
     assert {wire.response().body for wire in wires} == {b"a", b"b", b"c", b"d"}
     assert sorted(held.order) == [b"a", b"b", b"c", b"d"]

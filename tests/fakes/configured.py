@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+"""No piece of the configuration is replaced."""
 
 
 def with_inbound(text: str, section: str, *, okta: str = "") -> str:

@@ -50,6 +50,7 @@ class Settler:
 
     def handle(self, request: Request) -> None:
         request.door = self
+        answer: Answer | Exception
         try:
             answer = self.answer(request)
         except Exception as error:
@@ -141,6 +142,8 @@ class Door:
         return self
 
     async def close(self) -> None:
+        assert self.server is not None
+        assert self.listener is not None
         self.server.close()
         await self.forwarder.close()
         await self.listener.shutdown(0.1)

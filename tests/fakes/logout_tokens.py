@@ -49,8 +49,8 @@ def _with(member: str, value: Any, *, blame: str = "") -> Lie:
 
 def _ago(member: str, seconds: int, **more: int) -> Lie:
     def tell(forge: Forge) -> str:
-        times = {name: forge.now + value for name, value in more.items()}
-        return logout_token(forge, **{member: forge.now + seconds}, **times)
+        times = {name: forge.now + value for name, value in {member: seconds, **more}.items()}
+        return logout_token(forge, header=None, **times)
 
     return Lie(tell, member)
 

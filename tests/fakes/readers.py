@@ -59,6 +59,7 @@ class _Heard:
         self.body += data
 
     def on_message_complete(self) -> None:
+        assert self.parser is not None
         self.complete = True
         self.stays = self.parser.should_keep_alive()  # it forgets with the next byte
 

@@ -100,7 +100,7 @@ class RedisServer:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
-    def ask(self, *command: str | int) -> Any:
+    def ask(self, *command: str | int | bytes) -> Any:
         """An operator's command and its answer."""
         with self._client() as client:
             return client.execute_command(*command)

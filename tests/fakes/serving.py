@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from aiohttp import web
 from gateway.demo import configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from tests.fakes.browser import Browser, Loopback, Seen
-from tests.fakes.configured import with_inbound
+from tests.fakes.configured import NOTHING, with_inbound
 from tests.fakes.ports import free_ports
 
 TOKEN = "operators-token"
@@ -59,7 +59,7 @@ class Application:
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]
+        self.port = int(self.runner.addresses[0][1])
 
     async def _quick(self, _: web.Request) -> web.Response:
         return web.Response(text="quick")
@@ -232,11 +232,12 @@ async def serving(
     accept_for: float = 0.3,
     provider: bool = True,
     extra: str = "",
-    **replaced: str,
+    replaced: Mapping[str, str] = NOTHING,
 ) -> AsyncIterator[Serving]:
     """A gateway that is ready.
 
-    :param provider: False leaves the identity provider down. :param replaced: pieces of the configuration.
+    :param provider: False leaves the identity provider down.
+    :param replaced: pieces of the configuration, and what to put there instead.
     """
     application = Application()
     await application.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from gateway.core import clock
 from gateway.core.cookies import NO_COOKIES
@@ -49,7 +50,7 @@ class Replica:
         return lines
 
 
-def session(**changes: object) -> Session:
+def session(**changes: Any) -> Session:
     principal = Principal("https://idp", "s-1", "alice", claims={"plan": "gold"})
     made = Session("sid-1", "log", principal, ("sub:https://idp|s-1",), NOW, 5, NOW + 1_800, NOW + 43_200)
     return replace(made, **changes)
@@ -63,4 +64,10 @@ def header(lines: list[str]) -> tuple[bytes, ...]:
 def facts(cookie: tuple[bytes, ...]) -> RequestFacts:
     """A request with this Cookie header."""
     rules = DoorRules("https", frozenset({"app.example.com"}))
-    return build("GET", "/", ((b"Host", b"app.example.com"), (b"Cookie", *cookie)), "192.0.2.1", rules)
+    return build(
+        "GET",
+        "/",
+        ((b"Host", b"app.example.com"), *((b"Cookie", line) for line in cookie)),
+        "192.0.2.1",
+        rules,
+    )

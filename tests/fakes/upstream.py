@@ -23,6 +23,7 @@ class Call:
     writer: asyncio.StreamWriter
     connection: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    frames: list[tuple[int, bytes]] = field(default_factory=list)
 
     @property
     def request_line(self) -> bytes:
@@ -114,7 +115,7 @@ class FakeUpstream:
     @property
     def port(self) -> int:
         assert self._server is not None
-        return self._server.sockets[0].getsockname()[1]
+        return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -160,7 +161,6 @@ async def websocket_echo(call: Call) -> str:
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept_key(key) + b"\r\n\r\n"
     )
-    call.frames = []
     try:
         while True:
             opcode, payload = await read_frame(call.reader)

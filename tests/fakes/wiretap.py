@@ -88,7 +88,8 @@ class Wiretap:
                 line, fields = _head(data)
                 sent = next((value for name, value in fields if name == "cookie"), "")
                 names = [pair.partition("=")[0] for pair in sent.split("; ")] if sent else []
-                under_way[:] = [Exchange(*line.split(" ")[:2], names)]
+                method, target, _ = line.split(" ", 2)
+                under_way[:] = [Exchange(method, target, names)]
                 self.heard += under_way
             onward.write(data)
             await onward.drain()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from gateway import server
@@ -45,7 +46,7 @@ def forge(stand: Stand) -> Forge:
     return Forge(stand.okta, CLIENT_ID, now=clock.now(), id_key=SigningKey(key.kid, key.private))
 
 
-def form(stand: Stand, **changes: object) -> bytes:
+def form(stand: Stand, **changes: Any) -> bytes:
     """A body with a good token, or with ``changes`` to its claims."""
     return urlencode({"logout_token": logout_token(forge(stand), **changes)}).encode()
 

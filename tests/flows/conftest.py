@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +21,7 @@ from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions, on_free_ports
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
-from tests.fakes.configured import with_inbound
+from tests.fakes.configured import NOTHING, with_inbound
 from tests.fakes.redis import RedisServer
 from tests.flows.stores import COOKIE, Store, in_redis, redis_with_tls
 
@@ -92,15 +92,16 @@ async def standing(
     demo: DemoOptions = DemoOptions(),  # noqa: B008 - frozen
     front: int | None = None,
     store: Store = COOKIE,
-    **replaced: str,
+    replaced: Mapping[str, str] = NOTHING,
 ) -> AsyncIterator[Stand]:
-    """Start it all; ``replaced`` are pieces of the generated configuration and what to put there instead.
+    """Start it all.
 
     :param inbound: the section of that name, instead of the generated one; ``{okta}`` and ``{app}`` stand for
         addresses.
     :param demo: names and certificates; the ports are replaced by free ones.
     :param front: the port of a proxy in front of the gateway, where browsers come to; None: there is none.
     :param store: where sessions are kept.
+    :param replaced: pieces of the generated configuration, and what to put there instead.
     """
     sock = free_socket()
     listening: int = sock.getsockname()[1]

@@ -78,7 +78,7 @@ async def fronted(
     port = free_port()
     served = await FakeUpstream(application).start()
     deadlines = ONE_DEADLINE if store.redis is None else {}
-    async with standing(tmp_path, extra=CONFIGURATION, front=port, store=store, **deadlines) as stand:
+    async with standing(tmp_path, extra=CONFIGURATION, front=port, store=store, replaced=deadlines) as stand:
         directory = tmp_path / "nginx"
         directory.mkdir()
         host = stand.app.removeprefix("http://")

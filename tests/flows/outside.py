@@ -27,12 +27,10 @@ HOOK = f"  okta_event_hook: {{issuer: '{{okta}}', secret: {HOOK_SECRET}, session
 
 
 @asynccontextmanager
-async def opened(
-    directory: Path, *ways: str, federation: str = "oidc", **replaced: str
-) -> AsyncIterator[Stand]:
+async def opened(directory: Path, *ways: str, federation: str = "oidc") -> AsyncIterator[Stand]:
     """The product with these ways in, its Okta linked to Cognito's users."""
     inbound = "inbound:\n" + "".join(ways)
-    async with standing(directory, federation=federation, inbound=inbound, **replaced) as stand:
+    async with standing(directory, federation=federation, inbound=inbound) as stand:
         yield stand
 
 

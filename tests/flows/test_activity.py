@@ -15,7 +15,7 @@ from tests.flows.stores import BOTH
 STORES = BOTH
 
 BY_INPUT = {"key_files: [session-key]": "key_files: [session-key]\n  activity: input\n  idle: 10m"}
-by_input = pytest.mark.parametrize("stand", [BY_INPUT], indirect=True)
+by_input = pytest.mark.parametrize("stand", [{"replaced": BY_INPUT}], indirect=True)
 REPORT = "/oauth2/activity"
 
 

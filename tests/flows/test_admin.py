@@ -17,7 +17,9 @@ from tests.flows.conftest import Stand, free_socket, later, standing
 
 TOKEN = "operators-token"
 ADMIN = pytest.mark.parametrize(
-    "stand", [{"admin: {listen: 127.0.0.1:0": f"admin: {{token: {TOKEN}, listen: 127.0.0.1:0"}], indirect=True
+    "stand",
+    [{"replaced": {"admin: {listen: 127.0.0.1:0": f"admin: {{token: {TOKEN}, listen: 127.0.0.1:0"}}],
+    indirect=True,
 )
 
 
@@ -205,7 +207,7 @@ async def test_policies_are_replaced_without_a_restart(tmp_path: Path) -> None:
     directory.mkdir()
     file = directory / "mine.cedar"
     file.write_text('@id("everybody")\npermit (principal is User, action, resource);\n')
-    async with standing(tmp_path, **{"builtin:groups": "policies"}) as stand:
+    async with standing(tmp_path, replaced={"builtin:groups": "policies"}) as stand:
         browser = stand.browser()
         await stand.sign_in(browser, "/api/me", user="bob@example.com")
         file.write_text('@id("admins")\npermit (principal in Group::"admins", action, resource);\n')

@@ -31,7 +31,7 @@ from tests.flows.raw import request
 @pytest.fixture
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, whose emulator sends what Keycloak would."""
-    async with standing(tmp_path, federation="okta", **OPEN) as running:
+    async with standing(tmp_path, federation="okta", replaced=OPEN) as running:
         yield patient(running)
 
 
@@ -254,7 +254,7 @@ async def test_g02_replicas_on_one_redis_end_it_within_a_second(tmp_path: Path) 
     with RedisServer(tmp_path / "redis", "appendonly yes") as redis:
         place = {f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0"}
         async with (
-            standing(tmp_path, federation="okta", **OPEN, **place) as first,
+            standing(tmp_path, federation="okta", replaced={**OPEN, **place}) as first,
             beside(first, tmp_path / "gateway.yaml") as (other, port),
         ):
             browser = first.browser()

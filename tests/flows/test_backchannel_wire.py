@@ -34,7 +34,7 @@ REFUSED = [
 @pytest.fixture
 async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """The gateway signs in at Okta directly, whose emulator sends what Keycloak would."""
-    async with standing(tmp_path, federation="okta", **OPEN) as running:
+    async with standing(tmp_path, federation="okta", replaced=OPEN) as running:
         yield patient(running)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 
+from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH, of_files
@@ -110,7 +112,9 @@ async def test_a_logout_goes_on_while_the_log_cannot_be_written(shared: Stand, b
     """Dead here at once; the receipt says that it is not durable, also when asked for twice; no endless chain (R4)."""
     host = urlsplit(shared.app).netloc
     dead = browser.cookies[host, "__Host-session"]
-    files = shared.gateway.log._files
+    log = shared.gateway.log
+    assert isinstance(log, SqliteLog)
+    files: Any = log._files
     true = files.write, files.send
 
     def broken(*_: object) -> None:

@@ -8,7 +8,7 @@ from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand
 
 ALLOWED = {"logout:\n": "logout:\n  cross_site: allow\n  targets: {home: 'https://www.example.com/'}\n"}
-pytestmark = pytest.mark.parametrize("stand", [ALLOWED], indirect=True)
+pytestmark = pytest.mark.parametrize("stand", [{"replaced": ALLOWED}], indirect=True)
 
 
 async def signed_in(stand: Stand, browser: Browser) -> str:

@@ -209,7 +209,7 @@ async def test_only_get_and_only_where_it_is_asked_for(
     (answer,) = await exchange(stand, request(stand, f"POST {PATH} HTTP/1.1", "Content-Length: 0"))
     assert (answer.status, answer.value(b"allow")) == (405, b"GET")
     shut = {"  frontchannel: true\n": "  frontchannel: false\n"}
-    async with standing(tmp_path_factory.mktemp("closed"), federation="okta", **shut) as closed:
+    async with standing(tmp_path_factory.mktemp("closed"), federation="okta", replaced=shut) as closed:
         assert (await framed(closed, "")).status == 404
 
 

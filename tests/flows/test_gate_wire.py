@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Never
 from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 
+from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand
 
@@ -235,6 +237,7 @@ async def test_an_unknown_host_is_421(shared: Stand, alice: Browser) -> None:
 async def test_a_stale_index_is_503(shared: Stand, alice: Browser) -> None:
     """Nothing is let through, and the client is told to come again."""
     log = shared.gateway.log
+    assert isinstance(log, SqliteLog)
     known = log._in_step_at
     try:
         log._in_step_at = known - 1_000
@@ -251,7 +254,7 @@ async def test_cve_2024_23324_an_internal_error_is_500_and_no_pass(shared: Stand
     """Whatever breaks inside the decision, nothing is let through."""
 
     class Broken:
-        def decide(self, **_: object) -> None:
+        def decide(self, **_: object) -> Never:
             raise RuntimeError("zzz-inside")
 
     kept = shared.gateway.gate.policy

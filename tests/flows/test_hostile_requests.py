@@ -25,7 +25,7 @@ async def behind(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
     """A gateway whose whole application is a server that remembers every byte it got."""
     upstream = await FakeUpstream(always(reply(b"application"))).start()
     replaced = {f"file://{configuration.SPA}": upstream.url, "builtin:groups": "builtin:spa"}
-    async with standing(tmp_path_factory.mktemp("hostile"), **replaced) as stand:
+    async with standing(tmp_path_factory.mktemp("hostile"), replaced=replaced) as stand:
         yield stand, upstream
     await upstream.close()
 

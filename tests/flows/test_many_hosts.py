@@ -36,7 +36,7 @@ async def first(request: pytest.FixtureRequest, redis: RedisServer, tmp_path: Pa
         f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0",
         "key_files: [session-key]": f"key_files: [session-key]\n  store: {request.param}",
     }
-    async with standing(tmp_path, **replaced) as stand:
+    async with standing(tmp_path, replaced=replaced) as stand:
         yield stand
 
 

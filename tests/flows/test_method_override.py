@@ -22,7 +22,7 @@ async def test_r32_an_override_reaches_only_who_asked_for_it(
     upstream = await FakeUpstream(always(reply())).start()
     try:
         there = {f'"file://{configuration.SPA}"': f'"{upstream.url}"{written}'}
-        async with standing(tmp_path, **there) as stand:
+        async with standing(tmp_path, replaced=there) as stand:
             browser = stand.browser()
             await stand.sign_in(browser, "/")
             override = {"X-HTTP-Method-Override": "DELETE"}

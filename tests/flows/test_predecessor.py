@@ -10,7 +10,7 @@ LEFT = ("_oauth2_proxy", "AWSELBAuthSessionCookie-0", "AWSELBAuthSessionCookie-1
 EXPIRING = {"logout:\n": "logout:\n  expire_cookies: [_oauth2_proxy, AWSELBAuthSessionCookie-*]\n"}
 
 
-@pytest.mark.parametrize("stand", [EXPIRING], indirect=True)
+@pytest.mark.parametrize("stand", [{"replaced": EXPIRING}], indirect=True)
 @pytest.mark.parametrize("way", ["/logout", "/oauth2/sessions?end=all"])
 async def test_the_predecessor_s_cookies_go_with_the_first_answer(stand: Stand, way: str) -> None:
     """A proxy that is put back, or still runs for another path, would let the person in by them; others stay."""

@@ -34,7 +34,7 @@ async def signed_in(stand: Stand, browser: Browser, **switches: str | int | bool
 def refreshes(stand: Stand) -> int:
     """How many times the token endpoint was asked after the sign-in."""
     calls = stand.idp.control.cognito.snapshot()["calls"]
-    return sum(call["path"] == "/oauth2/token" for call in calls) - 1
+    return [call["path"] for call in calls].count("/oauth2/token") - 1
 
 
 def living(stand: Stand) -> int:
@@ -174,7 +174,7 @@ async def with_tokens(directory: Path, store: Store) -> AsyncIterator[tuple[Stan
     upstream = await FakeUpstream(always(reply())).start()
     route = f'path: /echo/, url: "{upstream.url}"}}\n  - {{path: /api/,'
     options = {"path: /api/,": route, "{user: email}": "{user: email, authorization: true}"}
-    async with standing(directory, store=store, **options) as stand:
+    async with standing(directory, store=store, replaced=options) as stand:
         yield stand, upstream
     await upstream.close()
 

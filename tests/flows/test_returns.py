@@ -66,7 +66,7 @@ async def test_r08_a_public_route_is_no_target_for_other_sites(
     policies = tmp_path / "policies"
     policies.mkdir()
     (policies / "open.cedar").write_text('@id("open") permit (principal is Anonymous, action, resource);')
-    async with standing(tmp_path, **{"builtin:groups": str(policies)}) as stand:
+    async with standing(tmp_path, replaced={"builtin:groups": str(policies)}) as stand:
         sent = {"Content-Type": "application/json", **headers}
         answer = await stand.browser().send("POST", f"{stand.app}/api/notes", sent, '{"text": "hello"}')
         assert answer.status == status, answer.text

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from gateway.state.sqlite_sign_ins import SqliteSignIns
 from tests.fakes.browser import Browser, Loopback
 from tests.flows.conftest import Stand
 from tests.flows.stores import BOTH, of_files
@@ -167,7 +168,9 @@ async def test_a_list_that_cannot_be_read_says_so(stand: Stand, browser: Browser
     await two(stand, browser)
     await stand.gateway.sign_ins.close()
     await stand.gateway.sign_ins.open()
-    stand.gateway.sign_ins._table._path = stand.gateway.sign_ins._table._path.with_name("gone")
+    sign_ins = stand.gateway.sign_ins
+    assert isinstance(sign_ins, SqliteSignIns)
+    sign_ins._table._path = sign_ins._table._path.with_name("gone")
     if wanted == "page":
         assert "could not be read" in (await browser.goto(f"{stand.app}/oauth2/sessions")).text
     else:

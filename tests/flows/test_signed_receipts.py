@@ -26,7 +26,7 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     """A gateway that signs."""
     (tmp_path / "receipt.pem").touch(mode=0o600)
     (tmp_path / "receipt.pem").write_text(KEY.pem)
-    async with standing(tmp_path, **SIGNING) as running:
+    async with standing(tmp_path, replaced=SIGNING) as running:
         yield running
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.state.redis_side import WITHIN
+from gateway.web.tickets import TicketSessions
 from tests.fakes.door import Response
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, later
@@ -163,13 +164,14 @@ async def test_r10_forward_auth_keeps_a_session_alive(
 ) -> None:
     """No renewed cookie has to reach the browser, so an idle deadline is possible there; passive requests do not count."""
     async with fronted(tmp_path, store=store(tmp_path)) as front:
-        browser = front.stand.browser()
+        browser, sessions = front.stand.browser(), front.stand.gateway.sessions
+        assert isinstance(sessions, TicketSessions)
         await front.stand.sign_in(browser, "/")
         before = browser.cookie_header(front.app)
         for seconds in (1_000, 2_500, 4_000):
             with later(seconds):
                 assert (await browser.fetch(f"{front.app}/api/me")).status == 200
-                assert await within(5, lambda: not front.stand.gateway.sessions._writing)
+                assert await within(5, lambda: not sessions._writing)
         assert browser.cookie_header(front.app) == before
         with later(5_000):
             assert (await browser.fetch(f"{front.app}/api/me", X_Auth_Passive="1")).status == 200
@@ -182,9 +184,10 @@ async def test_forward_auth_without_redis_is_an_error_and_no_refusal(
 ) -> None:
     """The proxy in front answers 5xx, and nobody is sent to sign in."""
     async with fronted(tmp_path, store=store(tmp_path)) as front:
-        browser = front.stand.browser()
+        browser, sessions = front.stand.browser(), front.stand.gateway.sessions
+        assert isinstance(sessions, TicketSessions)
         await front.stand.sign_in(browser, "/")
-        front.stand.gateway.sessions._held.clear()
+        sessions._held.clear()
         redis.pause()
         try:
             seen = await browser.navigate(f"{front.app}/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
@@ -34,7 +35,7 @@ async def press(stand: Stand, browser: Browser) -> Seen:
     return await browser.navigate(f"{stand.app}/logout", method="POST", body="", site="same-origin")
 
 
-def calls(stand: Stand, party: str) -> list[dict[str, str]]:
+def calls(stand: Stand, party: str) -> list[dict[str, Any]]:
     found = getattr(stand.idp.control, party).snapshot()["calls"]
     assert isinstance(found, list)
     return found
@@ -164,7 +165,7 @@ async def test_trap_13_an_origin_that_okta_does_not_trust_strands_nobody_for_eve
 async def test_trap_14_a_lost_hint_falls_back_to_the_sign_out_without_one(tmp_path: Path) -> None:
     """Okta's own sign-out would end on an error page, its session alive."""
     async with standing(
-        tmp_path, federation="okta", **{"chain: [{okta_signout:": "chain: [oidc, {okta_signout:"}
+        tmp_path, federation="okta", replaced={"chain: [{okta_signout:": "chain: [oidc, {okta_signout:"}
     ) as stand:
         browser = stand.browser()
         await stand.sign_in(browser, "/api/me")
@@ -282,7 +283,7 @@ async def test_trap_30_a_provider_that_has_too_much_to_do_signs_nobody_out(
             for _ in range(2):
                 assert (await browser.fetch(f"{stand.app}/api/me")).status == 200
                 await stand.gateway.refresher.close()
-        assert [call["status"] for call in calls(stand, "cognito")][-1] == int(trouble)
+        assert calls(stand, "cognito")[-1]["status"] == int(trouble)
         assert (await browser.fetch(f"{stand.app}/api/me")).status == 200
 
 

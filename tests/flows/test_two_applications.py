@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.demo.options import DemoOptions
 from tests.fakes.browser import Browser
+from tests.fakes.configured import NOTHING
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, later, standing
 
@@ -24,7 +25,7 @@ USER = {"logout:\n": "logout:\n  scope: user\n"}
 
 @asynccontextmanager
 async def applications(
-    directory: Path, federation: str, **replaced: str
+    directory: Path, federation: str, replaced: Mapping[str, str] = NOTHING
 ) -> AsyncIterator[tuple[Stand, Stand]]:
     """app.localhost and desk.localhost, with the same provider, client and state file."""
     sock = free_socket()
@@ -34,7 +35,7 @@ async def applications(
         sign_out_urls=(f"{desk}/logout/done/cognito",),
         trusted_origins=(desk,),
     )
-    async with standing(directory, federation=federation, demo=registered, **replaced) as app:
+    async with standing(directory, federation=federation, demo=registered, replaced=replaced) as app:
         text = (directory / "gateway.yaml").read_text()
         path = directory / "desk.yaml"
         path.write_text(text.replace(f"public_url: {app.app}", f"public_url: {desk}"))
@@ -94,7 +95,7 @@ async def test_r30_signing_out_at_one_host_ends_the_other_s_session(
     tmp_path: Path, federation: str, replaced: dict[str, str]
 ) -> None:
     """By ``scope: user``, or because both came of one session at the provider: streams are closed as well."""
-    async with applications(tmp_path, federation, **replaced) as (app, desk):
+    async with applications(tmp_path, federation, replaced=replaced) as (app, desk):
         browser = await signed_in_at_both(app, desk)
         copied = browser.cookie_header(desk.app)
         async with stream_of(desk, browser) as stream:
@@ -114,7 +115,7 @@ async def test_r30_the_hosts_may_share_a_redis(tmp_path: Path) -> None:
     """As several machines do: it is heard of there within a second."""
     with RedisServer(tmp_path / "redis", "appendonly yes") as redis:
         shared = {f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0"}
-        async with applications(tmp_path, "oidc", **USER, **shared) as (app, desk):
+        async with applications(tmp_path, "oidc", {**USER, **shared}) as (app, desk):
             browser = await signed_in_at_both(app, desk)
             async with stream_of(desk, browser) as stream:
                 await app.sign_out(browser)
@@ -133,7 +134,7 @@ async def test_r30_alone_a_sign_out_ends_its_own_host_s_session(tmp_path: Path) 
 
 async def test_r30_the_other_browsers_of_the_user_are_signed_out_too(tmp_path: Path) -> None:
     """A user's other browser goes through the chain at its next navigation; other people's stay."""
-    async with standing(tmp_path, **USER) as stand:
+    async with standing(tmp_path, replaced=USER) as stand:
         here, there, bob = stand.browser(), stand.browser(), stand.browser()
         for browser in (here, there):
             await stand.sign_in(browser, "/api/me")
@@ -151,7 +152,7 @@ async def test_r30_the_other_browsers_of_the_user_are_signed_out_too(tmp_path: P
 
 async def test_r30_a_dead_cookie_ends_nothing_but_itself(tmp_path: Path) -> None:
     """The other browser comes back with its dead session, or an old one runs out: the user's new sign-in stays."""
-    async with standing(tmp_path, **USER) as stand:
+    async with standing(tmp_path, replaced=USER) as stand:
         here, there, old = stand.browser(), stand.browser(), stand.browser()
         for browser in (here, there):
             await stand.sign_in(browser, "/api/me")

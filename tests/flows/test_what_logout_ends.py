@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.state.redis_log import RedisLog
+from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually
 from tests.flows.conftest import Stand, later, switched
@@ -81,7 +83,9 @@ async def test_live_connections_end_with_the_session(shared: Stand, browser: Bro
 async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, browser: Browser) -> None:
     """A disk that hangs delays the answer to the logout by its deadline, and nothing else."""
     log, hanging = shared.gateway.log, threading.Event()
-    files, true, deadline = log._files, log._files.write, log._deadline
+    assert isinstance(log, SqliteLog)
+    files: Any = log._files
+    true, deadline = files.write, log._deadline
 
     def slow(*given: Any) -> Any:
         hanging.wait(5)
@@ -107,6 +111,7 @@ async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, brow
     """The second finds the first one's entry on its way to the log, and does not call it lost."""
     copies = [Browser(browser.session, dict(browser.cookies), list(browser.seen)) for _ in range(3)]
     log = shared.gateway.log
+    assert isinstance(log, SqliteLog | RedisLog)
     position, deadline = log.index.position, log._deadline
     log._deadline = 5.0  # a busy machine is no finding
     try:
@@ -122,7 +127,7 @@ async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, brow
 CLEARING = {"logout:\n": 'logout:\n  clear_site_data: ["cache", "storage"]\n'}
 
 
-@pytest.mark.parametrize("stand", [CLEARING], indirect=True)
+@pytest.mark.parametrize("stand", [{"replaced": CLEARING}], indirect=True)
 @pytest.mark.asyncio(loop_scope="function")
 async def test_r27_site_data_is_cleared_only_where_the_chain_has_just_ended(stand: Stand) -> None:
     """Not before it is closed, at once when it is, and not 61 seconds after: an old receipt clears nothing anew."""

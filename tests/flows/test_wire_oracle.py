@@ -232,7 +232,7 @@ class Witness(Browser):
 async def test_a_sign_out_is_this_to_the_byte(tmp_path: Path, key: str) -> None:
     """Requests, answers, cookies; afterwards nothing is left alive anywhere."""
     case = CASES[key]
-    async with standing(tmp_path, federation=case.federation, **case.replaced) as stand:
+    async with standing(tmp_path, federation=case.federation, replaced=case.replaced) as stand:
         browser = Witness.open()
         stand.browsers.append(browser)
         await stand.sign_in(browser, "/reports")
