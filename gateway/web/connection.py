@@ -10,6 +10,7 @@ for a while, because closing at once would make a reset of it, which can cost th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -307,10 +308,8 @@ class Connection(RequestReader, asyncio.Protocol):
             return
         sock = self.transport.get_extra_info("socket")
         if sock is not None:
-            try:
+            with contextlib.suppress(OSError):  # closed already: then the client has seen the end
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            except OSError:
-                pass  # closed already: then the client has seen the end
         self.transport.abort()
 
     def cut(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import ssl
@@ -168,10 +169,8 @@ class Recorder:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for each in self.connections:
-            try:
+            with contextlib.suppress(OSError):  # gone already
                 each.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # gone already
 
     def _accept(self) -> None:
         while True:

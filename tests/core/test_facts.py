@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from ipaddress import ip_network
 
 import pytest
@@ -187,7 +188,5 @@ def test_a_service_workers_script_is_noticed() -> None:
 @given(st.lists(st.tuples(st.binary(max_size=12), st.binary(max_size=12)), max_size=6), st.text(max_size=12))
 def test_cve_2021_32637_anything_is_read_or_refused(headers: list[tuple[bytes, bytes]], target: str) -> None:
     """No header and no target raises anything but a refusal."""
-    try:
+    with contextlib.suppress(DownstreamError):
         build("GET", "/" + target, [(b"host", b"app.example.com"), *headers], "192.0.2.1", RULES)
-    except DownstreamError:
-        pass

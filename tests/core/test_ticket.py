@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -153,10 +154,8 @@ def test_what_is_no_ticket_is_refused(plain: object) -> None:
 def test_no_field_of_a_ticket_is_taken_for_another_kind(name: str, value: object) -> None:
     """A ticket or the one error."""
     plain = to_plain(ticket_of(session())) | {name: value}
-    try:
+    with contextlib.suppress(ValueError):
         assert isinstance(from_plain(plain), Ticket)
-    except ValueError:
-        pass
 
 
 @pytest.mark.parametrize("known", [Known.GONE, Known.AWAY])

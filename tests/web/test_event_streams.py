@@ -56,7 +56,7 @@ async def test_r22_the_last_event_says_logged_out(lab):
 
     assert await chunk(client) == LAST
     assert await asyncio.wait_for(client.reader.readexactly(5), 2) == b"0\r\n\r\n"
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
 
 
 async def test_r22_an_http10_client_gets_the_last_event_too(lab):
@@ -121,7 +121,7 @@ async def test_a_client_that_leaves_an_idle_stream_is_noticed(lab):
 
     await client.close()
 
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
     await eventually(lambda: len(door.live) == 0)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,7 +73,5 @@ def test_cve_2020_4037_everything_else_is_refused(rd: str) -> None:
 )
 def test_any_query_gives_a_local_path_or_a_refusal(query: str) -> None:
     """Nothing raises anything else."""
-    try:
+    with contextlib.suppress(DownstreamError):
         assert way_back(facts(query), HERE).startswith("/")
-    except DownstreamError:
-        pass

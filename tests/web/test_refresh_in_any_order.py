@@ -77,7 +77,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.world.provider.down = down
         for replica in self.world.replicas:
             replica._not_before = 0.0
-        self._do(lambda: self.world.provider.answer())
+        self._do(self.world.provider.answer)
 
     @rule()
     def an_hour_passes(self) -> None:

@@ -130,7 +130,7 @@ async def test_an_early_response_passes_while_the_upload_runs(lab):
     await post(client, b"x" * 10, headers=("Content-Length: 1000000",))
 
     assert (await client.response()).status == 413
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
 
 
 async def test_a_duplex_exchange_streams_both_ways(lab):

@@ -164,7 +164,7 @@ async def test_a_response_that_stalls_is_broken_off_visibly(lab, begin):
 
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await client.get("/")
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
@@ -308,7 +308,7 @@ async def test_a_download_is_broken_off_when_its_session_ends(lab):
 
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await client._chunks(type("Found", (), {"body": b"", "pieces": 0, "trailers": []})())
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
     assert len(door.live) == 0
 
 
@@ -367,5 +367,5 @@ async def test_a_stream_ends_at_the_sessions_absolute_deadline(lab):
 
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await client.get("/")
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
     assert len(door.live) == 0

@@ -106,7 +106,7 @@ async def test_a_tunnelled_connection_never_returns_to_the_pool(lab):
     door, upstream, client = await lab(script)
     await open_socket(client)
     await client.close()
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
 
     other = await door.client()
     assert (await other.get("/")).body == b"ok"
@@ -200,7 +200,7 @@ async def test_r22_without_a_boundary_the_tunnel_is_cut(lab):
 
     door.live.end("s", "signed out")
 
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
     assert asyncio.get_running_loop().time() - began < 1.0
     with contextlib.suppress(ConnectionError):
         assert await client.rest() == b"\x82\x7f"
@@ -257,7 +257,7 @@ async def test_either_side_may_leave(lab, who):
 
     if who == "client":
         await client.close()
-        await eventually(lambda: upstream.calls[0].ended.is_set())
+        await eventually(upstream.calls[0].ended.is_set)
     else:
         leave.set()
         assert await client.rest() == frame(1, b"bye")
@@ -283,7 +283,7 @@ async def test_a_tunnel_that_is_broken_off_ends_at_both_ends(lab):
 
     ending = asyncio.ensure_future(door.listener.shutdown(60.0))
 
-    await eventually(lambda: upstream.calls[0].ended.is_set())
+    await eventually(upstream.calls[0].ended.is_set)
     await asyncio.wait_for(ending, 5)
 
 

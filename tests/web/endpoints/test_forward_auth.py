@@ -320,8 +320,8 @@ async def test_cve_2026_25748_malformed_cookies_never_pass(
     """A session cookie with bytes replaced, inserted or deleted, among any other bytes, is no session."""
     whole = lab.cookie().removeprefix("Cookie: ")
     value = list(whole.partition("=")[2])
-    for at, byte, how in edits:
-        at %= max(len(value), 1)
+    for where, byte, how in edits:
+        at = where % max(len(value), 1)
         value[at : at + (how != "i")] = [] if how == "d" else [chr(byte)]
     if "".join(value).strip(" \t").partition(";")[0].strip(" \t") == whole.partition("=")[2]:
         return
