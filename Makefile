@@ -1,6 +1,5 @@
 # `make help` prints the targets; a line after two hashes is what it prints.
 SHELL := /bin/bash
-PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -11,17 +10,17 @@ MORE := \
   conformance-long:3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-test servers demo test test-more check format lock spa clean \
+.PHONY: FORCE help setup setup-demo setup-test servers demo test test-more check format lock spa clean \
   bench bench-quick bench-logout fuzz autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
 
 help:                            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-$(VENV)/bin/python:
-	@PYTHON=$(PYTHON) bash requirements/python.sh
-	$(PYTHON) -m venv $(VENV)
+# Made anew, and all that follows from it, when the newest Python or $PYTHON has become another.
+$(VENV)/pyvenv.cfg: FORCE
+	@PYTHON="$(PYTHON)" bash requirements/python.sh $(VENV)
 
-$(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt requirements/build.txt pyproject.toml
+$(VENV)/.demo: $(VENV)/pyvenv.cfg requirements/demo.txt requirements/build.txt pyproject.toml
 	$(PIP) install --quiet --require-hashes -r requirements/demo.txt
 	$(PIP) install --quiet --require-hashes -r requirements/build.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
@@ -31,8 +30,10 @@ $(VENV)/.test: $(VENV)/.demo requirements/test.txt
 	$(PIP) install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
 
-$(BENCH)/.ready: $(VENV)/.test requirements/packaged.sh
-	"$$(PYTHON=$(PYTHON) bash requirements/packaged.sh)" -m venv --clear --without-pip $(BENCH)
+$(BENCH)/pyvenv.cfg: FORCE
+	@PYTHON="$(PYTHON)" bash requirements/python.sh $(BENCH) distribution
+
+$(BENCH)/.ready: $(BENCH)/pyvenv.cfg $(VENV)/.test
 	for name in demo build test; do \
 	  $(PIP) --python $(BENCH)/bin/python install --quiet --require-hashes -r requirements/$$name.txt || exit 1; done
 	$(PIP) --python $(BENCH)/bin/python install --quiet --no-deps --no-build-isolation --editable .
@@ -76,10 +77,10 @@ bench-quick: $(BENCH)/.ready     ## one case beside plain nginx, in under a minu
 	@bash tests/servers.sh bench-quick
 	$(BENCH)/bin/python -m tests.bench.run --quick
 
-bench-logout: setup-test servers  ## from a sign-out to the last socket closed, in one process and on three replicas; 3 minutes
+bench-logout: setup-test servers ## from a sign-out to the last socket closed, in one process and on three replicas; 3 minutes
 	$(BIN)/python -m tests.bench.logout
 
-conformance-long: setup-test     ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
+conformance-long: setup-test servers ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
 	CONFORMANCE_BYTES=1073741824 $(BIN)/python -m pytest tests/conformance/test_memory.py
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)

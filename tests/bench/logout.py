@@ -24,6 +24,7 @@ from pathlib import Path
 
 import uvloop
 
+from tests import programs
 from tests.bench.latency import PART, Busy, Sample, Scene, document
 from tests.bench.sessions import Mint
 from tests.browser.authority import Authority
@@ -241,6 +242,7 @@ def room_for(connections: int) -> None:
 
 
 def main() -> None:
+    programs.only("tests")
     given = options()
     room_for(given.connections * 4 // 5 + given.connections // 10)
     scenes = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
-import shutil
 import signal
 import sys
 import time
@@ -28,6 +27,7 @@ from tests.bench.person import Person, sign_in
 from tests.bench.sockets import memory_per_websocket
 from tests.bench.stand import Stand, file_body
 from tests.marked import with_parts_of
+from tests.programs import only
 
 LIMIT = 13.5 * 60
 """Seconds after which no further round begins: the whole run stays under 15 minutes."""
@@ -130,9 +130,6 @@ def options() -> argparse.Namespace:
 
 def needs() -> Cores:
     """The cores to use; exits when something is missing."""
-    for tool in ("nginx", "wrk", "taskset"):
-        if shutil.which(tool) is None:
-            sys.exit(f"bench: {tool} is missing; `make bench` installs it")
     cores = Cores.pick()
     if cores is None:
         sys.exit("bench: needs two cores, one for the proxy alone")
@@ -150,6 +147,7 @@ def roles_of(cases: list[Case]) -> frozenset[Role]:
 def main() -> None:
     given = options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))  # and with it all that was started
+    only("bench-quick" if given.quick else "bench")
     cores = needs()
     keys = given.case or (["1k"] if given.quick else [case.key for case in CASES])
     cases = [case for case in CASES if case.key in keys]

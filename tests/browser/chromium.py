@@ -15,8 +15,8 @@ from playwright.async_api import Browser, BrowserContext, Error, Page, Playwrigh
 
 from tests.browser.authority import Authority
 from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
+from tests.programs import program
 
-PROGRAM = Path("/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -53,8 +53,6 @@ class Chromium:
     @classmethod
     async def start(cls, authority: Authority) -> Self:
         """:param authority: whose certificates it trusts, besides those of the system."""
-        if not PROGRAM.exists():
-            raise FileNotFoundError(f"{PROGRAM} is missing; `make servers` installs it")
         flags = [
             "--host-resolver-rules=MAP *.test 127.0.0.1",
             f"--ignore-certificate-errors-spki-list={authority.key_hash}",
@@ -67,7 +65,7 @@ class Chromium:
         directory = Path(tempfile.mkdtemp(prefix="gateway-chromium-"))
         _write_preferences(directory, blocked=mode is Mode.BLOCKING)
         context = await self._playwright.chromium.launch_persistent_context(
-            directory, executable_path=PROGRAM, args=self._flags, ignore_default_args=UNWANTED
+            directory, executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
         )
         return ChromiumProfile(context, directory)
 
@@ -75,7 +73,7 @@ class Chromium:
         """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
         if self._windowed is None:
             self._windowed = await self._playwright.chromium.launch(
-                executable_path=PROGRAM, args=self._flags, ignore_default_args=UNWANTED
+                executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
             )
         return await self._windowed.new_context()
 

@@ -31,10 +31,10 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.authority import NAMES, Authority
 from tests.browser.driver import LeavingError, Mode, Profile, Tab
+from tests.programs import program
 
 Value = TypeVar("Value")
 
-PROGRAM = Path("/usr/bin/firefox-esr")
 QUIET: Mapping[str, bool | int | str] = {
     "app.normandy.enabled": False,
     "app.update.auto": False,
@@ -102,8 +102,6 @@ class Firefox:
     @classmethod
     async def start(cls, authority: Authority) -> Self:
         """:param authority: whose certificates it trusts, besides those of Mozilla's list."""
-        if not PROGRAM.exists():
-            raise FileNotFoundError(f"{PROGRAM} is missing; `make servers` installs it")
         thread = ThreadPoolExecutor(1, thread_name_prefix="firefox")
         driver = await asyncio.get_running_loop().run_in_executor(thread, _launch, authority)
         return cls(driver, thread)
@@ -146,7 +144,7 @@ class Firefox:
 
 def _launch(authority: Authority) -> webdriver.Firefox:
     options = Options()
-    options.binary_location = str(PROGRAM)
+    options.binary_location = str(program("firefox-esr"))
     options.page_load_strategy = "eager"
     options.accept_insecure_certs = False
     options.add_argument("-headless")

@@ -16,9 +16,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Route, sync_playwright
 
 from gateway.web.pages import Page
+from tests import programs
 from tests.web.page_samples import SAMPLES
 
-CHROMIUM = "/usr/bin/chromium"
 ADDRESS = "http://app.localhost/page"
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 360)
@@ -29,11 +29,14 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(__doc__)
         return 2
+    programs.only("tests")
     directory = Path(arguments[0])
     directory.mkdir(parents=True, exist_ok=True)
     names = arguments[1:] or list(SAMPLES)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=programs.program("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         for scheme, width in product(SCHEMES, WIDTHS):
             draw(browser, directory, names, scheme, width)
         browser.close()

@@ -14,7 +14,7 @@ from playwright.async_api import Page as Tab
 
 from gateway.web import pages
 from gateway.web.pages import Page
-from tests.browser.screenshots import CHROMIUM
+from tests.programs import program
 from tests.web.page_samples import SAMPLES, receipt
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("pages")]
@@ -66,7 +66,7 @@ async def chromium() -> AsyncIterator[Browser]:
     """One Chromium for this file; each test has a private context of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=program("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser

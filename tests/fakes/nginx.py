@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
+
+from tests.programs import program
 
 _MAIN = """\
 daemon off;
@@ -42,10 +43,8 @@ class Nginx:
         (directory / "nginx.conf").write_text(main)
 
     async def start(self) -> None:
-        program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-        assert program is not None, "nginx is not installed; `make servers` installs it"
         self._process = await asyncio.create_subprocess_exec(
-            program, "-p", str(self.directory), "-c", "nginx.conf", stderr=asyncio.subprocess.PIPE
+            program("nginx"), "-p", str(self.directory), "-c", "nginx.conf", stderr=asyncio.subprocess.PIPE
         )
         for _ in range(250):
             assert self._process.returncode is None, (await self._process.communicate())[1].decode()

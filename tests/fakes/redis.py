@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import time
@@ -16,16 +15,10 @@ from redis.exceptions import RedisError
 from gateway.state.redis_place import RedisPlace
 from tests.fakes.certificates import Authority
 from tests.fakes.ports import free_ports
+from tests.programs import program
 
 ADMIN = "for-the-tests-only"
 """The password of the tests' own user, who may do everything."""
-
-
-def program() -> str:
-    """Where redis-server is; a test without it fails and says what to do."""
-    found = shutil.which("redis-server")
-    assert found is not None, "redis-server is not installed; `make servers` installs it"
-    return found
 
 
 class RedisServer:
@@ -69,7 +62,11 @@ class RedisServer:
         file = self.directory / "redis.conf"
         if not (self.sentinel and file.exists()):  # a Sentinel writes into its own file
             file.write_text("\n".join([*lines, *self.options]) + "\n")
-        command = [program(), str(file), *(["--sentinel"] if self.sentinel else [])]
+        command: list[str | Path] = [
+            program("redis-server"),
+            str(file),
+            *(["--sentinel"] if self.sentinel else []),
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             self.wait_for(self.answers)
