@@ -19,7 +19,7 @@ from gateway.web.endpoints.callback import Callback
 from gateway.web.endpoints.events import Events
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.frontchannel import Frontchannel
-from gateway.web.endpoints.landing import Landing
+from gateway.web.endpoints.landing import Landing, Onward
 from gateway.web.endpoints.logout import LogoutEndpoints
 from gateway.web.endpoints.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.session import SessionEndpoint
@@ -92,7 +92,8 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
     return {
         f"{prefix}/start": {"GET": start},
         f"{prefix}/callback": {"GET": callback},
-        f"{prefix}/landing": {"GET": Landing(settings.public_url, prefix, parts.gate, parts.logout)},
+        f"{prefix}/landing": {"GET": Landing(prefix, parts.gate, parts.logout, attempts)},
+        f"{prefix}/onward": {"GET": Onward(settings.public_url, prefix)},
     }
 
 

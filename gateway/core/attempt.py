@@ -22,6 +22,9 @@ LIFETIME = 600
 MAX_ATTEMPTS = 5
 LOOP_WINDOW = 60
 LOOP_LIMIT = 3
+LANDS_WITHIN = 60
+"""Seconds from the callback to the landing, which a redirect leads to."""
+_FLAGS = ("landed", "led")
 _STATE = re.compile(r"([0-9a-f]{8})([.-])([A-Za-z0-9_-]{22})")
 
 
@@ -35,6 +38,8 @@ class Attempt:
     :ivar after_time: seconds, when that was; 0 if never.
     :ivar restarted: it follows one whose callback could not be used; there is no second restart.
     :ivar finished: seconds, when its callback succeeded; 0 while it is under way.
+    :ivar landed: its landing has been shown; there is no second one.
+    :ivar led: another site led here, so what follows is not the person's own wish.
     """
 
     secret: str = field(repr=False)
@@ -44,6 +49,8 @@ class Attempt:
     after_time: int = 0
     restarted: bool = False
     finished: int = 0
+    landed: bool = field(default=False, kw_only=True)
+    led: bool = field(default=False, kw_only=True)
 
     @property
     def attempt_id(self) -> str:
@@ -76,9 +83,11 @@ def read_state(state: str) -> tuple[str, bool] | None:
 
 
 def to_plain(attempt: Attempt) -> dict[str, Any]:
-    """As plain data to seal, in the order of the fields."""
+    """As plain data to seal. A release before this one reads its part of it, in the order of the fields."""
     values = [attempt.secret, attempt.started, attempt.rd, attempt.after, attempt.after_time]
-    return {"a": [*values, attempt.restarted, attempt.finished]}
+    plain: dict[str, Any] = {"a": [*values, attempt.restarted, attempt.finished]}
+    flags = [name for name in _FLAGS if getattr(attempt, name)]
+    return {**plain, "f": flags} if flags else plain
 
 
 def from_plain(plain: Mapping[str, Any]) -> Attempt:
@@ -87,13 +96,19 @@ def from_plain(plain: Mapping[str, Any]) -> Attempt:
     :raises ValueError: it is not one.
     """
     try:
-        return Attempt(*plain["a"])
+        flags = plain.get("f", ())
+        return Attempt(*plain["a"], landed="landed" in flags, led="led" in flags)
     except (KeyError, TypeError) as error:
         raise ValueError("not a login attempt") from error
 
 
 def expired(attempt: Attempt, now: int) -> bool:
     return now >= attempt.started + LIFETIME
+
+
+def lands(attempt: Attempt, now: int) -> bool:
+    """Whether this attempt may land: it has just been finished, and has not landed before."""
+    return bool(attempt.finished) and not attempt.landed and now - attempt.finished < LANDS_WITHIN
 
 
 def looping(attempts: list[Attempt], now: int) -> bool:

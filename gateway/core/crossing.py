@@ -31,6 +31,11 @@ def names_origin(facts: RequestFacts) -> bool:
     return facts.site is not None or facts.origin is not None
 
 
+def led_here(facts: RequestFacts) -> bool:
+    """Whether another site leads here; not known of clients that say nothing of it."""
+    return facts.site is not None and facts.site not in _OURS
+
+
 class LogoutStart(Enum):
     """What a request to ``/logout`` may do (rule R13)."""
 

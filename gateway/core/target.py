@@ -8,7 +8,8 @@ other control byte, a dot segment, an empty segment, or ``;`` before a slash, an
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from posixpath import normpath
+from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.core.errors import DownstreamError
 
@@ -17,6 +18,8 @@ _PLAIN = re.compile(r"/[A-Za-z0-9\-_~!$&'()*+,=:@./]*")
 _VISIBLE = re.compile(r"[!-~]+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(r"%2[Ff]")
+_LOGOUT, _LOGGED_OUT = "/logout", "/logged-out"
+_PARAMETER = re.compile(r";[^/]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOT_SEGMENT = re.compile(r"(?:/|%2F)\.\.?(?:[;/]|%2F|\Z)")
 """Also with a parameter, for Tomcat and its like read ``..;x`` as ``..``, and beside an encoded slash."""
@@ -84,6 +87,42 @@ def split_target(raw_target: str) -> tuple[str, str | None]:
     if not raw_path.startswith("/"):
         raise _ambiguous("is not an absolute path")
     return raw_path, query if mark else None
+
+
+def is_reserved(path: str, prefix: str) -> bool:
+    """Whether ``path``, decoded once, is one of our own endpoints or may become one: it is no upstream's.
+
+    :param prefix: of the reserved tree, ``/oauth2``.
+    """
+    return _under(path, prefix) or _under(path, _LOGOUT) or _under(path, _LOGGED_OUT)
+
+
+def way_back(text: str, prefix: str) -> str | None:
+    """``text`` if a sign-in may lead there: a local path that is the application's, else None.
+
+    A page of ours leads there, and a browser takes what such a page asks for as the person's own wish. So it must never
+    reach an endpoint that acts on one, such as ``/logout``, in whatever spelling somebody in front might read it. The
+    one page of ours that people come back to is the list of their sessions, which only shows.
+    """
+    path = local_path(text)
+    if path is None or path == f"{prefix}/sessions":
+        return path
+    read = path.partition("?")[0]
+    while not is_reserved(_resolved(read), prefix):
+        again = unquote(read)
+        if again == read:
+            return path
+        read = again
+    return None
+
+
+def _resolved(path: str) -> str:
+    """``path`` as the most forgiving reader takes it: without parameters, empty and dot segments."""
+    return normpath("/" + _PARAMETER.sub("", path.replace("\\", "/")).lstrip("/"))
+
+
+def _under(path: str, root: str) -> bool:
+    return path.startswith(root) and (len(path) == len(root) or path[len(root)] == "/")
 
 
 def local_path(text: str) -> str | None:

@@ -54,11 +54,19 @@ class Attempts:
             return [*self._seal(replace(attempt, rd=""), own, now, ATTEMPT_BUDGET), *cleared], attempt.rd
 
     def finish(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
-        """Set-Cookie values that mark the attempt as spent; the mark fades within a minute (pain P13)."""
-        done = replace(attempt, rd="", finished=now)
-        cookie = attempt_cookie(attempt.attempt_id, max_age=LOOP_WINDOW)
+        """Set-Cookie values that mark the attempt as finished; the mark fades within a minute (pain P13)."""
+        return self._mark(replace(attempt, finished=now), own, now)
+
+    def land(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
+        """Set-Cookie values that spend a finished attempt: it leads nowhere any more."""
+        return self._mark(replace(attempt, rd="", landed=True), own, now)
+
+    def _mark(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
+        cookie = attempt_cookie(attempt.attempt_id, max_age=LOOP_WINDOW, budget=SCRIPTLESS_BUDGET)
         sessions = self._sessions
-        return cookie.set(attempts.to_plain(done), sessions.ring, sessions.deployment, now=now, carried=own)
+        return cookie.set(
+            attempts.to_plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
+        )
 
     def clear(self, attempt_id: str) -> list[str]:
         return attempt_cookie(attempt_id).clear()

@@ -25,7 +25,7 @@ from gateway.core.identity_headers import IdentityOptions
 from gateway.core.lifecycle import is_due
 from gateway.core.routes import Route
 from gateway.core.session import Session
-from gateway.core.target import local_path
+from gateway.core.target import way_back
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight
@@ -322,5 +322,5 @@ class Gate:
 
     def start_path(self, facts: RequestFacts) -> str:
         """Where sign-in begins, with the way back."""
-        target = local_path(facts.raw_target) or "/"  # one that is too long to come back to
+        target = way_back(facts.raw_target, self.options.prefix) or "/"  # or it is too long to come back to
         return f"{self.options.prefix}/start?rd={quote(target, safe='/')}"

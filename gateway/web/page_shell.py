@@ -57,11 +57,12 @@ def render(
     status: int = 200,
     script: str | None = None,
     forms_to: FormsTo = FormsTo.NOBODY,
+    homeless: bool = False,
     **values: object,
 ) -> Page:
     """Render `templates/<template>.html` with the headers of rules R27 and R34.
 
-    `script` names a file in `templates/`.
+    `script` names a file in `templates/`. A `homeless` page has no origin: where it leads on, it does as another site.
     """
     style_text = asset("style.css")
     script_text = asset(script) if script else ""
@@ -76,6 +77,8 @@ def render(
         )
     )
     policy = content_security_policy(style_text, script_text, forms_to)
+    if homeless:
+        policy += "; sandbox allow-scripts"
     # A form to ourselves needs it, or its Origin would be null (rule R13).
     referrer = "same-origin" if forms_to is FormsTo.US else "no-referrer"
     return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer))

@@ -16,7 +16,7 @@ from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
     "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "leaving",
-    "login_loop", "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out",
+    "login_loop", "onward", "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out",
     "start", "waiting",
 ]  # fmt: skip
 
@@ -46,6 +46,20 @@ def landing(*, target: str, attempt: str) -> Page:
         what="Opening the page you asked for. If nothing happens, use the button.",
         url=local_path(target),
         attempt=attempt,
+        rd=None,
+    )
+
+
+def onward(*, target: str) -> Page:
+    """Go on to `target`, a path of this origin, as another site would (`Onward`); with the fragment of this page."""
+    return render(
+        "moving",
+        script="moving.js",
+        homeless=True,
+        title="You are signed in",
+        what="Opening the page you asked for. If nothing happens, use the button.",
+        url=local_path(target),
+        attempt=None,
         rd=None,
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
+from gateway.core import target
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import RequestFacts
-from gateway.core.target import local_path
 
 
 def parameter(facts: RequestFacts, name: str) -> str | None:
@@ -26,20 +26,20 @@ def parameter(facts: RequestFacts, name: str) -> str | None:
     return found[0] if found else None
 
 
-def way_back(facts: RequestFacts, public_url: str) -> str:
-    """Where ``rd`` leads, as a local path; ``/`` when it is not given.
+def way_back(facts: RequestFacts, public_url: str, prefix: str) -> str:
+    """Where ``rd`` leads, as a path of the application; ``/`` when it is not given.
 
     A URL of this very origin is taken for its path, because recipes written for other proxies send one.
 
-    :raises DownstreamError: ``bad_parameter``: it leads anywhere else (rule: never a URL from the request).
+    :raises DownstreamError: ``bad_parameter``: it leads anywhere else, or to an endpoint of ours (`target.way_back`).
     """
     wanted = parameter(facts, "rd") or "/"
     wanted = wanted.removeprefix(public_url) if wanted.startswith(f"{public_url}/") else wanted
-    path = local_path(wanted)
+    path = target.way_back(wanted, prefix)
     if path is None:
         raise DownstreamError(
             "bad_parameter",
-            "The address to return to (rd) is not a path of this site.",
-            mend="Use a path that begins with a single slash.",
+            "The address to return to (rd) is not a path of the application at this site.",
+            mend="Use a path that begins with a single slash and is none of the gateway's own.",
         )
     return path

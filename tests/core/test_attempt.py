@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from gateway.core import dice
 from gateway.core.attempt import (
+    LANDS_WITHIN,
     LIFETIME,
     LOOP_LIMIT,
     LOOP_WINDOW,
     Attempt,
     expired,
     from_plain,
+    lands,
     looping,
     read_state,
     to_plain,
@@ -29,8 +31,24 @@ ONE = Attempt(secret="s" * 22, started=NOW, rd="/reports/3?x=1")
 
 def test_an_attempt_survives_its_sealed_form() -> None:
     """Every field comes back."""
-    attempt = replace(ONE, after=5, after_time=NOW - 9, restarted=True, finished=NOW)
+    attempt = replace(ONE, after=5, after_time=NOW - 9, restarted=True, finished=NOW, landed=True, led=True)
     assert from_plain(to_plain(attempt)) == attempt
+
+
+def test_a_release_before_this_one_reads_its_part() -> None:
+    """What has come since stands beside it, so that no sign-in is lost while replicas are replaced."""
+    plain = to_plain(replace(ONE, led=True))
+    assert len(plain["a"]) == 7
+    assert from_plain({"a": plain["a"]}) == ONE
+
+
+def test_an_attempt_lands_once_and_soon_after_it_was_finished() -> None:
+    """Not while it is under way, not a second time, not after a minute."""
+    assert not lands(ONE, NOW)
+    finished = replace(ONE, finished=NOW)
+    assert lands(finished, NOW + LANDS_WITHIN - 1)
+    assert not lands(finished, NOW + LANDS_WITHIN)
+    assert not lands(replace(finished, landed=True), NOW)
 
 
 @given(st.one_of(st.none(), st.text(max_size=4), st.lists(st.integers(), max_size=9)))

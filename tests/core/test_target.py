@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.target import decode_path, has_encoded_slash, local_path, split_target
+from gateway.core.target import (
+    decode_path,
+    has_encoded_slash,
+    is_reserved,
+    local_path,
+    split_target,
+    way_back,
+)
 from tests.corpus.read import lines
 
 READ_AS = {
@@ -124,6 +132,65 @@ def test_the_corpus_of_redirects_is_large() -> None:
 def test_a_path_of_this_origin_is_local(text: str) -> None:
     """An absolute path with its query may be returned to."""
     assert local_path(text) == text
+
+
+PREFIX = "/oauth2"
+
+
+def test_r13_no_way_back_reaches_an_endpoint_of_ours() -> None:
+    """However it is spelt: read as a browser resolves it, and decoded as often as anybody in front may do."""
+    for text in lines("open_redirects.txt"):
+        for spelling in {text, unquote(text)}:
+            target = way_back(spelling, PREFIX)
+            assert target is None or (_stays(target) and not _ours(target)), target
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/", "/logouts", "/logout-help", "/logged-outside", "/oauth20/x", "/a/logout", "/a?next=/logout", "/oauth2/sessions",
+     "/login", "/LOGOUT", "/log", "/a;v=1", "/search?q=%2Flogout", "/100%25"],
+)  # fmt: skip
+def test_the_application_s_own_paths_are_ways_back(text: str) -> None:
+    """Names that only look like ours, what stands in a query, and the list of one's sessions."""
+    assert way_back(text, PREFIX) == text
+
+
+@given(
+    st.sampled_from(
+        ["/logout", "/logged-out", "/oauth2", "/logout/continue", "/oauth2/sign_out", "/oauth2/start"]
+    ),
+    st.lists(st.integers(0, 30), max_size=6),
+    st.integers(1, 4),
+    st.sampled_from(["", "/", "?", "?to=shop", ";", ";x=1", "/x"]),
+)
+def test_no_number_of_encodings_hides_an_endpoint_of_ours(
+    path: str, at: list[int], times: int, end: str
+) -> None:
+    """Any letters of it, encoded any number of times, with anything behind it."""
+    letters = [f"%{ord(letter):02X}" if n in at and n else letter for n, letter in enumerate(path)]
+    spelt = "".join(letters)
+    for _ in range(times - 1):
+        spelt = spelt.replace("%", "%25")
+    assert way_back(spelt + end, PREFIX) is None
+
+
+@given(st.text(alphabet="/.%25logutdn-eELO;?#a26cC", max_size=24))
+def test_whatever_may_be_returned_to_is_not_ours(text: str) -> None:
+    """What is accepted is the application's, however often it is decoded."""
+    target = way_back("/" + text, PREFIX)
+    assert target is None or not _ours(target)
+
+
+def _ours(target: str) -> bool:
+    """Whether some reader takes it for one of our own endpoints: resolved as browsers do, decoded again and again."""
+    readings = [target.partition("?")[0]]
+    while (again := unquote(readings[-1])) != readings[-1]:
+        readings.append(again)
+    for reading in readings:
+        merged = re.sub(r"/{2,}", "/", re.sub(r";[^/]*", "", reading.replace("\\", "/")))
+        if is_reserved(urlsplit(urljoin("https://app.example.com/", merged)).path.rstrip("/"), PREFIX):
+            return reading != f"{PREFIX}/sessions"
+    return False
 
 
 def test_a_path_longer_than_any_request_line_is_not_local() -> None:

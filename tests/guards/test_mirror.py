@@ -23,7 +23,7 @@ ELSEWHERE = {
     "web/endpoints/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
     "web/endpoints/callback.py": "tests/flows/test_login.py",
     "web/endpoints/frontchannel.py": "tests/flows/test_frontchannel.py",
-    "web/endpoints/landing.py": "tests/flows/test_login.py",
+    "web/endpoints/landing.py": "tests/flows/test_landing.py",
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
     "web/endpoints/okta_events.py": "tests/flows/test_okta_events.py",
     "web/endpoints/receipt_keys.py": "tests/flows/test_signed_receipts.py",

@@ -101,11 +101,16 @@ def test_r33_a_way_back_that_does_not_fit_waits_in_the_tab() -> None:
 
 
 def test_p13_a_finished_attempt_leaves_a_mark_for_a_minute() -> None:
-    """It holds no way back any more, and the browser forgets it after the loop's window."""
+    """The browser forgets it after the loop's window; once it has landed, it holds no way back any more."""
     one, book = attempt(), attempts()
     (line,) = book.finish(one, NO_COOKIES, NOW + 5)
     assert line.endswith("Max-Age=60")
-    assert book.find(own(jar([line])), one.attempt_id, NOW + 5) == replace(one, rd="", finished=NOW + 5)
+    finished = book.find(own(jar([line])), one.attempt_id, NOW + 5)
+    assert finished == replace(one, finished=NOW + 5)
+    (line,) = book.land(finished, own(jar([line])), NOW + 6)
+    assert line.endswith("Max-Age=60")
+    landed = book.find(own(jar([line])), one.attempt_id, NOW + 6)
+    assert landed == replace(one, rd="", finished=NOW + 5, landed=True)
 
 
 def test_an_attempt_cannot_stand_in_for_another() -> None:

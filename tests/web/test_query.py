@@ -51,19 +51,20 @@ def test_a_parameter_twice_or_too_many_are_refused(query: str) -> None:
 )
 def test_the_way_back_is_a_local_path(query: str, path: str) -> None:
     """A URL of this very origin is taken for its path."""
-    assert way_back(facts(query), HERE) == path
+    assert way_back(facts(query), HERE, "/oauth2") == path
 
 
 @pytest.mark.parametrize(
     "rd",
     ["//evil.example", "/%5Cevil.example", "https://evil.example", HERE, f"{HERE}.evil.example/", f"{HERE}@evil.example",
      f"{HERE}//evil.example", f"{HERE}/%5Cevil", "HTTPS://APP.EXAMPLE.COM/a", "http://app.example.com/a", "javascript:x",
-     f"{HERE}:8443/", f"{HERE}/{HERE}//x", "%09//evil.example", "/%0d%0aX:y", "a", "../a"],
+     f"{HERE}:8443/", f"{HERE}/{HERE}//x", "%09//evil.example", "/%0d%0aX:y", "a", "../a",
+     "/logout", "/%256Cogout", f"{HERE}/logout", "/oauth2/sign_out", "/oauth2/sessions?end=all", "/logged-out"],
 )  # fmt: skip
 def test_cve_2020_4037_everything_else_is_refused(rd: str) -> None:
     """Another origin, however it is disguised, is 400 and not the start page: the link is wrong and says so."""
     with pytest.raises(DownstreamError) as refused:
-        way_back(facts(f"rd={rd}"), HERE)
+        way_back(facts(f"rd={rd}"), HERE, "/oauth2")
     assert refused.value.code == "bad_parameter"
     assert "evil" not in str(refused.value)
 
@@ -74,4 +75,4 @@ def test_cve_2020_4037_everything_else_is_refused(rd: str) -> None:
 def test_any_query_gives_a_local_path_or_a_refusal(query: str) -> None:
     """Nothing raises anything else."""
     with contextlib.suppress(DownstreamError):
-        assert way_back(facts(query), HERE).startswith("/")
+        assert way_back(facts(query), HERE, "/oauth2").startswith("/")

@@ -171,10 +171,9 @@ class Callback:
         return self._onward(carried, attempt, now, cookies)
 
     def _onward(self, carried: Carried, attempt: Attempt, now: int, cookies: Sequence[str] = ()) -> Response:
-        """To the landing, with the attempt spent."""
+        """To the landing, with the attempt finished."""
         spent = self.attempts.finish(attempt, carried.cookies, now)
-        rd = f"&rd={quote(attempt.rd, safe='/')}" if attempt.rd else ""
-        return redirect(f"{self.prefix}/landing?attempt={attempt.attempt_id}{rd}", cookies=[*cookies, *spent])
+        return redirect(f"{self.prefix}/landing?attempt={attempt.attempt_id}", cookies=[*cookies, *spent])
 
     def _without_attempt(
         self,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from gateway.core import clock, dice
 from gateway.core.attempt import Attempt, looping
+from gateway.core.crossing import led_here
 from gateway.core.errors import ProviderError
 from gateway.core.facts import RequestFacts
 from gateway.core.session import Session
@@ -43,7 +44,7 @@ class Start:
         """A page that keeps the fragment and goes on, or 302 for clients that send no Sec-Fetch-Mode."""
         if facts.prefetch or (facts.mode is not None and not facts.navigation):
             return refuse(facts, "iframe_or_prefetch")
-        rd = way_back(facts, self.public_url)
+        rd = way_back(facts, self.public_url, self.prefix)
         now = clock.now()
         carried, state, revocations = await self.gate.read(facts, now)
         if revocations.age == float("inf"):
@@ -71,6 +72,7 @@ class Start:
             after=chain.position if chain and chain.log_id == log_id else 0,
             after_time=chain.closed if chain else 0,
             restarted=parameter(facts, "again") is not None,
+            led=led_here(facts),
         )
         try:
             url = await self.provider.authorization_url(

@@ -1,1 +1,1 @@
-location.replace(document.getElementById("continue").href);
+location.replace(document.getElementById("continue").href + location.hash);
