@@ -22,7 +22,6 @@ from gateway.core.session import SessionLimits
 from gateway.idp.provider import ProviderOptions
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.logout import (
-    ID_TOKEN,
     AddressTemplate,
     Auth0Logout,
     CognitoSignout,
@@ -32,10 +31,11 @@ from gateway.oidc.logout import (
     OktaSignout,
 )
 from gateway.oidc.providers import preset_of
+from gateway.oidc.sign_outs import FormUse, Proof, SignOut, sign_out_of
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions
-from gateway.web.hops import Hop, Proof, origin_of
+from gateway.web.hops import Hop, origin_of
 from gateway.web.logout import ENTRY_MARGIN, LogoutOptions
 
 
@@ -202,37 +202,38 @@ def _hops(settings: Settings) -> list[Hop]:
         same = second.url == origin_of(provider.issuer) or provider.kind == "okta"
         if (first.kind, second.kind) == ("oidc", "okta_signout") and same:
             # Both end Okta's session: the second one is for browsers that have lost the hint (facts E.1, trap 14).
-            hops[index] = replace(hops[index], way=_oidc(first, settings, needs_hint=True))
+            known = sign_out_of("oidc", "okta")
+            hops[index] = replace(hops[index], way=_oidc(first, settings, known), known=known)
             hops[index + 1] = replace(hops[index + 1], instead_of="oidc")
     return hops
 
 
 def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
     provider, address = settings.provider, str(hop.url or "")
+    known = sign_out_of(hop.kind, provider.kind)
     match hop.kind:
         case "cognito":
-            return Hop("cognito", "Cognito", CognitoSignout(provider.domain or "", provider.client_id))
+            way = CognitoSignout(provider.domain or "", provider.client_id)
+            return Hop("cognito", "Cognito", way, known)
         case "okta_signout":
-            return Hop("okta_signout", "Okta", OktaSignout(address), Proof.PATH)
+            return Hop("okta_signout", "Okta", OktaSignout(address), known)
         case "entra":
-            return Hop(
-                "entra", "Microsoft", EntraLogout(provider.issuer), Proof.STATE_IF_ANY, hint="login_hint"
-            )
+            return Hop("entra", "Microsoft", EntraLogout(provider.issuer), known)
         case "auth0":
-            way = Auth0Logout(provider.issuer, provider.client_id, federated=hop.choice == "federated")
-            return Hop("auth0", "Auth0", way, Proof.STATE, hint="sid")
+            federated = Auth0Logout(provider.issuer, provider.client_id, federated=hop.choice == "federated")
+            return Hop("auth0", "Auth0", federated, known)
         case "google":
-            return Hop("google", "Google", LocalOnly("Google"))
+            return Hop("google", "Google", LocalOnly(), known)
         case "url":
             template = AddressTemplate(address, provider.client_id)
             proof = Proof.STATE if template.echoes_state else Proof.NOTHING
-            return Hop("url", urlsplit(address).hostname or address, template, proof)
+            return Hop("url", urlsplit(address).hostname or address, template, replace(known, proof=proof))
         case _:
-            way_out = _oidc(hop, settings, needs_hint=provider.kind == "okta")
-            return Hop(hop.kind, way_out.service, way_out, Proof.STATE, hint=ID_TOKEN)
+            way_out = _oidc(hop, settings, known)
+            return Hop(hop.kind, way_out.service, way_out, known)
 
 
-def _oidc(hop: ConfiguredHop, settings: Settings, *, needs_hint: bool) -> OidcLogout:
+def _oidc(hop: ConfiguredHop, settings: Settings, known: SignOut) -> OidcLogout:
     provider = settings.provider
     host = urlsplit(provider.issuer).hostname or provider.issuer
     derived = None
@@ -241,7 +242,16 @@ def _oidc(hop: ConfiguredHop, settings: Settings, *, needs_hint: bool) -> OidcLo
     return OidcLogout(
         {"okta": "Okta", "keycloak": "Keycloak"}.get(provider.kind, host),
         provider.client_id,
-        by_get=hop.choice == "get",
-        needs_hint=needs_hint,
+        form=_form_use(hop.choice, known),
+        needs_hint=known.needs_hint,
         derived=derived,
     )
+
+
+def _form_use(choice: str, known: SignOut) -> FormUse:
+    """What the operator wants comes before what is known; an address that is too long is left out of both."""
+    if choice == "form":
+        return FormUse.ALWAYS
+    if choice == "get" and known.form is FormUse.ALWAYS:
+        return FormUse.LONG
+    return known.form

@@ -100,15 +100,45 @@ def test_the_chain_is_what_the_operator_wrote(
     assert options.hint == hint
     needs = [each for each in options.hops if each.name == "oidc"]
     for hop in needs:
-        act = hop.way.act(Asked("https://app.example.com/x", end_session="https://id.example.com/end"))
         falls_back = kind == "okta" or "okta_signout of oidc" in hops
-        assert isinstance(act, Skip if falls_back else Redirect)
-        assert isinstance(
-            hop.way.act(
-                Asked("https://app.example.com/x", hint="h", end_session="https://id.example.com/end")
-            ),
-            Form,
-        )
+        back, end = "https://app.example.com/x", "https://id.example.com/end"
+        assert isinstance(hop.way.act(Asked(back, end_session=end)), Skip if falls_back else Redirect)
+        hinted = hop.way.act(Asked(back, hint="h", end_session=end))
+        assert isinstance(hinted, Form if falls_back else Redirect)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hop", "short", "long"),
+    [
+        ("oidc", "oidc", "address", "without"),
+        ("oidc", "{oidc: get}", "address", "without"),
+        ("oidc", "{oidc: form}", "form", "form"),
+        ("okta", "oidc", "form", "form"),
+        ("okta", "{oidc: get}", "address", "form"),
+        ("okta", "{oidc: form}", "form", "form"),
+        ("keycloak", "keycloak", "address", "form"),
+        ("keycloak", "oidc", "address", "form"),
+        ("keycloak", "{keycloak: get}", "address", "form"),
+        ("keycloak", "{keycloak: form}", "form", "form"),
+        ("entra", "oidc", "address", "without"),
+        ("auth0", "oidc", "address", "without"),
+    ],
+)
+def test_a_form_is_for_those_who_are_known_to_take_it_or_who_are_said_to(
+    tmp_path: Path, kind: str, hop: str, short: str, long: str
+) -> None:
+    """An address is what everybody takes; where it would be too long, a form is sent only to who is known to take it."""
+    (found,) = logout_options(load(configured(tmp_path, kind, f"[{hop}]"), {})).hops
+
+    def how(size: int) -> str:
+        asked = Asked("https://app.example.com/x", hint="h" * size, end_session="https://id.example.com/end")
+        act = found.way.act(asked)
+        if isinstance(act, Form):
+            return "form"
+        assert isinstance(act, Redirect)
+        return "address" if "id_token_hint" in act.url else "without"
+
+    assert (how(1), how(5_000)) == (short, long)
 
 
 def test_forms_may_lead_to_the_hops_and_the_provider_alone(tmp_path: Path) -> None:

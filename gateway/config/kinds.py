@@ -111,11 +111,11 @@ Hop = Annotated[
                 *(
                     {
                         "type": "object",
-                        "properties": {hop: {"const": choice}},
+                        "properties": {hop: {"enum": list(choices)}},
                         "required": [hop],
                         "additionalProperties": False,
                     }
-                    for hop, choice in names.HOPS_WITH_CHOICE.items()
+                    for hop, choices in names.HOPS_WITH_CHOICE.items()
                 ),
                 *(
                     {

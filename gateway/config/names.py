@@ -18,8 +18,8 @@ HOPS_WITH_ADDRESS = {
     "okta_signout": "https://example.okta.com",
     "url": "https://idp.example.com/logout?to={return_to}",
 }
-HOPS_WITH_CHOICE = {"oidc": "get", "keycloak": "get", "auth0": "federated"}
-"""What may stand behind a hop: `get` for a redirect in place of a form, `federated` for the provider behind Auth0."""
+HOPS_WITH_CHOICE = {"oidc": ("form", "get"), "keycloak": ("form", "get"), "auth0": ("federated",)}
+"""What may stand behind a hop: `form` or `get` for how it is asked, `federated` for the provider behind Auth0."""
 HOPS = ("cognito", "okta_signout", "oidc", "keycloak", "entra", "auth0", "google", "url")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 §5.6.2
@@ -225,11 +225,11 @@ def parse_hop(value: object) -> Hop:
         return Hop(kind, parse_any_origin(address))
     if kind == "url":
         return Hop(kind, parse_hop_template(address))
-    choice = HOPS_WITH_CHOICE.get(kind)
-    if address is not None and address != choice:
-        mend = f"write {kind} alone" + (f", or {{{kind}: {choice}}}" if choice else "")
+    choices = HOPS_WITH_CHOICE.get(kind, ())
+    if address is not None and address not in choices:
+        mend = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in choices)
         raise BadValueError(f"the hop {kind} takes no {shown(address)}", mend)
-    return Hop(kind, choice=choice if address is not None and choice else "")
+    return Hop(kind, choice=str(address) if address is not None else "")
 
 
 def parse_hop_template(value: object) -> str:

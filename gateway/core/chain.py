@@ -32,6 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.core.evidence import ENDED, Evidence
 from gateway.core.revocation import UNPLACED, Entry
 
 PENDING, RETURNED, SKIPPED, FAILED = "pending", "returned", "skipped", "failed"
@@ -42,13 +43,18 @@ DOUBLE_CLICK = 3
 
 @dataclass(frozen=True, slots=True)
 class HopState:
-    """How far one hop is. ``at`` in seconds, 0 while pending; ``evidence`` is what we saw, in words."""
+    """How far one hop is.
+
+    :ivar at: seconds, 0 while pending. :ivar evidence: one of `Evidence`, or what another version has sealed.
+    :ivar asked: one of `Asked`, how the browser was sent there the last time.
+    """
 
     name: str
     status: str = PENDING
     at: int = 0
     evidence: str = ""
     tries: int = 0
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,13 @@ class Chain:
         digest = hashlib.sha256(f"{self.nonce}/{hop}".encode()).digest()
         return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
-    def status_of(self, hop: str) -> str:
-        """How ``hop`` is; empty when it is none of this chain."""
-        return next((each.status for each in self.hops if each.name == hop), "")
+    def has_ended(self, hop: str) -> bool:
+        """Whether the session at ``hop`` is known to be over."""
+        return any(each.name == hop and each.evidence in ENDED for each in self.hops)
+
+    def asked_of(self, hop: str) -> str:
+        """How ``hop`` was asked the last time; empty when it was not, or is none of this chain."""
+        return next((each.asked for each in self.hops if each.name == hop), "")
 
     def barrier_stands(self, limits: ChainLimits, now: int) -> bool:
         """Whether no login may start in this browser, whatever asks for it."""
@@ -197,17 +207,24 @@ def resumed(chain: Chain, limits: ChainLimits, *, now: int, pushed: bool = False
     sent = chain.deadline - limits.hop_deadline
     if now < min(chain.deadline, sent + DOUBLE_CLICK):
         return Go(chain)
-    return settled(chain, FAILED, "the browser did not come back", limits, now=now)
+    return settled(chain, FAILED, Evidence.NO_RETURN, limits, now=now)
 
 
 def settled(chain: Chain, status: str, evidence: str, limits: ChainLimits, *, now: int) -> Go | Done:
     """The current hop is over with ``status``, whatever the clock says; on to the next one.
 
-    :param evidence: why, a phrase for the receipt.
+    :param evidence: why. A hop that was tried before is not skipped, whatever there is to ask of the browser now.
     """
-    over = replace(chain.hops[chain.index], status=status, at=now, evidence=evidence)
-    hops = (*chain.hops[: chain.index], over, *chain.hops[chain.index + 1 :])
-    return _enter(replace(chain, hops=hops), chain.index + 1, limits, now)
+    hop = chain.hops[chain.index]
+    if status == SKIPPED and hop.tries > 1:
+        status, evidence = FAILED, Evidence.NO_RETURN
+    over = replace(hop, status=status, at=now, evidence=str(evidence))
+    return _enter(_with(chain, over), chain.index + 1, limits, now)
+
+
+def sent(chain: Chain, asked: str) -> Chain:
+    """The browser is on its way to the current hop, ``asked`` so."""
+    return _with(chain, replace(chain.hops[chain.index], asked=str(asked)))
 
 
 def _enter(chain: Chain, index: int, limits: ChainLimits, now: int) -> Go | Done:
@@ -218,13 +235,17 @@ def _enter(chain: Chain, index: int, limits: ChainLimits, now: int) -> Go | Done
 
 def _try(chain: Chain, limits: ChainLimits, now: int) -> Go:
     hop = chain.hops[chain.index]
-    hops = (*chain.hops[: chain.index], replace(hop, tries=hop.tries + 1), *chain.hops[chain.index + 1 :])
-    return Go(replace(chain, hops=hops, deadline=now + limits.hop_deadline))
+    again = _with(chain, replace(hop, tries=hop.tries + 1))
+    return Go(replace(again, deadline=now + limits.hop_deadline))
+
+
+def _with(chain: Chain, current: HopState) -> Chain:
+    return replace(chain, hops=(*chain.hops[: chain.index], current, *chain.hops[chain.index + 1 :]))
 
 
 def to_plain(chain: Chain) -> dict[str, Any]:
     """As plain data to seal."""
-    hops = [[h.name, h.status, h.at, h.evidence, h.tries] for h in chain.hops]
+    hops = [[h.name, h.status, h.at, h.evidence, h.tries, h.asked] for h in chain.hops]
     rest = [
         chain.started,
         chain.index,

@@ -16,6 +16,7 @@ from gateway.doctor.probe import NoAnswerError, Seen
 from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
 from gateway.oidc.logout import LocalOnly, Redirect, Skip
 from gateway.web.hops import Hop
+from gateway.web.receipt import words
 
 _BY_EYE = "sign out once in a browser, and read the receipt"
 _PASTE = "`gateway doctor --register` names the screen and the field"
@@ -46,7 +47,7 @@ async def _asked(hop: Hop, patient: Patient) -> AsyncIterator[Observation]:
     if isinstance(act, Skip):
         where = endpoint or patient.settings.provider.issuer
         if endpoint is None:
-            yield unknown(where, act.why)
+            yield unknown(where, words(act.why, hop.label))
         else:
             what = (
                 f"without an ID token it ends nothing, so whether {back} is registered there only a real"

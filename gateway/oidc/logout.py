@@ -2,7 +2,10 @@
 
 No URL of the request ever enters here (rule: named targets only), and return addresses are constant, because Cognito
 and OpenID providers compare them byte for byte. What proves a return travels in ``state`` where a provider hands it
-back. An ID token stands in a form, not in an address that proxies log, unless the operator wants it so (rule R34).
+back. An ID token stands in an address, since a form is a POST from another site, which leaves the provider's Lax
+cookies behind; a form is for providers that are known to end their session by it (``sign_outs.py``), or where the
+operator wants it. Whoever did not come back the first time is sent without a hint, which may be too old for the
+provider, except where nothing would come of that.
 """
 
 from __future__ import annotations
@@ -13,11 +16,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
+from gateway.core.evidence import Asked as How
+from gateway.core.evidence import Evidence
 from gateway.oidc.providers import origin
+from gateway.oidc.sign_outs import ID_TOKEN, FormUse
 from gateway.oidc.urls import with_query
 
-ID_TOKEN = "id_token"  # noqa: S105 - the name of a hint, not a secret
-"""The hint that OpenID Connect defines; every other is the name of a claim of the ID token."""
+LONGEST = 4_096
+"""Bytes of an address that servers and what stands before them can be relied on to take."""
 PLACEHOLDERS = ("return_to", "client_id", "state")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -28,6 +34,7 @@ class Asked:
 
     :ivar return_to: our own address, as registered. :ivar state: what only this chain's return from this hop carries.
     :ivar hint: what names the session at the provider; None when the browser has none.
+    :ivar again: this was tried before, and the browser did not come back.
     :ivar end_session: the provider's ``end_session_endpoint``; None where it has none, or is not known.
     :ivar reached: whether the provider has been asked for its endpoints.
     """
@@ -35,15 +42,29 @@ class Asked:
     return_to: str
     state: str = ""
     hint: str | None = field(default=None, repr=False)
+    again: bool = False
     end_session: str | None = None
     reached: bool = True
+
+    @property
+    def named(self) -> str | None:
+        """The hint to send, if any."""
+        return None if self.again else self.hint
+
+    @property
+    def how(self) -> How:
+        """As which the receipt knows it."""
+        if self.again:
+            return How.AGAIN
+        return How.NO_HINT if self.hint is None else How.HINT
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Send the browser there."""
+    """Send the browser there; ``how`` the provider is asked by it."""
 
     url: str = field(repr=False)
+    how: How = How.PLAINLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +73,14 @@ class Form:
 
     url: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
+    how: How = How.PLAINLY
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Nothing is to be asked of the browser; ``why`` is a phrase for the receipt."""
+    """Nothing is to be asked of the browser; ``why`` not."""
 
-    why: str
+    why: Evidence
 
 
 Act = Redirect | Form | Skip
@@ -119,30 +141,44 @@ class OidcLogout:
     """OpenID Connect RP-Initiated Logout 1.0 §2: Okta, Keycloak, and any other provider that follows it.
 
     :ivar service: what people call it. :ivar derived: the endpoint where discovery names none, or was not reached.
+    :ivar form: when it is asked by a form.
     :ivar needs_hint: without one it would end on an error page, its session alive (Okta); others ask the person then.
     """
 
     service: str
     client_id: str
-    by_get: bool = False
+    form: FormUse = FormUse.NEVER
     needs_hint: bool = False
     derived: str | None = None
 
     def act(self, asked: Asked) -> Act:
         endpoint = asked.end_session or self.derived
         if endpoint is None:
-            return Skip(no_endpoint(self.service, reached=asked.reached))
-        if asked.hint is None and self.needs_hint:
-            return Skip(f"this browser has nothing left that names its session to {self.service}")
-        parameters = [
-            *([("id_token_hint", asked.hint)] if asked.hint is not None else []),
+            return Skip(no_endpoint(reached=asked.reached))
+        hint = asked.hint if self.needs_hint else asked.named
+        if hint is None:
+            return Skip(Evidence.NO_HINT) if self.needs_hint else self._address(endpoint, asked, asked.how)
+        hinted = self._address(endpoint, asked, How.HINT, hint)
+        long = len(hinted.url) > LONGEST
+        if self.form is FormUse.ALWAYS or (self.form is FormUse.LONG and long):
+            return Form(endpoint, self._parameters(asked, hint), How.HINT)
+        if not long:
+            return hinted
+        if self.needs_hint:
+            return Skip(Evidence.HINT_TOO_LONG)
+        return self._address(endpoint, asked, How.HINT_TOO_LONG)
+
+    def _address(self, endpoint: str, asked: Asked, how: How, hint: str | None = None) -> Redirect:
+        return Redirect(with_query(endpoint, self._parameters(asked, hint)), how)
+
+    def _parameters(self, asked: Asked, hint: str | None) -> tuple[tuple[str, str], ...]:
+        """``client_id`` beside the hint too: it says whose return address it is where the hint is not understood."""
+        return (
+            *([("id_token_hint", hint)] if hint is not None else []),
             ("client_id", self.client_id),
             ("post_logout_redirect_uri", asked.return_to),
             ("state", asked.state),
-        ]
-        if self.by_get or asked.hint is None:
-            return Redirect(with_query(endpoint, parameters))
-        return Form(endpoint, tuple(parameters))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +196,9 @@ class EntraLogout:
         return f"{self.issuer.removesuffix('/').removesuffix('/v2.0')}/oauth2/v2.0/logout"
 
     def act(self, asked: Asked) -> Redirect:
-        hint = [("logout_hint", asked.hint)] if asked.hint is not None else []
+        hint = [("logout_hint", asked.named)] if asked.named is not None else []
         more = [("post_logout_redirect_uri", asked.return_to), ("state", asked.state)]
-        return Redirect(with_query(asked.end_session or self.derived, [*hint, *more]))
+        return Redirect(with_query(asked.end_session or self.derived, [*hint, *more]), asked.how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,23 +216,21 @@ class Auth0Logout:
     def act(self, asked: Asked) -> Redirect:
         endpoint = asked.end_session or f"{self.issuer.removesuffix('/')}/oidc/logout"
         parameters = [
-            *([("logout_hint", asked.hint)] if asked.hint is not None else []),
+            *([("logout_hint", asked.named)] if asked.named is not None else []),
             ("client_id", self.client_id),
             ("post_logout_redirect_uri", asked.return_to),
             ("state", asked.state),
             *([("federated", "")] if self.federated else []),
         ]
-        return Redirect(with_query(endpoint, parameters))
+        return Redirect(with_query(endpoint, parameters), asked.how)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalOnly:
     """A provider that signs nobody out on behalf of an application, such as Google."""
 
-    service: str
-
     def act(self, asked: Asked) -> Skip:
-        return Skip(no_endpoint(self.service, reached=True))
+        return Skip(Evidence.NO_ENDPOINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +255,9 @@ def placeholders(template: str) -> tuple[str, ...]:
     return tuple(_PLACEHOLDER.findall(template))
 
 
-def no_endpoint(service: str, *, reached: bool) -> str:
-    """Why a provider cannot be asked to end its session, a phrase for the receipt."""
-    if reached:
-        return f"{service} has no address for signing out applications; only this application's session was ended"
-    return f"{service} could not be asked where to sign out; only this application's session was ended"
+def no_endpoint(*, reached: bool) -> Evidence:
+    """Why a provider without an address for it cannot be asked to end its session."""
+    return Evidence.NO_ENDPOINT if reached else Evidence.ENDPOINT_UNKNOWN
 
 
 def hint_in(claims: Mapping[str, object], id_token: str, wanted: str) -> str | None:

@@ -237,7 +237,7 @@ def _base64url(raw: bytes) -> str:
 
 
 def _hop_claims(hop: HopState) -> dict[str, object]:
-    rest = {"at": hop.at or None, "evidence": hop.evidence or None}
+    rest = {"at": hop.at or None, "evidence": hop.evidence or None, "asked": hop.asked or None}
     return {"hop": hop.name, "status": hop.status} | {k: v for k, v in rest.items() if v is not None}
 
 
@@ -250,6 +250,7 @@ def _hops(found: Any) -> tuple[HopState, ...]:
             text_in(each, "status"),
             time_in(each, "at") if "at" in each else 0,
             text_in(each, "evidence") if "evidence" in each else "",
+            asked=text_in(each, "asked") if "asked" in each else "",
         )
         for each in found
     )

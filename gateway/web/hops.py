@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from urllib.parse import urlsplit
 
-from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
+from gateway.core.chain import FAILED, PENDING, SKIPPED, Chain, HopState
+from gateway.core.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Act, Asked, Redirect, Skip, Way
+from gateway.oidc.sign_outs import Proof, SignOut
 
 LOGGED_OUT = "/logged-out"
 DONE_PREFIX = "/logout/done/"
@@ -18,35 +19,30 @@ HOP = "/logout/hop"
 """Where a hop is entered that needs the hint: its cookie goes to ``/logout/…`` only (rule R18)."""
 
 
-class Proof(Enum):
-    """What tells a return from a stray visit to the return address."""
-
-    NOTHING = "nothing"  # the provider compares addresses byte for byte and hands nothing back
-    PATH = "path"  # the return address ends in the chain's ticket
-    STATE = "state"  # the provider hands ``state`` back
-    STATE_IF_ANY = "state_if_any"  # it may
-
-
 @dataclass(frozen=True, slots=True)
 class Hop:
     """One identity provider of the chain.
 
-    :ivar label: what people call it. :ivar hint: what must be kept of a sign-in for this hop, as `hint_in` takes it;
-        empty for nothing, and then it needs nothing of the provider's metadata either.
+    :ivar label: what people call it.
+    :ivar known: what is known of its end of session; one that has no hint needs nothing of the provider's metadata.
     :ivar instead_of: the hop before, whose session this one ends where that one could not.
     """
 
     name: str
     label: str
     way: Way
-    proof: Proof = Proof.NOTHING
-    hint: str = ""
+    known: SignOut
     instead_of: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What must be kept of a sign-in for this hop; empty for nothing."""
+        return self.known.hint
 
     @property
     def nonced(self) -> bool:
         """Whether the return address ends in a ticket."""
-        return self.proof is Proof.PATH
+        return self.known.proof is Proof.PATH
 
     def url(self, return_to: str) -> str | None:
         """The address of a hop that is one plain redirect, the same for everybody but for where it returns to."""
@@ -56,10 +52,10 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """How a hop ends without the browser being asked: a status of the chain and why, a phrase for the receipt."""
+    """How a hop ends without the browser being asked: a status of the chain, and why."""
 
     status: str
-    why: str
+    why: Evidence
 
 
 class Hops:
@@ -91,9 +87,9 @@ class Hops:
         hop = self._by_name.get(current.name)
         if hop is None:
             # Sealed before the configuration changed. The browser may have been there, so "skipped" would be a claim.
-            return Unasked(FAILED, "this step was taken out of the configuration meanwhile")
-        if hop.instead_of and chain.status_of(hop.instead_of) == RETURNED:
-            return Unasked(SKIPPED, f"not needed, as {self.label(hop.instead_of)} had signed you out already")
+            return Unasked(FAILED, Evidence.NOT_CONFIGURED)
+        if hop.instead_of and chain.has_ended(hop.instead_of):
+            return Unasked(SKIPPED, Evidence.NOT_NEEDED)
         act = None if hop.hint else hop.way.act(self._asked(chain, hop))
         return Unasked(SKIPPED, act.why) if isinstance(act, Skip) else None
 
@@ -107,32 +103,37 @@ class Hops:
             return hop.way.act(self._asked(chain, hop))
         found = await self._provider.end_session()
         reached = self._provider.metadata is not None
-        return hop.way.act(replace(self._asked(chain, hop), hint=hint, end_session=found, reached=reached))
+        again = current is not None and current.tries > 1
+        asked = replace(self._asked(chain, hop), hint=hint, again=again, end_session=found, reached=reached)
+        return hop.way.act(asked)
 
-    def evidence(self, chain: Chain, name: str, ticket: str, state: str | None) -> str | None:
-        """What a visit to the return address of ``name`` proves, a phrase for the receipt; None: nothing.
+    def evidence(self, chain: Chain, name: str, ticket: str, state: str | None) -> Evidence | None:
+        """What a visit to the return address of ``name`` shows; None: nothing.
 
         :param ticket: the rest of the path. :param state: of the query.
         """
         hop = self._by_name.get(name)
         if hop is None:
             return None
-        expected = chain.ticket(name)
-        came_back = f"your browser came back from {hop.label}"
-        if hop.proof is Proof.PATH:
-            return came_back if _same(ticket, expected) else None
-        if ticket:
+        expected, proof = chain.ticket(name), hop.known.proof
+        if proof is Proof.PATH:
+            proven, counts = True, _same(ticket, expected)
+        elif proof is Proof.STATE or (proof is Proof.STATE_IF_ANY and state is not None):
+            proven, counts = True, not ticket and _same(state or "", expected)
+        else:
+            proven, counts = False, not ticket
+        if not counts:
             return None
-        if hop.proof is Proof.STATE or (hop.proof is Proof.STATE_IF_ANY and state is not None):
-            return came_back if _same(state or "", expected) else None
-        return f"your browser reached the return address of {hop.label}"
+        if hop.known.ended(chain.asked_of(name)):
+            return Evidence.SESSION_ENDED if proven else Evidence.ENDED_ADDRESS_REACHED
+        return Evidence.CAME_BACK if proven else Evidence.ADDRESS_REACHED
 
     def shown(self, chain: Chain) -> list[HopState]:
         """The hops that a receipt tells of: of a hop and the one in its stead, the one that counted."""
-        states = {hop.name: hop.status for hop in chain.hops}
+        states = {hop.name: hop for hop in chain.hops}
         stands_in = {hop.instead_of: hop.name for hop in self._by_name.values() if hop.instead_of in states}
         hidden = {
-            first if states.get(first) in {SKIPPED, FAILED} else second
+            second if states[first].status == PENDING or states[first].evidence in ENDED else first
             for first, second in stands_in.items()
             if second in states
         }

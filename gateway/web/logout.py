@@ -184,16 +184,22 @@ class Logout:
             step = chains.settled(chain, chains.SKIPPED, act.why, self.options.limits, now=now)
             self._trail.hop(step.chain.hops[chain.index])
             return self._answer(self._onward(step, now), carried, now)
+        chain = chains.sent(chain, act.how)
         cookies = self._sessions.clear_session() if carried.session else []
-        if chain is not before:
+        if chain != before:
             cookies += self._sessions.seal_chain(chain, carried.cookies, now)
-        if isinstance(act, Redirect):
+        if (
+            isinstance(act, Redirect) and not act.how
+        ):  # one that needs no hint begins elsewhere; this was Back
             return redirect(act.url, cookies=cookies)
-        return send(self._form(act, chain), cookies)
+        return send(self._page_to(act, chain), cookies)
 
-    def _form(self, form: Form, chain: Chain) -> pages.Page:
+    def _page_to(self, act: Form | Redirect, chain: Chain) -> pages.Page:
+        """A page that moves on in either way: behind it no policy of the page where the sign-out began holds."""
+        if isinstance(act, Redirect):
+            return pages.leaving(url=act.url)
         label = self.hops.label(chain.current.name) if chain.current else ""
-        return pages.hop(action=form.url, fields=form.fields, hop_label=label)
+        return pages.hop(action=act.url, fields=act.fields, hop_label=label)
 
     async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> Response:
         """A navigation came while ``chain`` is under way (rule R3)."""

@@ -1,17 +1,21 @@
 """What the sign-out receipt says: it claims only what its evidence shows (rule R28).
 
-    returned   the browser came back from there; for "gateway": our own session was ended
+    returned   the browser came back from there, which means that the session there is over only where the evidence says
+               so; for "gateway": our own session was ended
     failed     asked, but no return was seen
     skipped    never asked, and why; for "gateway": there was no session
     pending    still to come
 
-A status this table does not know is shown as not confirmed, never as a success.
+A status this table does not know is shown as not confirmed, never as a success; evidence that it does not know, as of a
+chain that another version has sealed, is none that anything has ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from gateway.core.evidence import ENDED, Asked, Evidence
 
 OURS = "gateway"
 
@@ -21,8 +25,8 @@ class HopLine:
     """One line of the sign-out receipt.
 
     `name` is the hop's name in the configuration, or "gateway" for our own session; `label` what people
-    call it; `status` one of the four above; `at` epoch seconds; `evidence` the reason why we say so, a
-    phrase without its full stop.
+    call it; `status` one of the four above; `at` epoch seconds; `evidence` the reason why we say so, one of
+    `Evidence`; `asked` how it was asked, one of `Asked`.
     """
 
     name: str
@@ -30,6 +34,12 @@ class HopLine:
     status: str
     at: int | None = None
     evidence: str = ""
+    asked: str = ""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the session there is known to be over."""
+        return self.status == "returned" and (self.name == OURS or self.evidence in ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +69,82 @@ def entry(hop: HopLine, *, durable: bool = True) -> Entry:
     if hop.name == OURS:
         return _our_entry(hop, durable=durable)
     there = f"at {hop.label}"
+    evidence = _sentence(words(hop.evidence, hop.label))
     match hop.status:
+        case "returned" if hop.sure:
+            outcome = "Sign-out confirmed"
+            return Entry(hop.label, "good", "Confirmed", outcome, hop.at, evidence, "")
         case "returned":
-            evidence = hop.evidence or f"your browser came back from {hop.label}"
-            return Entry(
-                hop.label, "good", "Confirmed", "Sign-out confirmed", hop.at, _sentence(evidence), ""
+            advice = _asked(hop) or (
+                f"{hop.label} may lead back without having ended your session there. If the next sign-in asks for no"
+                f" password, you are still signed in {there}: sign out {there} itself."
             )
+            return Entry(hop.label, "skip", "Came back", "Your browser came back", hop.at, evidence, advice)
         case "skipped":
             outcome, advice = "Not asked to sign you out", f"If you were signed in {there}, you still are."
-            return Entry(hop.label, "skip", "Skipped", outcome, None, _sentence(hop.evidence), advice)
+            return Entry(hop.label, "skip", "Skipped", outcome, None, evidence, advice)
         case "pending":
-            return Entry(hop.label, "wait", "Waiting", "Not confirmed yet", None, _sentence(hop.evidence), "")
+            return Entry(hop.label, "wait", "Waiting", "Not confirmed yet", None, evidence, "")
         case _:
-            evidence = hop.evidence or f"your browser did not come back from {hop.label}"
             advice = (
                 f"You may still be signed in {there}. Try again; if that does not help, sign out {there} "
                 "itself, or close the browser completely, before you leave this computer."
             )
-            return Entry(
-                hop.label, "bad", "Not confirmed", "Not confirmed", hop.at, _sentence(evidence), advice
+            evidence = evidence or _sentence(words(Evidence.NO_RETURN, hop.label))
+            return Entry(hop.label, "bad", "Not confirmed", "Not confirmed", hop.at, evidence, advice)
+
+
+def words(evidence: str, service: str) -> str:
+    """A phrase for ``evidence``, without its full stop; empty for what no sentence is made of.
+
+    :param service: what people call the provider.
+    """
+    phrases: dict[str, str] = {
+        Evidence.SESSION_ENDED: f"{service} ended your session and led your browser back",
+        Evidence.ENDED_ADDRESS_REACHED: f"your browser reached the address to which {service} leads from"
+        " its sign-out",
+        Evidence.CAME_BACK: f"your browser came back from {service}",
+        Evidence.ADDRESS_REACHED: f"your browser reached the return address of {service}",
+        Evidence.NO_ENDPOINT: f"{service} has no address for signing out applications; only this application's session"
+        " was ended",
+        Evidence.ENDPOINT_UNKNOWN: f"{service} could not be asked where to sign out; only this"
+        " application's session was ended",
+        Evidence.NO_HINT: f"this browser has nothing left that names your session to {service}",
+        Evidence.HINT_TOO_LONG: f"what names your session to {service} is too long to be sent",
+        Evidence.NOT_NEEDED: f"{service} had signed you out already",
+        Evidence.NO_RETURN: f"your browser did not come back from {service}",
+        Evidence.NOT_CONFIGURED: "this step was taken out of the configuration meanwhile",
+    }
+    return phrases.get(evidence, "")
+
+
+def _asked(hop: HopLine) -> str:
+    """What follows from how the provider was asked; empty where nothing does."""
+    why = {
+        Asked.NO_HINT: "this browser had nothing left that names it",
+        Asked.HINT_TOO_LONG: "what names it was too long to be sent",
+        Asked.AGAIN: "naming it did not lead you back the first time",
+    }
+    for how, reason in why.items():
+        if hop.asked == how:
+            return (
+                f"{hop.label} was not told which session to end, because {reason}, so it may have asked you. If you"
+                f" said no, or the next sign-in asks for no password, you are still signed in at {hop.label}."
             )
+    return ""
 
 
 def _our_entry(hop: HopLine, *, durable: bool) -> Entry:
     match hop.status:
         case "returned":
-            evidence = hop.evidence or (
-                "it works in no tab any more, nor does a copy of it" if durable else ""
-            )
+            evidence = "it works in no tab any more, nor does a copy of it" if durable else ""
             return Entry(hop.label, "good", "Ended", "Session ended", hop.at, _sentence(evidence), "")
         case "skipped":
             outcome = "There was no session to end"
-            return Entry(hop.label, "skip", "Nothing to end", outcome, None, _sentence(hop.evidence), "")
+            return Entry(hop.label, "skip", "Nothing to end", outcome, None, "", "")
         case _:
             advice = "You may still be signed in here. Try again, or close the browser completely."
-            return Entry(hop.label, "bad", "Not ended", "Not ended", hop.at, _sentence(hop.evidence), advice)
+            return Entry(hop.label, "bad", "Not ended", "Not ended", hop.at, "", advice)
 
 
 def headline(hops: Sequence[HopLine], *, finished: bool, durable: bool = True) -> Headline:
@@ -123,9 +174,15 @@ def _good_headline(hops: Sequence[HopLine], *, durable: bool) -> Headline:
         )
         return Headline("warn", "You are signed out on this server", summary)
     skipped = [hop.label for hop in hops if hop.status == "skipped" and hop.name != OURS]
-    if skipped:
-        summary = f"We did not sign you out of {_listing(skipped)}; the receipt says why."
-        return Headline("good", "You are signed out of this application", summary)
+    unseen = [hop.label for hop in hops if hop.status == "returned" and not hop.sure]
+    if skipped or unseen:
+        said = [f"We did not sign you out of {_listing(skipped)}; the receipt says why."] if skipped else []
+        said += (
+            [f"Whether {_listing(unseen)} ended your session as well cannot be seen from here."]
+            if unseen
+            else []
+        )
+        return Headline("good", "You are signed out of this application", " ".join(said))
     return Headline("good", "You are signed out", "Everything below is done. You can close this page now.")
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from tests.browser.matrix import ALL, COGNITO, OKTA, PRIVATE_FIRST, USUAL_FIRST, Failure, Row, Window
 
-YES, NO = "Confirmed", "Not confirmed"
-AT_COGNITO, AT_OKTA, HOP, FORM = "302 cognito", "302 okta_signout", "302 hop", "200 oidc"
+YES, NO, CAME_BACK = "Confirmed", "Not confirmed", "Came back"
+AT_COGNITO, AT_OKTA, HOP, FORM = "302 cognito", "302 okta_signout", "302 hop", "200 oidc by a form"
+PAGE = "200 oidc"
 END = "302 receipt"
 TO_COGNITO = ("303 cognito",)
 HUB = (*TO_COGNITO, AT_OKTA)
-BY_FORM = ("303 hop", FORM)
+BY_FORM, BY_ADDRESS = ("303 hop", FORM), ("303 hop", PAGE)
 CHROMIUM, CHROMIUM_PRIVATE = (Window.CHROMIUM,), (Window.CHROMIUM_PRIVATE,)
 FIREFOX, FIREFOX_PRIVATE = (Window.FIREFOX,), (Window.FIREFOX_PRIVATE,)
 
 _BACK = "Back shows no page of the application, only ours that say who is signed out."
 _TAB = "The second tab leaves for the signed-out page; one without the tab script gets 401 for what it asks."
 _REVOKED = "The receipt, each line confirmed; the old refresh token lives on at {}, and nothing that holds it is left."
+_CAME_BACK = "The receipt: the browser came back, and whether the provider ended its session cannot be seen."
+_CAME_BACK_REVOKED = (
+    f"{_CAME_BACK[:-1]}; the old refresh token lives on there, and nothing that holds it is left."
+)
 _LATER = (
     "Nothing; opened again, the application first finishes the sign-out, and then the receipt is complete."
 )
@@ -227,15 +232,25 @@ COGNITO_ALONE = (
     Row("4", Failure.SECOND_TAB, USUAL_FIRST, _TAB, (*TO_COGNITO, END), (YES,)),
 )
 ANY_PROVIDER = (
-    Row("5", Failure.NONE, ALL, "The receipt, with the provider confirmed.", (*BY_FORM, END), (YES,)),
-    Row("5", Failure.CLOSED, PRIVATE_FIRST, _LATER, (*BY_FORM, HOP, FORM, END), (YES,), OKTA),
+    Row("5", Failure.NONE, ALL, _CAME_BACK, (*BY_ADDRESS, END), (CAME_BACK,)),
+    Row(
+        "5",
+        Failure.CLOSED,
+        PRIVATE_FIRST,
+        "Nothing; opened again, the application leads to the provider once more, without the hint: to the provider's own"
+        " page, which asks or, as here, refuses; opened a third time, to the receipt, the provider not confirmed.",
+        (*BY_ADDRESS, HOP, PAGE, END),
+        (NO,),
+        OKTA,
+        alive=(OKTA,),
+    ),
     Row(
         "5",
         Failure.ERROR,
         CHROMIUM,
         "The provider's error page; opened again, the application leads there once more and then to the receipt, the"
         " provider not confirmed; the next sign-in asks for the password.",
-        (*BY_FORM, HOP, FORM, END),
+        (*BY_ADDRESS, HOP, PAGE, END),
         (NO,),
         OKTA,
         alive=(OKTA,),
@@ -245,25 +260,25 @@ ANY_PROVIDER = (
         Failure.SILENT,
         FIREFOX_PRIVATE,
         _SILENT.format("the provider", "it"),
-        (*BY_FORM, HOP, FORM, END),
+        (*BY_ADDRESS, HOP, PAGE, END),
         (NO,),
         OKTA,
         alive=(OKTA,),
     ),
-    Row("5", Failure.REVOCATION, FIREFOX, _REVOKED.format("the provider"), (*BY_FORM, END), (YES,)),
-    Row("5", Failure.EXPIRED, CHROMIUM, "The receipt, with the provider confirmed.", (*BY_FORM, END), (YES,)),
+    Row("5", Failure.REVOCATION, FIREFOX, _CAME_BACK_REVOKED, (*BY_ADDRESS, END), (CAME_BACK,)),
+    Row("5", Failure.EXPIRED, CHROMIUM, _CAME_BACK, (*BY_ADDRESS, END), (CAME_BACK,)),
     Row(
         "5",
         Failure.NO_HINT,
         PRIVATE_FIRST,
         "The provider's own page, which asks who is to be signed out or refuses; opened again, the application leads there"
         " once more and then to the receipt, the provider not confirmed.",
-        ("303 hop", "302 oidc", HOP, "302 oidc", END),
+        ("303 hop", PAGE, HOP, PAGE, END),
         (NO,),
         OKTA,
         alive=(OKTA,),
     ),
-    Row("5", Failure.BACK, USUAL_FIRST, _BACK, (*BY_FORM, END), (YES,)),
-    Row("5", Failure.SECOND_TAB, PRIVATE_FIRST, _TAB, (*BY_FORM, END), (YES,)),
+    Row("5", Failure.BACK, USUAL_FIRST, _BACK, (*BY_ADDRESS, END), (CAME_BACK,)),
+    Row("5", Failure.SECOND_TAB, PRIVATE_FIRST, _TAB, (*BY_ADDRESS, END), (CAME_BACK,)),
 )
 ROWS = (*SLO, *SAML_HUB, *OIDC_HUB, *OKTA_ALONE, *COGNITO_ALONE, *ANY_PROVIDER)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.browser.driver import Tab, arrives, eventually, shows
 from tests.browser.matrix import COGNITO, Failure, Row
+from tests.browser.matrix_rows import NO
 from tests.browser.matrix_world import DEADLINE, World
 from tests.browser.person import (
     APPLICATION,
@@ -120,7 +121,7 @@ async def signs_out(visit: Visit) -> Tab:
 
 
 async def closes_the_tab(visit: Visit) -> Tab:
-    """On the way to a provider; another day the application is opened in a new tab."""
+    """On the way to a provider; another day the application is opened in a new tab, until nothing keeps the browser."""
     async with visit.world.silent(visit.row.party):
         await press(visit.tab, SIGN_OUT)
         await visit.lost()
@@ -128,6 +129,9 @@ async def closes_the_tab(visit: Visit) -> Tab:
         await visit.tab.close()
     later = await visit.person.tab()
     await visit.opens(later)
+    if visit.row.chips == (NO,):
+        await arrives(later, visit.world.origin(visit.row.party))
+        await visit.opens(later)
     return later
 
 

@@ -60,7 +60,11 @@ class World:
             if name:
                 found.append(f"{exchange.status} {name}")
             elif exchange.path == "/logout/hop" and exchange.status == 200:
-                found.append("200 oidc")
+                found.append(
+                    "200 oidc by a form"
+                    if "http:" in exchange.field("content-security-policy")
+                    else "200 oidc"
+                )
             elif urlsplit(where).path == "/logged-out" and exchange.path.startswith(("/logout", "/reports")):
                 found.append(f"{exchange.status} receipt")
         return found

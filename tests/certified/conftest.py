@@ -1,4 +1,4 @@
-"""Four gateways that sign in at the certified provider, all in one process; the provider is one of its own."""
+"""Five gateways that sign in at the certified provider, all in one process; the provider is one of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,13 @@ probes: {{listen: 127.0.0.1:0}}
 admin: {{listen: 127.0.0.1:0}}
 log: {{level: error, access: false}}
 """
-APPLICATIONS = {"posts": "oidc", "gets": "{oidc: get}", "short-lived": "oidc", "unregistered": "oidc"}
+APPLICATIONS = {
+    "plain": "oidc",
+    "other": "{oidc: get}",
+    "by-form": "{oidc: form}",
+    "short-lived": "oidc",
+    "unregistered": "oidc",
+}
 """Client ids, each with the hop of its gateway. The last one's return address is not registered at the provider."""
 
 

@@ -47,9 +47,8 @@ const provider = new Provider(`http://localhost:${port}`, {
   },
   conformIdTokenClaims: false, // the claims stand in the ID token too, as at Cognito and Okta
   findAccount: (_ctx, login) => ({ accountId: login, claims: () => person(login) }),
-  // Its end of session takes GET alone unless told so, and then wants a cookie that a form of another site brings along.
-  enableHttpPostMethods: true,
-  cookies: { keys: ['these tests keep no secrets'], long: { signed: true, sameSite: 'none' } },
+  // Its end of session takes GET alone and its cookies are Lax: as it comes.
+  cookies: { keys: ['these tests keep no secrets'] },
   issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
   ttl: { AccessToken: 60, IdToken: (_ctx, _token, client) => (client.clientId === 'short-lived' ? 1 : 3600) },
   features: { backchannelLogout: { enabled: true }, revocation: { enabled: true } },

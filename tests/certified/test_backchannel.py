@@ -33,7 +33,7 @@ async def test_a_sign_out_at_one_application_ends_the_session_at_the_other(
     street: Street, person: Person
 ) -> None:
     """The provider tells both. At the other one the WebSocket closes with 4401 and a copied cookie is dead."""
-    here, there = street["posts"], street["gets"]
+    here, there = street["plain"], street["other"]
     await here.signed_in(person, "alice")
     copied = await there.signed_in(person, "alice")
     told = len(street.provider.of("backchannel"))
@@ -46,7 +46,7 @@ async def test_a_sign_out_at_one_application_ends_the_session_at_the_other(
     assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4401)
     assert await there.status(copied) == 401
     sent = street.provider.of("backchannel")[told:]
-    assert sorted(each["client"] for each in sent) == ["gets", "posts"]
+    assert sorted(each["client"] for each in sent) == ["other", "plain"]
     assert len({each["sid"] for each in sent}) == 2
     assert street.provider.of("backchannel_refused") == []
     assert [event.reason for event in there.audit if event.kind.value == "revoked"][-1:] == ["backchannel"]
@@ -54,21 +54,21 @@ async def test_a_sign_out_at_one_application_ends_the_session_at_the_other(
 
 async def test_only_the_session_that_is_named_ends(street: Street, person: Person) -> None:
     """Somebody else, and the same person in another browser, stay signed in."""
-    house = street["posts"]
+    house = street["plain"]
     other_browser, somebody_else = street.person(), street.person()
     stays = await house.signed_in(other_browser, "alice")
     bobs = await house.signed_in(somebody_else, "bob")
     ends = await house.signed_in(person, "alice")
-    await street["gets"].signed_in(person, "alice")
+    await street["other"].signed_in(person, "alice")
 
-    await street["gets"].signed_out(person)
+    await street["other"].signed_out(person)
 
     assert [await house.status(cookie) for cookie in (ends, stays, bobs)] == [401, 200, 200]
 
 
 async def test_the_browser_of_an_ended_session_must_sign_in_again(street: Street, person: Person) -> None:
     """What is left in it leads through the sign-out, not back in."""
-    here, there = street["posts"], street["gets"]
+    here, there = street["plain"], street["other"]
     await here.signed_in(person, "alice")
     await there.signed_in(person, "alice")
     await here.signed_out(person)

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group
 
 async def test_a_sign_in_leads_back_to_the_application(street: Street, person: Person) -> None:
     """Code flow with PKCE, state, nonce and `iss`; the application's user is the provider's."""
-    house = street["posts"]
+    house = street["plain"]
     await house.signed_in(person, "alice")
 
     about = json.loads((await person.fetch(f"{house.app}/oauth2/session")).text)
@@ -28,15 +28,15 @@ async def test_signed_in_at_one_application_the_other_asks_no_password(
     street: Street, person: Person
 ) -> None:
     """The provider's own session is what makes one sign-out not enough."""
-    await street["posts"].signed_in(person, "alice")
-    form = await person.goto(f"{street['gets'].app}/api/quick")
+    await street["plain"].signed_in(person, "alice")
+    form = await person.goto(f"{street['other'].app}/api/quick")
 
     assert 'name="login"' not in form.text
 
 
 async def test_a_session_is_refreshed_beside_its_requests(street: Street, person: Person) -> None:
     """When the tokens are about to expire; the browser goes on with the next generation."""
-    house = street["posts"]
+    house = street["plain"]
     before = await house.signed_in(person, "alice")
     refreshes = len(_refreshes(street))
 

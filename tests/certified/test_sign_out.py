@@ -1,4 +1,4 @@
-"""RP-initiated logout at a certified provider: by form and by address, with and without a hint, and gone wrong."""
+"""RP-initiated logout at a certified provider as it comes: with and without a hint, and gone wrong."""
 
 from __future__ import annotations
 
@@ -31,29 +31,42 @@ async def asks_for_a_password(house: House, person: Person) -> bool:
     return 'name="login"' in (await person.goto(f"{house.app}/api/quick")).text
 
 
-@pytest.mark.parametrize(("client", "method"), [("posts", "POST"), ("gets", "GET")])
-async def test_a_sign_out_ends_both_sessions(
-    street: Street, person: Person, client: str, method: str
-) -> None:
-    """The hint goes in a form, or in the address where that is configured; `state` comes back, and counts."""
+@pytest.mark.parametrize("client", ["plain", "other"])
+async def test_a_sign_out_ends_both_sessions(street: Street, person: Person, client: str) -> None:
+    """Its end of session takes GET alone, as it comes; `state` comes back, and counts as that and no more."""
     house = street[client]
     copied = await house.signed_in(person, "alice")
 
     receipt = await house.signed_out(person)
 
     first = next(each for each in street.provider.of("sign_out")[::-1] if each["path"] == "/session/end")
-    assert first["method"] == method
-    assert ("id_token_hint" in first["query"]) == (method == "GET")
+    assert (first["method"], "id_token_hint" in first["query"]) == ("GET", True)
     assert len(parse_qs(urlsplit(came_back(person).url).query)["state"]) == 1
     assert (receipt.path, receipt.status) == ("/logged-out", 200)
+    assert "Everything below is done" not in receipt.text
     assert await house.receipt(person) == {"oidc": "returned"}
     assert await house.status(copied) == 401
     assert await asks_for_a_password(house, person)
 
 
+async def test_a_form_strands_the_browser_where_none_is_taken(street: Street, person: Person) -> None:
+    """Whoever writes it for a provider that has no such page; the second try is no form, and leads back."""
+    house = street["by-form"]
+    await house.signed_in(person, "alice")
+
+    stranded = await house.to_the_provider(person)
+
+    assert (stranded.url.startswith(street.provider.issuer), stranded.status) == (True, 404)
+    with later(HOP_DEADLINE + 1):
+        question = await person.goto(f"{house.app}/api/quick")
+        await person.submit(question, logout="yes")
+        assert await house.receipt(person) == {"oidc": "returned"}
+        assert await asks_for_a_password(house, person)
+
+
 async def test_the_refresh_token_is_dead_whatever_the_person_answers(street: Street, person: Person) -> None:
     """It is revoked (RFC 7009) beside the sign-out, while the provider still asks its question."""
-    house = street["posts"]
+    house = street["plain"]
     await house.signed_in(person, "alice")
     before = len(street.provider.of("refresh_token_destroyed"))
 
@@ -77,7 +90,7 @@ async def test_an_expired_hint_is_as_good(street: Street, person: Person) -> Non
 
 async def test_without_a_hint_the_provider_is_told_the_client(street: Street, person: Person) -> None:
     """The browser has lost its hint; the way back is the same."""
-    house = street["posts"]
+    house = street["plain"]
     await house.signed_in(person, "alice")
     person.scoped = {key: value for key, value in person.scoped.items() if not key[1].startswith(HINT)}
 
@@ -85,14 +98,14 @@ async def test_without_a_hint_the_provider_is_told_the_client(street: Street, pe
 
     asked = parse_qs(urlsplit(question(person).url).query)
     assert "id_token_hint" not in asked
-    assert asked["client_id"] == ["posts"]
+    assert asked["client_id"] == ["plain"]
     assert await house.receipt(person) == {"oidc": "returned"}
     assert await asks_for_a_password(house, person)
 
 
 async def test_without_any_session_the_chain_is_walked_all_the_same(street: Street, person: Person) -> None:
     """The provider has nobody to ask, and leads back at once."""
-    house = street["posts"]
+    house = street["plain"]
 
     await house.signed_out(person)
 
@@ -100,12 +113,14 @@ async def test_without_any_session_the_chain_is_walked_all_the_same(street: Stre
 
 
 async def test_whoever_stays_signed_in_at_the_provider_is_out_here(street: Street, person: Person) -> None:
-    """Its page may be answered with no. The gateway's session is dead, and the next sign-in asks for the password."""
-    house = street["posts"]
+    """Its page may be answered with no, and leads back all the same: the receipt does not say that anything ended there."""
+    house = street["plain"]
     copied = await house.signed_in(person, "alice")
 
-    await house.signed_out(person, answer="no")
+    receipt = await house.signed_out(person, answer="no")
 
+    assert "may lead back without having ended your session there" in receipt.text
+    assert "Sign-out confirmed" not in receipt.text
     assert await house.receipt(person) == {"oidc": "returned"}
     assert await house.status(copied) == 401
     assert await asks_for_a_password(house, person)
@@ -113,11 +128,11 @@ async def test_whoever_stays_signed_in_at_the_provider_is_out_here(street: Stree
 
 async def test_another_persons_hint_does_not_stop_the_way_back(street: Street, person: Person) -> None:
     """Somebody else has signed in at the provider meanwhile; the person is asked, and comes back."""
-    house = street["posts"]
+    house = street["plain"]
     await house.signed_in(person, "alice")
     host = urlsplit(street.provider.issuer).netloc
     person.scoped = {key: value for key, value in person.scoped.items() if key[0] != host}
-    await street["gets"].signed_in(person, "bob")
+    await street["other"].signed_in(person, "bob")
 
     await house.signed_out(person)
 

@@ -26,6 +26,7 @@ from gateway.core.chain import (
     Step,
     Wait,
 )
+from gateway.core.evidence import Asked, Evidence
 from gateway.core.revocation import UNPLACED, NewEntry
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
@@ -188,11 +189,36 @@ def test_a_hop_with_nothing_to_ask_is_settled_where_it_stands() -> None:
     assert isinstance(step, Go)
     assert (step.chain.hops[0].status, step.chain.hops[0].evidence) == (SKIPPED, "no address")
     assert (step.chain.hops[1].tries, step.chain.deadline) == (1, START + 37)
-    assert step.chain.status_of("a") == SKIPPED
-    assert step.chain.status_of("x") == ""
     last = chains.settled(step.chain, SKIPPED, "no address", LIMITS, now=START + 7)
     assert isinstance(last, Done)
     assert last.chain.closed == START + 7
+
+
+def test_r28_what_was_asked_once_is_never_called_skipped() -> None:
+    """At its second try there may be nothing left to ask of the browser; it did not come back from the first."""
+    play = Playbook.begin("a", "b")
+    retried = chains.resumed(play.chain, LIMITS, now=START + 31)
+    assert isinstance(retried, Go)
+    step = chains.settled(retried.chain, SKIPPED, Evidence.NO_HINT, LIMITS, now=START + 31)
+    assert (step.chain.hops[0].status, step.chain.hops[0].evidence) == (FAILED, Evidence.NO_RETURN)
+
+
+def test_how_a_hop_was_asked_travels_in_the_chain() -> None:
+    """As codes, in the cookie and back; a hop that another version has sealed was asked plainly."""
+    chain = chains.sent(Playbook.begin("a", "b").chain, Asked.NO_HINT)
+    assert chains.from_plain(chains.to_plain(chain)) == chain
+    assert (chain.asked_of("a"), chain.asked_of("b"), chain.asked_of("x")) == ("no_hint", "", "")
+    plain = chains.to_plain(chain)
+    plain["h"] = [hop[:5] for hop in plain["h"]]
+    assert chains.from_plain(plain).asked_of("a") == ""
+
+
+@pytest.mark.parametrize("evidence", [*Evidence, "your browser came back from Okta", ""])
+def test_only_some_evidence_means_that_a_session_is_over(evidence: str) -> None:
+    """What an older version has sealed is none."""
+    chain = chains.settled(Playbook.begin("a").chain, RETURNED, evidence, LIMITS, now=START).chain
+    assert chain.has_ended("a") is (evidence in {"session_ended", "ended_address_reached"})
+    assert not chain.has_ended("x")
 
 
 def test_a_chain_sealed_before_it_knew_its_session_still_opens() -> None:

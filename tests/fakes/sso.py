@@ -34,7 +34,8 @@ class Manners:
     :ivar issuer: path of the issuer. :ivar end_session: path of that endpoint, None: there is none.
     :ivar sign_out_host: where that is. :ivar listed: it stands in the metadata. :ivar revokes: there is a revocation endpoint.
     :ivar claims: more claims of ID tokens; ``SID`` stands for the id of the provider's own session.
-    :ivar hint: the parameter that names the session. :ivar without_hint: ``refuse``, ``confirm`` or ``end``.
+    :ivar hint: the parameter that names the session. :ivar without_hint: ``refuse`` or ``confirm``.
+    :ivar same_site: of the session's cookie. :ivar by_form: its end of session takes POST too.
     :ivar refused_prompts: values of ``prompt`` that are errors.
     """
 
@@ -48,10 +49,12 @@ class Manners:
     echoes_state: bool = True
     sign_out_host: str = "sso.localhost"
     refused_prompts: frozenset[str] = frozenset()
+    same_site: str = "None"
+    by_form: bool = True
 
 
 MANNERS: Mapping[str, Manners] = {
-    "oidc": Manners(claims={"sid": "SID"}),
+    "oidc": Manners(claims={"sid": "SID"}, same_site="Lax", by_form=False),
     "okta": Manners(issuer="/oauth2/default", end_session="/oauth2/default/v1/logout", without_hint="refuse"),
     "keycloak": Manners(
         issuer="/realms/demo",
@@ -65,6 +68,7 @@ MANNERS: Mapping[str, Manners] = {
         claims={"login_hint": "O.SID", "tid": "9122040d-6c67-4c5b-b112-36a304b66dad"},
         hint="logout_hint",
         echoes_state=False,
+        by_form=False,
     ),
     "auth0": Manners(
         issuer="/",
@@ -72,7 +76,7 @@ MANNERS: Mapping[str, Manners] = {
         listed=False,
         claims={"sid": "SID"},
         hint="logout_hint",
-        without_hint="end",
+        by_form=False,
     ),
     "google": Manners(end_session=None, refused_prompts=frozenset({"login"})),
 }
@@ -139,7 +143,8 @@ class Sso:
         )
         if self.manners.end_session is not None:
             app.router.add_get(self.manners.end_session, self._by_query, allow_head=False)
-            app.router.add_post(self.manners.end_session, self._by_form)
+            if self.manners.by_form:
+                app.router.add_post(self.manners.end_session, self._by_form)
         return app
 
     async def _metadata(self, _: web.Request) -> web.Response:
@@ -181,7 +186,9 @@ class Sso:
         sid = f"sso-{next(self._numbers)}"
         self.sessions[sid] = given["username"]
         answer = self._code(sid, given)
-        answer.headers["Set-Cookie"] = f"sso={sid}; Path=/; HttpOnly; SameSite=None; Secure"
+        answer.headers["Set-Cookie"] = (
+            f"sso={sid}; Path=/; HttpOnly; SameSite={self.manners.same_site}; Secure"
+        )
         return answer
 
     def _code(self, sid: str, asked: Mapping[str, str]) -> web.Response:

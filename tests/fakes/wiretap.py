@@ -29,7 +29,11 @@ class Exchange:
 
     @property
     def location(self) -> str:
-        return next((value for name, value in self.fields if name == "location"), "")
+        return self.field("location")
+
+    def field(self, name: str) -> str:
+        """The first value of a header of the answer; ``name`` is lower-case. Empty when there is none."""
+        return next((value for key, value in self.fields if key == name), "")
 
     @property
     def set_cookies(self) -> list[str]:

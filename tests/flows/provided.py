@@ -72,6 +72,17 @@ class House:
         return {hop["hop"]: hop["evidence"] for hop in json.loads(answer.text)["hops"]}
 
 
+async def walked(here: House) -> dict[str, str]:
+    """Sign in, sign out; the receipt."""
+    browser = here.browser()
+    page = await here.sign_in(browser)
+    assert "the application" in page.text
+    end = await here.sign_out(browser)
+    assert end.path == "/logged-out"
+    assert "__Host-session" not in browser.cookie_names(here.app)
+    return await here.receipt(browser)
+
+
 @asynccontextmanager
 async def house(
     directory: Path, sso: Sso, *, chain: str | None = None, session: str = SESSION, store: Store = COOKIE

@@ -1,11 +1,11 @@
-"""Chains that do not go as they should, at a hop that is a form (rules R2, R3, R18, R28)."""
+"""Chains that do not go as they should, at a hop that needs the hint (rules R2, R3, R18, R28)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 import pytest
@@ -40,12 +40,17 @@ def tab_of(browser: Browser) -> Browser:
 
 
 async def at_provider(here: House, browser: Browser) -> Seen:
-    """Sign out up to the page with the form, not sent yet."""
+    """Sign out up to the page that leads to the provider."""
     return await here.sign_out(browser, until=here.sso.origin)
 
 
+def asked_in(page: Seen) -> dict[str, str]:
+    """What the provider will be asked by the address on the page."""
+    return dict(parse_qsl(urlsplit(page.continue_url()).query))
+
+
 def state_in(page: Seen) -> str:
-    return page.form()[1]["state"]
+    return asked_in(page)["state"]
 
 
 async def come_back(here: House, browser: Browser, state: str) -> Seen:
@@ -96,8 +101,8 @@ async def test_r28_the_state_of_an_older_chain_is_none(here: House, browser: Bro
     assert await here.receipt(browser) == {"oidc": "pending"}
 
 
-async def test_looking_at_the_form_counts_as_no_try(here: House, browser: Browser) -> None:
-    """Reload, Back and a script that asks for the address: the same form with the same state, as often as one likes."""
+async def test_looking_at_the_page_counts_as_no_try(here: House, browser: Browser) -> None:
+    """Reload, Back and a script that asks for the address: the same address with the same state, as often as one likes."""
     page = await at_provider(here, browser)
     before = browser.cookie_header(f"{here.app}/logout/hop")
     for site in ("same-origin", "none", "cross-site"):
@@ -108,7 +113,7 @@ async def test_looking_at_the_form_counts_as_no_try(here: House, browser: Browse
 
 
 async def test_back_in_mid_chain_goes_on_where_the_chain_is(tmp_path: Path) -> None:
-    """The page with the form belongs to a hop that is over: Back leads to the current one, and then to the receipt."""
+    """The page belongs to a hop that is over: Back leads to the current one, and then to the receipt."""
     asked = "post_logout_redirect_uri={return_to}&client_id={client_id}&state={state}"
     chain = f'[oidc, {{url: "http://sso.localhost:PORT/session/end?{asked}"}}]'
     async with house(tmp_path, Sso("oidc"), chain=chain) as here:
@@ -134,7 +139,7 @@ async def test_back_in_mid_chain_goes_on_where_the_chain_is(tmp_path: Path) -> N
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Purpose": "prefetch"},
     ],
 )
-async def test_r34_no_script_and_no_frame_reads_the_form(
+async def test_r34_no_script_and_no_frame_reads_the_page(
     here: House, browser: Browser, headers: dict[str, str]
 ) -> None:
     """An ID token stands in it: only the tab itself is shown it."""
@@ -144,7 +149,7 @@ async def test_r34_no_script_and_no_frame_reads_the_form(
     assert "id_token_hint" not in answer.text
 
 
-async def test_a_script_is_sent_to_the_address_of_the_form(here: House, browser: Browser) -> None:
+async def test_a_script_is_sent_to_our_own_address(here: House, browser: Browser) -> None:
     """POST /logout for JSON, and the waiting page's "continue": our own address, never the provider's."""
     answer = await browser.fetch(f"{here.app}/logout", method="POST", Accept="application/json")
     assert json.loads(answer.text) == {"location": "/logout/hop"}
@@ -155,7 +160,9 @@ async def test_a_script_is_sent_to_the_address_of_the_form(here: House, browser:
     assert state_in(again) == state_in(page)
 
 
-async def test_r03_a_form_that_strands_the_browser_locks_nobody_out(here: House, browser: Browser) -> None:
+async def test_r03_a_provider_that_strands_the_browser_locks_nobody_out(
+    here: House, browser: Browser
+) -> None:
     """The provider keeps the browser; navigations to the application retry the hop, then give it up."""
     here.sso.strands = True
     stuck = await here.sign_out(browser)
@@ -165,7 +172,7 @@ async def test_r03_a_form_that_strands_the_browser_locks_nobody_out(here: House,
         retry = await browser.navigate(f"{here.app}/")
         assert retry.location == f"{here.app}/logout/hop"
         page = await browser.navigate(retry.location, site="none")
-        assert "id_token_hint" in page.form()[1]
+        assert "id_token_hint" not in asked_in(page)  # it may be what stranded the browser
     with later(62):
         end = await browser.goto(f"{here.app}/")
         assert end.path == "/logged-out"
@@ -178,13 +185,14 @@ async def test_r03_a_form_that_strands_the_browser_locks_nobody_out(here: House,
         assert HINT not in browser.cookie_names(here.app)
 
 
-async def test_r03_a_tab_closed_at_the_form_is_resumed(here: House, browser: Browser) -> None:
-    """Hours later somebody comes back: the form again, then the receipt, and nobody was signed in meanwhile."""
+async def test_r03_a_tab_closed_on_the_way_is_resumed(here: House, browser: Browser) -> None:
+    """Hours later somebody comes back: the provider again, which asks, then the receipt; nobody was signed in meanwhile."""
     await at_provider(here, browser)
     with later(2 * 3_600):
         page = await browser.goto(f"{here.app}/", until=here.sso.origin)
-        assert "id_token_hint" in page.form()[1]
-        assert (await browser.follow(page, site="same-origin")).path == "/logged-out"
+        question = await browser.follow(page, site="same-origin")
+        assert "Do you want to sign out?" in question.text
+        assert (await browser.submit(question)).path == "/logged-out"
         assert await here.receipt(browser) == {"oidc": "returned"}
 
 
@@ -220,7 +228,7 @@ async def test_r01_a_session_ended_from_outside_takes_its_hint_along(here: House
     await here.gateway.log.append([NewEntry(sid_key(sid or ""), 9_999_999_999, "operator")])
     end = await browser.goto(f"{here.app}/")
     assert end.path == "/logged-out"
-    assert here.sso.sign_outs[-1][0] == "POST"
+    assert "id_token_hint" in here.sso.sign_outs[-1][1]
     assert await here.receipt(browser) == {"oidc": "returned"}
 
 
@@ -238,10 +246,10 @@ async def test_r02_a_sign_in_that_came_too_late_brings_its_own_hint(here: House,
     await browser.navigate(page.location, site="cross-site")
     browser.cookies[host, "__Host-logout"] = chain
     assert browser.cookies[host, HINT] != first
-    form = await browser.navigate(f"{here.app}/logout/hop", site="same-origin")
-    assert "id_token_hint" in form.form()[1]
+    found = await browser.navigate(f"{here.app}/logout/hop", site="same-origin")
+    assert "id_token_hint" in asked_in(found)
     assert (host, "__Host-session") not in browser.cookies
-    assert (await come_back(here, browser, state_in(form))).path == "/logged-out"
+    assert (await come_back(here, browser, state_in(found))).path == "/logged-out"
 
 
 async def test_a_chain_of_an_older_deployment_goes_on(tmp_path: Path) -> None:
@@ -262,9 +270,7 @@ async def test_a_chain_of_an_older_deployment_goes_on(tmp_path: Path) -> None:
             state = parse_qs(urlsplit(step.location).query)["state"][0]
             await browser.navigate(f"{after.app}/logout/done/url?state={state}", site="cross-site")
             assert await after.receipt(browser) == {"oidc": "failed", "url": "returned"}
-            assert (await after.evidence(browser))["oidc"].endswith(
-                "taken out of the configuration meanwhile"
-            )
+            assert (await after.evidence(browser))["oidc"] == "not_configured"
 
 
 @pytest.mark.parametrize(
@@ -309,5 +315,5 @@ async def test_p18_keycloaks_address_is_known_without_asking(tmp_path: Path) -> 
 
 
 def _subject(page: Seen) -> str:
-    token = page.form()[1]["id_token_hint"]
+    token = asked_in(page)["id_token_hint"]
     return str(jwt.decode(token, options={"verify_signature": False})["sub"])

@@ -113,6 +113,7 @@ OIDC = f"""\
 > GET GW/logout/hop
   Cookie: __Host-logout __Secure-session-hint
 < 200 form to BASE/v1/logout
+{STEP}\
 > POST BASE/v1/logout
   Cookie: DT idx
   id_token_hint=<message>
@@ -128,6 +129,21 @@ OIDC = f"""\
   Set-Cookie: __Secure-session-hint=; Path=/logout; Secure; HttpOnly; SameSite=Lax; Max-Age=0
 {RECEIPT}\
 """
+ADDRESS = "BASE/v1/logout?id_token_hint=<token>&client_id=demo-client&post_logout_redirect_uri=(GW%2Flogout%2Fdone%2Foidc"
+ANY = OIDC.replace("form to BASE/v1/logout", "on to ADDRESS&state=<state>").replace(
+    """\
+> POST BASE/v1/logout
+  Cookie: DT idx
+  id_token_hint=<message>
+  client_id=demo-client
+  post_logout_redirect_uri=GW/logout/done/oidc
+  state=<state>
+""",
+    """\
+> GET ADDRESS&state=<state>
+  Cookie: DT idx
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,7 @@ CASES = {
     "4": Case("cognito", NATIVE.replace("  Cookie: cognito", "  Cookie: XSRF-TOKEN cognito"), ("cognito",)),
     "5": Case(
         "okta",
-        OIDC.replace("BASE", "ORG/oauth2/default"),
+        ANY.replace("ADDRESS", ADDRESS).replace("BASE", "ORG/oauth2/default"),
         ("oidc",),
         "ORG/oauth2/default/v1",
         {
@@ -166,6 +182,7 @@ NEW_EACH_TIME = (
     (quote("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", safe=""), "RSA-SHA256"),
     (r"(okta_signout(?:/|%2F))[\w-]{22}$", r"\1<ticket>"),
     (r"(state=)[\w-]{22}$", r"\1<state>"),
+    (r"(id_token_hint=)[^&]+", r"\1<token>"),
 )
 SECRET_FIELDS = {
     "id_token_hint": "<message>",
@@ -224,6 +241,8 @@ class Witness(Browser):
         where = f" {self.short(page.location)}" if page.location else ""
         if "document.forms[0].submit()" in page.text:
             where = f" form to {self.short(page.form()[0])}"
+        elif page.status == 200 and ' moving">' in page.text and "/logout/hop" in page.url:
+            where = f" on to {self.short(page.continue_url())}"
         cookies = [re.sub(r"=[\w-]{40,};", "=<sealed>;", line) for line in page.set_cookies()]
         return [f"< {page.status}{where}", *(f"  Set-Cookie: {line}" for line in cookies)]
 

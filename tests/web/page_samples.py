@@ -15,15 +15,12 @@ START = "/oauth2/start?rd=/"
 NOON = 1_791_381_792  # 2026-10-07T14:03:12Z
 
 OURS = HopLine("gateway", "This application", "returned", NOON)
-COGNITO = HopLine(
-    "cognito", "Amazon Cognito", "returned", NOON + 1, "your browser came back from Amazon Cognito"
-)
-OKTA_BACK = HopLine("okta_signout", "Okta", "returned", NOON + 2, "your browser came back from Okta")
-OKTA_LOST = HopLine(
-    "okta_signout", "Okta", "failed", NOON + 62, "your browser did not come back within 30 seconds, twice"
-)
+COGNITO = HopLine("cognito", "Amazon Cognito", "returned", NOON + 1, "ended_address_reached")
+OKTA_BACK = HopLine("okta_signout", "Okta", "returned", NOON + 2, "session_ended")
+OKTA_LOST = HopLine("okta_signout", "Okta", "failed", NOON + 62, "no_return")
+ANY_BACK = HopLine("oidc", "id.example.com", "returned", NOON + 2, "came_back", "hint_too_long")
 OKTA_PENDING = HopLine("okta_signout", "Okta", "pending")
-GOOGLE = HopLine("google", "Google", "skipped", NOON + 1, "Google offers no sign-out to applications")
+GOOGLE = HopLine("google", "Google", "skipped", NOON + 1, "no_endpoint")
 
 
 def receipt(*hops: HopLine, **changes: object) -> Page:
@@ -67,6 +64,7 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     "receipt": lambda: receipt(OURS, COGNITO, OKTA_BACK),
     "receipt-target": lambda: receipt(OURS, COGNITO, OKTA_BACK, target_url="https://www.example.com/bye"),
     "receipt-failed": lambda: receipt(OURS, COGNITO, OKTA_LOST),
+    "receipt-unproven": lambda: receipt(OURS, ANY_BACK),
     "receipt-skipped": lambda: receipt(OURS, GOOGLE),
     "receipt-no-session": lambda: receipt(HopLine("gateway", "This application", "skipped"), COGNITO, OKTA_BACK),
     "receipt-pending": lambda: receipt(

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.core import chain as chains
 from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits, HopState
+from gateway.core.evidence import Asked, Evidence
 from gateway.idp.provider import IdentityProvider, ProviderOptions
 from gateway.oidc.logout import (
-    ID_TOKEN,
     CognitoSignout,
     Form,
     LocalOnly,
@@ -20,19 +20,26 @@ from gateway.oidc.logout import (
     Redirect,
     Skip,
 )
-from gateway.web.hops import HOP, LOGGED_OUT, Hop, Hops, Proof
+from gateway.oidc.sign_outs import SIGN_OUTS, FormUse, Proof
+from gateway.web.hops import HOP, LOGGED_OUT, Hop, Hops
 
 APP = "https://app.example.com"
 OIDC = Hop(
     "oidc",
     "Okta",
-    OidcLogout("Okta", "client", needs_hint=True, derived="https://okta.example.com/v1/logout"),
-    Proof.STATE,
-    hint=ID_TOKEN,
+    OidcLogout(
+        "Okta", "client", FormUse.ALWAYS, needs_hint=True, derived="https://okta.example.com/v1/logout"
+    ),
+    SIGN_OUTS["okta"],
 )
-OKTA = Hop("okta_signout", "Okta", OktaSignout("https://okta.example.com"), Proof.PATH)
-COGNITO = Hop("cognito", "Cognito", CognitoSignout("https://c.auth.example.com", "client"))
-GOOGLE = Hop("google", "Google", LocalOnly("Google"))
+ANY = Hop("oidc", "id.example.com", OidcLogout("id.example.com", "client"), SIGN_OUTS["oidc"])
+OKTA = Hop("okta_signout", "Okta", OktaSignout("https://okta.example.com"), SIGN_OUTS["okta_signout"])
+COGNITO = Hop(
+    "cognito", "Cognito", CognitoSignout("https://c.auth.example.com", "client"), SIGN_OUTS["cognito"]
+)
+GOOGLE = Hop("google", "Google", LocalOnly(), SIGN_OUTS["google"])
+ENTRA = replace(ANY, name="entra", known=SIGN_OUTS["entra"])
+URL = replace(ANY, name="url", known=replace(SIGN_OUTS["url"], proof=Proof.NOTHING))
 
 
 @pytest.fixture
@@ -76,34 +83,36 @@ async def test_r18_a_hop_that_needs_the_hint_begins_at_our_own_address(provider:
 
 
 @pytest.mark.parametrize(
-    ("hop", "ticket", "state", "evidence"),
+    ("hop", "asked", "ticket", "state", "evidence"),
     [
-        (COGNITO, "", None, "your browser reached the return address of Cognito"),
-        (COGNITO, "", "whatever", "your browser reached the return address of Cognito"),
-        (COGNITO, "RIGHT", None, None),
-        (OKTA, "RIGHT", None, "your browser came back from Okta"),
-        (OKTA, "", "RIGHT", None),
-        (OKTA, "wrong", None, None),
-        (OIDC, "", "RIGHT", "your browser came back from Okta"),
-        (OIDC, "", "wrong", None),
-        (OIDC, "", "", None),
-        (OIDC, "", None, None),
-        (OIDC, "RIGHT", None, None),
-        (replace(OIDC, proof=Proof.STATE_IF_ANY), "", "RIGHT", "your browser came back from Okta"),
-        (
-            replace(OIDC, proof=Proof.STATE_IF_ANY),
-            "",
-            None,
-            "your browser reached the return address of Okta",
-        ),
-        (replace(OIDC, proof=Proof.STATE_IF_ANY), "", "wrong", None),
+        (COGNITO, "", "", None, "ended_address_reached"),
+        (COGNITO, "", "", "whatever", "ended_address_reached"),
+        (COGNITO, "", "RIGHT", None, None),
+        (OKTA, "", "RIGHT", None, "session_ended"),
+        (OKTA, "", "", "RIGHT", None),
+        (OKTA, "", "wrong", None, None),
+        (OIDC, "hint", "", "RIGHT", "session_ended"),
+        (OIDC, "again", "", "RIGHT", "came_back"),
+        (OIDC, "hint", "", "wrong", None),
+        (OIDC, "hint", "", "", None),
+        (OIDC, "hint", "", None, None),
+        (OIDC, "hint", "RIGHT", None, None),
+        (ANY, "hint", "", "RIGHT", "came_back"),
+        (ANY, "no_hint", "", "RIGHT", "came_back"),
+        (ENTRA, "hint", "", "RIGHT", "session_ended"),
+        (ENTRA, "hint", "", None, "ended_address_reached"),
+        (ENTRA, "no_hint", "", "RIGHT", "came_back"),
+        (ENTRA, "no_hint", "", None, "address_reached"),
+        (ENTRA, "hint", "", "wrong", None),
+        (URL, "", "", None, "address_reached"),
+        (URL, "", "RIGHT", None, None),
     ],
 )
 async def test_r28_a_return_proves_what_the_provider_lets_it_prove(
-    provider: IdentityProvider, hop: Hop, ticket: str, state: str | None, evidence: str | None
+    provider: IdentityProvider, hop: Hop, asked: str, ticket: str, state: str | None, evidence: str | None
 ) -> None:
-    """By the path, by the state, or by nothing; what is wrong proves nothing, what is absent no more than it shows."""
-    chain = chain_of(hop.name)
+    """By the path, the state, or nothing; and that a session is over only where this provider is known to lead back so."""
+    chain = chains.sent(chain_of(hop.name), asked)
     right = chain.ticket(hop.name)
     given = (ticket.replace("RIGHT", right), state.replace("RIGHT", right) if state is not None else None)
     assert hops_of(provider, hop).evidence(chain, hop.name, *given) == evidence
@@ -119,13 +128,10 @@ async def test_r28_no_two_chains_and_no_two_hops_share_a_ticket(provider: Identi
 
 
 async def test_a_hop_with_nothing_to_ask_is_skipped_with_the_reason(provider: IdentityProvider) -> None:
-    """Google has no such address; the reason is a sentence for people."""
+    """Google has no such address."""
     unasked = hops_of(provider, GOOGLE).unasked(chain_of("google"))
     assert unasked is not None
-    assert unasked.status == SKIPPED
-    assert unasked.why == (
-        "Google has no address for signing out applications; only this application's session was ended"
-    )
+    assert (unasked.status, unasked.why) == (SKIPPED, Evidence.NO_ENDPOINT)
 
 
 async def test_r28_a_hop_that_left_the_configuration_is_not_confirmed(provider: IdentityProvider) -> None:
@@ -133,7 +139,7 @@ async def test_r28_a_hop_that_left_the_configuration_is_not_confirmed(provider: 
     hops = hops_of(provider, OIDC)
     unasked = hops.unasked(chain_of("okta_signout"))
     assert unasked is not None
-    assert unasked.status == FAILED
+    assert (unasked.status, unasked.why) == (FAILED, Evidence.NOT_CONFIGURED)
     assert hops.location(chain_of("okta_signout")) == LOGGED_OUT
     assert await hops.act(chain_of("okta_signout"), None) == Redirect(LOGGED_OUT)
 
@@ -156,18 +162,26 @@ async def test_a_hop_and_the_one_in_its_stead_are_one_line(
     hops = hops_of(provider, COGNITO, OIDC, replace(OKTA, instead_of="oidc"))
     states = (
         HopState("cognito", RETURNED),
-        HopState("oidc", first),
+        HopState("oidc", first, evidence=Evidence.SESSION_ENDED if first == RETURNED else ""),
         HopState("okta_signout", second),
     )
     chain = replace(chain_of("cognito", "oidc", "okta_signout"), hops=states)
     assert [hop.name for hop in hops.shown(chain)] == ["cognito", shown]
 
 
-async def test_the_hop_in_its_stead_is_walked_unless_the_first_returned(provider: IdentityProvider) -> None:
-    """It is what is left where the hint is lost, and where the provider's error page has stranded the browser."""
+async def test_the_hop_in_its_stead_is_walked_unless_the_first_ended_the_session(
+    provider: IdentityProvider,
+) -> None:
+    """It is what is left where the hint is lost, where an error page stranded the browser, or a return proved nothing."""
     hops = hops_of(provider, OIDC, replace(OKTA, instead_of="oidc"))
-    for status, walked in ((RETURNED, False), (SKIPPED, True), (FAILED, True)):
-        states = (HopState("oidc", status), HopState("okta_signout"))
+    ends = (
+        (RETURNED, Evidence.SESSION_ENDED, False),
+        (RETURNED, Evidence.CAME_BACK, True),
+        (SKIPPED, Evidence.NO_HINT, True),
+        (FAILED, Evidence.NO_RETURN, True),
+    )
+    for status, evidence, walked in ends:
+        states = (HopState("oidc", status, evidence=evidence), HopState("okta_signout"))
         unasked = hops.unasked(replace(chain_of("oidc", "okta_signout"), hops=states, index=1))
         assert (unasked is None) is walked, status
         assert unasked is None or unasked.status == SKIPPED
@@ -175,8 +189,17 @@ async def test_the_hop_in_its_stead_is_walked_unless_the_first_returned(provider
 
 async def test_a_provider_that_was_never_reached_is_said_to_be_that(provider: IdentityProvider) -> None:
     """Not that it has no sign-out: that is not known."""
-    way = OidcLogout("id.example.com", "client")
-    hops = hops_of(provider, Hop("oidc", "id.example.com", way, Proof.STATE, hint=ID_TOKEN))
-    assert await hops.act(chain_of("oidc"), "the-token") == Skip(
-        "id.example.com could not be asked where to sign out; only this application's session was ended"
-    )
+    hops = hops_of(provider, ANY)
+    assert await hops.act(chain_of("oidc"), "the-token") == Skip(Evidence.ENDPOINT_UNKNOWN)
+
+
+async def test_the_second_try_is_asked_for_as_one(provider: IdentityProvider) -> None:
+    """Without the hint, so that what stranded the browser does not strand it again."""
+    hops = hops_of(provider, replace(ANY, way=replace(ANY.way, derived="https://id.example.com/end")))  # type: ignore[type-var]
+    first = chain_of("oidc")
+    second = chains.resumed(first, ChainLimits(30, 120), now=100).chain
+    act, again = await hops.act(first, "the-token"), await hops.act(second, "the-token")
+    assert isinstance(act, Redirect)
+    assert isinstance(again, Redirect)
+    assert ("the-token" in act.url, act.how) == (True, Asked.HINT)
+    assert ("the-token" in again.url, again.how) == (False, Asked.AGAIN)

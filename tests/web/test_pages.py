@@ -257,8 +257,7 @@ def test_the_receipt_gives_times_for_people_and_programs() -> None:
     """Times are `<time>` elements in UTC; the script only puts them into the reader's zone."""
     body = SAMPLES["receipt"]().body.decode()
     assert (
-        'Sign-out confirmed at <time datetime="2026-10-07T14:03:14Z">14:03:14 UTC</time>. Your browser'
-        in body
+        'Sign-out confirmed at <time datetime="2026-10-07T14:03:14Z">14:03:14 UTC</time>. Okta ended' in body
     )
     assert '<time class="day" datetime="2026-10-07T14:03:12Z">7 October 2026</time>' in body
 

@@ -6,21 +6,63 @@ import itertools
 
 import pytest
 
-from gateway.web.receipt import HopLine, began, entry, headline
+from gateway.core.evidence import ENDED, Asked, Evidence
+from gateway.web.receipt import HopLine, began, entry, headline, words
 
 OURS = HopLine("gateway", "This application", "returned", 100)
 
 
-def hop(status: str, label: str = "Okta", evidence: str = "", at: int | None = None) -> HopLine:
-    """A hop of this status."""
-    return HopLine(label.lower(), label, status, at, evidence)
+def hop(
+    status: str, label: str = "Okta", evidence: str | None = None, at: int | None = None, asked: str = ""
+) -> HopLine:
+    """A hop of this status; one that returned has ended its session, unless something else is said."""
+    known = "session_ended" if status == "returned" else ""
+    return HopLine(label.lower(), label, status, at, known if evidence is None else evidence, asked)
 
 
-def test_r28_a_return_is_confirmed_with_its_evidence() -> None:
-    """A returned hop says when, and how we know."""
-    line = entry(hop("returned", at=101))
-    assert (line.chip, line.outcome, line.at) == ("Confirmed", "Sign-out confirmed", 101)
-    assert line.evidence == "Your browser came back from Okta."
+@pytest.mark.parametrize("evidence", sorted(ENDED))
+def test_r28_a_return_is_confirmed_with_its_evidence(evidence: str) -> None:
+    """A hop that is known to have ended its session says when, and how we know."""
+    line = entry(hop("returned", evidence=evidence, at=101))
+    assert (line.tone, line.chip, line.outcome, line.at) == ("good", "Confirmed", "Sign-out confirmed", 101)
+    assert line.evidence == f"{words(evidence, 'Okta')[0].upper()}{words(evidence, 'Okta')[1:]}."
+    assert line.advice == ""
+
+
+@pytest.mark.parametrize("evidence", [*sorted(set(Evidence) - ENDED), "", "your browser came back from Okta"])
+def test_r28_a_browser_that_came_back_is_all_that_is_claimed_of_it(evidence: str) -> None:
+    """From a provider that could have kept its session, or by evidence that this version does not know."""
+    line = entry(hop("returned", evidence=evidence, at=101))
+    assert (line.tone, line.chip, line.outcome) == ("skip", "Came back", "Your browser came back")
+    assert "you are still signed in at Okta" in line.advice
+    top = headline([OURS, hop("returned", evidence=evidence)], finished=True)
+    assert top.title == "You are signed out of this application"
+    assert "Okta" in top.summary
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("no_hint", "this browser had nothing left that names it"),
+        ("hint_too_long", "what names it was too long to be sent"),
+        ("again", "naming it did not lead you back the first time"),
+    ],
+)
+def test_the_receipt_says_what_follows_from_a_hint_that_was_not_sent(asked: str, said: str) -> None:
+    """The provider may have asked, and been told no; where its session is over all the same, nothing follows."""
+    line = entry(hop("returned", evidence="came_back", asked=asked))
+    assert said in line.advice
+    assert "it may have asked you" in line.advice
+    assert entry(hop("returned", asked=asked)).advice == ""
+
+
+def test_every_code_has_its_words() -> None:
+    """A phrase that names the service, except where the step is no service any more; never a code on a page."""
+    said = {code: words(code, "Okta") for code in Evidence}
+    assert all(said.values())
+    assert [code for code, phrase in said.items() if "Okta" not in phrase] == [Evidence.NOT_CONFIGURED]
+    assert len(set(said.values())) == len(Evidence)
+    assert not any(code in phrase for code in (*Evidence, *Asked) if "_" in code for phrase in said.values())
 
 
 @pytest.mark.parametrize("status", ["failed", "", "ok", "RETURNED", "done"])
@@ -33,19 +75,19 @@ def test_r28_what_was_not_seen_is_not_confirmed(status: str) -> None:
 
 def test_a_skipped_hop_says_that_the_session_there_lives() -> None:
     """Nobody reads "skipped" as "signed out"."""
-    line = entry(hop("skipped", "Google", "Google offers no sign-out to applications."))
-    assert line.evidence == "Google offers no sign-out to applications."
+    line = entry(hop("skipped", "Google", "no_endpoint"))
+    assert line.evidence == (
+        "Google has no address for signing out applications; only this application's session was ended."
+    )
     assert line.advice == "If you were signed in at Google, you still are."
     assert line.at is None
 
 
 def test_a_host_is_written_as_it_is() -> None:
     """A sentence that begins with one has no capital: names of hosts are copied from what is read."""
-    line = entry(
-        hop("skipped", "id.example.com", "id.example.com has no address for signing out applications")
-    )
-    assert line.evidence == "id.example.com has no address for signing out applications."
-    assert entry(hop("skipped", "Okta", "nothing.")).evidence == "Nothing."
+    line = entry(hop("skipped", "id.example.com", "no_endpoint"))
+    assert line.evidence.startswith("id.example.com has no address for signing out applications;")
+    assert entry(hop("skipped", "Okta", "no_hint")).evidence.startswith("This browser has nothing left")
 
 
 def test_only_a_durable_end_promises_that_copies_are_dead() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.core import chain as chains
 from gateway.core import clock
-from gateway.core.chain import Chain
+from gateway.core.chain import Chain, HopState
 from gateway.core.crossing import LogoutStart, may_start_logout
 from gateway.core.facts import RequestFacts, prefers_html
 from gateway.core.gate import Challenge, barrier_stands
@@ -93,7 +93,7 @@ class LogoutEndpoints:
         return await self.logout.returned(carried, hop, ticket, state, now=now, from_here=from_here)
 
     async def hop(self, request: Request, facts: RequestFacts) -> Response:
-        """The current hop, entered where its hint is seen: a form that posts itself, or a redirect (rules R18, R34)."""
+        """The current hop, entered where its hint is seen, by a page that moves on (rules R18, R34)."""
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
@@ -160,7 +160,14 @@ class LogoutEndpoints:
         return [
             HopLine(OURS, "This application", status, chain.started),
             *(
-                HopLine(hop.name, self.logout.hops.label(hop.name), hop.status, hop.at or None, hop.evidence)
+                HopLine(
+                    hop.name,
+                    self.logout.hops.label(hop.name),
+                    hop.status,
+                    hop.at or None,
+                    hop.evidence,
+                    hop.asked,
+                )
                 for hop in self.logout.hops.shown(chain)
             ),
         ]
@@ -173,13 +180,16 @@ def _wants_json(facts: RequestFacts) -> bool:
 def _as_data(chain: Chain | None) -> dict[str, object]:
     hops = chain.hops if chain else ()
     return {
-        "hops": [
-            {"hop": hop.name, "status": hop.status, "at": hop.at or None, "evidence": hop.evidence}
-            for hop in hops
-        ],
+        "hops": [_hop_as_data(hop) for hop in hops],
         "durable": chain.durable if chain else True,
         "finished": bool(chain and chain.closed),
     }
+
+
+def _hop_as_data(hop: HopState) -> dict[str, object]:
+    """`Evidence` and `Asked` as they are: what a program goes by is not to change with the words on the page."""
+    asked = {"asked": hop.asked} if hop.asked else {}
+    return {"hop": hop.name, "status": hop.status, "at": hop.at or None, "evidence": hop.evidence, **asked}
 
 
 def _json(data: dict[str, object]) -> Page:
