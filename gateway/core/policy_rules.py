@@ -84,7 +84,7 @@ def examine(statement: Statement, schema: cedarpy.Schema) -> tuple[Policy | None
     if parsed.templates:
         return None, [statement.fault("this is a template", _NO_TEMPLATES)]
     nodes = tuple(parsed.static_policies.values())
-    if len(nodes) != 1:
+    if len(nodes) != 1:  # pragma: no cover - no text is known of which Cedar reads more than we, or nothing
         return None, [
             statement.fault("this is not one policy", "put every policy into a statement of its own")
         ]

@@ -195,9 +195,6 @@ class RevocationIndex:
     def __len__(self) -> int:
         return self._kept + len(self._held)
 
-    def __repr__(self) -> str:
-        return f"<RevocationIndex position={self.position} entries={self._kept} held={len(self._held)}>"
-
     def apply(self, entry: Entry) -> None:
         """Take in an entry of the log. Applying one twice changes nothing."""
         self.position = max(self.position, entry.position)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -288,6 +288,9 @@ def test_a_chain_survives_its_sealed_form() -> None:
         st.just({}),
     )
 )  # fmt: skip
+@example({"h": [], "c": [START, 0, 0, ""]})
+@example({"h": [["a"]], "c": [START, 1, 0, ""]})
+@example({"h": [["a"]], "c": [START, -1, 0, ""]})
 def test_what_is_no_chain_is_a_value_error(plain: dict[str, object]) -> None:
     """Anything else is refused, or is a chain with a current hop."""
     try:

@@ -39,6 +39,7 @@ def test_a_body_is_read_however_it_comes(step: int) -> None:
     "data",
     [
         b"\r\n", b"x\r\n", b"-1\r\n", b"+1\r\n", b"0x1\r\n", b" 1\r\n", b"1\n", b"1\r\naa", b"1\r\na\n", b"1\r\nab\r\n",
+        b"1\r\na\rb\r\n",
         b"1;\x00\r\n", b"1 a\r\n", b"1 \r\n", b"1\t;a\r\n", b"0\r\nContent-Length: 1\r\n", b"1" * 16 + b"\r\n", b"0\r\nX\r\n", b"0\r\n X: a\r\n", b"0\r\nX: a\n\r\n", b"0\n\r\n",
         b"1;" + b"a" * LONGEST_LINE, b"0\r\n" + b"X: a\r\n" * 200,
         b"0\r\nX: " + b"a" * (LONGEST_TRAILER + 1), b"1\r\r\na\r\n",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from gateway.core import clock
 
 
@@ -21,3 +23,12 @@ def test_both_clocks_tell_the_same_time() -> None:
     now, precise = clock.now(), clock.precise()
     assert isinstance(now, int)
     assert int(before) <= now <= precise <= time.time()
+
+
+def test_the_date_of_a_response_is_now_in_gmt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As RFC 9110 writes it, whatever the machine's time zone; made once a second, and not kept beyond it."""
+    moment = [784_111_777]
+    monkeypatch.setattr(clock, "now", lambda: moment[0])
+    assert clock.http_date() == "Sun, 06 Nov 1994 08:49:37 GMT"
+    moment[0] += 1
+    assert clock.http_date() == "Sun, 06 Nov 1994 08:49:38 GMT"

@@ -23,6 +23,7 @@ from gateway.core.cookies import (
     OwnCookies,
     SealedCookie,
     attempt_cookie,
+    hint_cookie,
     is_own_cookie,
     logout_cookie,
     read,
@@ -320,3 +321,13 @@ def test_r33_a_chain_fits_whoever_signs_out() -> None:
     chain = replace(chain, hops=tuple(settled), log_id=dice.token(16), position=1 << 40, who=who)
     lines = logout_cookie(60).set(chains.to_plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
     assert len(lines) == 1
+
+
+def test_r18_only_the_logout_sees_the_hint() -> None:
+    """It may be large, and no other request has to carry it: a name that a path of its own is allowed with."""
+    lines = hint_cookie(60, budget=300).set({"h": "x"}, RING, HERE, now=NOW, carried=NO_COOKIES)
+    (line,) = lines
+    assert line.startswith("__Secure-session-hint=")
+    assert {"Path=/logout", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=60"} <= set(line.split("; "))
+    with pytest.raises(CookieTooLargeError):
+        hint_cookie(60, budget=300).set(plain_of(400), RING, HERE, now=NOW, carried=NO_COOKIES)

@@ -60,6 +60,8 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
             ),
             "Chrome on iPhone",
         ),
+        ("Mozilla/5.0 (PlayStation 5) Gecko/20100101 Firefox/143.0", "Firefox"),
+        ("Mozilla/5.0 (Windows NT 10.0) Something/1.0", "Windows"),
         ("curl/8.5.0", "curl"),
         ("python-requests/2.32", "python-requests"),
         ("", UNKNOWN),

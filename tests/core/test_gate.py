@@ -13,11 +13,20 @@ from hypothesis import strategies as st
 from gateway.core import chain as chains
 from gateway.core.chain import Chain, ChainLimits
 from gateway.core.facts import DoorRules, RequestFacts, build
-from gateway.core.gate import Allow, Challenge, Deny, GateRules, Revocations, decide, session_state
+from gateway.core.gate import (
+    SESSIONS_AWAY,
+    Allow,
+    Challenge,
+    Deny,
+    GateRules,
+    Revocations,
+    decide,
+    session_state,
+)
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
 from gateway.core.routes import Route
-from gateway.core.session import Principal, Session, SessionLimits
+from gateway.core.session import Known, Principal, Session, SessionLimits
 
 NOW = 1_700_000_000
 HERE = "https://app.example.com"
@@ -158,6 +167,23 @@ def test_r09_only_a_policy_for_anonymous_opens_without_a_session() -> None:
 def test_a_dead_session_is_challenged(who: Session, reason: str) -> None:
     """Each death has its name."""
     assert verdict(who=who) == Challenge(reason)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [(Known.GONE, Challenge("login_required")), (Known.AWAY, Deny(SESSIONS_AWAY))],
+)
+def test_a_session_whose_rest_cannot_be_had_has_no_rights(known: Known, expected: Challenge | Deny) -> None:
+    """The cookie alone opens nothing: without its store nobody is signed out, and nothing is let through either."""
+    assert verdict(who=session(known=known)) == expected
+
+
+@pytest.mark.parametrize("known", [Known.GONE, Known.AWAY])
+def test_r01_an_ended_session_is_told_as_ended_without_its_store(known: Known) -> None:
+    """What the cookie says is enough for that, so its browser finishes signing out."""
+    found = verdict(who=session(known=known), known=revocations(ended()))
+    assert isinstance(found, Challenge)
+    assert found.reason == "revoked"
 
 
 def test_r04_sessions_of_a_lost_log_stay_only_where_that_was_accepted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cedarpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,35 @@ def test_r09_a_request_outside_the_schema_is_denied_with_an_error(client: str) -
     """What is no single address is no client, not even a network that contains everybody."""
     verdict = ask(parsed(USERS), somebody(), client=client)
     assert (verdict.allowed, verdict.code) == (False, "policy_error")
+
+
+@pytest.mark.parametrize("order", [KeyboardInterrupt, SystemExit])
+def test_r09_an_order_to_end_the_process_is_no_failure_of_a_policy(
+    order: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reaches whoever gave it; nothing has been decided then."""
+    policies = parsed(USERS)
+
+    def ended(*_: object) -> None:
+        raise order
+
+    monkeypatch.setattr(cedarpy, "is_authorized", ended)
+    with pytest.raises(order):
+        ask(policies, somebody())
+
+
+def test_r09_a_panic_inside_cedar_is_a_deny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of Rust is no Exception, and no pass either."""
+
+    class PanicError(BaseException):
+        pass
+
+    def panicking(*_: object) -> None:
+        raise PanicError("at the disco")
+
+    policies = parsed(USERS)
+    monkeypatch.setattr(cedarpy, "is_authorized", panicking)
+    assert ask(policies, somebody()) == PolicyVerdict(False, (), "policy_error", "PanicError: at the disco")
 
 
 def test_r09_an_exception_inside_cedar_is_a_deny_with_an_error() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.policy import PolicyVerdict
 from gateway.core.policy_cases import Case, failures, inquiry, person, summary, undecided
+from gateway.core.session import Principal
 from tests.core.policy_samples import parsed
 
 ALICE = person("alice", ["g"])
@@ -98,3 +99,16 @@ def test_broken_cases_and_policies_without_a_case_are_found() -> None:
     cases = [case(), case(allowed=False)]
     assert [how for _, how in failures(cases, POLICIES)] == ["expected deny, is allow by a, b"]
     assert undecided(cases, POLICIES) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (None, "GET /a as anonymous"),
+        (person("alice", []), "GET /a as alice (no groups)"),
+        (person("alice", ["staff", "admins"]), "GET /a as alice (staff, admins)"),
+    ],
+)
+def test_a_broken_case_is_told_in_words(who: Principal | None, said: str) -> None:
+    """Who asked for what, as `gateway policy test` prints it."""
+    assert str(inquiry(who, "GET", "/a")) == said

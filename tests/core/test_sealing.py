@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import dice
+from gateway.core.key_file import format_key
 from gateway.core.sealing import (
     MAX_INFLATED,
     PROMOTE_AFTER,
@@ -193,3 +194,15 @@ def test_cve_2023_35941_nothing_outside_the_box_counts() -> None:
     """Deadlines live inside the sealed text: bytes added behind it make it a forgery."""
     box = ring().seal({"d": NOW}, OURS, now=NOW)
     assert ring().open(box + b"\x00", OURS, now=NOW) is Failure.FORGED
+
+
+def test_a_key_is_read_from_its_file_s_text() -> None:
+    """The same key has the same id wherever it is read, and a placeholder is none."""
+    raw = dice.key()
+    made, read = SealingKey.of(raw), SealingKey.parse(format_key(raw) + "\n")
+    assert read.key_id == made.key_id
+    assert KeyRing([read], now=NOW).open(ring(made).seal({"a": 1}, OURS, now=NOW), OURS, now=NOW) == Opened(
+        {"a": 1}
+    )
+    with pytest.raises(ValueError, match="placeholder"):
+        SealingKey.parse("YOUR-SESSION-KEY-EXAMPLE-00000000000000000")

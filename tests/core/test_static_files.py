@@ -143,15 +143,27 @@ def test_plans():
     assert headers_of(Conditions(if_none_match="*"))[0] == 304
     assert headers_of(Conditions(if_modified_since="Tue, 14 Nov 2023 22:13:20 GMT"))[0] == 304
     assert headers_of(Conditions(if_modified_since="Tue, 14 Nov 2023 22:13:19 GMT"))[0] == 200
+    assert headers_of(Conditions(if_modified_since="last Tuesday"))[0] == 200
     assert headers_of(Conditions(range="bytes=0-1", if_range=etag))[0] == 206
+    assert headers_of(Conditions(range="bytes=0-1", if_range="Tue, 14 Nov 2023 22:13:20 GMT"))[0] == 206
     assert headers_of(Conditions(range="bytes=0-1", if_range='"x"'))[0] == 200
     assert headers_of(Conditions(range="bytes=0-1"), head_only=True)[0] == 200
     assert headers_of(Conditions(), hashed=True)[1][b"Cache-Control"] == b"max-age=31536000, immutable"
     assert headers_of(Conditions(), varies=True)[1][b"Vary"] == b"Accept-Encoding"
 
 
+def test_a_part_that_is_not_there_is_told_with_the_size():
+    """So that the client can ask for one that is."""
+    status, said = headers_of(Conditions(range="bytes=100-"))
+    assert (status, said[b"Content-Range"], said[b"Content-Length"]) == (416, b"bytes */100", b"0")
+    assert said[b"ETag"] == FILE.etag.encode()
+
+
 def test_encodings_have_etags_of_their_own():
     """A cache may not mix them up."""
     other = FileFacts(FILE.name, FILE.size, FILE.modified, FILE.stamp, "br")
+    packed = dict(plan(other, Conditions(), head_only=False, hashed=False, varies=True).headers)
+    assert packed[b"Content-Encoding"] == b"br"
+    assert b"Content-Encoding" not in headers_of(Conditions())[1]
 
     assert other.etag != FILE.etag

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.response_headers import CHUNKED, LENGTH, NONE, downstream_response_headers
-from gateway.core.tab_injection import LONGEST, Insertion, insertion, nonce_of, reframed
+from gateway.core.tab_injection import LONGEST, Insertion, insertion, nonce_of, reframed, uncompressed
 
 TAG = b'<script src="/oauth2/tab.js" async></script>'
 DOCUMENTS = [
@@ -197,3 +197,12 @@ def test_the_nonce_goes_along():
     assert (
         way.feed(b"<head>", last=True) == b'<head><script src="/oauth2/tab.js" async nonce="abc="></script>'
     )
+
+
+def test_the_upstream_is_asked_for_what_a_script_can_be_added_to():
+    """Whole and plain: the client's copy has a script in it, so that its validators and ranges are of another body."""
+    asked = (
+        (b"Accept", b"text/html"), (b"ACCEPT-Encoding", b"gzip"), (b"Range", b"bytes=0-1"), (b"If-Range", b"x"),
+        (b"If-None-Match", b'"a"'), (b"if-modified-since", b"x"), (b"Cookie", b"a=b"),
+    )  # fmt: skip
+    assert uncompressed(asked) == (asked[0], asked[-1])

@@ -210,3 +210,11 @@ def test_the_corpora_name_their_origin() -> None:
     """The first line of each corpus file is a comment that says where it comes from."""
     for path in (Path(__file__).parents[1] / "corpus").glob("*.txt"):
         assert path.read_text(encoding="utf-8").startswith("#"), path.name
+
+
+@pytest.mark.parametrize("target", ["", "a", "*", "http://evil.example/a", "evil.example:443", "%2Fa", "?a"])
+def test_r37_what_is_no_absolute_path_is_no_path(target: str) -> None:
+    """Whole addresses, authorities and asterisks are other forms of a target, and none of ours."""
+    with pytest.raises(DownstreamError) as refused:
+        decode_path(target)
+    assert refused.value.code == "ambiguous_target"

@@ -122,6 +122,12 @@ def test_a_stream_is_named_where_it_has_a_name() -> None:
     assert json.loads(verify_request(f"{ORG}/v", "t", "s", "x").body) == {"stream_id": "s", "state": "x"}
 
 
+def test_without_a_secret_none_is_named() -> None:
+    """An empty one would be one that anybody knows."""
+    asked = json.loads(create_request(OKTA, Wanted(["x"], "https://app.example.com/e", None), "t").body)
+    assert asked["delivery"].keys() == {"method", "endpoint_url"}
+
+
 def test_a_secret_that_the_transmitter_repeats_is_not_shown() -> None:
     """It would end up on a screen."""
     told = parse_stream(json_answer({"stream_id": "s", "delivery": {"authorization_header": "hush"}}, 201))

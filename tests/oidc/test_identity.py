@@ -172,6 +172,14 @@ def test_r19_a_session_has_all_its_names() -> None:
     )
 
 
+def test_r19_a_link_that_nobody_filled_in_names_nobody() -> None:
+    """The attribute is not there, or empty: no key that all such users would share."""
+    options = ClaimOptions(linked=(("https://example.okta.com", "custom:okta_id"),))
+    for said in (ABSENT, ""):
+        found = aliases_from(verified(**{"custom:okta_id": said}), options)
+        assert not [key for key in found if "example.okta.com" in key]
+
+
 def test_r20_the_providers_own_session_id_is_a_name() -> None:
     """OIDC's sid, and Cognito's origin_jti, which is constant over refreshes."""
     assert f"isid:{ISSUER}|s-1" in aliases_from(verified(sid="s-1"), COGNITO)

@@ -93,6 +93,9 @@ def test_a_user_has_several_names() -> None:
 
 def test_a_login_that_is_no_address_is_none() -> None:
     """It reaches nobody's e-mail key."""
+    (nameless,) = read(event(actor={"type": "User", "id": "00uALICE"}))
+    assert nameless.user is not None
+    assert nameless.user.keys(Namespace(ORG)) == (f"sub:{ORG}|00uALICE",)
     for login in ("alice", "a@evil@corp.com", "@", "unknown"):
         (found,) = read(event(actor={"type": "User", "alternateId": login}))
         assert found.user is not None

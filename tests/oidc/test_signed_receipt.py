@@ -35,6 +35,7 @@ from gateway.oidc.signed_receipt import (
     verified,
     who_of,
 )
+from tests.fakes.forge import rsa_key
 
 NOW = 1_800_000_000
 KEY, OTHER = ReceiptKey.new(), ReceiptKey.new()
@@ -226,9 +227,28 @@ def test_another_key_is_refused_with_the_reason(text: str, why: str) -> None:
         ReceiptKey.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AAAA"}]}'])
+@pytest.mark.parametrize(
+    "private", [ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()]
+)
+def test_a_public_key_of_another_curve_verifies_nothing(private: Any) -> None:
+    """In PEM or in a set, it is told apart from a signature that is wrong."""
+    pem = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(ValueError, match=r"^is not one for the curve P-256$"):
+        keys_from_pem(pem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"keys": []}',
+        '{"keys": [{"kty": "oct", "k": "AAAA"}]}',
+        json.dumps({"keys": [rsa_key("id").jwk()]}),
+    ],
+)
 def test_a_key_set_without_our_kind_of_key_is_refused(text: str) -> None:
-    """A shared secret in it is none."""
+    """A shared secret in it is none, and a provider's RSA key does not sign receipts."""
     with pytest.raises(ProviderError):
         keys_from_jwks(text)
 

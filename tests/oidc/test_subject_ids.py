@@ -103,6 +103,7 @@ def test_a_session_that_we_cannot_know_widens_to_its_user() -> None:
     session = {"format": "opaque", "id": "102-session"}
     assert subject_keys({"user": BY_ID, "session": session}, OKTA) == (f"sub:{ORG}|00uALICE",)
     assert refusal({"session": session}) == "unmapped_subject"
+    assert refusal({"session": ALICE}, OWN) == "unmapped_subject"
 
 
 @pytest.mark.parametrize("member", ["device", "tenant", "group", "org_unit", "application"])
