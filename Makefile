@@ -10,7 +10,7 @@ MORE := \
   conformance-long:3
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help setup setup-demo setup-test servers demo test test-more check format lock spa clean \
+.PHONY: FORCE help setup setup-demo setup-test servers demo test test-more coverage check format lock spa clean \
   bench bench-quick bench-logout fuzz autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
 
 help:                            ## this list
@@ -54,6 +54,12 @@ test: setup-test servers check   ## everything that is run on every change
 
 test-more: setup-test servers    ## what is large besides, each bounded, 30 minutes together
 	@MAKE="$(MAKE)" bash tests/more.sh $(MORE)
+
+coverage: setup-test servers     ## every test once, and which lines and branches of the gateway they run; about half an hour
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup; status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage json --quiet -o build/coverage/report.json && \
+	$(BIN)/python -m tests.covered build/coverage/report.json && exit $$status
 
 check: setup-test                ## format, lint, types, import contracts
 	$(BIN)/ruff format --check gateway tests deploy

@@ -201,8 +201,7 @@ def test_a_key_is_read_from_its_file_s_text() -> None:
     raw = dice.key()
     made, read = SealingKey.of(raw), SealingKey.parse(format_key(raw) + "\n")
     assert read.key_id == made.key_id
-    assert KeyRing([read], now=NOW).open(ring(made).seal({"a": 1}, OURS, now=NOW), OURS, now=NOW) == Opened(
-        {"a": 1}
-    )
+    box = ring(made).seal({"a": 1}, OURS, now=NOW)
+    assert KeyRing([read], now=NOW).open(box, OURS, now=NOW) == Opened({"a": 1}, outdated=False)
     with pytest.raises(ValueError, match="placeholder"):
         SealingKey.parse("YOUR-SESSION-KEY-EXAMPLE-00000000000000000")
