@@ -37,13 +37,19 @@ class DownstreamError(GatewayError):
 
 
 class ProviderError(GatewayError):
-    """The identity provider did not answer, or answered what we cannot accept."""
+    """The identity provider did not answer, or answered what we cannot accept.
+
+    :param acted: it may have done what it was asked for all the same.
+    """
 
     side = "idp"
 
-    def __init__(self, code: str, detail: str = "", *, mend: str = "", retryable: bool = False) -> None:
+    def __init__(
+        self, code: str, detail: str = "", *, mend: str = "", retryable: bool = False, acted: bool = True
+    ) -> None:
         super().__init__(code, detail, mend=mend)
         self.retryable = retryable
+        self.acted = acted
 
 
 class UpstreamError(GatewayError):

@@ -11,8 +11,13 @@ other and get lost, and somebody may have copied it: at any moment there are *co
   that is not due needs to ask nobody whether it is the newest.
 * ``idle_until`` moves by activity only (pain P24). It may differ between copies; a refresh hands on that of the copy
   it began with.
-* A refresh never logs out (rule R10). Only ``invalid_grant`` for the newest generation known ends the session; for an
-  older one it says no more than that its token was spent by the refresh before.
+* A refresh never logs out (rule R10). Only ``invalid_grant`` for the newest generation ends the session; for an older
+  one it says no more than that its token was spent by the refresh before. That a generation is the newest has to be
+  known: the processes say so in what they share, which has to answer, and nobody may ever have sent its token without
+  telling what came of it. A process that was killed takes a token with it that nobody knows. What its refusal says is
+  doubted then: the session goes on as it is, until its own deadlines, and is only not refreshed any more.
+* Who has got a new token says so until it is taken, and holds the lease meanwhile. Who finds a lease that has run out
+  hears the other one out, for as long as that one may need to be heard, before it sends the token again.
 * A successor is handed out for as long as a copy of the generation before it can be alive, which is its idle time
   and a little more: a page that asks every five minutes must get it too, where the provider takes each refresh token
   once only. A copy that is due is therefore set anew only when nothing newer is known.
@@ -33,7 +38,13 @@ LONGEST = 3_600
 OVERLAP = 60
 """Seconds for which a successor is handed out beyond the idle time: a copy may be set anew while it is being made."""
 LEASE = 10
-"""Seconds for which one process alone may try to refresh: the provider is given up after less."""
+"""Seconds for which one process alone may try to refresh, if it does not say that it is still at it."""
+HEAR_OUT = 10
+"""Seconds for which the shared state has to answer before a token is sent whose former sender was not heard of again:
+whoever lives has told by then what came of it.
+"""
+LEFT_ALONE = 600
+"""Seconds until a token that was refused is tried again, where the refusal could not be believed."""
 
 
 class State(Enum):
@@ -80,7 +91,9 @@ class Outcome(Enum):
     REFUSED = "refused"
     """``invalid_grant``."""
     FAILED = "failed"
-    """429, 5xx, a timeout, an answer that cannot be used: nothing is known."""
+    """The provider did nothing: it was not reached, wants patience, or does not know the client."""
+    UNHEARD = "unheard"
+    """5xx, a timeout, an answer that cannot be used: the token may be spent, and what came for it is lost."""
 
 
 class Step(Enum):
@@ -93,14 +106,22 @@ class Step(Enum):
     """Take the generation that somebody else has published."""
     END = "end"
     """The provider says that the session is over: end it everywhere."""
+    KEEP = "keep"
+    """Leave the session as it is, and its token alone for long."""
     RETRY = "retry"
+    ASK_AGAIN = "ask_again"
+    """Do nothing before what is shared has answered."""
 
 
 class Knowledge(Enum):
     """What is known when the answer is there."""
 
     NEWEST = "newest"
-    """No later generation is known."""
+    """There is no later generation, and nobody else can have one."""
+    DOUBTED = "doubted"
+    """No later generation is known, but somebody may have had one: the token was sent by somebody unheard of since."""
+    UNKNOWN = "unknown"
+    """What is shared does not answer, or somebody else is at it."""
     OLDER = "older"
     ENDED = "ended"
     """The revocation log has an entry against the session."""
@@ -108,14 +129,18 @@ class Knowledge(Enum):
 
 STEPS = {
     (Outcome.RENEWED, Knowledge.NEWEST): Step.PUBLISH,
-    (Outcome.RENEWED, Knowledge.OLDER): Step.ADOPT,
-    (Outcome.RENEWED, Knowledge.ENDED): Step.DROP,
+    (Outcome.RENEWED, Knowledge.DOUBTED): Step.PUBLISH,
+    (Outcome.RENEWED, Knowledge.UNKNOWN): Step.PUBLISH,
     (Outcome.REFUSED, Knowledge.NEWEST): Step.END,
-    (Outcome.REFUSED, Knowledge.OLDER): Step.ADOPT,
-    (Outcome.REFUSED, Knowledge.ENDED): Step.DROP,
-    (Outcome.FAILED, Knowledge.NEWEST): Step.RETRY,
-    (Outcome.FAILED, Knowledge.OLDER): Step.ADOPT,
-    (Outcome.FAILED, Knowledge.ENDED): Step.DROP,
+    (Outcome.REFUSED, Knowledge.DOUBTED): Step.KEEP,
+    (Outcome.REFUSED, Knowledge.UNKNOWN): Step.ASK_AGAIN,
+    **{(outcome, Knowledge.OLDER): Step.ADOPT for outcome in Outcome},
+    **{(outcome, Knowledge.ENDED): Step.DROP for outcome in Outcome},
+    **{
+        (outcome, known): Step.RETRY
+        for outcome in (Outcome.FAILED, Outcome.UNHEARD)
+        for known in (Knowledge.NEWEST, Knowledge.DOUBTED, Knowledge.UNKNOWN)
+    },
 }
 
 

@@ -163,7 +163,12 @@ class IdentityProvider:
 
         :raises ProviderError: see `parse_tokens`; ``provider_unreachable``.
         """
-        request = refresh_request((await self._endpoints()).token, self._client, refresh_token)
+        try:
+            endpoint = (await self._endpoints()).token
+        except ProviderError as error:
+            error.acted = False
+            raise
+        request = refresh_request(endpoint, self._client, refresh_token)
         return await self._link.exchange("refresh", request, partial(parse_tokens, id_token_required=False))
 
     async def verify_id_token(

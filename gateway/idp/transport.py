@@ -58,7 +58,7 @@ class Transport:
         except TimeoutError as error:
             raise _unreachable(f"{host}: no answer in time") from error
         except aiohttp.ClientConnectorError as error:
-            raise _unreachable(printable(str(error))) from error
+            raise _unreachable(printable(str(error)), acted=False) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _unreachable(f"{host}: {type(error).__name__}") from error
 
@@ -124,8 +124,8 @@ class NamedAddresses(AbstractResolver):
         await self._system.close()
 
 
-def _unreachable(detail: str) -> ProviderError:
-    return ProviderError("provider_unreachable", detail, retryable=True)
+def _unreachable(detail: str, *, acted: bool = True) -> ProviderError:
+    return ProviderError("provider_unreachable", detail, retryable=True, acted=acted)
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

@@ -135,14 +135,16 @@ def _error(answer: Answer, what: str) -> ProviderError:
     said = printable(f"{named}: {found['error_description']}" if "error_description" in found else named)
     detail = f"{what}: answered {answer.status} {said}"
     if named == "invalid_grant":
-        return ProviderError("invalid_grant", detail)
+        return ProviderError("invalid_grant", detail, acted=False)
     if named == "invalid_client":
         return ProviderError(
-            "invalid_client", detail, mend="compare provider.client_id and client_secret with the provider's"
+            "invalid_client",
+            detail,
+            mend="compare provider.client_id and client_secret with the provider's",
+            acted=False,
         )
-    return ProviderError(
-        "provider_error", detail, retryable=named in {"temporarily_unavailable", "server_error", "slow_down"}
-    )
+    retryable = named in {"temporarily_unavailable", "server_error", "slow_down"}
+    return ProviderError("provider_error", detail, retryable=retryable, acted=named == "server_error")
 
 
 def _text(found: dict[str, object], name: str) -> str | None:

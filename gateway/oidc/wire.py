@@ -83,7 +83,8 @@ def status_error(status: int, what: str) -> ProviderError:
     if 300 <= status < 400:
         return ProviderError("bad_response", f"{what}: answered {status}; redirects are not followed")
     retryable = status >= 500 or status in {408, 425, 429}
-    return ProviderError("provider_error", f"{what}: answered {status}", retryable=retryable)
+    acted = status >= 500 or status == 408
+    return ProviderError("provider_error", f"{what}: answered {status}", retryable=retryable, acted=acted)
 
 
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

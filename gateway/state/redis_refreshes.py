@@ -1,11 +1,14 @@
 """Refreshes of many hosts, in Redis. The times of all keys run in the server, so no two clocks are compared.
 
-For each session there are three keys at most: ``generation``, the latest one published, for as long as it is to be
+For each session there are four keys at most: ``generation``, the latest one published, for as long as it is to be
 known; ``successor``, that generation sealed, for as long as it is handed out; ``refreshing``, who is at it and from
-which generation, for as long as the lease.
+which generation, for as long as the lease; ``tries``, a hash, for as long as the session can live: the last generation
+that was to be refreshed, ``by`` whom, how that ``stands`` (``open``, ``spent`` when nobody knows what came of it,
+``kept`` when nothing did), and in ``doubt`` the last one whose token may have been sent twice in vain.
 
-Replicas of the server follow it without confirming. A failover may forget a lease or a publication of its last moments;
-the session is then refreshed twice, or once in vain.
+To hold a lease takes no memory, so it is held while the server has none to publish with. Replicas of the server follow
+it without confirming. A failover may forget a lease or a publication of its last moments; the session is then
+refreshed twice, or once in vain.
 """
 
 from __future__ import annotations
@@ -17,35 +20,115 @@ from gateway.core import dice
 from gateway.state.redis_link import Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import WITHIN, SideLink
-from gateway.state.refreshes import Busy, Claim, Granted, Outdated, Succeeded, Unavailable
+from gateway.state.refreshes import (
+    Ahead,
+    Busy,
+    Claim,
+    Granted,
+    Later,
+    Outdated,
+    Succeeded,
+    Unavailable,
+)
 
-CLAIM: Final = """
+_HEAD: Final = """
+local MINE = tonumber(ARGV[1])
 local known = redis.call('MGET', KEYS[1], KEYS[2])
-if known[1] and tonumber(known[1]) > tonumber(ARGV[1]) then
+if known[1] and tonumber(known[1]) > MINE then
   return known
 end
-return redis.call('SET', KEYS[3], ARGV[2], 'NX', 'EX', ARGV[3]) and 1 or 0
-"""
-"""KEYS generation, successor, refreshing. ARGV: a generation, who asks, seconds. Answers 1 where it is granted, 0
-where somebody else is at it, or the later generation and its successor.
+local tries = redis.call('HMGET', KEYS[4], 'generation', 'stands', 'doubt')
+local last, stands, doubt = tonumber(tries[1] or -1), tries[2], tonumber(tries[3] or -2)
+if last > MINE then
+  return 2
+end
 """
 
+CLAIM: Final = (
+    _HEAD
+    + """
+if not redis.call('SET', KEYS[3], ARGV[2], 'NX', 'EX', ARGV[3]) then
+  return 0
+end
+local again = last == MINE and stands ~= 'kept'
+if again then
+  doubt = MINE
+end
+redis.call('HSET', KEYS[4], 'generation', ARGV[1], 'stands', 'open', 'doubt', doubt, 'by', ARGV[2])
+redis.call('EXPIRE', KEYS[4], ARGV[4])
+if again and stands == 'open' then
+  return 4
+end
+return doubt < MINE - 1 and 1 or 3
+"""
+)
+"""KEYS generation, successor, refreshing, tries. ARGV: a generation, who asks, seconds of the lease, seconds to know of
+the try. Answers 1 where it is granted, 3 where a refusal is not to be believed, 4 where somebody is unheard of since;
+0 where somebody else is at it, 2 where a later generation was in somebody's hands, or that and its successor.
+"""
+
+RENEW: Final = (
+    _HEAD
+    + """
+local holder = redis.call('GET', KEYS[3])
+if not holder then
+  redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3])
+  redis.call('HSET', KEYS[4], 'stands', 'open', 'by', ARGV[2])
+elseif holder ~= ARGV[2] then
+  return 0
+else
+  redis.call('EXPIRE', KEYS[3], ARGV[3])
+end
+return doubt < MINE - 1 and 1 or 3
+"""
+)
+"""The same keys, the first three arguments, and the same answers."""
+
 PUBLISH: Final = """
-local known = redis.call('GET', KEYS[1])
-if known and tonumber(known) >= tonumber(ARGV[1]) then
+local known = redis.call('MGET', KEYS[1], KEYS[2])
+if known[1] and tonumber(known[1]) >= tonumber(ARGV[1]) then
+  if known[1] == ARGV[1] and known[2] == ARGV[2] then
+    return 1
+  elseif known[1] == ARGV[1] and redis.call('EXISTS', KEYS[4]) == 1 then
+    redis.call('HSET', KEYS[4], 'doubt', ARGV[1])
+  end
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 redis.call('DEL', KEYS[3])
+if redis.call('HGET', KEYS[4], 'by') == ARGV[5] then
+  redis.call('HDEL', KEYS[4], 'doubt')
+end
 return 1
 """
-"""The same keys. ARGV: a generation, sealed; seconds to hand it out; seconds to know it. Answers 1 if it was taken."""
+"""The same keys. ARGV: a generation, sealed; seconds to hand it out; seconds to know it; who asks. Answers 1 if it was
+taken, now or before. Whoever was granted a token last and got another one for it has shown that it was good: nothing is
+doubted any more. Where two have got one each for the same token, a refusal of either says nothing of the other.
+"""
 
 RELEASE: Final = """
-return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then
+  return 0
+end
+if redis.call('HGET', KEYS[2], 'generation') == ARGV[2] then
+  redis.call('HSET', KEYS[2], 'stands', ARGV[3])
+end
+return redis.call('DEL', KEYS[1])
 """
-"""KEYS refreshing. ARGV: who gives back. A lease that has gone over to somebody else is left alone."""
+"""KEYS refreshing, tries. ARGV: who gives back, which generation, how that stands. A lease that has gone over to
+somebody else is left alone.
+"""
+
+
+_ANSWERS: Final[tuple[Claim, ...]] = (
+    Busy(),
+    Granted(),
+    Ahead(),
+    Granted(sure=False),
+    Granted(sure=False, lapsed=True),
+)
 
 
 class RedisRefreshes:
@@ -66,39 +149,51 @@ class RedisRefreshes:
         """Disconnect."""
         await self._side.close()
 
-    async def claim(self, sid: str, generation: int, *, lease: int) -> Claim:
+    async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One script, so that of all processes one is granted it."""
-        answer = await self._side.run(CLAIM, self._keys(sid), generation, self._holder(generation), lease)
-        if answer == 1:
-            return Granted()
-        return Busy() if answer == 0 else _later(answer) or Unavailable(self._side.why)
+        arguments = (generation, self._holder(generation), lease, max(lease, keep))
+        return self._said(await self._side.run(CLAIM, self._keys(sid), *arguments))
 
-    async def later(self, sid: str, generation: int) -> Succeeded | Outdated | None:
+    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
+        """One script; a lease that ran out and that nobody has taken is ours again."""
+        holder = self._holder(generation)
+        return self._said(await self._side.run(RENEW, self._keys(sid), generation, holder, lease))
+
+    async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """A read."""
         replies = await self._side.ask(("MGET", *self._keys(sid)[:2]))
-        found = _later(replies[0]) if replies else None
+        if not replies:
+            return Unavailable(self._side.why)
+        found = _later(replies[0])
         return found if found is not None and found.generation > generation else None
 
-    async def publish(self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int) -> bool:
+    async def publish(
+        self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int
+    ) -> bool | None:
         """Replaces what is known, unless that is as late."""
         visible = max(1, visible)
-        text = b64encode(sealed).decode()
-        return (
-            await self._side.run(PUBLISH, self._keys(sid), generation, text, visible, max(visible, keep)) == 1
-        )
+        values = (b64encode(sealed).decode(), visible, max(visible, keep), self._holder(generation - 1))
+        taken = await self._side.run(PUBLISH, self._keys(sid), generation, *values)
+        return None if taken is None else taken == 1
 
-    async def release(self, sid: str, generation: int) -> None:
+    async def release(self, sid: str, generation: int, *, spent: bool = False) -> None:
         """Ends the lease, if it is still ours."""
-        await self._side.run(RELEASE, self._keys(sid)[2:], self._holder(generation))
+        stands = "spent" if spent else "kept"
+        await self._side.run(RELEASE, self._keys(sid)[2:], self._holder(generation), generation, stands)
+
+    def _said(self, answer: Reply) -> Claim:
+        if isinstance(answer, int):
+            return _ANSWERS[answer]
+        return _later(answer) or Unavailable(self._side.why)
 
     def _holder(self, generation: int) -> str:
         return f"{self._name}/{generation}"
 
     def _keys(self, sid: str) -> tuple[str, ...]:
-        return tuple(self._side.key(kind, sid) for kind in ("generation", "successor", "refreshing"))
+        return tuple(self._side.key(kind, sid) for kind in ("generation", "successor", "refreshing", "tries"))
 
 
-def _later(answer: Reply) -> Succeeded | Outdated | None:
+def _later(answer: Reply) -> Later | None:
     match answer:
         case [bytes() as generation, bytes() as sealed] if generation.isdigit():
             return Succeeded(int(generation), b64decode(sealed))

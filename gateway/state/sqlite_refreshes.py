@@ -1,4 +1,9 @@
-"""Refreshes of one host: a table beside the revocation log, in the same SQLite file."""
+"""Refreshes of one host: two tables beside the revocation log, in the same SQLite file.
+
+``refreshes`` has the latest generation published of each session, ``refresh_tries`` who is at it: the last generation
+that was to be refreshed, how that stands (``open``, ``spent`` when nobody knows what came of it, ``kept`` when nothing
+did), and in ``doubt`` the last one whose token may have been sent twice in vain.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,30 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gateway.core import clock
-from gateway.state.refreshes import Busy, Claim, Granted, Outdated, Succeeded, Unavailable
+from gateway.core import clock, dice
+from gateway.state.refreshes import Ahead, Busy, Claim, Granted, Later, Outdated, Succeeded, Unavailable
 from gateway.state.sqlite_side import SideTable
 
 TRIM_EVERY: Final = 60
 """Seconds."""
+WITHIN: Final = 1.0
+"""Seconds in which each question is answered: no request waits for these."""
+NO_ANSWER: Final = Unavailable("the state file does not answer")
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS refreshes (
     sid TEXT PRIMARY KEY,
     generation INTEGER NOT NULL,
     sealed BLOB,
     visible_until INTEGER NOT NULL,
+    leased_until INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refresh_tries (
+    sid TEXT PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    stands TEXT NOT NULL,
+    doubt INTEGER NOT NULL,
+    holder TEXT NOT NULL,
     leased_until INTEGER NOT NULL,
     expires INTEGER NOT NULL
 ) WITHOUT ROWID
@@ -33,6 +50,7 @@ class SqliteRefreshes:
 
     def __init__(self, path: Path) -> None:
         self._table = SideTable(path, _SCHEMA)
+        self._name = dice.token(9)
         self._trimmed_at = 0
 
     async def open(self) -> None:
@@ -43,44 +61,87 @@ class SqliteRefreshes:
         """End the thread."""
         self._table.close()
 
-    async def claim(self, sid: str, generation: int, *, lease: int) -> Claim:
+    async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One transaction, so that of two processes one is granted it."""
-        answer = await self._table.ask(partial(self._claim, sid, generation, lease))
-        return Unavailable("the state file does not answer") if answer is None else answer
+        return (
+            await self._table.ask(partial(self._claim, sid, generation, lease, keep), within=WITHIN)
+            or NO_ANSWER
+        )
 
-    async def later(self, sid: str, generation: int) -> Succeeded | Outdated | None:
+    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
+        """One transaction; a lease that ran out and that nobody has taken is ours again."""
+        return await self._table.ask(partial(self._renew, sid, generation, lease), within=WITHIN) or NO_ANSWER
+
+    async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """A read."""
-        return await self._table.ask(lambda db: _later(db, sid, generation, clock.now()))
+        # In a tuple: there may be none, which is an answer too.
+        found = await self._table.ask(lambda db: (_later(db, sid, generation, clock.now()),), within=WITHIN)
+        return NO_ANSWER if found is None else found[0]
 
-    async def publish(self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int) -> bool:
+    async def publish(
+        self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int
+    ) -> bool | None:
         """Replaces what is known, unless that is as late."""
         now = clock.now()
         row = (sid, generation, sealed, now + visible, now + max(visible, keep))
-        return bool(await self._table.ask(lambda db: _published(db, row)))
+        return await self._table.ask(lambda db: _published(db, row, self._name), within=WITHIN)
 
-    async def release(self, sid: str, generation: int) -> None:
-        """Ends the lease."""
-        ended = "UPDATE refreshes SET leased_until = 0 WHERE sid = ? AND generation = ?"
-        await self._table.ask(lambda db: db.execute(ended, (sid, generation)).rowcount)
+    async def release(self, sid: str, generation: int, *, spent: bool = False) -> None:
+        """Ends the lease, if it is still ours."""
+        ended = "UPDATE refresh_tries SET leased_until = 0, stands = ? WHERE sid = ? AND generation = ? AND holder = ?"
+        row = ("spent" if spent else "kept", sid, generation, self._name)
+        await self._table.ask(lambda db: db.execute(ended, row).rowcount, within=WITHIN)
 
-    def _claim(self, sid: str, generation: int, lease: int, db: sqlite3.Connection) -> Claim:
+    def _claim(self, sid: str, generation: int, lease: int, keep: int, db: sqlite3.Connection) -> Claim:
         now = clock.now()
         if now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             db.execute("DELETE FROM refreshes WHERE expires <= ?", (now,))
+            db.execute("DELETE FROM refresh_tries WHERE expires <= ?", (now,))
         found = _later(db, sid, generation, now)
         if found is not None:
             return found
-        taken = db.execute(
-            "INSERT INTO refreshes VALUES (:sid, :generation, NULL, 0, :until, :until)"
-            " ON CONFLICT (sid) DO UPDATE SET leased_until = :until, expires = max(expires, :until)"
-            " WHERE leased_until <= :now",
-            {"sid": sid, "generation": generation, "until": now + lease, "now": now},
+        last, stands, doubt, _, leased_until = _tries(db, sid, now)
+        if last > generation:
+            return Ahead()
+        if now < leased_until:
+            return Busy()
+        again = last == generation and stands != "kept"
+        doubt = generation if again else doubt
+        db.execute(
+            "INSERT OR REPLACE INTO refresh_tries VALUES (?, ?, 'open', ?, ?, ?, ?)",
+            (sid, generation, doubt, self._name, now + lease, now + max(lease, keep)),
         )
-        return Granted() if taken.rowcount else Busy()
+        return Granted(sure=doubt < generation - 1, lapsed=again and stands == "open")
+
+    def _renew(self, sid: str, generation: int, lease: int, db: sqlite3.Connection) -> Claim:
+        now = clock.now()
+        found = _later(db, sid, generation, now)
+        if found is not None:
+            return found
+        last, _, doubt, holder, leased_until = _tries(db, sid, now)
+        if last > generation:
+            return Ahead()
+        if holder != self._name and now < leased_until:
+            return Busy()
+        db.execute(
+            "UPDATE refresh_tries SET stands = 'open', holder = ?, leased_until = ?, expires = max(expires, ?)"
+            " WHERE sid = ?",
+            (self._name, now + lease, now + lease, sid),
+        )
+        return Granted(sure=doubt < generation - 1)
 
 
-def _later(db: sqlite3.Connection, sid: str, generation: int, now: int) -> Succeeded | Outdated | None:
+def _tries(db: sqlite3.Connection, sid: str, now: int) -> tuple[int, str, int, str, int]:
+    """Generation, how it stands, doubt, holder, end of the lease."""
+    found: tuple[int, str, int, str, int] | None = db.execute(
+        "SELECT generation, stands, doubt, holder, leased_until FROM refresh_tries WHERE sid = ? AND expires > ?",
+        (sid, now),
+    ).fetchone()
+    return found or (-1, "kept", -2, "", 0)
+
+
+def _later(db: sqlite3.Connection, sid: str, generation: int, now: int) -> Later | None:
     found = db.execute(
         "SELECT generation, sealed, visible_until FROM refreshes WHERE sid = ? AND generation > ? AND expires > ?",
         (sid, generation, now),
@@ -91,12 +152,27 @@ def _later(db: sqlite3.Connection, sid: str, generation: int, now: int) -> Succe
     return Succeeded(known, bytes(sealed)) if sealed is not None and now < visible_until else Outdated(known)
 
 
-def _published(db: sqlite3.Connection, row: tuple[str, int, bytes, int, int]) -> bool:
+def _published(db: sqlite3.Connection, row: tuple[str, int, bytes, int, int], holder: str) -> bool:
+    sid, generation, *_ = row
     done = db.execute(
         "INSERT INTO refreshes VALUES (?, ?, ?, ?, 0, ?)"
         " ON CONFLICT (sid) DO UPDATE SET generation = excluded.generation, sealed = excluded.sealed,"
         " visible_until = excluded.visible_until, leased_until = 0, expires = excluded.expires"
-        " WHERE generation < excluded.generation",
+        " WHERE generation < excluded.generation OR (generation = excluded.generation AND sealed = excluded.sealed)",
         row,
     )
-    return done.rowcount > 0
+    if done.rowcount > 0:
+        # Whoever was granted a token last and got another one for it has shown that it was good.
+        db.execute(
+            "UPDATE refresh_tries SET leased_until = 0, doubt = CASE holder WHEN ? THEN -2 ELSE doubt END"
+            " WHERE sid = ? AND generation < ?",
+            (holder, sid, generation),
+        )
+        return True
+    # Where two have got one each for the same token, a refusal of either says nothing of the other.
+    db.execute(
+        "UPDATE refresh_tries SET doubt = max(doubt, ?)"
+        " WHERE sid = ? AND EXISTS (SELECT 1 FROM refreshes WHERE sid = ? AND generation = ?)",
+        (generation, sid, sid, generation),
+    )
+    return False

@@ -27,7 +27,8 @@ _log = get_logger("state")
 class SideTable:
     """Runs jobs on one table.
 
-    :param path: of the revocation log. :param schema: makes the table where there is none.
+    :param path: of the revocation log. :param schema: makes the table where there is none; several statements have
+        semicolons between them.
     :param lasting: a job that is answered survives a power cut.
     """
 
@@ -76,7 +77,8 @@ class SideTable:
             try:
                 if time.monotonic() >= until:  # nobody waits any more
                     raise TimeoutError("the state file was busy")
-                db.execute(self._schema)
+                for statement in self._schema.split(";"):
+                    db.execute(statement)
                 answer = job(db)
                 db.execute("COMMIT")
             except BaseException:

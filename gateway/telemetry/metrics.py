@@ -81,7 +81,7 @@ TABLE: Final = (
         "gateway_refreshes_total",
         "counter",
         ("result",),
-        "Refreshes of sessions: renewed, adopted from another process, refused, failed, or dropped after a sign-out.",
+        "Refreshes of sessions: renewed, adopted from another process, refused, doubted, failed, or dropped.",
     ),
     Row("gateway_logouts_total", "counter", ("how",), "Logouts begun, by what began them."),
     Row(

@@ -212,6 +212,8 @@ class Gate:
             return self.challenge(facts, carried, Challenge("access_expired"), clock.now())
         current = await self._refresher.wait(session)
         if current is not None and clock.now() >= current.access_until:
+            if self._refresher.stuck(current):
+                return self.challenge(facts, carried, Challenge("access_expired"), clock.now())
             raise ProviderError(
                 "provider_unreachable", "The access token could not be refreshed.", retryable=True
             )

@@ -3,6 +3,10 @@
 Of all requests, in all processes, that meet a session whose refresh is due, one refreshes it; nobody waits for that
 unless upstreams get the access token and it has expired. The successor's cookie goes out with the next answers to
 copies of the older generation.
+
+A refresh is claimed, asked for, and settled. Settling needs an answer of what the processes share. Where that does not
+come, it goes on beside everything else until it does: a successor is handed out here meanwhile, so that the browser may
+have it should this process be killed, and a refusal ends nothing.
 """
 
 from __future__ import annotations
@@ -14,38 +18,49 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gateway.core import clock, dice
-from gateway.core import ticket as tickets
-from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.lifecycle import (
+    HEAR_OUT,
     LEASE,
+    LEFT_ALONE,
     STEPS,
     WORTH,
     Knowledge,
     Outcome,
     State,
     Step,
-    refresh_time,
     state_of,
-    successor,
     visible_for,
 )
-from gateway.core.sealing import Deployment, KeyRing, Opened, associated_data
-from gateway.core.session import Principal, Session, SessionLimits, absolute_deadline, from_plain, to_plain
+from gateway.core.sealing import Deployment, KeyRing
+from gateway.core.session import Session, SessionLimits, absolute_deadline
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
-from gateway.oidc.tokens import TokenSet
+from gateway.oidc.identity import ClaimOptions
 from gateway.state.log import RevocationLog
-from gateway.state.refreshes import Busy, Claim, Granted, Outdated, Refreshes, Succeeded, Unavailable
+from gateway.state.refreshes import (
+    Busy,
+    Claim,
+    Granted,
+    Later,
+    Refreshes,
+    Succeeded,
+    Unavailable,
+)
 from gateway.telemetry.log import get_logger, session_mark
+from gateway.web.renewal import Renewal, Renewed
+from gateway.web.successors import Successors
 
 KNOWN = 4_096
 """Sessions whose latest generation this process remembers."""
 AT_ONCE = 16
-"""Refreshes under way in this process: a provider that was away is not to be overrun when it is back."""
+"""Refreshes under way in this process: a provider that was away is not to be overrun when it is back. Nor are more
+begun while as many cannot be settled.
+"""
 PATIENCE = 5.0
 """Seconds that a request waits for a refresh without which it cannot go on."""
 LOOK_AGAIN = 0.1
-"""Seconds between two looks at what another process is doing."""
+"""Seconds between the first two looks at what another process is doing, and tries to settle."""
+SLOWEST = 1.0
+"""Seconds between two later ones."""
 LOOK_ANEW = 2.0
 """Seconds between two tries for one session."""
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 600.0
@@ -79,7 +94,7 @@ class Refresher:
     """Makes the next generation of sessions.
 
     :param end: ends a session everywhere, for the reason given.
-    :param on_refresh: told how each went: ``renewed``, ``adopted``, ``refused``, ``failed`` or ``dropped``.
+    :param on_refresh: told how each went, by the names that ``gateway_refreshes_total`` has.
     """
 
     def __init__(
@@ -94,7 +109,8 @@ class Refresher:
         on_refresh: Callable[[str], None],
     ) -> None:
         self._options = options
-        self._ring = ring
+        self._renewal = Renewal(provider, options.claims, keep_access=options.keep_access)
+        self._successors = Successors(ring, options.deployment)
         self._provider = provider
         self._log = log
         self._store = store
@@ -102,15 +118,25 @@ class Refresher:
         self._on_refresh = on_refresh
         self._newest: OrderedDict[str, Newest] = OrderedDict()
         self._looked: OrderedDict[str, float] = OrderedDict()
+        self._alone: OrderedDict[str, float] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._settling: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._pause = 0.0
         self._not_before = 0.0
 
     async def close(self) -> None:
         """Let refreshes under way come to their end: a token that is spent must not be lost."""
-        if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=PATIENCE)
+        until = asyncio.get_running_loop().time() + PATIENCE
+        for tasks in (self._under_way, self._settling):
+            if tasks:
+                left = until - asyncio.get_running_loop().time()
+                await asyncio.wait(tasks.values(), timeout=max(0.0, left))
+        for sid, task in list(self._settling.items()):
+            _log.warning(
+                "refresh_lost", session=session_mark(sid), why="the state did not answer until the end"
+            )
+            task.cancel()
 
     # At a request
 
@@ -130,7 +156,7 @@ class Refresher:
 
     def begin(self, session: Session) -> bool:
         """Have a session refreshed that is due, unless this was looked into just now; whether that is under way."""
-        if session.sid in self._under_way:
+        if session.sid in self._under_way or session.sid in self._settling:
             return True
         loop = asyncio.get_running_loop()
         if loop.time() < self._looked.get(session.sid, 0.0) + LOOK_ANEW:
@@ -143,12 +169,19 @@ class Refresher:
 
     async def wait(self, session: Session) -> Session | None:
         """The same, and wait for it; the copy that counts then."""
-        if self.begin(session):
-            await asyncio.wait({self._under_way[session.sid]}, timeout=PATIENCE)
+        if self.begin(session) and (task := self._under_way.get(session.sid)) is not None:
+            await asyncio.wait({task}, timeout=PATIENCE)
         return self.current(session, clock.now())
+
+    def stuck(self, session: Session) -> bool:
+        """Whether nobody here can refresh it, however long one waits: its user has to sign in for fresh tokens."""
+        return asyncio.get_running_loop().time() < self._alone.get(session.sid, 0.0)
 
     async def latest(self, session: Session) -> Session:
         """The latest generation that anybody knows of, to be ended with this one."""
+        newest = self._newest.get(session.sid)
+        if newest is not None and newest.session is not None and newest.generation > session.generation:
+            session = newest.session
         found = await self._store.later(session.sid, session.generation)
         return (self._opened(session, found) if isinstance(found, Succeeded) else None) or session
 
@@ -156,76 +189,130 @@ class Refresher:
 
     async def _refresh(self, session: Session) -> None:
         try:
-            if asyncio.get_running_loop().time() < self._not_before:
+            now = asyncio.get_running_loop().time()
+            if (
+                now < max(self._not_before, self._alone.get(session.sid, 0.0))
+                or len(self._settling) >= AT_ONCE
+            ):
                 found = await self._store.later(session.sid, session.generation)
-                if found is not None:
+                if isinstance(found, Later):
                     self._adopt(session, found)
                 return
             async with self._slots:
-                await self._claimed(session)
+                if await self._claimed(session):
+                    await self._ask(session)
         except Exception:  # noqa: BLE001 -- nobody waits for this task to report; the session goes on as it is
             _log.exception("refresh_crashed")
             self._put_off()
 
-    async def _claimed(self, session: Session) -> None:
-        until = asyncio.get_running_loop().time() + LEASE
+    async def _claimed(self, session: Session) -> bool:
+        """Whether it is for us to ask the provider."""
+        until, pause = asyncio.get_running_loop().time() + LEASE, LOOK_AGAIN
         claim = await self._claim(session)
         while isinstance(claim, Busy) and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(LOOK_AGAIN)
+            await asyncio.sleep(pause)
+            pause = min(SLOWEST, pause * 1.2)
             claim = await self._claim(session)
-        if isinstance(claim, Granted):
-            await self._ask(session)
-        elif isinstance(claim, Succeeded | Outdated):
+        if isinstance(claim, Granted) and claim.lapsed:
+            claim = await self._heard_out(session, claim)
+        if isinstance(claim, Later):
             self._adopt(session, claim)
         elif isinstance(claim, Unavailable):
             _log.warning("refresh_put_off", why=claim.why)  # nobody can know who else is at it
             self._put_off()
+        elif not isinstance(claim, Granted):
+            self._leave_alone(session, FIRST_PAUSE)
+        return isinstance(claim, Granted)
 
     async def _claim(self, session: Session) -> Claim:
-        return await self._store.claim(session.sid, session.generation, lease=LEASE)
+        keep = absolute_deadline(session, self._options.limits) - clock.now()
+        return await self._store.claim(session.sid, session.generation, lease=LEASE, keep=keep)
+
+    async def _hold(self, session: Session, lease: int = LEASE) -> Claim:
+        return await self._store.renew(session.sid, session.generation, lease=lease)
+
+    async def _heard_out(self, session: Session, claim: Claim) -> Claim:
+        """Wait for whoever has let its lease run out: it may be alive, and have what the token was good for."""
+        for _ in range(HEAR_OUT):
+            await asyncio.sleep(SLOWEST)
+            claim = await self._hold(session)
+            if not isinstance(claim, Granted):
+                break
+        return claim
 
     async def _ask(self, session: Session) -> None:
-        outcome, later = await self._outcome(session)
+        holding = asyncio.create_task(self._keep_holding(session), name="hold-refresh")
+        try:
+            renewed = await self._renewal.of(session)
+        finally:
+            holding.cancel()
+        if renewed.later is not None:
+            # Once for all tries to publish it: one whose answer was lost is then known to have been taken.
+            renewed = replace(renewed, box=self._successors.sealed(renewed.later, clock.now()))
+        if renewed.outcome in {Outcome.RENEWED, Outcome.REFUSED}:
+            self._pause = 0.0
+        elif renewed.swapped:  # the provider is well, this session is not
+            self._leave_alone(session, FIRST_PAUSE)
+        else:
+            self._put_off()
+        if not await self._settle(session, renewed):
+            settling = asyncio.create_task(self._until_settled(session, renewed), name="settle-refresh")
+            self._settling[session.sid] = settling
+            settling.add_done_callback(lambda _: self._settling.pop(session.sid, None))
+
+    async def _keep_holding(self, session: Session) -> None:
+        """The provider may take longer than the lease."""
+        while True:
+            await asyncio.sleep(LEASE / 3)
+            await self._hold(session)
+
+    async def _until_settled(self, session: Session, renewed: Renewed) -> None:
+        _log.warning(
+            "refresh_unsettled", session=session_mark(session.sid), outcome=renewed.outcome.value,
+            mend="the state does not answer; see /readyz",
+        )  # fmt: skip
+        pause = LOOK_AGAIN
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                if await self._settle(session, renewed):
+                    return
+                pause = min(SLOWEST, pause * 2)
+        except Exception:  # noqa: BLE001 -- as above
+            _log.exception("refresh_crashed")
+
+    async def _settle(self, session: Session, renewed: Renewed) -> bool:
+        """Do what follows from an answer of the provider; False: what is shared has to answer first."""
+        outcome, later = renewed.outcome, renewed.later
         knowledge, found = await self._knowledge(session)
         step = STEPS[outcome, knowledge]
-        _log.info("refreshed", session=session_mark(session.sid), outcome=outcome.value, step=step.value)
+        if step is Step.ASK_AGAIN:
+            return False
         if step is Step.PUBLISH and later is not None:
-            await self._publish(session, later)
+            taken = await self._publish(later, renewed.box)
+            if taken is not False:
+                self._hand_out(later)
+            if not taken:
+                return False
         elif step is Step.ADOPT and found is not None:
             self._adopt(session, found)
         elif step is Step.END:
             self._on_refresh("refused")
             await self._end(session, "refresh_refused")
+        elif step is Step.KEEP:
+            await self._doubted(session)
         elif step is Step.DROP:
             self._on_refresh("dropped")
+            self._newest.pop(session.sid, None)
             if later is not None and later.refresh_token:
                 await self._provider.revoke(later.refresh_token)
         else:
             self._on_refresh("failed")
-            await self._store.release(session.sid, session.generation)
+            await self._store.release(session.sid, session.generation, spent=outcome is Outcome.UNHEARD)
+        _log.info("refreshed", session=session_mark(session.sid), outcome=outcome.value, step=step.value)
+        return True
 
-    async def _outcome(self, session: Session) -> tuple[Outcome, Session | None]:
-        """Ask the provider; the next generation when there is one."""
-        try:
-            tokens = await self._provider.refresh(session.refresh_token or "")
-            self._pause = 0.0
-            return Outcome.RENEWED, await self._next(session, tokens)
-        except ProviderError as error:
-            if error.code == "invalid_grant":
-                # Not always a revocation: Cognito says the same when the client may not read an attribute (facts A.2).
-                _log.warning("refresh_refusal", detail=error.detail)
-                self._pause = 0.0
-                return Outcome.REFUSED, None
-            _log.warning("refresh_failed", code=error.code, detail=error.detail)
-            if error.code == "token_rejected":  # the provider is well, this session is not
-                _keep(self._looked, session.sid, asyncio.get_running_loop().time() + FIRST_PAUSE)
-                return Outcome.FAILED, None
-        except GatewayError as error:
-            _log.warning("refresh_failed", code=error.code, detail=error.detail)
-        self._put_off()
-        return Outcome.FAILED, None
-
-    async def _knowledge(self, session: Session) -> tuple[Knowledge, Succeeded | Outdated | None]:
+    async def _knowledge(self, session: Session) -> tuple[Knowledge, Later | None]:
         """What the others have done meanwhile: a sign-out comes before everything else (rule R10)."""
         if self._log.moved():
             await self._log.catch_up()
@@ -234,92 +321,52 @@ class Refresher:
         )
         if ended is not None:
             return Knowledge.ENDED, None
-        found = await self._store.later(session.sid, session.generation)
-        return (Knowledge.NEWEST if found is None else Knowledge.OLDER), found
+        claim = await self._hold(session)
+        if isinstance(claim, Later):
+            return Knowledge.OLDER, claim
+        if isinstance(claim, Unavailable):
+            return Knowledge.UNKNOWN, None
+        sure = isinstance(claim, Granted) and (claim.sure or self._renewal.rotates is False)
+        return (Knowledge.NEWEST if sure else Knowledge.DOUBTED), None
 
-    async def _next(self, session: Session, tokens: TokenSet) -> Session:
-        """The next generation.
-
-        :raises ProviderError: ``token_rejected``: the tokens are another user's.
-        """
-        who, aliases = await self._identity(session, tokens)
-        now, lives, keep = clock.now(), tokens.expires_in, self._options.keep_access
-        return successor(
-            session,
-            who,
-            aliases,
-            refresh_token=tokens.refresh_token,
-            access_token=tokens.access_token if keep else None,
-            access_until=now + (lives or 0) if keep else 0,
-            refresh_at=refresh_time(session.sid, session.generation + 1, now=now, lives=lives),
-        )
-
-    async def _identity(self, session: Session, tokens: TokenSet) -> tuple[Principal, tuple[str, ...]]:
-        """Who the provider says it is now (OpenID Connect Core §12.2).
-
-        An ID token that cannot be verified changes nothing: to drop the tokens for it would log the user out, where
-        each refresh token is good once only.
-        """
-        if tokens.id_token is None:
-            return session.principal, session.aliases
-        claims = self._options.claims
-        try:
-            verified = await self._provider.verify_id_token(
-                tokens.id_token, nonce=None, now=clock.now(), access_token=tokens.access_token
-            )
-            who, aliases = principal_from(verified, claims), aliases_from(verified, claims)
-        except ProviderError as error:
-            _log.warning("refreshed_identity_unusable", code=error.code, detail=error.detail)
-            return session.principal, session.aliases
-        if (who.issuer, who.subject) != (session.principal.issuer, session.principal.subject):
-            raise ProviderError("token_rejected", "the refreshed ID token is of another subject")
-        return who, aliases
-
-    async def _publish(self, session: Session, later: Session) -> None:
-        now = clock.now()
-        sealed = self._sealed(later, now)
-        keep = absolute_deadline(later, self._options.limits) - now
+    async def _publish(self, later: Session, box: bytes) -> bool | None:
+        keep = absolute_deadline(later, self._options.limits) - clock.now()
         visible = min(keep, visible_for(self._options.limits))
-        if not await self._store.publish(later.sid, later.generation, sealed, visible=visible, keep=keep):
-            found = await self._store.later(session.sid, session.generation)
-            if found is not None:  # this took longer than its lease, and somebody else was faster
-                self._adopt(session, found)
-                return
-            _log.warning(
-                "refresh_unpublished",
-                session=session_mark(later.sid),
-                mend="the state does not answer; see /readyz",
-            )
+        return await self._store.publish(later.sid, later.generation, box, visible=visible, keep=keep)
+
+    def _hand_out(self, later: Session) -> None:
+        known = self._newest.get(later.sid)
+        if known is not None and known.session is later:
+            return
         self._on_refresh("renewed")
         self._looked.pop(later.sid, None)
+        self._alone.pop(later.sid, None)
         _keep(self._newest, later.sid, Newest(later.generation, later))
 
-    def _adopt(self, session: Session, found: Succeeded | Outdated) -> None:
+    async def _doubted(self, session: Session) -> None:
+        """The session goes on as it is; its token is left alone by all processes."""
+        self._on_refresh("doubted")
+        _log.warning(
+            "refresh_refusal_doubted", session=session_mark(session.sid), generation=session.generation,
+            why="the token may have been spent by a process that was not heard of again",
+        )  # fmt: skip
+        if isinstance(await self._hold(session, LEFT_ALONE), Granted):
+            self._leave_alone(session, LEFT_ALONE)
+
+    def _leave_alone(self, session: Session, seconds: float) -> None:
+        """Until then only look for what others have published."""
+        _keep(self._alone, session.sid, asyncio.get_running_loop().time() + seconds)
+
+    def _adopt(self, session: Session, found: Later) -> None:
         self._on_refresh("adopted")
         later = self._opened(session, found) if isinstance(found, Succeeded) else None
+        self._alone.pop(session.sid, None)
         _keep(self._newest, session.sid, Newest(found.generation, later))
         if later is None:
             _log.info("session_superseded", session=session_mark(session.sid), generation=session.generation)
 
-    def _sealed(self, later: Session, now: int) -> bytes:
-        """As its store seals it: under the ring, or, where there is a ticket, under what only that has."""
-        if later.secret is not None:
-            return tickets.sealed(later, self._options.deployment)
-        return self._ring.seal(to_plain(later), self._purpose(later.sid), now=now)
-
     def _opened(self, session: Session, found: Succeeded) -> Session | None:
-        if session.secret is not None:
-            return tickets.opened(found.sealed, session.sid, session.secret, self._options.deployment)
-        opened = self._ring.open(found.sealed, self._purpose(session.sid), now=clock.now())
-        if not isinstance(opened, Opened):
-            return None
-        try:
-            return from_plain(opened.plain)
-        except ValueError:
-            return None
-
-    def _purpose(self, sid: str) -> bytes:
-        return associated_data("successor", sid, self._options.deployment)
+        return self._successors.opened(session, found.sealed, clock.now())
 
     def _put_off(self) -> None:
         """Nothing is refreshed for a while, longer each time."""

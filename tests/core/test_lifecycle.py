@@ -63,10 +63,14 @@ def test_only_a_copy_that_may_pass_moves_renews_or_is_replaced() -> None:
 def test_r10_only_the_newest_generation_is_ended_by_a_refusal() -> None:
     """And no failure of the provider ends anything; an ended session gets no new tokens."""
     assert {case for case, step in STEPS.items() if step is Step.END} == {(Outcome.REFUSED, Knowledge.NEWEST)}
-    assert {case for case, step in STEPS.items() if step is Step.PUBLISH} == {
-        (Outcome.RENEWED, Knowledge.NEWEST)
-    }
+    assert {outcome for (outcome, _), step in STEPS.items() if step is Step.PUBLISH} == {Outcome.RENEWED}
     assert {STEPS[outcome, Knowledge.ENDED] for outcome in Outcome} == {Step.DROP}
+
+
+def test_r10_nothing_is_done_of_a_refusal_that_cannot_be_believed() -> None:
+    """Without an answer of what is shared it is asked again; where a token may have been lost, the session stays."""
+    assert STEPS[Outcome.REFUSED, Knowledge.UNKNOWN] is Step.ASK_AGAIN
+    assert STEPS[Outcome.REFUSED, Knowledge.DOUBTED] is Step.KEEP
 
 
 @pytest.mark.parametrize(

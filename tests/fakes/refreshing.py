@@ -19,7 +19,17 @@ from gateway.idp.provider import IdentityProvider
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.tokens import TokenSet
 from gateway.state.log import Appended, RevocationLog
-from gateway.state.refreshes import Busy, Claim, Granted, Outdated, Refreshes, Succeeded, Unavailable
+from gateway.state.refreshes import (
+    Ahead,
+    Busy,
+    Claim,
+    Granted,
+    Later,
+    Outdated,
+    Refreshes,
+    Succeeded,
+    Unavailable,
+)
 from gateway.web.refresh import Refresher, RefreshOptions
 
 ISSUER = "https://idp.example.com"
@@ -28,10 +38,16 @@ LIMITS = SessionLimits(idle=1_800, absolute=43_200)
 
 
 class Provider:
-    """Redeems each refresh token once. ``asked``: what waits for its answer."""
+    """Redeems each refresh token once. ``asked``: what waits for its answer.
+
+    ``mute``: it does what it is asked for, and its answers are lost. ``strict``: a token that comes a second time ends
+    all that came of it.
+    """
 
     def __init__(self) -> None:
         self.alive = {"first"}
+        self.mute = False
+        self.strict = False
         self.asked: list[tuple[str, asyncio.Future[None]]] = []
         self.at_once = True
         self.calls = 0
@@ -45,12 +61,16 @@ class Provider:
             self.asked.append((token, waiting))
             await waiting
         if self.down:
-            raise ProviderError("provider_unreachable", "away", retryable=True)
+            raise ProviderError("provider_unreachable", "away", retryable=True, acted=False)
         if self.banned or token not in self.alive:
-            raise ProviderError("invalid_grant", "spent")
+            if self.strict:
+                self.alive.clear()
+            raise ProviderError("invalid_grant", "spent", acted=False)
         self.alive.discard(token)
         new = f"token-{self.calls}"
         self.alive.add(new)
+        if self.mute:
+            raise ProviderError("provider_unreachable", "no answer in time", retryable=True)
         return TokenSet(f"access-{self.calls}", None, new, 3_600)
 
     async def revoke(self, token: str) -> bool:
@@ -62,45 +82,115 @@ class Provider:
         self.asked.pop(0)[1].set_result(None)
 
 
+@dataclass
+class Told:
+    """What is known of one session."""
+
+    generation: int = -1
+    sealed: bytes | None = None
+    tried: int = -1
+    stands: str = "kept"
+    doubt: int = -2
+    holder: str = ""
+    leased: bool = False
+
+
 class Store:
-    """All processes' knowledge, in memory; the contract's real ones have tests of their own."""
+    """All processes' knowledge, in memory; the contract's real ones have tests of their own.
+
+    Leases end when a test says so. :ivar down: it does not answer. :ivar full: it answers, and takes nothing.
+    :ivar deaf: names of processes whose answers are lost.
+    """
 
     def __init__(self) -> None:
-        self.known: dict[str, tuple[int, bytes | None]] = {}
-        self.leased: set[str] = set()
+        self.told: dict[str, Told] = {}
         self.down = False
+        self.full = False
+        self.deaf: set[str] = set()
+
+    def of(self, sid: str) -> Told:
+        return self.told.setdefault(sid, Told())
+
+    def end_leases(self) -> None:
+        for told in self.told.values():
+            told.leased = False
+
+
+class Door:
+    """The store as one process reaches it."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store = store
+        self.name = name
 
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
 
-    async def later(self, sid: str, generation: int) -> Succeeded | Outdated | None:
+    async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         await asyncio.sleep(0)
-        known, sealed = self.known.get(sid, (-1, None))
-        if self.down or known <= generation:
-            return None
-        return Outdated(known) if sealed is None else Succeeded(known, sealed)
-
-    async def claim(self, sid: str, generation: int, *, lease: int) -> Claim:
-        if self.down:
+        if self.store.down or self.name in self.store.deaf:
             return Unavailable("down")
-        if (found := await self.later(sid, generation)) is not None:
-            return found
-        if sid in self.leased:
-            return Busy()
-        self.leased.add(sid)
-        return Granted()
+        return self._later(sid, generation)
 
-    async def publish(self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int) -> bool:
+    async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         await asyncio.sleep(0)
-        if self.down or self.known.get(sid, (-1, None))[0] >= generation:
-            return False
-        self.known[sid] = generation, sealed
-        self.leased.discard(sid)
-        return True
+        if self.store.down or self.store.full:
+            return Unavailable("down")
+        told = self.store.of(sid)
+        answer: Claim
+        if (found := self._later(sid, generation)) is not None:
+            answer = found
+        elif told.tried > generation:
+            answer = Ahead()
+        elif told.leased:
+            answer = Busy()
+        else:
+            again, before = told.tried == generation and told.stands != "kept", told.stands
+            told.doubt = generation if again else told.doubt
+            told.tried, told.stands, told.holder, told.leased = generation, "open", self.name, True
+            answer = Granted(told.doubt < generation - 1, again and before == "open")
+        return Unavailable("deaf") if self.name in self.store.deaf else answer
 
-    async def release(self, sid: str, generation: int) -> None:
-        self.leased.discard(sid)
+    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
+        await asyncio.sleep(0)
+        if self.store.down or self.store.full or self.name in self.store.deaf:
+            return Unavailable("down")
+        told = self.store.of(sid)
+        if (found := self._later(sid, generation)) is not None:
+            return found
+        if told.tried > generation:
+            return Ahead()
+        if told.leased and told.holder != self.name:
+            return Busy()
+        told.stands, told.holder, told.leased = "open", self.name, True
+        return Granted(told.doubt < generation - 1)
+
+    async def publish(
+        self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int
+    ) -> bool | None:
+        await asyncio.sleep(0)
+        if self.store.down or self.store.full:
+            return None
+        told, taken = self.store.of(sid), True
+        if told.generation < generation:
+            told.generation, told.sealed, told.leased = generation, sealed, False
+            told.doubt = -2 if told.holder == self.name else told.doubt
+        elif (told.generation, told.sealed) != (generation, sealed):
+            told.doubt = max(told.doubt, generation) if told.generation == generation else told.doubt
+            taken = False
+        return None if self.name in self.store.deaf else taken
+
+    async def release(self, sid: str, generation: int, *, spent: bool = False) -> None:
+        told = self.store.of(sid)
+        if not (self.store.down or self.store.full) and (told.tried, told.holder) == (generation, self.name):
+            told.stands, told.leased = "spent" if spent else "kept", False
+
+    def _later(self, sid: str, generation: int) -> Later | None:
+        told = self.store.of(sid)
+        if told.generation <= generation:
+            return None
+        return Outdated(told.generation) if told.sealed is None else Succeeded(told.generation, told.sealed)
 
 
 class Log:
@@ -130,16 +220,17 @@ class World:
     replicas: list[Refresher] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        ring = KeyRing([SealingKey.of(bytes(range(32)))], now=0)
+        for number in range(2):
+            self.replicas.append(self.another(str(number)))
+
+    def another(self, name: str) -> Refresher:
+        """A process that has just started."""
         options = RefreshOptions(ClaimOptions(), LIMITS, Deployment("https://app.example", ISSUER, "client"))
-        for _ in range(2):
-            self.replicas.append(
-                Refresher(
-                    options, ring=ring, provider=cast("IdentityProvider", self.provider),
-                    log=cast("RevocationLog", self.log), store=cast("Refreshes", self.store),
-                    end=self.end, on_refresh=self.results.append,
-                )
-            )  # fmt: skip
+        return Refresher(
+            options, ring=KeyRing([SealingKey.of(bytes(range(32)))], now=0),
+            provider=cast("IdentityProvider", self.provider), log=cast("RevocationLog", self.log),
+            store=cast("Refreshes", Door(self.store, name)), end=self.end, on_refresh=self.results.append,
+        )  # fmt: skip
 
     async def end(self, session: Session, reason: str) -> None:
         await self.log.append([NewEntry(sid_key(session.sid), session.absolute_until, reason)])

@@ -46,6 +46,15 @@ def test_the_status_says_whether_trying_again_can_help(status: int, code: str, r
     """429 and 5xx are worth another try; a redirect is never followed."""
     error = status_error(status, "token endpoint")
     assert (error.code, error.retryable) == (code, retryable)
+
+
+@pytest.mark.parametrize(
+    ("status", "acted"),
+    [(400, False), (404, False), (408, True), (425, False), (429, False), (500, True), (504, True)],
+)
+def test_the_status_says_whether_something_may_have_been_done(status: int, acted: bool) -> None:
+    """A refresh token may be spent by what ended in trouble; never by what was turned away."""
+    assert status_error(status, "token endpoint").acted is acted
     with pytest.raises(ProviderError):
         document(Answer(status, {}, b"{}"), "key set")
 

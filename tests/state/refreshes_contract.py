@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway.core import clock
-from gateway.state.refreshes import Busy, Granted, Outdated, Refreshes, Succeeded
+from gateway.state.refreshes import Ahead, Busy, Granted, Outdated, Refreshes, Succeeded
 
 Make = Callable[[], Refreshes]
 
@@ -59,6 +59,95 @@ class RefreshesContract:
 
         assert isinstance(await other.claim("s", 0, lease=1), Granted)
 
+    async def test_a_lease_is_held_for_as_long_as_somebody_says_so(
+        self, one: Refreshes, other: Refreshes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Beyond its time; and nobody holds that of another."""
+        await one.claim("s", 0, lease=2, keep=60)
+        assert isinstance(await other.renew("s", 0, lease=10), Busy)
+        assert await one.renew("s", 0, lease=10) == Granted()
+        await self.pass_seconds(3, monkeypatch)
+
+        assert isinstance(await other.claim("s", 0, lease=10, keep=60), Busy)
+
+    async def test_a_lease_that_ran_out_is_taken_back_by_its_holder_alone(
+        self, one: Refreshes, other: Refreshes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If nobody has taken it meanwhile."""
+        await one.claim("s", 0, lease=1, keep=60)
+        await self.pass_seconds(2, monkeypatch)
+        assert await one.renew("s", 0, lease=10) == Granted()
+
+        assert isinstance(await other.claim("s", 0, lease=10, keep=60), Busy)
+
+    async def test_who_was_not_heard_of_again_is_told_of(
+        self, one: Refreshes, other: Refreshes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The token may be spent and its successor on its way: the next one waits for it, and believes no refusal."""
+        await one.claim("s", 3, lease=1, keep=60)
+        await self.pass_seconds(2, monkeypatch)
+
+        assert await other.claim("s", 3, lease=10, keep=60) == Granted(sure=False, lapsed=True)
+        assert isinstance(await one.renew("s", 3, lease=10), Busy)
+        assert await other.renew("s", 3, lease=10) == Granted(sure=False)
+
+    @pytest.mark.parametrize("spent", [False, True])
+    async def test_what_became_of_a_token_is_remembered(
+        self, one: Refreshes, other: Refreshes, spent: bool
+    ) -> None:
+        """A refusal of one that may be spent is not believed, whoever tries it, nor at any later try."""
+        await one.claim("s", 3, lease=10, keep=60)
+        await one.release("s", 3, spent=spent)
+        assert await other.claim("s", 3, lease=10, keep=60) == Granted(sure=not spent)
+        await other.release("s", 3)
+
+        assert await one.claim("s", 3, lease=10, keep=60) == Granted(sure=not spent)
+
+    async def test_nor_is_one_of_the_token_that_came_for_it(
+        self, one: Refreshes, other: Refreshes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A provider that is shown a spent token may end all that came of it; the generation after that is believed."""
+        await one.claim("s", 3, lease=1, keep=60)
+        await self.pass_seconds(2, monkeypatch)
+        await other.claim("s", 3, lease=10, keep=60)
+        assert await one.publish("s", 4, b"late", visible=60, keep=60)
+        assert await other.claim("s", 4, lease=10, keep=60) == Granted(sure=False)
+        assert await other.publish("s", 5, b"sealed", visible=60, keep=60)
+
+        assert await one.claim("s", 5, lease=10, keep=60) == Granted()
+
+    async def test_a_token_that_was_taken_was_good(self, one: Refreshes, other: Refreshes) -> None:
+        """However often it was sent: the provider takes it more than once."""
+        await one.claim("s", 3, lease=10, keep=60)
+        await one.release("s", 3, spent=True)
+        await other.claim("s", 3, lease=10, keep=60)
+        await other.publish("s", 4, b"sealed", visible=60, keep=60)
+
+        assert await one.claim("s", 4, lease=10, keep=60) == Granted()
+
+    async def test_a_generation_that_nobody_published_is_known_to_exist(
+        self, one: Refreshes, other: Refreshes
+    ) -> None:
+        """A browser had it from a process that is gone; an older copy must not be refreshed beside it."""
+        await one.claim("s", 3, lease=10, keep=60)
+        await other.release("s", 3)
+        await one.release("s", 3)
+        await one.claim("s", 4, lease=10, keep=60)
+        await one.release("s", 4)
+
+        assert await other.claim("s", 3, lease=10, keep=60) == Ahead()
+        assert await other.renew("s", 3, lease=10) == Ahead()
+        assert await other.claim("s", 4, lease=10, keep=60) == Granted()
+
+    async def test_what_was_published_once_is_published(self, one: Refreshes, other: Refreshes) -> None:
+        """The answer may have been lost: the next try finds out. Two of one token are doubted."""
+        await one.claim("s", 3, lease=10, keep=60)
+        assert await one.publish("s", 4, b"sealed", visible=60, keep=60)
+        assert await one.publish("s", 4, b"sealed", visible=60, keep=60)
+        assert await other.publish("s", 4, b"another", visible=60, keep=60) is False
+
+        assert await other.claim("s", 4, lease=10, keep=60) == Granted(sure=False)
+
     async def test_what_is_published_is_handed_out(self, one: Refreshes, other: Refreshes) -> None:
         """To every older generation, by claim and by question; the generation itself gets nothing."""
         await one.claim("s", 3, lease=10)
@@ -72,8 +161,8 @@ class RefreshesContract:
     async def test_r10_an_older_generation_is_never_published(self, one: Refreshes, other: Refreshes) -> None:
         """Nor the same once more: whoever was slower has to take what is there."""
         assert await one.publish("s", 2, b"first", visible=60, keep=600)
-        assert not await other.publish("s", 2, b"second", visible=60, keep=600)
-        assert not await other.publish("s", 1, b"older", visible=60, keep=600)
+        assert await other.publish("s", 2, b"second", visible=60, keep=600) is False
+        assert await other.publish("s", 1, b"older", visible=60, keep=600) is False
 
         assert await other.later("s", 0) == Succeeded(2, b"first")
 

@@ -64,7 +64,7 @@ async def test_every_key_has_an_end(place: RedisPlace, shared_redis: RedisServer
     await store.publish("late", 1, b"sealed", visible=-1, keep=-1)
     ends = sorted(shared_redis.ask("TTL", key) for key in keys(shared_redis, place))
 
-    assert len(ends) == 5
+    assert len(ends) == 6
     assert all(0 < end <= 600 for end in ends)
     await store.close()
 
@@ -91,14 +91,33 @@ async def test_without_redis_it_is_unavailable(redis: RedisServer) -> None:
     await store.publish("s", 1, b"sealed", visible=60, keep=600)
     redis.kill()
     assert await store.claim("s", 0, lease=10) == Unavailable("no connection to Redis: Connection refused")
-    assert await store.later("s", 0) is None
-    assert not await store.publish("s", 2, b"sealed", visible=60, keep=600)
+    assert await store.later("s", 0) == Unavailable("no connection to Redis: Connection refused")
+    assert isinstance(await store.renew("s", 0, lease=10), Unavailable)
+    assert await store.publish("s", 2, b"sealed", visible=60, keep=600) is None
     await store.release("s", 0)
     redis.start()
     async with asyncio.timeout(10):
         while not isinstance(await store.claim("s", 0, lease=10), Granted):
             await asyncio.sleep(0.05)
     await store.close()
+
+
+async def test_a_lease_is_held_without_memory(redis: RedisServer) -> None:
+    """A server that is out of it takes no successor, and grants nobody else the refresh meanwhile."""
+    store, other = (RedisRefreshes(redis.place(), within=AMPLE) for _ in range(2))
+    await store.open()
+    await other.open()
+    await store.claim("s", 0, lease=1, keep=600)
+    redis.ask("CONFIG", "SET", "maxmemory", 1)
+    assert await store.renew("s", 0, lease=60) == Granted()
+    assert await store.publish("s", 1, b"sealed", visible=60, keep=600) is None
+    assert isinstance(await other.claim("t", 0, lease=10, keep=600), Unavailable)
+    redis.ask("CONFIG", "SET", "maxmemory", 0)
+
+    assert isinstance(await other.claim("s", 0, lease=10, keep=600), Busy)
+    assert await store.publish("s", 1, b"sealed", visible=60, keep=600)
+    await store.close()
+    await other.close()
 
 
 async def test_what_is_no_longer_there_is_outdated(place: RedisPlace, shared_redis: RedisServer) -> None:

@@ -58,8 +58,9 @@ async def test_without_its_file_it_is_unavailable(tmp_path: Path) -> None:
     store = SqliteRefreshes(tmp_path / "state.db")
     await store.open()
     assert isinstance(await store.claim("s", 0, lease=10), Unavailable)
-    assert await store.later("s", 0) is None
-    assert not await store.publish("s", 1, b"sealed", visible=60, keep=60)
+    assert isinstance(await store.later("s", 0), Unavailable)
+    assert isinstance(await store.renew("s", 0, lease=10), Unavailable)
+    assert await store.publish("s", 1, b"sealed", visible=60, keep=60) is None
     await store.release("s", 0)
     assert not (tmp_path / "state.db").exists()
     await store.close()
@@ -87,11 +88,13 @@ async def test_what_nobody_can_need_is_deleted(
     store = SqliteRefreshes(tmp_path / "state.db")
     await store.open()
     for n in range(10):
+        await store.claim(str(n), 0, lease=1, keep=2)
         await store.publish(str(n), 1, b"sealed", visible=1, keep=2)
     true = clock.now
     monkeypatch.setattr(clock, "now", lambda: true() + sqlite_refreshes.TRIM_EVERY + 3)
     await store.claim("last", 0, lease=10)
     with sqlite3.connect(tmp_path / "state.db") as db:
-        assert db.execute("SELECT sid FROM refreshes").fetchall() == [("last",)]
+        assert db.execute("SELECT sid FROM refreshes").fetchall() == []
+        assert db.execute("SELECT sid FROM refresh_tries").fetchall() == [("last",)]
     db.close()
     await store.close()

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import AsyncIterator
 
 import pytest
 
 from gateway.core import clock
-from gateway.core.errors import ProviderError
-from gateway.core.sealing import Opened
-from gateway.core.ticket import issued
-from gateway.oidc.tokens import TokenSet
 from gateway.web import refresh
-from tests.fakes.refreshing import ISSUER, World, settled, signed_in
+from tests.fakes.refreshing import World, settled, signed_in
 
 
 @pytest.fixture
@@ -67,12 +60,11 @@ async def test_r10_a_refusal_ends_the_newest_generation_only(world: World) -> No
     second = World()
     second.provider.alive = {"second"}
     ahead = signed_in(generation=1, refresh_token="second", refresh_at=clock.now() + 999)
-    await second.replicas[0]._publish(signed_in(), ahead)
-    second.store.known.pop("sid")
     second.provider.at_once = False
     second.request(1, signed_in())
     await settled()
-    await second.replicas[0]._publish(signed_in(), ahead)
+    box = second.replicas[0]._successors.sealed(ahead, 0)
+    assert await second.replicas[0]._publish(ahead, box)
     second.provider.answer()
     await settled()
     assert not second.ended(ahead)
@@ -120,7 +112,7 @@ async def test_r10_a_sign_out_meanwhile_drops_the_new_tokens(world: World) -> No
     await settled()
     assert world.results == ["dropped"]
     assert world.provider.alive == set()
-    assert world.store.known == {}
+    assert world.store.of("sid").sealed is None
 
 
 async def test_without_the_shared_state_nothing_is_refreshed(world: World) -> None:
@@ -134,7 +126,7 @@ async def test_without_the_shared_state_nothing_is_refreshed(world: World) -> No
 
 async def test_a_copy_that_was_left_behind_asks_for_sign_in(world: World) -> None:
     """Its successor is not handed out any more; the session itself stays as it is."""
-    world.store.known["sid"] = (3, None)
+    world.store.of("sid").generation = 3
     world.request(0, signed_in())
     await settled()
     assert world.request(0, signed_in()) is None
@@ -148,65 +140,6 @@ async def test_who_waits_gets_the_successor(world: World) -> None:
     assert waited.generation == 1
 
 
-async def test_r24_a_refresh_shows_what_changed_at_the_provider(world: World) -> None:
-    """The groups of the new ID token are those of the next generation; the names of before stay (R19)."""
-    claims = {"sub": "s-1", "iss": ISSUER, "groups": ["admins"]}
-    provider = cast("Any", world.provider)
-    provider.verify_id_token = _answering(
-        SimpleNamespace(claims=claims, issuer=ISSUER, subject="s-1", auth_time=5)
-    )
-    original = world.provider.refresh
-
-    async def with_id_token(token: str) -> TokenSet:
-        return replace(await original(token), id_token="new")
-
-    provider.refresh = with_id_token
-    old = signed_in(aliases=(f"sub:{ISSUER}|s-1", "email:old@example.com"))
-    world.request(0, old)
-    await settled()
-    later = world.request(0, old)
-    assert later is not None
-    assert later.principal.groups == ("admins",)
-    assert set(old.aliases) <= set(later.aliases)
-
-
-async def test_tokens_of_another_user_are_not_taken(world: World) -> None:
-    """A provider that mixes two users up must not mix up two sessions (OpenID Connect Core §12.2)."""
-    claims = SimpleNamespace(claims={"sub": "s-2", "iss": ISSUER}, issuer=ISSUER, subject="s-2", auth_time=0)
-    provider = cast("Any", world.provider)
-    provider.verify_id_token = _answering(claims)
-    original = world.provider.refresh
-
-    async def with_id_token(token: str) -> TokenSet:
-        return replace(await original(token), id_token="other")
-
-    provider.refresh = with_id_token
-    world.request(0, signed_in())
-    await settled()
-    assert world.results == ["failed"]
-    assert world.store.known == {}
-
-
-async def test_an_id_token_that_cannot_be_verified_costs_nobody_the_session(world: World) -> None:
-    """The keys may be out of reach just now: the tokens are kept, and the user is who they were."""
-    provider = cast("Any", world.provider)
-
-    async def away(*_: object, **__: object) -> object:
-        raise ProviderError("provider_unreachable", "no keys", retryable=True)
-
-    original = world.provider.refresh
-
-    async def with_id_token(token: str) -> TokenSet:
-        return replace(await original(token), id_token="unverifiable")
-
-    provider.verify_id_token, provider.refresh = away, with_id_token
-    world.request(0, signed_in())
-    await settled()
-    later = world.request(0, signed_in())
-    assert later is not None
-    assert (later.generation, later.principal) == (1, signed_in().principal)
-
-
 async def test_the_latest_generation_is_found_to_be_ended(world: World) -> None:
     """A sign-out by an older copy revokes the token that is good."""
     world.request(0, signed_in())
@@ -215,25 +148,122 @@ async def test_the_latest_generation_is_found_to_be_ended(world: World) -> None:
     assert (await world.replicas[1].latest(signed_in(sid="other"))).refresh_token == "first"
 
 
-def _answering(value: object) -> Callable[..., Coroutine[Any, Any, object]]:
-    async def answer(*_: object, **__: object) -> object:
-        return value
-
-    return answer
-
-
-async def test_r10_the_successor_of_a_session_with_a_ticket_opens_by_its_secret_alone(world: World) -> None:
-    """What the replicas share of a refresh is no easier to read than what is kept of the session."""
-    old = issued(signed_in())
+async def test_r10_a_new_token_is_published_until_it_is_taken(world: World) -> None:
+    """The browser may have it at once, for what is shared may be away for long; nobody else spends the old one."""
+    world.provider.at_once = False
+    old = signed_in()
     world.request(0, old)
     await settled()
-    _, box = world.store.known["sid"]
-    for ring in (replica._ring for replica in world.replicas):
-        assert not isinstance(ring.open(box or b"", world.replicas[0]._purpose("sid"), now=0), Opened)
+    world.store.down = True
+    world.provider.answer()
+    await settled()
+    handed = world.request(0, old)
+    assert handed is not None
+    assert (handed.generation, world.store.of("sid").generation) == (1, -1)
+    assert (await world.replicas[0].latest(old)).refresh_token == "token-1"
+    world.store.down = False
+    async with asyncio.timeout(5):
+        while world.store.of("sid").generation != 1:
+            await asyncio.sleep(0.01)
     world.request(1, old)
     await settled()
-    adopted = world.request(1, old)
+    assert world.provider.calls == 1
+    assert world.results == ["renewed", "adopted"]
 
-    assert adopted is not None
-    assert (adopted.generation, adopted.secret) == (1, old.secret)
-    assert (await world.replicas[1].latest(old)).refresh_token == "token-1"
+
+async def test_r10_a_sign_out_while_it_cannot_be_published_drops_it(world: World) -> None:
+    """The new token is revoked, and nothing is handed out any more."""
+    world.provider.at_once = False
+    old = signed_in()
+    world.request(0, old)
+    await settled()
+    world.store.down = True
+    world.provider.answer()
+    await settled()
+    await world.end(old, "logout")
+    async with asyncio.timeout(5):
+        while world.provider.alive:
+            await asyncio.sleep(0.01)
+    assert world.results == ["renewed", "dropped"]
+
+
+async def test_r10_a_refusal_waits_for_what_the_others_know(world: World) -> None:
+    """As long as that does not answer nothing is ended; then it is."""
+    world.provider.at_once, world.provider.banned = False, True
+    old = signed_in()
+    world.request(0, old)
+    await settled()
+    world.store.down = True
+    world.provider.answer()
+    await settled()
+    assert not world.ended(old)
+    world.store.down = False
+    async with asyncio.timeout(5):
+        while not world.ended(old):
+            await asyncio.sleep(0.01)
+    assert world.results == ["refused"]
+
+
+async def test_who_was_not_heard_of_again_is_heard_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lease has run out, and it comes with the new token after all: the old one is not sent a second time."""
+    monkeypatch.setattr(refresh, "SLOWEST", 0.01)
+    world.provider.at_once = False
+    old = signed_in()
+    world.request(0, old)
+    await settled()
+    world.store.end_leases()
+    world.request(1, old)
+    await settled()
+    world.provider.answer()
+    async with asyncio.timeout(5):
+        while world.results != ["renewed", "adopted"]:
+            await asyncio.sleep(0.01)
+    assert world.provider.calls == 1
+
+
+async def test_a_session_whose_token_is_lost_goes_on_and_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal is not believed; the provider is not asked again for long, by whichever process."""
+    monkeypatch.setattr(refresh, "SLOWEST", 0.0)
+    world.provider.mute = True
+    old = signed_in()
+    world.request(0, old)
+    await settled()
+    world.provider.mute = False
+    for _ in range(5):
+        for replica in (0, 1):
+            assert world.request(replica, old) is old
+            await settled()
+    assert (world.provider.calls, world.results) == (2, ["failed", "doubted"])
+    assert world.replicas[1].stuck(old)
+
+
+async def test_where_tokens_are_not_rotated_a_refusal_is_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be lost by an answer that was not heard."""
+    monkeypatch.setattr(refresh, "SLOWEST", 0.0)
+    replica = world.replicas[0]
+    replica._renewal.rotates = False
+    world.provider.mute = True
+    world.request(0, signed_in())
+    await settled()
+    replica._not_before = 0.0
+    world.request(0, signed_in())
+    await settled()
+    assert world.ended(signed_in())
+
+
+async def test_closing_waits_for_what_can_be_settled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And for nothing beyond its time."""
+    monkeypatch.setattr(refresh, "PATIENCE", 0.05)
+    world.provider.at_once = False
+    world.request(0, signed_in())
+    await settled()
+    world.store.down = True
+    world.provider.answer()
+    await settled()
+    await world.replicas[0].close()
+    await settled()
+    assert not world.replicas[0]._settling

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.core import clock
 from gateway.core.session import Session
 from gateway.web import refresh
-from tests.fakes.refreshing import World, settled, signed_in
+from tests.fakes.refreshing import Door, World, settled, signed_in
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -119,5 +120,108 @@ class AnyOrder(RuleBasedStateMachine):
         self.loop.close()
 
 
+class ThroughTrouble(RuleBasedStateMachine):
+    """The same with everything that can go wrong: what is shared stalls, takes nothing or is not heard by one process,
+    leases run out, processes are killed with a new token in hand, answers of the provider are lost. The provider ends
+    all that came of a token that it is shown twice.
+
+    While the provider knows the user, and the user has not signed out, nothing ends the session.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.before = refresh.LOOK_ANEW, refresh.LOOK_AGAIN, refresh.SLOWEST
+        refresh.LOOK_ANEW, refresh.LOOK_AGAIN, refresh.SLOWEST = 0.0, 0.0, 0.0
+        self.world = World()
+        self.world.provider.at_once = False
+        self.world.provider.strict = True
+        self.jars = [signed_in()]
+        self.born = 2
+
+    def _do(self, what: Callable[[], object]) -> None:
+        async def run() -> None:
+            what()
+            await settled()
+
+        self.loop.run_until_complete(run())
+
+    @rule(replica=st.integers(0, 1), at=st.integers(min_value=0), lost=st.booleans())
+    def a_request(self, replica: int, at: int, lost: bool) -> None:
+        """With any cookie that the browser can have."""
+
+        def ask() -> None:
+            served = self.world.request(replica, self.jars[at % len(self.jars)])
+            assert served is not None, "signed out by accident"
+            if served not in self.jars and not lost:
+                self.jars.append(served)
+
+        self._do(ask)
+
+    @precondition(lambda self: self.world.provider.asked)
+    @rule(how=st.sampled_from(["well", "down", "lost"]))
+    def the_provider_answers(self, how: str) -> None:
+        """Or fails; or does what it was asked for, and nobody hears of it."""
+        self.world.provider.down, self.world.provider.mute = how == "down", how == "lost"
+        self._do(self.world.provider.answer)
+
+    @rule(down=st.booleans(), full=st.booleans())
+    def what_is_shared_stalls(self, down: bool, full: bool) -> None:
+        """Or is well again."""
+        self.world.store.down, self.world.store.full = down, full
+        self._do(lambda: None)
+
+    @rule(replica=st.integers(0, 1), deaf=st.booleans())
+    def one_hears_nothing_of_it(self, replica: int, deaf: bool) -> None:
+        """What it asks for is done all the same."""
+        name = cast("Door", self.world.replicas[replica]._store).name
+        (self.world.store.deaf.add if deaf else self.world.store.deaf.discard)(name)
+        self._do(lambda: None)
+
+    @rule()
+    def leases_run_out(self) -> None:
+        """Whoever held them."""
+        self._do(self.world.store.end_leases)
+
+    @rule(replica=st.integers(0, 1))
+    def one_is_killed(self, replica: int) -> None:
+        """With whatever it has in hand; another takes its place."""
+
+        def kill() -> None:
+            one = self.world.replicas[replica]
+            for task in (*one._under_way.values(), *one._settling.values()):
+                task.cancel()
+            self.born += 1
+            self.world.replicas[replica] = self.world.another(str(self.born))
+
+        self._do(kill)
+
+    @rule()
+    def time_passes(self) -> None:
+        """What was put off is tried again, and all tokens are due."""
+        soon = clock.now() - 1
+        self.jars = [replace(jar, refresh_at=soon) for jar in self.jars]
+        for one in self.world.replicas:
+            one._not_before = 0.0
+            one._alone.clear()
+            for sid, newest in one._newest.items():
+                if newest.session is not None:
+                    one._newest[sid] = replace(newest, session=replace(newest.session, refresh_at=soon))
+
+    @invariant()
+    def nobody_is_signed_out(self) -> None:
+        """By nothing of all this."""
+        assert not self.world.ended(self.jars[0])
+
+    def teardown(self) -> None:
+        refresh.LOOK_ANEW, refresh.LOOK_AGAIN, refresh.SLOWEST = self.before
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(settled())
+        self.loop.close()
+
+
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestThroughTrouble = ThroughTrouble.TestCase
+TestThroughTrouble.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

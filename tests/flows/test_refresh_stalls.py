@@ -1,0 +1,162 @@
+"""A stall of what the processes share, or the end of one of them, signs nobody out, though each token is good once."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.core.session import Session
+from gateway.web import refresh
+from gateway.web.renewal import Renewed
+from gateway.web.tickets import TicketSessions
+from tests.fakes.redis import RedisServer
+from tests.flows.conftest import Stand, later, standing
+from tests.flows.test_many_hosts import asked, beside, signed_in
+from tests.flows.test_refresh import SOON, refreshes, settled
+
+LEASE = 1
+"""Seconds, instead of ten."""
+LOCK = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=5)
+db.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+Stall = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass
+class Pair:
+    """Two instances that share the state, and the way to stall it."""
+
+    first: Stand
+    second: Stand
+    stalled: Stall
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another process writes into the state file, and does not come to an end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCK, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == b"held\n"
+        yield
+
+
+@contextmanager
+def frozen(server: RedisServer) -> Iterator[None]:
+    server.pause()
+    yield
+    server.resume()
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "LEASE", LEASE)
+    monkeypatch.setattr(refresh, "HEAR_OUT", LEASE)
+
+
+@pytest.fixture(params=["sqlite", "redis-cookie", "redis-ticket"])
+async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
+    kind, _, store = str(request.param).partition("-")
+    if kind == "sqlite":
+        async with standing(tmp_path) as first, beside(first, tmp_path / "gateway.yaml") as second:
+            yield Pair(first, second, lambda: locked(tmp_path / "state.db"))
+        return
+    with RedisServer(tmp_path / "redis") as server:
+        replaced = {
+            f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{server.port}/0",
+            "key_files: [session-key]": f"key_files: [session-key]\n  store: {store}",
+        }
+        async with (
+            standing(tmp_path, replaced=replaced) as first,
+            beside(first, tmp_path / "gateway.yaml") as second,
+        ):
+            yield Pair(first, second, lambda: frozen(server))
+
+
+async def lasting(pair: Pair, cookie: str, until: Callable[[], bool]) -> None:
+    """Ask both with a copied cookie until that is so; nobody is signed out meanwhile."""
+    async with asyncio.timeout(15):
+        while not until():
+            for stand in (pair.first, pair.second):
+                assert await asked(stand, cookie) == 200
+            await asyncio.sleep(0.1)
+
+
+def newest(stand: Stand) -> int:
+    """The latest generation that this instance has."""
+    known = [one.generation for one in stand.gateway.refresher._newest.values()]
+    if isinstance(sessions := stand.gateway.sessions, TicketSessions):
+        known += [held.session.generation for held in sessions._held.values()]
+    return max(known, default=0)
+
+
+async def test_r10_a_stall_while_a_new_token_is_published_signs_nobody_out(pair: Pair) -> None:
+    """It lasts for longer than the lease; then the other instance gets the new token, and spends no dead one."""
+    pair.first.set(token_seconds=10, refresh_rotation=True)
+    _, old = await signed_in(pair.first)
+    pair.first.set(token_delay_seconds=1)
+    with later(SOON):
+        assert await asked(pair.first, old) == 200
+        await asyncio.sleep(0.5)
+        with pair.stalled():
+            await asyncio.sleep(1 + 1.5 * LEASE)
+        await lasting(pair, old, lambda: newest(pair.second) == 1)
+    assert refreshes(pair.first) == 1
+
+
+async def test_r10_a_process_that_is_killed_with_the_new_token_signs_nobody_out(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is refused the old token, and does not believe that; the session goes on."""
+    pair.first.set(token_seconds=10, refresh_rotation=True)
+    _, old = await signed_in(pair.first)
+    renewal = pair.first.gateway.refresher._renewal
+    original, killed = renewal.of, asyncio.Event()
+
+    async def killed_afterwards(session: Session) -> Renewed:
+        await original(session)
+        killed.set()
+        return await asyncio.Future()  # never
+
+    monkeypatch.setattr(renewal, "of", killed_afterwards)
+    with later(SOON):
+        assert await asked(pair.first, old) == 200
+        await killed.wait()
+        (task,) = pair.first.gateway.refresher._under_way.values()
+        task.cancel()
+    with later(SOON + 2 * LEASE):
+        refused = pair.second.gateway.metrics.refreshes_total["doubted"]
+        await lasting(pair, old, lambda: refused._value.get() > 0)
+        for stand in (pair.first, pair.second):
+            assert await asked(stand, old) == 200
+    assert "revoked" not in pair.first.told()
+
+
+async def test_a_user_who_was_disabled_is_signed_out_after_a_stall(pair: Pair) -> None:
+    """The refusal counts as soon as it is known that nobody has a newer token."""
+    pair.first.set(token_seconds=10, refresh_rotation=True, refresh_token_seconds=1)
+    _, old = await signed_in(pair.first)
+    await asyncio.sleep(1.1)
+    pair.first.set(token_delay_seconds=1)
+    with later(SOON):
+        assert await asked(pair.first, old) == 200
+        await asyncio.sleep(0.5)
+        with pair.stalled():
+            await asyncio.sleep(1)
+        async with asyncio.timeout(15):
+            while await asked(pair.second, old) != 401:
+                await asyncio.sleep(0.1)
+    await settled(pair.first)
+    assert "revoked" in pair.first.told()
