@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import UNPLACED, NewEntry
 from gateway.state.counter import Counter
 from gateway.state.spool import Batch, Spool
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
+
+PULSE_EVERY: Final = 5.0
+"""Seconds without a write of any process that are long enough to try one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """An upkeep read: what the index has not read, and whether the spool holds anything."""
+    """An upkeep read: what the index has not read, whether the spool holds anything, why the file cannot be written to,
+    and when it last could: milliseconds since the epoch, 0 where nobody knows.
+    """
 
     tail: Tail
     spooled: bool
+    refusal: str = ""
+    pulse: int = 0
 
 
 class LogFiles:
@@ -48,6 +57,7 @@ class LogFiles:
         self.spool = Spool(path.with_name(path.name + ".spool"))
         self.made = False
         self.renewed = False
+        self._pulse, self._pulse_at, self._refusal = -1, 0.0, ""
 
     def start(self) -> None:
         """Open everything, make what is missing. Raises ConfigurationError."""
@@ -111,7 +121,21 @@ class LogFiles:
                 self._match_counter()
         tail = self.read(known)
         self.counter.raise_to(tail.position)
-        return Looked(tail, self.spool.filled())
+        self._take_pulse()
+        return Looked(tail, self.spool.filled(), self._refusal, self._pulse)
+
+    def _take_pulse(self) -> None:
+        """Write, if no process of the host has for a while: a full disk is found by writing alone."""
+        pulse, now = self.table.pulse(), time.monotonic()
+        if pulse != self._pulse:
+            self._pulse, self._pulse_at, self._refusal = pulse, now, ""
+        elif self._refusal or now - self._pulse_at >= PULSE_EVERY:
+            try:
+                self.table.beat()
+            except sqlite3.Error as error:
+                self._refusal = explain(error)
+            else:
+                self._pulse, self._pulse_at, self._refusal = self.table.pulse(), now, ""
 
     def send(self, unsent: Sequence[Batch], committed: Collection[str], known: Known) -> Tail:
         """Append what is unsent and what the spool holds, but for batches known to be in the log; clear the

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.telemetry.log import get_logger
+
+_log = get_logger("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class RevocationLog(Protocol):
         """
 
     def age(self) -> float:
-        """Seconds since the index was last known to be in step with the log; infinite before it was
-        loaded.
+        """Seconds since the index was last known to be in step with a log that takes entries (`Age`); infinite before
+        it was loaded.
         """
 
     def health(self) -> str:
@@ -81,3 +84,9 @@ class RevocationLog(Protocol):
     @property
     def loaded(self) -> bool:
         """Has the whole log been read once? Never loaded is not the same as nothing revoked (rule R5)."""
+
+
+def tell_of_taking(before: str, why: str) -> None:
+    """A line when a log begins or ceases to take nothing, for the reason ``why``; empty: it takes entries."""
+    if bool(before) != bool(why):
+        _log.log(40 if why else 20, "state_log_takes_nothing" if why else "state_log_takes_entries", why=why)

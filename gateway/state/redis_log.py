@@ -41,7 +41,8 @@ from typing import Final
 from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry, RevocationIndex
-from gateway.state.log import Appended
+from gateway.state.age import Age
+from gateway.state.log import Appended, tell_of_taking
 from gateway.state.outbox import Outbox
 from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_link import Link
@@ -93,7 +94,8 @@ class RedisLog:
         self._examined = False
         self._failures = self._unheard = 0
         self._trouble = ""
-        self._in_step_at = self._trimmed_at = -math.inf
+        self._age = Age()
+        self._trimmed_at = -math.inf
 
     @property
     def log_id(self) -> str:
@@ -147,11 +149,12 @@ class RedisLog:
         A process that was held still (a suspended machine, SIGSTOP) wakes up with requests in its sockets, and would
         decide them before it hears what happened meanwhile.
         """
-        return self._mirror.ahead > self.index.position or self.age() > self._beat + self._deadline
+        unheard = self._age.of_reading(clock.elapsed())
+        return self._mirror.ahead > self.index.position or unheard > self._beat + self._deadline
 
     def age(self) -> float:
-        """Seconds since the index was last known to be in step."""
-        return clock.elapsed() - self._in_step_at
+        """Seconds since the index was last known to be in step with a log that takes entries."""
+        return self._age.at(clock.elapsed())
 
     def health(self) -> str:
         """One line; starts with "ok" when all is well."""
@@ -159,6 +162,8 @@ class RedisLog:
             return f"not loaded: {self._trouble or 'not open'}"
         if self._trouble:
             return f"out of step for {self.age():.0f} s: {self._trouble}"
+        if self._age.refusal:
+            return f"takes nothing for {self.age():.0f} s, other instances' ends are not heard of: {self._age.refusal}"
         if self.pending:
             why = self._mirror.refusal or "on their way"
             return f"{self.pending} entries are not in the log yet: {why}"
@@ -260,12 +265,21 @@ class RedisLog:
                 raise ConfigurationError(fault.code, fault.what, mend=fault.mend) from None
             return
         self._failures = 0
-        self._in_step_at = started
+        self._age.read(started)
+        self._look_at_taking(started)
         self._tell_trouble("")
         if self._outbox.waiting() and not self._mirror.refusal:
             self._wanted.set()
         if self._bell.link.address not in {None, self._stream.link.address}:
             await self._bell.link.drop()
+
+    def _look_at_taking(self, started: float) -> None:
+        why, ago, before = self._mirror.takes_nothing, self._mirror.took_ago, self._age.refusal
+        if why:
+            self._age.refused(why, started, since=None if ago is None else started - ago)
+        else:
+            self._age.took(started)
+        tell_of_taking(before, why)
 
     async def _through(self) -> None:
         if not self._examined:

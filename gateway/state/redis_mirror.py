@@ -35,6 +35,10 @@ class Mirror:
         """The last position that the log is known to have."""
         self.refusal = ""
         """Why Redis took no entries when it was asked last."""
+        self.takes_nothing = ""
+        """Why Redis takes nothing from anybody, as the last exchange showed."""
+        self.took_ago: float | None = None
+        """Seconds since it did; None where nobody has written that down."""
         self.copied = True
         """A replica of the server has confirmed every append, or there is none."""
         self._index = index
@@ -73,12 +77,14 @@ class Mirror:
         """False when the log has to be read first. What Redis refuses stays in the outbox, and the tail is read."""
         batches = self._outbox.waiting()[:SENT_AT_ONCE]
         copies = self._replicas > 0 and bool(batches or not self.copied)
+        refused = ""
         try:
             page = await stream.append(self.known, batches, within=within, copies=copies)
         except RefusedError as error:
             if not batches or error.code in MOVES:
                 raise
-            self._refused(batches, str(fault_of(error)))
+            refused = str(fault_of(error))
+            self._refused(batches, refused)
             batches = []
             page = await stream.append(self.known, (), within=within, copies=False)
         if page is None:
@@ -86,6 +92,8 @@ class Mirror:
         self._take(page)
         self.known = page.standing
         self._sent(batches, copied=page.copied)
+        self.takes_nothing = refused or (str(fault_of(RefusedError(page.refusal))) if page.refusal else "")
+        self.took_ago = max(0, page.clock - page.beat) / 1000 if page.beat else None
         return True
 
     async def _read(self, stream: Stream) -> None:

@@ -2,7 +2,8 @@
 
 Two keys. `…:meta` is a hash: `format`; `id`, the log's id; `epoch`, the position with which it began, or began anew
 because entries may be missing; `position`, the last one given; `length`, how many entries the stream must have; `term`,
-the server's replication id when the last position was given; `trimmed`, up to where dead entries were removed. `…:log`
+the server's replication id when the last position was given; `trimmed`, up to where dead entries were removed; `beat`,
+when the server's clock was last written there, which shows that the server takes what is written. `…:log`
 is the stream: the id `<position>-0`, the fields `b` (batch), `x` (expires) and `e` (the entry as JSON).
 
 The log is *whole* when `term` is its own replication id and `length` is the stream's. Redis draws another
@@ -17,6 +18,8 @@ from __future__ import annotations
 from typing import Final
 
 FORMAT: Final = 1
+BEAT: Final = 1_000
+"""Milliseconds after which whoever has nothing to append writes all the same, to see whether it could."""
 LEAP: Final = 3_600_000
 """How far the positions of a new epoch begin behind the server's clock in milliseconds: the lost copy gave its own by
 another clock.
@@ -36,12 +39,12 @@ end
 local term = string.match(replication, 'master_replid:(%w+)') or ''
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-local meta = redis.call('HMGET', META, 'format', 'id', 'epoch', 'position', 'length', 'term', 'trimmed')
+local meta = redis.call('HMGET', META, 'format', 'id', 'epoch', 'position', 'length', 'term', 'trimmed', 'beat')
 if meta[2] and meta[1] ~= '{FORMAT}' then
   return redis.error_reply('FORMAT ' .. tostring(meta[1]))
 end
 local id, epoch, position = meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
-local trimmed = tonumber(meta[7] or 0)
+local trimmed, beat, refusal = tonumber(meta[7] or 0), tonumber(meta[8] or 0), ''
 local complete = id and tonumber(meta[5]) == redis.call('XLEN', LOG)
 local behind = HISTORY == id and KNOWN > position
 local whole = complete and meta[6] == term and not behind
@@ -59,6 +62,7 @@ local function answer(told, start, rows)
   end
   local where = {{told, id, digits(epoch), digits(position), digits(clock), replicas, start}}
   where[8], where[9] = #rows, table.concat(lines, '\\n')
+  where[10], where[11] = refusal, digits(beat)
   return where
 end
 """
@@ -130,10 +134,15 @@ for i = 5, #ARGV, 5 do
   end
 end
 if position > before then
-  redis.call('HSET', META, 'position', digits(position), 'length', redis.call('XLEN', LOG))
+  redis.call('HSET', META, 'position', digits(position), 'length', redis.call('XLEN', LOG), 'beat', digits(clock))
+elseif math.abs(clock - beat) >= BEAT then
+  local took = redis.pcall('HSET', META, 'beat', digits(clock))
+  if type(took) == 'table' then
+    refusal = took.err
+  end
 end
 return answer('', 0, rows)
-"""
+""".replace("BEAT", str(BEAT))
 )
 """KEYS meta, log. ARGV: id and last position as above; where the reader is: id/epoch; how much it takes; for each
 entry its batch, until when by the server's clock (milliseconds) it is new, when it expires (seconds), the entry if it

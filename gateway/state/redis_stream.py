@@ -62,6 +62,8 @@ class Page:
     :ivar told: `made`, `mended` or `renewed` when the reader had that done to the log.
     :ivar more: there may be entries behind it.
     :ivar copied: a replica has what was appended with this call; True where there is none.
+    :ivar refusal: why the server takes nothing; empty where it does. :ivar beat: when it last took something, by its
+        clock, as far as that is known; 0 where it is not.
     """
 
     standing: Standing
@@ -73,6 +75,8 @@ class Page:
     rows: tuple[Row, ...]
     more: bool
     copied: bool
+    refusal: str = ""
+    beat: int = 0
 
 
 class Stream:
@@ -178,14 +182,15 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Pag
     match reply:
         case [
             bytes() as told, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
-            int() as replicas, int() as start, int() as count, bytes() as lines,
+            int() as replicas, int() as start, int() as count, bytes() as lines, bytes() as refusal, bytes() as beat,
         ]:  # fmt: skip
             rows = tuple(map(_row, lines.split(b"\n"))) if count else ()
             end, more = _position(position), count == limit
             standing = Standing(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
             return Page(
-                standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied
-            )
+                standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied,
+                refusal.decode("utf-8", "replace"), _position(beat),
+            )  # fmt: skip
     raise GarbledError("not the answer of our script")
 
 

@@ -26,8 +26,9 @@ from typing import Final, TypeVar
 from gateway.core import clock
 from gateway.core.errors import GatewayError
 from gateway.core.revocation import NewEntry, RevocationIndex
-from gateway.state.files import Known, LogFiles, Written, explain
-from gateway.state.log import Appended
+from gateway.state.age import Age
+from gateway.state.files import Known, LogFiles, Looked, Written, explain
+from gateway.state.log import Appended, tell_of_taking
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.table import Tail
 from gateway.telemetry.log import get_logger
@@ -65,7 +66,8 @@ class SqliteLog:
         self._reading: asyncio.Future[Tail] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._read_trouble = self._write_trouble = ""
-        self._in_step_at = self._trimmed_at = -math.inf
+        self._age = Age()
+        self._trimmed_at = -math.inf
 
     @property
     def loaded(self) -> bool:
@@ -112,8 +114,8 @@ class SqliteLog:
         return self._files.counter.value() > self.index.position
 
     def age(self) -> float:
-        """Seconds since the index was last known to be in step."""
-        return time.monotonic() - self._in_step_at
+        """Seconds since the index was last known to be in step with a file that can be written to."""
+        return self._age.at(time.monotonic())
 
     def health(self) -> str:
         """One line; starts with "ok" when all is well."""
@@ -121,6 +123,8 @@ class SqliteLog:
             return f"not loaded: {self._read_trouble or 'not open'}"
         if self._read_trouble:
             return f"out of step for {self.age():.0f} s: {self._read_trouble}"
+        if self._age.refusal:
+            return f"takes nothing for {self.age():.0f} s, other processes' ends may be missing: {self._age.refusal}"
         if self.pending:
             return (
                 f"{self.pending} entries deny in this process only: {self._write_trouble or 'on their way'}"
@@ -216,7 +220,7 @@ class SqliteLog:
             self.index.rebase(tail.position)
         else:
             self.index.rebase(max(self.index.position, tail.position))
-        self._in_step_at = max(self._in_step_at, started)
+        self._age.read(started)
         self._tell_read_trouble("")
         self._outbox.settle()
 
@@ -252,6 +256,7 @@ class SqliteLog:
         started = time.monotonic()
         looked = await self._on_files(partial(self._files.look, self._known()))
         self._adopt(looked.tail, started)
+        self._look_at_taking(looked, started)
         if (looked.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
             try:
                 await self._send()
@@ -259,6 +264,15 @@ class SqliteLog:
                 self._tell_write_trouble(explain(error))
                 for one in self._outbox.unspooled():
                     self._spool(one)
+
+    def _look_at_taking(self, looked: Looked, started: float) -> None:
+        before = self._age.refusal
+        if looked.refusal:
+            since = started - (clock.precise() - looked.pulse / 1000) if looked.pulse else None
+            self._age.refused(looked.refusal, started, since=since)
+        else:
+            self._age.took(started)
+        tell_of_taking(before, looked.refusal)
 
     async def _send(self) -> None:
         started = time.monotonic()

@@ -136,6 +136,18 @@ class Table:
                 )
             return self._last(db)
 
+    def pulse(self) -> int:
+        """When it was last written that the file can be written to, milliseconds since the epoch; 0: never."""
+        found = self._connection().execute("SELECT value FROM facts WHERE name = 'pulse'").fetchone()
+        return int(found[0]) if found else 0
+
+    def beat(self) -> None:
+        """Write that it can be written to. Raises sqlite3.Error when it cannot."""
+        db = self._connection()
+        with _writing(db):
+            now = str(int(clock.precise() * 1000))
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('pulse', ?)", (now,))
+
     def tail(self, after: int) -> Tail:
         """Everything after a position, as of one moment. Raises sqlite3.Error."""
         db = self._connection()

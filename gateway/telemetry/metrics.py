@@ -106,7 +106,7 @@ TABLE: Final = (
         "gateway_state_log_age_seconds",
         "gauge",
         (),
-        "Time since the revocation index was last known to be in step with the log; the worst worker.",
+        "Time since the revocation index was last in step with a log that takes entries; the worst worker.",
         mode="livemax",
     ),
     Row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Never
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
+from gateway.state.age import Age
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand
@@ -238,16 +240,17 @@ async def test_a_stale_index_is_503(shared: Stand, alice: Browser) -> None:
     """Nothing is let through, and the client is told to come again."""
     log = shared.gateway.log
     assert isinstance(log, SqliteLog)
-    known = log._in_step_at
+    known = log._age
     try:
-        log._in_step_at = known - 1_000
+        log._age = Age()
+        log._age.read(time.monotonic() - 1_000)
         answer = await alice.fetch(f"{shared.app}/api/me")
         assert answer.status == 503
         assert problem(answer)["code"] == "state_stale"
         assert answer.header("Retry-After")
         assert (await alice.fetch(f"{shared.app}/oauth2/session")).status == 503
     finally:
-        log._in_step_at = known
+        log._age = known
 
 
 async def test_cve_2024_23324_an_internal_error_is_500_and_no_pass(shared: Stand, alice: Browser) -> None:

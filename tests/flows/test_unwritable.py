@@ -1,0 +1,92 @@
+"""A Redis that can be read and takes nothing is out of step: nobody can tell the others that somebody signed out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.state.redis_log import RedisLog
+from tests.fakes.redis import RedisServer
+from tests.flows.conftest import Stand, standing
+from tests.flows.raw import exchange, request
+from tests.flows.test_many_hosts import asked, beside, signed_in
+from tests.state.log_contract import within
+
+
+def out_of_memory(redis: RedisServer, much: bool) -> None:
+    redis.ask("CONFIG", "SET", "maxmemory", 1 if much else 0)
+
+
+def without_replicas(redis: RedisServer, much: bool) -> None:
+    redis.ask("CONFIG", "SET", "min-replicas-to-write", 1 if much else 0)
+
+
+@pytest.fixture
+async def pair(redis: RedisServer, tmp_path: Path) -> AsyncIterator[tuple[Stand, Stand]]:
+    replaced = {
+        f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0",
+        "  - {path: /api/": "  - {path: /api/clock, url: http://127.0.0.1:9, when_stale: serve}\n  - {path: /api/",
+    }
+    async with (
+        standing(tmp_path, extra="max_staleness: 2s\n", replaced=replaced) as first,
+        beside(first, tmp_path / "gateway.yaml") as second,
+    ):
+        yield first, second
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis", "appendonly yes") as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("trouble", "word"), [(out_of_memory, "maxmemory"), (without_replicas, "min-replicas-to-write")]
+)
+async def test_r05_what_takes_nothing_grows_stale_at_every_instance(
+    pair: tuple[Stand, Stand],
+    redis: RedisServer,
+    tmp_path: Path,
+    trouble: Callable[[RedisServer, bool], None],
+    word: str,
+) -> None:
+    """The one that signs out denies at once; the other, which has nothing to write, refuses all after `max_staleness`, is
+    not ready and says why. When Redis takes entries again the sign-out arrives.
+    """
+    first, second = pair
+    browser, copied = await signed_in(first)
+    _, living = await signed_in(first)
+    assert await asked(second, copied) == 200
+    trouble(redis, True)
+    await first.sign_out(browser, until="/logged-out")
+    assert await asked(first, copied) == 401
+
+    assert await within(10, lambda: not second.gateway.usable)
+    assert await asked(second, copied) == 503
+    assert word in second.gateway.health()["state"]
+    (served,) = await exchange(second, request(second, "GET /api/clock HTTP/1.1", f"Cookie: {living}"))
+    assert served.status == 502  # the route goes on: it came to the upstream, which is not there
+    async with beside(first, tmp_path / "gateway.yaml") as late:
+        assert await within(10, lambda: late.gateway.log.age() < float("inf"))
+        assert await within(10, lambda: not late.gateway.usable)
+    trouble(redis, False)
+    assert await within(10, lambda: second.gateway.usable)
+    async with asyncio.timeout(10):
+        while await asked(second, copied) != 401:
+            await asyncio.sleep(0.05)
+    assert await asked(second, living) == 200
+
+
+async def test_idle_instances_together_write_once_in_a_while(redis: RedisServer) -> None:
+    """To see whether they could, and not for each of them."""
+    logs = [RedisLog(redis.place(), beat=0.05) for _ in range(4)]
+    for log in logs:
+        await log.open()
+    before = redis.ask("INFO", "commandstats")["cmdstat_hset"]["calls"]
+    await asyncio.sleep(1.5)
+    assert 1 <= redis.ask("INFO", "commandstats")["cmdstat_hset"]["calls"] - before <= 3
+    for log in logs:
+        await log.close()

@@ -1,0 +1,57 @@
+"""Whether the state file takes entries is found out by writing, also by a process that has nothing to write."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from gateway.core import clock
+from gateway.state import files
+from tests.state.log_contract import within
+from tests.state.test_sqlite import locked, opened
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+async def test_r05_a_file_that_takes_nothing_grows_old_in_every_process(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be read, and nobody can say that somebody signed out: also who has nothing to say finds that out, and whoever
+    was started meanwhile knows since when.
+    """
+    monkeypatch.setattr(files, "PULSE_EVERY", 0.0)
+    log = await opened(path, beat=0.1, deadline=0.1)
+    assert await within(5, lambda: log._files._pulse > 0)
+    with locked(path):
+        assert await within(5, lambda: log.age() > 1)
+        assert log._age.of_reading(time.monotonic()) < log.age()
+        assert "takes nothing" in log.health()
+        assert "holds a lock" in log.health()
+        known = await log._on_files(lambda: log._files.look(log._known()))
+        assert known.refusal
+        assert abs(clock.precise() - known.pulse / 1000 - log.age()) < 1
+    assert await within(5, lambda: log.age() < 1 and log.health().startswith("ok"))
+    await log.close()
+
+
+async def test_one_process_of_a_host_shows_for_all_that_the_file_takes_entries(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They write no more often together than one of them alone."""
+    monkeypatch.setattr(files, "PULSE_EVERY", 60.0)
+    one, other = await opened(path, beat=60), await opened(path, beat=60)
+    seen = []
+    for log in (one, other, one, other):
+        monkeypatch.setattr(log._files, "_pulse_at", -1e9)
+        await log._look()
+        seen.append(await log._on_files(log._files.table.pulse))
+
+    assert seen[0] == seen[1] == 0
+    assert 0 < seen[2] == seen[3]
+    await one.close()
+    await other.close()
