@@ -16,14 +16,19 @@ from collections.abc import Sequence
 
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
+from gateway.descriptors import shares_of_process
 from gateway.web.listener import Listener
 
-BACKLOG = 2_048
 HANDSHAKES = 5.0
 """Seconds that connections from the queue may take for TLS."""
 _LOOK = 0.05
 _LOOKS = 4
 """A socket at which somebody waits at so many looks in a row has nobody who takes them: 0.2 seconds."""
+
+
+def backlog() -> int:
+    """Connections that may wait at a socket: no more than this process can open at once."""
+    return shares_of_process(1).backlog
 
 
 def listening_socket(address: Address, key: str) -> socket.socket:
@@ -47,7 +52,7 @@ def listening_sockets(address: Address, key: str, count: int) -> tuple[socket.so
         else:
             found = (bound,) * count
         for sock in found:
-            sock.listen(BACKLOG)
+            sock.listen(backlog())
             sock.setblocking(False)
     except OSError as error:
         what = f"cannot listen on {address} ({key}): {error.strerror or error}"
@@ -99,7 +104,8 @@ def _accept_all(
 ) -> list[asyncio.Task[None]]:
     loop = asyncio.get_running_loop()
     accepting: list[asyncio.Task[None]] = []
-    while len(accepting) < BACKLOG:
+    most = backlog()
+    while len(accepting) < most:
         try:
             connection, _ = sock.accept()
         except OSError:  # BlockingIOError: there is no more

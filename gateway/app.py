@@ -14,6 +14,7 @@ from gateway.core.gate import Challenge, Revocations, session_state
 from gateway.core.policy import PolicySet
 from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits
+from gateway.descriptors import shares_of_process
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.options import (
@@ -88,11 +89,13 @@ class Gateway:
         self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
         self.log.index.on_key = self.endings.hear
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
+        files = shares_of_process(len(settings.upstreams))
         self.forwarder = Forwarder(
             routes(settings),
             live=self.live,
             identity=identity_options(settings),
             body_limit=settings.limits.body,
+            pool_limit=files.pool,
             alive=lambda session: self._why_ended(session) is None,
             on_result=self._count_result,
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
@@ -153,7 +156,8 @@ class Gateway:
             DoorLimits(
                 settings.limits.header,
                 settings.limits.body,
-                per_client=settings.limits.connections_per_client,
+                per_client=min(settings.limits.connections_per_client, files.client),
+                together=files.clients,
             ),
             table=own_paths(self._parts()),
             gate=self.gate,

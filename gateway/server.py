@@ -16,9 +16,10 @@ from io import TextIOWrapper
 
 from aiohttp import web
 
-from gateway.accepting import BACKLOG, listening_socket, listening_sockets, stand_in, take_queued
+from gateway.accepting import backlog, listening_socket, listening_sockets, stand_in, take_queued
 from gateway.app import Gateway
 from gateway.config.model import Settings
+from gateway.descriptors import raise_limit
 from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
@@ -126,7 +127,7 @@ async def serve_replica(
     await gateway.open()
     listener, tls = gateway.door.listener(), gateway.tls
     queue = sock.dup()  # what it has queued outlives the server that accepts from it
-    server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=BACKLOG)
+    server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=backlog())
     standing_in = asyncio.create_task(stand_in(beside, listener, tls), name="stand-in") if beside else None
     keep()
     try:
@@ -188,6 +189,7 @@ def serve(
     import uvloop
 
     set_up_output(settings)
+    raise_limit()
     tls_context(settings)  # its faults are to be told before anything is listened on
     uvloop.run(_alone(settings, open_sockets(settings), on_ready, on_audit, accept_for))
     return 0

@@ -171,7 +171,8 @@ class Limits(Section):
     connections_per_client: kinds.Count = key(
         1024,  # an office behind one address opens six for each browser
         description="Connections of one client address (of IPv6 its /64) to one worker; 0 is no limit."
-        " Those of `trusted_proxies` and of this machine do not count.",
+        " Those of `trusted_proxies` and of this machine do not count. Where the system lets a process open few"
+        " files it is less: a quarter of what all clients together may have.",
     )
 
 

@@ -56,19 +56,42 @@ class Listener:
 
     def admit(self, connection: Connection) -> bool:
         """Whether this client may have one more connection."""
+        if 0 < self.limits.together <= len(self.connections) and not self._make_room():
+            self._tell("connections_exhausted", connections=self.limits.together)
+            return False
         client = self._counted(connection.peer)
         if client:
             if 0 < self.limits.per_client <= self._clients[client]:
-                if times := self._seldom.due("too_many_connections"):
-                    _log.warning(
-                        "too_many_connections", client=client, limit=self.limits.per_client, times=times
-                    )
+                self._tell("too_many_connections", client=client, limit=self.limits.per_client)
                 return False
             self._clients[client] += 1
         connection.counted = client
         self.connections.add(connection)
         self.clock.watch(connection)
         return True
+
+    def _make_room(self) -> bool:
+        """End idle connections of whoever has most of them, those that rest longest first; whether there was one.
+
+        An eighth of all at a time, so that a flood of new ones does not mean a look at all of them for each.
+        """
+        idle: dict[str, list[Connection]] = {}
+        for connection in self.connections:
+            if connection.idle:
+                idle.setdefault(connection.peer, []).append(connection)
+        if not idle:
+            return False
+        most = max(idle.values(), key=len)
+        most.sort(key=lambda each: each.resting_since)
+        for connection in most[: max(1, self.limits.together // 8)]:
+            connection.close()
+            self.left(connection)  # its end is told only after the newcomer's beginning
+        self._tell("idle_connections_closed", client=most[0].peer, connections=self.limits.together)
+        return True
+
+    def _tell(self, event: str, **what: object) -> None:
+        if times := self._seldom.due(event):
+            _log.warning(event, **what, times=times)
 
     def _counted(self, peer: str) -> str:
         """The client's address, of IPv6 the part that one client has to itself; empty where they are not counted."""

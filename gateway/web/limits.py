@@ -38,6 +38,7 @@ class DoorLimits:
     :ivar head_seconds: for a whole head. :ivar body_window, body_rate: seconds, and bytes a second in each of them.
     :ivar keep_alive, send_seconds, linger, linger_most, half_closed: seconds; see the constants.
     :ivar per_client: connections of one address, 0 is no limit; nor is there one for ``proxies`` and this machine.
+    :ivar together: connections of everybody, ``proxies`` and this machine included; 0 is no limit.
     """
 
     header: int
@@ -51,6 +52,7 @@ class DoorLimits:
     linger_most: float = LINGER_MOST
     half_closed: float = HALF_CLOSED
     per_client: int = 0
+    together: int = 0
     proxies: Networks = LOOPBACK
 
     @property

@@ -46,6 +46,7 @@ class Forwarder:
     :param live: where whatever lives long is registered by session.
     :param identity: which headers only the gateway may set, besides the fixed ones.
     :param body_limit: bytes of a request body; 0 means none.
+    :param pool_limit: connections kept to each upstream; the pool's own where none is given.
     :param alive: whether a session still stands; asked when a stream begins.
     :param tab_script: path of the script to put into HTML documents of signed-in users; empty for none.
     :param on_result: told of every request sent to an upstream: its route, and ``ok`` or the code of the failure.
@@ -59,6 +60,7 @@ class Forwarder:
         live: LiveConnections,
         identity: IdentityOptions | None = None,
         body_limit: int = 0,
+        pool_limit: int | None = None,
         alive: Callable[[Session], bool] = _always,
         on_result: Callable[[str, str], None] = _ignored,
         tab_script: str = "",
@@ -67,6 +69,7 @@ class Forwarder:
         self._routes = ordered(routes)
         self._live = live
         self._body_limit = body_limit
+        self._pool_limit = pool_limit
         self._alive = alive
         self._on_result = on_result
         self._tab_script = tab_script
@@ -80,7 +83,7 @@ class Forwarder:
         if route.url.startswith("file:"):
             return _Lane(rules, FileUpstream(parse_directory(route.url), route.path))
         address = parse_address(route.url, route.ca_file)
-        pool = self._pools.get(address) or Pool(address)
+        pool = self._pools.get(address) or Pool(address, limit=self._pool_limit)
         self._pools[address] = pool
         return _Lane(rules, pool)
 

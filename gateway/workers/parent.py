@@ -60,10 +60,12 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _metrics_directory():
         from gateway import server
+        from gateway.descriptors import raise_limit
         from gateway.tls import tls_context
 
         server.keep()
         server.set_up_output(settings)
+        raise_limit()
         tls_context(settings)  # its faults are to be told before anything is listened on
         sockets = server.open_sockets(settings, workers=workers)
         return Parent(settings, workers, sockets, accept_for).run()

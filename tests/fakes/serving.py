@@ -10,7 +10,9 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from resource import RLIMIT_NOFILE, setrlimit
 from typing import Any
 
 import aiohttp
@@ -209,9 +211,12 @@ def written(directory: Path, options: DemoOptions, application: Application, ext
 
 
 async def launched(
-    path: Path, *arguments: str, workers: int, accept_for: float
+    path: Path, *arguments: str, workers: int, accept_for: float, open_files: int | None = None
 ) -> asyncio.subprocess.Process:
-    """A process that serves ``path``; what it says goes to ``log`` beside it."""
+    """A process that serves ``path``; what it says goes to ``log`` beside it.
+
+    :param open_files: the most that it may have open, and it may not raise that.
+    """
     command = arguments or ("-c", _RUN, str(path), str(workers), str(accept_for))
     with (path.parent / "log").open("ab") as log:
         return await asyncio.create_subprocess_exec(
@@ -219,6 +224,7 @@ async def launched(
             *command,
             stdout=log,
             stderr=log,
+            preexec_fn=partial(setrlimit, RLIMIT_NOFILE, (open_files, open_files)) if open_files else None,
             cwd=Path(__file__).parents[2],
             env={key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")},
         )
@@ -231,12 +237,13 @@ async def serving(
     workers: int = 1,
     accept_for: float = 0.3,
     provider: bool = True,
+    open_files: int | None = None,
     extra: str = "",
     replaced: Mapping[str, str] = NOTHING,
 ) -> AsyncIterator[Serving]:
     """A gateway that is ready.
 
-    :param provider: False leaves the identity provider down.
+    :param provider: False leaves the identity provider down. :param open_files: see `launched`.
     :param replaced: pieces of the configuration, and what to put there instead.
     """
     application = Application()
@@ -251,7 +258,7 @@ async def serving(
         text.split(f"{name}: {{listen: ")[1].split("}")[0].split(",")[0] for name in ("probes", "admin")
     )
     running = await idp.start(replace(door_free, app=app), on_event=lambda _: None) if provider else None
-    process = await launched(path, workers=workers, accept_for=accept_for)
+    process = await launched(path, workers=workers, accept_for=accept_for, open_files=open_files)
     connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False, force_close=True, limit=0)
     client = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     gateway = Serving(

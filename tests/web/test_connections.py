@@ -283,3 +283,49 @@ async def test_the_sweep_stops_when_nobody_is_there() -> None:
             await client.get("/")
             assert stand.listener.clock._handle is not None
         await eventually(lambda: stand.listener.clock._handle is None)
+
+
+async def test_idle_connections_of_whoever_has_most_make_room() -> None:
+    """Everybody together has a number too. Those that rest longest go; who works, and who has few, stays."""
+    began = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def slowly(request: Request) -> Response:
+        began.set()
+        await go_on.wait()
+        return Response(body=b"done")
+
+    async with (
+        listening(slowly, together=3) as stand,
+        client_of(stand) as working,
+        client_of(stand) as first,
+        client_of(stand) as second,
+    ):
+        await working.send(GET)
+        await began.wait()
+        await eventually(lambda: len(stand.listener.connections) == 3)
+        async with client_of(stand) as newcomer:
+            assert await first.rest() == b""
+            go_on.set()
+            assert (await working.response()).body == b"done"
+            assert (await newcomer.get("/")).body == b"done"
+            assert (await second.get("/")).body == b"done"
+
+
+async def test_where_nobody_is_idle_the_newcomer_is_refused() -> None:
+    """What is under way is not ended for somebody else."""
+    began = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def slowly(request: Request) -> Response:
+        began.set()
+        await go_on.wait()
+        return Response(body=b"done")
+
+    async with listening(slowly, together=1) as stand, client_of(stand) as working:
+        await working.send(GET)
+        await began.wait()
+        async with client_of(stand) as newcomer:
+            assert await ends(newcomer)
+        go_on.set()
+        assert (await working.response()).body == b"done"
