@@ -100,9 +100,14 @@ class Gateway:
             on_result=self._count_result,
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
         )
+        signing_out = logout_options(settings)
         self.refresher = Refresher(
             RefreshOptions(
-                claim_options(settings), self.limits, deployment, keep_access=settings.headers.authorization
+                claim_options(settings),
+                self.limits,
+                deployment,
+                keep_access=settings.headers.authorization,
+                hint=signing_out.hint,
             ),
             ring=self.ring,
             provider=self.provider,
@@ -111,7 +116,6 @@ class Gateway:
             end=self._end,
             on_refresh=self._count_refresh,
         )
-        signing_out = logout_options(settings)
         self.hints = Hints(self.sessions, signing_out.hint, all_own=settings.limits.cookies)
         self.logout = Logout(
             signing_out,
@@ -121,6 +125,7 @@ class Gateway:
             hints=self.hints,
             provider=self.provider,
             latest=self.refresher.latest,
+            newest=self.refresher.current,
             trail=self.trail,
         )
         self.inbound = Inbound(

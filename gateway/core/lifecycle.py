@@ -188,11 +188,12 @@ def successor(
     access_token: str | None,
     access_until: int,
     refresh_at: int,
+    hint: str | None = None,
 ) -> Session:
     """The next generation.
 
     :param refresh_token: the new one; None where the provider keeps the old one good. :param aliases: those that the
-        provider names now; none is ever taken away (rule R19).
+        provider names now; none is ever taken away (rule R19). :param hint: None where there is no newer one.
     """
     return replace(
         session,
@@ -203,6 +204,7 @@ def successor(
         access_token=access_token,
         access_until=access_until,
         refresh_at=refresh_at,
+        hint=hint or session.hint,
     )
 
 

@@ -56,6 +56,7 @@ class Session:
     :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/storage.py``).
     :ivar secret: of its ticket, None where it is kept in its cookie. :ivar known: only one that is whole can be alive.
         Neither is sealed.
+    :ivar hint: what names it to its provider at sign-out, where a refresh has renewed that; not in its own cookie.
     """
 
     sid: str
@@ -74,6 +75,7 @@ class Session:
     page: Mapping[str, Any] = field(default_factory=dict, hash=False)
     secret: bytes | None = field(default=None, repr=False)
     known: Known = Known.WHOLE
+    hint: str | None = field(default=None, repr=False)
 
 
 class Life(Enum):
@@ -153,6 +155,11 @@ def to_plain(session: Session) -> dict[str, Any]:
     }
 
 
+def to_kept(session: Session) -> dict[str, Any]:
+    """The same to be kept elsewhere than in its cookie, with the hint, which travels with no request."""
+    return to_plain(session) | ({"h": session.hint} if session.hint is not None else {})
+
+
 def from_plain(plain: Mapping[str, Any]) -> Session:
     """The session from what was sealed.
 
@@ -181,6 +188,7 @@ def from_plain(plain: Mapping[str, Any]) -> Session:
             access_token=access_token,
             access_until=access_until,
             page=MappingProxyType(plain["e"]),
+            hint=plain.get("h"),
         )
     except (KeyError, TypeError) as error:
         raise ValueError("not a session") from error

@@ -135,7 +135,7 @@ def sealed(session: Session, deployment: Deployment) -> bytes:
 
     :raises CookieTooLargeError: it is too large to be kept. :raises ValueError: it was given no secret.
     """
-    text = deflated(sessions.to_plain(session))
+    text = deflated(sessions.to_kept(session))
     if len(text) > LARGEST or inflated(text, LARGEST) is None:
         raise CookieTooLargeError(len(text), LARGEST)
     nonce = dice.nonce96()

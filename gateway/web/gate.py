@@ -187,11 +187,7 @@ class Gate:
             return self._with_fresh_token(request, facts, carried, route, session)
         active = self._is_activity(facts)
         # While the next generation is on its way, this one is not set anew: the two answers could cross.
-        cookies = (
-            ()
-            if renewing
-            else self._sessions.renewed(session, carried, now, active=active, client=facts.client)
-        )
+        cookies = () if renewing else self._renewed(session, carried, now, active=active, client=facts.client)
         return self._forwarder.forward(
             request, facts, session, route, identity=carried.identity, set_cookies=cookies
         )
@@ -231,7 +227,16 @@ class Gate:
         session = carried.session
         if session is None or (is_due(session, now) and self._refresher.begin(session)):
             return ()
-        return self._sessions.renewed(session, carried, now, active=True, client=client)
+        return self._renewed(session, carried, now, active=True, client=client)
+
+    def _renewed(
+        self, session: Session, carried: Carried, now: int, *, active: bool, client: str
+    ) -> list[str]:
+        """Set-Cookie values for the session, and for what names a later generation of it to its provider."""
+        lines = self._sessions.renewed(session, carried, now, active=active, client=client)
+        if lines and session.hint is not None:
+            lines += self._logout.hint_of(session, lines, carried, now)
+        return lines
 
     def _is_activity(self, facts: RequestFacts) -> bool:
         """Whether a request keeps its session alive (rule R16)."""

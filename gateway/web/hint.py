@@ -15,6 +15,7 @@ from gateway.core.cookies import (
     SealedCookie,
     hint_cookie,
 )
+from gateway.core.session import Session
 from gateway.telemetry.log import get_logger
 from gateway.web.session import Sessions
 
@@ -52,6 +53,16 @@ class Hints:
                 mend = "put fewer claims into ID tokens, or a hop behind this one that needs no hint"
                 _log.info("hint_too_large", needed=error.needed, budget=error.budget, mend=mend)
         return self.clear()
+
+    def renew(self, session: Session, lines: list[str], carried: OwnCookies, now: int) -> list[str]:
+        """Set-Cookie values for the hint of a later generation, beside ``lines``, those of the session.
+
+        One that does not fit leaves the one of before where it is: it may still do.
+        """
+        if session.hint is None:
+            return []
+        kept = self.keep(session.hint, session.sid, lines, carried, now)
+        return [] if kept == self.clear() else kept
 
     def of(self, sid: str, carried: OwnCookies, now: int) -> str | None:
         """The hint of the session ``sid``; None when the browser has none, or another session's."""

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from gateway.core.chain import FAILED, PENDING, SKIPPED, Chain, HopState
 from gateway.core.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout import Act, Asked, Redirect, Skip, Way
+from gateway.oidc.logout import Act, Asked, Form, Redirect, Skip, Way
 from gateway.oidc.sign_outs import Proof, SignOut
+from gateway.web import pages
 
 LOGGED_OUT = "/logged-out"
 DONE_PREFIX = "/logout/done/"
@@ -106,6 +107,13 @@ class Hops:
         again = current is not None and current.tries > 1
         asked = replace(self._asked(chain, hop), hint=hint, again=again, end_session=found, reached=reached)
         return hop.way.act(asked)
+
+    def page_to(self, act: Redirect | Form, chain: Chain) -> pages.Page:
+        """A page that moves on in either way: behind it no policy of the page where the sign-out began holds."""
+        if isinstance(act, Redirect):
+            return pages.leaving(url=act.url)
+        label = self.label(chain.current.name) if chain.current else ""
+        return pages.hop(action=act.url, fields=act.fields, hop_label=label)
 
     def evidence(self, chain: Chain, name: str, ticket: str, state: str | None) -> Evidence | None:
         """What a visit to the return address of ``name`` shows; None: nothing.

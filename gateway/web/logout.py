@@ -20,7 +20,7 @@ from gateway.core.reach import ALONE, Reach
 from gateway.core.revocation import UNPLACED, Entry, NewEntry, hop_entries, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout import Form, Redirect, Skip
+from gateway.oidc.logout import Redirect, Skip
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import session_mark
@@ -73,7 +73,7 @@ class LogoutOptions:
 class Logout:
     """Begins, advances and resumes logout chains.
 
-    :param latest: the latest generation of a session.
+    :param latest: the latest generation of a session. :param newest: the latest that this process knows of.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Logout:
         hints: Hints,
         provider: IdentityProvider,
         latest: Callable[[Session], Awaitable[Session]],
+        newest: Callable[[Session, int], Session | None],
         trail: Trail,
     ) -> None:
         self.options = options
@@ -96,6 +97,7 @@ class Logout:
         self._hints = hints
         self._provider = provider
         self._latest = latest
+        self._newest = newest
         self._trail = trail
         self._revoking: set[asyncio.Task[None]] = set()
 
@@ -149,6 +151,8 @@ class Logout:
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
+        if session is not None and not step.chain.closed:  # the browser may not have heard of a refresh yet
+            stored += self._hints.renew(self._newest(session, now) or session, stored, carried.cookies, now)
         return step, [*stored, *self._sessions.clear_session(), *self._spent(step.chain), *expired]
 
     async def returned(
@@ -188,18 +192,9 @@ class Logout:
         cookies = self._sessions.clear_session() if carried.session else []
         if chain != before:
             cookies += self._sessions.seal_chain(chain, carried.cookies, now)
-        if (
-            isinstance(act, Redirect) and not act.how
-        ):  # one that needs no hint begins elsewhere; this was Back
+        if isinstance(act, Redirect) and not act.how:  # it needs no hint and begins elsewhere: this was Back
             return redirect(act.url, cookies=cookies)
-        return send(self._page_to(act, chain), cookies)
-
-    def _page_to(self, act: Form | Redirect, chain: Chain) -> pages.Page:
-        """A page that moves on in either way: behind it no policy of the page where the sign-out began holds."""
-        if isinstance(act, Redirect):
-            return pages.leaving(url=act.url)
-        label = self.hops.label(chain.current.name) if chain.current else ""
-        return pages.hop(action=act.url, fields=act.fields, hop_label=label)
+        return send(self.hops.page_to(act, chain), cookies)
 
     async def resume(self, carried: Carried, chain: Chain, *, now: int, pushed: bool = False) -> Response:
         """A navigation came while ``chain`` is under way (rule R3)."""
@@ -245,6 +240,10 @@ class Logout:
         """The user's copy of the signed receipt of a finished chain, where receipts are signed."""
         receipt = self._trail.copy_of(chain) if chain is not None and chain.closed else None
         return {} if receipt is None else {"receipt": receipt}
+
+    def hint_of(self, session: Session, lines: list[str], carried: Carried, now: int) -> list[str]:
+        """Set-Cookie values for the hint that a refresh has renewed, beside ``lines``."""
+        return self._hints.renew(session, lines, carried.cookies, now)
 
     def forget(self) -> list[str]:
         """Set-Cookie values that end the memory of a closed chain: somebody has signed in since."""

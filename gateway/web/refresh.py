@@ -82,12 +82,14 @@ class RefreshOptions:
     """How to refresh.
 
     :ivar keep_access: the access token is kept in the session, for upstreams.
+    :ivar hint: what is kept for the sign-out, as `hint_in` takes it; empty for nothing.
     """
 
     claims: ClaimOptions
     limits: SessionLimits
     deployment: Deployment
     keep_access: bool = False
+    hint: str = ""
 
 
 class Refresher:
@@ -109,7 +111,7 @@ class Refresher:
         on_refresh: Callable[[str], None],
     ) -> None:
         self._options = options
-        self._renewal = Renewal(provider, options.claims, keep_access=options.keep_access)
+        self._renewal = Renewal(provider, options.claims, keep_access=options.keep_access, hint=options.hint)
         self._successors = Successors(ring, options.deployment)
         self._provider = provider
         self._log = log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.core import ticket as tickets
 from gateway.core.sealing import Deployment, KeyRing, Opened, associated_data
-from gateway.core.session import Session, from_plain, to_plain
+from gateway.core.session import Session, from_plain, to_kept
 
 
 class Successors:
@@ -18,7 +18,7 @@ class Successors:
         """What is published of ``later``."""
         if later.secret is not None:
             return tickets.sealed(later, self._deployment)
-        return self._ring.seal(to_plain(later), self._purpose(later.sid), now=now)
+        return self._ring.seal(to_kept(later), self._purpose(later.sid), now=now)
 
     def opened(self, session: Session, sealed: bytes, now: int) -> Session | None:
         """What was published, to somebody who has an earlier generation; None where it does not open."""

@@ -19,6 +19,7 @@ from gateway.core.session import (
     absolute_deadline,
     from_plain,
     life,
+    to_kept,
     to_plain,
     touched,
 )
@@ -60,6 +61,15 @@ def test_a_session_survives_its_sealed_form() -> None:
     for one in (session(), full):
         assert from_plain(json.loads(json.dumps(to_plain(one)))) == one
     assert "secret" not in repr(full)
+
+
+def test_r18_a_hint_is_kept_with_the_session_but_never_in_its_cookie() -> None:
+    """An ID token must not travel with every request; nor is it printed."""
+    with_hint = session(hint="the.id.token")
+    assert to_plain(with_hint) == to_plain(session())
+    assert from_plain(to_kept(with_hint)) == with_hint
+    assert to_kept(session()) == to_plain(session())
+    assert "the.id.token" not in repr(with_hint)
 
 
 @given(

@@ -97,6 +97,7 @@ class Sso:
     :ivar strands: the session ends, and the browser stays on a page of the provider.
     :ivar sessions: of the provider itself, cookie value to user. :ivar sign_outs: how it was asked, in order.
     :ivar unlisted: its metadata are answered 503. :ivar padding: bytes that ID tokens have besides.
+    :ivar key: signs, and knows its own hints; ``published`` are further ones in the key set. :ivar refreshes: how many.
     :ivar okta_signouts: how often ``/login/signout`` was asked, which needs no hint.
     """
 
@@ -107,6 +108,8 @@ class Sso:
         self.strands = False
         self.unlisted = False
         self.key: SigningKey = rsa_key("sso")
+        self.published: list[SigningKey] = []
+        self.refreshes = 0
         self.callback = ""
         self.returns: list[str] = []
         self.sessions: dict[str, str] = {}
@@ -116,6 +119,7 @@ class Sso:
         self.padding = 0
         self.okta_signouts = 0
         self._codes: dict[str, Grant] = {}
+        self._refreshing: dict[str, Grant] = {}
         self._numbers = itertools.count(1)
 
     @property
@@ -164,7 +168,7 @@ class Sso:
         return web.json_response(found)
 
     async def _keys(self, _: web.Request) -> web.Response:
-        return web.json_response({"keys": [self.key.jwk()]})
+        return web.json_response({"keys": [key.jwk() for key in (self.key, *self.published)]})
 
     async def _authorize(self, request: web.Request) -> web.Response:
         asked = dict(request.query)
@@ -199,14 +203,18 @@ class Sso:
     async def _token(self, request: web.Request) -> web.Response:
         given = await request.post()
         grant = self._codes.pop(str(given.get("code")), None)
+        if given.get("grant_type") == "refresh_token":
+            grant = self._refreshing.get(str(given.get("refresh_token")))
+            self.refreshes += 1
         if grant is None:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        access = f"access-{next(self._numbers)}"
+        access, refresh = f"access-{next(self._numbers)}", f"refresh-{next(self._numbers)}"
+        self._refreshing[refresh] = Grant(grant.user, grant.sid, None)
         return web.json_response(
             {
                 "access_token": access,
                 "id_token": self.id_token(grant.user, grant.sid, nonce=grant.nonce, access_token=access),
-                "refresh_token": f"refresh-{next(self._numbers)}",
+                "refresh_token": refresh,
                 "token_type": "Bearer",
                 "expires_in": 3600,
             }

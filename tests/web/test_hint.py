@@ -9,7 +9,7 @@ import pytest
 from gateway.core import cookies
 from gateway.core.cookies import NO_COOKIES, PIECE, OwnCookies
 from gateway.core.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session import SessionLimits
+from gateway.core.session import Principal, Session, SessionLimits
 from gateway.web.hint import Hints
 from gateway.web.session import Sessions
 
@@ -26,6 +26,11 @@ def kept_in(deployment: str = "https://app.example.com", wanted: str = "id_token
 def carried(lines: list[str]) -> OwnCookies:
     """What the browser sends to /logout afterwards."""
     return cookies.read([line.partition(";")[0].encode() for line in lines])
+
+
+def session_with(hint: str | None) -> Session:
+    who = Principal("https://id.example.com", "s-1", "alice")
+    return Session("sid-1", "log", who, (), NOW, 0, NOW + 1_800, NOW + 43_200, generation=1, hint=hint)
 
 
 def session_of(size: int) -> list[str]:
@@ -81,6 +86,18 @@ def test_pieces_that_expire_take_no_room() -> None:
     hints = kept_in()
     expired = [f"__Host-session_{n}={'z' * 9_000}; Path=/; Max-Age=0" for n in (1, 2)]
     assert "Max-Age=43200" in hints.keep(TOKEN, "sid-1", expired, NO_COOKIES, NOW)[0]
+
+
+def test_a_renewed_hint_takes_the_place_of_the_one_before_where_it_fits() -> None:
+    """The one before may still do; expired it would not. A generation without one changes nothing."""
+    hints = kept_in()
+    old = session_with(None)
+    assert hints.renew(old, [], NO_COOKIES, NOW) == []
+    newer = carried(hints.renew(session_with(TOKEN), session_of(900), NO_COOKIES, NOW))
+    assert hints.of("sid-1", newer, NOW) == TOKEN
+    incompressible = "".join(hashlib.sha256(b"%d" % n).hexdigest() for n in range(2 * PIECE // 32))
+    assert hints.renew(session_with(incompressible), [], NO_COOKIES, NOW) == []
+    assert kept_in(wanted="").renew(session_with(TOKEN), [], NO_COOKIES, NOW) == []
 
 
 def test_without_a_hop_that_needs_it_nothing_is_kept_or_cleared() -> None:
