@@ -45,12 +45,14 @@ class Run:
     """One run of a replica.
 
     :ivar draining: set when it has been told to stop; ``/readyz`` says so at once.
+    :ivar orphaned: nobody supervises it any more; whoever takes its place needs the address at once.
     """
 
     gateway: Gateway
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = False
     draining: bool = False
+    orphaned: bool = False
 
     def readiness(self) -> Readiness:
         """For the probes: ready by configuration, keys and the loaded index alone (pain P18)."""
@@ -94,8 +96,7 @@ class Desk:
             await web.SockSite(runner, sock, backlog=128).start()
 
     async def close(self) -> None:
-        await self._admin.cleanup()
-        await self._probes.cleanup()
+        await asyncio.gather(self._admin.cleanup(), self._probes.cleanup())
 
 
 def open_sockets(settings: Settings, *, workers: int = 1) -> Sockets:
@@ -136,13 +137,12 @@ async def serve_replica(
         await run.stop.wait()
         run.draining = True
         gateway.drain()
-        await asyncio.sleep(accept_for)
+        await asyncio.sleep(0.0 if run.orphaned else accept_for)
     finally:
         server.close()
         if standing_in is not None:
             standing_in.cancel()
-        for each in (queue, *beside):
-            await take_queued(each, listener, tls)
+        await asyncio.gather(*(take_queued(each, listener, tls) for each in (queue, *beside)))
         on_closed()
         await drain(listener, gateway.live)
         await gateway.close()

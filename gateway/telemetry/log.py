@@ -17,7 +17,7 @@ from typing import Final, TextIO, cast
 
 from gateway.core import clock
 from gateway.telemetry.plain_structlog import structlog
-from gateway.telemetry.redaction import redact
+from gateway.telemetry.redaction import redact, without_tokens
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 MOST_PARAMETERS: Final = 20
@@ -123,10 +123,12 @@ class AccessLog:
     ) -> None:
         """One line for one finished request.
 
-        `path` without its query; `parameters` from `parameter_names`; `seconds` from the first byte read to
-        the last written; `sent` bytes of the response body; `status` 0 when none was sent.
+        `path` without its query, written without what looks like a token; `parameters` from `parameter_names`;
+        `seconds` from the first byte read to the last written; `sent` bytes of the response body; `status` 0 when
+        none was sent.
         """
         mark = "-" if sid is None else session_mark(sid)
+        path = without_tokens(path)
         if self._readable:
             shown = "?" + "&".join(parameters) if parameters else ""
             where = f"{quoted(method)[1:-1]} {quoted(path)[1:-1]}{shown}"

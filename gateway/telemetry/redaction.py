@@ -29,6 +29,12 @@ _COOKIE: Final = re.compile(r"(__(?:Host|Secure)-[\w-]+)=[^\s;,\"']+")
 _AUTHORITY: Final = re.compile(r"://[^\s/@:]+:[^\s/@]+@")
 
 
+_LONG: Final = re.compile(r"[A-Za-z0-9_-]{22,}")
+"""22 characters of base64url hold 128 bits, the least that anybody would call a token."""
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_CHANGE: Final = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
+
+
 class Published(str):
     """A text that looks like a secret and is made for everybody to read: a signed receipt."""
 
@@ -47,6 +53,24 @@ def scrub(text: str) -> str:
     if len(text.split(None, 1)) == 2:  # there is white space in it
         text = _CREDENTIALS.sub(r"\1 " + DROPPED, text)
     return text
+
+
+def without_tokens(path: str) -> str:
+    """The path of a request without what looks like a token in it: an invitation, a link to set a password, a JWT.
+
+    Long runs that change between capitals, small letters and digits as chance does, which words joined by dashes do
+    not. A UUID stays, because it is how applications number things.
+    """
+    if "eyJ" in path:
+        path = _JWT.sub(DROPPED, path)
+    return _LONG.sub(_unless_words, path)
+
+
+def _unless_words(found: re.Match[str]) -> str:
+    start = found[0][:64]  # as much as tells the two apart: the rest may be 32 KiB long
+    if _UUID.fullmatch(start):
+        return found[0]
+    return DROPPED if len(_CHANGE.findall(start)) * 5 >= len(start) else found[0]
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

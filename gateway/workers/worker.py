@@ -38,7 +38,14 @@ async def _serve(
 ) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop, (signal.SIGTERM,))
-    line = Line(pair, heard=lambda _: None, ended=stop.set)
+    run: Run | None = None
+
+    def orphaned() -> None:
+        if run is not None:
+            run.orphaned = True
+        stop.set()
+
+    line = Line(pair, heard=lambda _: None, ended=orphaned)
     reporting: asyncio.Task[None] | None = None
     try:
         run = Run(Gateway(settings), stop)

@@ -121,6 +121,15 @@ def access(stream: io.StringIO, readable: bool = False, **changed: object) -> st
     return stream.getvalue()
 
 
+@pytest.mark.parametrize("readable", [False, True])
+def test_r34_the_access_line_has_no_token_of_a_path(readable: bool) -> None:
+    """An application's link with a token in it is good for whoever reads the log."""
+    token = "3f786850e387550fdab836ed7e6dc881de23001b"
+    line = access(io.StringIO(), readable, path=f"/reset/{token}")
+    assert token not in line
+    assert "/reset/" in line
+
+
 def test_r34_the_access_line_has_names_only() -> None:
     """Method, path, parameter names, status, time, bytes, the session's mark and the request id."""
     line = json.loads(access(io.StringIO()))

@@ -277,6 +277,30 @@ async def test_workers_end_when_their_parent_is_killed(gateway: Serving) -> None
     assert not directory.exists()
 
 
+async def test_a_killed_parent_gives_the_addresses_back_at_once(tmp_path: Path) -> None:
+    """Whoever starts it again need not wait for its workers, which still finish what they have begun; nor do open
+    connections to the probes and the operator's API hold anything up.
+    """
+    async with serving(tmp_path, workers=2, accept_for=20.0) as gateway:
+        browser = gateway.browser()
+        await gateway.sign_in(browser)
+        slow = asyncio.create_task(browser.fetch(f"{gateway.app}/api/slow"))
+        await gateway.application.asked.wait()
+        kept = [
+            (await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2])))[1]
+            for address in (gateway.probes, gateway.admin)
+        ]
+        gateway.process.kill()
+        await gateway.process.wait()
+        gateway.process = await launched(gateway.config, workers=2, accept_for=0.1)
+        await gateway.until("/readyz", 200)
+        assert not slow.done()
+        gateway.application.slow.set()
+        assert (await slow).text == "slow but whole"
+        for each in kept:
+            each.close()
+
+
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """Whoever is in a hurry need not wait for the drain."""
     async with serving(tmp_path, workers=2, accept_for=20.0) as gateway:
