@@ -32,7 +32,6 @@ ELSEWHERE = {
     "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/start.py": "tests/flows/test_login.py",
     "web/endpoints/universal_logout.py": "tests/flows/test_universal_logout.py",
-    "web/gate.py": "tests/flows/test_gate_wire.py",  # the wire table, line by line
     "web/limits.py": "tests/web/test_connections.py",
     "web/logout.py": "tests/flows/test_logout.py",
     "workers/desk.py": "tests/workers/test_parent.py",  # real processes

@@ -1,0 +1,156 @@
+"""A gate with everything around it in the test's hand: real cookies and verdicts, fakes for what it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway.core.chain import ChainLimits
+from gateway.core.cookies import NO_COOKIES
+from gateway.core.facts import RequestFacts
+from gateway.core.gate import Challenge, GateRules
+from gateway.core.identity_headers import IdentityOptions
+from gateway.core.policy import PolicyVerdict
+from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.routes import Route, match_route
+from gateway.core.session import Known, Principal, Session
+from gateway.web.gate import Gate, GateOptions
+from gateway.web.messages import Answer, Response
+from gateway.web.session import Carried, Sessions
+from tests.fakes.deciding import HERE, LIMITS, NOW, Log, header, request, session, sessions
+
+ROUTES = (Route("/", "http://127.0.0.1:1"), Route("/api/", "http://127.0.0.1:2"))
+
+
+@dataclass
+class Sent:
+    """What the upstream got."""
+
+    session: Session | None
+    route: Route
+    identity: Sequence[tuple[bytes, bytes]]
+    set_cookies: Sequence[str]
+
+
+class Upstream:
+    """Answers everything, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+
+    def route_for(self, path: str) -> Route:
+        return match_route(ROUTES, path)
+
+    def forward(
+        self, _: object, __: object, session: Session | None, route: Route,
+        *, identity: Sequence[tuple[bytes, bytes]], set_cookies: Sequence[str] = (),
+    ) -> Response:  # fmt: skip
+        self.sent.append(Sent(session, route, identity, set_cookies))
+        return Response(body=b"application")
+
+
+@dataclass
+class Leaving:
+    """The logout. ``first``: what comes before a sign-in."""
+
+    first: Response | None = None
+    asked: list[Session | Challenge] = field(default_factory=list)
+
+    async def before_sign_in(self, _: Carried, state: Session | Challenge, *, now: int) -> Response | None:
+        self.asked.append(state)
+        return self.first
+
+
+@dataclass
+class Refreshing:
+    """The refresher. ``later``: the newest copy that it knows of a session; ``busy``: a refresh is under way."""
+
+    later: Session | None = None
+    busy: bool = True
+    begun: list[Session] = field(default_factory=list)
+    waits: Callable[[], None] = lambda: None
+
+    def current(self, session: Session, now: int) -> Session | None:
+        return self.later or session
+
+    def begin(self, session: Session) -> bool:
+        self.begun.append(session)
+        return self.busy
+
+    async def wait(self, session: Session) -> Session | None:
+        self.waits()
+        return self.later
+
+
+@dataclass
+class Told:
+    """The trail."""
+
+    verdicts: list[object] = field(default_factory=list)
+    denials: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def decided(self, verdict: object) -> None:
+        self.verdicts.append(verdict)
+
+    def denied(self, _: RequestFacts, who: Session | None, reason: str, policies: object) -> None:
+        self.denials.append((reason, who.sid if who else None))
+
+
+class Users:
+    """A policy: users everything but /admin, Anonymous /public."""
+
+    def decide(self, *, principal: Principal | None, path: str, **_: Any) -> PolicyVerdict:
+        allowed = path == "/public" if principal is None else path != "/admin"
+        return PolicyVerdict(allowed, ("p",), "" if allowed else "denied")
+
+
+class Away(Sessions):
+    """Cookies whose sessions have to be fetched."""
+
+    remote = True
+    here = False
+    fetched = 0
+    known = Known.WHOLE
+
+    def waits(self, facts: RequestFacts, now: int) -> bool:
+        return not self.here
+
+    async def fetch(self, headers: tuple[bytes, ...], now: int) -> None:
+        self.fetched += 1
+        self.here = True
+
+    def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
+        assert self.here, "read before it was fetched"
+        found = super().carried(headers, now)
+        return replace(found, session=replace(found.session, known=self.known)) if found.session else found
+
+
+class Lab:
+    """A gate with everything around it."""
+
+    def __init__(self, kind: type[Sessions] = Sessions, **options: Any) -> None:
+        self.sessions = sessions(kind)
+        self.log, self.policy, self.upstream = Log(), Users(), Upstream()
+        self.logout, self.refresher, self.trail = Leaving(), Refreshing(), Told()
+        rules = GateRules(LIMITS, ChainLimits(30, 120), frozenset({HERE}), max_staleness=300)
+        parts: dict[str, Any] = {
+            "sessions": self.sessions, "log": self.log, "policy": self.policy, "forwarder": self.upstream,
+            "logout": self.logout, "refresher": self.refresher, "trail": self.trail,
+        }  # fmt: skip
+        self.gate = Gate(GateOptions(HERE, "/oauth2", IdentityOptions(), **options), rules, **parts)
+
+    def cookie(self, who: Session | None = None, *more: str) -> bytes:
+        return header(*self.sessions.seal(who or session(), NO_COOKIES, NOW), *more)
+
+    def signed_out(self, *, barrier: int | None = None) -> NewEntry:
+        """The entry of a logout of the session."""
+        return NewEntry(sid_key("sid-1"), NOW + 50_000, "logout", barrier=barrier)
+
+    async def ask(self, said: RequestFacts) -> Response:
+        """The answer, waited for where it has to be."""
+        answer: Answer = self.gate.handle(request(said), said)
+        while isinstance(answer, Awaitable):
+            answer = await answer
+        assert isinstance(answer, Response)
+        return answer
