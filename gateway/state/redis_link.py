@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias
@@ -27,10 +28,17 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.core.errors import ConfigurationError
 from gateway.state.redis_faults import MOVES, GarbledError, LostError, RefusedError
+from gateway.state.redis_pace import Pace
 from gateway.state.redis_place import Address, RedisPlace, shown
 
 CONNECT_WITHIN: Final = 1.0
-"""Seconds for finding the server, its name, TCP, TLS and the password."""
+"""Seconds for finding the server, its name, TCP, TLS and the password, where that goes as fast as it should."""
+CONNECT_AT_MOST: Final = 10.0
+"""Seconds for the same, where it is known to take long: a dozen round trips to a Sentinel and the server."""
+ANSWER_WITHIN: Final = 0.25
+"""Seconds for an answer of a server that is near."""
+ANSWER_AT_MOST: Final = 5.0
+"""Seconds for one of a server that is known to take long."""
 CLOSE_WITHIN: Final = 0.2
 
 Command: TypeAlias = Sequence[str | int | bytes]
@@ -60,7 +68,7 @@ class Node:
             protocol=2,
             driver_info=None,
             socket_timeout=None,
-            socket_connect_timeout=CONNECT_WITHIN,
+            socket_connect_timeout=None,
         )
         if isinstance(connection, SSLConnection):
             # Ours is made once and trusts `ca_file` alone; the library's own reads the system's files each time.
@@ -113,10 +121,15 @@ class Node:
 
 
 class Link:
-    """A connection to the primary, made when it is needed. One question at a time."""
+    """A connection to the primary, made when it is needed. One question at a time.
+
+    :ivar pace: of its answers. :ivar connecting: of its connections.
+    """
 
     def __init__(self, place: RedisPlace) -> None:
         self.place = place
+        self.pace = Pace(ANSWER_WITHIN, ANSWER_AT_MOST)
+        self.connecting = Pace(CONNECT_WITHIN, CONNECT_AT_MOST)
         self._tls = place.tls_context()
         self._node: Node | None = None
         self._answered: Address = ("", 0)
@@ -126,25 +139,36 @@ class Link:
         """The server of the connection; None without one."""
         return self._node.address if self._node else None
 
-    async def ask(self, *commands: Command, within: float) -> list[Reply]:
-        """The replies, within so many seconds; connecting first has its own time.
+    async def ask(self, *commands: Command, within: float, blocking: float = 0.0) -> list[Reply]:
+        """The replies, within so many seconds, or more where answers are known to take longer; connecting first has its
+        own time.
 
+        :param blocking: seconds for which the server waits by itself, if it has nothing to say, besides the others.
         :raises RefusedError: the server refuses. :raises OSError: no answer, in time or at all (LostError and
             TimeoutError are that too). :raises ConfigurationError: the Sentinels do not know the service.
         """
         if self._node is None:
-            async with asyncio.timeout(CONNECT_WITHIN):
-                self._node = await self._connect()
+            self._node = await self._connected()
+        if not commands:
+            return []
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(within):
-                return await self._node.ask(*commands)
+            async with asyncio.timeout(blocking + max(within, self.pace.within)):
+                replies = await self._node.ask(*commands)
         except RefusedError as error:
             if error.code in MOVES:
                 await self.drop()
             raise
+        except TimeoutError:
+            self.pace.gave_up()
+            await self.drop()
+            raise
         except BaseException:
             await self.drop()
             raise
+        if not blocking:
+            self.pace.took(time.monotonic() - started)
+        return replies
 
     async def drop(self) -> None:
         """Disconnect; a question under way fails, the next one connects anew."""
@@ -157,6 +181,19 @@ class Link:
         node, self._node = self._node, None
         if node is not None:
             await node.close()
+
+    async def _connected(self) -> Node:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self.connecting.within):
+                node = await self._connect()
+        except TimeoutError:
+            self.connecting.gave_up()
+            raise
+        took = time.monotonic() - started
+        self.connecting.took(took)
+        self.pace.presume(took)
+        return node
 
     async def _connect(self) -> Node:
         find = {"single": self._named, "sentinel": self._by_sentinel, "cluster": self._by_slot}
@@ -193,7 +230,7 @@ class Link:
         for host in self.place.hosts:
             try:
                 # Each host has its share of the time, so that one that hangs does not hide the others.
-                async with asyncio.timeout(CONNECT_WITHIN * 0.8 / len(self.place.hosts)):
+                async with asyncio.timeout(self.connecting.within * 0.8 / len(self.place.hosts)):
                     answer = await self._of_one(host, command)
             except (OSError, RefusedError) as error:
                 failed = error

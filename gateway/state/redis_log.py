@@ -93,6 +93,7 @@ class RedisLog:
         self._wanted = asyncio.Event()
         self._examined = False
         self._failures = self._unheard = 0
+        self._unheard_for = beat + deadline
         self._trouble = ""
         self._age = Age()
         self._trimmed_at = -math.inf
@@ -150,7 +151,7 @@ class RedisLog:
         decide them before it hears what happened meanwhile.
         """
         unheard = self._age.of_reading(clock.elapsed())
-        return self._mirror.ahead > self.index.position or unheard > self._beat + self._deadline
+        return self._mirror.ahead > self.index.position or unheard > self._unheard_for
 
     def age(self) -> float:
         """Seconds since the index was last known to be in step with a log that takes entries."""
@@ -266,6 +267,8 @@ class RedisLog:
             return
         self._failures = 0
         self._age.read(started)
+        # When an exchange ends, the index is as old as that took; the next one takes as long again, after a beat.
+        self._unheard_for = self._beat + self._deadline + 2 * self._stream.link.pace.usual
         self._look_at_taking(started)
         self._tell_trouble("")
         if self._outbox.waiting() and not self._mirror.refusal:

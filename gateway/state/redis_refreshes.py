@@ -13,13 +13,14 @@ refreshed twice, or once in vain.
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode, b64encode
 from typing import Final
 
 from gateway.core import dice
 from gateway.state.redis_link import Reply
 from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import WITHIN, SideLink
+from gateway.state.redis_side import RETRY_EVERY, WITHIN, SideLink
 from gateway.state.refreshes import (
     Ahead,
     Busy,
@@ -48,23 +49,27 @@ CLAIM: Final = (
     _HEAD
     + """
 if not redis.call('SET', KEYS[3], ARGV[2], 'NX', 'EX', ARGV[3]) then
-  return 0
+  local said = redis.call('HMGET', KEYS[4], 'call', 'said')
+  return said[1] == ARGV[5] and tonumber(said[2]) or 0
 end
 local again = last == MINE and stands ~= 'kept'
 if again then
   doubt = MINE
 end
-redis.call('HSET', KEYS[4], 'generation', ARGV[1], 'stands', 'open', 'doubt', doubt, 'by', ARGV[2])
-redis.call('EXPIRE', KEYS[4], ARGV[4])
+local said = doubt < MINE - 1 and 1 or 3
 if again and stands == 'open' then
-  return 4
+  said = 4
 end
-return doubt < MINE - 1 and 1 or 3
+redis.call('HSET', KEYS[4], 'generation', ARGV[1], 'stands', 'open', 'doubt', doubt, 'by', ARGV[2],
+  'call', ARGV[5], 'said', said)
+redis.call('EXPIRE', KEYS[4], ARGV[4])
+return said
 """
 )
 """KEYS generation, successor, refreshing, tries. ARGV: a generation, who asks, seconds of the lease, seconds to know of
-the try. Answers 1 where it is granted, 3 where a refusal is not to be believed, 4 where somebody is unheard of since;
-0 where somebody else is at it, 2 where a later generation was in somebody's hands, or that and its successor.
+the try, a name of the question, which may be asked again when its answer was lost. Answers 1 where it is granted, 3
+where a refusal is not to be believed, 4 where somebody is unheard of since; 0 where somebody else is at it, 2 where a
+later generation was in somebody's hands, or that and its successor.
 """
 
 RENEW: Final = (
@@ -134,11 +139,11 @@ _ANSWERS: Final[tuple[Claim, ...]] = (
 class RedisRefreshes:
     """See :class:`gateway.state.refreshes.Refreshes` for the contract.
 
-    :param within: seconds in which Redis has to answer.
+    :param within: seconds in which a Redis that is near has to answer.
     """
 
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
-        self._side = SideLink(place, "refreshes", within=within)
+        self._side = SideLink(place, "refreshes", within=within, patient=True)
         self._name = dice.token(9)
 
     async def open(self) -> None:
@@ -151,8 +156,12 @@ class RedisRefreshes:
 
     async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One script, so that of all processes one is granted it."""
-        arguments = (generation, self._holder(generation), lease, max(lease, keep))
-        return self._said(await self._side.run(CLAIM, self._keys(sid), *arguments))
+        arguments = (generation, self._holder(generation), lease, max(lease, keep), dice.token(9))
+        answer = await self._side.run(CLAIM, self._keys(sid), *arguments)
+        if answer is None and self._side.unheard:
+            await asyncio.sleep(RETRY_EVERY)
+            answer = await self._side.run(CLAIM, self._keys(sid), *arguments)
+        return self._said(answer)
 
     async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
         """One script; a lease that ran out and that nobody has taken is ours again."""

@@ -1,7 +1,8 @@
 """What is kept in Redis beside the revocation log: questions on a connection of their own, answered in their time.
 
 Nothing here is worth waiting for. A server that hangs costs each caller a quarter of a second, and only one caller a
-second: the others are told at once that there is no answer.
+second: the others are told at once that there is no answer. Whoever asks beside the requests may be patient, and wait
+as long as answers are known to take. What nobody waits for any more is read all the same, for it may have been done.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 from gateway.core.errors import ConfigurationError
 from gateway.state.redis_faults import LostError, RefusedError, fault_of
-from gateway.state.redis_link import CONNECT_WITHIN, Command, Link, Reply
+from gateway.state.redis_link import Command, Link, Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.telemetry.log import get_logger
 
@@ -23,6 +24,8 @@ WITHIN: Final = 0.25
 """Seconds in which every question is answered, if nothing else is said."""
 RETRY_EVERY: Final = 1.0
 """Seconds between two questions to a server that does not answer."""
+PATIENT: Final = 15.0
+"""Seconds in which a patient question is answered, those before it and a new connection included."""
 TELL_EVERY: Final = 60.0
 """Seconds between two lines about trouble in the log of the process."""
 TROUBLE: Final = (OSError, RefusedError, ConfigurationError)
@@ -33,14 +36,19 @@ class SideLink:
     """A connection, made when it is needed.
 
     :param holds: what is kept there, for the log of the process. :param within: seconds for each question.
-    :ivar why: the last trouble, for people.
+    :param patient: no request waits for the answers, so they may take as long as they are known to.
+    :ivar why: the last trouble, for people. :ivar unheard: what was asked may have been done all the same.
     """
 
-    def __init__(self, place: RedisPlace, holds: str, *, within: float = WITHIN) -> None:
+    def __init__(
+        self, place: RedisPlace, holds: str, *, within: float = WITHIN, patient: bool = False
+    ) -> None:
         self.why = "Redis does not answer"
+        self.unheard = False
         self._place = place
         self._holds = holds
         self._within = within
+        self._waits = max(within, PATIENT) if patient else within
         self._link: Link | None = None
         self._asking: set[asyncio.Task[list[Reply] | None]] = set()
         self._unanswered = False
@@ -85,10 +93,10 @@ class SideLink:
         if self._unanswered and (self._turn.locked() or time.monotonic() < self._not_before):
             return None
         # A task: connecting may take longer than anybody waits, and who gives up must not tear the connection down.
-        asking = asyncio.create_task(self._exchange(link, commands, time.monotonic() + self._within))
+        asking = asyncio.create_task(self._exchange(link, commands, time.monotonic() + self._waits))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
-        await asyncio.wait({asking}, timeout=self._within)
+        await asyncio.wait({asking}, timeout=self._waits)
         if not asking.done():
             self._trouble(TimeoutError())
             return None
@@ -101,18 +109,25 @@ class SideLink:
                 return None
             try:
                 try:
-                    replies = await _asked(link, commands, until)
+                    replies = await self._asked(link, commands, until)
                 except LostError:  # the connection was an old one
-                    replies = await _asked(link, commands, until)
+                    replies = await self._asked(link, commands, until)
             except TROUBLE as error:
                 self._trouble(error)
                 return None
         self._unanswered = False
         return replies
 
+    async def _asked(self, link: Link, commands: tuple[Command, ...], until: float) -> list[Reply]:
+        await link.ask(within=self._within)  # without a question: connects, where that is needed
+        if time.monotonic() >= until:  # nobody waits any more
+            raise TimeoutError
+        return await link.ask(*commands, within=self._within)
+
     def _trouble(self, error: Exception) -> None:
         now = time.monotonic()
         self.why = str(fault_of(error))
+        self.unheard = isinstance(error, TimeoutError | LostError)
         # A refusal costs nobody any time, and may be of one command only.
         if not isinstance(error, RefusedError):
             self._unanswered, self._not_before = True, now + RETRY_EVERY
@@ -124,11 +139,3 @@ class SideLink:
 def digest(*parts: str) -> str:
     """A name of fixed length for texts from outside."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-async def _asked(link: Link, commands: tuple[Command, ...], until: float) -> list[Reply]:
-    await link.ask(within=CONNECT_WITHIN)  # without a question: connects, where that is needed
-    left = until - time.monotonic()
-    if left <= 0:  # nobody waits any more
-        raise TimeoutError
-    return await link.ask(*commands, within=left)

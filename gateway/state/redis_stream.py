@@ -152,7 +152,7 @@ class Bell:
             self._key,
             f"{after}-0",
         )
-        (reply,) = await self.link.ask(question, within=within + READ_WITHIN)
+        (reply,) = await self.link.ask(question, within=READ_WITHIN, blocking=within)
         match reply:
             case None:
                 return None

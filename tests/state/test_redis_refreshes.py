@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.state import redis_refreshes
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.refreshes import Busy, Granted, Outdated, Succeeded, Unavailable
@@ -118,6 +119,22 @@ async def test_a_lease_is_held_without_memory(redis: RedisServer) -> None:
     assert await store.publish("s", 1, b"sealed", visible=60, keep=600)
     await store.close()
     await other.close()
+
+
+async def test_a_claim_whose_answer_was_lost_is_asked_again(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was granted, and nobody has acted on it: that is no other process that was not heard of again."""
+    store = RedisRefreshes(redis.place(), within=0.2)
+    await store.open()
+    monkeypatch.setattr(redis_refreshes, "RETRY_EVERY", 1.1)
+    redis.pause()
+    claiming = asyncio.create_task(store.claim("s", 0, lease=10, keep=60))
+    await asyncio.sleep(0.5)
+    redis.resume()
+
+    assert await claiming == Granted()
+    await store.close()
 
 
 async def test_what_is_no_longer_there_is_outdated(place: RedisPlace, shared_redis: RedisServer) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from gateway.state import redis_side
 from gateway.state.redis_link import Link, Reply
+from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import WITHIN, SideLink, digest
 from tests.fakes.redis import RedisServer
+from tests.fakes.slow_way import SlowWay
 
 SOON = 5 * WITHIN
 """Far more than a question takes, far less than one after another would."""
@@ -104,6 +106,8 @@ async def test_one_of_many_tries_again(
     monkeypatch.setattr(redis_side, "RETRY_EVERY", 0.0)
     redis.pause()
     await side.ask(("PING",))
+    async with side._turn:  # given up by then
+        pass
     trying = asyncio.create_task(side.ask(("PING",)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -190,6 +194,42 @@ async def test_closing_answers_those_who_wait(side: SideLink, redis: RedisServer
 
     assert await waiting is None
     redis.resume()
+
+
+async def test_a_late_answer_costs_no_connection(redis: RedisServer) -> None:
+    """A request goes on without it; what was asked for is done, and the next question needs no new connection."""
+    async with SlowWay(redis.port, round_trip=0.4) as way:
+        side = SideLink(RedisPlace((("127.0.0.1", way.port),)), "things")
+        side.open()
+        async with asyncio.timeout(20):
+            while side._link is None or side._link.pace.usual == 0:
+                await side.ask(("PING",))
+                await asyncio.sleep(0.05)
+        async with side._turn:
+            pass
+        opened = way.connections
+        assert await side.ask(("SET", "late", "1")) is None
+        async with side._turn:
+            pass
+        assert redis.ask("GET", "late") == b"1"
+        assert way.connections == opened
+        await side.close()
+
+
+async def test_who_is_patient_gets_the_answer_of_a_server_that_is_far_away(redis: RedisServer) -> None:
+    """However many ask."""
+    async with SlowWay(redis.port, round_trip=0.4) as way:
+        side = SideLink(RedisPlace((("127.0.0.1", way.port),)), "things", patient=True)
+        side.open()
+        async with asyncio.timeout(20):
+            while await side.ask(("PING",)) is None:
+                pass
+        assert await asyncio.gather(*(side.ask(("ECHO", str(n))) for n in range(3))) == [
+            [b"0"],
+            [b"1"],
+            [b"2"],
+        ]
+        await side.close()
 
 
 def test_names_of_different_texts_differ() -> None:
