@@ -52,22 +52,32 @@ class Upstream:
 
 @dataclass
 class Leaving:
-    """The logout. ``first``: what comes before a sign-in."""
+    """The logout. ``first``: what comes before a sign-in; ``hints``: whose was asked for."""
 
     first: Response | None = None
+    hints: list[Session] = field(default_factory=list)
     asked: list[Session | Challenge] = field(default_factory=list)
 
     async def before_sign_in(self, _: Carried, state: Session | Challenge, *, now: int) -> Response | None:
         self.asked.append(state)
         return self.first
 
+    def hint_of(self, session: Session, _: Sequence[str], __: Carried, ___: int) -> list[str]:
+        self.hints.append(session)
+        return ["__Secure-session-hint=later; Path=/logout"]
+
 
 @dataclass
 class Refreshing:
-    """The refresher. ``later``: the newest copy that it knows of a session; ``busy``: a refresh is under way."""
+    """The refresher.
+
+    :ivar later: the newest copy that it knows of a session. :ivar busy: a refresh is under way.
+    :ivar alone: nobody can refresh it any more.
+    """
 
     later: Session | None = None
     busy: bool = True
+    alone: bool = False
     begun: list[Session] = field(default_factory=list)
     waits: Callable[[], None] = lambda: None
 
@@ -77,6 +87,9 @@ class Refreshing:
     def begin(self, session: Session) -> bool:
         self.begun.append(session)
         return self.busy
+
+    def stuck(self, session: Session) -> bool:
+        return self.alone
 
     async def wait(self, session: Session) -> Session | None:
         self.waits()

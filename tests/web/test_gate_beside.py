@@ -175,6 +175,24 @@ async def test_r10_a_provider_that_is_away_ends_no_session(lab: Lab) -> None:
     assert (lab.upstream.sent, lab.log.appended) == ([], [])
 
 
+async def test_r10_whom_nobody_can_refresh_is_asked_to_sign_in(lab: Lab) -> None:
+    """Waiting would not help; the session itself is not ended, and serves wherever no access token is wanted."""
+    lab.refresher.later, lab.refresher.alone = EXPIRED, True
+    answer = await lab.ask(facts(cookie=lab.cookie(EXPIRED), **FETCH))
+    assert (answer.status, json.loads(answer.body)["reason"]) == (401, "access_expired")
+    assert (lab.upstream.sent, lab.log.appended) == ([], [])
+
+
+async def test_the_hint_of_the_next_generation_goes_out_with_it(lab: Lab) -> None:
+    """What names the session to its provider is renewed with the tokens, and only then."""
+    await lab.ask(facts(cookie=lab.cookie(), **FETCH))
+    assert lab.logout.hints == []
+    lab.refresher.later = replace(LATER, hint="of-1")
+    await lab.ask(facts(cookie=lab.cookie(DUE), **FETCH))
+    assert lab.logout.hints == [lab.refresher.later]
+    assert lab.upstream.sent[1].set_cookies[-1].startswith("__Secure-session-hint=")
+
+
 async def test_an_access_token_that_nothing_can_renew_is_a_challenge(lab: Lab) -> None:
     """There is no refresh token: signing in gets another."""
     answer = await lab.ask(facts(cookie=lab.cookie(replace(EXPIRED, refresh_token=None)), **FETCH))
