@@ -36,7 +36,8 @@ from gateway.state.backends import Backends, backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions
 from gateway.web.hops import Hop, origin_of
-from gateway.web.logout import ENTRY_MARGIN, LogoutOptions
+from gateway.web.logout import ENTRY_MARGIN
+from gateway.web.logout_options import LogoutOptions
 
 
 def admin_options(settings: Settings) -> AdminOptions:
@@ -132,6 +133,7 @@ def provider_options(settings: Settings) -> ProviderOptions:
         client_id=given.client_id,
         client_secret=revealed(given.client_secret),
         identity_provider=given.identity_provider,
+        auth_time_proves=given.auth_time_proves,
         scopes=given.scopes,
         ca_file=given.ca_file,
         resolve=given.resolve,
@@ -169,6 +171,7 @@ def logout_options(settings: Settings) -> LogoutOptions:
     storage = ("storage",) if settings.browser.clear_storage else ()
     return LogoutOptions(
         public_url=settings.public_url,
+        start=f"{settings.prefix}/start",
         hops=hops,
         limits=chain_limits(settings),
         targets=settings.logout.targets,

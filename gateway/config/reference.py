@@ -46,6 +46,8 @@ def default_words(key: Key) -> str:
     default = key.field.default
     if key.dotted == "logout.chain":
         return "the provider's own"
+    if key.dotted == "provider.auth_time_proves":
+        return "the kind's own"
     if default is PydanticUndefined:
         return "required"
     if default is None:

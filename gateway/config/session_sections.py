@@ -30,6 +30,11 @@ class Provider(Section):
         description="Name of the provider behind this one, to skip its picker: as Cognito, Okta (its id), Keycloak (its"
         " alias) and Auth0 (its connection) call it.",
     )
+    auth_time_proves: kinds.Flag | None = key(
+        None,
+        description="Whether `auth_time` in its ID tokens is when the person last proved who they are: then nobody is"
+        " asked twice after a revocation. By default what is known of the kind.",
+    )
     scopes: tuple[kinds.Scope, ...] = key(
         ("openid", "email", "profile"), description="Asked for at sign-in; `openid` among them."
     )

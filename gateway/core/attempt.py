@@ -40,6 +40,10 @@ class Attempt:
     :ivar finished: seconds, when its callback succeeded; 0 while it is under way.
     :ivar landed: its landing has been shown; there is no second one.
     :ivar led: another site led here, so what follows is not the person's own wish.
+    :ivar seen: log position when it began. :ivar log: which log that is, and `after` with it; see `log_tag`.
+    :ivar prompt: the ``prompt`` it asks for, empty for none: a wish that whoever sits at the browser can take away.
+    :ivar max_age: seconds, at the most, since the person has proved who they are, when it began; None where that does
+        not matter. The callback holds the provider to it (``core/freshness.py``).
     """
 
     secret: str = field(repr=False)
@@ -51,6 +55,10 @@ class Attempt:
     finished: int = 0
     landed: bool = field(default=False, kw_only=True)
     led: bool = field(default=False, kw_only=True)
+    seen: int = field(default=0, kw_only=True)
+    log: str = field(default="", kw_only=True)
+    prompt: str = field(default="", kw_only=True)
+    max_age: int | None = field(default=None, kw_only=True)
 
     @property
     def attempt_id(self) -> str:
@@ -86,8 +94,12 @@ def to_plain(attempt: Attempt) -> dict[str, Any]:
     """As plain data to seal. A release before this one reads its part of it, in the order of the fields."""
     values = [attempt.secret, attempt.started, attempt.rd, attempt.after, attempt.after_time]
     plain: dict[str, Any] = {"a": [*values, attempt.restarted, attempt.finished]}
-    flags = [name for name in _FLAGS if getattr(attempt, name)]
-    return {**plain, "f": flags} if flags else plain
+    plain["l"] = [attempt.log, attempt.seen]
+    if attempt.prompt or attempt.max_age is not None:
+        plain["q"] = [attempt.prompt, attempt.max_age]
+    if flags := [name for name in _FLAGS if getattr(attempt, name)]:
+        plain["f"] = flags
+    return plain
 
 
 def from_plain(plain: Mapping[str, Any]) -> Attempt:
@@ -97,9 +109,24 @@ def from_plain(plain: Mapping[str, Any]) -> Attempt:
     """
     try:
         flags = plain.get("f", ())
-        return Attempt(*plain["a"], landed="landed" in flags, led="led" in flags)
-    except (KeyError, TypeError) as error:
+        log, seen = plain.get("l", ("", 0))
+        prompt, max_age = plain.get("q", ("", None))
+        return Attempt(
+            *plain["a"],
+            landed="landed" in flags,
+            led="led" in flags,
+            log=log,
+            seen=seen,
+            prompt=prompt,
+            max_age=max_age,
+        )
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError("not a login attempt") from error
+
+
+def log_tag(log_id: str) -> str:
+    """Enough of a log's id to tell it from the one that took its place; an attempt has little room."""
+    return log_id[:6]
 
 
 def expired(attempt: Attempt, now: int) -> bool:

@@ -66,6 +66,32 @@ class ChainLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The sign-in that a logout has interrupted (rule R1), and that goes on after it.
+
+    :ivar attempt: its id, under which the tab keeps a fragment or a long way back.
+    :ivar rd: the way back, as far as the attempt had it. :ivar led: another site began it.
+    """
+
+    attempt: str
+    rd: str = ""
+    led: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a chain is walked, where nobody has signed out: an entry has ended what this browser has, or may get.
+
+    :ivar reason: of that entry. :ivar who: it is about: no mark of a session, the subject and the user; None where the
+        session in the browser says so. :ivar interrupted: the sign-in to go on with after it, None where there is none.
+    """
+
+    reason: str = ""
+    who: tuple[str | None, str, str] | None = None
+    interrupted: Interrupted | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """A logout in one browser.
 
@@ -73,10 +99,12 @@ class Chain:
     :ivar target: name of a configured place to go on to, or empty.
     :ivar closed: seconds, when the last hop was done; 0 while under way.
     :ivar durable: whether the log has the revocation. :ivar had_session: whether there was a session of ours to end.
-    :ivar who: of that session its mark in logs, its subject and its user, for the receipt.
+    :ivar who: of that session its mark in logs, its subject and its user, for the receipt; no mark where none was.
     :ivar nonce: what only this browser knows of this chain, and the providers learn a part of each; see `ticket`.
     :ivar position: log position at closing (rule R1). :ivar log_id: of the log that the position is in.
     :ivar sid: the session that was ended: a hint of another one is none of this chain (rule R18).
+    :ivar reason: of the entry that made the chain necessary; empty where somebody has signed out.
+    :ivar interrupted: the sign-in to go on with, None where there is none.
     """
 
     started: int
@@ -86,12 +114,14 @@ class Chain:
     target: str = ""
     closed: int = 0
     durable: bool = True
-    who: tuple[str, str, str] | None = field(default=None, kw_only=True)
+    who: tuple[str | None, str, str] | None = field(default=None, kw_only=True)
     had_session: bool = True
     nonce: str = ""
     position: int = 0
     log_id: str = ""
     sid: str = ""
+    reason: str = field(default="", kw_only=True)
+    interrupted: Interrupted | None = field(default=None, kw_only=True)
 
     @property
     def current(self) -> HopState | None:
@@ -171,6 +201,7 @@ def begin(
     had_session: bool = True,
     nonce: str = "",
     sid: str = "",
+    cause: Cause = Cause(),
 ) -> Go | Done:
     """A new chain at its first hop; done at once when there is none."""
     chain = Chain(
@@ -183,6 +214,9 @@ def begin(
         had_session=had_session,
         nonce=nonce,
         sid=sid,
+        who=cause.who,
+        reason=cause.reason,
+        interrupted=cause.interrupted,
     )
     return _enter(chain, 0, limits, now)
 
@@ -259,7 +293,12 @@ def to_plain(chain: Chain) -> dict[str, Any]:
         chain.log_id,
         chain.sid,
     ]
-    return {"h": hops, "c": rest, "w": chain.who}
+    plain: dict[str, Any] = {"h": hops, "c": rest, "w": chain.who}
+    if chain.reason:
+        plain["y"] = chain.reason
+    if (went := chain.interrupted) is not None:
+        plain["i"] = [went.attempt, went.rd, went.led]
+    return plain
 
 
 def from_plain(plain: Mapping[str, Any]) -> Chain:
@@ -270,7 +309,14 @@ def from_plain(plain: Mapping[str, Any]) -> Chain:
     try:
         started, *rest = plain["c"]
         who = tuple(plain["w"]) if plain.get("w") else None
-        chain = Chain(started, tuple(HopState(*hop) for hop in plain["h"]), *rest, who=who)
+        chain = Chain(
+            started,
+            tuple(HopState(*hop) for hop in plain["h"]),
+            *rest,
+            who=who,
+            reason=plain.get("y", ""),
+            interrupted=Interrupted(*plain["i"]) if plain.get("i") else None,
+        )
         walkable = chain.closed or 0 <= chain.index < len(chain.hops)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("not a logout chain") from error

@@ -255,9 +255,9 @@ def attempt_cookie(attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BU
 
 def logout_cookie(max_age: int) -> SealedCookie:
     """The cookie of the logout chain, which goes without a session's beside it. A subject and a user of 255 letters
-    each, which its receipt names, are most of it.
+    each, which its receipt names, are most of it, and the way back of a sign-in that goes on after it.
     """
-    return SealedCookie(LOGOUT, "logout", max_age, budget=2_000)
+    return SealedCookie(LOGOUT, "logout", max_age, budget=2_600)
 
 
 def hint_cookie(max_age: int, budget: int) -> SealedCookie:

@@ -246,19 +246,29 @@ class RevocationIndex:
         return found
 
     def subject_entry_after(
-        self, aliases: Iterable[str], *, position: int, now: int, since: int | None = None
+        self,
+        aliases: Iterable[str],
+        *,
+        position: int,
+        now: int,
+        since: int | None = None,
+        answered: Callable[[Entry], bool] = lambda _: False,
     ) -> Entry | None:
         """The latest entry against these names that a login attempt has not answered (rule R1), or None.
 
         `position` is where the log stood when this browser last completed a logout chain, 0 if it never
         did; `since` is the time of that, if known: it answers an entry that was made before but got its
-        position only later.
+        position only later. `answered` says of an entry that something else has answered it.
         """
         names = (EVERYONE, *aliases)
         suspects = self._held_against(names)
         for name in names:
             suspects += self._named.get(name, ())
-        open_ones = [entry for entry in suspects if now < entry.expires and entry.unanswered(position, since)]
+        open_ones = [
+            entry
+            for entry in suspects
+            if now < entry.expires and entry.unanswered(position, since) and not answered(entry)
+        ]
         return max(open_ones, key=lambda entry: entry.position, default=None)
 
     def taken(self, token: str, now: int) -> Entry | None:

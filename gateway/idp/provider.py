@@ -40,6 +40,7 @@ class ProviderOptions:
 
     :ivar domain: origin of Cognito's hosted UI.
     :ivar identity_provider: federated provider to go to at once, without the picker.
+    :ivar auth_time_proves: what the operator says of ``auth_time``; None: what is known of the kind.
     :ivar resolve: host name to address, as ``curl --resolve``.
     :ivar timeout: seconds for one exchange.
     """
@@ -52,6 +53,7 @@ class ProviderOptions:
     client_authentication: ClientAuthentication = ClientAuthentication.BASIC
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     identity_provider: str | None = None
+    auth_time_proves: bool | None = None
     ca_file: str | Path | None = None
     resolve: Mapping[str, str] = field(default_factory=dict)
     timeout: float = TIMEOUT
@@ -121,16 +123,36 @@ class IdentityProvider:
         """Whether the provider promises ``iss`` in authorization responses (RFC 9207)."""
         return self.metadata is not None and self.metadata.iss_required
 
+    @property
+    def auth_time_proves(self) -> bool:
+        """Whether ``auth_time`` is when the person proved who they are. A provider that only asks another one behind it
+        cannot know.
+        """
+        said = self.options.auth_time_proves
+        if said is not None:
+            return said
+        return self.preset.auth_time_proves and self.options.identity_provider is None
+
     async def authorization_url(
-        self, *, state: str, nonce: str, code_challenge: str, redirect_uri: str, prompt: str | None = None
+        self,
+        *,
+        state: str,
+        nonce: str,
+        code_challenge: str,
+        redirect_uri: str,
+        prompt: str = "",
+        max_age: int | None = None,
     ) -> str:
         """Where the browser begins to sign in.
 
+        :param prompt: empty for none. :param max_age: seconds; sent where the kind is known to take it.
         :raises ProviderError: the endpoint is not known and the provider cannot be asked.
         """
         extra = []
-        if prompt is not None:
+        if prompt:
             extra.append(("prompt", self.preset.prompts.get(prompt, prompt)))
+        if max_age is not None and self.preset.max_age:
+            extra.append(("max_age", str(max_age)))
         if self.options.identity_provider and self.preset.provider_hint:
             extra.append((self.preset.provider_hint, self.options.identity_provider))
         return authorization_url(

@@ -15,6 +15,7 @@ from dataclasses import InitVar, dataclass, field
 
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_token import (
+    LEEWAY,
     Kind,
     check_audience,
     check_expiry,
@@ -67,6 +68,19 @@ class IdTokenClaims:
     def __post_init__(self, proof: object) -> None:
         if proof is not _VALIDATED:
             raise TypeError("IdTokenClaims come from verify_id_token")
+
+    def authenticated_at(self, now: int) -> int | None:
+        """When the user proved who they are, by our own clock; None where the provider does not say.
+
+        The token is made when it is fetched, so its own time of issue is the provider's clock at ``now``, and how long
+        before it the proof was given needs no clocks that agree. A token that was made earlier would make the proof
+        look later than it was: by no more than `LEEWAY` after what the provider says.
+
+        :param now: UTC seconds, read after the token came.
+        """
+        if self.claims.get("auth_time") is None:
+            return None
+        return min(now - max(0, self.issued_at - self.auth_time), self.auth_time + LEEWAY)
 
 
 def verify_id_token(token: str, *, keys: KeySet, expected: Expected, now: int) -> IdTokenClaims:

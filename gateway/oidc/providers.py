@@ -45,6 +45,10 @@ class Preset:
     :ivar provider_hint: authorization parameter that names the federated provider and skips the picker.
     :ivar prompts: values of ``prompt`` that this kind wants replaced.
     :ivar usernames: claims tried, in order, for the preferred user name.
+    :ivar auth_time_proves: ``auth_time`` in its ID tokens is when the person last proved who they are, and not when a
+        provider behind it answered or a session was renewed. Only where that is known of the kind.
+    :ivar max_age: it takes ``max_age=0`` beside ``prompt=login``; only where that is known, for some providers then
+        let nobody in.
     """
 
     kind: str
@@ -54,6 +58,8 @@ class Preset:
     provider_hint: str | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
     usernames: tuple[str, ...] = ("preferred_username",)
+    auth_time_proves: bool = False
+    max_age: bool = False
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -67,11 +73,11 @@ PRESETS: Mapping[str, Preset] = {
             provider_hint="identity_provider",
             usernames=("preferred_username", "cognito:username"),
         ),
-        Preset("okta", provider_hint="idp"),
+        Preset("okta", provider_hint="idp", auth_time_proves=True, max_age=True),
         Preset("oidc"),
-        Preset("keycloak", token_kind=("typ", "ID"), provider_hint="kc_idp_hint"),
-        Preset("entra"),
-        Preset("auth0", provider_hint="connection"),
+        Preset("keycloak", token_kind=("typ", "ID"), provider_hint="kc_idp_hint", auth_time_proves=True),
+        Preset("entra", auth_time_proves=True),
+        Preset("auth0", provider_hint="connection", auth_time_proves=True, max_age=True),
         # Google answers prompt=login with an error; asking for the account is the nearest it has.
         Preset("google", end_session=EndSession.NONE, prompts={"login": "select_account"}),
     )

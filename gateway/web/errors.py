@@ -57,6 +57,12 @@ ANSWERS: dict[str, Answer] = {
         "It was started in another browser, or too long ago, or your browser did not keep our cookie.",
         "Start again, and allow cookies for this site.",
     ),
+    "not_asked_again": Answer(
+        403, "You were not asked to sign in",
+        "Your sessions were ended, so the service that you sign in with should have asked you to sign in anew. "
+        "It only remembered you.",
+        "Sign out there, then try again. If it happens again, tell the people who run this site what this page says.",
+    ),
     "sign_in_refused": Answer(400, "Sign-in was not completed", "", ""),
     "not_found": Answer(404, "There is nothing here", "This address is reserved for the gateway and has no page.",
                         "Go to the application's start page."),

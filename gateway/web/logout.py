@@ -7,16 +7,15 @@ session's and the attempts' cookies are expired, and the chain's cookie says how
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.core import chain as chains
 from gateway.core import dice, leftovers
-from gateway.core.chain import Chain, ChainLimits, Done, Go, Step, Wait
+from gateway.core.chain import Cause, Chain, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
-from gateway.core.reach import ALONE, Reach
 from gateway.core.revocation import UNPLACED, Entry, NewEntry, hop_entries, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider
@@ -26,7 +25,8 @@ from gateway.state.log import RevocationLog
 from gateway.telemetry.log import session_mark
 from gateway.web import pages
 from gateway.web.hint import Hints
-from gateway.web.hops import LOGGED_OUT, Hop, Hops
+from gateway.web.hops import LOGGED_OUT, Hops
+from gateway.web.logout_options import LogoutOptions
 from gateway.web.messages import Response
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
@@ -39,35 +39,6 @@ REVOKE_AGAIN = (5.0, 30.0, 120.0)
 """Seconds between the tries to revoke a refresh token at a provider that does not answer (facts E.2)."""
 ENTRY_MARGIN = 60
 """Seconds an entry outlives the session it ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogoutOptions:
-    """What the operator decided.
-
-    :ivar targets: name -> address, for ``?to=``. :ivar clear_site_data: values for the last page (facts C.6).
-    :ivar form_origins: where the hops are, for the application's own ``form-action``.
-    :ivar host: of ``public_url``. :ivar expire_cookies: names of a predecessor's cookies.
-    :ivar cross_site: another site's navigation signs out without a question (rule R23). :ivar reach: see there.
-    :ivar news_comes_back: a provider on the way tells of the sign-out as if it were another (rule R21).
-    """
-
-    public_url: str
-    hops: Sequence[Hop]
-    limits: ChainLimits
-    targets: Mapping[str, str]
-    form_origins: Sequence[str]
-    clear_site_data: Sequence[str] = ()
-    host: str = ""
-    expire_cookies: Sequence[str] = ()
-    cross_site: bool = False
-    reach: Reach = ALONE
-    news_comes_back: bool = False
-
-    @property
-    def hint(self) -> str:
-        """What is to be kept of a sign-in for the hops, as `hint_in` takes it; empty for nothing."""
-        return next((hop.hint for hop in self.hops if hop.hint), "")
 
 
 class Logout:
@@ -110,9 +81,10 @@ class Logout:
         target: str = "",
         status: int = 302,
         sent: Sequence[bytes] = (),
+        cause: Cause = Cause(),  # noqa: B008 - frozen
     ) -> Response:
         """End the session that the browser carries, live or not, and send it to the first hop."""
-        step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent)
+        step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent, cause=cause)
         return redirect(self.location(step), status=status, cookies=cookies)
 
     async def leave(
@@ -123,7 +95,14 @@ class Logout:
         return send(pages.leaving(url=self.location(step)), cookies)
 
     async def start(
-        self, carried: Carried, *, how: str, now: int, target: str = "", sent: Sequence[bytes] = ()
+        self,
+        carried: Carried,
+        *,
+        how: str,
+        now: int,
+        target: str = "",
+        sent: Sequence[bytes] = (),
+        cause: Cause = Cause(),  # noqa: B008 - frozen
     ) -> tuple[Step, list[str]]:
         """End the session and begin the chain; the step to take and the cookies that go with it.
 
@@ -142,6 +121,7 @@ class Logout:
             had_session=session is not None or again,
             nonce=dice.token(12),
             sid=session.sid if session else before.sid if before else "",
+            cause=cause,
         )
         first = _of(session, before if again else None, begun)
         self._trail.logout_started(first.chain, how)
@@ -220,10 +200,13 @@ class Logout:
             return send(
                 pages.waiting(resume_url="/logout", hop_label="", seconds=5, refresh_url=STILL_WAITING)
             )
-        return await self.begin(carried, how=f"revoked:{ended.reason}", now=now)
+        return await self.begin(carried, how=f"revoked:{ended.reason}", now=now, cause=Cause(ended.reason))
 
     def location(self, step: Step) -> str:
-        """Where ``step`` sends the browser."""
+        """Where ``step`` sends the browser: to a hop, and after the last one to the receipt, or on to sign in."""
+        went = step.chain.interrupted
+        if step.chain.closed and went is not None:
+            return f"{self.options.start}?after={went.attempt}"
         return self.hops.location(step.chain)
 
     def waiting(self, chain: Chain, now: int) -> pages.Page:
@@ -380,7 +363,7 @@ class Logout:
 
 def _of(session: Session | None, before: Chain | None, step: Step) -> Step:
     """Whose chain it is: of the session that it ends, or that the chain before it has ended already."""
-    who = before.who if before is not None else None
+    who = before.who if before is not None else step.chain.who
     if session is not None:
         who = (session_mark(session.sid), session.principal.subject, session.principal.user)
     return replace(step, chain=replace(step.chain, who=who))

@@ -16,8 +16,8 @@ from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
     "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "leaving",
-    "login_loop", "onward", "oversized_session", "own_headers", "problem", "session_ended", "sessions", "signed_out",
-    "start", "waiting",
+    "login_loop", "once_more", "onward", "oversized_session", "own_headers", "problem", "session_ended", "sessions",
+    "signed_out", "start", "waiting",
 ]  # fmt: skip
 
 
@@ -34,6 +34,29 @@ def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
         url=authorize_url,
         attempt=attempt,
         rd=rd or None,
+    )
+
+
+READ_WITHIN = 6
+"""Seconds to read a page that moves on by itself and says something."""
+
+
+def once_more(*, authorize_url: str, attempt: str, rd: str, earlier: str, why: str) -> Page:
+    """The same after a sign-in that was interrupted: `why`, a sentence, and time to read it.
+
+    What the tab keeps for the attempt `earlier` is kept for this one.
+    """
+    return render(
+        "moving",
+        script="start.js",
+        title="Please sign in once more",
+        what=f"{why} To be sure that it is you, you will now be asked to sign in once more, even if you have just done "
+        "so. Then the page that you wanted opens.",
+        url=authorize_url,
+        attempt=attempt,
+        rd=rd or None,
+        earlier=earlier,
+        wait=READ_WITHIN,
     )
 
 
@@ -147,8 +170,12 @@ def signed_out(
     retry_action: str,
     resume_url: str | None,
     target_url: str | None,
+    why: str = "",
 ) -> Page:
-    """The receipt: for each session what was ended, what was not, how we know, and what to do about it."""
+    """The receipt: for each session what was ended, what was not, how we know, and what to do about it.
+
+    `why` is a sentence that says who wanted it, where that was nobody in this browser.
+    """
     top = headline(hops, finished=finished, durable=durable)
     lines = [entry(hop, durable=durable) for hop in hops]
     retry = "Try signing out again" if any(line.tone == "bad" for line in lines) else ""
@@ -159,6 +186,7 @@ def signed_out(
         tone=top.tone,
         title=top.title,
         summary=top.summary,
+        why=why,
         hops=lines,
         began=began(hops),
         durable=durable,

@@ -25,6 +25,7 @@ NOT_IN_THE_LISTING = {
     "upstreams[].encoded_slashes": "design section 3",
     "upstreams[].method_override": "rule R32",
     "provider.client_secret": "every secret has a _file twin",
+    "provider.auth_time_proves": "rule R1",
     "provider.trusted_email_from": "rule R19",
     "provider.linked_subjects": "rule R19",
     "provider.linked_providers": "rule R19",

@@ -278,6 +278,10 @@ def test_a_chain_survives_its_sealed_form() -> None:
     play.returns(45, "a")
     chain = replace(play.chain, target="home", durable=False, had_session=False, position=9, log_id="log")
     assert chains.from_plain(json.loads(json.dumps(chains.to_plain(chain)))) == chain
+    chain = replace(chain, who=(None, "s-1", "alice"), reason="operator")
+    assert chains.from_plain(json.loads(json.dumps(chains.to_plain(chain)))) == chain
+    chain = replace(chain, interrupted=chains.Interrupted("0123abcd", "/reports?x=1", led=True))
+    assert chains.from_plain(json.loads(json.dumps(chains.to_plain(chain)))) == chain
     chain = replace(chain, who=("mark", "s-1", "alice"))
     assert chains.from_plain(json.loads(json.dumps(chains.to_plain(chain)))) == chain
 

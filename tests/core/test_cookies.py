@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core import chain as chains
 from gateway.core import cookies, dice
-from gateway.core.chain import Chain, HopState
+from gateway.core.chain import Chain, HopState, Interrupted
 from gateway.core.cookies import (
     MAX_COOKIES,
     MAX_PIECES,
@@ -295,8 +295,9 @@ def test_the_longest_chain_fits_its_cookie() -> None:
         for n, (kind, name) in enumerate(zip(kinds, names, strict=True))
     )
     chain = Chain(
-        NOW, hops, 8, NOW + 30, "a-target", NOW + 9, nonce="n" * 16, log_id="l" * 22, sid=names[0][:22]
-    )
+        NOW, hops, 8, NOW + 30, "a-target", NOW + 9, nonce="n" * 16, log_id="l" * 22, sid=names[0][:22],
+        reason="user_lifecycle_deactivate", interrupted=Interrupted("0123abcd", "/" + "".join(names)[:299], True),
+    )  # fmt: skip
     assert logout_cookie(60).set(chains.to_plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
 
 

@@ -183,22 +183,53 @@ async def test_the_issuers_promise_of_iss_is_kept(op: Provider, provider: Identi
 
 
 @pytest.mark.parametrize(
+    ("kind", "behind", "said", "proves"),
+    [
+        ("okta", None, None, True),
+        ("okta", "0oaBEHIND", None, False),
+        ("keycloak", None, None, True),
+        ("keycloak", "corporate", None, False),
+        ("cognito", "Okta", None, False),
+        ("cognito", None, None, False),
+        ("oidc", None, None, False),
+        ("google", None, None, False),
+        ("cognito", "Okta", True, True),
+        ("okta", None, False, False),
+    ],
+)
+async def test_auth_time_proves_where_that_is_known_or_the_operator_says_so(
+    op: Provider, kind: str, behind: str | None, said: bool | None, proves: bool
+) -> None:
+    """A provider that asks another one behind it stamps its own time, whatever that one did."""
+    made = options(op, kind=kind, identity_provider=behind, auth_time_proves=said)
+    assert IdentityProvider(made).auth_time_proves is proves
+
+
+@pytest.mark.parametrize(
     ("kind", "prompt", "expected"),
     [
-        ("cognito", None, {"identity_provider": ["Okta"]}),
+        ("cognito", "", {"identity_provider": ["Okta"]}),
         ("cognito", "login", {"identity_provider": ["Okta"], "prompt": ["login"]}),
         ("keycloak", "login", {"kc_idp_hint": ["Okta"], "prompt": ["login"]}),
         ("google", "login", {"prompt": ["select_account"]}),
-        ("oidc", None, {}),
+        ("oidc", "", {}),
+        ("oidc", "login", {"prompt": ["login"]}),
+        ("okta", "login", {"idp": ["Okta"], "prompt": ["login"], "max_age": ["0"]}),
+        ("auth0", "login", {"connection": ["Okta"], "prompt": ["login"], "max_age": ["0"]}),
     ],
 )
 async def test_each_kind_is_asked_in_its_own_words(
-    op: Provider, kind: str, prompt: str | None, expected: dict[str, list[str]]
+    op: Provider, kind: str, prompt: str, expected: dict[str, list[str]]
 ) -> None:
     """The picker is skipped and credentials are asked for by the parameters that the kind knows."""
     provider = IdentityProvider(options(op, kind=kind, identity_provider="Okta"))
     url = await provider.authorization_url(
-        state="s", nonce="n", code_challenge="c", redirect_uri=REDIRECT, prompt=prompt
+        state="s",
+        nonce="n",
+        code_challenge="c",
+        redirect_uri=REDIRECT,
+        prompt=prompt,
+        max_age=0 if prompt else None,
     )
     sent = parse_qs(urlsplit(url).query)
     usual = {

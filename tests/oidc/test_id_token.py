@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
 from gateway.oidc.id_token import Expected, IdTokenClaims, at_hash, verify_id_token
@@ -120,6 +122,25 @@ def test_at_hash_is_not_compared_without_an_access_token() -> None:
 def test_without_auth_time_the_issue_counts() -> None:
     """Okta's tokens of some flows have none."""
     assert verify(Forge().honest(auth_time=ABSENT)).auth_time == NOW
+
+
+@settings(max_examples=60, deadline=None)
+@given(ahead=st.integers(-3_600, LEEWAY), ago=st.integers(0, 86_400), held=st.integers(0, 600))
+def test_a_proof_is_dated_by_the_provider_s_own_clock(ahead: int, ago: int, held: int) -> None:
+    """However wrong that is; a token made earlier than it came moves it by a minute at the most, and never before it."""
+    made = NOW - held
+    said = made + ahead - ago
+    token = Forge().honest(iat=made + ahead, auth_time=said, exp=NOW + 9_999)
+    at = verify(token).authenticated_at(NOW)
+    assert at == min(NOW - ago, said + LEEWAY)
+    if not held and ahead >= -LEEWAY:
+        assert at == NOW - ago
+
+
+def test_who_does_not_say_when_has_proved_nothing() -> None:
+    """The time of issue stands in for policies alone."""
+    assert verify(Forge().honest(auth_time=ABSENT)).authenticated_at(NOW) is None
+    assert verify(Forge().honest()).authenticated_at(NOW) == NOW - 5
 
 
 def test_the_token_kind_is_asked_only_where_the_provider_marks_it() -> None:

@@ -46,6 +46,12 @@ def _error(
 SAMPLES: dict[str, Callable[[], Page]] = {
     "start": lambda: pages.start(authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="/reports/7"),
     "start-long": lambda: pages.start(authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="/search?q=" + "x" * 2000),
+    "once-more": lambda: pages.once_more(
+        authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="", earlier="89abcdef",
+        why="The people who run this site have ended all your sessions.",
+    ),
+    "onward": lambda: pages.onward(target="/reports/7?year=2026&open=1"),
+    "receipt-why": lambda: receipt(OURS, COGNITO, OKTA_BACK, why="You have signed out everywhere."),
     "landing": lambda: pages.landing(target="/reports/7?year=2026&open=1", attempt=ATTEMPT),
     "cookies-blocked": lambda: pages.cookies_blocked(sign_in_url=START),
     "login-loop": lambda: pages.login_loop(

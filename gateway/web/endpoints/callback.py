@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.core import clock, dice
-from gateway.core.attempt import Attempt, read_state
+from gateway.core.attempt import Attempt, log_tag, read_state
+from gateway.core.chain import Cause, Interrupted
 from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import GatewayError, ProviderError, StateError
 from gateway.core.facts import RequestFacts
+from gateway.core.freshness import Freshness, answers, freshness
 from gateway.core.lifecycle import refresh_time
+from gateway.core.revocation import Entry
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.core.sign_in import SignIn, signed_in
 from gateway.idp.provider import IdentityProvider
@@ -38,7 +42,23 @@ from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 
+LONGEST_KEPT = 300
+"""Letters of a way back that a chain carries; an attempt that had more comes from a client that runs no script."""
 _log = get_logger("callback")
+
+
+class _Found(NamedTuple):
+    """What a code was worth.
+
+    :ivar aliases: every name of the person. :ivar hint: what the hops want to be kept.
+    :ivar authenticated_at: seconds, when the person proved who they are; None where nobody can say.
+    """
+
+    tokens: TokenSet
+    principal: Principal
+    aliases: tuple[str, ...]
+    hint: str | None
+    authenticated_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +119,30 @@ class Callback:
         )
         if isinstance(answer, AuthorizationRefusal):
             return self._refused(facts, answer, attempt)
-        tokens, principal, aliases, hint = await self._identify(answer, attempt)
+        found = await self._identify(answer, attempt)
+        tokens, principal, aliases, hint, authenticated_at = found
         if self.log.moved():
             await self.log.catch_up()
-        entry = self.log.index.subject_entry_after(
-            aliases, position=attempt.after, now=now, since=attempt.after_time or None
-        )
+        entry = self._unanswered(carried, attempt, found, now)
         if entry is not None:
-            # R1: this subject was ended since this browser last completed a chain; the chain runs first.
+            # R1: the provider may only have remembered somebody whose sessions were ended; the chain runs first, and
+            # then the sign-in goes on, once: whoever is stopped again has a page to read.
             self.logout.discard(tokens.refresh_token)
-            return await self.logout.begin(carried, how=f"revoked:{entry.reason}", now=now)
+            rd = attempt.rd if len(attempt.rd) <= LONGEST_KEPT else ""
+            went = Interrupted(attempt.attempt_id, rd, attempt.led) if attempt.max_age is None else None
+            cause = Cause(entry.reason, (None, principal.subject, principal.user), went)
+            return await self.logout.begin(carried, how=f"revoked:{entry.reason}", now=now, cause=cause)
+        if freshness(attempt, authenticated_at) is Freshness.STALE:
+            self.logout.discard(tokens.refresh_token)
+            self.trail.login_failed("not_asked_again", principal.subject, facts.client)
+            action = ("Try again", self._again(attempt))
+            return refuse(facts, "not_asked_again", cookies=self._drop(attempt), action=action)
         began = now if carried.chain is None else max(now, carried.chain.started + 1)
         session = self._session(principal, aliases, tokens, began)
         sign_in = signed_in(session, agent=agent, client=facts.client)
         return await self._land(carried, attempt, session, sign_in, hint, now)
 
-    async def _identify(
-        self, code: AuthorizationCode, attempt: Attempt
-    ) -> tuple[TokenSet, Principal, tuple[str, ...], str | None]:
+    async def _identify(self, code: AuthorizationCode, attempt: Attempt) -> _Found:
         tokens = await self.provider.redeem(
             code, code_verifier=attempt.code_verifier, redirect_uri=f"{self.public_url}{self.prefix}/callback"
         )
@@ -124,7 +150,31 @@ class Callback:
             tokens.id_token or "", nonce=attempt.nonce, now=clock.now(), access_token=tokens.access_token
         )
         hint = hint_in(verified.claims, tokens.id_token or "", self.hints.wanted)
-        return tokens, principal_from(verified, self.claims), aliases_from(verified, self.claims), hint
+        at = verified.authenticated_at(clock.now()) if self.provider.auth_time_proves else None
+        who, aliases = principal_from(verified, self.claims), aliases_from(verified, self.claims)
+        return _Found(tokens, who, aliases, hint, at)
+
+    def _unanswered(self, carried: Carried, attempt: Attempt, found: _Found, now: int) -> Entry | None:
+        """The entry against this person that neither a chain in this browser, nor a session that it had since, nor a
+        proof of who they are has answered (rule R1).
+        """
+        here = attempt.log == log_tag(self.log.log_id)
+        before = (
+            carried.session if here and _is_of(carried.session, found.principal, self.log.log_id) else None
+        )
+
+        def answered(entry: Entry) -> bool:
+            if before is not None and not entry.ends(seen=before.seen, login_at=before.login_at, now=now):
+                return True
+            return here and answers(entry, attempt, found.authenticated_at)
+
+        return self.log.index.subject_entry_after(
+            found.aliases,
+            position=attempt.after if here else 0,
+            now=now,
+            since=attempt.after_time or None,
+            answered=answered,
+        )
 
     def _session(self, principal: Principal, aliases: tuple[str, ...], tokens: TokenSet, now: int) -> Session:
         sid, lives, keep = dice.token(16), tokens.expires_in, self.keep_access
@@ -224,6 +274,13 @@ class Callback:
 
     def _drop(self, attempt: Attempt) -> list[str]:
         return self.attempts.clear(attempt.attempt_id)
+
+
+def _is_of(session: Session | None, who: Principal, log_id: str) -> bool:
+    """Whether this is a session of ``who``, alive or not, under this log."""
+    if session is None or session.log_id != log_id:
+        return False
+    return (session.principal.issuer, session.principal.subject) == (who.issuer, who.subject)
 
 
 def _largest(session: Session) -> str:

@@ -21,6 +21,7 @@ from gateway.web.logout import CONTINUE, STILL_WAITING, Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import HopLine, Page
 from gateway.web.query import parameter
+from gateway.web.reasons import ended_because
 from gateway.web.receipt import OURS
 from gateway.web.respond import redirect, send
 
@@ -128,7 +129,8 @@ class LogoutEndpoints:
             hops=self._lines(chain),
             durable=chain.durable if chain else True,
             finished=bool(chain and chain.closed),
-            sign_in_url=f"{self.prefix}/start",
+            sign_in_url=_sign_in_url(chain, f"{self.prefix}/start"),
+            why=ended_because(chain.reason) if chain and chain.reason else "",
             retry_action=OWN_FORM,
             resume_url=CONTINUE if chain and not chain.closed else None,
             target_url=options.targets.get(chain.target) if chain else None,
@@ -171,6 +173,12 @@ class LogoutEndpoints:
                 for hop in self.logout.hops.shown(chain)
             ),
         ]
+
+
+def _sign_in_url(chain: Chain | None, start: str) -> str:
+    """Where sign-in begins, or goes on that the chain has interrupted."""
+    went = chain.interrupted if chain is not None else None
+    return start if went is None else f"{start}?after={went.attempt}"
 
 
 def _wants_json(facts: RequestFacts) -> bool:

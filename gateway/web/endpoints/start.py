@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from gateway.core import clock, dice
-from gateway.core.attempt import Attempt, looping
+from gateway.core.attempt import Attempt, log_tag, looping
+from gateway.core.chain import Chain, Interrupted
 from gateway.core.crossing import led_here
 from gateway.core.errors import ProviderError
 from gateway.core.facts import RequestFacts
+from gateway.core.gate import Revocations
 from gateway.core.session import Session
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.pkce import code_challenge
@@ -20,6 +22,7 @@ from gateway.web.gate import Gate
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.query import parameter, way_back
+from gateway.web.reasons import ended_because
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried
 
@@ -44,9 +47,10 @@ class Start:
         """A page that keeps the fragment and goes on, or 302 for clients that send no Sec-Fetch-Mode."""
         if facts.prefetch or (facts.mode is not None and not facts.navigation):
             return refuse(facts, "iframe_or_prefetch")
-        rd = way_back(facts, self.public_url, self.prefix)
         now = clock.now()
         carried, state, revocations = await self.gate.read(facts, now)
+        went = _interrupted(facts, carried.chain)
+        rd = (went.rd or "/") if went else way_back(facts, self.public_url, self.prefix)
         if revocations.age == float("inf"):
             return refuse(facts, "state_stale")
         first = await self.logout.before_sign_in(carried, state, now=now)
@@ -58,39 +62,65 @@ class Start:
             again = f"{self.prefix}/start?rd={quote(rd, safe='/')}"
             return send(pages.login_loop(cause=LOOP_CAUSE, sign_in_url=again), self._forget(carried, now))
         # What the lost log had ended is not known any more, so that log's sessions are asked for credentials too (R4).
-        prompt = "login" if carried.chain is not None or state.reason == "log_lost" else None
-        return await self._begin(facts, carried, rd, now, log_id=revocations.log_id, prompt=prompt)
+        prompt = "login" if carried.chain is not None or state.reason == "log_lost" else ""
+        attempt = self._attempt(facts, carried.chain, revocations, now, prompt=prompt)
+        attempt = replace(attempt, rd=rd, led=went.led if went else led_here(facts))
+        return await self._begin(facts, carried, attempt, went, now)
 
-    async def _begin(
-        self, facts: RequestFacts, carried: Carried, rd: str, now: int, *, log_id: str, prompt: str | None
-    ) -> Response:
-        chain = carried.chain
-        attempt = Attempt(
+    def _attempt(
+        self, facts: RequestFacts, chain: Chain | None, revocations: Revocations, now: int, *, prompt: str
+    ) -> Attempt:
+        here = chain if chain is not None and chain.log_id == revocations.log_id else None
+        return Attempt(
             secret=dice.token(16),
             started=now,
-            rd=rd,
-            after=chain.position if chain and chain.log_id == log_id else 0,
+            rd="",
+            after=here.position if here else 0,
             after_time=chain.closed if chain else 0,
             restarted=parameter(facts, "again") is not None,
-            led=led_here(facts),
+            seen=revocations.index.position,
+            log=log_tag(revocations.log_id),
+            prompt=prompt,
+            # A sign-in was interrupted because nobody knew whether the person had been asked; now they have to be.
+            max_age=0 if chain is not None and chain.interrupted is not None else None,
         )
+
+    async def _begin(
+        self, facts: RequestFacts, carried: Carried, attempt: Attempt, went: Interrupted | None, now: int
+    ) -> Response:
         try:
             url = await self.provider.authorization_url(
                 state=attempt.state,
                 nonce=attempt.nonce,
                 code_challenge=code_challenge(attempt.code_verifier),
                 redirect_uri=f"{self.public_url}{self.prefix}/callback",
-                prompt=prompt,
+                prompt=attempt.prompt,
+                max_age=attempt.max_age,
             )
         except ProviderError as error:
             return refuse_error(facts, error)
         script = facts.mode is not None
         cookies, waiting = self.attempts.store(attempt, carried.cookies, now, script=script)
-        if script:
+        if not script:
+            return redirect(url, cookies=cookies)
+        if went is None or carried.chain is None:
             return send(pages.start(authorize_url=url, attempt=attempt.attempt_id, rd=waiting), cookies)
-        return redirect(url, cookies=cookies)
+        page = pages.once_more(
+            authorize_url=url,
+            attempt=attempt.attempt_id,
+            rd=waiting,
+            earlier=went.attempt,
+            why=ended_because(carried.chain.reason),
+        )
+        return send(page, cookies)
 
     def _forget(self, carried: Carried, now: int) -> list[str]:
         """The loop page ends the count, so that its button starts afresh."""
         found = self.attempts.all(carried.cookies, now)
         return [line for attempt in found for line in self.attempts.clear(attempt.attempt_id)]
+
+
+def _interrupted(facts: RequestFacts, chain: Chain | None) -> Interrupted | None:
+    """The sign-in that the chain in this browser has interrupted and now sends here to go on, None for any other."""
+    went = chain.interrupted if chain is not None and chain.closed else None
+    return went if went is not None and parameter(facts, "after") == went.attempt else None

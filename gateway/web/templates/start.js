@@ -1,12 +1,18 @@
 (() => {
   const link = document.getElementById("continue");
-  const kept = {};
-  if (location.hash.length > 1) kept.fragment = location.hash;
-  if (link.dataset.rd) kept.rd = link.dataset.rd;
+  const { attempt, rd, earlier, wait } = link.dataset;
   try {
-    if (kept.fragment || kept.rd) sessionStorage.setItem("gateway:" + link.dataset.attempt, JSON.stringify(kept));
+    let kept = {};
+    if (earlier) {
+      kept = JSON.parse(sessionStorage.getItem("gateway:" + earlier)) || {};
+      sessionStorage.removeItem("gateway:" + earlier);
+    }
+    if (location.hash.length > 1) kept.fragment = location.hash;
+    if (rd) kept.rd = rd;
+    if (kept.fragment || kept.rd) sessionStorage.setItem("gateway:" + attempt, JSON.stringify(kept));
   } catch {
     // Storage is switched off or full: sign-in works all the same, only the exact place is lost.
   }
-  location.replace(link.href);
+  if (wait) setTimeout(() => location.replace(link.href), wait * 1e3);
+  else location.replace(link.href);
 })();
