@@ -98,7 +98,7 @@ def machine(tmp_path: Path) -> Machine:
         (tmp_path / place).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / place, tmp_path / place)
     here = Machine(tmp_path)
-    here.program("id", "#!/bin/sh\necho 0\n")
+    here.program("sudo", '#!/bin/sh\nexec "$@"\n')
     return here
 
 
@@ -240,6 +240,15 @@ def test_a_link_keeps_the_name(few: Machine) -> None:
     few.run("tests/servers.sh")
     linked = few.root / "build" / "programs" / "tests" / "gateway-one"
     assert subprocess.run([linked], capture_output=True, text=True, check=True).stdout == "I am gateway-one\n"
+
+
+def test_a_bare_root_is_not_made_without_its_tools() -> None:
+    """It needs root and debootstrap, says so, and knows no mirror but this machine's own."""
+    script = ROOT / "tests" / "bare_root.sh"
+    ran = subprocess.run(["bash", script, "trixie"], capture_output=True, text=True, timeout=60, check=False)
+    wanted = "debootstrap is missing" if os.geteuid() == 0 else "only root can make one"
+    assert (ran.returncode, wanted in ran.stderr) == (1, True)
+    assert "://" not in re.sub(r"file://|127\.0\.0\.1", "", script.read_text())
 
 
 def test_the_versions_that_were_tried_are_named() -> None:
