@@ -77,11 +77,13 @@ class Gateway:
         self._policies = reload.policies(settings.policies)
         self._secret = reload.client_secret(settings)
         self._certificate = reload.certificate(settings)
+        self._redis_password = reload.redis_password(settings)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
         self.sightings = Sightings()
         self._tasks: list[asyncio.Task[None]] = []
         shared = backends(settings)
         self.log, self.refreshes, self.sign_ins = shared.log, shared.refreshes, shared.sign_ins
+        self._redis_login = shared.login
         self.tickets = shared.tickets if settings.session.store == "ticket" else None
         self.sessions = self._sessions(deployment)
         self.live = LiveConnections()
@@ -299,6 +301,10 @@ class Gateway:
             self._secret.first()
             self._secret.follow(self.provider.replace_secret)
             followed.append(self._secret)
+        if self._redis_password is not None and self._redis_login is not None:
+            self._redis_login.replace(self._redis_password.first())
+            self._redis_password.follow(self._redis_login.replace)
+            followed.append(self._redis_password)
         if self._certificate is not None:
             renewable = Renewable(self._certificate.first())
             self.tls = renewable.context

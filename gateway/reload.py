@@ -1,5 +1,5 @@
-"""Files that are taken in anew when their content changes: keys, policies, the client's secret, the certificate of our
-own listener (rule R26, pain P19).
+"""Files that are taken in anew when their content changes: keys, policies, the client's secret, the password for Redis,
+the certificate of our own listener (rule R26, pain P19).
 
 They are read every two seconds, not watched: orchestrators swap mounted files by renaming directories, which file
 events miss, and the files are small. What cannot be used changes nothing: the old content stays in force, the log and
@@ -131,6 +131,14 @@ def client_secret(settings: Settings) -> Watched[str, str] | None:
     if file is None:
         return None
     return Watched("client secret", lambda: _secret(file), lambda secret: secret)
+
+
+def redis_password(settings: Settings) -> Watched[str, str] | None:
+    """The password for Redis, where it comes from a file."""
+    file = settings.redis.password_file
+    if file is None:
+        return None
+    return Watched("redis password", lambda: _secret(file), lambda password: password)
 
 
 def application_certificate(file: Path) -> Watched[str, KeySet]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.state.log import RevocationLog
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_place import Login, RedisPlace
 from gateway.state.refreshes import Refreshes
 from gateway.state.sign_ins import SignIns
 from gateway.state.tickets import Tickets
@@ -17,7 +17,7 @@ from gateway.state.token_revocations import TokenRevocations
 class Backends:
     """Not opened yet; see each contract.
 
-    :ivar tickets: None where sessions can only be kept in their cookies.
+    :ivar tickets: None where sessions can only be kept in their cookies. :ivar login: None where there is none.
     """
 
     log: RevocationLog
@@ -25,6 +25,7 @@ class Backends:
     sign_ins: SignIns
     token_revocations: TokenRevocations
     tickets: Tickets | None = None
+    login: Login | None = None
 
 
 def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_accepted: bool) -> Backends:
@@ -44,6 +45,7 @@ def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_acce
             RedisSignIns(place),
             RedisTokenRevocations(place),
             RedisTickets(place),
+            place.login,
         )
     from gateway.state.sqlite import SqliteLog
     from gateway.state.sqlite_refreshes import SqliteRefreshes

@@ -113,6 +113,11 @@ def fault_of(error: BaseException) -> Fault:
     return Fault(type(error).__name__)
 
 
+def refuses_password(error: RefusedError) -> bool:
+    """Whether the server knows no such password."""
+    return fault_of(error) is _NAMED["WRONGPASS"]
+
+
 def _refusal(error: RefusedError) -> Fault:
     text = str(error)
     # Redis before 7 wraps an error that a script met in one of its own.

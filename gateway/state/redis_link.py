@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from redis.asyncio import Connection, SSLConnection
 from redis.exceptions import (
@@ -27,7 +27,7 @@ from redis.exceptions import RedisError as AnyRedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import MOVES, GarbledError, LostError, RefusedError
+from gateway.state.redis_faults import MOVES, GarbledError, LostError, RefusedError, refuses_password
 from gateway.state.redis_pace import Pace
 from gateway.state.redis_place import Address, RedisPlace, shown
 
@@ -41,6 +41,7 @@ ANSWER_AT_MOST: Final = 5.0
 """Seconds for one of a server that is known to take long."""
 CLOSE_WITHIN: Final = 0.2
 
+T = TypeVar("T")
 Command: TypeAlias = Sequence[str | int | bytes]
 Reply: TypeAlias = "bytes | int | list[Reply] | None"
 
@@ -54,7 +55,13 @@ class Node:
 
     @classmethod
     async def dial(
-        cls, address: Address, place: RedisPlace, tls: ssl.SSLContext | None, *, bare: bool = False
+        cls,
+        address: Address,
+        place: RedisPlace,
+        tls: ssl.SSLContext | None,
+        password: str,
+        *,
+        bare: bool = False,
     ) -> Node:
         """Connect; `bare`: without password and database. Raises OSError or RefusedError."""
         host, port = address
@@ -63,8 +70,8 @@ class Node:
             host=host,
             port=port,
             db=0 if bare else place.db,
-            username=None if bare or not place.password else place.username or None,
-            password=None if bare else place.password or None,
+            username=None if bare or not password else place.username or None,
+            password=None if bare else password or None,
             protocol=2,
             driver_info=None,
             socket_timeout=None,
@@ -197,7 +204,18 @@ class Link:
 
     async def _connect(self) -> Node:
         find = {"single": self._named, "sentinel": self._by_sentinel, "cluster": self._by_slot}
-        return await Node.dial(await find[self.place.kind](), self.place, self._tls)
+        address = await find[self.place.kind]()
+        return await self._with_password(lambda password: Node.dial(address, self.place, self._tls, password))
+
+    async def _with_password(self, enter: Callable[[str], Awaitable[T]]) -> T:
+        """What comes of the latest password, or of the one before where a server does not know that."""
+        latest, *former = self.place.login.passwords
+        try:
+            return await enter(latest)
+        except RefusedError as error:
+            if not former or not refuses_password(error):
+                raise
+        return await enter(former[0])
 
     async def _named(self) -> Address:
         return self.place.hosts[0]
@@ -241,14 +259,15 @@ class Link:
 
     async def _of_one(self, host: Address, command: Command) -> list[Reply]:
         """Sentinels often have no password where Redis has one, and refuse one that they did not ask for."""
-        node = await Node.dial(host, self.place, self._tls, bare=True)
+        node = await Node.dial(host, self.place, self._tls, "", bare=True)
         try:
             return await node.ask(command)
         except RefusedError as error:
-            if error.code != "NOAUTH" or not self.place.password:
+            if error.code != "NOAUTH" or not self.place.login.passwords[0]:
                 raise
             names = [self.place.username] if self.place.username else []
-            return (await node.ask(("AUTH", *names, self.place.password), command))[-1:]
+            await self._with_password(lambda password: node.ask(("AUTH", *names, password)))
+            return await node.ask(command)
         finally:
             await node.drop()
 

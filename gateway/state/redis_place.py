@@ -15,6 +15,22 @@ Address = tuple[str, int]
 SLOTS = 16_384
 
 
+class Login:
+    """The password, for all connections of a process: a new one is shown by every connection that begins after it.
+
+    :ivar passwords: the latest, and the one before it where there is one; that is shown to a server that does not know
+        the latest, for a password is not replaced everywhere in the same moment.
+    """
+
+    def __init__(self, password: str) -> None:
+        self.passwords: tuple[str, ...] = (password,)
+
+    def replace(self, password: str) -> None:
+        """Show ``password`` from now on. Connections that stand go on."""
+        if password != self.passwords[0]:
+            self.passwords = (password, self.passwords[0])
+
+
 @dataclass(frozen=True, slots=True)
 class RedisPlace:
     """A deployment's log.
@@ -22,6 +38,7 @@ class RedisPlace:
     :ivar kind: `single`: `hosts` is the one server. `sentinel`: `hosts` are Sentinels, which know the primary of the
         service `master`. `cluster`: `hosts` are any nodes, which know the primary of the log's slot.
     :ivar username: for Redis, and for Sentinels that ask for one; empty: the default user.
+    :ivar password: to begin with; ``login`` has the one of now.
     :ivar ca_file: certificates to trust instead of the system's. :ivar cert_file: shown to servers that ask for one.
     :ivar prefix: begins the names of all keys, in braces, so that a cluster keeps them in one slot.
     """
@@ -37,6 +54,10 @@ class RedisPlace:
     cert_file: Path | None = None
     key_file: Path | None = None
     prefix: str = "gateway"
+    login: Login = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "login", Login(self.password))
 
     def __str__(self) -> str:
         hosts = ",".join(shown(host) for host in self.hosts)

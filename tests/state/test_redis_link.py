@@ -151,6 +151,33 @@ async def test_user_password_and_database(redis: RedisServer) -> None:
         assert fault_of(caught.value).code == "state_refused"
 
 
+@pytest.mark.parametrize("ours_first", [False, True])
+async def test_a_password_is_replaced_in_any_order(redis: RedisServer, ours_first: bool) -> None:
+    """Connections that stand go on; new ones show the latest that the server knows, and nothing else gets in."""
+    redis.ask("ACL", "SETUSER", "gateway", "on", ">old", "+@all", "~*")
+    place = redis.place(username="gateway", password="old")
+    async with linked(place) as link:
+        await link.ask(PING, within=5)
+        (theirs, ours) = (
+            lambda: redis.ask("ACL", "SETUSER", "gateway", "resetpass", ">new"),
+            lambda: place.login.replace("new"),
+        )
+        for replace in (ours, theirs) if ours_first else (theirs, ours):
+            assert await link.ask(PING, within=5) == [b"PONG"]
+            replace()
+            if ours_first:
+                assert await answer(place) == b"PONG"
+        assert await link.ask(PING, within=5) == [b"PONG"]
+        redis.ask("CLIENT", "KILL", "USER", "gateway")
+        with pytest.raises(LostError):
+            await link.ask(PING, within=5)
+        assert await link.ask(PING, within=5) == [b"PONG"]
+    place.login.replace("newer")
+    place.login.replace("newest")
+    with pytest.raises(RefusedError):
+        await answer(place)
+
+
 class TestTls:
     """A server that speaks TLS with the certificate of a private authority."""
 
@@ -223,6 +250,9 @@ class TestSentinel:
                 assert await answer(self.at(sentinel, password="secret")) == b"PONG"
                 with pytest.raises(RefusedError):
                     await answer(self.at(sentinel, password="wrong"))
+                renewed = self.at(sentinel, password="secret")
+                renewed.login.replace("not there yet")
+                assert await answer(renewed) == b"PONG"
 
 
 class TestCluster:

@@ -52,3 +52,15 @@ def test_a_certificate_that_cannot_be_used_is_a_finding(tmp_path: Path) -> None:
 
     assert caught.value.code == "bad_certificate"
     assert "PEM" in caught.value.mend
+
+
+def test_the_latest_password_and_the_one_before_are_known() -> None:
+    """The same one again changes nothing; none of them is shown."""
+    place = RedisPlace(HOSTS, password="first-one")
+    seen = [place.login.passwords]
+    for password in ("second-one", "second-one", "third-one"):
+        place.login.replace(password)
+        seen.append(place.login.passwords)
+    second = ("second-one", "first-one")
+    assert seen == [("first-one",), second, second, ("third-one", "second-one")]
+    assert "-one" not in repr(place) + str(place) + repr(place.login)
