@@ -219,7 +219,8 @@ def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
             way = CognitoSignout(provider.domain or "", provider.client_id)
             return Hop("cognito", "Cognito", way, known)
         case "okta_signout":
-            return Hop("okta_signout", "Okta", OktaSignout(address), known)
+            away = provider.kind != "okta" and address != origin_of(provider.issuer)
+            return Hop("okta_signout", "Okta", OktaSignout(address), known, elsewhere=away)
         case "entra":
             return Hop("entra", "Microsoft", EntraLogout(provider.issuer), known)
         case "auth0":
@@ -230,7 +231,8 @@ def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
         case "url":
             template = AddressTemplate(address, provider.client_id)
             proof = Proof.STATE if template.echoes_state else Proof.NOTHING
-            return Hop("url", urlsplit(address).hostname or address, template, replace(known, proof=proof))
+            known, away = replace(known, proof=proof), origin_of(address) != origin_of(provider.issuer)
+            return Hop("url", urlsplit(address).hostname or address, template, known, elsewhere=away)
         case _:
             way_out = _oidc(hop, settings, known)
             return Hop(hop.kind, way_out.service, way_out, known)

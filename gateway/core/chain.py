@@ -105,6 +105,8 @@ class Chain:
     :ivar sid: the session that was ended: a hint of another one is none of this chain (rule R18).
     :ivar reason: of the entry that made the chain necessary; empty where somebody has signed out.
     :ivar interrupted: the sign-in to go on with, None where there is none.
+    :ivar names: of its user, as `hop_name` has them, that at the provider itself first; empty where nobody asks.
+    :ivar marked: seconds, when the log was told of all of them that the browser is sent there.
     """
 
     started: int
@@ -115,6 +117,8 @@ class Chain:
     closed: int = 0
     durable: bool = True
     who: tuple[str | None, str, str] | None = field(default=None, kw_only=True)
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    marked: int = field(default=0, kw_only=True)
     had_session: bool = True
     nonce: str = ""
     position: int = 0
@@ -269,7 +273,7 @@ def _enter(chain: Chain, index: int, limits: ChainLimits, now: int) -> Go | Done
 
 def _try(chain: Chain, limits: ChainLimits, now: int) -> Go:
     hop = chain.hops[chain.index]
-    again = _with(chain, replace(hop, tries=hop.tries + 1))
+    again = _with(chain, replace(hop, tries=hop.tries + 1, asked=""))
     return Go(replace(again, deadline=now + limits.hop_deadline))
 
 
@@ -293,7 +297,7 @@ def to_plain(chain: Chain) -> dict[str, Any]:
         chain.log_id,
         chain.sid,
     ]
-    plain: dict[str, Any] = {"h": hops, "c": rest, "w": chain.who}
+    plain: dict[str, Any] = {"h": hops, "c": rest, "w": chain.who, "n": [chain.marked, *chain.names]}
     if chain.reason:
         plain["y"] = chain.reason
     if (went := chain.interrupted) is not None:
@@ -309,11 +313,14 @@ def from_plain(plain: Mapping[str, Any]) -> Chain:
     try:
         started, *rest = plain["c"]
         who = tuple(plain["w"]) if plain.get("w") else None
+        marked, *names = plain.get("n", [0])
         chain = Chain(
             started,
             tuple(HopState(*hop) for hop in plain["h"]),
             *rest,
             who=who,
+            names=tuple(names),
+            marked=marked,
             reason=plain.get("y", ""),
             interrupted=Interrupted(*plain["i"]) if plain.get("i") else None,
         )

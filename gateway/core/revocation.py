@@ -28,12 +28,15 @@ an entry as well (`jti:`), because it has to hold where the entries hold: in eve
 session has such a key among its names, so it ends nothing.
 
 Sign-outs that were ours. A sign-out here ends the user's session at the provider too, which tells of it as it would
-of any other; taken at its word, it would end the user's sessions in other browsers (rule R21). So under each name of
-whoever signs out an entry says when that was (`hop:`). It ends nothing either.
+of any other; taken at its word, it would end the user's sessions in other browsers (rule R21). So when the browser is
+sent there, an entry under each name of whoever signs out says so (`hop:`): one piece of news is expected on each way
+in, and another entry says that it has come. Neither ends anything.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import heapq
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,7 +53,9 @@ _SID: Final = "sid:"
 _JTI: Final = "jti:"
 _HOP: Final = "hop:"
 OWN_HOP: Final = 120
-"""Seconds after a sign-out here in which the provider's news of it may have happened (rule R21)."""
+"""Seconds after the browser was sent to a provider in which what that tells of it may have happened (rule R21)."""
+MARKS: Final = 8
+"""Sign-outs of one user at a time whose news is waited for, and pieces of news that are known to have come."""
 NEWS_WITHIN: Final = 3_600
 """Seconds that such news may be on the way; Okta allows its event hooks an hour (facts B.8)."""
 
@@ -95,10 +100,17 @@ def token_key(iss: str, jti: str) -> str:
     return f"{_JTI}{_left(iss)}|{_text(jti)}"
 
 
-def hop_entries(aliases: Iterable[str], now: int) -> tuple[NewEntry, ...]:
-    """What is remembered when a user with these names signs out here: `RevocationIndex.signed_out_here` reads it."""
+def hop_name(alias: str) -> str:
+    """A short name for one of a user's, by which a sign-out is remembered: it has to travel in a cookie."""
+    digest = hashlib.sha256(_text(alias).encode()).digest()
+    return base64.urlsafe_b64encode(digest[:12]).decode()
+
+
+def hop_marks(names: Iterable[str], now: int) -> tuple[NewEntry, ...]:
+    """What is remembered when the browser of a user with these `hop_name` is sent to a provider that ends its
+    session: `RevocationIndex.own_news` reads it.
+    """
     until = now + OWN_HOP + NEWS_WITHIN
-    names = [alias for alias in aliases if not names_provider_session(alias)]
     return tuple(NewEntry(_HOP + name, until, "own_hop", now) for name in names)
 
 
@@ -202,7 +214,9 @@ class RevocationIndex:
         front = table.get(name, ())
         if any(_covers(old, entry) for old in front):
             return
-        table[name] = (*(old for old in front if not _covers(entry, old)), entry)
+        table[name] = (*(old for old in front if not _covers(entry, old)), entry)[
+            -MARKS if name.startswith(_HOP) else 0 :
+        ]
         self._kept += len(table[name]) - len(front)
         heapq.heappush(self._soonest, (entry.expires, entry.position, entry.key))
         if self.on_key is not None and ends_sessions(entry.key):
@@ -279,15 +293,23 @@ class RevocationIndex:
         """Whether an entry with this very key is in force."""
         return next(self._under(key, now), None) is not None
 
-    def signed_out_here(self, keys: Iterable[str], *, at: int, now: int) -> bool:
-        """Whether a user with one of these names signed out here shortly before `at`, when the provider's session of
-        theirs ended (rule R21). Clocks may differ by a minute.
+    def own_news(self, keys: Iterable[str], *, way: str, at: int, now: int) -> tuple[NewEntry, ...]:
+        """What to remember when the news, on this way in, that the sessions of a user with these names ended at `at` is
+        of a sign-out that began here (rule R21); empty when it is not. Each sign-out is good for one piece of news on
+        each way in. Clocks may differ by a minute.
         """
-        return any(
-            entry.event_time is not None and -EVENT_SKEW <= at - entry.event_time <= OWN_HOP + EVENT_SKEW
-            for key in keys
-            for entry in self._under(_HOP + key, now)
-        )
+        found = []
+        for name in map(hop_name, keys):
+            heard = f"{_HOP}{way}/{name}"
+            spent = max((entry.event_time or 0 for entry in self._under(heard, now)), default=-1)
+            times = [
+                entry.event_time for entry in self._under(_HOP + name, now) if entry.event_time is not None
+            ]
+            fitting = [t for t in times if t > spent and -EVENT_SKEW <= at - t <= OWN_HOP + EVENT_SKEW]
+            if fitting:
+                until = min(fitting) + OWN_HOP + NEWS_WITHIN
+                found.append(NewEntry(heard, until, "own_hop", min(fitting)))
+        return tuple(found)
 
     def expire(self, now: int, *, limit: int | None = None) -> int:
         """Drop dead entries, at most `limit` of them, the longest dead first; how many were dropped."""
@@ -333,7 +355,12 @@ class RevocationIndex:
 
 
 def _covers(one: Entry, other: Entry) -> bool:
-    """Does `one` end every session that `other` ends, at least as long, and would it be named before it?"""
+    """Does `one` end every session that `other` ends, at least as long, and would it be named before it?
+
+    Two sign-outs of one user are two, whichever was later.
+    """
+    if one.key.startswith(_HOP) and one.event_time != other.event_time:
+        return False
     mine, others = one.compared_time, other.compared_time
     return (
         one.position >= other.position

@@ -27,6 +27,7 @@ class Hop:
     :ivar label: what people call it.
     :ivar known: what is known of its end of session; one that has no hint needs nothing of the provider's metadata.
     :ivar instead_of: the hop before, whose session this one ends where that one could not.
+    :ivar elsewhere: it ends another provider's session than that of the one that signs people in here.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Hop:
     way: Way
     known: SignOut
     instead_of: str = ""
+    elsewhere: bool = False
 
     @property
     def hint(self) -> str:
@@ -70,6 +72,11 @@ class Hops:
     def label(self, name: str) -> str:
         hop = self._by_name.get(name)
         return hop.label if hop else name
+
+    def ends_our_sign_in(self, name: str) -> bool:
+        """Whether that hop ends the session of the provider that signs people in here."""
+        hop = self._by_name.get(name)
+        return hop is not None and not hop.elsewhere
 
     def location(self, chain: Chain) -> str:
         """Where the current hop of ``chain`` begins, for a redirect or a script to go to."""

@@ -108,11 +108,33 @@ class Inbound:
                 )
         return Ended(durable)
 
-    async def is_own_hop(self, keys: Sequence[str], *, at: int, now: int) -> bool:
-        """Whether what happened to these subjects at ``at`` is news of a sign-out that began here (rule R21)."""
+    async def own_news(
+        self,
+        keys: Sequence[str],
+        *,
+        way: str,
+        at: int,
+        now: int,
+        token_id: str | None,
+        until: int | None = None,
+    ) -> Ended | None:
+        """What became of news of a sign-out that began here (rule R21): it is remembered as heard, and ends nothing.
+        None where what happened to these subjects at ``at`` is no such news, or it came before.
+
+        :param token_id: as :meth:`end` has it, ``until`` its ``token_until``.
+        """
+        if token_id is not None and await self._taken(token_id, now) is not None:
+            return None
         if self._log.moved():
             await self._log.catch_up()
-        return self._log.index.signed_out_here(keys, at=at, now=now)
+        heard = self._log.index.own_news(keys, way=way, at=at, now=now)
+        if not heard:
+            return None
+        until = now + self._lifetime if until is None else until
+        taken = [NewEntry(token_id, until, OWN_HOP)] if token_id is not None else []
+        ended = Ended((await self._log.append([*heard, *taken])).durable)
+        self.count(way, OWN_HOP if ended.durable else NOT_DURABLE)
+        return ended
 
     def refused(self, way: str, error: GatewayError, client: str) -> None:
         """A call was refused: counted by the error's code, and told in the log, though not each time."""

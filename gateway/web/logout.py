@@ -16,7 +16,7 @@ from gateway.core import dice, leftovers
 from gateway.core.chain import Cause, Chain, Done, Go, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
-from gateway.core.revocation import UNPLACED, Entry, NewEntry, hop_entries, sid_key
+from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Redirect, Skip
@@ -28,6 +28,7 @@ from gateway.web.hint import Hints
 from gateway.web.hops import LOGGED_OUT, Hops
 from gateway.web.logout_options import LogoutOptions
 from gateway.web.messages import Response
+from gateway.web.own_news import OwnNews
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
@@ -62,6 +63,7 @@ class Logout:
     ) -> None:
         self.options = options
         self.hops = Hops(options.hops, options.public_url, provider)
+        self._news = OwnNews(self.hops, log, listening=options.news_comes_back)
         self._sessions = sessions
         self._log = log
         self._live = live
@@ -123,11 +125,12 @@ class Logout:
             sid=session.sid if session else before.sid if before else "",
             cause=cause,
         )
-        first = _of(session, before if again else None, begun)
+        first = _of(session, before if again else None, begun, self._news.names(session))
         self._trail.logout_started(first.chain, how)
         step = self._placed(self._onward(first, now))
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
+        step = await self._news.leaving(step, None, now)
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
@@ -152,7 +155,7 @@ class Logout:
         if step is None:
             return await self.resume(carried, chain, now=now)
         self._trail.hop(step.chain.hops[chain.index])
-        return self._answer(self._onward(step, now), carried, now)
+        return await self._answer(self._onward(step, now), carried, now)
 
     async def at_hop(self, carried: Carried, *, now: int) -> Response:
         """The current hop, whose hint only this address sees; looking here again and again counts as no try."""
@@ -162,15 +165,16 @@ class Logout:
         chain = await self._with_superseded(carried, before, now)
         step = self._onward(Go(chain), now)
         if step.chain is not chain:
-            return self._answer(step, carried, now)
+            return await self._answer(step, carried, now)
         act = await self.hops.act(chain, self._hints.of(chain.sid, carried.cookies, now))
         if isinstance(act, Skip):
             step = chains.settled(chain, chains.SKIPPED, act.why, self.options.limits, now=now)
             self._trail.hop(step.chain.hops[chain.index])
-            return self._answer(self._onward(step, now), carried, now)
+            return await self._answer(self._onward(step, now), carried, now)
         chain = chains.sent(chain, act.how)
         cookies = self._sessions.clear_session() if carried.session else []
         if chain != before:
+            chain = await self._news.at(chain, now)
             cookies += self._sessions.seal_chain(chain, carried.cookies, now)
         if isinstance(act, Redirect) and not act.how:  # it needs no hint and begins elsewhere: this was Back
             return redirect(act.url, cookies=cookies)
@@ -182,7 +186,7 @@ class Logout:
         step = chains.resumed(chain, self.options.limits, now=now, pushed=pushed)
         if step.chain.index > chain.index:
             self._trail.hop(step.chain.hops[chain.index])
-        return self._answer(self._onward(step, now), carried, now)
+        return await self._answer(self._onward(step, now), carried, now)
 
     async def before_sign_in(
         self, carried: Carried, state: Session | Challenge, *, now: int
@@ -272,8 +276,7 @@ class Logout:
         others = self._others(session, now)
         if session.refresh_token or session.secret is not None:
             self._beside(self._revoke_latest(session))
-        news = hop_entries(session.aliases, now) if self.options.news_comes_back else ()
-        appending = asyncio.ensure_future(self._log.append([entry, *others, *news]))
+        appending = asyncio.ensure_future(self._log.append([entry, *others]))
         await asyncio.sleep(
             0
         )  # it denies here as soon as it has begun; live connections need not wait for the disk
@@ -342,13 +345,13 @@ class Logout:
         failed = any(hop.status == chains.FAILED for hop in chain.hops)
         return self._hints.clear() if chain.closed and not failed else []
 
-    def _answer(self, step: Step, carried: Carried, now: int) -> Response:
+    async def _answer(self, step: Step, carried: Carried, now: int) -> Response:
         if isinstance(step, Wait):
             page = self.waiting(step.chain, now)
             return send(page, self._sessions.clear_session() if carried.session else ())
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
-        step = self._placed(step)
+        step = self._placed(await self._news.leaving(step, carried.chain, now))
         cookies = self._sessions.seal_chain(step.chain, carried.cookies, now)
         if carried.session is not None:
             cookies += self._sessions.clear_session()
@@ -361,12 +364,14 @@ class Logout:
         return Done(replace(step.chain, position=self._log.index.position, log_id=self._log.log_id))
 
 
-def _of(session: Session | None, before: Chain | None, step: Step) -> Step:
+def _of(session: Session | None, before: Chain | None, step: Step, names: tuple[str, ...]) -> Step:
     """Whose chain it is: of the session that it ends, or that the chain before it has ended already."""
-    who = before.who if before is not None else step.chain.who
+    who, marked = (before.who, before.marked) if before is not None else (step.chain.who, 0)
     if session is not None:
         who = (session_mark(session.sid), session.principal.subject, session.principal.user)
-    return replace(step, chain=replace(step.chain, who=who))
+    elif before is not None:
+        names = before.names
+    return replace(step, chain=replace(step.chain, who=who, names=names, marked=marked))
 
 
 def _clear_attempt(name: str) -> list[str]:

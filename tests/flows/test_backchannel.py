@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.core import clock
-from gateway.core.revocation import hop_entries, isid_key
+from gateway.core.revocation import hop_marks, hop_name, isid_key
 from gateway.demo.keys import signing_key
 from gateway.demo.options import CLIENT_ID
 from tests.fakes.browser import Browser
@@ -133,13 +133,60 @@ async def test_r20_the_names_that_count_are_those_of_the_sign_in(stand: Stand, a
 async def test_r21_news_of_our_own_sign_out_ends_nobody_else(stand: Stand, alice: Browser) -> None:
     """A token without `sid`, two minutes around a sign-out that began here; one that names a session is obeyed."""
     (one,) = (await stand.gateway.sign_ins.all(limit=1)).sign_ins
-    await stand.gateway.log.append(hop_entries(one.aliases, clock.now() - 60))
+    await stand.gateway.log.append(hop_marks(map(hop_name, one.aliases), clock.now() - 60))
     assert await sent(stand, "sub_only") == [200]
     assert await status(stand, alice.cookie_header(stand.app)) == 200
     told = stand.gateway.metrics.exposition().decode()
     assert 'gateway_inbound_total{result="own_hop",way="backchannel"} 1.0' in told
     assert await sent(stand) == [200]
     assert await status(stand, alice.cookie_header(stand.app)) == 401
+
+
+async def test_r21_one_sign_out_swallows_one_token(stand: Stand, alice: Browser) -> None:
+    """The provider's own word of it, sent again or not; the next one is an administrator's, and is obeyed."""
+    elsewhere = stand.browser()
+    await stand.sign_in(elsewhere, "/api/me")
+    await stand.sign_out(alice)
+    ours = form(stand, sid=ABSENT, sub=await subject(stand))
+    assert [(await posted(stand, ours))[0] for _ in range(2)] == [200, 200]
+    assert await status(stand, elsewhere.cookie_header(stand.app)) == 200
+    assert await sent(stand, "sub_only") == [200]
+    assert await status(stand, elsewhere.cookie_header(stand.app)) == 401
+
+
+async def test_r21_until_the_browser_is_sent_there_the_provider_has_nothing_of_ours_to_tell(
+    stand: Stand, alice: Browser
+) -> None:
+    """The sign-out has begun here, and what the provider tells is another's doing: it ends the other browser's session."""
+    elsewhere = stand.browser()
+    await stand.sign_in(elsewhere, "/api/me")
+    await stand.sign_out(alice, until=f"{stand.app}/logout/hop")
+    assert await sent(stand, "sub_only") == [200]
+    assert await status(stand, elsewhere.cookie_header(stand.app)) == 401
+
+
+async def test_r21_a_hop_that_is_skipped_spares_nobody(stand: Stand, alice: Browser) -> None:
+    """The browser has lost its hint: Okta is not asked by it, but at its other address, and that is when it is sent."""
+    elsewhere = stand.browser()
+    await stand.sign_in(elsewhere, "/api/me")
+    await stand.sign_out(alice, until=f"{stand.app}/logout/hop")
+    alice.cookies.pop((urlsplit(stand.app).netloc, "__Secure-session-hint"))
+    skipped = await alice.navigate(f"{stand.app}/logout/hop", site="same-origin")
+    assert skipped.location.startswith(f"{stand.okta}/login/signout")
+    assert await sent(stand, "sub_only") == [200]
+    assert await status(stand, elsewhere.cookie_header(stand.app)) == 200
+
+
+async def test_r21_pressed_twice_it_is_one_sign_out(stand: Stand, alice: Browser) -> None:
+    """The second press begins the chain anew, and the provider tells of it once."""
+    elsewhere = stand.browser()
+    await stand.sign_in(elsewhere, "/api/me")
+    await stand.sign_out(alice, until=f"{stand.okta}/")
+    await stand.sign_out(alice)
+    assert await sent(stand, "sub_only") == [200]
+    assert await status(stand, elsewhere.cookie_header(stand.app)) == 200
+    assert await sent(stand, "sub_only") == [200]
+    assert await status(stand, elsewhere.cookie_header(stand.app)) == 401
 
 
 async def test_a_replay_is_answered_alike_and_does_nothing(stand: Stand, alice: Browser) -> None:

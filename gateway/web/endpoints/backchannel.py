@@ -15,7 +15,7 @@ from gateway.core.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout_token import MAX_AGE
 from gateway.telemetry.log import get_logger
-from gateway.web.inbound import OWN_HOP, Inbound, answer, try_again, whole_body
+from gateway.web.inbound import Inbound, answer, try_again, whole_body
 from gateway.web.messages import Request, Response
 
 WAY = "backchannel"
@@ -47,11 +47,14 @@ class Backchannel:
             return self._refused(error, facts.client)
         if not found.dated and not self._said_undated:
             self._say_undated()
-        if found.session is None and await self.inbound.is_own_hop(found.keys, at=found.issued_at, now=now):
-            # Somebody signed out here, the chain ended the session there, and this is the provider's word of it. As it
-            # names no session, it would end those of the same person in other browsers.
-            self.inbound.count(WAY, OWN_HOP)
-            return answer(200)
+        if found.session is None:
+            # Somebody signed out here, the chain ended the session there, and this may be the provider's word of it. As
+            # it names no session, it would end those of the same person in other browsers.
+            own = await self.inbound.own_news(
+                found.keys, way=WAY, at=found.issued_at, now=now, token_id=found.key, until=found.until
+            )
+            if own is not None:
+                return answer(200) if own.durable else try_again(_UNAVAILABLE)
         ended = await self.inbound.end(
             found.keys,
             reason=WAY,

@@ -19,7 +19,16 @@ from gateway.oidc.okta_event import ENDING, MAX_DELIVERY, OktaEvent, read_delive
 from gateway.oidc.subject_ids import Namespace
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
-from gateway.web.inbound import NOT_DURABLE, OWN_HOP, Inbound, answer, only_header, try_again, whole_body
+from gateway.web.inbound import (
+    NOT_DURABLE,
+    OWN_HOP,
+    Ended,
+    Inbound,
+    answer,
+    only_header,
+    try_again,
+    whole_body,
+)
 from gateway.web.messages import Request, Response
 
 WAY: Final = "okta_event_hook"
@@ -65,12 +74,27 @@ class OktaEvents:
             return answer(400, {"error": error.code})
         # All at once: each waits for the log on its own, and Okta does not wait for the sum.
         results = await asyncio.gather(*(self._take(event, facts.client) for event in events))
-        for result in results:
-            self.inbound.count(WAY, result)
         return try_again() if NOT_DURABLE in results else answer(204)
 
     async def _take(self, event: OktaEvent, client: str) -> str:
-        """What became of an event."""
+        """What became of an event, which is counted."""
+        if (own := await self._own_news(event)) is not None:
+            return OWN_HOP if own.durable else NOT_DURABLE
+        result = await self._ended(event, client)
+        self.inbound.count(WAY, result)
+        return result
+
+    async def _own_news(self, event: OktaEvent) -> Ended | None:
+        """See there; only what a user did can be."""
+        if event.kind not in ENDING or not event.by_user or not self.by_users or event.user is None:
+            return None
+        now, token = clock.now(), None if event.event_id is None else token_key(WAY, event.event_id)
+        at = now if event.published is None else event.published
+        keys = event.user.keys(self.namespace)
+        return await self.inbound.own_news(keys, way=WAY, at=at, now=now, token_id=token)
+
+    async def _ended(self, event: OktaEvent, client: str) -> str:
+        """What became of one that is no news of our own."""
         if event.kind not in ENDING or (event.by_user and not self.by_users):
             self._say_once(event.kind)
             return IGNORED
@@ -80,8 +104,6 @@ class OktaEvents:
             return UNMAPPED
         now = clock.now()
         happened_at = now if event.published is None else event.published
-        if event.by_user and await self.inbound.is_own_hop(keys, at=happened_at, now=now):
-            return OWN_HOP
         ended = await self.inbound.end(
             keys,
             reason=event.kind.replace(".", "_"),

@@ -30,7 +30,7 @@ from gateway.oidc.security_event import (
 from gateway.oidc.subject_ids import Namespace, subject_keys
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
-from gateway.web.inbound import OWN_HOP, Inbound, answer, only_header, try_again, whole_body
+from gateway.web.inbound import Inbound, answer, only_header, try_again, whole_body
 from gateway.web.messages import Request, Response
 
 WAY: Final = "security_events"
@@ -96,10 +96,7 @@ class SecurityEvents:
                 raise
             self.inbound.refused(WAY, error, client)
             return refusal(error)
-        event = found.event
-        if keys and event.by_user and await self.inbound.is_own_hop(keys, at=event.happened_at, now=now):
-            self.inbound.count(WAY, OWN_HOP)
-        elif keys:
+        if keys:
             await self._end(found, keys, now, client)
         return None
 
@@ -129,16 +126,21 @@ class SecurityEvents:
             _log.info("unknown_event", kind=printable(kind))
 
     async def _end(self, found: EventToken, keys: tuple[str, ...], now: int, client: str) -> None:
-        ended = await self.inbound.end(
-            keys,
-            reason=(found.event.name or "").replace("-", "_"),
-            event_time=found.event.happened_at,
-            token_id=token_key(self.transmitter.issuer, found.token_id),
-            source=self.transmitter.issuer,
-            now=now,
-            client=client,
-        )
-        self.inbound.count(WAY, ended.result)
+        token, at = token_key(self.transmitter.issuer, found.token_id), found.event.happened_at
+        ended = None
+        if found.event.by_user:
+            ended = await self.inbound.own_news(keys, way=WAY, at=at, now=now, token_id=token)
+        if ended is None:
+            ended = await self.inbound.end(
+                keys,
+                reason=(found.event.name or "").replace("-", "_"),
+                event_time=at,
+                token_id=token,
+                source=self.transmitter.issuer,
+                now=now,
+                client=client,
+            )
+            self.inbound.count(WAY, ended.result)
         if not ended.durable:
             raise ProviderError("not_durable", "the revocation log has not taken it yet", retryable=True)
 
