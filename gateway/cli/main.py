@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+from typing import Annotated
+
 import typer
 
+from gateway import __version__
 from gateway.cli import audit, config, demo, doctor, events, policy, serve, sessions
 
 app = typer.Typer(
@@ -14,6 +18,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gateway {__version__} (Python {platform.python_version()})")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True),
+    ] = False,
+) -> None: ...
+
+
 serve.register(app)
 config.register(app)
 doctor.register(app)
