@@ -161,4 +161,18 @@ def _federated_attributes(settings: Settings) -> Iterator[Remark]:
         yield note("provider.identity_provider", what, mend)
 
 
+@rule("provider")
+def _auth_time_of_a_broker(settings: Settings) -> Iterator[Remark]:
+    """Rule R1: what is believed there decides whether a provider's memory undoes a revocation."""
+    provider = settings.provider
+    if provider.auth_time_proves and provider.identity_provider:
+        what = (
+            f"people prove who they are at {provider.identity_provider}, and `auth_time` of one that asks another"
+            " provider is mostly the time of its answer, even one from memory: after a revocation it could let in who"
+            " was only remembered"
+        )
+        mend = "take it out, unless you know that the time is that of the sign-in there"
+        yield warning("provider.auth_time_proves", what, mend)
+
+
 RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

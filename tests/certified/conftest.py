@@ -1,4 +1,4 @@
-"""Five gateways that sign in at the certified provider, all in one process; the provider is one of its own."""
+"""Six gateways that sign in at the certified provider, all in one process; the provider is one of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONFIGURATION = """\
 public_url: {app}
 listen: 127.0.0.1:0
 upstreams: [{{path: /, url: "http://127.0.0.1:{application}"}}]
-provider: {{kind: oidc, issuer: "{issuer}", client_id: {client}, client_secret: {secret}}}
+provider: {{kind: oidc, issuer: "{issuer}", client_id: {client}, client_secret: {secret}{more}}}
 session: {{key_files: [session-key]}}
 state: sqlite://{directory}/state.db
 headers: {{groups: groups}}
@@ -47,8 +47,11 @@ APPLICATIONS = {
     "by-form": "{oidc: form}",
     "short-lived": "oidc",
     "unregistered": "oidc",
+    "vouched": "oidc",
 }
-"""Client ids, each with the hop of its gateway. The last one's return address is not registered at the provider."""
+"""Client ids, each with the hop of its gateway. The return address of `unregistered` is not registered at the provider;
+of `vouched` the operator says that `auth_time`, which its client wants always, proves when somebody signed in.
+"""
 
 
 @dataclass
@@ -123,6 +126,7 @@ def _client(name: str, app: str) -> dict[str, Any]:
         "post_logout_redirect_uris": [f"{app}/logout/done/{returns}"],
         "backchannel_logout_uri": f"{app}/oauth2/backchannel-logout",
         "backchannel_logout_session_required": True,
+        "require_auth_time": name == "vouched",
     }
 
 
@@ -145,6 +149,7 @@ async def _house(
             secret=SECRET,
             directory=directory,
             hop=APPLICATIONS[name],
+            more=", auth_time_proves: true" if name == "vouched" else "",
         )
     )
     audit: list[AuditEvent] = []

@@ -52,6 +52,10 @@ def test_contradictions_are_findings(examined, changes, key, what):
         ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies[0]"),
         ({"upstreams": [{"path": "/api/", "url": "http://a"}]}, "upstreams"),
         ({"state_loss": "accept"}, "state_loss"),
+        (
+            {"provider.identity_provider": "Okta", "provider.auth_time_proves": True},
+            "provider.auth_time_proves",
+        ),
     ],
 )
 def test_dangers_are_warnings(examined, changes, key):
