@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.config.sections import revealed
 from gateway.config.state_urls import RedisUrl, SqliteUrl
@@ -27,6 +29,11 @@ LITTLE = 64 * 1024 * 1024
 """Bytes of disk below which the log may stop being written."""
 APART = 2
 """Seconds that Redis's clock and ours may differ without a word."""
+NEAR = 0.25
+"""Seconds that a request waits for an answer."""
+TRIES = 4
+"""How often a Redis that does not answer in time is asked."""
+T = TypeVar("T")
 _MOUNTS = Path("/proc/self/mounts")
 
 
@@ -62,7 +69,7 @@ async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
     place = state_place(patient.settings)
     assert isinstance(place, RedisPlace)
     try:
-        observations = await _redis(place, str(url))
+        observations = await _redis(place, str(url), tickets=patient.settings.session.store == "ticket")
     except ConfigurationError as error:
         observations = [failed(str(url), error.detail, error.mend)]
     for each in observations:
@@ -73,15 +80,16 @@ async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
         )
 
 
-async def _redis(place: RedisPlace, shown: str) -> list[Observation]:
+async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observation]:
     from gateway.state.redis_faults import LostError, RefusedError, fault_of
     from gateway.state.redis_link import Link
     from gateway.state.redis_server import EXAMINE_WITHIN, examine
 
     link = Link(place)
     try:
-        advice = await examine(link)
+        advice = await _patiently(lambda: examine(link))
         (told,) = await link.ask(("TIME",), within=EXAMINE_WITHIN)
+        usual = link.pace.usual
     except (RefusedError, LostError, OSError, TimeoutError) as error:
         fault = fault_of(error)
         return [failed(shown, fault.what or "it does not answer", fault.mend or "see that Redis runs there")]
@@ -94,7 +102,33 @@ async def _redis(place: RedisPlace, shown: str) -> list[Observation]:
         for each in advice
     ]
     found.append(_clocks(told, shown))
+    found += _distance(usual, shown, tickets=tickets)
     return [*found, ok(shown, "it answers, is recent enough, and we have the rights we need")]
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer, also of a server that is far away: with each try there is more time for it."""
+    for _ in range(TRIES - 1):
+        with suppress(TimeoutError):
+            return await ask()
+    return await ask()
+
+
+def _distance(usual: float, shown: str, *, tickets: bool) -> list[Observation]:
+    """Whether a request, which has a quarter of a second for it, gets its answers.
+
+    :param usual: seconds that answers take.
+    """
+    if usual < NEAR:
+        return []
+    what = f"its answers take {usual * 1_000:.0f} ms, and a request waits for {NEAR * 1_000:.0f} ms"
+    if tickets:
+        return [
+            failed(
+                shown, f"{what}: no session that is kept there is read in time", "use a Redis that is near"
+            )
+        ]
+    return [warning(shown, f"{what}: sign-outs are said to be pending elsewhere", "use a Redis that is near")]
 
 
 def _clocks(told: object, shown: str) -> Observation:

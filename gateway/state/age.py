@@ -47,4 +47,5 @@ class Age:
 
     def at(self, now: float) -> float:
         """Seconds for which the index cannot be believed to know everything that was ended."""
-        return max(self.of_reading(now), self.of_taking(now))
+        unread = now - self._read_at  # asked on every request
+        return max(unread, now - self._took_at) if self.refusal else unread

@@ -134,11 +134,12 @@ class Refresher:
             if tasks:
                 left = until - asyncio.get_running_loop().time()
                 await asyncio.wait(tasks.values(), timeout=max(0.0, left))
-        for sid, task in list(self._settling.items()):
-            _log.warning(
-                "refresh_lost", session=session_mark(sid), why="the state did not answer until the end"
-            )
+        late = {**self._under_way, **self._settling}
+        for sid, task in late.items():
+            _log.warning("refresh_lost", session=session_mark(sid), why="no answer came until the end")
             task.cancel()
+        if late:
+            await asyncio.wait(late.values())
 
     # At a request
 

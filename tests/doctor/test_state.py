@@ -13,6 +13,7 @@ from gateway.doctor.state import file_system_of
 from tests.doctor.deployment import FAILED, OK, WARNING, Deployment
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
+from tests.fakes.slow_way import SlowWay
 
 MOUNTS = [
     "/dev/vda1 / ext4 rw 0 0",
@@ -144,3 +145,16 @@ async def test_something_else_in_its_place_fails(cognito: Deployment, answer: by
     server.close()
     assert seen[0].verdict is FAILED, seen
     assert "s3cret-of-redis" not in repr(seen)
+
+
+@pytest.mark.parametrize(("store", "verdict"), [("cookie", WARNING), ("ticket", FAILED)])
+async def test_a_redis_that_is_far_away_is_named(
+    cognito: Deployment, tmp_path: Path, store: str, verdict: object
+) -> None:
+    """It is no dead one; whether a request can do without its answers depends on what is kept there."""
+    with RedisServer(tmp_path / "redis", "appendonly yes") as server:
+        async with SlowWay(server.port, round_trip=0.3) as way:
+            cognito.pieces["state"] = f"redis://127.0.0.1:{way.port}/0"
+            cognito.pieces["session"] = {"key_files": ["session-key"], "store": store}
+            seen = await cognito.seen("state-redis")
+    assert [each.verdict for each in seen if "answers take" in each.what] == [verdict]

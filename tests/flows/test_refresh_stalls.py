@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,8 +19,9 @@ from gateway.web.renewal import Renewed
 from gateway.web.tickets import TicketSessions
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, later, standing
+from tests.flows.stores import COOKIE
 from tests.flows.test_many_hosts import asked, beside, signed_in
-from tests.flows.test_refresh import SOON, refreshes, settled
+from tests.flows.test_refresh import SOON, refreshes, settled, with_tokens
 
 LEASE = 1
 """Seconds, instead of ten."""
@@ -102,6 +104,25 @@ def newest(stand: Stand) -> int:
     return max(known, default=0)
 
 
+async def killed_with_the_new_token(stand: Stand, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider has given it; nobody else hears of that."""
+    renewal, killed = stand.gateway.refresher._renewal, asyncio.Event()
+    original = renewal.of
+
+    async def killed_afterwards(session: Session) -> Renewed:
+        await original(session)
+        killed.set()
+        return await asyncio.Future()  # never
+
+    with monkeypatch.context() as patched, later(SOON):
+        patched.setattr(renewal, "of", killed_afterwards)
+        assert await asked(stand, cookie) == 200
+        await killed.wait()
+        (task,) = stand.gateway.refresher._under_way.values()
+        task.cancel()
+        await asyncio.wait({task})
+
+
 async def test_r10_a_stall_while_a_new_token_is_published_signs_nobody_out(pair: Pair) -> None:
     """It lasts for longer than the lease; then the other instance gets the new token, and spends no dead one."""
     pair.first.set(token_seconds=10, refresh_rotation=True)
@@ -122,20 +143,7 @@ async def test_r10_a_process_that_is_killed_with_the_new_token_signs_nobody_out(
     """The other one is refused the old token, and does not believe that; the session goes on."""
     pair.first.set(token_seconds=10, refresh_rotation=True)
     _, old = await signed_in(pair.first)
-    renewal = pair.first.gateway.refresher._renewal
-    original, killed = renewal.of, asyncio.Event()
-
-    async def killed_afterwards(session: Session) -> Renewed:
-        await original(session)
-        killed.set()
-        return await asyncio.Future()  # never
-
-    monkeypatch.setattr(renewal, "of", killed_afterwards)
-    with later(SOON):
-        assert await asked(pair.first, old) == 200
-        await killed.wait()
-        (task,) = pair.first.gateway.refresher._under_way.values()
-        task.cancel()
+    await killed_with_the_new_token(pair.first, old, monkeypatch)
     with later(SOON + 2 * LEASE):
         refused = pair.second.gateway.metrics.refreshes_total["doubted"]
         await lasting(pair, old, lambda: refused._value.get() > 0)
@@ -160,3 +168,20 @@ async def test_a_user_who_was_disabled_is_signed_out_after_a_stall(pair: Pair) -
                 await asyncio.sleep(0.1)
     await settled(pair.first)
     assert "revoked" in pair.first.told()
+
+
+async def test_who_cannot_have_a_fresh_token_signs_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upstream that wants one would otherwise be a dead end until the session is over."""
+    async with with_tokens(tmp_path, COOKIE) as (stand, upstream):
+        browser = stand.browser()
+        stand.set(token_seconds=10, refresh_rotation=True)
+        await stand.sign_in(browser, "/api/me")
+        await killed_with_the_new_token(stand, browser.cookie_header(stand.app), monkeypatch)
+        with later(11 + LEASE):
+            async with asyncio.timeout(15):
+                while (seen := await browser.fetch(f"{stand.app}/echo/")).status == 502:
+                    await asyncio.sleep(0.1)
+            assert (seen.status, json.loads(seen.text)["reason"]) == (401, "access_expired")
+        assert upstream.calls == []

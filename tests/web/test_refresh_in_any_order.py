@@ -224,4 +224,4 @@ class ThroughTrouble(RuleBasedStateMachine):
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestThroughTrouble = ThroughTrouble.TestCase
-TestThroughTrouble.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestThroughTrouble.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
