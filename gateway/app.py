@@ -27,6 +27,7 @@ from gateway.options import (
     logout_options,
     provider_options,
     routes,
+    token_hold,
 )
 from gateway.outside import Outside
 from gateway.paths import Parts, own_paths
@@ -48,6 +49,7 @@ from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.session import Sessions
 from gateway.web.sightings import WRITE_EVERY, Sightings
 from gateway.web.tickets import TicketSessions
+from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 
@@ -116,7 +118,18 @@ class Gateway:
             log=self.log,
             store=self.refreshes,
             end=self._end,
+            drop=self._drop,
             on_refresh=self._count_refresh,
+        )
+        self.tokens = TokenRevoker(
+            token_hold(settings),
+            ring=self.ring,
+            deployment=deployment,
+            store=shared.token_revocations,
+            provider=self.provider,
+            latest=self.refresher.latest,
+            forget=self.sessions.remove,
+            trail=self.trail,
         )
         self.hints = Hints(self.sessions, signing_out.hint, all_own=settings.limits.cookies)
         self.logout = Logout(
@@ -126,8 +139,8 @@ class Gateway:
             live=self.live,
             hints=self.hints,
             provider=self.provider,
-            latest=self.refresher.latest,
             newest=self.refresher.current,
+            tokens=self.tokens,
             trail=self.trail,
         )
         self.inbound = Inbound(
@@ -181,6 +194,7 @@ class Gateway:
         if self.tickets is not None:
             await self.tickets.open()
         await self.provider.start()
+        await self.tokens.open()
         self.outside.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -198,7 +212,7 @@ class Gateway:
         self.accounts.flush()
         await self.forwarder.close()
         await self.refresher.close()
-        await self.logout.close()
+        await self.tokens.close()
         await self.outside.close()
         await self.provider.close()
         await self.sightings.write(self.sign_ins)
@@ -288,6 +302,7 @@ class Gateway:
         self.metrics.state_log_age_seconds.set(self.log.age())
         self.metrics.state_log_entries.set(len(self.log.index))
         self.metrics.state_log_pending.set(self.log.pending)
+        self.metrics.token_revocations_waiting.set(self.tokens.waiting)
         self.metrics.idp_up.set(self.provider.up)
         self.metrics.upstream_connections.set(self.forwarder.connections)
         for kind, count in self.live.counts.items():
@@ -348,6 +363,9 @@ class Gateway:
 
     async def _end(self, session: Session, reason: str) -> None:
         await self.logout.end(session, reason)
+
+    def _drop(self, later: Session) -> None:
+        self.tokens.dropped(later)
 
     def _count_refresh(self, result: str) -> None:
         self.metrics.refreshes_total[result].inc()

@@ -19,6 +19,7 @@ from gateway.core.identity_headers import IdentityOptions
 from gateway.core.reach import Reach
 from gateway.core.routes import Route
 from gateway.core.session import SessionLimits
+from gateway.core.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.logout import (
@@ -185,6 +186,26 @@ def logout_options(settings: Settings) -> LogoutOptions:
         ),
         news_comes_back=bool(hops) and _hears_of_own_hops(settings),
     )
+
+
+def token_hold(settings: Settings) -> Hold:
+    """What refresh tokens wait for: the hops at which the browser ends its session at the provider that issues them.
+
+    An address of one's own leads to the provider where its host says so, or where no other hop does: to wait for one
+    hop too many costs nothing but time.
+    """
+    provider, chain = settings.provider, settings.logout.chain
+    origins = {origin_of(provider.issuer), *([origin_of(provider.domain)] if provider.domain else [])}
+    at_its_own = [
+        hop.kind
+        for hop in chain
+        if hop.kind not in {"okta_signout", "url"}
+        or (hop.kind == "okta_signout" and provider.kind in {"okta", "oidc"})
+        or origin_of(str(hop.url)) in origins
+    ]
+    kinds = tuple(hop.kind for hop in chain)
+    own = frozenset(at_its_own or [kind for kind in kinds if kind == "url"])
+    return Hold(own, chain_limits(settings), kinds)
 
 
 def _hears_of_own_hops(settings: Settings) -> bool:

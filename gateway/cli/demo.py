@@ -136,6 +136,8 @@ def _sentence(event: AuditEvent) -> str:
         AuditKind.HOP_SKIPPED: f"hop {event.hop} skipped: {event.evidence}",
         AuditKind.LOGOUT_FINISHED: f"sign-out finished: {event.evidence}",
         AuditKind.REVOKED: f"revoked: {event.revocation}{kept}",
+        AuditKind.TOKEN_REVOKED: f"the refresh token of {who} is revoked",
+        AuditKind.TOKEN_NOT_REVOKED: f"the refresh token of {who} is not revoked: {event.reason}",
         AuditKind.DENIED: f"{who} was refused {event.method} {event.path}: {event.reason}",
     }[event.kind]
 

@@ -112,6 +112,11 @@ SWITCHES: tuple[Switch, ...] = (
     _number("token_delay_seconds", 0, 60, "How long Cognito's token endpoint waits before it answers."),
     _word("revoke_answer", FAULTS, "What Cognito's revocation endpoint answers."),
     _number("revoke_delay_seconds", 0, 60, "How long Cognito's revocation endpoint waits before it answers."),
+    _flag(
+        "revocation_ends_session",
+        False,
+        "Cognito's revocation endpoint ends the session that the token came from too, as Keycloak's does.",
+    ),
     _flag("session_tracking", False, "RevokeToken with LINKED also ends the Cognito session (2026 feature)."),
     # --- Cognito: logout
     _word(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,20 @@ from gateway.oidc.tokens import (
     revocation_request,
 )
 
-REVOKE_TIMEOUT = 2.0  # seconds; sign-out never waits longer (design section 6)
+REVOKE_TIMEOUT = 2.0
+"""Seconds for one try to revoke a token, and for a hop to learn where it leads: the browser waits for that."""
+
+
+class Revocation(Enum):
+    """What the provider made of a refresh token that it was asked to revoke (RFC 7009)."""
+
+    CONFIRMED = "revoked"
+    REFUSED = "refused"
+    """It will say the same next time."""
+    UNSUPPORTED = "no_endpoint"
+    """It has no address for it."""
+    UNANSWERED = "unanswered"
+    """It may do so next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +93,6 @@ class IdentityProvider:
         transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
         self._link = ProviderLink(transport, on_call)
         self._discovery = Discovery(self._link, options.issuer, jitter=jitter)
-        self._ending = asyncio.Event()
 
     def replace_secret(self, secret: str) -> None:
         """Authenticate with another client secret from now on."""
@@ -229,42 +241,23 @@ class IdentityProvider:
             lambda keys: verify_logout_token(token, keys=keys, issuer=issuer, client_id=client_id, now=now),
         )
 
-    async def revoke(self, refresh_token: str, *, again: Sequence[float] = ()) -> bool:
-        """Whether the provider confirmed that ``refresh_token`` is dead. Never raises; each try takes 2 s at most.
-
-        :param again: seconds to wait before each further try, as long as there was no answer that settles it.
-        """
-        settled = await self._revoke_once(refresh_token)
-        for pause in again:
-            if settled is not None:
-                break
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), pause)
-                break
-            settled = await self._revoke_once(refresh_token)
-        return bool(settled)
-
-    def try_no_more(self) -> None:
-        """The replica is about to stop: nothing waits for a further try from here on."""
-        self._ending.set()
-
-    async def _revoke_once(self, refresh_token: str) -> bool | None:
-        """None when the provider gave no answer, or none that will be the same next time."""
+    async def revoke(self, refresh_token: str) -> Revocation:
+        """Have ``refresh_token`` be dead from now on. Never raises, takes 2 s at most, and is harmless twice."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + REVOKE_TIMEOUT
         try:
             async with asyncio.timeout_at(deadline):
                 endpoint = (await self._endpoints()).revocation
             if endpoint is None:
-                return False
+                return Revocation.UNSUPPORTED
             request = revocation_request(endpoint, self._client, refresh_token)
             left = deadline - loop.time()
             await self._link.exchange("revocation", request, check_revocation, timeout=left)
         except TimeoutError:
-            return None
+            return Revocation.UNANSWERED
         except ProviderError as error:
-            return None if error.retryable else False
-        return True
+            return Revocation.UNANSWERED if error.retryable else Revocation.REFUSED
+        return Revocation.CONFIRMED
 
     async def end_session(self) -> str | None:
         """Where the provider signs browsers out; None where it says of no such address, or cannot be asked within 2 s.

@@ -28,6 +28,8 @@ class AuditKind(Enum):
     HOP_SKIPPED = "hop_skipped"
     LOGOUT_FINISHED = "logout_finished"
     REVOKED = "revoked"
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - the name of an event, not a secret
+    TOKEN_NOT_REVOKED = "token_not_revoked"  # noqa: S105
     DENIED = "denied"
 
 

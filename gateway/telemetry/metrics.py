@@ -97,6 +97,20 @@ TABLE: Final = (
         "Revocation entries written; durable is `no` for those that the log did not take at once.",
     ),
     Row(
+        "gateway_token_revocations_total",
+        "counter",
+        ("result",),
+        "Refresh tokens at the identity provider after a sign-out, try by try: revoked, refused, no_endpoint (it has "
+        "none), or unanswered; given_up, no_room and unreadable count tokens that nobody asks for again.",
+    ),
+    Row(
+        "gateway_token_revocations_waiting",
+        "gauge",
+        (),
+        "Refresh tokens that are still to be revoked; of all who share the state.",
+        mode="livemax",
+    ),
+    Row(
         "gateway_inbound_total",
         "counter",
         ("way", "result"),
@@ -291,6 +305,7 @@ class Metrics:
         self.logouts_total = counters("logouts_total")
         self.hops_total = counters("hops_total")
         self.revocations_total = counters("revocations_total")
+        self.token_revocations_total = counters("token_revocations_total")
         self.inbound_total = counters("inbound_total")
         self.sessions_sealed_total = cast("Counter", made["sessions_sealed_total"])
         self.cookie_bytes = cast("Histogram", made["cookie_bytes"])
@@ -302,6 +317,7 @@ class Metrics:
         self.state_log_age_seconds = gauge("state_log_age_seconds")
         self.state_log_entries = gauge("state_log_entries")
         self.state_log_pending = gauge("state_log_pending")
+        self.token_revocations_waiting = gauge("token_revocations_waiting")
         self.upstream_connections = gauge("upstream_connections")
         self.live_connections: Family[Gauge] = Family(gauge("live_connections"))
         self.idp_up = gauge("idp_up")

@@ -7,9 +7,8 @@ session's and the attempts' cookies are expired, and the chain's cookie says how
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from gateway.core import chain as chains
 from gateway.core import dice, leftovers
@@ -31,13 +30,12 @@ from gateway.web.messages import Response
 from gateway.web.own_news import OwnNews
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
+from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail
 
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
 CONTINUE = "/logout/continue"
-REVOKE_AGAIN = (5.0, 30.0, 120.0)
-"""Seconds between the tries to revoke a refresh token at a provider that does not answer (facts E.2)."""
 ENTRY_MARGIN = 60
 """Seconds an entry outlives the session it ends."""
 
@@ -45,7 +43,7 @@ ENTRY_MARGIN = 60
 class Logout:
     """Begins, advances and resumes logout chains.
 
-    :param latest: the latest generation of a session. :param newest: the latest that this process knows of.
+    :param newest: the latest generation of a session that this process knows of.
     """
 
     def __init__(
@@ -57,8 +55,8 @@ class Logout:
         live: LiveConnections,
         hints: Hints,
         provider: IdentityProvider,
-        latest: Callable[[Session], Awaitable[Session]],
         newest: Callable[[Session, int], Session | None],
+        tokens: TokenRevoker,
         trail: Trail,
     ) -> None:
         self.options = options
@@ -68,11 +66,9 @@ class Logout:
         self._log = log
         self._live = live
         self._hints = hints
-        self._provider = provider
-        self._latest = latest
         self._newest = newest
+        self._tokens = tokens
         self._trail = trail
-        self._revoking: set[asyncio.Task[None]] = set()
 
     async def begin(
         self,
@@ -84,9 +80,14 @@ class Logout:
         status: int = 302,
         sent: Sequence[bytes] = (),
         cause: Cause = Cause(),  # noqa: B008 - frozen
+        unused: str | None = None,
     ) -> Response:
-        """End the session that the browser carries, live or not, and send it to the first hop."""
+        """End the session that the browser carries, live or not, and send it to the first hop.
+
+        :param unused: a refresh token of this browser that no session has.
+        """
         step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent, cause=cause)
+        await self._tokens.unused(unused, step.chain)
         return redirect(self.location(step), status=status, cookies=cookies)
 
     async def leave(
@@ -133,6 +134,7 @@ class Logout:
         step = await self._news.leaving(step, None, now)
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
+        self._tokens.follow(step.chain)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
         if session is not None and not step.chain.closed:  # the browser may not have heard of a refresh yet
             stored += self._hints.renew(self._newest(session, now) or session, stored, carried.cookies, now)
@@ -237,9 +239,8 @@ class Logout:
         return self._sessions.clear_chain()
 
     def discard(self, refresh_token: str | None) -> None:
-        """Revoke a refresh token at the provider, beside everything else (rule R1)."""
-        if refresh_token:
-            self._beside(self._revoke_all([refresh_token]))
+        """Revoke a refresh token that no session has, where no chain is to be walked; beside everything else."""
+        self._tokens.at_once(refresh_token)
 
     async def end(self, session: Session, reason: str) -> None:
         """End a session that nobody has signed out of; its browser's next navigation enters the chain (rule R1)."""
@@ -248,17 +249,11 @@ class Logout:
         await asyncio.sleep(0)  # as in _end
         self._live.end(session.sid, reason)
         appended = await appending
-        await self._sessions.remove(session)
+        await self._tokens.ended_elsewhere(session, durable=appended.durable)
         self._trail.ended(session, reason, durable=appended.durable)
 
-    async def close(self) -> None:
-        """Wait for token revocations under way; each is bounded by its own timeout, and nothing is tried again."""
-        self._provider.try_no_more()
-        if self._revoking:
-            await asyncio.wait(self._revoking, timeout=3)
-
     async def _end(self, session: Session, now: int) -> bool:
-        """Append the deny entry, close live connections, revoke the refresh token beside it. Whether it is durable.
+        """Append the deny entry, close live connections, park the refresh token. Whether the entry is durable.
 
         Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work.
         """
@@ -274,8 +269,6 @@ class Logout:
             barrier=now + self.options.limits.barrier,
         )
         others = self._others(session, now)
-        if session.refresh_token or session.secret is not None:
-            self._beside(self._revoke_latest(session))
         appending = asyncio.ensure_future(self._log.append([entry, *others]))
         await asyncio.sleep(
             0
@@ -285,6 +278,8 @@ class Logout:
         self._trail.revocation(entry.reason, durable=appended.durable)
         for other in others:
             self._trail.revoked(other.key, other.reason, durable=appended.durable)
+        # Only now: a refresh that was under way has published its token by then, or finds the entry and drops it.
+        await self._tokens.ended(session, durable=appended.durable)
         return appended.durable
 
     def _others(self, session: Session, now: int) -> list[NewEntry]:
@@ -296,24 +291,6 @@ class Logout:
         if found is not None or session.known is Known.GONE or life(session, limits, now) is not Life.FRESH:
             return []
         return self.options.reach.others(session, now + limits.absolute + ENTRY_MARGIN)
-
-    def _beside(self, revoking: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(revoking)
-        self._revoking.add(task)
-        task.add_done_callback(self._revoking.discard)
-
-    async def _revoke_latest(self, session: Session) -> None:
-        """The browser may have sent an older generation: the token that is good is then in the latest one. What is kept
-        of the session goes before it, for that takes no time.
-        """
-        await self._sessions.remove(session)
-        latest = await self._latest(session)
-        await self._revoke_all(dict.fromkeys((latest.refresh_token, session.refresh_token)))
-
-    async def _revoke_all(self, tokens: Iterable[str | None]) -> None:
-        for token in tokens:
-            if token:
-                await self._provider.revoke(token, again=REVOKE_AGAIN)
 
     def _ended(self, session: Session, now: int) -> Entry | None:
         """The entry of an earlier logout of this very session."""
@@ -352,6 +329,7 @@ class Logout:
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
         step = self._placed(await self._news.leaving(step, carried.chain, now))
+        self._tokens.follow(step.chain)
         cookies = self._sessions.seal_chain(step.chain, carried.cookies, now)
         if carried.session is not None:
             cookies += self._sessions.clear_session()

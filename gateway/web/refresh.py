@@ -96,6 +96,7 @@ class Refresher:
     """Makes the next generation of sessions.
 
     :param end: ends a session everywhere, for the reason given.
+    :param drop: has the tokens of a generation revoked that was made of a session which had ended meanwhile.
     :param on_refresh: told how each went, by the names that ``gateway_refreshes_total`` has.
     """
 
@@ -108,6 +109,7 @@ class Refresher:
         log: RevocationLog,
         store: Refreshes,
         end: Callable[[Session, str], Awaitable[None]],
+        drop: Callable[[Session], None],
         on_refresh: Callable[[str], None],
     ) -> None:
         self._options = options
@@ -117,6 +119,7 @@ class Refresher:
         self._log = log
         self._store = store
         self._end = end
+        self._drop = drop
         self._on_refresh = on_refresh
         self._newest: OrderedDict[str, Newest] = OrderedDict()
         self._looked: OrderedDict[str, float] = OrderedDict()
@@ -307,8 +310,8 @@ class Refresher:
         elif step is Step.DROP:
             self._on_refresh("dropped")
             self._newest.pop(session.sid, None)
-            if later is not None and later.refresh_token:
-                await self._provider.revoke(later.refresh_token)
+            if later is not None:
+                self._drop(later)
         else:
             self._on_refresh("failed")
             await self._store.release(session.sid, session.generation, spent=outcome is Outcome.UNHEARD)

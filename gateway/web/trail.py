@@ -8,6 +8,8 @@ from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import Allow, Challenge, Verdict
 from gateway.core.session import Session
+from gateway.core.token_hold import Parked
+from gateway.idp.provider import Revocation
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook, logout_id, told
@@ -17,6 +19,7 @@ _HOPS = {
     SKIPPED: AuditKind.HOP_SKIPPED,
     FAILED: AuditKind.HOP_FAILED,
 }
+_SAID = {result.value for result in Revocation}
 
 
 class Trail:
@@ -92,6 +95,20 @@ class Trail:
             AuditEvent(AuditKind.REVOKED, revocation=key, reason=reason, durable=durable, client=client)
         )
 
+    def token_asked(self, result: Revocation) -> None:
+        """The provider was asked to revoke a refresh token; counted only, for it may be asked again."""
+        self._metrics.token_revocations_total[result.value].inc()
+
+    def token_revoked(self, one: Parked) -> None:
+        """The provider has confirmed it."""
+        self._audit.record(_of_token(AuditKind.TOKEN_REVOKED, one))
+
+    def token_not_revoked(self, one: Parked, reason: str) -> None:
+        """Nobody will try again. ``reason`` is of a closed set: what the provider said, or why it was given up."""
+        if reason not in _SAID:
+            self._metrics.token_revocations_total[reason].inc()
+        self._audit.record(_of_token(AuditKind.TOKEN_NOT_REVOKED, one, reason))
+
     def hop(self, hop: HopState) -> None:
         """A hop was settled."""
         self._metrics.hops_total[hop.name, hop.status].inc()
@@ -140,6 +157,12 @@ class Trail:
                 path=facts.path,
             )
         )
+
+
+def _of_token(kind: AuditKind, one: Parked, reason: str | None = None) -> AuditEvent:
+    subject, user = one.who
+    sid = one.sid if subject else None  # a token that no session ever had is kept under a name of its own
+    return AuditEvent(kind, sid=sid, subject=subject or None, user=user or None, reason=reason)
 
 
 def _of_logout(

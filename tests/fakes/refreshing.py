@@ -73,9 +73,9 @@ class Provider:
             raise ProviderError("provider_unreachable", "no answer in time", retryable=True)
         return TokenSet(f"access-{self.calls}", None, new, 3_600)
 
-    async def revoke(self, token: str) -> bool:
-        self.alive.discard(token)
-        return True
+    def drop(self, later: Session) -> None:
+        """Its token is to be revoked."""
+        self.alive.discard(later.refresh_token or "")
 
     def answer(self) -> None:
         """Let the call that has waited longest go on."""
@@ -229,7 +229,8 @@ class World:
         return Refresher(
             options, ring=KeyRing([SealingKey.of(bytes(range(32)))], now=0),
             provider=cast("IdentityProvider", self.provider), log=cast("RevocationLog", self.log),
-            store=cast("Refreshes", Door(self.store, name)), end=self.end, on_refresh=self.results.append,
+            store=cast("Refreshes", Door(self.store, name)), end=self.end, drop=self.provider.drop,
+            on_refresh=self.results.append,
         )  # fmt: skip
 
     async def end(self, session: Session, reason: str) -> None:

@@ -191,6 +191,21 @@ class Serving:
         return await self.ends()
 
 
+class Alone:
+    """Makes one worker answer everything new: the others are stopped, and the queue is shared."""
+
+    def __init__(self, gateway: Serving, worker: int) -> None:
+        self.others = [pid for pid in gateway.workers().values() if pid != worker]
+
+    def __enter__(self) -> None:
+        for pid in self.others:
+            os.kill(pid, signal.SIGSTOP)
+
+    def __exit__(self, *_: object) -> None:
+        for pid in self.others:
+            os.kill(pid, signal.SIGCONT)
+
+
 def written(directory: Path, options: DemoOptions, application: Application, extra: str = "") -> Path:
     """A configuration on free ports, with a token for operators."""
     door, probes, admin = free_ports(3)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from tests.flows.conftest import Stand
+from tests.flows.revoked import nothing_waits
 from tests.flows.stores import BOTH
 
 STORES = BOTH
@@ -49,7 +50,7 @@ async def test_r01_a_kill_also_reaches_who_has_no_cookie_of_ours(stand: Stand) -
         < visited.index("/logout/done/cognito")
         < visited.index("/login/signout")
     )
-    await stand.gateway.logout.close()
+    await nothing_waits(stand.gateway)
     tokens = stand.idp.control.cognito.snapshot()["tokens"]
     assert isinstance(tokens, list)
     assert [token["revoked"] for token in tokens if token["kind"] == "refresh"][-1] is True

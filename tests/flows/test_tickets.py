@@ -16,6 +16,7 @@ from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, later
 from tests.flows.front import fronted
 from tests.flows.raw import exchange, request
+from tests.flows.revoked import nothing_waits
 from tests.flows.stores import Store, in_redis, redis_with_tls
 from tests.flows.test_many_hosts import asked, beside, refused, signed_in
 from tests.state.log_contract import within
@@ -154,7 +155,7 @@ async def test_a_sign_in_without_redis_is_refused_with_a_page(stand: Stand, redi
     assert (page.status, page.header("Retry-After")) == (503, "5")
     assert "/oauth2/start" in page.text
     assert browser.cookie_names(stand.app) == set()
-    await stand.gateway.logout.close()
+    await nothing_waits(stand.gateway)
     tokens = stand.idp.control.cognito.snapshot()["tokens"]
     assert [token["revoked"] for token in tokens if token["kind"] == "refresh"] == [True]
 

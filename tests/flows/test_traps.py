@@ -15,7 +15,9 @@ from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.door import eventually
 from tests.flows.conftest import Stand, later, standing, switched
+from tests.flows.revoked import of_tokens
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ALICE = "alice@example.com"
@@ -119,10 +121,7 @@ async def test_trap_08_and_09_tokens_and_cookies_end_both(shared: Stand, browser
     """The refresh token is revoked, and the copied cookie is dead although its access token would be good for an hour."""
     copied = browser.cookie_header(shared.app)
     await shared.sign_out(browser)
-    await shared.gateway.logout.close()
-    tokens = shared.idp.control.cognito.snapshot()["tokens"]
-    assert isinstance(tokens, list)
-    assert [token["revoked"] for token in tokens if token["kind"] == "refresh"][-1] is True
+    await eventually(lambda: of_tokens(shared)[-1])
     assert (await shared.browser().fetch(f"{shared.app}/api/me", Cookie=copied)).status == 401
     assert "/logout" in [call["path"] for call in calls(shared, "cognito")]
 
@@ -344,11 +343,12 @@ async def test_trap_35_prompt_login_is_asked_for_and_not_relied_on(shared: Stand
 async def test_trap_36_the_server_never_signs_out_in_the_browsers_stead(
     shared: Stand, browser: Browser
 ) -> None:
-    """Before the browser walks, Cognito has heard of the refresh token and of nothing else."""
+    """Cognito hears of the refresh token, and of nothing else but what the browser itself asks for."""
     shared.idp.control.cognito._common.calls.clear()
-    await press(shared, browser)
-    await shared.gateway.logout.close()
-    assert {call["path"] for call in calls(shared, "cognito")} <= {"/oauth2/revoke"}
+    answer = await press(shared, browser)
+    await browser.follow(answer, site="same-origin")
+    await eventually(lambda: of_tokens(shared)[-1])
+    assert {call["path"] for call in calls(shared, "cognito")} == {"/logout", "/oauth2/revoke"}
 
 
 async def test_trap_37_what_ends_a_session_from_outside_kills_the_cookie(

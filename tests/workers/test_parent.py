@@ -18,7 +18,7 @@ import pytest
 from gateway.core.errors import ConfigurationError
 from gateway.workers import parent
 from tests.fakes.browser import Loopback
-from tests.fakes.serving import Serving, launched, serving
+from tests.fakes.serving import Alone, Serving, launched, serving
 
 
 @pytest.fixture
@@ -48,21 +48,6 @@ async def test_r12_readyz_and_metrics_are_of_all_workers(gateway: Serving) -> No
             _, text = await gateway.probe("/metrics")
     # It forks at any time, which only a process without threads may.
     assert len(list(Path(f"/proc/{gateway.process.pid}/task").iterdir())) == 1
-
-
-class Alone:
-    """Makes one worker answer everything new: the others are stopped, and the queue is shared."""
-
-    def __init__(self, gateway: Serving, worker: int) -> None:
-        self.others = [pid for pid in gateway.workers().values() if pid != worker]
-
-    def __enter__(self) -> None:
-        for pid in self.others:
-            os.kill(pid, signal.SIGSTOP)
-
-    def __exit__(self, *_: object) -> None:
-        for pid in self.others:
-            os.kill(pid, signal.SIGCONT)
 
 
 async def test_r04_a_logout_on_one_worker_holds_on_every_worker_at_once(gateway: Serving) -> None:

@@ -12,7 +12,7 @@ from gateway.demo.faults import fault
 
 
 class RevokeEndpoint:
-    """Ends a refresh token and all that was made from it; the browser's session stays."""
+    """Ends a refresh token and all that was made from it; the browser's session stays, unless it is switched to end."""
 
     def __init__(self, cognito: Cognito) -> None:
         self._cognito = cognito
@@ -35,6 +35,9 @@ class RevokeEndpoint:
         if jwts.read(token, self._cognito.published_keys()):
             return oauth_error("unsupported_token_type")
         revoke(self._cognito, token)
+        held = self._cognito.refresh_tokens.get(token)
+        if held and switches.flag("revocation_ends_session"):
+            self._cognito.end(held.sign_in.session_id, "the revocation of its refresh token")
         return web.Response(status=200, headers=ANY_ORIGIN)
 
 

@@ -127,11 +127,11 @@ class Callback:
         if entry is not None:
             # R1: the provider may only have remembered somebody whose sessions were ended; the chain runs first, and
             # then the sign-in goes on, once: whoever is stopped again has a page to read.
-            self.logout.discard(tokens.refresh_token)
             rd = attempt.rd if len(attempt.rd) <= LONGEST_KEPT else ""
             went = Interrupted(attempt.attempt_id, rd, attempt.led) if attempt.max_age is None else None
             cause = Cause(entry.reason, (None, principal.subject, principal.user), went)
-            return await self.logout.begin(carried, how=f"revoked:{entry.reason}", now=now, cause=cause)
+            how, unused = f"revoked:{entry.reason}", tokens.refresh_token
+            return await self.logout.begin(carried, how=how, now=now, cause=cause, unused=unused)
         if freshness(attempt, authenticated_at) is Freshness.STALE:
             self.logout.discard(tokens.refresh_token)
             self.trail.login_failed("not_asked_again", principal.subject, facts.client)

@@ -212,6 +212,18 @@ async def test_revocation_ends_the_family_and_nothing_else(lab: Lab) -> None:
     assert revoked == {(kind, state) for kind in ("id", "access", "refresh") for state in (True, False)}
 
 
+async def test_revocation_can_end_the_session_too(lab: Lab) -> None:
+    """The session of that very sign-in, and none for a token that nobody has."""
+    lab.set(revocation_ends_session=True)
+    tokens = await lab.tokens(await lab.sign_in())
+    url = f"{lab.options.cognito}/oauth2/revoke"
+    await lab.post_json(url, {"token": "garbage"})
+    assert lab.idp.cognito.live_sessions()
+    await lab.post_json(url, {"token": tokens["refresh_token"]})
+
+    assert lab.idp.cognito.live_sessions() == []
+
+
 async def test_revocation_endpoint_answers_as_documented(lab: Lab) -> None:
     """200 for garbage, 400 for an access token or no token, 400 when revocation is off for the client."""
     url = f"{lab.options.cognito}/oauth2/revoke"

@@ -1,0 +1,123 @@
+"""Until when the refresh token of a session that has ended is kept from being revoked, and what is kept of it.
+
+A provider may end its own session together with a token that is revoked; Keycloak does where no other client has one.
+If that happens before the browser gets there, the provider has nobody to sign out any more: it asks no identity
+provider behind it, whose session then lives on, or answers with an error page that leads nowhere. So the token waits
+for the provider's own hop of the chain: until that has returned, failed or was skipped, or, where the browser does
+nothing more, until the time for it is over.
+
+======================================  ====================================================
+the provider's own hops in the chain    the token is revoked
+======================================  ====================================================
+none, or all of them settled            at once
+one is pending                          when the barrier is down and the hop could be over
+======================================  ====================================================
+
+Every step of the chain moves that time, but only so far (`FURTHER`): a browser that begins again and again keeps
+nothing alive.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.core.chain import PENDING, Chain, ChainLimits
+from gateway.core.session import Principal, Session
+
+FORMAT = 1
+FURTHER = 600
+"""Seconds by which the steps of a chain can put a revocation off, all together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a token waits for.
+
+    :ivar hops: names of the provider's own hops. :ivar chain: of all hops, in their order.
+    """
+
+    hops: Collection[str]
+    limits: ChainLimits
+    chain: Sequence[str]
+
+    def until(self, chain: Chain) -> int:
+        """Seconds; 0 where there is nothing to wait for (any more)."""
+        pending = [n for n, hop in enumerate(chain.hops) if hop.name in self.hops and hop.status == PENDING]
+        if not pending:
+            return 0
+        further = self.limits.hop_deadline * (pending[-1] - chain.index)
+        return max(chain.started + self.limits.barrier, chain.deadline + further)
+
+    def at_first(self) -> int:
+        """The same for a chain that is about to begin: seconds from now."""
+        own = [n for n, name in enumerate(self.chain) if name in self.hops]
+        return max(self.limits.barrier, self.limits.hop_deadline * (own[-1] + 1)) if own else 0
+
+
+def session_of(chain: Chain) -> str:
+    """What the tokens that wait for ``chain`` are kept under: the session it ended, or a name of its own."""
+    return chain.sid or chain.ticket("refresh token")
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What is needed to revoke what is left of a session.
+
+    :ivar sid: of the session, or of the chain (`session_of`). :ivar generation: the latest that was known; a refresh
+        that was under way may have made another. :ivar secret: of its ticket, None where it is in a cookie.
+    :ivar who: its subject and user, for the audit.
+    """
+
+    sid: str
+    tokens: tuple[str, ...] = field(repr=False)
+    generation: int = 0
+    secret: bytes | None = field(default=None, repr=False)
+    who: tuple[str, str] = ("", "")
+
+    def session(self) -> Session:
+        """As much of the session as is needed to find later generations of it."""
+        return Session(
+            sid=self.sid, log_id="", principal=Principal("", "", ""), aliases=(), login_at=0, seen=0, idle_until=0,
+            absolute_until=0, generation=self.generation, secret=self.secret,
+        )  # fmt: skip
+
+
+def parked(session: Session, latest: Session) -> Parked:
+    """What is kept of ``session``, of which ``latest`` is the latest generation."""
+    tokens = dict.fromkeys(token for token in (latest.refresh_token, session.refresh_token) if token)
+    who = latest.principal.subject, latest.principal.user
+    return Parked(session.sid, tuple(tokens), latest.generation, session.secret, who)
+
+
+def to_plain(one: Parked) -> dict[str, Any]:
+    """As plain data to seal."""
+    secret = None if one.secret is None else base64.b64encode(one.secret).decode()
+    return {
+        "v": FORMAT,
+        "i": one.sid,
+        "r": list(one.tokens),
+        "g": one.generation,
+        "k": secret,
+        "w": list(one.who),
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> Parked:
+    """From what was sealed.
+
+    :raises ValueError: another format, or something else.
+    """
+    try:
+        version = plain["v"]
+        subject, user = plain["w"]
+        secret = None if plain["k"] is None else base64.b64decode(plain["k"], validate=True)
+        tokens, sid, generation = tuple(plain["r"]), plain["i"], plain["g"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("not a parked token") from error
+    texts = all(isinstance(text, str) for text in (*tokens, sid, subject, user))
+    if version != FORMAT or not texts or type(generation) is not int:
+        raise ValueError("not a parked token")
+    return Parked(sid, tokens, generation, secret, (subject, user))

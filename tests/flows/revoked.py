@@ -1,0 +1,29 @@
+"""Waiting for refresh tokens to be revoked, which happens beside the sign-out and after it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.app import Gateway
+from tests.flows.conftest import Stand
+
+
+async def nothing_waits(gateway: Gateway, within: float = 10) -> None:
+    """Every token that was to be revoked is settled."""
+    tokens = gateway.tokens
+    async with asyncio.timeout(within):
+        while True:
+            waiting = await tokens._store.waiting()
+            if waiting is not None and waiting.count == 0 and not tokens._beside and not tokens._mine:
+                return
+            await asyncio.sleep(0.02)
+
+
+def of_tokens(stand: Stand) -> list[bool]:
+    """Of each refresh token that Cognito gave out, whether it is revoked."""
+    return [token.revoked for token in stand.idp.cognito.common.issued if token.kind == "refresh"]
+
+
+def called(stand: Stand) -> list[str]:
+    """The paths that Cognito was asked for."""
+    return [call.path for call in stand.idp.cognito.common.calls]
