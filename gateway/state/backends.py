@@ -38,10 +38,13 @@ def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_acce
         from gateway.state.redis_tickets import RedisTickets
         from gateway.state.redis_token_revocations import RedisTokenRevocations
 
-        log = RedisLog(place, spool=spool, state_loss_accepted=state_loss_accepted)
+        refreshes = RedisRefreshes(place)
+        log = RedisLog(
+            place, spool=spool, state_loss_accepted=state_loss_accepted, on_epoch=refreshes.say_again
+        )
         return Backends(
             log,
-            RedisRefreshes(place),
+            refreshes,
             RedisSignIns(place),
             RedisTokenRevocations(place),
             RedisTickets(place),

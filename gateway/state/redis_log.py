@@ -74,14 +74,17 @@ class RedisLog:
         state_loss_accepted: bool = False,
         deadline: float = 0.25,
         beat: float = 1.0,
+        on_epoch: Callable[[], None] | None = None,
     ) -> None:
         """`spool`: a directory that outlives the process. `deadline`: seconds within which `append` and `catch_up`
         answer. `beat`: seconds between exchanges that nobody asked for. `state_loss_accepted`: the gate lets sessions
-        of another log live; here it is only said, at the start and in `health`.
+        of another log live; here it is only said, at the start and in `health`. `on_epoch`: told when the server is in
+        another life, and may have forgotten the last moments of the one before.
         """
         self.index = RevocationIndex()
         self.state_loss_accepted = state_loss_accepted
         self._place = place
+        self._on_epoch = on_epoch
         self._deadline = deadline
         self._beat = beat
         self._outbox = Outbox(self.index)
@@ -252,7 +255,7 @@ class RedisLog:
 
         :param fatal: raise ConfigurationError for what waiting cannot mend.
         """
-        started = clock.elapsed()
+        started, epoch = clock.elapsed(), self._mirror.known.epoch
         try:
             try:
                 await self._through()
@@ -271,6 +274,8 @@ class RedisLog:
         self._unheard_for = self._beat + self._deadline + 2 * self._stream.link.pace.usual
         self._look_at_taking(started)
         self._tell_trouble("")
+        if self._on_epoch is not None and epoch and epoch != self._mirror.known.epoch:
+            self._on_epoch()
         if self._outbox.waiting() and not self._mirror.refusal:
             self._wanted.set()
         if self._bell.link.address not in {None, self._stream.link.address}:

@@ -77,14 +77,12 @@ class Mirror:
         """False when the log has to be read first. What Redis refuses stays in the outbox, and the tail is read."""
         batches = self._outbox.waiting()[:SENT_AT_ONCE]
         copies = self._replicas > 0 and bool(batches or not self.copied)
-        refused = ""
         try:
             page = await stream.append(self.known, batches, within=within, copies=copies)
         except RefusedError as error:
             if not batches or error.code in MOVES:
                 raise
-            refused = str(fault_of(error))
-            self._refused(batches, refused)
+            self._refused(batches, str(fault_of(error)))
             batches = []
             page = await stream.append(self.known, (), within=within, copies=False)
         if page is None:
@@ -92,7 +90,7 @@ class Mirror:
         self._take(page)
         self.known = page.standing
         self._sent(batches, copied=page.copied)
-        self.takes_nothing = refused or (str(fault_of(RefusedError(page.refusal))) if page.refusal else "")
+        self.takes_nothing = str(fault_of(RefusedError(page.refusal))) if page.refusal else ""
         self.took_ago = max(0, page.clock - page.beat) / 1000 if page.beat else None
         return True
 

@@ -6,18 +6,24 @@ which generation, for as long as the lease; ``tries``, a hash, for as long as th
 that was to be refreshed, ``by`` whom, how that ``stands`` (``open``, ``spent`` when nobody knows what came of it,
 ``kept`` when nothing did), and in ``doubt`` the last one whose token may have been sent twice in vain.
 
-To hold a lease takes no memory, so it is held while the server has none to publish with. Replicas of the server follow
-it without confirming. A failover may forget a lease or a publication of its last moments; the session is then
-refreshed twice, or once in vain.
+To hold a lease takes no memory, so it is held while the server has none to publish with.
+
+Replicas of the server follow it without confirming, so a failover, or a restart, may forget a lease or a publication of
+its last moments. It shows in another replication id of the server (redis_scripts.py has more of that): for some seconds
+then nobody is granted anything, and every process says again what it has published of late and holds the leases that it
+had. What is lost after all is what a process had published that is not heard of in these seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 from base64 import b64decode, b64encode
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core import dice
+from gateway.core import clock, dice
+from gateway.core.lifecycle import HEAR_OUT
 from gateway.state.redis_link import Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import RETRY_EVERY, WITHIN, SideLink
@@ -31,6 +37,11 @@ from gateway.state.refreshes import (
     Succeeded,
     Unavailable,
 )
+
+RECENT: Final = 60.0
+"""Seconds: what a server may forget in a failover is younger by far."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of publications that are remembered for that: some thousand sessions."""
 
 _HEAD: Final = """
 local MINE = tonumber(ARGV[1])
@@ -48,6 +59,19 @@ end
 CLAIM: Final = (
     _HEAD
     + """
+local term = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
+local life = redis.call('HMGET', KEYS[5], 'term', 'since')
+local now, since = tonumber(redis.call('TIME')[1]), tonumber(life[2] or 0)
+if life[1] ~= term then
+  since = life[1] and now or 0
+  redis.call('HSET', KEYS[5], 'term', term, 'since', since)
+end
+if redis.call('TTL', KEYS[5]) < tonumber(ARGV[4]) then
+  redis.call('EXPIRE', KEYS[5], ARGV[4])
+end
+if now - since < tonumber(ARGV[6]) then
+  return 0
+end
 if not redis.call('SET', KEYS[3], ARGV[2], 'NX', 'EX', ARGV[3]) then
   local said = redis.call('HMGET', KEYS[4], 'call', 'said')
   return said[1] == ARGV[5] and tonumber(said[2]) or 0
@@ -66,10 +90,11 @@ redis.call('EXPIRE', KEYS[4], ARGV[4])
 return said
 """
 )
-"""KEYS generation, successor, refreshing, tries. ARGV: a generation, who asks, seconds of the lease, seconds to know of
-the try, a name of the question, which may be asked again when its answer was lost. Answers 1 where it is granted, 3
-where a refusal is not to be believed, 4 where somebody is unheard of since; 0 where somebody else is at it, 2 where a
-later generation was in somebody's hands, or that and its successor.
+"""KEYS generation, successor, refreshing, tries, life. ARGV: a generation, who asks, seconds of the lease, seconds to
+know of the try, a name of the question, which may be asked again when its answer was lost; seconds in which nothing is
+granted by a server that may have forgotten something. Answers 1 where it is granted, 3 where a refusal is not to be
+believed, 4 where somebody is unheard of since; 0 where somebody else is at it, 2 where a later generation was in
+somebody's hands, or that and its successor.
 """
 
 RENEW: Final = (
@@ -78,7 +103,8 @@ RENEW: Final = (
 local holder = redis.call('GET', KEYS[3])
 if not holder then
   redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3])
-  redis.call('HSET', KEYS[4], 'stands', 'open', 'by', ARGV[2])
+  redis.call('HSET', KEYS[4], 'generation', ARGV[1], 'stands', 'open', 'by', ARGV[2])
+  redis.call('EXPIRE', KEYS[4], ARGV[4])
 elseif holder ~= ARGV[2] then
   return 0
 else
@@ -87,7 +113,7 @@ end
 return doubt < MINE - 1 and 1 or 3
 """
 )
-"""The same keys, the first three arguments, and the same answers."""
+"""The same keys but the last, the first four arguments, and the same answers."""
 
 PUBLISH: Final = """
 local known = redis.call('MGET', KEYS[1], KEYS[2])
@@ -136,6 +162,15 @@ _ANSWERS: Final[tuple[Claim, ...]] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Published:
+    generation: int
+    text: str = field(repr=False)
+    visible: int
+    keep: int
+    at: float
+
+
 class RedisRefreshes:
     """See :class:`gateway.state.refreshes.Refreshes` for the contract.
 
@@ -145,6 +180,9 @@ class RedisRefreshes:
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
         self._side = SideLink(place, "refreshes", within=within, patient=True)
         self._name = dice.token(9)
+        self._recent: OrderedDict[str, _Published] = OrderedDict()
+        self._recent_bytes = 0
+        self._saying: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Connects with the first question."""
@@ -152,21 +190,38 @@ class RedisRefreshes:
 
     async def close(self) -> None:
         """Disconnect."""
+        for task in self._saying:
+            task.cancel()
         await self._side.close()
+
+    def say_again(self) -> None:
+        """The server may have forgotten its last moments: publish once more what was published in them."""
+        saying = asyncio.get_running_loop().create_task(self._say_again(), name="say-refreshes-again")
+        self._saying.add(saying)
+        saying.add_done_callback(self._saying.discard)
+
+    async def _say_again(self) -> None:
+        now = clock.elapsed()
+        for sid, one in list(self._recent.items()):
+            if one.at > now - RECENT:
+                gone = round(now - one.at)
+                await self._publish(sid, one, visible=one.visible - gone, keep=one.keep - gone)
 
     async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One script, so that of all processes one is granted it."""
-        arguments = (generation, self._holder(generation), lease, max(lease, keep), dice.token(9))
-        answer = await self._side.run(CLAIM, self._keys(sid), *arguments)
+        holder, call = self._holder(generation), dice.token(9)
+        arguments = (generation, holder, lease, max(lease, keep), call, HEAR_OUT)
+        keys = (*self._keys(sid), self._side.key("refreshes"))
+        answer = await self._side.run(CLAIM, keys, *arguments)
         if answer is None and self._side.unheard:
             await asyncio.sleep(RETRY_EVERY)
-            answer = await self._side.run(CLAIM, self._keys(sid), *arguments)
+            answer = await self._side.run(CLAIM, keys, *arguments)
         return self._said(answer)
 
-    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
+    async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One script; a lease that ran out and that nobody has taken is ours again."""
-        holder = self._holder(generation)
-        return self._said(await self._side.run(RENEW, self._keys(sid), generation, holder, lease))
+        arguments = (generation, self._holder(generation), lease, max(lease, keep))
+        return self._said(await self._side.run(RENEW, self._keys(sid), *arguments))
 
     async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """A read."""
@@ -180,9 +235,26 @@ class RedisRefreshes:
         self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int
     ) -> bool | None:
         """Replaces what is known, unless that is as late."""
+        one = _Published(generation, b64encode(sealed).decode(), visible, keep, clock.elapsed())
+        taken = await self._publish(sid, one, visible=visible, keep=keep)
+        if taken:
+            self._remember(sid, one)
+        return taken
+
+    def _remember(self, sid: str, one: _Published) -> None:
+        if (before := self._recent.pop(sid, None)) is not None:
+            self._recent_bytes -= len(before.text)
+        self._recent[sid] = one
+        self._recent_bytes += len(one.text)
+        while self._recent_bytes > MOST_BYTES or next(iter(self._recent.values())).at < one.at - RECENT:
+            self._recent_bytes -= len(self._recent.popitem(last=False)[1].text)
+            if not self._recent:
+                break
+
+    async def _publish(self, sid: str, one: _Published, *, visible: int, keep: int) -> bool | None:
         visible = max(1, visible)
-        values = (b64encode(sealed).decode(), visible, max(visible, keep), self._holder(generation - 1))
-        taken = await self._side.run(PUBLISH, self._keys(sid), generation, *values)
+        values = (one.text, visible, max(visible, keep), self._holder(one.generation - 1))
+        taken = await self._side.run(PUBLISH, self._keys(sid), one.generation, *values)
         return None if taken is None else taken == 1
 
     async def release(self, sid: str, generation: int, *, spent: bool = False) -> None:

@@ -82,8 +82,10 @@ class Refreshes(Protocol):
         :param keep: seconds for which it is known that this was tried.
         """
 
-    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
-        """Hold a granted claim for ``lease`` seconds more; what :meth:`claim` would say if it were another's by now."""
+    async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
+        """Hold a granted claim for ``lease`` seconds more, also where the storage has forgotten it; what :meth:`claim`
+        would say if it were another's by now.
+        """
 
     async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """What is known of generations after ``generation``; None: there is none."""

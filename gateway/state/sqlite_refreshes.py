@@ -68,9 +68,12 @@ class SqliteRefreshes:
             or NO_ANSWER
         )
 
-    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
+    async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One transaction; a lease that ran out and that nobody has taken is ours again."""
-        return await self._table.ask(partial(self._renew, sid, generation, lease), within=WITHIN) or NO_ANSWER
+        return (
+            await self._table.ask(partial(self._renew, sid, generation, lease, keep), within=WITHIN)
+            or NO_ANSWER
+        )
 
     async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """A read."""
@@ -114,7 +117,7 @@ class SqliteRefreshes:
         )
         return Granted(sure=doubt < generation - 1, lapsed=again and stands == "open")
 
-    def _renew(self, sid: str, generation: int, lease: int, db: sqlite3.Connection) -> Claim:
+    def _renew(self, sid: str, generation: int, lease: int, keep: int, db: sqlite3.Connection) -> Claim:
         now = clock.now()
         found = _later(db, sid, generation, now)
         if found is not None:
@@ -125,9 +128,8 @@ class SqliteRefreshes:
         if holder != self._name and now < leased_until:
             return Busy()
         db.execute(
-            "UPDATE refresh_tries SET stands = 'open', holder = ?, leased_until = ?, expires = max(expires, ?)"
-            " WHERE sid = ?",
-            (self._name, now + lease, now + lease, sid),
+            "INSERT OR REPLACE INTO refresh_tries VALUES (?, ?, 'open', ?, ?, ?, ?)",
+            (sid, generation, doubt, self._name, now + lease, now + max(lease, keep)),
         )
         return Granted(sure=doubt < generation - 1)
 

@@ -231,11 +231,14 @@ class Refresher:
         return isinstance(claim, Granted)
 
     async def _claim(self, session: Session) -> Claim:
-        keep = absolute_deadline(session, self._options.limits) - clock.now()
-        return await self._store.claim(session.sid, session.generation, lease=LEASE, keep=keep)
+        return await self._store.claim(session.sid, session.generation, lease=LEASE, keep=self._keep(session))
 
     async def _hold(self, session: Session, lease: int = LEASE) -> Claim:
-        return await self._store.renew(session.sid, session.generation, lease=lease)
+        return await self._store.renew(session.sid, session.generation, lease=lease, keep=self._keep(session))
+
+    def _keep(self, session: Session) -> int:
+        """Seconds that the session can live."""
+        return absolute_deadline(session, self._options.limits) - clock.now()
 
     async def _heard_out(self, session: Session, claim: Claim) -> Claim:
         """Wait for whoever has let its lease run out: it may be alive, and have what the token was good for."""
@@ -336,7 +339,7 @@ class Refresher:
         return (Knowledge.NEWEST if sure else Knowledge.DOUBTED), None
 
     async def _publish(self, later: Session, box: bytes) -> bool | None:
-        keep = absolute_deadline(later, self._options.limits) - clock.now()
+        keep = self._keep(later)
         visible = min(keep, visible_for(self._options.limits))
         return await self._store.publish(later.sid, later.generation, box, visible=visible, keep=keep)
 

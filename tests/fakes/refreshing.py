@@ -152,7 +152,7 @@ class Door:
             answer = Granted(told.doubt < generation - 1, again and before == "open")
         return Unavailable("deaf") if self.name in self.store.deaf else answer
 
-    async def renew(self, sid: str, generation: int, *, lease: int) -> Claim:
+    async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         await asyncio.sleep(0)
         if self.store.down or self.store.full or self.name in self.store.deaf:
             return Unavailable("down")

@@ -200,11 +200,10 @@ async def test_a_server_that_takes_nothing_is_still_read(redis: RedisServer) -> 
 
         assert not answer.durable
         assert "raise `maxmemory`" in log.health()
-        await asyncio.sleep(0.3)
-        assert log._age.of_reading(clock.elapsed()) < 0.3 <= log.age()
+        assert await within(10, lambda: log.age() > log._age.of_reading(clock.elapsed()) + 1)
         redis.ask("CONFIG", "SET", "maxmemory", "0")
         assert await within(5, lambda: log.pending == 0)
-        assert log.health().startswith("ok")
+        assert await within(5, lambda: log.health().startswith("ok"))
 
 
 async def test_what_could_not_be_sent_survives_a_crash(redis: RedisServer, tmp_path: Path) -> None:

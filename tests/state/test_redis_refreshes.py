@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from gateway.core import clock
 from gateway.state import redis_refreshes
+from gateway.state.backends import backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.refreshes import Busy, Granted, Outdated, Succeeded, Unavailable
@@ -65,7 +69,7 @@ async def test_every_key_has_an_end(place: RedisPlace, shared_redis: RedisServer
     await store.publish("late", 1, b"sealed", visible=-1, keep=-1)
     ends = sorted(shared_redis.ask("TTL", key) for key in keys(shared_redis, place))
 
-    assert len(ends) == 6
+    assert len(ends) == 7
     assert all(0 < end <= 600 for end in ends)
     await store.close()
 
@@ -134,6 +138,72 @@ async def test_a_claim_whose_answer_was_lost_is_asked_again(
     redis.resume()
 
     assert await claiming == Granted()
+    await store.close()
+
+
+async def test_r10_what_a_restart_forgot_is_said_again(kept_redis: RedisServer, tmp_path: Path) -> None:
+    """An older copy of the data, as a failover leaves it: nobody is granted a spent token, and the new one comes back."""
+    backends = [backends_at(kept_redis.place(), spool=None, state_loss_accepted=False) for _ in range(2)]
+    for each in backends:
+        await each.log.open()
+        await each.refreshes.open()
+    one, other = (each.refreshes for each in backends)
+    assert isinstance(await one.claim("held", 0, lease=10, keep=60), Granted)
+    shutil.copytree(kept_redis.directory, tmp_path / "older")
+    assert isinstance(await one.claim("s", 0, lease=10, keep=60), Granted)
+    assert await one.publish("s", 1, b"sealed", visible=60, keep=60)
+    kept_redis.kill()
+    shutil.rmtree(kept_redis.directory)
+    shutil.copytree(tmp_path / "older", kept_redis.directory)
+    kept_redis.start()
+    async with asyncio.timeout(15):
+        while not isinstance(claim := await other.claim("s", 0, lease=10, keep=60), Succeeded):
+            assert isinstance(claim, Busy | Unavailable)
+            await asyncio.sleep(0.02)
+    assert claim == Succeeded(1, b"sealed")
+    for each in backends:
+        await each.refreshes.close()
+        await each.log.close()
+
+
+async def test_a_lease_that_was_forgotten_is_held_again(redis: RedisServer) -> None:
+    """By whoever had it; nobody else is granted it meanwhile, and it is known to have been tried."""
+    store, other = (RedisRefreshes(redis.place(), within=AMPLE) for _ in range(2))
+    await store.open()
+    await other.open()
+    await store.claim("s", 0, lease=10, keep=60)
+    for kind in ("refreshing", "tries"):
+        redis.ask("DEL", f"{{gateway}}:{kind}:s")
+    redis.ask("DEBUG", "CHANGE-REPL-ID")
+    assert await other.claim("s", 0, lease=10, keep=60) == Busy()
+    assert await store.renew("s", 0, lease=10, keep=60) == Granted()
+    assert 50 < redis.ask("TTL", "{gateway}:tries:s") <= 60
+    redis.ask("HSET", "{gateway}:refreshes", "since", 1)
+    assert await other.claim("s", 0, lease=10, keep=60) == Busy()
+    assert isinstance(await other.claim("t", 0, lease=10, keep=60), Granted)
+    redis.ask("DEL", "{gateway}:refreshing:s")
+    assert await other.claim("s", 0, lease=10, keep=60) == Granted(sure=False, lapsed=True)
+    await store.close()
+    await other.close()
+
+
+async def test_what_is_remembered_of_publications_is_bounded(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In bytes, and in time."""
+    monkeypatch.setattr(redis_refreshes, "MOST_BYTES", 1_000)
+    store = RedisRefreshes(redis.place(), within=AMPLE)
+    await store.open()
+    for n in (0, 1, 2, 2, 3, 4):
+        await store.publish(f"s{n}", 1 + n, b"x" * 300, visible=60, keep=60)
+    assert list(store._recent) == ["s3", "s4"]
+    await store.publish("large", 1, b"x" * 3_000, visible=60, keep=60)
+    assert (list(store._recent), store._recent_bytes) == ([], 0)
+    await store.publish("old", 1, b"x", visible=60, keep=60)
+    elapsed = clock.elapsed
+    monkeypatch.setattr(clock, "elapsed", lambda: elapsed() + redis_refreshes.RECENT + 1)
+    await store.publish("new", 1, b"x", visible=60, keep=60)
+    assert list(store._recent) == ["new"]
     await store.close()
 
 
