@@ -37,6 +37,8 @@ from gateway.core.revocation import UNPLACED, Entry
 
 PENDING, RETURNED, SKIPPED, FAILED = "pending", "returned", "skipped", "failed"
 TRIES = 2
+LONGEST_WAY_BACK = 300
+"""Letters that have room in the chain's cookie; attempts with more come from clients that run no script."""
 DOUBLE_CLICK = 3
 """Seconds within which a second "continue" is an impatient click and not a verdict on the hop."""
 
@@ -69,13 +71,18 @@ class ChainLimits:
 class Interrupted:
     """The sign-in that a logout has interrupted (rule R1), and that goes on after it.
 
-    :ivar attempt: its id, under which the tab keeps a fragment or a long way back.
-    :ivar rd: the way back, as far as the attempt had it. :ivar led: another site began it.
+    :ivar attempt: its id, under which the tab keeps a fragment or a long way back. Empty where it had not begun yet:
+        then the receipt comes first, for a session of this browser was ended, and its button leads on.
+    :ivar rd: the way back; empty where it is not known, or too long. :ivar led: another site began it.
     """
 
-    attempt: str
+    attempt: str = ""
     rd: str = ""
     led: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.rd) > LONGEST_WAY_BACK:
+            object.__setattr__(self, "rd", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gateway.core import clock
+from gateway.core.chain import Interrupted
+from gateway.core.crossing import led_here
 from gateway.core.errors import ProviderError, StateError
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import (
@@ -271,7 +273,8 @@ class Gate:
         now: int,
         stale: Iterable[str] = (),
     ) -> Response:
-        first = await self._logout.before_sign_in(carried, state, now=now)
+        went = Interrupted("", self._way_back(facts), led_here(facts))
+        first = await self._logout.before_sign_in(carried, state, went, now=now)
         return first if first is not None else redirect(self.start_path(facts), cookies=stale)
 
     def _state(self, carried: Carried, revocations: Revocations, now: int) -> Session | Challenge:
@@ -329,5 +332,8 @@ class Gate:
 
     def start_path(self, facts: RequestFacts) -> str:
         """Where sign-in begins, with the way back."""
-        target = way_back(facts.raw_target, self.options.prefix) or "/"  # or it is too long to come back to
-        return f"{self.options.prefix}/start?rd={quote(target, safe='/')}"
+        return f"{self.options.prefix}/start?rd={quote(self._way_back(facts), safe='/')}"
+
+    def _way_back(self, facts: RequestFacts) -> str:
+        """What a person wants to see, where a sign-in may lead there; some addresses are too long to come back to."""
+        return way_back(facts.raw_target, self.options.prefix) or "/"

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gateway.core import chain as chains
 from gateway.core import dice, leftovers
-from gateway.core.chain import Cause, Chain, Done, Go, Step, Wait
+from gateway.core.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
 from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
@@ -191,9 +191,12 @@ class Logout:
         return await self._answer(self._onward(step, now), carried, now)
 
     async def before_sign_in(
-        self, carried: Carried, state: Session | Challenge, *, now: int
+        self, carried: Carried, state: Session | Challenge, went: Interrupted | None = None, *, now: int
     ) -> Response | None:
-        """What must come before a sign-in: the rest of a chain, or a chain for a session that was ended (rule R1)."""
+        """What must come before a sign-in: the rest of a chain, or a chain for a session that was ended (rule R1).
+
+        :param went: the sign-in.
+        """
         chain = carried.chain
         if chain is not None and not chain.closed:
             return await self.resume(carried, chain, now=now)
@@ -206,12 +209,14 @@ class Logout:
             return send(
                 pages.waiting(resume_url="/logout", hop_label="", seconds=5, refresh_url=STILL_WAITING)
             )
-        return await self.begin(carried, how=f"revoked:{ended.reason}", now=now, cause=Cause(ended.reason))
+        return await self.begin(
+            carried, how=f"revoked:{ended.reason}", now=now, cause=Cause(ended.reason, None, went)
+        )
 
     def location(self, step: Step) -> str:
         """Where ``step`` sends the browser: to a hop, and after the last one to the receipt, or on to sign in."""
         went = step.chain.interrupted
-        if step.chain.closed and went is not None:
+        if step.chain.closed and went is not None and went.attempt:
             return f"{self.options.start}?after={went.attempt}"
         return self.hops.location(step.chain)
 

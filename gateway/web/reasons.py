@@ -1,4 +1,4 @@
-"""Why somebody's sessions were ended, in words for them."""
+"""Why somebody's sessions were ended, in words for them: one session or all, in this browser or another."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Mapping
 
 from gateway.core.reach import WITH_THE_PROVIDER, WITH_THE_USER
 from gateway.web.admin import REASON as BY_OPERATOR
-from gateway.web.endpoints.sessions import ENDED_EVERYWHERE
+from gateway.web.endpoints.sessions import ENDED_EVERYWHERE, ENDED_THERE
 
 _WORDS: Mapping[str, str] = {
-    BY_OPERATOR: "The people who run this site have ended all your sessions.",
+    "logout": "You have signed out.",
     ENDED_EVERYWHERE: "You have signed out everywhere.",
+    ENDED_THERE: "You have signed out here from another browser.",
     WITH_THE_USER: "You have signed out in another browser.",
     WITH_THE_PROVIDER: "You have signed out of the service that you sign in with.",
+    BY_OPERATOR: "The people who run this site have signed you out.",
+    "refresh_refused": "The service that you sign in with has not prolonged your session.",
 }
-_BY_PROVIDER = "The service that you sign in with has ended all your sessions."
+_BY_PROVIDER = "The service that you sign in with has signed you out."
 
 
 def ended_because(reason: str) -> str:

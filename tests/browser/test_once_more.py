@@ -57,7 +57,7 @@ async def test_r01_elsewhere_one_round_says_why_and_leads_back_by_itself(
     await revoked(stand)
     tab = await person.tab(LINK)
     await person.give_password(tab)
-    await shows(tab, "Please sign in once more", "The people who run this site have ended all your sessions.")
+    await shows(tab, "Please sign in once more", "The people who run this site have signed you out.")
     await person.give_password(tab)
     await shows(tab, SHOWN, ALICE)
     assert await tab.address() == stand.app + LINK

@@ -25,7 +25,7 @@ from tests.flows.stores import BOTH
 STORES = ("cookie",)
 ALICE = {"username": "alice@example.com", "password": "demo"}
 LINK = "/api/reports?from=mail&x=%2F"
-WHY = "The people who run this site have ended all your sessions."
+WHY = "The people who run this site have signed you out."
 
 
 async def revoked(stand: Stand, *, reason: str = REASON, event_time: int | None = None) -> None:

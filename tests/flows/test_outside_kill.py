@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from gateway.core import clock
@@ -24,15 +25,18 @@ async def test_r01_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand:
     await stand.sign_in(browser, "/api/me", user="bob@example.com")
     await stand.gateway.log.append([killed()])
     assert (await browser.fetch(f"{stand.app}/api/me")).status == 401
-    end = await browser.goto(f"{stand.app}/api/me")
+    end = await browser.goto(f"{stand.app}/api/me?from=mail")
     visited = [urlsplit(seen.url).path for seen in browser.seen[-8:]]
     assert "/logout/done/cognito" in visited
     assert "/login/signout" in visited
     assert end.path == "/logged-out"
-    form = await browser.goto(f"{stand.app}/api/me")
+    assert "has signed you out" in end.text
+    link = re.search(r'id="sign-in" href="([^"]*)"', end.text)
+    assert link
+    form = await browser.goto(stand.app + link[1], source=stand.app)
     assert 'name="password"' in form.text
     page = await browser.submit(form, username="bob@example.com", password="demo")
-    assert (page.status, page.path) == (200, "/api/me")
+    assert (page.status, page.path) == (200, "/api/me?from=mail")
 
 
 async def test_r01_a_kill_also_reaches_who_has_no_cookie_of_ours(stand: Stand) -> None:

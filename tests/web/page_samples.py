@@ -48,7 +48,7 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     "start-long": lambda: pages.start(authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="/search?q=" + "x" * 2000),
     "once-more": lambda: pages.once_more(
         authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="", earlier="89abcdef",
-        why="The people who run this site have ended all your sessions.",
+        why="The people who run this site have signed you out.",
     ),
     "onward": lambda: pages.onward(target="/reports/7?year=2026&open=1"),
     "receipt-why": lambda: receipt(OURS, COGNITO, OKTA_BACK, why="You have signed out everywhere."),

@@ -11,6 +11,9 @@ from gateway.web.reasons import ended_because
     ("reason", "words"),
     [
         ("operator", "The people who run this site"),
+        ("logout", "You have signed out"),
+        ("signed_out_elsewhere", "from another browser"),
+        ("refresh_refused", "not prolonged"),
         ("signed_out_everywhere", "You have signed out everywhere"),
         ("signed_out_with_user", "in another browser"),
         ("signed_out_with_provider", "signed out of the service"),

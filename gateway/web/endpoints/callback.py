@@ -42,8 +42,6 @@ from gateway.web.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 
-LONGEST_KEPT = 300
-"""Letters of a way back that a chain carries; an attempt that had more comes from a client that runs no script."""
 _log = get_logger("callback")
 
 
@@ -127,8 +125,9 @@ class Callback:
         if entry is not None:
             # R1: the provider may only have remembered somebody whose sessions were ended; the chain runs first, and
             # then the sign-in goes on, once: whoever is stopped again has a page to read.
-            rd = attempt.rd if len(attempt.rd) <= LONGEST_KEPT else ""
-            went = Interrupted(attempt.attempt_id, rd, attempt.led) if attempt.max_age is None else None
+            went = None
+            if attempt.max_age is None:
+                went = Interrupted(attempt.attempt_id, attempt.rd, attempt.led)
             cause = Cause(entry.reason, (None, principal.subject, principal.user), went)
             how, unused = f"revoked:{entry.reason}", tokens.refresh_token
             return await self.logout.begin(carried, how=how, now=now, cause=cause, unused=unused)

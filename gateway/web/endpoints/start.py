@@ -53,7 +53,8 @@ class Start:
         rd = (went.rd or "/") if went else way_back(facts, self.public_url, self.prefix)
         if revocations.age == float("inf"):
             return refuse(facts, "state_stale")
-        first = await self.logout.before_sign_in(carried, state, now=now)
+        led = went.led if went else led_here(facts)
+        first = await self.logout.before_sign_in(carried, state, Interrupted("", rd, led), now=now)
         if first is not None:
             return first
         if isinstance(state, Session):
@@ -64,7 +65,7 @@ class Start:
         # What the lost log had ended is not known any more, so that log's sessions are asked for credentials too (R4).
         prompt = "login" if carried.chain is not None or state.reason == "log_lost" else ""
         attempt = self._attempt(facts, carried.chain, revocations, now, prompt=prompt)
-        attempt = replace(attempt, rd=rd, led=went.led if went else led_here(facts))
+        attempt = replace(attempt, rd=rd, led=led)
         return await self._begin(facts, carried, attempt, went, now)
 
     def _attempt(
@@ -103,7 +104,7 @@ class Start:
         cookies, waiting = self.attempts.store(attempt, carried.cookies, now, script=script)
         if not script:
             return redirect(url, cookies=cookies)
-        if went is None or carried.chain is None:
+        if went is None or not went.attempt or carried.chain is None:
             return send(pages.start(authorize_url=url, attempt=attempt.attempt_id, rd=waiting), cookies)
         page = pages.once_more(
             authorize_url=url,
