@@ -40,17 +40,20 @@ def table(text: str) -> list[Row]:
     return [Row(line[0], line[1], frozenset(line[2].split(",")), tuple(line[3:])) for line in lines]
 
 
-def only(who: str) -> None:
+def only(*who: str) -> None:
     """From here on, this process and what it starts find the programs of ``who`` and no others.
 
     :raises SystemExit: the links are missing or of another table.
     """
-    links = LINKS / who
-    stamp = links / ".table"
-    if not stamp.is_file() or stamp.read_text() != TABLE.read_text():
-        command = f"bash tests/servers.sh {who}"
-        raise SystemExit(f"{links.relative_to(ROOT)} is not what requirements/programs says; run `{command}`")
-    os.environ["PATH"] = str(links)
+    for each in who:
+        links = LINKS / each
+        stamp = links / ".table"
+        if not stamp.is_file() or stamp.read_text() != TABLE.read_text():
+            command = f"bash tests/servers.sh {each}"
+            raise SystemExit(
+                f"{links.relative_to(ROOT)} is not what requirements/programs says; run `{command}`"
+            )
+    os.environ["PATH"] = os.pathsep.join(str(LINKS / each) for each in who)
 
 
 def program(name: str) -> Path:

@@ -14,7 +14,6 @@ from gateway.config.state_urls import RedisUrl
 from gateway.core import clock
 from gateway.doctor import (
     application,
-    end_session,
     findings,
     front,
     hops,
@@ -38,7 +37,6 @@ CHECKS: tuple[Check, ...] = (
     *sign_in.CHECKS,
     *hops.CHECKS,
     *hops_elsewhere.CHECKS,
-    *end_session.CHECKS,
     *saml.CHECKS,
     *tenant.CHECKS,
     *inbound.CHECKS,

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, shows
-from tests.fakes.house import IN, PAGE
+from tests.fakes.house import IN, PAGE, header
 from tests.glewlwyd.conftest import NAME, Village, village
 from tests.glewlwyd.program import PASSWORD
 
@@ -49,13 +49,14 @@ async def test_a_sign_out_ends_the_session_there_too(village: Village, window: P
     """Its page asks, is answered, and leads back to the receipt; it has no session left, and wants the password."""
     tab = await window.tab()
     await signed_in(village, tab, "alice")
-    copied = "; ".join(f"{name}={value}" for name, value in (await tab.cookies()).items())
+    copied = header(await tab.cookies())
     assert await village.provider.sessions("alice") == 1
 
     await tab.run(SIGN_OUT)
     await shows(tab, f"The client {NAME} wishes you to close the current session")
     await tab.click(LOG_OUT)
     await arrives(tab, f"{village.house.app}/logged-out")
+    assert await village.house.receipt(header(await tab.cookies())) == {"oidc": "came_back"}
 
     assert await village.provider.sessions("alice") == 0
     assert await village.house.status(copied) == 401

@@ -18,6 +18,7 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.telemetry.audit import AuditEvent
 from tests.bench.person import Person
+from tests.fakes.browser import Seen
 from tests.fakes.serving import Application
 
 SECRET = "known-to-this-test-alone"
@@ -48,18 +49,26 @@ class House:
     gateway: Gateway
     audit: list[AuditEvent] = field(default_factory=list)
 
-    async def statuses(self, person: Person) -> dict[str, str]:
-        """What the receipt says to a program that asks with ``person``'s cookies: hop to status."""
-        answer = await person.fetch(f"{self.app}/logged-out", Accept="application/json")
-        return {hop["hop"]: hop["status"] for hop in json.loads(answer.text)["hops"]}
+    async def receipt(self, cookie: str) -> dict[str, str]:
+        """What the receipt says to a program with the cookies of a browser: hop to evidence."""
+        answer = await self._asked("/logged-out", cookie, Accept="application/json")
+        return {hop["hop"]: hop["evidence"] for hop in json.loads(answer.text)["hops"]}
 
     async def status(self, cookie: str) -> int:
         """Of a fetch by somebody who has copied the cookies of a session."""
-        thief = Person.open()
-        headers = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Cookie": cookie}
-        answer = await thief.send("GET", self.app + PAGE, headers, None)
-        await thief.close()
-        return answer.status
+        return (await self._asked(PAGE, cookie)).status
+
+    async def _asked(self, path: str, cookie: str, **more: str) -> Seen:
+        asking = Person.open()
+        headers = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Cookie": cookie, **more}
+        answer = await asking.send("GET", self.app + path, headers, None)
+        await asking.close()
+        return answer
+
+
+def header(cookies: Mapping[str, str]) -> str:
+    """As a browser sends them."""
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
 @asynccontextmanager

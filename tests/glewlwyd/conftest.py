@@ -71,6 +71,10 @@ class Village:
         answer = await person.navigate(f"{app}/logout", method="POST", body="", site="same-origin")
         return await person.follow(answer, site="same-origin")
 
+    async def receipt(self, person: Person) -> dict[str, str]:
+        """Hop to evidence."""
+        return await self.house.receipt(person.cookie_header(f"{self.house.app}/logged-out"))
+
     async def agree(self, person: Person, question: Seen) -> Seen:
         """Press *Logout* on the provider's page; where that leads."""
         given = asked(question)
@@ -102,7 +106,6 @@ async def village(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Vil
                 door,
                 name=NAME,
                 issuer=provider.issuer,
-                hop="{oidc: get}",
                 more={"scopes": "[openid]"},
             ) as running,
         ):

@@ -29,7 +29,7 @@ async def test_a_sign_out_ends_the_session_there_too(village: Village, person: P
     returned = next(seen for seen in reversed(person.seen) if "/logout/done/" in seen.url)
     assert len(parse_qs(urlsplit(returned.url).query)["state"]) == 1
     assert (page.path, page.status) == ("/logged-out", 200)
-    assert await village.house.statuses(person) == {"oidc": "returned"}
+    assert await village.receipt(person) == {"oidc": "came_back"}
     assert await village.house.status(copied) == 401
     assert await village.provider.sessions("alice") == 0
     assert not await village.knows(person)
@@ -46,7 +46,7 @@ async def test_whoever_stays_connected_comes_back_all_the_same(village: Village,
     assert page.path == "/logged-out"
     assert await village.provider.sessions("bob") == 1
     assert await village.house.status(copied) == 401
-    assert await village.house.statuses(person) == {"oidc": "returned"}
+    assert await village.receipt(person) == {"oidc": "came_back"}
     assert village.asks_for_the_password(await village.arrive(person))
 
 
@@ -73,7 +73,7 @@ async def test_an_expired_hint_is_as_good(village: Village, person: Person) -> N
 
     await village.agree(person, await village.to_the_provider(person))
 
-    assert await village.house.statuses(person) == {"oidc": "returned"}
+    assert await village.receipt(person) == {"oidc": "came_back"}
     assert await village.provider.sessions("dave") == 0
 
 
@@ -90,7 +90,7 @@ async def test_without_a_hint_it_shows_nothing_and_ends_nothing(village: Village
         assert (await village.arrive(person)).text == ""
     with later(2 * HOP_DEADLINE + 2):
         assert (await village.arrive(person)).path == "/logged-out"
-        assert await village.house.statuses(person) == {"oidc": "failed"}
+        assert await village.receipt(person) == {"oidc": "no_return"}
         assert await village.provider.sessions("erin") == 1
         assert village.asks_for_the_password(await village.arrive(person))
 
