@@ -14,6 +14,7 @@ from gateway.config.state_urls import RedisUrl
 from gateway.core import clock
 from gateway.doctor import (
     application,
+    end_session,
     findings,
     front,
     hops,
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     *sign_in.CHECKS,
     *hops.CHECKS,
     *hops_elsewhere.CHECKS,
+    *end_session.CHECKS,
     *saml.CHECKS,
     *tenant.CHECKS,
     *inbound.CHECKS,

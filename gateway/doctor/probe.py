@@ -1,11 +1,11 @@
-"""One look at a URL: a GET without cookies that follows nothing, bounded in time and size."""
+"""One look at a URL: a request without cookies that follows nothing, bounded in time and size."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from gateway.idp.transport import NamedAddresses
+from gateway.oidc.urls import form
 from gateway.oidc.wire import printable
 
 WITHIN = 10.0
@@ -93,9 +94,17 @@ class Probe:
 
         :raises NoAnswerError: nothing came, or it was no HTTP.
         """
+        return await self._look(url, headers or {}, None)
+
+    async def post(self, url: str, fields: Iterable[tuple[str, str]]) -> Seen:
+        """What ``url`` answers to a form. Raises as :meth:`get`."""
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        return await self._look(url, kind, form(fields))
+
+    async def _look(self, url: str, headers: Mapping[str, str], body: bytes | None) -> Seen:
         try:
             async with asyncio.timeout(self._within), self._session() as session:
-                return await _exchange(session, url, headers or {})
+                return await _exchange(session, url, headers, body)
         except TimeoutError:
             raise NoAnswerError(f"no answer within {self._within:g} s") from None
         except aiohttp.ClientConnectorCertificateError as error:
@@ -134,9 +143,14 @@ def _said(error: Exception) -> str:
     return printable(str(error))
 
 
-async def _exchange(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Seen:
+async def _exchange(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], form_body: bytes | None
+) -> Seen:
     asked = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "identity", **headers}
-    async with session.get(URL(url, encoded=True), headers=asked, allow_redirects=False) as response:
+    method = "GET" if form_body is None else "POST"
+    async with session.request(
+        method, URL(url, encoded=True), data=form_body, headers=asked, allow_redirects=False
+    ) as response:
         body = bytearray()
         async for piece in response.content.iter_any():
             body += piece

@@ -213,8 +213,13 @@ class Auth0Logout:
     client_id: str
     federated: bool = False
 
+    @property
+    def derived(self) -> str:
+        """The endpoint as Auth0 documents it, where discovery does not name it."""
+        return f"{self.issuer.removesuffix('/')}/oidc/logout"
+
     def act(self, asked: Asked) -> Redirect:
-        endpoint = asked.end_session or f"{self.issuer.removesuffix('/')}/oidc/logout"
+        endpoint = asked.end_session or self.derived
         parameters = [
             *([("logout_hint", asked.named)] if asked.named is not None else []),
             ("client_id", self.client_id),

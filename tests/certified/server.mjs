@@ -62,13 +62,13 @@ provider.use(async (ctx, next) => {
     tell('sign_out', { ...asked, status: ctx.status });
   } else {
     await next();
+    if (ctx.path === '/token/revocation') tell('revocation', { status: ctx.status });
   }
 });
 provider.on('grant.success', (ctx) => {
   tell('grant', { type: ctx.oidc.params.grant_type, client: ctx.oidc.client.clientId });
 });
 provider.on('grant.error', (ctx, error) => tell('grant_refused', { error: error.error }));
-provider.on('refresh_token.destroyed', () => tell('refresh_token_destroyed'));
 provider.on('backchannel.success', (_ctx, client, account, sid) => {
   tell('backchannel', { client: client.clientId, account, sid });
 });

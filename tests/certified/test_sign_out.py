@@ -64,16 +64,22 @@ async def test_a_form_strands_the_browser_where_none_is_taken(street: Street, pe
         assert await asks_for_a_password(house, person)
 
 
-async def test_the_refresh_token_is_dead_whatever_the_person_answers(street: Street, person: Person) -> None:
-    """It is revoked (RFC 7009) beside the sign-out, while the provider still asks its question."""
+async def test_the_refresh_token_is_revoked_when_the_provider_has_been_answered(
+    street: Street, person: Person
+) -> None:
+    """Not while it still asks its question (RFC 7009): it could end its session together with the token."""
     house = street["plain"]
     await house.signed_in(person, "alice")
-    before = len(street.provider.of("refresh_token_destroyed"))
+    before = len(street.provider.of("revocation"))
 
     page = await house.to_the_provider(person)
 
     assert "Do you want to sign-out" in page.text
-    await street.provider.until(lambda: len(street.provider.of("refresh_token_destroyed")) > before)
+    await asyncio.sleep(0.2)
+    assert len(street.provider.of("revocation")) == before
+    await person.submit(page, logout="yes")
+    await street.provider.until(lambda: len(street.provider.of("revocation")) > before)
+    assert street.provider.of("revocation")[-1]["status"] == 200
 
 
 async def test_an_expired_hint_is_as_good(street: Street, person: Person) -> None:

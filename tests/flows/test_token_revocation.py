@@ -30,7 +30,7 @@ async def press(stand: Stand, browser: Browser) -> Seen:
 
 
 @pytest.mark.parametrize("stand", [SLO], indirect=True)
-async def test_the_provider_ends_the_session_behind_it_before_a_revocation_ends_its_own(stand: Stand) -> None:
+async def test_trap_38_the_provider_behind_is_told_before_a_revocation_ends_the_session(stand: Stand) -> None:
     """Where a revocation ends the provider's session, as at Keycloak, its own single logout needs that before."""
     stand.set(revocation_ends_session=True)
     browser = stand.browser()

@@ -1,0 +1,79 @@
+"""With which methods a provider's end-session endpoint can be asked, tried without cookies and without a hint.
+
+Such a request has no session to end. Whether a session ends with the method that the gateway uses, its cookie decides,
+and that is nothing to be seen from here: a form of another site brings no Lax cookie along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from gateway.doctor.check import check
+from gateway.doctor.hops import shown
+from gateway.doctor.patient import STATE, Patient
+from gateway.doctor.probe import NoAnswerError, Seen
+from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
+from gateway.oidc.logout import Auth0Logout, EntraLogout, OidcLogout
+from gateway.oidc.sign_outs import FormUse
+from gateway.oidc.urls import with_query
+from gateway.options import logout_options
+from gateway.web.hops import Hop
+
+_NOT_TAKEN = {404, 405, 501}
+_BY_EYE = "sign out once in a browser; if the next sign-in asks for no password, write the hop without `form`"
+
+
+@check("end-session-methods", "Does the end-session endpoint take what the gateway sends: GET, or a form?")
+async def end_session(patient: Patient) -> AsyncIterator[Observation]:
+    for hop in logout_options(patient.settings).hops:
+        endpoint = _endpoint(hop, patient)
+        if endpoint is None:
+            continue
+        if not patient.live:
+            yield unknown(endpoint, "whether it takes GET and POST was not asked", LIVE_MEND)
+            continue
+        asked = [
+            ("client_id", patient.settings.provider.client_id),
+            ("post_logout_redirect_uri", patient.return_address(hop)),
+            ("state", STATE),
+        ]
+        try:
+            by_get = await patient.probe.get(with_query(endpoint, asked))
+            by_form = await patient.probe.post(endpoint, asked)
+        except NoAnswerError as error:
+            yield failed(endpoint, str(error), "compare the address with the provider's own metadata")
+            continue
+        yield _judged(hop, endpoint, by_get, by_form)
+
+
+def _endpoint(hop: Hop, patient: Patient) -> str | None:
+    """Of the hops that have one; None where it is not known, which other checks say."""
+    metadata = patient.told.metadata
+    if not isinstance(hop.way, OidcLogout | EntraLogout | Auth0Logout):
+        return None
+    return (metadata.end_session if metadata else None) or hop.way.derived
+
+
+def _judged(hop: Hop, endpoint: str, by_get: Seen, by_form: Seen) -> Observation:
+    what = f"without a session it answers GET with {shown(by_get)}, a form with {shown(by_form)}"
+    if by_get.unwell or by_form.unwell:
+        return unknown(endpoint, what, "ask again later")
+    if getattr(hop.way, "form", FormUse.NEVER) is not FormUse.ALWAYS:
+        if by_get.status in _NOT_TAKEN:
+            mend = f"write {{{hop.name}: form}}, and see whether the next sign-in asks for the password"
+            return failed(endpoint, f"{what}: the address that the gateway sends people to is none", mend)
+        return ok(endpoint, f"{what}; the gateway asks by GET, with which Lax cookies come along")
+    if by_form.status in _NOT_TAKEN:
+        mend = f"write {hop.name} without `form`"
+        return failed(endpoint, f"{what}: the form that the gateway sends strands people there", mend)
+    if hop.known.form is FormUse.ALWAYS:
+        return ok(
+            endpoint,
+            f"{what}; the gateway asks by a form, which {hop.label} is known to take with its cookies",
+        )
+    return warning(
+        endpoint, f"{what}; a form brings no Lax cookie along, so its session may live on", _BY_EYE
+    )
+
+
+CHECKS = (end_session,)
