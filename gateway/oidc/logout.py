@@ -196,9 +196,8 @@ class EntraLogout:
         return f"{self.issuer.removesuffix('/').removesuffix('/v2.0')}/oauth2/v2.0/logout"
 
     def act(self, asked: Asked) -> Redirect:
-        hint = [("logout_hint", asked.named)] if asked.named is not None else []
         more = [("post_logout_redirect_uri", asked.return_to), ("state", asked.state)]
-        return Redirect(with_query(asked.end_session or self.derived, [*hint, *more]), asked.how)
+        return _with_logout_hint(asked.end_session or self.derived, asked, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +220,12 @@ class Auth0Logout:
     def act(self, asked: Asked) -> Redirect:
         endpoint = asked.end_session or self.derived
         parameters = [
-            *([("logout_hint", asked.named)] if asked.named is not None else []),
             ("client_id", self.client_id),
             ("post_logout_redirect_uri", asked.return_to),
             ("state", asked.state),
             *([("federated", "")] if self.federated else []),
         ]
-        return Redirect(with_query(endpoint, parameters), asked.how)
+        return _with_logout_hint(endpoint, asked, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +251,16 @@ class AddressTemplate:
     def act(self, asked: Asked) -> Redirect:
         given = {"return_to": asked.return_to, "client_id": self.client_id, "state": asked.state}
         return Redirect(_PLACEHOLDER.sub(lambda found: quote(given[found[1]], safe=""), self.template))
+
+
+def _with_logout_hint(endpoint: str, asked: Asked, parameters: list[tuple[str, str]]) -> Redirect:
+    """A hint that is no token, in front of the other parameters where there is one that fits."""
+    if asked.named is None:
+        return Redirect(with_query(endpoint, parameters), asked.how)
+    hinted = with_query(endpoint, [("logout_hint", asked.named), *parameters])
+    if len(hinted) > LONGEST:
+        return Redirect(with_query(endpoint, parameters), How.HINT_TOO_LONG)
+    return Redirect(hinted, How.HINT)
 
 
 def placeholders(template: str) -> tuple[str, ...]:

@@ -140,6 +140,17 @@ def test_a_second_try_goes_without_the_hint(form: FormUse) -> None:
         assert (way.act(again).how, "hint" in way.act(again).url) == (How.AGAIN, False)
 
 
+@pytest.mark.parametrize(
+    "way", [EntraLogout("https://e.example.com/t/v2.0"), Auth0Logout("https://t.auth0.com/", "c")]
+)
+def test_a_claim_that_is_too_long_is_no_hint_either(way: EntraLogout | Auth0Logout) -> None:
+    """What names the account or the session may be anything."""
+    act = way.act(Asked(BACK, "s", "h" * LONGEST))
+    assert (act.how, "logout_hint" in act.url) == (How.HINT_TOO_LONG, False)
+    act = way.act(Asked(BACK, "s", "h"))
+    assert (act.how, "logout_hint=h&" in act.url) == (How.HINT, True)
+
+
 def test_without_a_hint_the_client_is_named_and_the_provider_asks() -> None:
     """Nothing in it is secret, so it is never a form."""
     act = OidcLogout("id.example.com", "client", FormUse.ALWAYS).act(LOST)

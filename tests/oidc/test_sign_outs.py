@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gateway.config.names import HOPS
-from gateway.core.evidence import Asked
-from gateway.oidc.sign_outs import SIGN_OUTS, Ends, FormUse, sign_out_of
+from gateway.core.evidence import Asked, Evidence
+from gateway.oidc.sign_outs import SIGN_OUTS, Ends, FormUse, Proof, SignOut, sign_out_of
+from tests.marked import part
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hops.md").read_text("utf-8")
+STATE = {Proof.STATE: "yes", Proof.STATE_IF_ANY: "perhaps", Proof.PATH: "no", Proof.NOTHING: "no"}
+
+
+def rows(name: str) -> dict[str, list[str]]:
+    """A table of the page: the first cell to the others."""
+    _, _, *lines = (part(PAGE, name) or "").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+def as_written(known: SignOut) -> list[str]:
+    hint = f"{known.hint}{', needed' if known.needs_hint else ''}" if known.hint else "none"
+    return [known.form.value, hint, known.proof.value, known.ends.value]
+
+
+def test_the_page_says_what_the_gateway_does() -> None:
+    """Cell by cell, and nothing else."""
+    assert rows("done") == {name: as_written(known) for name, known in SIGN_OUTS.items()}
+
+
+def test_every_cell_says_whether_it_is_known() -> None:
+    """Of the presets and of whoever else was looked at."""
+    found = rows("known")
+    assert set(SIGN_OUTS) < set(found)
+    assert all(len(cells) == 6 for cells in found.values())
+    assert [
+        cell for cells in found.values() for cell in cells if "[C]" not in cell and "[U]" not in cell
+    ] == []
+
+
+@pytest.mark.parametrize("name", SIGN_OUTS)
+def test_what_is_done_follows_from_what_is_known(name: str) -> None:
+    """A form, and the end of a session, only on a confirmed fact; whoever is asked by GET is known to take it."""
+    known = SIGN_OUTS[name]
+    by_get, by_form, _, hint, state, over = rows("known")[name]
+    confirmed = {
+        cell: cell.partition("[")[0].strip() if "[C]" in cell else "" for cell in (by_get, by_form, over)
+    }
+    assert confirmed[by_form].startswith("yes") is (known.form is not FormUse.NEVER)
+    if known.form is not FormUse.ALWAYS and name not in {"google", "url"}:
+        assert confirmed[by_get].startswith("yes")
+    means = {Ends.ALWAYS: "yes", Ends.WITH_HINT: "with the hint"}
+    assert all(confirmed[over].startswith(said) is (known.ends is ends) for ends, said in means.items())
+    assert ("needs it [C]" in hint) is known.needs_hint
+    assert ("takes none [C]" in hint) is (not known.hint and name != "url")
+    assert state.startswith(STATE[known.proof])
+
+
+def test_every_code_of_the_evidence_is_explained() -> None:
+    """And no other."""
+    cells = [line.split("|")[2].strip(" `") for line in (part(PAGE, "evidence") or "").splitlines()[2:]]
+    assert cells == [str(code) for code in Evidence]
 
 
 def test_every_hop_that_can_be_written_is_known() -> None:
