@@ -142,7 +142,7 @@ async def test_r21_news_of_our_own_sign_out_ends_nobody_else(stand: Stand, alice
     assert await status(stand, alice.cookie_header(stand.app)) == 401
 
 
-async def test_r21_one_sign_out_swallows_one_token(stand: Stand, alice: Browser) -> None:
+async def test_r21_trap_41_one_sign_out_swallows_one_token(stand: Stand, alice: Browser) -> None:
     """The provider's own word of it, sent again or not; the next one is an administrator's, and is obeyed."""
     elsewhere = stand.browser()
     await stand.sign_in(elsewhere, "/api/me")

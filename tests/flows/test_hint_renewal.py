@@ -56,7 +56,7 @@ def hint_key(here: House) -> str:
     return str(jwt.get_unverified_header(here.sso.sign_outs[-1][1]["id_token_hint"])["kid"])
 
 
-async def test_a_hint_is_as_young_as_the_last_refresh(here: House) -> None:
+async def test_trap_40_a_hint_is_as_young_as_the_last_refresh(here: House) -> None:
     """The provider has withdrawn the key of the sign-in's: that one would end on `Invalid parameter: id_token_hint`."""
     browser = here.browser()
     await here.sign_in(browser)

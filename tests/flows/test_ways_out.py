@@ -52,7 +52,7 @@ async def test_r28_an_unknown_provider_that_led_back_is_not_said_to_have_ended_a
         assert told == ["came_back"]
 
 
-async def test_r28_a_form_that_leaves_the_session_alive_is_not_confirmed(tmp_path: Path) -> None:
+async def test_r28_trap_39_a_form_that_leaves_the_session_alive_is_not_confirmed(tmp_path: Path) -> None:
     """LemonLDAP::NG's way: a form of another site brings no Lax cookie, `state` comes back, and the session lives."""
     sso = Sso("oidc", replace(MANNERS["oidc"], by_form=True))
     async with house(tmp_path, sso, chain="[{oidc: form}]") as here:
@@ -66,7 +66,7 @@ async def test_r28_a_form_that_leaves_the_session_alive_is_not_confirmed(tmp_pat
         assert "may lead back without having ended your session there" in end.text
 
 
-async def test_the_default_strands_nobody_at_a_provider_that_takes_no_form(tmp_path: Path) -> None:
+async def test_trap_39_the_default_strands_nobody_at_a_provider_that_takes_no_form(tmp_path: Path) -> None:
     """glewlwyd and oidc-provider answer a form with 404; the address ends their session."""
     async with house(tmp_path, Sso("oidc"), chain="[{oidc: form}]") as here:
         browser = here.browser()
@@ -183,7 +183,7 @@ async def test_who_did_not_come_back_is_sent_once_more_without_the_hint(tmp_path
             assert ("so it may have asked you" in end.text) is (kind != "keycloak")
 
 
-async def test_a_withdrawn_key_strands_nobody_for_good(tmp_path: Path) -> None:
+async def test_trap_40_a_withdrawn_key_strands_nobody_for_good(tmp_path: Path) -> None:
     """`Invalid parameter: id_token_hint`, and the same hint again would end there again."""
     sso = Sso("keycloak")
     async with house(tmp_path, sso) as here:

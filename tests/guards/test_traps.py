@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.doctor.examination import NAMES
 
 ROOT = Path(__file__).parents[2]
-TRAPS = range(1, 39)
+TRAPS = range(1, 42)
 ROW = re.compile(r"^\| (\d+) \| ([^|]+) \|([^|]*)\|([^|]*)\|$", re.MULTILINE)
 NAMED = re.compile(r"test(?:_[rp]\d\d)*_trap((?:_\d\d|_and)+)_")
 
