@@ -88,6 +88,11 @@ SWITCHES: tuple[Switch, ...] = (
         False,
         "Cognito honours max_age and puts acr and amr into ID tokens (documented, not yet seen).",
     ),
+    _word(
+        "cognito_auth_time",
+        ("own", "provider"),
+        "auth_time of federated people is when Okta answered Cognito, or when they signed in there (undocumented).",
+    ),
     _number("code_seconds", 300, 3600, "Life of Cognito's authorization codes."),
     # --- Cognito: tokens
     _number("token_seconds", 3600, 86400, "Life of Cognito's ID and access tokens.", least=1),

@@ -19,7 +19,7 @@ from gateway.core import clock
 from gateway.core.revocation import EVENT_SKEW, NewEntry, email_key
 from gateway.web.admin import REASON
 from tests.fakes.browser import Browser, Seen
-from tests.flows.conftest import Stand, later, standing
+from tests.flows.conftest import Stand, later, standing, switched
 from tests.flows.stores import BOTH
 
 STORES = ("cookie",)
@@ -221,3 +221,16 @@ async def test_the_operator_may_vouch_for_auth_time(stand: Stand) -> None:
     browser = stand.browser()
     end = await browser.submit(await browser.goto(stand.app + LINK), **ALICE)
     assert (end.path, asked(browser), reasons(browser)) == (LINK, 1, [])
+
+
+@pytest.mark.parametrize(
+    "stand", [{"replaced": {"provider:\n": "provider:\n  auth_time_proves: true\n"}}], indirect=True
+)
+async def test_what_the_operator_vouches_for_has_to_be_true(stand: Stand) -> None:
+    """Where Cognito hands on when somebody signed in at Okta, its memory is no proof; with its own time it would be."""
+    for said, rounds in (("provider", 1), ("own", 0)):
+        browser = await remembered(stand, 300)
+        await revoked(stand)
+        with switched(stand, cognito_auth_time=said):
+            await browser.goto(stand.app + LINK)
+        assert len(reasons(browser)) == rounds, said

@@ -73,6 +73,7 @@ def hand_out_code(
     cognito: Cognito, session: Session, asked: AuthorizationRequest, cookies: Sequence[Cookie]
 ) -> web.Response:
     """Return to the client with a code for *session*'s person."""
+    told = cognito.common.switches.word("cognito_auth_time") == "provider"
     made_up = dice.token(16) if session.identity.provider_type else None  # for federated people only
     sign_in = SignIn(
         identity=session.identity,
@@ -80,7 +81,7 @@ def hand_out_code(
         client_id=asked.client_id,
         scopes=asked.scopes,
         nonce=asked.nonce or made_up,
-        auth_time=session.created,
+        auth_time=(session.identity.signed_in if told else None) or session.created,
         key=dice.identifier(),
         event=dice.identifier(),
     )

@@ -86,4 +86,5 @@ def _identity(claims: dict[str, Any]) -> Identity:
         preferred_username=claims["preferred_username"],
         groups=tuple(claims["groups"]),
         provider_type="OIDC",
+        signed_in=int(claims["auth_time"]),
     )

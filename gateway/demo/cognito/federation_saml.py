@@ -92,6 +92,7 @@ def _identity(asserted: Asserted) -> Identity:
         groups=asserted.attributes.get("groups", ()),
         provider_type="SAML",
         session_index=asserted.session_index,
+        signed_in=asserted.signed_in,
     )
 
 

@@ -22,7 +22,7 @@ class Identity:
     """Who somebody is: as Okta says it, or as Cognito knows its own people.
 
     *subject* is the SAML NameID, the sub of Okta's ID token, or the address that one of Cognito's own signs in with;
-    *provider_type* is SAML or OIDC, None for Cognito's own.
+    *provider_type* is SAML or OIDC, None for Cognito's own; *signed_in* is when Okta says that they signed in there.
     """
 
     subject: str
@@ -34,6 +34,7 @@ class Identity:
     groups: tuple[str, ...]
     provider_type: str | None
     session_index: str | None = None
+    signed_in: int | None = None
 
     @property
     def username(self) -> str:

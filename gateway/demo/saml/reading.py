@@ -44,6 +44,7 @@ class Asserted:
     expires: int
     name_id: str
     session_index: str
+    signed_in: int
     attributes: dict[str, tuple[str, ...]]
 
 
@@ -138,5 +139,6 @@ def _asserted(assertion: etree._Element) -> Asserted:
         expires=_moment(only(assertion, "saml:Conditions"), "NotOnOrAfter"),
         name_id=text_of(only(assertion, "saml:Subject/saml:NameID")),
         session_index=statements[0].get("SessionIndex", ""),
+        signed_in=_moment(statements[0], "AuthnInstant"),
         attributes=attributes,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,20 @@ async def userinfo(lab: Lab, access_token: str) -> tuple[int, dict[str, str]]:
     async with lab.browser.session.get(f"{lab.options.cognito}/oauth2/userInfo", headers=headers) as response:
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         return response.status, await response.json()
+
+
+@pytest.mark.parametrize("federation", ["oidc", "saml"])
+async def test_auth_time_is_cognito_s_own_unless_the_switch_says_otherwise(lab: Lab, federation: str) -> None:
+    """Okta has known the person for ten minutes and answers without a question."""
+    lab.set(federation=federation)
+    await lab.sign_in()
+    for key, session in list(lab.idp.okta.sessions.items()):
+        lab.idp.okta.sessions[key] = replace(session, created=session.created - 600)
+    for said, ago in (("own", 0), ("provider", 600)):
+        lab.set(cognito_auth_time=said)
+        lab.idp.cognito.sessions.clear()
+        claims = lab.claims(await lab.tokens(await lab.silent()), "id_token")
+        assert ago <= claims["iat"] - claims["auth_time"] <= ago + 30
 
 
 async def test_tokens_have_cognitos_shape(lab: Lab) -> None:
