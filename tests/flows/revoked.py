@@ -13,8 +13,11 @@ async def nothing_waits(gateway: Gateway, within: float = 10) -> None:
     tokens = gateway.tokens
     async with asyncio.timeout(within):
         while True:
+            idle = (
+                not tokens._beside and not tokens._mine
+            )  # before the question: what was begun is in its answer
             waiting = await tokens._store.waiting()
-            if waiting is not None and waiting.count == 0 and not tokens._beside and not tokens._mine:
+            if idle and waiting is not None and waiting.count == 0:
                 return
             await asyncio.sleep(0.02)
 

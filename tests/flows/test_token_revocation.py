@@ -133,6 +133,18 @@ async def test_without_a_hop_of_the_provider_it_is_revoked_at_once(stand: Stand)
     assert "/logout" not in called(stand)
 
 
+async def test_the_token_of_a_sign_in_that_cannot_be_verified_is_revoked(stand: Stand) -> None:
+    """Nobody has it, and nothing is left to walk a chain for."""
+    browser = stand.browser()
+    form = await browser.goto(f"{stand.app}/api/me")
+    stand.set(cognito_keys=2, keys_answer="503")  # signed with a key that cannot be had
+    page = await browser.submit(form, username="alice@example.com", password="demo")
+    assert page.status == 502
+    await nothing_waits(stand.gateway)
+
+    assert of_tokens(stand) == [True]
+
+
 QUICK = {"logout:\n": "logout:\n  hop_deadline: 3s\n  barrier: 3s\n"}
 
 

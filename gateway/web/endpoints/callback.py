@@ -145,6 +145,13 @@ class Callback:
         tokens = await self.provider.redeem(
             code, code_verifier=attempt.code_verifier, redirect_uri=f"{self.public_url}{self.prefix}/callback"
         )
+        try:
+            return await self._verified(tokens, attempt)
+        except ProviderError:
+            self.logout.discard(tokens.refresh_token)
+            raise
+
+    async def _verified(self, tokens: TokenSet, attempt: Attempt) -> _Found:
         verified = await self.provider.verify_id_token(
             tokens.id_token or "", nonce=attempt.nonce, now=clock.now(), access_token=tokens.access_token
         )
