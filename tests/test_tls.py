@@ -65,6 +65,7 @@ class Client:
         return int(head.split()[1])
 
     async def close(self) -> None:
+        self.writer.close()
         self.writer.transport.abort()
 
 
@@ -145,7 +146,9 @@ async def _sees(port: int, authority: Authority, right: Callable[[str], bool]) -
 async def test_a_handshake_takes_the_latest_certificate(tmp_path: Path, authority: Authority) -> None:
     """On the loop's own transports as well; it can be replaced any number of times."""
     renewable = Renewable(authority.server(HOST))
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=renewable.context)
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=renewable.context
+    )
     port = server.sockets[0].getsockname()[1]
     seen = []
     for _ in range(3):

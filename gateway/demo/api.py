@@ -12,6 +12,7 @@ import contextlib
 import ipaddress
 import json
 import math
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -293,7 +294,8 @@ async def _faults_as_problems(request: web.Request, handler: Handler) -> web.Str
     try:
         return await handler(request)
     except web.HTTPException as fault:
-        answer = _problem(fault.status, fault.reason.lower().replace(" ", "_"), fault.reason)
+        name = type(fault).__name__.removeprefix("HTTP")  # the reason is another in other versions of Python
+        answer = _problem(fault.status, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(), fault.reason)
         if "Allow" in fault.headers:
             answer.headers["Allow"] = fault.headers["Allow"]
         return answer

@@ -25,9 +25,7 @@ class Authority:
     @classmethod
     def make(cls, directory: Path, name: str = "authority") -> Authority:
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _builder(name, name, key, timedelta(days=1)).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
+        made = issuing(_builder(name, name, key, timedelta(days=1)), key.public_key())
         certificate = made.sign(key, hashes.SHA256())
         file = directory / f"{name}.pem"
         file.write_bytes(certificate.public_bytes(Encoding.PEM))
@@ -42,6 +40,8 @@ class Authority:
         made = _builder(host, _name_of(self._certificate), key, good_for).add_extension(
             x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
         )
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        made = made.add_extension(signer, critical=False)
         certificate = made.sign(self._key, hashes.SHA256())
         pem = self.file.with_suffix(f".{host}.pem")
         pem.write_bytes(
@@ -51,6 +51,21 @@ class Authority:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(pem)
         return context
+
+
+def issuing(
+    made: x509.CertificateBuilder, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+) -> x509.CertificateBuilder:
+    """With all that Python from 3.13 up asks of an authority's certificate (RFC 5280); it may be a server's too."""
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    return (
+        made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
 
 
 def self_signed(name: str, key: rsa.RSAPrivateKey) -> bytes:
