@@ -9,9 +9,9 @@ from gateway.config.model import Settings
 from gateway.doctor.check import check
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Seen, parts_of
-from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown
+from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
 from gateway.oidc.authorization import authorization_url
-from gateway.oidc.providers import endpoints_on, preset_of
+from gateway.oidc.providers import auth_time_proves, endpoints_on, preset_of
 from gateway.oidc.wire import printable
 
 # RFC 7636, Appendix B: a challenge whose verifier everybody knows. No code can come of the probe.
@@ -111,6 +111,18 @@ async def fresh_sign_in(patient: Patient) -> AsyncIterator[Observation]:
         )
         mend = "do not rely on it: what ends a session is the chain, so have every provider in it"
         yield unknown(f"{provider.domain}/oauth2/authorize", what, mend)
+    said, listed = provider.auth_time_proves, patient.told.document.get("claims_supported")
+    if not auth_time_proves(preset_of(provider.kind), said, provider.identity_provider):
+        return
+    if isinstance(listed, list) and "auth_time" not in listed:
+        what = (
+            "the metadata does not list `auth_time` among its claims, and without it people are asked"
+            " twice after a revocation"
+        )
+        mend = "have it put into ID tokens (optional claims, `require_auth_time`, or the like), if that can be done"
+        yield warning(patient.told.url, what, mend)
+    elif isinstance(listed, list):
+        yield ok(patient.told.url, "`auth_time` can say when somebody last proved who they are")
 
 
 @check("groups", "When does a change of somebody's groups take effect?")

@@ -19,7 +19,7 @@ from gateway.oidc.authorization import AuthorizationCode, authorization_url
 from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
 from gateway.oidc.logout_token import LogoutToken, verify_logout_token
 from gateway.oidc.metadata import ProviderMetadata
-from gateway.oidc.providers import Endpoints, Preset, endpoints_on, preset_of
+from gateway.oidc.providers import Endpoints, Preset, auth_time_proves, endpoints_on, preset_of
 from gateway.oidc.tokens import (
     Client,
     ClientAuthentication,
@@ -137,13 +137,8 @@ class IdentityProvider:
 
     @property
     def auth_time_proves(self) -> bool:
-        """Whether ``auth_time`` is when the person proved who they are. A provider that only asks another one behind it
-        cannot know.
-        """
-        said = self.options.auth_time_proves
-        if said is not None:
-            return said
-        return self.preset.auth_time_proves and self.options.identity_provider is None
+        """Whether ``auth_time`` is when the person proved who they are."""
+        return auth_time_proves(self.preset, self.options.auth_time_proves, self.options.identity_provider)
 
     async def authorization_url(
         self,

@@ -97,6 +97,15 @@ def preset_of(kind: str) -> Preset:
         ) from None
 
 
+def auth_time_proves(preset: Preset, said: bool | None, behind: str | None) -> bool:
+    """Whether ``auth_time`` is when the person proved who they are; a provider that only asks another one cannot know.
+
+    :param said: by the operator, who knows best; None: nothing.
+    :param behind: the provider behind this one that people are sent on to, None for none.
+    """
+    return preset.auth_time_proves and behind is None if said is None else said
+
+
 def endpoints_on(domain: str, preset: Preset) -> Endpoints | None:
     """The endpoints on ``domain``, known without asking anyone; None when the kind keeps none there.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, Deployment
+from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, honest
 from tests.fakes.puppet import Line, Puppet, Says, moved
 
 BACK = f"{APP}/oauth2/callback"
@@ -72,6 +72,27 @@ async def test_trap_35_prompt_login_is_no_sign_out(cognito: Deployment, openid: 
     assert seen.verdict is UNKNOWN
     assert "prompt=login" in seen.what
     assert "chain" in seen.mend
+
+
+@pytest.mark.parametrize(
+    ("listed", "said", "verdict"),
+    [
+        (["sub", "auth_time"], True, OK),
+        (["sub"], True, WARNING),
+        (["sub"], None, None),
+        (["sub"], False, None),
+        (None, True, None),
+        ("auth_time", True, None),
+    ],
+)
+async def test_r01_auth_time_that_is_believed_should_be_there(
+    openid: Deployment, idp: Puppet, listed: object, said: bool | None, verdict: object
+) -> None:
+    """Without it everybody is asked twice; what the metadata does not say, or nobody believes, is passed over."""
+    idp.lines |= honest(idp, "", **({} if listed is None else {"claims_supported": listed}))
+    if said is not None:
+        openid.pieces["provider"]["auth_time_proves"] = said
+    assert [seen.verdict for seen in await openid.seen("fresh-sign-in")] == ([verdict] if verdict else [])
 
 
 async def test_r24_the_truth_about_groups(cognito: Deployment, openid: Deployment) -> None:
