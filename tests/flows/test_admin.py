@@ -147,7 +147,12 @@ async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, 
         await client.ws_connect(f"{stand.app}/api/live", headers=headers)
         stand.gateway._set_gauges()
         during = await operator.metrics()
-        await stand.sign_out(browser)
+        answer = await browser.navigate(f"{stand.app}/logout", method="POST", body="", site="same-origin")
+        await stand.gateway.tokens._look()
+        stand.gateway._set_gauges()
+        leaving = await operator.metrics()
+        await browser.follow(answer, site="same-origin")
+        await nothing_waits(stand.gateway)
     await operator.revoke(sub="somebody")
     await stand.idp.sender.send("event_hook", secret="wrong")
     reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
@@ -159,10 +164,12 @@ async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, 
     unfed = []
     for row in TABLE:
         samples = [
-            name for name in (after | during)
+            name for name in (after | during | leaving)
             if name.partition("{")[0] in {row.name, f"{row.name}_count"}
         ]  # fmt: skip
-        if not any(before.get(name) != seen.get(name) for name in samples for seen in (during, after)):
+        if not any(
+            before.get(name) != seen.get(name) for name in samples for seen in (during, leaving, after)
+        ):
             unfed.append(row.name)
     # Nothing waits for a log that works, and what runs does not change.
     assert unfed == ["gateway_state_log_pending", "gateway_build_info"]
