@@ -35,12 +35,8 @@ def leads_to(answer: Response | None, place: str) -> bool:
 
 def waits(answer: Response | None) -> bool:
     """Whether it is the page that waits for another tab."""
-    return (
-        answer is not None
-        and answer.status == 200
-        and b"/logout" in answer.body
-        and "Location" not in answer.headers
-    )
+    assert answer is not None
+    return answer.status == 200 and b"/logout" in answer.body and "Location" not in answer.headers
 
 
 async def walked(lab: Lab, jar: Jar) -> None:
@@ -48,9 +44,6 @@ async def walked(lab: Lab, jar: Jar) -> None:
     await lab.begin(jar)
     await lab.back(jar, "cognito")
     assert leads_to(await lab.back(jar, "okta_signout", now=NOW + 2), LOGGED_OUT)
-
-
-# The session dies here first (rule R2)
 
 
 @pytest.mark.parametrize("form", [False, True], ids=["redirect", "page"])
