@@ -70,7 +70,8 @@ class SideTable:
     def _transaction(self, job: Job[_T], until: float, writes: bool) -> _T:
         # mode=rw: where the log's file has vanished, an empty one must not take its place.
         address = f"file:{quote(str(self._path))}?mode=rw"
-        with closing(sqlite3.connect(address, uri=True, timeout=WITHIN, isolation_level=None)) as db:
+        patience = max(0.0, until - time.monotonic())
+        with closing(sqlite3.connect(address, uri=True, timeout=patience, isolation_level=None)) as db:
             if not self._lasting:
                 db.execute("PRAGMA synchronous = NORMAL")
             db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -62,7 +62,7 @@ async def test_r05_what_takes_nothing_grows_stale_at_every_instance(
     assert await asked(second, copied) == 200
     trouble(redis, True)
     await first.sign_out(browser, until="/logged-out")
-    assert await asked(first, copied) == 401
+    assert await asked(first, copied) in {401, 503}  # never 200; on a slow machine it is stale by now
 
     assert await within(10, lambda: not second.gateway.usable)
     assert await asked(second, copied) == 503
