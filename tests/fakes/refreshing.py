@@ -78,8 +78,10 @@ class Provider:
         self.alive.discard(later.refresh_token or "")
 
     def answer(self) -> None:
-        """Let the call that has waited longest go on."""
-        self.asked.pop(0)[1].set_result(None)
+        """Let the call that has waited longest go on; of whoever was killed meanwhile, nothing is left to go on."""
+        _, waiting = self.asked.pop(0)
+        if not waiting.cancelled():
+            waiting.set_result(None)
 
 
 @dataclass
