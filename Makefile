@@ -11,7 +11,7 @@ MORE := \
   providers:14
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help setup setup-demo setup-test servers demo test test-more coverage check format lock spa clean \
+.PHONY: FORCE help setup setup-demo setup-test servers demo test test-more test-again coverage check format lock spa clean \
   bench bench-quick bench-logout fuzz autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
 
 help:                            ## this list
@@ -56,6 +56,9 @@ test: setup-test servers check   ## everything that is run on every change
 test-more: setup-test servers    ## what is large besides, each bounded, 30 minutes together
 	@MAKE="$(MAKE)" bash tests/more.sh $(MORE)
 
+test-again: setup-test servers   ## the suite N times (3), from the second on beside busy processors; stops at the first failure
+	$(BIN)/python -m tests.again "$(or $(N),3)"
+
 coverage: setup-test servers     ## every test once, and which lines and branches of the gateway they run; about half an hour
 	rm -rf build/coverage
 	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup; status=$$?; \
@@ -96,7 +99,7 @@ providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in re
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
 	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \
-	  $(BIN)/python -m pytest -q -m hypothesis -n 2 --dist loadgroup --hypothesis-seed=$$RANDOM || exit 1; done
+	  $(BIN)/python -m pytest -q -m hypothesis -n 2 --dist loadgroup --hypothesis-profile=fuzz --hypothesis-seed=$$RANDOM || exit 1; done
 
 autobahn: setup-test             ## the Autobahn suite through the gateway, no worse than without it; 4 minutes, needs PYTHON27
 	$(BIN)/python -m tests.autobahn.run

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import programs
+from tests import programs, schedule
+from tests.fakes.hand import Hand
 
 programs.only("tests")
 collect_ignore = ["providers"]  # `make providers` asks for them by name
 
 # A busy machine is no finding: properties are judged by what they find, not by how long one example took.
 settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", settings.get_profile("gateway"), max_examples=1_000)  # for `make fuzz`
 settings.load_profile("gateway")
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    """Moves the clocks of the time limits that a test's gateway makes."""
+    return Hand().put(monkeypatch)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """See ``tests/schedule.py``."""
+    return schedule.scheduler(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process that is given its tests: the order and the groups are those of all of them."""
+    if getattr(config.option, "loadgroup", False):
+        schedule.grouped(items)
+        items[:] = schedule.ordered(items)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +19,8 @@ from gateway.core.request_head import RequestHead, read_block
 from gateway.demo.options import DemoOptions
 from gateway.web.messages import Request, Response
 from tests.fakes.configured import NOTHING
+from tests.fakes.patience import PATIENCE
+from tests.fakes.pieces import put
 from tests.fakes.serving import Application, launched, serving, written
 
 ROOT = Path(__file__).parents[1]
@@ -33,15 +33,14 @@ def configured(directory: Path, extra: str = "", replaced: Mapping[str, str] = N
     application = Application()
     application.port = 9
     path = written(directory, DemoOptions(), application, extra)
-    for old, new in replaced.items():
-        path.write_text(path.read_text().replace(old, new))
+    path.write_text(put(path.read_text(), replaced))
     return path
 
 
 def refused(path: Path, workers: int) -> str:
     """What ``gateway serve`` says before it ends with status 1."""
     command = [sys.executable, "-m", "gateway", "serve", "-c", str(path), "--workers", str(workers)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert run.returncode == 1, run.stderr
     assert "Traceback" not in run.stderr
     assert not run.stdout
@@ -64,9 +63,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path, key: str, workers: int) 
     path = configured(tmp_path)
     section = path.read_text().split(f"{key.removesuffix('.listen')}: ")[1].split("\n")[0]
     address = section.removeprefix("{listen: ").split("}")[0].split(",")[0]
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", int(address.rpartition(":")[2])))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
         line = complaint(path, workers)
     assert line.startswith(
         f"gateway: cannot listen on {address} ({key}): Address already in use; choose another {key}"
@@ -140,12 +137,11 @@ def test_a_configuration_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
 
 
 async def test_the_command_line_serves_and_drains(tmp_path: Path) -> None:
-    """Ready within two seconds on a busy machine (0.7 s on an idle one), 0 after SIGTERM and its five seconds."""
+    """Ready, and 0 after SIGTERM and its five seconds, in which it says that it is about to leave."""
     application = Application()
     await application.start()
     path = written(tmp_path, DemoOptions(), application)
     probes = path.read_text().split("probes: {listen: ")[1].split("}")[0]
-    began = time.monotonic()
     arguments = ("-m", "gateway", "serve", "-c", str(path), "--workers", "2")
     process = await launched(path, *arguments, workers=2, accept_for=5)
     async with aiohttp.ClientSession() as client:
@@ -158,13 +154,14 @@ async def test_the_command_line_serves_and_drains(tmp_path: Path) -> None:
                 pass
             await asyncio.sleep(0.01)
             assert process.returncode is None
-        assert time.monotonic() - began < 2.0 * max(1.0, os.getloadavg()[0] / 2)
-    told = time.monotonic()
-    process.terminate()
+        process.terminate()
+        status = 200
+        while status == 200:
+            async with client.get(f"http://{probes}/readyz") as response:
+                status, told = response.status, await response.json()
+        assert (status, told["phase"]) == (503, "draining")
     assert await process.wait() == 0
-    assert 4.9 < time.monotonic() - told < 8.0
-    assert application.runner is not None
-    await application.runner.cleanup()
+    await application.close()
 
 
 def test_serve_imports_nothing_of_the_demo() -> None:
@@ -193,7 +190,7 @@ async def test_guarantee_3_an_identity_provider_that_is_down_loses_no_session(tm
         told = await gateway.until("/readyz", 200)
         assert not told["idp"].startswith("up")
         assert await gateway.status(cookie) == 200
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while "gateway_idp_up 0.0" not in (await gateway.probe("/metrics"))[1]:
                 await asyncio.sleep(0.1)
 
@@ -234,14 +231,14 @@ async def test_r26_p19_a_key_is_rotated_without_a_restart_and_nobody_is_logged_o
         cookie = browser.cookie_header(gateway.app)
         key = (tmp_path / "session-key").read_text()
         (tmp_path / "session-key").write_text("not a key\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (told := await gateway.until("/readyz", 200))["keys"] == "ok":
                 await asyncio.sleep(0.05)
         assert "session-key" in told["keys"]
         assert "not a key" not in gateway.told()
         assert await gateway.status(cookie) == 200
         (tmp_path / "session-key").write_text(key)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (await gateway.until("/readyz", 200))["keys"] != "ok":
                 await asyncio.sleep(0.05)
         assert await gateway.status(cookie) == 200

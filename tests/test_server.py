@@ -29,6 +29,7 @@ from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
 from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually, listener
+from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Serving, serving
 
 
@@ -38,8 +39,13 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Serving]:
         yield running
 
 
-async def test_guarantee_6_sigterm_drains(gateway: Serving) -> None:
+async def test_guarantee_6_sigterm_drains(tmp_path: Path) -> None:
     """Unready at once; a slow response and an upload under way are completed; then the process ends with 0."""
+    async with serving(tmp_path, accept_for=3.0) as gateway:
+        await drains(gateway)
+
+
+async def drains(gateway: Serving) -> None:
     browser = gateway.browser()
     await gateway.sign_in(browser)
     headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
@@ -57,7 +63,7 @@ async def test_guarantee_6_sigterm_drains(gateway: Serving) -> None:
     upload = asyncio.create_task(text("POST", "/api/upload", body()))
     await gateway.application.asked.wait()
     gateway.process.send_signal(signal.SIGTERM)
-    assert (await gateway.until("/readyz", 503, within=0.5))["phase"] == "draining"
+    assert (await gateway.until("/readyz", 503))["phase"] == "draining"
     assert await text("GET", "/api/quick") == "200 quick"
     assert await upload == "200 15000 bytes"
     assert not slow.done()
@@ -92,7 +98,7 @@ async def test_access_lines_are_soon_there_and_none_is_lost_at_the_end(tmp_path:
 
         early, late = ([f"/api/{when}/{n}" for n in range(40)] for when in ("early", "late"))
         await ask(early)
-        await eventually(lambda: sorted(told()) == sorted(early), seconds=1.0)
+        await eventually(lambda: sorted(told()) == sorted(early), seconds=PATIENCE)
         await ask(late)
         gateway.process.send_signal(signal.SIGTERM)
         assert await gateway.ends() == 0
@@ -106,7 +112,7 @@ async def test_a_drain_says_goodbye_to_what_would_never_end(gateway: Serving) ->
     headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
     sock = await gateway.client.ws_connect(f"{gateway.app}/api/live", headers=headers)
     await sock.send_str("hello")
-    assert (await sock.receive(2)).data == "echo hello"
+    assert (await sock.receive(PATIENCE)).data == "echo hello"
     events = await gateway.client.get(f"{gateway.app}/api/events", headers=headers)
     assert await events.content.readline() == b"data: tick\n"
     port = int(gateway.app.rpartition(":")[2])
@@ -115,19 +121,19 @@ async def test_a_drain_says_goodbye_to_what_would_never_end(gateway: Serving) ->
     assert (await reader.readline()).startswith(b"HTTP/1.1 401")
     await asyncio.sleep(0.6)
     gateway.process.send_signal(signal.SIGTERM)
-    message = await sock.receive(5)
+    message = await sock.receive(PATIENCE)
     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
-    rest = await asyncio.wait_for(events.content.read(), 5)
+    rest = await asyncio.wait_for(events.content.read(), PATIENCE)
     assert rest.endswith(b"data: tick\n\n")
     assert b"logged-out" not in rest
-    await asyncio.wait_for(reader.read(), 5)
+    await asyncio.wait_for(reader.read(), PATIENCE)
     await left(writer)
-    assert await gateway.ends(within=5) == 0
+    assert await gateway.ends(within=PATIENCE) == 0
 
 
 async def test_a_response_during_the_drain_asks_the_client_to_leave(tmp_path: Path) -> None:
     """Forwarded responses and pages of our own carry Connection: close, so that nobody stays on a kept connection."""
-    async with serving(tmp_path, accept_for=1.0) as gateway:
+    async with serving(tmp_path, accept_for=3.0) as gateway:
         browser = gateway.browser()
         await gateway.sign_in(browser)
         cookie = {"Cookie": browser.cookie_header(gateway.app)}
@@ -175,7 +181,7 @@ async def test_what_the_kernel_has_queued_is_answered() -> None:
     await asyncio.sleep(0.2)
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-    await asyncio.wait_for(reader.read(), 2)
+    await asyncio.wait_for(reader.read(), PATIENCE)
     await draining
     await left(writer)
 
@@ -194,7 +200,7 @@ async def test_what_outlasts_the_drain_is_cut() -> None:
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await asyncio.sleep(0.05)
     server.close()
-    await asyncio.wait_for(drain(doors, LiveConnections(), 0.3), 2)
+    await asyncio.wait_for(drain(doors, LiveConnections(), 0.3), PATIENCE)
     assert await reader.read() == b""
     await left(writer)
 

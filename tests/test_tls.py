@@ -16,6 +16,7 @@ import pytest
 from gateway.core.errors import ConfigurationError
 from gateway.tls import Renewable, tls_context
 from tests.fakes.certificates import Authority
+from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import launched
 from tests.test_app import configured
 
@@ -59,7 +60,7 @@ class Client:
 
     async def status(self, port: int) -> int:
         self.writer.write(f"GET /api/me HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n".encode())
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
         length = int(head.lower().partition(b"content-length: ")[2].split()[0])
         await self.reader.readexactly(length)
         return int(head.split()[1])
@@ -87,7 +88,7 @@ async def serving(
                 return await answer.json() if answer.status == 200 else {}
 
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     assert process.returncode is None, (directory / "log").read_text()
                     try:
@@ -121,7 +122,7 @@ async def test_a_certificate_is_replaced_without_a_restart(
         (tmp_path / "cert.pem").write_text(
             "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "the former certificate stay in force" not in str(await told()):
                 await asyncio.sleep(0.05)
         await _sees(port, authority, lambda serial: serial == second.serial)
@@ -134,7 +135,7 @@ async def test_a_certificate_is_replaced_without_a_restart(
 
 async def _sees(port: int, authority: Authority, right: Callable[[str], bool]) -> None:
     """Wait until every worker shows the right certificate: many connections in a row do."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         in_a_row = 0
         while in_a_row < 12:
             client = await Client.open(port, authority, named=in_a_row % 2 == 0)

@@ -19,8 +19,3 @@ def identifier() -> str:
 def key() -> bytes:
     """Return 32 random bytes, a key for AES-256."""
     return secrets.token_bytes(32)
-
-
-def below(bound: int) -> int:
-    """Return a number from 0 to *bound* - 1."""
-    return secrets.randbelow(bound)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from gateway.demo import dice
 from gateway.demo.combinations import COMBINATIONS
 
 CLIENT_ID = "demo-client"
@@ -97,31 +95,3 @@ def port_of(url: str) -> int:
     """Return the port *url* names, or the default of its scheme."""
     parts = urlsplit(url)
     return parts.port or DEFAULT_PORTS[parts.scheme]
-
-
-def on_free_ports(options: DemoOptions) -> DemoOptions:
-    """Return *options* with the same host names on two ports that are free now (for tests)."""
-    cognito, okta = _free_port(options.listen), _free_port(options.listen)
-    return replace(
-        options,
-        cognito=_with_port(options.cognito, cognito),
-        issuer=_with_port(options.issuer, cognito),
-        okta=_with_port(options.okta, okta),
-    )
-
-
-def _free_port(listen: str) -> int:
-    """Return a free port below the kernel's ephemeral range: one of that range may be gone before it is bound."""
-    while True:
-        port = 12_000 + dice.below(20_000)
-        with socket.socket() as sock:
-            try:
-                sock.bind((listen, port))
-            except OSError:
-                continue
-        return port
-
-
-def _with_port(url: str, port: int) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=f"{parts.hostname}:{port}").geturl()

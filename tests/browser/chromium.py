@@ -1,4 +1,8 @@
-"""Chromium, driven by Playwright."""
+"""Chromium, driven by Playwright.
+
+A start takes a second of a processor, so there is one Chromium for each way to treat other sites' cookies: a profile is
+a window of it, and everything it has kept is deleted when the window is closed. A private profile is a private window.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, Request, async_playwright
 
 from tests.browser.authority import Authority
 from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
+from tests.fakes.patience import PATIENCE
 from tests.programs import program
 
 FLAGS = (
@@ -37,7 +42,7 @@ LEFT = (
 INTERRUPTED = ("interrupted by another navigation", "net::ERR_ABORTED", "frame was detached")
 BETWEEN = ("Not attached to an active page",)
 """What the driver says while one document makes way for another."""
-TIMEOUT = 15_000.0
+TIMEOUT = 1_000.0 * PATIENCE
 
 
 class Chromium:
@@ -49,6 +54,7 @@ class Chromium:
         self._playwright = playwright
         self._flags = [*FLAGS, *flags]
         self._windowed: Browser | None = None
+        self._kept: dict[Mode, tuple[BrowserContext, Path]] = {}
 
     @classmethod
     async def start(cls, authority: Authority) -> Self:
@@ -62,12 +68,14 @@ class Chromium:
     async def profile(self, mode: Mode) -> Profile:
         if mode is Mode.PRIVATE:
             return ChromiumProfile(await self._private())
-        directory = Path(tempfile.mkdtemp(prefix="gateway-chromium-"))
-        _write_preferences(directory, blocked=mode is Mode.BLOCKING)
-        context = await self._playwright.chromium.launch_persistent_context(
-            directory, executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
-        )
-        return ChromiumProfile(context, directory)
+        if mode not in self._kept:
+            directory = Path(tempfile.mkdtemp(prefix="gateway-chromium-"))
+            _write_preferences(directory, blocked=mode is Mode.BLOCKING)
+            context = await self._playwright.chromium.launch_persistent_context(
+                directory, executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
+            )
+            self._kept[mode] = context, directory
+        return KeptProfile(self._kept[mode][0])
 
     async def _private(self) -> BrowserContext:
         """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
@@ -78,6 +86,9 @@ class Chromium:
         return await self._windowed.new_context()
 
     async def close(self) -> None:
+        for context, directory in self._kept.values():
+            await context.close()
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         if self._windowed is not None:
             await self._windowed.close()
         await self._playwright.stop()
@@ -93,9 +104,8 @@ def _write_preferences(directory: Path, *, blocked: bool) -> None:
 class ChromiumProfile:
     """One browser context."""
 
-    def __init__(self, context: BrowserContext, directory: Path | None = None) -> None:
+    def __init__(self, context: BrowserContext) -> None:
         self._context = context
-        self._directory = directory
         context.set_default_timeout(TIMEOUT)
 
     async def tab(self) -> Tab:
@@ -106,8 +116,33 @@ class ChromiumProfile:
 
     async def close(self) -> None:
         await self._context.close()
-        if self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+
+class KeptProfile(ChromiumProfile):
+    """One window of a Chromium that goes on; its first page stays empty and keeps the program alive."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        super().__init__(context)
+        self._seen: set[str] = set()
+        self._home = context.pages[0]
+        context.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in {"http", "https"}:
+            self._seen.add(f"{parts.scheme}://{parts.netloc}")
+
+    async def close(self) -> None:
+        self._context.remove_listener("request", self._note)
+        for page in self._context.pages:
+            if page is not self._home:
+                await page.close()
+        await self._context.clear_cookies()
+        session = await self._context.new_cdp_session(self._home)
+        await session.send("Network.clearBrowserCache")
+        for origin in sorted(self._seen):
+            await session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        await session.detach()
 
 
 class ChromiumTab:

@@ -14,10 +14,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from tests.fakes.patience import PATIENCE
+
 Seen = TypeVar("Seen")
 
-PATIENCE = 15.0
-"""Seconds until something that should happen counts as not happening."""
 POLL = 0.05
 
 

@@ -31,6 +31,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.authority import NAMES, Authority
 from tests.browser.driver import LeavingError, Mode, Profile, Tab
+from tests.fakes.patience import PATIENCE
 from tests.programs import program
 
 Value = TypeVar("Value")
@@ -153,8 +154,8 @@ def _launch(authority: Authority) -> webdriver.Firefox:
         options.set_preference(name, value)
     options.set_preference("network.dns.localDomains", ",".join(NAMES))
     driver = webdriver.Firefox(options=options, service=Service(executable_path=str(geckodriver())))
-    driver.set_page_load_timeout(20)
-    driver.set_script_timeout(20)
+    driver.set_page_load_timeout(PATIENCE)
+    driver.set_script_timeout(PATIENCE)
     with driver.context(driver.CONTEXT_CHROME):
         driver.execute_script(TRUST, authority.certificate)
     return driver
@@ -164,7 +165,7 @@ def _private_window(driver: webdriver.Firefox) -> str:
     before = set(driver.window_handles)
     with driver.context(driver.CONTEXT_CHROME):
         driver.execute_script("OpenBrowserWindow({private: true});")
-    wait = WebDriverWait(driver, 15)
+    wait = WebDriverWait(driver, PATIENCE)
     opened: set[str] = wait.until(lambda d: set(d.window_handles) - before)
     handle = opened.pop()
     driver.switch_to.window(handle)
@@ -269,7 +270,9 @@ class FirefoxTab:
 
 
 def _visible(driver: webdriver.Firefox, selector: str) -> Any:
-    wait = WebDriverWait(driver, 15, ignored_exceptions=[StaleElementReferenceException, WebDriverException])
+    wait = WebDriverWait(
+        driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException, WebDriverException]
+    )
     return wait.until(
         lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None)
     )

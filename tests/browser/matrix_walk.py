@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -73,18 +72,25 @@ class Visit:
     async def _sent(self) -> bool:
         if self.world.combination.key == "1a":  # the gateway sends it to Cognito, and Cognito to Okta
             return any(call.path == "/logout" for call in self.world.stand.idp.cognito.common.calls)
-        last = (self.world.moves() or [""])[-1].split(" ")[-1]
-        return last in ({"cognito"} if self.row.party == COGNITO else {"okta_signout", "oidc"})
+        return await self._last() in self._of_the_party
+
+    @property
+    def _of_the_party(self) -> set[str]:
+        """The hops that the gateway sends the browser to when it is to come to the provider that fails."""
+        through_cognito = self.row.party == COGNITO or self.world.combination.key == "1a"
+        return {"cognito"} if through_cognito else {"okta_signout", "oidc"}
 
     async def finished(self) -> bool:
-        """Whether the chain is over, once the browser has come back from a provider that does answer."""
-        with contextlib.suppress(AssertionError):
-            await eventually(self._ended, bool, within=0.3)
-            return True
-        return False
+        """Whether the chain is over or the browser waits for the provider that fails; the others do answer."""
+        last = await eventually(
+            self._last,
+            lambda move: move in {*self._of_the_party, "receipt"},
+            what="the browser is kept, or the chain ends",
+        )
+        return last == "receipt"
 
-    async def _ended(self) -> bool:
-        return self.world.moves()[-1].endswith("receipt")
+    async def _last(self) -> str:
+        return (self.world.moves() or [""])[-1].split(" ")[-1]
 
     def moved(self, before: list[str]) -> Callable[[], Awaitable[bool]]:
         """Whether the gateway has sent the browser somewhere since."""

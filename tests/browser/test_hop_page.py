@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.driver import BrowserDriver, Mode, Tab, arrives, eventually, shows, text_of
+from tests.fakes.patience import PATIENCE
 from tests.fakes.sso import MANNERS, Sso
 from tests.flows.provided import House, house
 
@@ -70,6 +71,6 @@ async def test_back_from_the_receipt_asks_nobody_again(here: House, tab: Tab) ->
     for _ in range(2):
         await tab.back()
         await asyncio.sleep(0.3)
-        text = await eventually(lambda: text_of(tab), bool, within=5, what="Back shows a page")
+        text = await eventually(lambda: text_of(tab), bool, within=PATIENCE, what="Back shows a page")
         assert "the application" not in text
     assert len(here.sso.sign_outs) == 2

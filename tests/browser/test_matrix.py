@@ -21,6 +21,7 @@ from tests.browser.person import (
     never_shows_the_application,
     replayed,
 )
+from tests.fakes.patience import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 RUNS = [
@@ -69,7 +70,7 @@ async def is_over(world: World, row: Row, visit: Visit) -> None:
     """The post-conditions: cookies, sessions at the providers, the refresh token, and what a new visit shows."""
     assert await replayed(world.stand, visit.copied) == 401
     assert world.sessions() == row.alive
-    async with asyncio.timeout(10):  # beside the last hops, and after the one that its provider has
+    async with asyncio.timeout(PATIENCE):  # beside the last hops, and after the one that its provider has
         while world.refresh_tokens() != [row.revoked]:
             await asyncio.sleep(0.02)
     again = await visit.person.tab("/reports/3")

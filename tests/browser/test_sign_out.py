@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -51,7 +52,7 @@ async def test_sign_in_and_out_of_all_three(person: Person) -> None:
 
 def _authorize(app: str) -> str:
     """Cognito's own door, where a living Cognito session gives a code without a question."""
-    callback = f"{app}/oauth2/callback".replace(":", "%3A").replace("/", "%2F")
+    callback = quote(f"{app}/oauth2/callback", safe="")
     return f"/oauth2/authorize?client_id=demo-client&response_type=code&scope=openid&state=x&redirect_uri={callback}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
 
@@ -13,7 +12,7 @@ import pytest_asyncio
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
-from tests.browser.driver import PATIENCE, LeavingError, Mode, Tab, arrives, eventually, shows
+from tests.browser.driver import LeavingError, Mode, Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -37,10 +36,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SIGNED_OUT = "/logged-out"
 TABS = 12
-PROMISED = 1.0
-"""Seconds in which every open tab leaves."""
-LAXER = 3.0
-"""Seconds that a test gives them: two cores for a browser, the gateway, both providers, and other tests beside them."""
 LOAD = """
 const script = document.createElement("script");
 script.src = "/oauth2/tab.js";
@@ -49,8 +44,8 @@ document.head.append(script);
 HAS_ASKED = """
 return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
 """
-NO_LUCK = "Math.random = () => 1"
-"""Whoever has to ask again waits for three seconds, so only who is told leaves in time."""
+NO_LUCK = "Math.random = () => 1e5"
+"""Whoever has to ask again waits for days, so only who is told leaves."""
 FREEZE = 'dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))'
 THAW = 'dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))'
 """What a page hears that goes into the back-forward cache and comes back."""
@@ -73,10 +68,9 @@ async def running(tab: Tab) -> None:
     await eventually(lambda: tab.run(HAS_ASKED), bool, what="tab.js has asked")
 
 
-async def left(person: Person, tab: Tab, within: float = PATIENCE) -> float:
-    """Wait until the tab is at the signed-out page; when it was."""
-    await eventually(tab.address, lambda url: url.startswith(person.stand.app + SIGNED_OUT), within=within)
-    return time.monotonic()
+async def left(person: Person, tab: Tab) -> None:
+    """Wait until the tab is at the signed-out page."""
+    await eventually(tab.address, lambda url: url.startswith(person.stand.app + SIGNED_OUT))
 
 
 async def streaming(person: Person, streams: int = 1) -> None:
@@ -85,22 +79,21 @@ async def streaming(person: Person, streams: int = 1) -> None:
 
 
 @taking_place(*OVER_TLS)
-async def test_r15_twelve_tabs_leave_together(person: Person, record_property) -> None:
-    """They share one stream, so none of them hangs; sign out in one, and all others leave at once."""
+async def test_r15_twelve_tabs_leave_together(person: Person) -> None:
+    """They share one stream, so none of them hangs; sign out in one, and all others are told.
+
+    How soon they leave is measured by ``make bench-logout``.
+    """
     stand = person.stand
     first = await person.sign_in("/reports")
     await running(first)
     others = [await opened(person) for _ in range(1, TABS)]
     assert (await fetched(others[-1]))[0] == 200
     await streaming(person)
-    for tab in (first, others[-1]):
+    for tab in (first, *others):
         await tab.run(NO_LUCK)
-    leaving = [asyncio.create_task(left(person, tab)) for tab in others]
-    begun = time.monotonic()
     await first.click(SIGN_OUT)
-    took = max(await asyncio.gather(*leaving)) - begun
-    record_property("seconds until the last tab had left", took)
-    assert took < LAXER, f"{took:.2f} s instead of {PROMISED} s"
+    await asyncio.gather(*(left(person, tab) for tab in others))
     assert await person.receipt(first) == ALL_ENDED
     assert sessions(stand) == NOBODY
 
@@ -131,7 +124,7 @@ async def test_r30_a_single_tab_leaves_at_once_too(person: Person) -> None:
     await streaming(person)
     await tab.run(NO_LUCK)
     await person.stand.gateway.log.append([NewEntry(email_key(ALICE), clock.now() + 3_600, "admin")])
-    await left(person, tab, within=LAXER)
+    await left(person, tab)
 
 
 @taking_place((World.LOCALHOST, Mode.PRIVATE), (World.TLS_SAML, Mode.BLOCKING))
@@ -222,7 +215,7 @@ async def test_p08_a_page_from_memory_asks_before_it_is_seen(person: Person) -> 
 async def test_p08_a_page_from_memory_leaves_unseen(person: Person, then: str) -> None:
     """Nobody is signed in any more, or somebody else is."""
     tab = await opened_after_sign_in(person)
-    await tab.run(f"dispatchEvent(new Event('beforeunload')); {FREEZE}")
+    await tab.run(f"dispatchEvent(new Event('beforeunload')); {WATCH}; {FREEZE}")
     other = await person.tab("/reports")
     await shows(other, ALICE)
     assert await person.sign_out(other) == ALL_ENDED
@@ -230,18 +223,24 @@ async def test_p08_a_page_from_memory_leaves_unseen(person: Person, then: str) -
         await other.open(f"{person.stand.app}/reports")
         await person.give_password(other, BOB)
         await shows(other, APPLICATION, BOB)
-    with contextlib.suppress(LeavingError):  # it may be quicker than the look
-        assert set(await tab.run(f"{THAW}; {WATCH}")) == {"0"}
-    await left(person, tab, within=5)
+    assert (await tab.address()).endswith(UNCACHED)
+    with contextlib.suppress(LeavingError):
+        await tab.run(THAW)
+    await left(person, tab)
+    seen = await eventually(lambda: tab.run("return sessionStorage.seen"), bool)
+    assert set(seen.split(",")) == {"0"}
 
 
 WATCH = """
-const seen = [];
-for (let turn = 0; turn < 10; turn++) {
-  seen.push(document.documentElement.style.opacity);
-  await new Promise((resolve) => setTimeout(resolve, 10));
-}
-return seen;
+// A page in memory hears nothing, whichever tab a driver puts in front.
+addEventListener("visibilitychange", (event) => event.stopImmediatePropagation(), true);
+// The page itself notes how visible it is: whoever asks from outside may already be answered by the next page.
+const look = () => (sessionStorage.seen = [...(sessionStorage.seen?.split(",") ?? []), document.documentElement.style.opacity]);
+addEventListener("pageshow", () => {
+  look();
+  new MutationObserver(look).observe(document.documentElement, {attributes: true});
+});
+addEventListener("pagehide", ({isTrusted}) => isTrusted && look());
 """
 
 

@@ -175,9 +175,10 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
     directory = tmp_path_factory.mktemp("certified")
     application = Application()
     await application.start()
-    doors = {name: free_socket() for name in APPLICATIONS}
-    clients = [_client(name, _address(name, door)) for name, door in doors.items()]
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(application.close)
+        doors = {name: stack.enter_context(free_socket()) for name in APPLICATIONS}
+        clients = [_client(name, _address(name, door)) for name, door in doors.items()]
         provider = await stack.enter_async_context(providing(directory, clients))
         houses = {
             name: await stack.enter_async_context(
@@ -189,8 +190,6 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
         yield found
         for person in found.people:
             await person.close()
-    assert application.runner is not None
-    await application.runner.cleanup()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -61,7 +61,7 @@ class Provider:
         """What was told under this name."""
         return [each for each in self.told if each["event"] == event]
 
-    async def until(self, holds: Callable[[], bool], within: float = 15.0) -> None:
+    async def until(self, holds: Callable[[], bool], within: float = PATIENCE) -> None:
         """Wait until ``holds`` does, looking whenever something happened."""
         async with asyncio.timeout(within):
             while not holds():

@@ -34,16 +34,12 @@ def config(tmp_path: Path) -> Path:
     (tmp_path / "spa").mkdir()
     (tmp_path / "spa" / "index.html").write_text("<title>An application</title>")
     (tmp_path / "gateway.yaml").write_text(
-        "public_url: https://app.example.com\n"
+        "public_url: http://app.localhost:8080\n"
         "upstreams: [{path: /, url: file:spa}]\n"
         "provider: {kind: cognito, issuer: http://issuer.localhost:9/pool, domain: http://login.localhost:9,"
         " client_id: gateway, client_secret: a-secret-of-the-client}\n"
         "session: {key_files: [session-key]}\n"
         f"state: sqlite://{tmp_path}/state.db\n"
-    )
-    text = (tmp_path / "gateway.yaml").read_text()
-    (tmp_path / "gateway.yaml").write_text(
-        text.replace("https://app.example.com", "http://app.localhost:8080")
     )
     return tmp_path / "gateway.yaml"
 

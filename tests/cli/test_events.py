@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from gateway.cli.main import app
 from gateway.demo import configuration, idp
 from gateway.demo.okta.transmitter import TOKEN
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.fakes.configured import with_inbound
+from tests.fakes.ports import on_free_ports
 
 
 @dataclass

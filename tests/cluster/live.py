@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
+from tests.fakes.patience import PATIENCE
+
 PATHS = {"websocket": "/api/live", "events": "/oauth2/events"}
 GREETING = {"websocket": b"\r\n\r\n", "events": b"data: {}\n\n"}
 ENDED = (4401).to_bytes(2)
@@ -66,7 +68,7 @@ class Live(asyncio.Protocol):
         request = asking(host, PATHS[kind], cookie, *(_UPGRADE if kind == "websocket" else ()))
         loop = asyncio.get_running_loop()
         _, live = await loop.create_connection(lambda: cls(request, kind), "127.0.0.1", port)
-        await asyncio.wait_for(live.opened, 20)
+        await asyncio.wait_for(live.opened, PATIENCE)
         return live
 
     @property
@@ -101,7 +103,7 @@ class Live(asyncio.Protocol):
         self.transport.abort()
 
 
-async def all_told(lives: Sequence[Live], within: float = 5) -> None:
+async def all_told(lives: Sequence[Live], within: float = PATIENCE) -> None:
     """Wait until each hears 4401 or the last event; none may be merely cut off."""
     await asyncio.wait_for(asyncio.gather(*(live.ended for live in lives)), within)
     assert [live.told for live in lives] == [True] * len(lives)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from gateway.demo import configuration, idp
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.cluster.balancer import Balancer
 from tests.cluster.live import Live, fetch
 from tests.fakes.browser import Browser, Loopback, Seen
-from tests.fakes.ports import free_ports
+from tests.fakes.patience import PATIENCE
+from tests.fakes.pieces import put
+from tests.fakes.ports import free_ports, on_free_ports
 from tests.fakes.serving import TOKEN, Application, launched
 
 STATE = "state: sqlite://"
@@ -63,7 +65,7 @@ class Replica:
         self.process = await launched(path, *START, str(path), workers=1, accept_for=0)
         await self.until_ready()
 
-    async def until_ready(self, within: float = 15) -> None:
+    async def until_ready(self, within: float = PATIENCE) -> None:
         async with asyncio.timeout(within):
             while True:
                 assert self.process is not None and self.process.returncode is None, self.told()
@@ -76,7 +78,7 @@ class Replica:
         """Of a fetch with this Cookie header, on a connection of its own."""
         return (await fetch(self.port, path, self.host, cookie))[0]
 
-    async def refuses(self, cookie: str, within: float = 5) -> None:
+    async def refuses(self, cookie: str, within: float = PATIENCE) -> None:
         """Wait until it does; it must do so from then on."""
         async with asyncio.timeout(within):
             while (said := await self.status(cookie)) == 200:
@@ -84,7 +86,7 @@ class Replica:
         assert said == 401
         assert await self.status(cookie) == 401
 
-    async def serves(self, cookie: str, within: float = 5) -> None:
+    async def serves(self, cookie: str, within: float = PATIENCE) -> None:
         """Wait until it does: it may have to hear of the log first that the session was made under."""
         async with asyncio.timeout(within):
             while await self.status(cookie) != 200:
@@ -94,7 +96,7 @@ class Replica:
         """An open connection of the session; see :class:`Live`."""
         return await Live.open(self.port, self.host, cookie, kind)
 
-    async def in_step(self, within: float = 15) -> None:
+    async def in_step(self, within: float = PATIENCE) -> None:
         """Wait until its log is well: read, and nothing waits to be sent."""
         said = b""
         async with asyncio.timeout(within):
@@ -127,8 +129,9 @@ class Replica:
     async def how_it_is(self) -> str:
         """Whether it runs or with what status it ended, and the end of what it has logged."""
         assert self.process is not None
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.process.wait(), 1)
+        waiting = asyncio.create_task(self.process.wait())
+        await asyncio.wait({waiting}, timeout=1)
+        waiting.cancel()
         return f"exit status {self.process.returncode}\n{self.told()[-2000:]}"
 
     def told(self) -> str:
@@ -204,7 +207,7 @@ class Cluster:
             assert answer.status == 200, told
             return told
 
-    async def refused_everywhere(self, cookie: str, within: float = 5) -> None:
+    async def refused_everywhere(self, cookie: str, within: float = PATIENCE) -> None:
         await asyncio.gather(*(replica.refuses(cookie, within) for replica in self.replicas))
 
     async def in_step(self) -> None:
@@ -230,12 +233,13 @@ def written(
     path = configuration.write(
         directory, options, listen=door, api=f"127.0.0.1:{upstream}", probes=probes, admin=admin
     )
-    text = path.read_text().replace(f"{STATE}{directory / 'state.db'}", f"state: {state}")
-    text = text.replace(f"listen: {admin}", f"listen: {admin}, token: {TOKEN}")
-    text = text.replace(
-        "upstreams:\n", f'upstreams:\n  - {{path: {TABS}, url: "file://{key.parent / "pages"}"}}\n'
-    )
-    path.write_text(text.replace("key_files: [session-key]", f"key_files: [{key}]\n  store: {store}"))
+    pieces = {
+        f"{STATE}{directory / 'state.db'}": f"state: {state}",
+        f"listen: {admin}}}": f"listen: {admin}, token: {TOKEN}}}",
+        "upstreams:\n": f'upstreams:\n  - {{path: {TABS}, url: "file://{key.parent / "pages"}"}}\n',
+        "key_files: [session-key]": f"key_files: [{key}]\n  store: {store}",
+    }
+    path.write_text(put(path.read_text(), pieces))
 
 
 @asynccontextmanager
@@ -247,32 +251,34 @@ async def clustered(
     :param state: URL of the log. :param upstream: port of the application; None starts one.
     :param store: where sessions are kept.
     """
-    application = Application()
-    await application.start()
-    *ports, front = free_ports(3 * number + 1)
-    app = f"http://app.localhost:{front}"
-    options = on_free_ports(DemoOptions(app=app, federation="oidc"))
-    running = await idp.start(options, on_event=lambda _: None)
-    replicas = []
-    for index in range(number):
-        place, mine = directory / f"replica-{index}", ports[index::number]
-        port, probes, admin = mine
-        key = directory / "replica-0" / "session-key"
-        written(place, options, mine, upstream or application.port, state, key, store)
-        replicas.append(Replica(place, urlsplit(app).netloc, port, probes, admin))
-    pages = replicas[0].directory / "pages" / TABS.strip("/")
-    pages.mkdir(parents=True)
-    (pages / "index.html").write_text(PAGE)
-    cluster = Cluster(app, replicas, Balancer([replica.port for replica in replicas]), application, running)
-    await cluster.balancer.start(front)
-    try:
+    async with AsyncExitStack() as opened:
+        application = Application()
+        await application.start()
+        opened.push_async_callback(application.close)
+        *ports, front = free_ports(3 * number + 1)
+        app = f"http://app.localhost:{front}"
+        options = on_free_ports(DemoOptions(app=app, federation="oidc"))
+        running = await idp.start(options, on_event=lambda _: None)
+        opened.push_async_callback(running.close)
+        replicas = []
+        for index in range(number):
+            place, mine = directory / f"replica-{index}", ports[index::number]
+            port, probes, admin = mine
+            key = directory / "replica-0" / "session-key"
+            written(place, options, mine, upstream or application.port, state, key, store)
+            replicas.append(Replica(place, urlsplit(app).netloc, port, probes, admin))
+        pages = replicas[0].directory / "pages" / TABS.strip("/")
+        pages.mkdir(parents=True)
+        (pages / "index.html").write_text(PAGE)
+        for replica in replicas:
+            opened.push_async_callback(replica.stop)
+        balancer = Balancer([replica.port for replica in replicas])
+        await balancer.start(front)
+        opened.push_async_callback(balancer.close)
         await asyncio.gather(*(replica.start() for replica in replicas))
-        yield cluster
-    finally:
-        for browser in cluster.browsers:
-            await browser.close()
-        await cluster.balancer.close()
-        await asyncio.gather(*(replica.stop() for replica in replicas))
-        await running.close()
-        if application.runner is not None:
-            await application.runner.cleanup()
+        cluster = Cluster(app, replicas, balancer, application, running)
+        try:
+            yield cluster
+        finally:
+            for browser in cluster.browsers:
+                await browser.close()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.live import all_told, asking
 from tests.cluster.rig import Cluster, Replica
+from tests.fakes.patience import PATIENCE
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("cluster")]
 STORES = ("cookie", "ticket")
@@ -45,7 +46,9 @@ async def test_a_replica_that_was_held_still_serves_a_dead_cookie_not_once(clust
         await asyncio.sleep(0.1)
     finally:
         still.resume()
-    heads = await asyncio.wait_for(asyncio.gather(*(reader.readuntil(b"\r\n\r\n") for reader, _ in made)), 10)
+    heads = await asyncio.wait_for(
+        asyncio.gather(*(reader.readuntil(b"\r\n\r\n") for reader, _ in made)), PATIENCE
+    )
     statuses = [int(head[9:12]) for head in heads] + list(await asyncio.gather(*new))
     for _, writer in made:
         writer.close()

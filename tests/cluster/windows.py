@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from tests.browser.driver import LeavingError, Profile, Tab, arrives, eventually, shows
 from tests.cluster.balancer import Passage
 from tests.cluster.rig import TABS, Cluster
+from tests.fakes.patience import PATIENCE
 
 SIGN_OUT = 'form[action="/logout"] button'
 HAS_ASKED = """
 return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
 """
-PATIENCE = 15.0
 CALM = 0.3
 """Seconds without a change after which the tabs have agreed on who leads."""
 LOOK = 0.005

@@ -14,6 +14,7 @@ from gateway.config.findings import Severity
 from gateway.config.reference import default_words, renewed, table
 from gateway.core import dice
 from gateway.core.key_file import format_key
+from tests.fakes.pieces import put
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "deploy" / "gateway.yaml"
@@ -142,11 +143,8 @@ def test_every_key_of_the_reference_file_has_its_comment():
 
 def test_the_reference_file_is_sound(tmp_path):
     """With its files in place nothing in it fails: it can be copied and started from."""
-    text = (
-        REFERENCE.read_text(encoding="utf-8")
-        .replace("/run/secrets/", "")
-        .replace("///var/lib/gateway", f"//{tmp_path}")
-    )
+    pieces = {"/run/secrets/": "", "///var/lib/gateway": f"//{tmp_path}"}
+    text = put(REFERENCE.read_text(encoding="utf-8"), pieces)
     (tmp_path / "gateway.yaml").write_text(text)
     for name, line in {"session-key": format_key(dice.key()), "cognito-client-secret": "hush"}.items():
         (tmp_path / name).write_text(line)

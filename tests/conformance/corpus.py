@@ -77,6 +77,5 @@ def _case(file: str, entry: dict[str, Any]) -> Case:
 
 def _filled(text: str, door: Door) -> bytes:
     data = expanded(text.encode("latin-1"))
-    for name, value in (("<in>", door.signed_in), ("<host>", door.authority), ("<cookie>", door.cookie)):
-        data = data.replace(name.encode(), value.encode("latin-1"))
-    return data
+    values = {b"<in>": door.signed_in, b"<host>": door.authority, b"<cookie>": door.cookie}
+    return re.sub(rb"<(?:in|host|cookie)>", lambda found: values[found[0]].encode("latin-1"), data)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.conformance import strict
+from tests.fakes.patience import PATIENCE
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -70,7 +71,7 @@ class Call:
         self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         raise _OverError
 
-    def gone(self, seconds: float = 5.0) -> bool:
+    def gone(self, seconds: float = PATIENCE) -> bool:
         """Whether the gateway closes the connection within ``seconds``."""
         self._connection.sock.settimeout(seconds)
         try:
@@ -151,6 +152,13 @@ class Recorder:
             assert time.monotonic() < until, f"{len(found)} requests for {path} came"
             time.sleep(0.005)
         return found
+
+    def received(self, size: int) -> None:
+        """Wait until so many bytes have come, over all connections."""
+        until = time.monotonic() + PATIENCE
+        while (found := self.mark()[1]) < size:
+            assert time.monotonic() < until, f"{found} bytes came"
+            time.sleep(0.005)
 
     def mark(self) -> tuple[int, int]:
         """A point in what has been recorded, for :meth:`since`."""

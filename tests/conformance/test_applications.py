@@ -15,6 +15,7 @@ from tests.conformance import strict
 from tests.conformance.conftest import running
 from tests.conformance.recorder import Call, Script, plain, saying
 from tests.conformance.wire import Door, Wire
+from tests.fakes.patience import PATIENCE
 
 MEGABYTE = 1 << 20
 
@@ -45,7 +46,7 @@ def test_grpc_web_streams_its_messages_and_its_trailers(door: Door, kind: str, c
         )
         for piece in pieces:
             call.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-            assert go_on.acquire(timeout=3)
+            assert go_on.acquire(timeout=PATIENCE)
         call.send(b"0\r\n\r\n")
 
     path = door.upstream.on(script)
@@ -107,7 +108,7 @@ def test_a_large_form_passes_as_it_is_and_holds_its_client_back(unlimited: Door,
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {total}"
     headers = ("Content-Type: multipart/form-data; boundary=cut", framing)
     path = unlimited.upstream.on(script)
-    with unlimited.open(20.0) as wire:
+    with unlimited.open() as wire:
         wire.send(unlimited.request(path, *headers, method="POST"))
         sender = Sender(wire, [_framed(piece) for piece in pieces] + [b"0\r\n\r\n"] if chunked else pieces)
         sender.stands_still()
@@ -247,7 +248,7 @@ def test_a_client_that_sends_on_gets_the_early_answer_and_may_ask_again(door: Do
     size = door.admits
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
     piece = (door.request("/smuggled/early") * 1_000)[: size // 16].ljust(size // 16, b"x")
-    with door.open(5.0) as wire:
+    with door.open() as wire:
         wire.send(door.request(path, framing, method="POST"))
         for _ in range(16):
             wire.send(_framed(piece) if chunked else piece)

@@ -12,6 +12,7 @@ from tests.conformance import strict
 from tests.conformance.corpus import cases
 from tests.conformance.recorder import Call, plain, saying
 from tests.conformance.wire import Door
+from tests.fakes.patience import PATIENCE
 
 
 def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
@@ -190,7 +191,7 @@ def test_a_response_may_come_while_the_upload_runs(door: Door) -> None:
         call.close()
 
     path = door.upstream.on(refusing)
-    with door.open(5.0) as wire:
+    with door.open() as wire:
         wire.send(door.request(path, "Content-Length: 500000", method="POST", body=b"a" * 1_000))
         assert wire.response().status == 409
         inner = door.request("/smuggled/in-a-body")
@@ -211,7 +212,7 @@ def test_a_stream_passes_as_it_comes(door: Door) -> None:
         call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for piece in (b"one", b"two"):
             call.send(b"3\r\n" + piece + b"\r\n")
-            assert go_on.acquire(timeout=3)
+            assert go_on.acquire(timeout=PATIENCE)
         call.send(b"0\r\nX-Sum: 6\r\nSet-Cookie: a=b\r\n\r\n")
 
     with door.open() as wire:
@@ -235,13 +236,13 @@ def test_a_client_that_leaves_ends_the_request_at_the_application(door: Door) ->
     def script(call: Call) -> None:
         call.body()
         call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegin")
-        seen.append(call.gone(3.0))
+        seen.append(call.gone())
         call.close()
 
     with door.open() as wire:
         wire.send(door.request(door.upstream.on(script)))
         wire.head()
-    until = time.monotonic() + 4
+    until = time.monotonic() + PATIENCE
     while not seen and time.monotonic() < until:
         time.sleep(0.01)
     assert seen == [True]

@@ -143,6 +143,6 @@ def test_large_bodies_pass_both_ways(secure: Secure) -> None:
     """A megabyte up and five down, byte for byte."""
     body = bytes(range(256)) * 4_096
     path = secure.good.on(lambda call: call.send(plain(call.body() * 5)), "/good/")
-    with secure.door.open(10.0) as wire:
+    with secure.door.open() as wire:
         answer = wire.get(path, f"Content-Length: {len(body)}", method="POST", body=body)
     assert answer.body == body * 5

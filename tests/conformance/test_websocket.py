@@ -15,6 +15,7 @@ import pytest
 from tests.conformance import strict
 from tests.conformance.recorder import Call, plain
 from tests.conformance.wire import Door
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import frame
 
 ACCEPT = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
@@ -31,7 +32,7 @@ class End:
         self.sock = sock
         self.mask = mask
         self.unread = unread
-        sock.settimeout(5.0)
+        sock.settimeout(PATIENCE)
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -99,10 +100,10 @@ def tunnel(door: Door, *headers: str, answer: bytes = ACCEPT) -> Iterator[Tunnel
         over.wait(30)
         call.close()
 
-    with door.open(5.0) as wire:
+    with door.open() as wire:
         wire.send(door.request(door.upstream.on(script), *_handshake(door), *headers))
         answered = wire.head()
-        call = calls.get(timeout=5.0)
+        call = calls.get(timeout=PATIENCE)
         try:
             application = End(call._connection.sock, None, call._connection.unread)
             yield Tunnel(End(wire.sock, MASK, wire.unread), application, call.head, answered)

@@ -10,6 +10,7 @@ from typing import Self
 
 from tests.conformance import strict
 from tests.conformance.recorder import Recorder
+from tests.fakes.patience import PATIENCE
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -45,7 +46,7 @@ class Door:
         body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + end
         return self.request(target, "Transfer-Encoding: chunked", method="POST", body=body)
 
-    def open(self, seconds: float = 3.0) -> Wire:
+    def open(self, seconds: float = PATIENCE) -> Wire:
         return Wire(self, seconds)
 
 
@@ -55,7 +56,7 @@ class Wire:
     :ivar interims: heads of the 1xx responses that came. :ivar unread: bytes behind the last response.
     """
 
-    def __init__(self, door: Door, seconds: float = 3.0) -> None:
+    def __init__(self, door: Door, seconds: float = PATIENCE) -> None:
         self.door = door
         self.sock = socket.create_connection((door.host, door.port), timeout=seconds)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -102,6 +103,14 @@ class Wire:
             except strict.IncompleteError:
                 if not self.more():
                     raise
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes."""
+        while len(self.unread) < size:
+            if not self.more():
+                raise strict.IncompleteError(size)
+        found, self.unread = self.unread[:size], self.unread[size:]
+        return found
 
     def count(self, size: int, *, chunked: bool) -> int:
         """Read a large body and keep none of it; its size."""

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.demo.idp import start
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.demo.browser import Browser
 from tests.demo.lab import Lab
+from tests.fakes.ports import on_free_ports
 
 
 @pytest.fixture

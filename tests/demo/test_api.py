@@ -11,6 +11,7 @@ import pytest
 
 from gateway.demo import api
 from gateway.demo.records import REPORTS, USERS
+from tests.fakes.patience import PATIENCE
 
 TICK = 0.02
 
@@ -23,7 +24,7 @@ class Console:
 
     async def wait_for(self, line: str) -> None:
         """Return once the line was told; the test fails after two seconds without it."""
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while line not in self.lines:
                 await asyncio.sleep(TICK)
 
@@ -235,7 +236,7 @@ async def test_close_ends_every_stream() -> None:
         clock = await session.get("/api/clock")
         await clock.content.readline()
         reading = asyncio.create_task(_closing_code(socket))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await running.close()
             assert await reading == aiohttp.WSCloseCode.GOING_AWAY
         with pytest.raises(aiohttp.ClientPayloadError):

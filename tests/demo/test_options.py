@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.demo.idp import start
-from gateway.demo.options import DemoOptions, authority, on_free_ports, port_of
+from gateway.demo.options import DemoOptions, authority, port_of
 from gateway.demo.switchboard import SwitchError
 from tests.demo.browser import Browser
+from tests.fakes.ports import on_free_ports
 
 
 def test_defaults_are_the_documented_contract() -> None:
@@ -87,10 +88,11 @@ async def test_a_wrong_switch_or_a_taken_port_stops_the_start() -> None:
     options = on_free_ports(DemoOptions())
     with pytest.raises(SwitchError, match="there are: federation"):
         await start(replace(options, switches={"nonsense": 1}), on_event=print)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port_of(options.okta)))
-        with pytest.raises(OSError, match="in use"):
-            await start(options, on_event=print)
+    with (
+        socket.create_server(("127.0.0.1", port_of(options.okta))),
+        pytest.raises(OSError, match="in use"),
+    ):
+        await start(options, on_event=print)
     idp = await start(options, on_event=print)
     await idp.close()
 

@@ -14,9 +14,10 @@ from cryptography.x509.oid import NameOID
 
 from gateway.demo import clock, keys
 from gateway.demo.idp import start
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.demo.browser import Browser
 from tests.demo.lab import Lab
+from tests.fakes.ports import on_free_ports
 
 NAMES = ("auth.cognito.test", "idp.cognito.test", "org.okta.test")
 

@@ -11,6 +11,7 @@ import yaml
 
 from gateway.config import examine
 from gateway.core import dice
+from tests.fakes.pieces import put
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
@@ -36,8 +37,7 @@ def test_the_gateway_accepts_the_configuration_of_the_sidecar(tmp_path: Path) ->
     config = next(document for document in documents() if document["kind"] == "ConfigMap")["data"][
         "gateway.yaml"
     ]
-    for mounted in ("/run/secrets/gateway", "/var/lib/gateway"):
-        config = config.replace(mounted, str(tmp_path))
+    config = put(config, dict.fromkeys(("/run/secrets/gateway", "/var/lib/gateway"), str(tmp_path)))
     (tmp_path / "session-key").write_text(base64.b64encode(dice.key()).decode())
     (tmp_path / "client-secret").write_text("c8cJw1mHnGq5")
     for secret in ("session-key", "client-secret"):

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from gateway.demo import configuration
 from gateway.demo import idp as emulators
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from gateway.doctor.examination import examined
 from gateway.doctor.hops import _cognitos_answer, _oktas_answer
 from gateway.doctor.probe import Seen
 from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, cognito_provider
+from tests.fakes.ports import on_free_ports
 from tests.fakes.puppet import Line, Puppet, Says, moved
 
 COGNITO = f"{APP}/logout/done/cognito"

@@ -17,12 +17,16 @@ from gateway.web.listener import DoorLimits, Listener
 from gateway.web.messages import Answer, Request, Sent
 from gateway.web.messages import Response as Made
 from gateway.web.upstream import Forwarder
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import FakeUpstream
 
 STATUS = {"connect_failed": 502, "broken_response": 502, "upstream_busy": 503}
 FAR = 4_000_000_000
 LIMITS = DoorLimits(8_190, 0, half_closed=0.05)
 """Those of the gateway, but that a client that has left is not waited for."""
+
+REST = 0.3
+"""Seconds without a change after which something has come to rest."""
 
 
 def session(sid: str = "sid-1", *, absolute_until: int = FAR) -> Session:
@@ -174,10 +178,10 @@ class Client:
         await self.send("\r\n".join(lines).encode("latin-1"))
 
     async def head(self) -> bytes:
-        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
 
     async def response(self, *, head_only: bool = False) -> Response:
-        return await asyncio.wait_for(self._response(head_only=head_only), 5)
+        return await asyncio.wait_for(self._response(head_only=head_only), PATIENCE)
 
     async def _response(self, *, head_only: bool) -> Response:
         found = Response(await self.reader.readuntil(b"\r\n\r\n"))
@@ -201,7 +205,7 @@ class Client:
             found.trailers.append(line.rstrip())
 
     async def rest(self) -> bytes:
-        return await asyncio.wait_for(self.reader.read(), 5)
+        return await asyncio.wait_for(self.reader.read(), PATIENCE)
 
     async def close(self) -> None:
         self.writer.close()
@@ -248,7 +252,16 @@ async def open_lab():
         yield build
 
 
-async def eventually(condition, seconds=3.0):
+async def comes_to_rest(measure):
+    """Wait until ``measure()`` does not change any more; what it then is."""
+    before = None
+    while (found := measure()) != before:
+        before = found
+        await asyncio.sleep(REST)
+    return found
+
+
+async def eventually(condition, seconds=PATIENCE):
     """Wait until ``condition()`` holds."""
     async with asyncio.timeout(seconds):
         while not condition():

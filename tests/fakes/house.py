@@ -115,8 +115,7 @@ async def house(
     finally:
         run.stop.set()
         await task
-        assert application.runner is not None
-        await application.runner.cleanup()
+        await application.close()
 
 
 def address(name: str, door: socket.socket) -> str:

@@ -24,6 +24,7 @@ from aiohttp import web
 
 from gateway.core.clock import now
 from tests.fakes.forge import LIES, Forge, SigningKey, rsa_key
+from tests.fakes.patience import PATIENCE
 
 CLIENT = "test-client"
 SECRET = "test secret/ü"
@@ -48,7 +49,7 @@ async def _huge(_: web.Request) -> web.StreamResponse:
 
 
 async def _slow(_: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(30)
+    await asyncio.sleep(2 * PATIENCE)
     return web.json_response({})
 
 

@@ -1,24 +1,34 @@
-"""Ports for servers that are told their port before they bind it."""
+"""Ports for servers that are told their port before they bind it, each kept for who asked."""
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
+from collections import deque
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from gateway.demo.options import DemoOptions
+
+_KEPT = 128
+"""As many a process keeps at most; the oldest belong to servers that listen or have ended."""
+_kept: deque[socket.socket] = deque()
 
 
 def free_ports(number: int) -> list[int]:
-    """Distinct ports that are free now and that the kernel gives to nobody who asks for any port.
+    """Distinct ports of loopback that nobody else has or is given, in this process or in another.
 
     Between 12000 and 32000, below the kernel's ephemeral range: a port of that range could be taken by any connection
-    between the asking and the binding.
+    between the asking and the binding. Until then, and between the end of a server and its next start, each port is
+    held by a socket that does not listen. It is bound alone, so no two can hold the same one, and shares its address
+    afterwards, so a server that allows that too, as all do that may be started again, can bind and listen.
     """
-    found: set[int] = set()
-    while len(found) < number:
-        port = random.randrange(12_000, 32_000)
-        with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", port)) != 0 and _binds(port):
-                found.add(port)
-    return sorted(found)
+    found = [_reserved() for _ in range(number)]
+    _kept.extend(found)
+    while len(_kept) > _KEPT:
+        _kept.popleft().close()
+    return sorted(sock.getsockname()[1] for sock in found)
 
 
 def free_port() -> int:
@@ -26,10 +36,35 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-def _binds(port: int) -> bool:
-    with socket.socket() as sock:
+def on_free_ports(options: DemoOptions) -> DemoOptions:
+    """Return *options* with the same host names on two such ports."""
+    cognito, okta = free_ports(2)
+    return replace(
+        options,
+        cognito=_with_port(options.cognito, cognito),
+        issuer=_with_port(options.issuer, cognito),
+        okta=_with_port(options.okta, okta),
+    )
+
+
+def _with_port(url: str, port: int) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.hostname}:{port}").geturl()
+
+
+def _reserved() -> socket.socket:
+    while True:
+        sock = socket.socket()
         try:
-            sock.bind(("127.0.0.1", port))
+            sock.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
         except OSError:
-            return False
-        return True
+            sock.close()
+            continue
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return sock
+
+
+@atexit.register
+def _let_go() -> None:
+    while _kept:
+        _kept.popleft().close()

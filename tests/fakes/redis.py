@@ -9,11 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from gateway.state.redis_link import Command, Link, Reply
 from gateway.state.redis_place import RedisPlace
 from tests.fakes.certificates import Authority
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_ports
 from tests.programs import program
 
@@ -109,7 +112,7 @@ class RedisServer:
         except (RedisError, OSError):
             return False
 
-    def wait_for(self, happens: Callable[[], Any], seconds: float = 10) -> None:
+    def wait_for(self, happens: Callable[[], Any], seconds: float = PATIENCE) -> None:
         """Until it happens; fails with the server's own log when it does not."""
         until = time.monotonic() + seconds
         while not happens():
@@ -147,3 +150,17 @@ def follow(replica: RedisServer, primary: RedisServer) -> None:
     replica.ask("REPLICAOF", "127.0.0.1", primary.port)
     replica.wait_for(lambda: replica.ask("INFO", "replication").get("master_link_status") == "up")
     primary.wait_for(lambda: primary.ask("INFO", "replication").get("slave0", {}).get("state") == "online")
+
+
+def questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Command, ...]]:
+    """Those that are really sent from now on."""
+    found: list[tuple[Command, ...]] = []
+    ask = Link.ask
+
+    async def noted(link: Link, *commands: Command, within: float) -> list[Reply]:
+        if commands:  # without any it only connects
+            found.append(commands)
+        return await ask(link, *commands, within=within)
+
+    monkeypatch.setattr(Link, "ask", noted)
+    return found

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,12 @@ import aiohttp
 from aiohttp import web
 
 from gateway.demo import configuration, idp
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.fakes.browser import Browser, Loopback, Seen
 from tests.fakes.configured import NOTHING, with_inbound
-from tests.fakes.ports import free_ports
+from tests.fakes.patience import PATIENCE
+from tests.fakes.pieces import put
+from tests.fakes.ports import free_ports, on_free_ports
 
 TOKEN = "operators-token"
 _RUN = """
@@ -62,6 +64,12 @@ class Application:
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
         self.port = int(self.runner.addresses[0][1])
+
+    async def close(self) -> None:
+        """Let go of whoever waits, and stop."""
+        self.slow.set()
+        if self.runner is not None:
+            await self.runner.cleanup()
 
     async def _quick(self, _: web.Request) -> web.Response:
         return web.Response(text="quick")
@@ -149,7 +157,7 @@ class Serving:
         ) as answer:
             return answer.status, await answer.json()
 
-    async def until(self, path: str, status: int, within: float = 10.0) -> Any:
+    async def until(self, path: str, status: int, within: float = PATIENCE) -> Any:
         """What the probe says once it answers with ``status``."""
         async with asyncio.timeout(within):
             while True:
@@ -182,7 +190,7 @@ class Serving:
         """Everything it has logged."""
         return self.log.read_text()
 
-    async def ends(self, within: float = 10.0) -> int:
+    async def ends(self, within: float = PATIENCE) -> int:
         """Its exit status, once it has ended."""
         return await asyncio.wait_for(self.process.wait(), within)
 
@@ -209,16 +217,20 @@ class Alone:
 def written(directory: Path, options: DemoOptions, application: Application, extra: str = "") -> Path:
     """A configuration on free ports, with a token for operators."""
     door, probes, admin = free_ports(3)
+    operators = f"127.0.0.1:{admin}"
     path = configuration.write(
         directory,
         replace(options, app=f"http://app.localhost:{door}"),
         listen=f"127.0.0.1:{door}",
         api=f"127.0.0.1:{application.port}",
         probes=f"127.0.0.1:{probes}",
-        admin=f"127.0.0.1:{admin}",
+        admin=operators,
     )
-    text = path.read_text().replace("level: error", "level: info")
-    text = text.replace(f"127.0.0.1:{admin}", f"127.0.0.1:{admin}, token: {TOKEN}")
+    pieces = {
+        "level: error": "level: info",
+        f"listen: {operators}}}": f"listen: {operators}, token: {TOKEN}}}",
+    }
+    text = put(path.read_text(), pieces)
     if extra.startswith("inbound:"):
         text = with_inbound(text, "")  # instead of the demo's own ways in
     path.write_text(text + extra)
@@ -261,45 +273,44 @@ async def serving(
     :param provider: False leaves the identity provider down. :param open_files: see `launched`.
     :param replaced: pieces of the configuration, and what to put there instead.
     """
-    application = Application()
-    await application.start()
-    door_free = on_free_ports(DemoOptions(federation="oidc"))
-    path = written(directory, door_free, application, extra)
-    for old, new in replaced.items():
-        path.write_text(path.read_text().replace(old, new))
-    text = path.read_text()
-    app = text.split("public_url: ")[1].split("\n")[0]
-    probes, admin = (
-        text.split(f"{name}: {{listen: ")[1].split("}")[0].split(",")[0] for name in ("probes", "admin")
-    )
-    running = await idp.start(replace(door_free, app=app), on_event=lambda _: None) if provider else None
-    process = await launched(path, workers=workers, accept_for=accept_for, open_files=open_files)
-    connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False, force_close=True, limit=0)
-    client = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-    gateway = Serving(
-        process,
-        path,
-        app,
-        f"http://{probes}",
-        f"http://{admin}",
-        application,
-        running,
-        client,
-        directory / "log",
-    )
-    try:
-        await gateway.until("/readyz", 200)
-        yield gateway
-    finally:
-        for browser in gateway.browsers:
-            await browser.close()
-        await client.close()
-        await _ended(gateway)
-        if running is not None:
-            await running.close()
-        if application.runner is not None:
-            application.slow.set()
-            await application.runner.cleanup()
+    async with AsyncExitStack() as opened:
+        application = Application()
+        await application.start()
+        opened.push_async_callback(application.close)
+        options = on_free_ports(DemoOptions(federation="oidc"))
+        path = written(directory, options, application, extra)
+        path.write_text(put(path.read_text(), replaced))
+        text = path.read_text()
+        app = text.split("public_url: ")[1].split("\n")[0]
+        probes, admin = (
+            text.split(f"{name}: {{listen: ")[1].split("}")[0].split(",")[0] for name in ("probes", "admin")
+        )
+        running = None
+        if provider:
+            running = await idp.start(replace(options, app=app), on_event=lambda _: None)
+            opened.push_async_callback(running.close)
+        connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False, force_close=True, limit=0)
+        client = await opened.enter_async_context(
+            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        )
+        gateway = Serving(
+            await launched(path, workers=workers, accept_for=accept_for, open_files=open_files),
+            path,
+            app,
+            f"http://{probes}",
+            f"http://{admin}",
+            application,
+            running,
+            client,
+            directory / "log",
+        )
+        opened.push_async_callback(_ended, gateway)
+        try:
+            await gateway.until("/readyz", 200)
+            yield gateway
+        finally:
+            for browser in gateway.browsers:
+                await browser.close()
 
 
 async def _ended(gateway: Serving) -> None:
@@ -312,7 +323,7 @@ async def _ended(gateway: Serving) -> None:
             os.kill(pid, signal.SIGCONT)
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), PATIENCE)
     except TimeoutError:
         process.kill()
         await process.wait()

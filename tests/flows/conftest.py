@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,12 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.core import clock
 from gateway.demo import api, configuration, idp
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.configured import NOTHING, with_inbound
+from tests.fakes.pieces import put
+from tests.fakes.ports import on_free_ports
 from tests.fakes.redis import RedisServer
 from tests.flows.stores import COOKIE, Store, in_redis, redis_with_tls
 
@@ -103,44 +105,43 @@ async def standing(
     :param store: where sessions are kept.
     :param replaced: pieces of the generated configuration, and what to put there instead.
     """
-    sock = free_socket()
-    listening: int = sock.getsockname()[1]
-    app = f"{demo.app.rpartition(':')[0]}:{front or listening}"
-    options = on_free_ports(replace(demo, app=app, federation=federation))
-    running = await idp.start(options, on_event=lambda line: None)
-    served = await api.start(port=0, tick=0.1)
-    path = configuration.write(
-        directory,
-        options,
-        listen="127.0.0.1:0",
-        api=f"127.0.0.1:{served.port}",
-        probes="127.0.0.1:0",
-        admin="127.0.0.1:0",
-    )
-    text = path.read_text()
-    for old, new in (*store.replaced.items(), *replaced.items()):
-        text = text.replace(old, new)
-    if inbound:
-        text = with_inbound(
-            text, inbound.replace("{okta}", options.okta).replace("{app}", app), okta=options.okta
+    async with AsyncExitStack() as opened:
+        sock = opened.enter_context(free_socket())
+        listening: int = sock.getsockname()[1]
+        app = f"{demo.app.rpartition(':')[0]}:{front or listening}"
+        options = on_free_ports(replace(demo, app=app, federation=federation))
+        running = await idp.start(options, on_event=lambda line: None)
+        opened.push_async_callback(running.close)
+        served = await api.start(port=0, tick=0.1)
+        opened.push_async_callback(served.close)
+        path = configuration.write(
+            directory,
+            options,
+            listen="127.0.0.1:0",
+            api=f"127.0.0.1:{served.port}",
+            probes="127.0.0.1:0",
+            admin="127.0.0.1:0",
         )
-    path.write_text(text + store.extra + extra)
-    audit: list[AuditEvent] = []
-    gateway = Gateway(load(path, {}), on_audit=audit.append)
-    run = server.Run(gateway)
-    ready = asyncio.Event()
-    task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
-    await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
-    stand = Stand(app, gateway, running, served, run, audit, port=listening)
-    try:
-        yield stand
-    finally:
-        for browser in stand.browsers:
-            await browser.close()
-        run.stop.set()
-        await task
-        await served.close()
-        await running.close()
+        text = put(path.read_text(), {**store.replaced, **replaced})
+        if inbound:
+            named = {"{okta}": options.okta, "{app}": app}
+            named = {name: url for name, url in named.items() if name in inbound}
+            text = with_inbound(text, put(inbound, named), okta=options.okta)
+        path.write_text(text + store.extra + extra)
+        audit: list[AuditEvent] = []
+        gateway = Gateway(load(path, {}), on_audit=audit.append)
+        run = server.Run(gateway)
+        ready = asyncio.Event()
+        task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
+        await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
+        stand = Stand(app, gateway, running, served, run, audit, port=listening)
+        try:
+            yield stand
+        finally:
+            for browser in stand.browsers:
+                await browser.close()
+            run.stop.set()
+            await task
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.nginx import Nginx
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
@@ -51,7 +52,7 @@ class Front:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.nginx.port)
         writer.write(request.replace("\n", "\r\n").encode("latin-1"))
         try:
-            return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
         finally:
             writer.close()
 
@@ -76,9 +77,13 @@ async def fronted(
 ) -> AsyncIterator[Front]:
     """Everything running; ``recipe`` may change the recipe's text, ``store`` says where sessions are."""
     port = free_port()
-    served = await FakeUpstream(application).start()
-    deadlines = ONE_DEADLINE if store.redis is None else {}
-    async with standing(tmp_path, extra=CONFIGURATION, front=port, store=store, replaced=deadlines) as stand:
+    async with AsyncExitStack() as opened:
+        served = await FakeUpstream(application).start()
+        opened.push_async_callback(served.close)
+        deadlines = ONE_DEADLINE if store.redis is None else {}
+        stand = await opened.enter_async_context(
+            standing(tmp_path, extra=CONFIGURATION, front=port, store=store, replaced=deadlines)
+        )
         directory = tmp_path / "nginx"
         directory.mkdir()
         host = stand.app.removeprefix("http://")
@@ -92,12 +97,9 @@ async def fronted(
             "/var/log/nginx/": f"{directory}/",
         }
         nginx = Nginx(directory, recipe(RECIPE.read_text()), substitutions, port)
+        opened.push_async_callback(nginx.close)
         await nginx.start()
-        try:
-            yield Front(stand, nginx, served)
-        finally:
-            await nginx.close()
-            await served.close()
+        yield Front(stand, nginx, served)
 
 
 def handshake(front: Front, browser: Browser, origin: str) -> str:

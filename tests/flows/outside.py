@@ -17,6 +17,7 @@ from gateway.demo.okta.state import COGNITO_CLIENT_ID
 from gateway.demo.options import HOOK_SECRET
 from tests.fakes.door import eventually
 from tests.fakes.forge import Forge, SigningKey
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
 
@@ -43,7 +44,7 @@ async def sent(stand: Stand, kind: str, *, times: int = 1, **wishes: object) -> 
     statuses = [answer.status for answer in await stand.idp.sender.send(kind, times=times, **wishes)]
     if _not_durable(stand) == before:
         return statuses
-    await eventually(lambda: not stand.gateway.log.pending, seconds=10)
+    await eventually(lambda: not stand.gateway.log.pending, seconds=PATIENCE)
     return await sent(stand, kind, times=times, **wishes)
 
 
@@ -109,7 +110,7 @@ async def websocket(stand: Stand, cookie: str) -> AsyncIterator[aiohttp.ClientWe
 
 async def closed_with(sock: aiohttp.ClientWebSocketResponse) -> object:
     """The code that a WebSocket is closed with."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         message = await sock.receive()
         while message.type is aiohttp.WSMsgType.TEXT:
             message = await sock.receive()

@@ -16,6 +16,7 @@ from gateway.core import dice
 from gateway.core.key_file import format_key
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.pieces import put
 from tests.fakes.sso import CLIENT, SECRET, Sso, running
 from tests.flows.conftest import free_socket
 from tests.flows.stores import COOKIE, Store
@@ -123,10 +124,8 @@ async def opened(
         session=session,
     )
     path = directory / "gateway.yaml"
-    for old, new in store.replaced.items():
-        text = text.replace(old, new)
     written = f"logout: {{chain: {chain}}}\n".replace("PORT", str(sso.port)) if chain is not None else ""
-    path.write_text(text + store.extra + written)
+    path.write_text(put(text, store.replaced) + store.extra + written)
     audit: list[AuditEvent] = []
     gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)

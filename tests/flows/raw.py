@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.fakes.door import Response
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
 
 
@@ -13,7 +14,7 @@ async def exchange(stand: Stand, data: bytes, *, answers: int = 1) -> list[Respo
     reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
     try:
         writer.write(data)
-        found = [await asyncio.wait_for(_response(reader, data), 5) for _ in range(answers)]
+        found = [await asyncio.wait_for(_response(reader, data), PATIENCE) for _ in range(answers)]
     finally:
         writer.close()
     return found
@@ -24,7 +25,7 @@ async def until_closed(stand: Stand, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", stand.port)
     try:
         writer.write(data)
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), PATIENCE)
     finally:
         writer.close()
 

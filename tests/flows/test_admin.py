@@ -13,6 +13,7 @@ import pytest
 from gateway.server import Desk
 from gateway.telemetry.metrics import TABLE
 from tests.fakes.browser import Browser, Loopback
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, free_socket, later, standing
 from tests.flows.revoked import nothing_waits
 
@@ -138,7 +139,7 @@ async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, 
     await stand.sign_in(browser, "/api/me")
     with later(9):
         await browser.fetch(f"{stand.app}/api/me")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not (await operator.metrics()).get('gateway_refreshes_total{result="renewed"}'):
                 await asyncio.sleep(0.01)
     connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False)

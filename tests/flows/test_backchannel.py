@@ -21,6 +21,7 @@ from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
 from tests.fakes.forge import ABSENT, Forge, SigningKey
 from tests.fakes.logout_tokens import logout_token
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.fakes.serving import serving
 from tests.flows.backchannel import OPEN, PATH, beside, form, patient, posted, sent, status, subject
@@ -313,7 +314,7 @@ async def test_g02_replicas_on_one_redis_end_it_within_a_second(tmp_path: Path) 
             await stream.send(request(second, "GET /api/clock HTTP/1.1", f"Cookie: {cookie}"))
             assert b" 200 " in await stream.head()
             assert (await posted(first, token))[0] == 200
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(PATIENCE):
                 while await status(second, cookie) != 401:
                     await asyncio.sleep(0.005)
             with suppress(ConnectionResetError):

@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.browser import Browser
 from tests.fakes.door import eventually
 from tests.fakes.forge import ABSENT
+from tests.fakes.patience import PATIENCE
 from tests.flows.backchannel import FORM, OPEN, PATH, beside, form, patient, posted, sent, status, subject
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
@@ -114,7 +115,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
     assert await status(stand, alice.cookie_header(stand.app)) == 401
     lock.execute("ROLLBACK")
     lock.close()
-    await eventually(lambda: not patient(stand).gateway.log.pending, seconds=10)
+    await eventually(lambda: not patient(stand).gateway.log.pending, seconds=PATIENCE)
     assert (await posted(stand, token))[0] == 200
     told = stand.gateway.metrics.exposition().decode()
     assert 'gateway_inbound_total{result="not_durable",way="backchannel"} 1.0' in told

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.browser import Browser
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import frame, read_frame
 from tests.flows.front import ALICE, Front, fronted, handshake, signed_in
 from tests.flows.stores import BOTH, Store
@@ -103,7 +104,7 @@ async def test_r30_a_socket_that_nginx_carries_outlives_the_sign_out(front: Fron
     reader, writer = await _open_socket(front, browser)
     await front.stand.sign_out(browser)
     writer.write(frame(1, b"still here", mask=b"mask"))
-    assert await asyncio.wait_for(read_frame(reader), 5) == (1, b"still here")
+    assert await asyncio.wait_for(read_frame(reader), PATIENCE) == (1, b"still here")
     writer.close()
 
 
@@ -119,7 +120,7 @@ async def test_r30_a_socket_that_the_gateway_carries_ends_with_the_session(
     await front.stand.sign_out(browser)
     opcode, payload = 0, b""
     while opcode != 8:
-        opcode, payload = await asyncio.wait_for(read_frame(reader), 5)
+        opcode, payload = await asyncio.wait_for(read_frame(reader), PATIENCE)
     assert payload[:2] == (4401).to_bytes(2)
     writer.close()
 

@@ -19,6 +19,7 @@ from gateway.web.endpoints.frontchannel import AGAIN_BURST
 from gateway.web.rates import BURST
 from tests.fakes.browser import Browser
 from tests.fakes.door import Response, eventually
+from tests.fakes.patience import PATIENCE
 from tests.flows.backchannel import beside, patient
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
@@ -198,7 +199,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
     assert (await framed(stand, named(stand, "guess"))).status == 200
     lock.execute("ROLLBACK")
     lock.close()
-    await eventually(lambda: not patient(stand).gateway.log.pending, seconds=10)
+    await eventually(lambda: not patient(stand).gateway.log.pending, seconds=PATIENCE)
     assert (await framed(stand, query)).status == 200
 
 

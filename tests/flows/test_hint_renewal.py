@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.browser import Browser
 from tests.fakes.forge import rsa_key
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.fakes.sso import Sso
 from tests.flows.conftest import later
@@ -45,7 +46,7 @@ async def refreshed(here: House, browser: Browser) -> None:
     sso = here.sso
     sso.key, sso.published = sso.published[0], []
     assert "the application" in (await browser.goto(here.app)).text
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not sso.refreshes:
             await asyncio.sleep(0.01)
         await here.gateway.refresher.close()

@@ -16,6 +16,7 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.core.revocation import EVERYONE
 from tests.fakes.browser import Browser
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, later, standing
 from tests.flows.raw import exchange, request
@@ -108,7 +109,7 @@ async def test_g02_a_live_connection_at_the_other_instance_is_closed(first: Stan
     await first.sign_out(browser, until="/logged-out")
 
     with suppress(ConnectionResetError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while await reader.read(4096):
                 pass
     writer.close()
@@ -122,7 +123,7 @@ async def test_g03_an_emptied_redis_signs_everybody_out(
     redis.ask("FLUSHALL")
     logs = [first.gateway.log, second.gateway.log]
     before = logs[0].log_id
-    assert await within(5, lambda: all(log.log_id != before for log in logs))
+    assert await within(PATIENCE, lambda: all(log.log_id != before for log in logs))
 
     assert (await asked(first, copied), await asked(second, copied)) == (401, 401)
     _, copied = await signed_in(first)
@@ -142,7 +143,7 @@ async def test_g03_a_sign_out_without_redis_is_sent_when_it_is_back(
     redis.start()
 
     await refused(second, copied, within=10)
-    assert await within(10, lambda: first.gateway.log.pending == 0)
+    assert await within(PATIENCE, lambda: first.gateway.log.pending == 0)
 
 
 async def test_r05_an_instance_without_redis_is_not_ready(
@@ -158,7 +159,7 @@ async def test_r05_an_instance_without_redis_is_not_ready(
         assert await asked(late, copied) == 503
         redis.start()
 
-        assert await within(10, lambda: late.gateway.usable)
+        assert await within(PATIENCE, lambda: late.gateway.usable)
         assert await asked(late, copied) == 401
 
 

@@ -14,6 +14,7 @@ from gateway.demo.okta.outbound.event_hook import ADMIN
 from gateway.demo.options import HOOK_SECRET
 from gateway.demo.people import PEOPLE
 from tests.fakes.door import eventually
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
 from tests.flows.outside import (
     HOOK,
@@ -105,7 +106,7 @@ async def test_r21_our_own_hop_does_not_end_the_user_elsewhere(strict: Stand) ->
     elsewhere = await signed_in(strict)
     strict.set(event_hook=True)
     await strict.sign_out(browser)
-    await eventually(lambda: counted(strict, WAY, "own_hop"), seconds=5)
+    await eventually(lambda: counted(strict, WAY, "own_hop"), seconds=PATIENCE)
     assert await status(strict, elsewhere) == 200
     assert await sent(strict, "event_hook", events=["user.session.clear"]) == [204]
     assert await status(strict, elsewhere) == 401
@@ -169,7 +170,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(stand: Stand, tm
         assert await delivered(stand, *events) == 503
         assert clock.precise() - began < 3
         assert await status(stand, cookie) == 401
-    await eventually(lambda: not stand.gateway.log.pending, seconds=10)
+    await eventually(lambda: not stand.gateway.log.pending, seconds=PATIENCE)
     assert await delivered(stand, *events) == 204
 
 

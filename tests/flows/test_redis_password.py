@@ -10,6 +10,7 @@ import pytest
 
 from gateway import reload
 from gateway.state.redis_faults import RIGHTS
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, standing
 from tests.flows.test_many_hosts import asked, signed_in
@@ -53,7 +54,7 @@ async def test_a_new_password_needs_no_restart(stand: Stand, tmp_path: Path, fil
     if not file_first:
         redis.ask("ACL", "SETUSER", "gw", "resetpass", ">new-password")
     write(tmp_path, "new-password")
-    assert await within(5, lambda: login.passwords[0] == "new-password")
+    assert await within(PATIENCE, lambda: login.passwords[0] == "new-password")
     redis.ask("CLIENT", "KILL", "USER", "gw")
     assert await asked(stand, copied) == 200
     if file_first:
@@ -61,7 +62,7 @@ async def test_a_new_password_needs_no_restart(stand: Stand, tmp_path: Path, fil
         redis.ask("CLIENT", "KILL", "USER", "gw")
 
     assert await within(
-        10, lambda: stand.gateway.log.age() < 1 and stand.gateway.health()["state"][:2] == "ok"
+        PATIENCE, lambda: stand.gateway.log.age() < 1 and stand.gateway.health()["state"][:2] == "ok"
     )
     await asyncio.sleep(1.1)  # those beside the log try again once a second
     browser, another = await signed_in(stand)

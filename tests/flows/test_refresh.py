@@ -13,7 +13,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.state.redis_refreshes import RedisRefreshes
+from gateway.state.redis_tickets import RedisTickets
+from gateway.state.redis_token_revocations import RedisTokenRevocations
+from gateway.state.sqlite_side import SideTable
 from tests.fakes.browser import Browser, Loopback
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import FakeUpstream, always, reply
 from tests.flows.conftest import Stand, later, standing
 from tests.flows.revoked import nothing_waits
@@ -23,6 +28,18 @@ STORES = BOTH
 
 SOON = 9
 """Seconds after which tokens of ten seconds are due for a refresh."""
+
+
+@pytest.fixture(autouse=True)
+def ample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store has time for its answers: where it has not, sessions are refreshed later, which is tried elsewhere."""
+    for made in (
+        RedisRefreshes.__init__,
+        RedisTickets.__init__,
+        RedisTokenRevocations.__init__,
+        SideTable.ask,
+    ):
+        monkeypatch.setattr(made, "__kwdefaults__", {**(made.__kwdefaults__ or {}), "within": PATIENCE})
 
 
 async def signed_in(stand: Stand, browser: Browser, **switches: str | int | bool) -> str:
@@ -45,7 +62,7 @@ def living(stand: Stand) -> int:
 
 async def settled(stand: Stand) -> None:
     """No refresh is under way."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while stand.gateway.refresher._under_way:
             await asyncio.sleep(0.01)
 

@@ -12,6 +12,7 @@ from gateway.core import clock
 from gateway.oidc.security_event import CAEP, RISC
 from tests.fakes.door import eventually
 from tests.fakes.forge import ABSENT
+from tests.fakes.patience import PATIENCE
 from tests.fakes.transmitter import TOKEN, transmitting
 from tests.flows.conftest import Stand
 from tests.flows.outside import (
@@ -257,7 +258,7 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(stand: Stand, tm
     with blocked(tmp_path):
         assert (await pushed(stand, body))[0] == 503
         assert await status(stand, cookie) == 401
-    await eventually(lambda: not stand.gateway.log.pending, seconds=10)
+    await eventually(lambda: not stand.gateway.log.pending, seconds=PATIENCE)
     assert (await pushed(stand, body))[0] == 202
 
 
@@ -270,7 +271,7 @@ async def test_events_can_be_fetched(tmp_path: Path) -> None:
             transmitter.troubles = ["lose"]
             transmitter.waiting["good"] = token(stand, jti="good").decode()
             transmitter.waiting["bad"] = token(stand, jti="bad", aud="https://other.example").decode()
-            await eventually(lambda: "good" in transmitter.acknowledged, seconds=15)
+            await eventually(lambda: "good" in transmitter.acknowledged, seconds=PATIENCE)
             assert await status(stand, cookie) == 401
             assert counted(stand, WAY, "ended")
             assert transmitter.refused["bad"]["err"] == "invalid_audience"
@@ -283,10 +284,10 @@ async def test_r05_nothing_is_acknowledged_before_the_log_has_it(tmp_path: Path)
         way = opening(poll_endpoint=transmitter.address, token=TOKEN)
         async with opened(tmp_path, way) as stand:
             cookie = await signed_in(stand)
-            await eventually(lambda: bool(transmitter.asked), seconds=15)
+            await eventually(lambda: bool(transmitter.asked), seconds=PATIENCE)
             with blocked(tmp_path):
                 transmitter.waiting["one"] = token(stand, jti="one").decode()
-                await eventually(lambda: counted(stand, WAY, "not_durable"), seconds=15)
+                await eventually(lambda: counted(stand, WAY, "not_durable"), seconds=PATIENCE)
                 assert await status(stand, cookie) == 401
                 assert transmitter.acknowledged == []
-            await eventually(lambda: transmitter.acknowledged == ["one"], seconds=15)
+            await eventually(lambda: transmitter.acknowledged == ["one"], seconds=PATIENCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.fakes.slow_way import SlowWay
 from tests.flows.conftest import standing
@@ -24,11 +25,11 @@ async def test_nobody_is_kept_out_by_a_slow_redis(tmp_path: Path) -> None:
                 standing(tmp_path, extra=f"max_staleness: {STALE}s\n", replaced=replaced) as first,
                 beside(first, tmp_path / "gateway.yaml") as second,
             ):
-                assert await within(20, lambda: first.gateway.usable and second.gateway.usable)
+                assert await within(PATIENCE, lambda: first.gateway.usable and second.gateway.usable)
                 browser, copied = await signed_in(first)
                 await asyncio.sleep(STALE + 1)
                 for stand in (first, second):
-                    assert await within(5, lambda stand=stand: stand.gateway.usable)  # type: ignore[misc]
+                    assert await within(PATIENCE, lambda stand=stand: stand.gateway.usable)  # type: ignore[misc]
                     assert await asked(stand, copied) == 200
                 await first.sign_out(browser, until="/logged-out")
                 assert await asked(first, copied) == 401

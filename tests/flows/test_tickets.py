@@ -12,6 +12,7 @@ import pytest
 from gateway.state.redis_side import WITHIN
 from gateway.web.tickets import TicketSessions
 from tests.fakes.door import Response
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, later
 from tests.flows.front import fronted
@@ -64,7 +65,7 @@ async def test_what_is_in_redis_goes_with_the_session(stand: Stand, redis: Redis
     await stand.sign_out(browser, until="/logged-out")
 
     assert await asked(stand, copied) == 401
-    assert await within(5, lambda: not kept(redis))
+    assert await within(PATIENCE, lambda: not kept(redis))
 
 
 async def test_every_sign_in_has_a_ticket_of_its_own(stand: Stand, redis: RedisServer) -> None:
@@ -117,7 +118,7 @@ async def test_p17_without_redis_nobody_is_let_in_nor_sent_to_sign_in(
         assert second.gateway.health()["sessions"] != "ok"
     finally:
         redis.resume()
-    assert await within(5, lambda: second.gateway.log.age() < WITHIN)
+    assert await within(PATIENCE, lambda: second.gateway.log.age() < WITHIN)
     assert await _comes_back(second, copied)
 
 
@@ -172,7 +173,7 @@ async def test_r10_forward_auth_keeps_a_session_alive(
         for seconds in (1_000, 2_500, 4_000):
             with later(seconds):
                 assert (await browser.fetch(f"{front.app}/api/me")).status == 200
-                assert await within(5, lambda: not sessions._writing)
+                assert await within(PATIENCE, lambda: not sessions._writing)
         assert browser.cookie_header(front.app) == before
         with later(5_000):
             assert (await browser.fetch(f"{front.app}/api/me", X_Auth_Passive="1")).status == 200

@@ -14,6 +14,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Alone, Serving, launched, serving
 from tests.flows.conftest import Stand, later
 from tests.flows.revoked import called, nothing_waits, of_tokens
@@ -167,7 +168,7 @@ async def revoked(gateway: Serving) -> None:
     """The provider has been asked, and nothing else has happened to it."""
     assert gateway.idp is not None
     issued = gateway.idp.cognito.common.issued
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not all(token.revoked for token in issued if token.kind == "refresh"):
             await asyncio.sleep(0.02)
     assert "/logout" not in [call.path for call in gateway.idp.cognito.common.calls]

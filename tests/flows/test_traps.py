@@ -163,9 +163,7 @@ async def test_trap_13_an_origin_that_okta_does_not_trust_strands_nobody_for_eve
 
 async def test_trap_14_a_lost_hint_falls_back_to_the_sign_out_without_one(tmp_path: Path) -> None:
     """Okta's own sign-out would end on an error page, its session alive."""
-    async with standing(
-        tmp_path, federation="okta", replaced={"chain: [{okta_signout:": "chain: [oidc, {okta_signout:"}
-    ) as stand:
+    async with standing(tmp_path, federation="okta") as stand:
         browser = stand.browser()
         await stand.sign_in(browser, "/api/me")
         browser.cookies = {key: kept for key, kept in browser.cookies.items() if "hint" not in key[1]}

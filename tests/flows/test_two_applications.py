@@ -17,6 +17,7 @@ from gateway.config import load
 from gateway.demo.options import DemoOptions
 from tests.fakes.browser import Browser
 from tests.fakes.configured import NOTHING
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, later, standing
 
@@ -82,7 +83,7 @@ async def stream_of(stand: Stand, browser: Browser) -> AsyncIterator[asyncio.Str
 
 async def closed(reader: asyncio.StreamReader) -> None:
     with suppress(ConnectionResetError):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while await reader.read(4096):
                 pass
 

@@ -16,6 +16,8 @@ from gateway.demo.okta.state import COGNITO_CLIENT_ID
 from tests.fakes.certificates import self_signed
 from tests.fakes.door import eventually
 from tests.fakes.forge import ABSENT, rsa_key
+from tests.fakes.patience import PATIENCE
+from tests.fakes.pieces import put
 from tests.flows.conftest import Stand
 from tests.flows.outside import (
     CALL,
@@ -183,17 +185,14 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(stand: Stand, tm
     with blocked(tmp_path):
         assert await called(stand, bearer) == 503
         assert await status(stand, cookie) == 401
-    await eventually(lambda: not stand.gateway.log.pending, seconds=10)
+    await eventually(lambda: not stand.gateway.log.pending, seconds=PATIENCE)
     assert await called(stand, bearer) == 204
 
 
 async def test_keys_that_cannot_be_had_are_no_verdict(tmp_path: Path) -> None:
     """503: it may be good."""
     gone = {"jwks_uri: '{okta}/oauth2/v1/keys'": "jwks_uri: 'http://127.0.0.1:9/keys'"}
-    way = CALL
-    for old, new in gone.items():
-        way = way.replace(old, new)
-    async with opened(tmp_path, way) as stand:
+    async with opened(tmp_path, put(CALL, gone)) as stand:
         assert await sent(stand, WAY) == [503]
         assert counted(stand, WAY, "no_keys")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.state.redis_log import RedisLog
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, standing
 from tests.flows.raw import exchange, request
@@ -64,17 +65,17 @@ async def test_r05_what_takes_nothing_grows_stale_at_every_instance(
     await first.sign_out(browser, until="/logged-out")
     assert await asked(first, copied) in {401, 503}  # never 200; on a slow machine it is stale by now
 
-    assert await within(10, lambda: not second.gateway.usable)
+    assert await within(PATIENCE, lambda: not second.gateway.usable)
     assert await asked(second, copied) == 503
     assert word in second.gateway.health()["state"]
     (served,) = await exchange(second, request(second, "GET /api/clock HTTP/1.1", f"Cookie: {living}"))
     assert served.status == 502  # the route goes on: it came to the upstream, which is not there
     async with beside(first, tmp_path / "gateway.yaml") as late:
-        assert await within(10, lambda: late.gateway.log.age() < float("inf"))
-        assert await within(10, lambda: not late.gateway.usable)
+        assert await within(PATIENCE, lambda: late.gateway.log.age() < float("inf"))
+        assert await within(PATIENCE, lambda: not late.gateway.usable)
     trouble(redis, False)
-    assert await within(10, lambda: second.gateway.usable)
-    async with asyncio.timeout(10):
+    assert await within(PATIENCE, lambda: second.gateway.usable)
+    async with asyncio.timeout(PATIENCE):
         while await asked(second, copied) != 401:
             await asyncio.sleep(0.05)
     assert await asked(second, living) == 200

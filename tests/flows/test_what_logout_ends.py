@@ -14,6 +14,7 @@ from gateway.state.redis_log import RedisLog
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, later, switched
 from tests.flows.revoked import of_tokens
 from tests.flows.stores import BOTH, of_files
@@ -75,7 +76,7 @@ async def test_live_connections_end_with_the_session(shared: Stand, browser: Bro
         assert await stream.content.readany()
         await post(shared, browser)
         with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
-            await asyncio.wait_for(stream.content.read(), 3)
+            await asyncio.wait_for(stream.content.read(), PATIENCE)
 
 
 @of_files
@@ -97,7 +98,7 @@ async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, 
             assert await stream.content.readany()
             leaving = asyncio.create_task(post(shared, browser))
             with pytest.raises(Exception, match=r"payload|Connection|disconnected|closed"):
-                await asyncio.wait_for(stream.content.read(), 2)
+                await asyncio.wait_for(stream.content.read(), PATIENCE)
             assert not leaving.done()
             assert (await browser.send("GET", f"{shared.app}/api/me", headers, None)).status == 401
     finally:

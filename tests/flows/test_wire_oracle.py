@@ -24,6 +24,8 @@ from aiohttp import encode_basic_auth
 
 from gateway.demo.options import CLIENT_ID, CLIENT_SECRET
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.patience import PATIENCE
+from tests.fakes.pieces import put
 from tests.flows.conftest import Stand, standing
 
 ENDING = """\
@@ -165,7 +167,7 @@ CASES = {
     "4": Case("cognito", NATIVE.replace("  Cookie: cognito", "  Cookie: XSRF-TOKEN cognito"), ("cognito",)),
     "5": Case(
         "okta",
-        ANY.replace("ADDRESS", ADDRESS).replace("BASE", "ORG/oauth2/default"),
+        put(put(ANY, {"ADDRESS": ADDRESS}), {"BASE": "ORG/oauth2/default"}),
         ("oidc",),
         "ORG/oauth2/default/v1",
         {
@@ -218,8 +220,10 @@ class Witness(Browser):
     def short(self, text: str) -> str:
         """With names for the parties, and for what is new each time."""
         assert self.stand is not None
-        for name, origin in {"GW": self.stand.app, "DOM": self.stand.cognito, "ORG": self.stand.okta}.items():
-            text = text.replace(quote(origin, safe=""), f"({name}").replace(origin, name)
+        parties = {"GW": self.stand.app, "DOM": self.stand.cognito, "ORG": self.stand.okta}
+        names = {origin: name for name, origin in parties.items()}
+        names |= {quote(origin, safe=""): f"({name}" for origin, name in names.items()}
+        text = put(text, {origin: name for origin, name in names.items() if origin in text})
         for pattern, short in NEW_EACH_TIME:
             text = re.sub(pattern, short, text)
         return text
@@ -281,7 +285,7 @@ async def is_dead(stand: Stand, browser: Browser, case: Case, copied: str, token
     assert 'name="password"' in (await browser.goto(f"{stand.okta}/")).text
     silent = await browser.goto(f"{stand.cognito}/oauth2/authorize?{authorization(stand)}", until=stand.app)
     assert not silent.location.startswith(stand.app), "Cognito gives a code without asking"
-    async with asyncio.timeout(5):  # it is revoked beside the chain, which does not wait for that
+    async with asyncio.timeout(PATIENCE):  # it is revoked beside the chain, which does not wait for that
         while (answer := await redeemed(stand, case.issuer, token)) == (200, ""):
             await asyncio.sleep(0.02)
     assert answer == (400, "invalid_grant")
@@ -322,7 +326,9 @@ def authorization(stand: Stand) -> str:
 
 async def redeemed(stand: Stand, issuer: str, token: str) -> tuple[int, str]:
     """Status and error of a refresh with the old token, as the gateway's own client."""
-    base = issuer.replace("DOM", stand.cognito).replace("ORG", stand.okta)
+    base = put(
+        issuer, {name: url for name, url in (("DOM", stand.cognito), ("ORG", stand.okta)) if name in issuer}
+    )
     form = {"grant_type": "refresh_token", "refresh_token": token}
     headers = {"Authorization": encode_basic_auth(CLIENT_ID, CLIENT_SECRET)}
     async with stand.idp.http.post(f"{base}/token", data=form, headers=headers) as answer:

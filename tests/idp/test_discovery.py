@@ -9,8 +9,10 @@ from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.idp.discovery import Discovery, back_off
 from gateway.idp.link import ProviderLink
 from gateway.idp.transport import Transport
+from tests.fakes.door import eventually
 from tests.fakes.forge import rsa_key
 from tests.fakes.op import Provider, running
+from tests.fakes.patience import PATIENCE
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ async def test_p18_the_background_finds_a_provider_that_comes_late(
     await asyncio.sleep(0.1)
     assert not discovery.complete
     op.trouble.clear()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         while not discovery.complete:
             await asyncio.sleep(0.02)
 
@@ -78,7 +80,7 @@ async def test_trouble_elsewhere_makes_the_background_look_soon(op: Provider, di
     with pytest.raises(ProviderError):
         await discovery.keys.refetched()
     op.trouble.clear()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         while op.calls["metadata"] == seen:
             await asyncio.sleep(0.02)
 
@@ -156,6 +158,6 @@ async def test_close_ends_the_background_in_the_middle_of_a_fetch(op: Provider, 
     """A slow provider does not hold up shutdown."""
     op.trouble["metadata"] = "slow"
     discovery.start()
-    await asyncio.sleep(0.05)
-    async with asyncio.timeout(0.3):
+    await eventually(lambda: op.calls.total() == 1)
+    async with asyncio.timeout(PATIENCE / 2):  # the provider takes longer
         await discovery.close()

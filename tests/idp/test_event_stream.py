@@ -13,6 +13,7 @@ from gateway.idp.link import ProviderLink
 from gateway.idp.transport import Transport
 from gateway.oidc.security_event import Refusal
 from tests.fakes.door import eventually
+from tests.fakes.patience import PATIENCE
 from tests.fakes.transmitter import TOKEN, Transmitter, transmitting
 
 NOT_YET = ProviderError("not_durable", retryable=True)
@@ -123,9 +124,9 @@ async def test_a_lost_connection_loses_nothing(transmitter: Transmitter, trouble
     transmitter.troubles = [trouble, "nothing", trouble]
     async with streaming(transmitter, receiver.receive) as stream:
         await eventually(lambda: stream.health() != "ok")
-        await eventually(lambda: "1" in transmitter.acknowledged, seconds=8)
+        await eventually(lambda: "1" in transmitter.acknowledged, seconds=PATIENCE)
         transmitter.waiting["2"] = "two"
-        await eventually(lambda: "2" in transmitter.acknowledged, seconds=8)
+        await eventually(lambda: "2" in transmitter.acknowledged, seconds=PATIENCE)
         await eventually(lambda: stream.health() == "ok")
     assert set(receiver.received) == {"one", "two"}
 
@@ -161,7 +162,7 @@ async def test_a_new_token_is_used_from_the_next_question_on(transmitter: Transm
     async with streaming(transmitter, receiver.receive) as stream:
         await eventually(lambda: "401" in stream.health())
         stream.replace_token("another")
-        await eventually(lambda: transmitter.acknowledged == ["1"], seconds=8)
+        await eventually(lambda: transmitter.acknowledged == ["1"], seconds=PATIENCE)
 
 
 async def test_an_error_of_ours_does_not_end_the_stream(transmitter: Transmitter) -> None:

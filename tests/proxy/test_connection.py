@@ -12,6 +12,7 @@ import uvloop
 
 from gateway.proxy.address import Address
 from gateway.proxy.connection import UpstreamConnection
+from tests.fakes.patience import PATIENCE
 from tests.proxy.test_pool import Transport
 
 
@@ -166,7 +167,7 @@ async def test_draining_waits_for_the_upstream():
         connection, _ = connected()
         ear = Ear()
         connection.begin(ear, b"head")
-        await asyncio.wait_for(connection.drain(), 1)
+        await asyncio.wait_for(connection.drain(), PATIENCE)
         connection.pause_writing()
         waiting = [asyncio.ensure_future(connection.drain()) for _ in range(2)]
         waiting[0].cancel()
@@ -175,5 +176,5 @@ async def test_draining_waits_for_the_upstream():
 
         getattr(connection, wake)()
 
-        await asyncio.wait_for(waiting[1], 1)
+        await asyncio.wait_for(waiting[1], PATIENCE)
         assert ("writable" in ear.heard) == (wake == "resume_writing")

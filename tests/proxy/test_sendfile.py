@@ -13,6 +13,7 @@ import pytest
 
 from gateway.proxy.sendfile import MOST, FileSender, off_loop
 from tests.fakes.door import eventually
+from tests.fakes.patience import PATIENCE
 
 CONTENT = bytes(range(256)) * 20_000
 
@@ -91,13 +92,13 @@ async def fill(sender, descriptor):
 
 async def test_a_socket_that_takes_nothing_is_not_waited_for_for_ever(sender, descriptor):
     """Only as long as there is patience; and when it is woken, at once and from then on."""
-    assert await asyncio.wait_for(await fill(sender, descriptor), 2) == 0
+    assert await asyncio.wait_for(await fill(sender, descriptor), PATIENCE) == 0
 
     sender._patience, sender._woken = 60, False
     waiting = await fill(sender, descriptor)
     sender.wake()
 
-    assert await asyncio.wait_for(waiting, 1) == 0
+    assert await asyncio.wait_for(waiting, PATIENCE) == 0
     assert await sender.send(descriptor, 0, 1) == 0
 
 

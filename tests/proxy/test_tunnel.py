@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.websocket_frames import close_frame
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.tunnel import Tunnel
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import frame
 from tests.proxy.test_connection import Owner
 from tests.proxy.test_pool import Transport
@@ -211,7 +212,7 @@ async def test_the_answer_has_a_while_to_come(who, monkeypatch):
     send(CLOSE)
 
     assert end()
-    await asyncio.wait_for(made.changed(), 1)
+    await asyncio.wait_for(made.changed(), PATIENCE)
 
     assert (mine.how, theirs.how) == ("abort", "abort")
 
@@ -226,7 +227,7 @@ async def test_r22_a_session_that_ends_meanwhile_is_told_to_who_can_still_be_tol
 
     made.end("bye")
     assert not end()
-    await asyncio.wait_for(made.changed(), 1)
+    await asyncio.wait_for(made.changed(), PATIENCE)
 
     mask = mine.sent[2:6] if who == "upstream" else None
     assert mine.sent == close_frame(4401, "bye", mask=mask)
@@ -268,7 +269,7 @@ async def test_ends():
         waiting = asyncio.ensure_future(made.changed())
         await asyncio.sleep(0)
         connection.connection_lost(error)
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, PATIENCE)
         assert (browser.how, made.over) == (how, True)
         made.from_client(b"late")
         made.client_lost()

@@ -7,14 +7,18 @@ makes another, unopened log over the same store, as another process would.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import EVERYONE, Entry, NewEntry, sid_key, subject_key
 from gateway.state.log import RevocationLog
+from tests.fakes.patience import PATIENCE
 
 ALICE = subject_key("https://idp.example", "alice")
 Make = Callable[[], RevocationLog]
@@ -40,6 +44,22 @@ async def within(seconds: float, happens: Callable[[], bool]) -> bool:
             return False
         await asyncio.sleep(0.01)
     return True
+
+
+def called(work: Callable[[], object]) -> list[str]:
+    """``work`` and the functions that it calls, in Python and in C."""
+    found: list[str] = []
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event in {"call", "c_call"}:
+            found.append(frame.f_code.co_qualname if event == "call" else argument.__qualname__)
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found[:-1]  # without the call that ends this
 
 
 class LogContract:
@@ -174,7 +194,7 @@ class LogContract:
         appending = asyncio.ensure_future(one.append([new(sid_key("s"))]))
         await asyncio.sleep(0)
         appending.cancel()
-        assert await within(5, lambda: one.pending == 0)
+        assert await within(PATIENCE, lambda: one.pending == 0)
         reading = asyncio.ensure_future(other.catch_up())
         await asyncio.sleep(0)
         reading.cancel()
@@ -219,7 +239,7 @@ class LogContract:
         """A process without requests stays in step, and its age stays low."""
         await one.append([new(sid_key("s"))])
 
-        assert await within(5, lambda: ended(other, "s") is not None)
+        assert await within(PATIENCE, lambda: ended(other, "s") is not None)
         assert other.age() < 2
 
     async def test_a_closed_log_takes_nothing(self, make: Make) -> None:

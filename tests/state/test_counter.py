@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,11 +75,9 @@ def test_a_stopped_process_does_not_silence_the_others(path: Path, counter: Coun
     """When the lock is not to be had the value is raised all the same."""
     fd = os.open(path, os.O_RDWR)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    started = time.monotonic()
     counter.raise_to(6, patience=0.02)
 
     assert counter.value() == 6
-    assert time.monotonic() - started < 1
     with counter.locked(patience=0.01) as mine:
         assert not mine
     os.close(fd)

@@ -11,6 +11,7 @@ import pytest
 from gateway.core.revocation import sid_key
 from gateway.state import redis_stream
 from gateway.state.redis_place import RedisPlace
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ended, new, within
 from tests.state.test_redis_log import opened
@@ -96,12 +97,12 @@ async def test_a_replica_without_the_last_entries_gets_them_back(
         await one.catch_up()
         answer = await one.append([new(sid_key("lost"))])
         assert answer.durable
-        assert await within(5, lambda: ended(other, "lost") is not None)
+        assert await within(PATIENCE, lambda: ended(other, "lost") is not None)
         redis.kill()
         await door.lead_to(replica)
 
-        assert await within(10, lambda: replica.ask("XLEN", place.log_key) == 2)
-        assert await within(10, lambda: one.pending == other.pending == 0)
+        assert await within(PATIENCE, lambda: replica.ask("XLEN", place.log_key) == 2)
+        assert await within(PATIENCE, lambda: one.pending == other.pending == 0)
         assert one.log_id == other.log_id == before
         assert one._mirror.known.epoch != epoch
         assert (await one.append([new(sid_key("after"))])).position > answer.position
@@ -123,7 +124,7 @@ async def test_an_entry_that_no_replica_confirmed_is_not_durable(
         replica.resume()
         monkeypatch.setattr(redis_stream, "COPY_WITHIN", 2.0)
 
-        assert await within(10, lambda: log.health().startswith("ok"))
+        assert await within(PATIENCE, lambda: log.health().startswith("ok"))
         assert (await log.append([new(sid_key("c"))])).durable
 
 
@@ -138,7 +139,7 @@ async def test_sentinels_lead_to_the_promoted_replica(
         server.ask("CONFIG", "SET", "masterauth", "for-the-tests-only")
     watch += ["sentinel auth-user mymaster tests", "sentinel auth-pass mymaster for-the-tests-only"]
     with RedisServer(tmp_path / "sentinel", *watch, sentinel=True) as sentinel:
-        sentinel.wait_for(lambda: sentinel.ask("SENTINEL", "REPLICAS", "mymaster"), 20)
+        sentinel.wait_for(lambda: sentinel.ask("SENTINEL", "REPLICAS", "mymaster"), PATIENCE)
         place = RedisPlace((("127.0.0.1", sentinel.port),), "sentinel", "mymaster")
         async with opened(place) as log:
             assert (await log.append([new(sid_key("a"))])).durable
@@ -151,4 +152,4 @@ async def test_sentinels_lead_to_the_promoted_replica(
             assert log._stream.link.address == ("127.0.0.1", replica.port)
             assert log.log_id == before
             assert replica.ask("XLEN", place.log_key) == 2
-            assert await within(5, lambda: log._bell.link.address == ("127.0.0.1", replica.port))
+            assert await within(PATIENCE, lambda: log._bell.link.address == ("127.0.0.1", replica.port))

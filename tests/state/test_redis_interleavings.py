@@ -15,6 +15,7 @@ from gateway.core import clock
 from gateway.core.revocation import sid_key, subject_key
 from gateway.state import redis_mirror
 from gateway.state.redis_log import RedisLog
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import new, within
 from tests.state.test_redis_mirror import LOG, Copy
@@ -77,7 +78,7 @@ class World:
 
         for log in self.logs:
             await log.catch_up()
-        assert await within(10, settled), [log.health() for log in self.logs]
+        assert await within(PATIENCE, settled), [log.health() for log in self.logs]
 
     async def login(self, where: int, person: str) -> None:
         log = self.logs[where]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +17,9 @@ from gateway.state.log import RevocationLog
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.spool import Batch, Spool
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
-from tests.state.log_contract import ALICE, LogContract, Make, ended, new, within
+from tests.state.log_contract import ALICE, LogContract, Make, called, ended, new, within
 
 
 class TestRedisLog(LogContract):
@@ -43,11 +44,13 @@ async def opened(place: RedisPlace, **options: object) -> AsyncIterator[RedisLog
         await log.close()
 
 
-async def took(work: Callable[[], object]) -> float:
-    """Seconds."""
-    started = time.monotonic()
-    await work()  # type: ignore[misc]
-    return time.monotonic() - started
+async def at_once(work: Coroutine[Any, Any, Any]) -> None:
+    """Do this, which must not have to wait for anything outside of this process."""
+    doing = asyncio.create_task(work)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert doing.done()
+    await doing
 
 
 async def test_r04_an_entry_reaches_the_others_without_being_asked_for(place: RedisPlace) -> None:
@@ -56,7 +59,7 @@ async def test_r04_an_entry_reaches_the_others_without_being_asked_for(place: Re
         await asyncio.sleep(0.05)  # it listens by now; without that it would have to wait for its beat
         await one.append([new(sid_key("s"))])
 
-        assert await within(5, lambda: ended(other, "s") is not None)
+        assert await within(PATIENCE, lambda: ended(other, "s") is not None)
         assert not other.moved()
         assert other.index.position == one.index.position
 
@@ -77,16 +80,14 @@ async def test_appends_at_the_same_time_share_the_way(place: RedisPlace, shared_
 
 
 async def test_a_paused_server_costs_nobody_more_than_the_deadline(redis: RedisServer) -> None:
-    """SIGSTOP: not durable within 250 ms, dead here; those that come after do not wait at all."""
+    """SIGSTOP: not durable when the deadline has passed, dead here; those that come after do not wait at all."""
     async with opened(redis.place(), deadline=0.25) as log, opened(redis.place()) as other:
         redis.pause()
-        first = await took(lambda: log.append([new(sid_key("a"))]))
-        rest = await took(lambda: asyncio.gather(*(log.append([new(sid_key(f"s{n}"))]) for n in range(50))))
-        asked = await took(log.catch_up)
+        assert not (await log.append([new(sid_key("a"))])).durable
+        for n in range(50):
+            await at_once(log.append([new(sid_key(f"s{n}"))]))
+        await at_once(log.catch_up())
 
-        assert first < 0.5
-        assert rest < 0.2
-        assert asked < 0.1
         assert ended(log, "a") is not None
         assert ended(log, "s49") is not None
         assert log.pending == 51
@@ -94,8 +95,8 @@ async def test_a_paused_server_costs_nobody_more_than_the_deadline(redis: RedisS
         assert log.age() > 0.2
         redis.resume()
 
-        assert await within(10, lambda: log.pending == 0 and ended(other, "s49") is not None)
-        assert await within(5, lambda: log.health().startswith("ok"))
+        assert await within(PATIENCE, lambda: log.pending == 0 and ended(other, "s49") is not None)
+        assert await within(PATIENCE, lambda: log.health().startswith("ok"))
         assert len(other.index) == 51
 
 
@@ -106,7 +107,7 @@ async def test_what_was_heard_although_no_answer_came_is_not_appended_twice(redi
         assert not (await log.append([new(ALICE), new(sid_key("s"))])).durable
         redis.resume()
 
-        assert await within(10, lambda: log.pending == 0)
+        assert await within(PATIENCE, lambda: log.pending == 0)
         assert redis.ask("XLEN", "{gateway}:log") == 2
 
 
@@ -117,7 +118,7 @@ async def test_r06_what_is_taken_late_is_dated(redis: RedisServer) -> None:
         await log.append([new(ALICE)])
         await asyncio.sleep(0.3)
         redis.resume()
-        assert await within(10, lambda: log.pending == 0)
+        assert await within(PATIENCE, lambda: log.pending == 0)
         (late,) = log.index.live(clock.now())
         await log.append([new(sid_key("s"))])
         (prompt, _) = log.index.live(clock.now())
@@ -149,10 +150,10 @@ async def test_g03_a_killed_server_loses_no_acknowledged_entry(kept_redis: Redis
                     kept_redis.kill()
                 if number == 30:
                     kept_redis.start()
-                    assert await within(10, lambda: log.pending == 0)
+                    assert await within(PATIENCE, lambda: log.pending == 0)
                 if (await log.append([new(sid_key(f"s{round_}-{number}"))])).durable:
                     acknowledged.append(f"s{round_}-{number}")
-        assert await within(10, lambda: log.pending == 0)
+        assert await within(PATIENCE, lambda: log.pending == 0)
         before = log.log_id
     async with opened(kept_redis.place()) as again:
         assert len(acknowledged) >= 50
@@ -172,7 +173,7 @@ async def test_it_starts_without_redis(redis: RedisServer) -> None:
         assert ended(log, "s") is not None
         redis.start()
 
-        assert await within(10, lambda: log.loaded and log.pending == 0)
+        assert await within(PATIENCE, lambda: log.loaded and log.pending == 0)
         assert ended(log, "s") is not None
         assert log.health().startswith("ok")
 
@@ -200,10 +201,10 @@ async def test_a_server_that_takes_nothing_is_still_read(redis: RedisServer) -> 
 
         assert not answer.durable
         assert "raise `maxmemory`" in log.health()
-        assert await within(10, lambda: log.age() > log._age.of_reading(clock.elapsed()) + 1)
+        assert await within(PATIENCE, lambda: log.age() > log._age.of_reading(clock.elapsed()) + 1)
         redis.ask("CONFIG", "SET", "maxmemory", "0")
-        assert await within(5, lambda: log.pending == 0)
-        assert await within(5, lambda: log.health().startswith("ok"))
+        assert await within(PATIENCE, lambda: log.pending == 0)
+        assert await within(PATIENCE, lambda: log.health().startswith("ok"))
 
 
 async def test_what_could_not_be_sent_survives_a_crash(redis: RedisServer, tmp_path: Path) -> None:
@@ -213,13 +214,13 @@ async def test_what_could_not_be_sent_survives_a_crash(redis: RedisServer, tmp_p
     redis.pause()
     async with opened(redis.place(), spool=spool, deadline=0.05) as log:
         await log.append([new(sid_key("s"))])
-        assert await within(5, lambda: (spool / "state.spool").read_bytes().startswith(b"\0") is False)
+        assert await within(PATIENCE, lambda: (spool / "state.spool").read_bytes().startswith(b"\0") is False)
         log._outbox._batches.clear()  # the crash: nothing that is done at the end is done
     redis.resume()
     async with opened(redis.place(), spool=spool) as again:
         assert ended(again, "s") is not None
-        assert await within(5, lambda: again.pending == 0)
-        assert await within(5, lambda: (spool / "state.spool").read_bytes().startswith(b"\0"))
+        assert await within(PATIENCE, lambda: again.pending == 0)
+        assert await within(PATIENCE, lambda: (spool / "state.spool").read_bytes().startswith(b"\0"))
     async with opened(redis.place()) as third:
         assert ended(third, "s") is not None
 
@@ -233,9 +234,9 @@ async def test_a_worker_sends_what_another_has_spooled(redis: RedisServer, tmp_p
     redis.pause()
     await one.append([new(sid_key("s"))])
 
-    assert await within(5, lambda: ended(other, "s") is not None)
+    assert await within(PATIENCE, lambda: ended(other, "s") is not None)
     redis.resume()
-    assert await within(10, lambda: one.pending == other.pending == 0)
+    assert await within(PATIENCE, lambda: one.pending == other.pending == 0)
     assert redis.ask("XLEN", "{gateway}:log") == 1
     for log in logs:
         await log.close()
@@ -249,7 +250,7 @@ async def test_a_spooled_batch_that_the_log_has_is_not_sent_again(redis: RedisSe
         ((_, fields),) = redis.ask("XRANGE", "{gateway}:log", "-", "+")
         Spool(tmp_path / "state.spool").put(Batch(fields[b"b"].decode(), (entry,)))
 
-        assert await within(5, lambda: not (tmp_path / "state.spool").read_bytes().strip(b"\0"))
+        assert await within(PATIENCE, lambda: not (tmp_path / "state.spool").read_bytes().strip(b"\0"))
         assert log.pending == 0
         assert redis.ask("XLEN", "{gateway}:log") == 1
 
@@ -268,11 +269,13 @@ async def test_a_listener_that_fails_stops_nothing(
     async with opened(place) as one, opened(place) as other:
         other.index.on_key = hear
         await one.append([new(sid_key("a"))])
-        assert await within(5, lambda: not failing)
+        assert await within(PATIENCE, lambda: not failing)
         await one.append([new(sid_key("b"))])
 
-        assert await within(5, lambda: ended(other, "a") is not None and ended(other, "b") is not None)
-        assert await within(5, lambda: other.age() < 0.2 and other.index.position == one.index.position)
+        assert await within(PATIENCE, lambda: ended(other, "a") is not None and ended(other, "b") is not None)
+        assert await within(
+            PATIENCE, lambda: other.age() < 0.2 and other.index.position == one.index.position
+        )
         assert "state_log_crashed" in capsys.readouterr().out
 
 
@@ -282,8 +285,8 @@ async def test_dead_entries_are_trimmed(place: RedisPlace, shared_redis: RedisSe
         answer = await log.append([new(sid_key(f"s{n}"), lives=-5) for n in range(20)])
         log._trimmed_at = float("-inf")
 
-        assert await within(5, lambda: shared_redis.ask("XLEN", place.log_key) == 0)
-        assert await within(5, lambda: len(log.index) == 0)
+        assert await within(PATIENCE, lambda: shared_redis.ask("XLEN", place.log_key) == 0)
+        assert await within(PATIENCE, lambda: len(log.index) == 0)
         assert (await log.append([new(sid_key("s"))])).position > answer.position
 
 
@@ -320,11 +323,7 @@ async def test_what_waiting_cannot_mend_stops_the_start(redis: RedisServer) -> N
 async def test_asking_whether_the_log_moved_is_cheap(place: RedisPlace) -> None:
     """It is on the way of every request."""
     async with opened(place) as log:
-        started = time.perf_counter()
-        for _ in range(10_000):
-            log.moved()
-
-        assert (time.perf_counter() - started) / 10_000 < 20e-6
+        assert called(log.moved) == ["RedisLog.moved", "Age.of_reading"]
 
 
 def test_an_unopened_log_connects_to_nothing() -> None:

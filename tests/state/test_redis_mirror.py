@@ -13,6 +13,7 @@ from gateway.state import redis_mirror
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_stream import Stream
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, ended, new, within
 from tests.state.test_redis_log import opened
@@ -51,8 +52,8 @@ async def test_r04_an_emptied_redis_is_another_log_everywhere(
         had = positions(other)
         redis.ask("FLUSHALL")
 
-        assert await within(5, lambda: one.log_id == other.log_id != before)
-        assert await within(5, lambda: one.pending == other.pending == 0)
+        assert await within(PATIENCE, lambda: one.log_id == other.log_id != before)
+        assert await within(PATIENCE, lambda: one.pending == other.pending == 0)
         assert positions(one) == positions(other) == had
         assert one.index.position == other.index.position > answer.position
         assert "state_log_lost" in capsys.readouterr().out
@@ -71,8 +72,8 @@ async def test_a_failover_that_lost_entries_loses_none(redis: RedisServer) -> No
         await other.catch_up()
         had, seen = positions(one), one.index.position
         older.promote()
-        assert await within(5, lambda: redis.ask("XLEN", LOG) == 3)
-        assert await within(5, lambda: one.pending == other.pending == 0)
+        assert await within(PATIENCE, lambda: redis.ask("XLEN", LOG) == 3)
+        assert await within(PATIENCE, lambda: one.pending == other.pending == 0)
 
         assert one.log_id == other.log_id == before
         assert positions(one) == positions(other) == had
@@ -113,7 +114,7 @@ async def test_r05_nobody_vouches_for_an_older_copy(
     async with opened(redis.place()) as fresh:
         assert not fresh.loaded
         assert "may lack the latest entries" in fresh.health()
-        assert await within(5, lambda: fresh.loaded)
+        assert await within(PATIENCE, lambda: fresh.loaded)
 
         assert fresh.log_id != before
         assert ended(fresh, "s") is not None
@@ -127,9 +128,9 @@ async def test_an_instance_that_was_there_vouches_for_one_that_starts(redis: Red
         await one.append([new(sid_key("lost"))])
         older.promote()
         async with opened(redis.place()) as fresh:
-            assert await within(5, lambda: fresh.loaded)
+            assert await within(PATIENCE, lambda: fresh.loaded)
             assert fresh.log_id == before
-            assert await within(5, lambda: ended(fresh, "lost") is not None)
+            assert await within(PATIENCE, lambda: ended(fresh, "lost") is not None)
 
 
 async def test_r05_what_somebody_else_trimmed_is_sent_again(redis: RedisServer) -> None:
@@ -139,8 +140,8 @@ async def test_r05_what_somebody_else_trimmed_is_sent_again(redis: RedisServer) 
         before = one.log_id
         redis.ask("XTRIM", LOG, "MAXLEN", 0)
 
-        assert await within(5, lambda: redis.ask("XLEN", LOG) == 5)
-        assert await within(5, lambda: one.pending == other.pending == 0)
+        assert await within(PATIENCE, lambda: redis.ask("XLEN", LOG) == 5)
+        assert await within(PATIENCE, lambda: one.pending == other.pending == 0)
         assert one.log_id == other.log_id == before
     async with opened(redis.place()) as fresh:
         assert len(fresh.index) == 5
@@ -182,5 +183,5 @@ async def test_a_second_failover_sends_again_what_the_first_one_did(redis: Redis
         for _ in range(3):
             epoch = one._mirror.known.epoch
             older.promote()
-            assert await within(5, lambda epoch=epoch: one._mirror.known.epoch != epoch)  # type: ignore[misc]
-            assert await within(5, lambda: one.pending == 0 and redis.ask("XLEN", LOG) == 1)
+            assert await within(PATIENCE, lambda epoch=epoch: one._mirror.known.epoch != epoch)  # type: ignore[misc]
+            assert await within(PATIENCE, lambda: one.pending == 0 and redis.ask("XLEN", LOG) == 1)

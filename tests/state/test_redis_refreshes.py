@@ -15,6 +15,7 @@ from gateway.state.backends import backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.refreshes import Busy, Granted, Outdated, Succeeded, Unavailable
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
 from tests.state.refreshes_contract import RefreshesContract
@@ -101,7 +102,7 @@ async def test_without_redis_it_is_unavailable(redis: RedisServer) -> None:
     assert await store.publish("s", 2, b"sealed", visible=60, keep=600) is None
     await store.release("s", 0)
     redis.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not isinstance(await store.claim("s", 0, lease=10), Granted):
             await asyncio.sleep(0.05)
     await store.close()
@@ -156,7 +157,7 @@ async def test_r10_what_a_restart_forgot_is_said_again(kept_redis: RedisServer, 
     shutil.rmtree(kept_redis.directory)
     shutil.copytree(tmp_path / "older", kept_redis.directory)
     kept_redis.start()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not isinstance(claim := await other.claim("s", 0, lease=10, keep=60), Succeeded):
             assert isinstance(claim, Busy | Unavailable)
             await asyncio.sleep(0.02)

@@ -16,6 +16,7 @@ from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.refreshes import Granted
 from tests.fakes.certificates import Authority
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.fakes.slow_way import SlowWay
 from tests.state.log_contract import ended, new, within
@@ -63,11 +64,11 @@ async def test_replicas_get_in_step_and_hear_of_every_end(
     ):
         assert await within(30, lambda: one.loaded and other.loaded)
         assert not (await one.append([new(sid_key("s"))])).durable
-        assert await within(15, lambda: ended(other, "s") is not None)
-        assert await within(15, lambda: one.pending == 0)
-        assert await within(15, lambda: other.health().startswith("ok"))
+        assert await within(PATIENCE, lambda: ended(other, "s") is not None)
+        assert await within(PATIENCE, lambda: one.pending == 0)
+        assert await within(PATIENCE, lambda: other.health().startswith("ok"))
         assert not other._failures
-        assert await within(15, lambda: other.age() < other._unheard_for)
+        assert await within(PATIENCE, lambda: other.age() < other._unheard_for)
 
 
 async def test_a_slow_handshake_is_waited_for(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ async def test_tokens_are_renewed_far_away(redis: RedisServer) -> None:
     async with SlowWay(redis.port, round_trip=0.3) as way:
         store = RedisRefreshes(at(way))
         await store.open()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not isinstance(await store.claim("s", 0, lease=10, keep=60), Granted):
                 pass
         assert await store.renew("s", 0, lease=10) == Granted()

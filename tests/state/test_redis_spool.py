@@ -13,6 +13,7 @@ from gateway.core.revocation import RevocationIndex
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_spool import FILE, RedisSpool
 from gateway.state.spool import Batch, Spool
+from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ALICE, new, within
 
 
@@ -101,12 +102,12 @@ async def test_a_disk_that_fails_is_said_and_tried_again(
     (tmp_path / FILE).unlink()
     (tmp_path / FILE).mkdir()
     one = process.late()
-    assert await within(5, lambda: not one.spooled)
+    assert await within(PATIENCE, lambda: not one.spooled)
     assert "state_spool_unwritable" in capsys.readouterr().out
     (tmp_path / FILE).rmdir()
     await process.spool.look()
 
-    assert await within(5, lambda: [batch.id for batch in spooled(tmp_path)] == [one.batch.id])
+    assert await within(PATIENCE, lambda: [batch.id for batch in spooled(tmp_path)] == [one.batch.id])
 
 
 async def test_a_directory_that_is_missing_stops_the_start(tmp_path: Path) -> None:

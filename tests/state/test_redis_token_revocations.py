@@ -10,6 +10,7 @@ import pytest
 from gateway.state import redis_faults, redis_token_revocations
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_token_revocations import MARGIN, RedisTokenRevocations
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
 from tests.state.parking import Parking
@@ -94,7 +95,7 @@ async def test_a_server_that_was_killed_has_them(kept_redis: RedisServer) -> Non
     kept_redis.kill()
     assert not await store.park("t", b"sealed", due=0, latest=60, keep=DAY)
     kept_redis.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not (taken := await store.take(lease=30)):
             await asyncio.sleep(0.05)
 

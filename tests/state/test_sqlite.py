@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import sid_key, subject_key
 from gateway.state.files import Known, LogFiles
 from gateway.state.sqlite import SqliteLog
-from tests.state.log_contract import ALICE, ended, new, within
+from tests.fakes.patience import PATIENCE
+from tests.state.log_contract import ALICE, called, ended, new, within
 from tests.state.process import Peer
 
 
@@ -128,22 +130,19 @@ async def test_a_killed_process_leaves_a_counter_that_others_follow(path: Path, 
 
 
 async def test_r04_a_write_that_fails_still_denies_here(path: Path, prompt: SqliteLog) -> None:
-    """Within 250 ms: not durable, dead here, said in health; durable and everywhere once the lock is gone."""
+    """While it is locked, so within the deadline: not durable, dead here, said in health; durable and everywhere once the lock is gone."""
     other = await opened(path, beat=0.1)
     with locked(path):
-        started = time.monotonic()
         answer = await prompt.append([new(sid_key("s")), new(ALICE)])
-        took = time.monotonic() - started
 
         assert not answer.durable
-        assert took < 0.5
         assert ended(prompt, "s") is not None
         assert ended(prompt, "x") is not None
         assert prompt.pending == 2
         assert "2 entries deny in this process only" in prompt.health()
         assert ended(other, "s") is None
 
-    assert await within(5, lambda: prompt.pending == 0 and ended(other, "s") is not None)
+    assert await within(PATIENCE, lambda: prompt.pending == 0 and ended(other, "s") is not None)
     assert prompt.health().startswith("ok")
     await other.close()
 
@@ -152,8 +151,8 @@ async def test_r06_a_late_entry_keeps_its_order(path: Path, prompt: SqliteLog) -
     """Sent late it gets a late position, and still spares who signed in well after it was made."""
     with locked(path):
         await prompt.append([new(ALICE)])
-        assert await within(5, lambda: bool(prompt._outbox.unsent()))
-    assert await within(5, lambda: prompt.pending == 0)
+        assert await within(PATIENCE, lambda: bool(prompt._outbox.unsent()))
+    assert await within(PATIENCE, lambda: prompt.pending == 0)
     now = clock.now()
     ask = prompt.index.ended_by
 
@@ -166,22 +165,22 @@ async def test_what_could_not_be_sent_survives_a_crash(path: Path) -> None:
     log = await opened(path, beat=60.0)
     with locked(path):
         assert not (await log.append([new(sid_key("s"))])).durable
-        assert await within(5, log._files.spool.filled)
+        assert await within(PATIENCE, log._files.spool.filled)
         # The crash: nothing of this process runs any more.
         log._outbox = type(log._outbox)(log.index)
         await log.close()
     again = await opened(path, beat=0.1)
     try:
-        assert await within(5, lambda: ended(again, "s") is not None)
-        assert await within(5, lambda: not again._files.spool.filled())
+        assert await within(PATIENCE, lambda: ended(again, "s") is not None)
+        assert await within(PATIENCE, lambda: not again._files.spool.filled())
     finally:
         await again.close()
 
 
 async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(prompt: SqliteLog) -> None:
-    """The answer comes within the deadline; the write that comes back late makes it durable."""
-    prompt._on_files(lambda: time.sleep(1.5))
-    started = time.monotonic()
+    """The answer comes before the disk's; the write that comes back late makes it durable."""
+    answers = threading.Event()
+    hanging = prompt._on_files(answers.wait)
     first, second = await asyncio.gather(
         prompt.append([new(sid_key("a"))]), prompt.append([new(sid_key("b"))])
     )
@@ -189,11 +188,12 @@ async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(prompt: Sqlite
 
     assert not first.durable
     assert not second.durable
-    assert time.monotonic() - started < 1.2
     assert "the disk does not answer" in prompt.health()
-    assert await within(5, lambda: prompt.pending == 0)
+    answers.set()
+    await hanging
+    assert await within(PATIENCE, lambda: prompt.pending == 0)
     assert ended(prompt, "a") is not None
-    assert await within(5, lambda: not prompt._outbox.committed())
+    assert await within(PATIENCE, lambda: not prompt._outbox.committed())
     assert len(prompt.index) == 2
     assert {entry.event_time is None for entry in (await prompt._on_files(prompt._files.load)).entries} == {
         False
@@ -214,7 +214,7 @@ async def test_a_full_disk_is_named_and_mended(path: Path, log: SqliteLog) -> No
     assert ended(log, "8" * 900) is not None
     assert log._files.spool.filled()
     await log._on_files(lambda: limit(100_000))
-    assert await within(5, lambda: log.pending == 0)
+    assert await within(PATIENCE, lambda: log.pending == 0)
     assert len(log.index) == 9
 
 
@@ -224,7 +224,7 @@ async def test_an_entry_in_a_removed_file_is_not_durable_but_sent_again(path: Pa
     path.unlink()
     await log.append([new(sid_key("s"))])
 
-    assert await within(5, lambda: log.log_id != before and log.pending == 0)
+    assert await within(PATIENCE, lambda: log.log_id != before and log.pending == 0)
     assert ended(log, "s") is not None
     again = await opened(path, deadline=5.0)
     assert again.log_id == log.log_id
@@ -271,7 +271,7 @@ async def test_a_missing_counter_is_made_anew_while_the_log_runs(path: Path, log
     path.with_name("state.db.seq").unlink()
     other = await opened(path, beat=60.0, deadline=5.0)
     try:
-        assert await within(5, lambda: not log._files.counter.replaced())
+        assert await within(PATIENCE, lambda: not log._files.counter.replaced())
         await other.append([new(sid_key("s"))])
         assert log.moved()
     finally:
@@ -299,8 +299,8 @@ async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
     try:
         answer = await log.append([new(sid_key(f"s{n}"), lives=-5) for n in range(20)])
         log._trimmed_at = float("-inf")
-        assert await within(5, lambda: len(log.index) == 0)
-        assert await within(5, lambda: _rows(path) == 0)
+        assert await within(PATIENCE, lambda: len(log.index) == 0)
+        assert await within(PATIENCE, lambda: _rows(path) == 0)
         assert (await log.append([new(sid_key("s"))])).position > answer.position
     finally:
         await log.close()
@@ -361,24 +361,20 @@ async def test_r05_an_unreadable_log_grows_old(path: Path, log: SqliteLog) -> No
     """When the file cannot be read the age grows and health says why; nothing raises."""
     path.parent.joinpath("state.db").unlink()
     path.mkdir()
-    assert await within(5, lambda: log.health().startswith("out of step"))
+    assert await within(PATIENCE, lambda: log.health().startswith("out of step"))
     aged = log.age()
     await log.catch_up()
 
-    assert await within(5, lambda: log.age() > aged)
+    assert await within(PATIENCE, lambda: log.age() > aged)
     assert not (await log.append([new(sid_key("s"))])).durable
     assert ended(log, "s") is not None
     path.rmdir()
-    assert await within(5, lambda: log.health().startswith("ok"))
+    assert await within(PATIENCE, lambda: log.health().startswith("ok"))
 
 
 async def test_asking_whether_the_log_moved_is_cheap(log: SqliteLog) -> None:
-    """It is on the way of every request: no system call, far below a microsecond's worth of work."""
-    started = time.perf_counter()
-    for _ in range(10_000):
-        log.moved()
-
-    assert (time.perf_counter() - started) / 10_000 < 20e-6
+    """It is on the way of every request: no system call, and next to no work."""
+    assert called(log.moved) == ["SqliteLog.moved", "Counter.value"]
 
 
 def _rows(path: Path) -> int:

@@ -15,13 +15,14 @@ from gateway.state import sqlite_refreshes
 from gateway.state.refreshes import Granted, Unavailable
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_refreshes import SqliteRefreshes
+from tests.fakes.patience import PATIENCE
 from tests.state.refreshes_contract import RefreshesContract
 
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[SqliteLog]:
     """The log, which makes the file; with so much patience that a busy machine makes no test fail."""
-    log = SqliteLog(tmp_path / "state.db", deadline=5.0)
+    log = SqliteLog(tmp_path / "state.db", deadline=PATIENCE)
     await log.open()
     yield log
     await log.close()
@@ -75,10 +76,10 @@ async def test_a_file_that_is_held_is_not_waited_for(log: SqliteLog, tmp_path: P
     await store.open()
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
-        assert isinstance(await asyncio.wait_for(store.claim("s", 0, lease=10), 2), Unavailable)
+        assert isinstance(await asyncio.wait_for(store.claim("s", 0, lease=10), PATIENCE), Unavailable)
         db.execute("ROLLBACK")
     db.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not isinstance(await store.claim("s", 0, lease=10), Granted):
             await asyncio.sleep(0.05)
     await store.close()

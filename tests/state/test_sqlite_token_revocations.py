@@ -13,6 +13,7 @@ from gateway.state import sqlite_token_revocations
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
 from gateway.state.token_revocations import Waiting
+from tests.fakes.patience import PATIENCE
 from tests.state.parking import Parking
 from tests.state.token_revocations_contract import DAY, TokenRevocationsContract
 
@@ -84,10 +85,10 @@ async def test_a_file_that_is_held_is_not_waited_for(log: SqliteLog, tmp_path: P
     assert await store.waiting() == Waiting(0, None)
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
-        assert not await asyncio.wait_for(store.park("s", b"sealed", due=0, latest=60, keep=DAY), 2)
+        assert not await asyncio.wait_for(store.park("s", b"sealed", due=0, latest=60, keep=DAY), PATIENCE)
         db.execute("ROLLBACK")
     db.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not await store.park("s", b"sealed", due=0, latest=60, keep=DAY):
             await asyncio.sleep(0.05)
     await store.close()

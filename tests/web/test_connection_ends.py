@@ -15,6 +15,7 @@ from gateway.web.messages import Answer, Request, Response, Sent
 from tests.fakes.certificates import Authority
 from tests.fakes.door import Client, eventually, listener
 from tests.fakes.listening import GET, MUCH, POST, Slow, at_once, much, standing, wholly
+from tests.fakes.patience import PATIENCE
 
 # What still comes when the answer is out
 
@@ -63,7 +64,7 @@ async def test_nobody_sends_for_ever_what_nobody_wants() -> None:
             await client.send(POST % 1_000_000)
             assert (await client.response()).body == b"no"
             with pytest.raises((ConnectionError, RuntimeError)):  # the latter says uvloop
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(PATIENCE):
                     while True:
                         await client.send(b"a")
                         await asyncio.sleep(0.02)

@@ -6,6 +6,7 @@ import asyncio
 
 from gateway.web.messages import Sent
 from tests.fakes.door import Client, eventually, listener
+from tests.fakes.patience import PATIENCE
 
 
 async def serve(handler):
@@ -52,7 +53,7 @@ async def test_a_client_that_has_gone_gets_nothing():
 
     proceed.set()
 
-    await asyncio.wait_for(handled.wait(), 2)
+    await asyncio.wait_for(handled.wait(), PATIENCE)
     await close()
 
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.fakes.door import Client, eventually, open_lab, session
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import always, reply
 
 lab = pytest.fixture(open_lab)
@@ -27,7 +28,7 @@ def stream(*events: bytes, head: bytes = HEAD + b"\r\n", close: bool = False):
 
 
 async def chunk(client: Client) -> bytes:
-    size = int(await asyncio.wait_for(client.reader.readuntil(b"\r\n"), 3), 16)
+    size = int(await asyncio.wait_for(client.reader.readuntil(b"\r\n"), PATIENCE), 16)
     data: bytes = await client.reader.readexactly(size + 2)
     return data[:-2]
 
@@ -55,7 +56,7 @@ async def test_r22_the_last_event_says_logged_out(lab):
     door.live.end("s", "signed out")
 
     assert await chunk(client) == LAST
-    assert await asyncio.wait_for(client.reader.readexactly(5), 2) == b"0\r\n\r\n"
+    assert await asyncio.wait_for(client.reader.readexactly(5), PATIENCE) == b"0\r\n\r\n"
     await eventually(upstream.calls[0].ended.is_set)
 
 

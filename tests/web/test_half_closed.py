@@ -11,7 +11,9 @@ import pytest
 
 from gateway.web.messages import Answer, Request, Sent
 from tests.fakes.door import eventually
+from tests.fakes.hand import Hand
 from tests.fakes.listening import GET, MUCH, POST, Slow, at_once, later, standing, wholly
+from tests.fakes.patience import PATIENCE
 
 
 @pytest.mark.parametrize("answer", [at_once, later])
@@ -29,22 +31,26 @@ async def test_who_sends_no_more_still_gets_every_answer(
         await stand.empty()
 
 
-async def test_who_sends_no_more_gets_a_long_answer_wholly() -> None:
+async def test_who_sends_no_more_gets_a_long_answer_wholly(hand: Hand) -> None:
     """It takes longer than any pause of it may."""
 
     async def answer(request: Request) -> Answer:
         connection = request.connection
-        await asyncio.sleep(0.1)
+        await ended.wait()
         connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\nConnection: close\r\n\r\n")
         for _ in range(40):
-            await asyncio.sleep(0.04)
+            hand.goes(0.4)
             connection.write(b"a")
+            await asyncio.sleep(0)
         return Sent(200, b"", close=True)
 
+    ended = asyncio.Event()
     async with standing(answer, half_closed=0.5) as stand:
         client = await stand.client()
         client.writer.write(GET)
         client.writer.write_eof()
+        await eventually(lambda: [each for each in stand.doors.connections if each._half_closed])
+        ended.set()
         assert (await client.response()).body == b"a" * 40
         assert await client.rest() == b""
 
@@ -71,26 +77,30 @@ async def test_who_breaks_off_before_a_request_gets_nothing(data: bytes) -> None
         await stand.empty()
 
 
-async def test_who_has_left_is_told_to_who_works_for_it() -> None:
-    """A while after its side was closed, because it may still want the answer; at once when it was reset."""
-    for reset, least in ((False, 0.1), (True, 0.0)):
+async def test_who_has_left_is_told_to_who_works_for_it(hand: Hand) -> None:
+    """A while after its side was closed, because it may still want the answer; at the next look when it was reset."""
+    for reset in (False, True):
         gone = asyncio.Event()
 
         def answer(request: Request, gone: asyncio.Event = gone) -> None:
             request.gone = gone.set
 
-        async with standing(answer, half_closed=0.1) as stand:
+        async with standing(answer, half_closed=30.0) as stand:
             client = await stand.client()
             await client.send(GET)
             await eventually(lambda stand=stand: stand.asked)
-            began = asyncio.get_running_loop().time()
+            (connection,) = stand.doors.connections
             if reset:
                 client.writer.get_extra_info("socket").setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
                 )
             client.writer.close()
-            await asyncio.wait_for(gone.wait(), 3)
-            assert asyncio.get_running_loop().time() - began >= least
+            await eventually(lambda known=connection: known.closed or known._half_closed)
+            if not reset:
+                hand.goes(29.0)
+                assert not gone.is_set()
+                hand.goes(2.0)
+            await asyncio.wait_for(gone.wait(), PATIENCE)
             await stand.empty()
 
 
@@ -107,7 +117,7 @@ async def test_who_ends_in_a_pause_of_its_answer_has_left() -> None:
         await client.send(GET)
         await client.head()
         client.writer.write_eof()
-        await asyncio.wait_for(gone.wait(), 3)
+        await asyncio.wait_for(gone.wait(), PATIENCE)
         await stand.empty()
 
 
@@ -167,5 +177,5 @@ async def test_who_has_left_is_found_by_refusing_what_is_sent() -> None:
         client = await stand.client()
         await client.send(GET)
         client.writer.close()
-        await asyncio.wait_for(gone.wait(), 3)
+        await asyncio.wait_for(gone.wait(), PATIENCE)
         await stand.empty()

@@ -20,6 +20,7 @@ from gateway.web import inbound
 from gateway.web.body import Body
 from gateway.web.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
 from gateway.web.trail import Trail
+from tests.fakes.patience import PATIENCE
 
 ISSUER = "https://idp.example"
 ALICE = subject_key(ISSUER, "alice")
@@ -133,7 +134,7 @@ async def test_r05_what_the_log_does_not_have_is_not_done(one: House, tmp_path: 
     assert [entry.key for entry in one.log.index.live(clock.now())] == [ALICE]
     lock.execute("ROLLBACK")
     lock.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while one.log.pending:
             await asyncio.sleep(0.02)
     assert await one.end() == Ended(durable=True, replayed=True)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.fakes.door import eventually, open_lab, session
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import always, reply
 
 lab = pytest.fixture(open_lab)
@@ -69,7 +70,7 @@ async def test_a_client_that_leaves_takes_its_request_with_it(lab):
     await client.ask("/wait")
     await eventually(lambda: len(upstream.calls) == 2)
     await client.close()
-    await asyncio.wait_for(upstream.calls[1].ended.wait(), 1)
+    await asyncio.wait_for(upstream.calls[1].ended.wait(), PATIENCE)
     await eventually(lambda: results == ["ok", "client_gone"])
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.web import refresh
+from tests.fakes.patience import PATIENCE
 from tests.fakes.refreshing import World, settled, signed_in
 
 
@@ -162,7 +163,7 @@ async def test_r10_a_new_token_is_published_until_it_is_taken(world: World) -> N
     assert (handed.generation, world.store.of("sid").generation) == (1, -1)
     assert (await world.replicas[0].latest(old)).refresh_token == "token-1"
     world.store.down = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while world.store.of("sid").generation != 1:
             await asyncio.sleep(0.01)
     world.request(1, old)
@@ -181,7 +182,7 @@ async def test_r10_a_sign_out_while_it_cannot_be_published_drops_it(world: World
     world.provider.answer()
     await settled()
     await world.end(old, "logout")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while world.provider.alive:
             await asyncio.sleep(0.01)
     assert world.results == ["renewed", "dropped"]
@@ -198,7 +199,7 @@ async def test_r10_a_refusal_waits_for_what_the_others_know(world: World) -> Non
     await settled()
     assert not world.ended(old)
     world.store.down = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not world.ended(old):
             await asyncio.sleep(0.01)
     assert world.results == ["refused"]
@@ -215,7 +216,7 @@ async def test_who_was_not_heard_of_again_is_heard_out(world: World, monkeypatch
     world.request(1, old)
     await settled()
     world.provider.answer()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while world.results != ["renewed", "adopted"]:
             await asyncio.sleep(0.01)
     assert world.provider.calls == 1

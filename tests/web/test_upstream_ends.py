@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from gateway.core.routes import Route
-from tests.fakes.door import Door, eventually, open_lab, session
+from tests.fakes.door import Door, comes_to_rest, eventually, open_lab, session
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import always, reply
 
 lab = pytest.fixture(open_lab)
@@ -133,7 +134,7 @@ async def test_no_first_byte_in_time(lab):
 
     assert (await client.get("/")).status == 504
     assert [error.code for error in door.errors] == ["first_byte_timeout"]
-    await asyncio.wait_for(ended.wait(), 2)
+    await asyncio.wait_for(ended.wait(), PATIENCE)
 
 
 async def test_a_head_that_drips_is_no_first_byte(lab):
@@ -224,12 +225,9 @@ async def test_a_slow_client_holds_the_upstream_back(lab):
 
     _, _, client = await lab(flood)
     await client.ask("/")
-    await asyncio.sleep(0.5)
-    stopped = sent
-    await asyncio.sleep(0.3)
 
-    assert sent == stopped < 40_000_000
-    assert len(await asyncio.wait_for(client.reader.readexactly(60_000_000), 10)) == 60_000_000
+    assert await comes_to_rest(lambda: sent) < 40_000_000
+    assert len(await asyncio.wait_for(client.reader.readexactly(60_000_000), PATIENCE)) == 60_000_000
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(lab):
@@ -261,7 +259,7 @@ async def test_too_many_requests_wait_and_then_are_refused(lab):
     await client.ask("/1")
     await eventually(lambda: upstream.calls)
     await second.ask("/2")
-    await asyncio.sleep(0.05)
+    await eventually(lambda: pool._waiting)
 
     refused = await third.get("/3")
     release.set()
@@ -330,22 +328,24 @@ async def test_a_session_that_ended_while_waiting_gets_no_stream(lab):
         await client.get("/")
 
 
-async def test_a_long_poll_that_outlives_its_session_brings_nothing(lab):
+async def test_a_long_poll_that_outlives_its_session_brings_nothing(lab, hand):
     """A response that comes whole, but after the session's end, is not handed over; one without a session is."""
-    standing = True
+    standing, news = True, asyncio.Event()
 
     async def poll(call):
-        await asyncio.sleep(0.3)
+        await news.wait()
         await call.send(reply(b"news"))
 
-    door, _, client = await lab(
-        poll, who=session(), alive=lambda session: standing, idle=0.1, first_byte=5.0, connect=5.0
-    )
+    door, upstream, client = await lab(poll, who=session(), alive=lambda session: standing, first_byte=60.0)
+    news.set()
     assert (await client.get("/")).body == b"news"
+    news.clear()
     await client.ask("/")
-    await asyncio.sleep(0.05)
+    await eventually(lambda: len(upstream.calls) == 2)
+    hand.goes(10.0)
 
     standing = False
+    news.set()
 
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await client.response()

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.proxy.connection import UpstreamConnection
 from gateway.web.websocket import run_tunnel
-from tests.fakes.door import eventually, open_lab, session
+from tests.fakes.door import comes_to_rest, eventually, open_lab, session
+from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import accept_key, always, frame, read_frame, reply, websocket_echo
 from tests.proxy.test_connection import Owner
 from tests.proxy.test_tunnel import Wire
@@ -57,7 +58,7 @@ async def test_the_handshake_and_frames_pass(lab):
         (8, b"\x03\xe8"),
     ):
         await client.send(frame(opcode, payload, mask=MASK))
-        assert await asyncio.wait_for(read_frame(client.reader), 3) == (opcode, payload)
+        assert await asyncio.wait_for(read_frame(client.reader), PATIENCE) == (opcode, payload)
     assert await client.rest() == b""
 
 
@@ -152,7 +153,10 @@ async def test_r22_a_session_end_closes_both_ways_with_4401(lab):
 
     assert door.live.end("s", "signed out") == 1
 
-    assert await asyncio.wait_for(read_frame(client.reader), 2) == (8, (4401).to_bytes(2) + b"signed out")
+    assert await asyncio.wait_for(read_frame(client.reader), PATIENCE) == (
+        8,
+        (4401).to_bytes(2) + b"signed out",
+    )
     await eventually(lambda: upstream.calls[0].frames[-1:] == [(8, (4401).to_bytes(2) + b"signed out")])
     assert await client.rest() == b""
     assert len(door.live) == 0
@@ -196,12 +200,10 @@ async def test_r22_without_a_boundary_the_tunnel_is_cut(lab):
 
     door, upstream, client = await lab(script, who=session("s"))
     await open_socket(client)
-    began = asyncio.get_running_loop().time()
 
     door.live.end("s", "signed out")
 
     await eventually(upstream.calls[0].ended.is_set)
-    assert asyncio.get_running_loop().time() - began < 1.0
     with contextlib.suppress(ConnectionError):
         assert await client.rest() == b"\x82\x7f"
 
@@ -284,7 +286,7 @@ async def test_a_tunnel_that_is_broken_off_ends_at_both_ends(lab):
     ending = asyncio.ensure_future(door.listener.shutdown(60.0))
 
     await eventually(upstream.calls[0].ended.is_set)
-    await asyncio.wait_for(ending, 5)
+    await asyncio.wait_for(ending, PATIENCE)
 
 
 async def test_a_client_that_left_gets_no_tunnel():
@@ -307,14 +309,14 @@ async def test_a_client_that_left_gets_no_tunnel():
 @pytest.mark.parametrize("slow", ["client", "upstream"])
 async def test_a_slow_side_holds_the_other_back(lab, slow):
     """Nothing is piled up in the tunnel: a side that does not read stops the side that writes."""
-    sent = 0
+    sent, over = 0, asyncio.Event()
     blob = frame(2, b"x" * 100_000, mask=MASK if slow == "upstream" else None)
 
     async def script(call):
         nonlocal sent
         await call.send(b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         if slow == "upstream":
-            await asyncio.sleep(1)
+            await over.wait()
             return "close"
         for _ in range(500):
             await call.send(blob)
@@ -323,19 +325,19 @@ async def test_a_slow_side_holds_the_other_back(lab, slow):
 
     door, _, client = await lab(script, who=session("s"))
     await open_socket(client)
-    if slow == "upstream":
-        try:
-            async with asyncio.timeout(0.5):
-                while sent < 50_000_000:
-                    await client.send(blob)
-                    sent += len(blob)
-        except TimeoutError:
-            pass
-    else:
-        await asyncio.sleep(0.5)
 
-    assert sent < 30_000_000
+    async def send():
+        nonlocal sent
+        while sent < 50_000_000:
+            await client.send(blob)
+            sent += len(blob)
+
+    sending = asyncio.create_task(send() if slow == "upstream" else asyncio.sleep(0))
+    assert await comes_to_rest(lambda: sent) < 30_000_000
     if slow == "client":
-        assert len(await asyncio.wait_for(client.reader.read(-1), 10)) == 500 * len(blob)
+        assert len(await asyncio.wait_for(client.reader.read(-1), PATIENCE)) == 500 * len(blob)
     else:
         door.live.end("s", "signed out")
+    with contextlib.suppress(ConnectionError):
+        await sending
+    over.set()

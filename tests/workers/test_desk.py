@@ -13,6 +13,7 @@ from gateway.demo.options import DemoOptions
 from gateway.server import Sockets, open_sockets
 from gateway.workers import desk
 from gateway.workers.line import Wire
+from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import TOKEN, Application, written
 
 
@@ -43,7 +44,7 @@ async def test_probes_say_what_the_parent_says(tmp_path: Path) -> None:
         )
         board = {"ready": True, "started": True, "phase": "serving", "workers": "1 of 1 ready"}
         wire.say(**board, details={"idp": "up"})
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while (seen := await readyz(client, port))[0] != 200:
                 await asyncio.sleep(0.01)
         assert seen[1] == {"ready": True, "phase": "serving", "workers": "1 of 1 ready", "idp": "up"}
@@ -53,18 +54,18 @@ async def test_probes_say_what_the_parent_says(tmp_path: Path) -> None:
         ) as answer:
             assert (await answer.json())["durable"] is True
         wire.say(**{**board, "ready": False, "phase": "draining"})
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while (await readyz(client, port))[0] != 503:
                 await asyncio.sleep(0.01)
     wire.sock.close()
-    assert await asyncio.wait_for(task, 3) == 0
+    assert await asyncio.wait_for(task, PATIENCE) == 0
 
 
 async def test_a_state_file_that_cannot_be_used_is_told_to_the_parent(tmp_path: Path) -> None:
     """Code, cause and mend; the parent says it once for all children."""
     (tmp_path / "state.db").write_bytes(b"no database " * 1_000)
     wire, sockets, task = started(tmp_path)
-    assert await asyncio.wait_for(task, 3) == 1
+    assert await asyncio.wait_for(task, PATIENCE) == 1
     messages = wire.hear()
     assert messages is not None
     ((code, detail, mend),) = [message["failed"] for message in messages]

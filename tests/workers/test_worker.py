@@ -12,6 +12,7 @@ from gateway.demo.options import DemoOptions
 from gateway.server import Sockets, open_sockets
 from gateway.workers import worker
 from gateway.workers.line import Wire
+from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Application, written
 
 
@@ -29,7 +30,7 @@ def started(directory: Path) -> tuple[Wire, Sockets, asyncio.Task[int]]:
 
 async def heard(wire: Wire, name: str) -> dict[str, Any]:
     """The next message that says ``name``."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             messages = wire.hear()
             assert messages is not None
@@ -55,7 +56,7 @@ async def test_it_says_that_it_is_ready_and_how_it_is(tmp_path: Path) -> None:
     await writer.wait_closed()
     assert (await heard(wire, "ready"))["ready"] is True
     wire.sock.close()
-    assert await asyncio.wait_for(task, 5) == 0
+    assert await asyncio.wait_for(task, PATIENCE) == 0
 
 
 async def test_what_keeps_it_from_starting_is_told_to_the_parent(tmp_path: Path) -> None:
@@ -66,6 +67,6 @@ async def test_what_keeps_it_from_starting_is_told_to_the_parent(tmp_path: Path)
     assert code.startswith("state_")
     assert detail
     assert mend
-    assert await asyncio.wait_for(task, 3) == 1
+    assert await asyncio.wait_for(task, PATIENCE) == 1
     sockets.doors[0].close()
     wire.sock.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tests.bench.peers import gateway, oauth2_proxy
 from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.peers.plain import POOLS, nginx_version
 from tests.bench.stand import Stand
+from tests.fakes.pieces import put
 
 RECIPE = Path(__file__).resolve().parents[3] / "deploy" / "forward-auth" / "nginx.conf"
 FRONT = (
@@ -65,11 +65,7 @@ def gateway_asked(stand: Stand, client: Client) -> Peer:
     listen = stand.port()
     home = gateway.make_home(stand, client)
     process, _ = gateway.run(stand, client, home, listen, extra=GATEWAY)
-    recipe = RECIPE.read_text()
-    for old, new in substitutions(client, listen, stand.files).items():
-        if old not in recipe:
-            sys.exit(f"bench: {RECIPE} no longer has {old!r}")
-        recipe = recipe.replace(old, new)
+    recipe = put(RECIPE.read_text(), substitutions(client, listen, stand.files))
     front = stand.nginx(stand.start_proxy, f"front-{client.name}", client.port, recipe)
     return Peer("nginx asking this gateway", nginx_version(), client.port, [front, process], Role.ASKED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from urllib.parse import quote
 
 from tests.demo.browser import Page
 from tests.demo.lab import Lab
@@ -21,7 +22,7 @@ async def signed_in(lab: Lab, base: str = "/oauth2/v1") -> str:
 
 def expected(lab: Lab, issuer: str) -> str:
     index = next(iter(lab.idp.okta.sessions.values())).index
-    quoted = issuer.replace(":", "%3A").replace("/", "%2F")
+    quoted = quote(issuer, safe="")
     return f"{lab.options.app}/oauth2/frontchannel-logout?iss={quoted}&sid={index}"
 
 

@@ -20,8 +20,10 @@ from gateway.core import clock, cookies
 from gateway.core.revocation import NewEntry, sid_key
 from gateway.core.session import Principal, Session
 from gateway.demo import configuration
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.fakes.door import Client, Response
+from tests.fakes.pieces import put
+from tests.fakes.ports import on_free_ports
 
 APP, HOST = "http://app.localhost:8080", "app.localhost:8080"
 NAVIGATION = ("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Sec-Fetch-Site: none")
@@ -85,9 +87,12 @@ async def running(
     policies: str = "builtin:groups",
 ) -> AsyncIterator[Lab]:
     path = configuration.write(directory, on_free_ports(DemoOptions(app=APP)))
-    text = path.read_text().replace("key_files: [session-key]", "key_files: [session-key]\n  idle: 12h")
-    text = text.replace("headers: {user: email}", "headers: {user: email, claims: {X-Dept: dept}}")
-    text = text.replace("policies: builtin:groups", f"policies: {policies}")
+    pieces = {
+        "key_files: [session-key]": "key_files: [session-key]\n  idle: 12h",
+        "headers: {user: email}": "headers: {user: email, claims: {X-Dept: dept}}",
+        "policies: builtin:groups": f"policies: {policies}",
+    }
+    text = put(path.read_text(), pieces)
     if forward_auth:
         text += f"forward_auth: {forward_auth}\n"
     path.write_text(text + f"trusted_proxies: [{trusted}]\n")

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.demo.idp import start
-from gateway.demo.options import DemoOptions, on_free_ports
+from gateway.demo.options import DemoOptions
 from tests.demo.browser import Browser
 from tests.demo.lab import Lab
 from tests.demo.receiver import Receiver, receiving
+from tests.fakes.ports import on_free_ports
 
 
 @pytest.fixture

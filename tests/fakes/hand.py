@@ -1,0 +1,76 @@
+"""The clock of the time limits, moved by hand: however slow the machine is, no limit passes before a test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from tests.fakes.patience import PATIENCE
+
+
+class Hand:
+    """What ``gateway.proxy.deadlines`` takes for the loop's time and timers, while the rest of the loop runs as ever."""
+
+    def __init__(self) -> None:
+        self._at = 1_000.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timers: list[_Timer] = []
+
+    def time(self) -> float:
+        """Seconds."""
+        return self._at
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> _Timer:
+        """As a loop does, but ``seconds`` pass in :meth:`goes` alone."""
+        timer = _Timer(self._at + seconds, call)
+        self._timers.append(timer)
+        return timer
+
+    def goes(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due meanwhile, one after the other."""
+        end = self._at + seconds
+        while due := [timer for timer in self._timers if timer.at <= end]:
+            timer = min(due, key=lambda timer: timer.at)
+            self._timers.remove(timer)
+            self._at = timer.at
+            if not timer.cancelled:
+                timer.call()
+        self._at = end
+
+    def goes_elsewhere(self, seconds: float) -> None:
+        """The same from another thread than that of the loop; returns when it has happened."""
+        assert self._loop is not None
+        done = threading.Event()
+
+        def go() -> None:
+            self.goes(seconds)
+            done.set()
+
+        self._loop.call_soon_threadsafe(go)
+        assert done.wait(PATIENCE)
+
+    def put(self, monkeypatch: pytest.MonkeyPatch) -> Hand:
+        """Every clock of limits that is made from now on is moved by this hand."""
+
+        def running() -> Hand:
+            with contextlib.suppress(RuntimeError):  # no loop runs where a test needs none
+                self._loop = asyncio.get_running_loop()
+            return self
+
+        monkeypatch.setattr("gateway.proxy.deadlines.asyncio", SimpleNamespace(get_running_loop=running))
+        return self
+
+
+class _Timer:
+    def __init__(self, at: float, call: Callable[[], None]) -> None:
+        self.at = at
+        self.call = call
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True

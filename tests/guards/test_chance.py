@@ -1,0 +1,188 @@
+"""No test passes or fails by chance, as far as its text can tell: CONTRIBUTING.md says how each is written instead."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MEASURING = ("tests/bench/", "tests/autobahn/")
+"""What measures is allowed to look at the clock."""
+CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns", "process_time"}
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if "node_modules" not in path.parts:
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def _replaces(node: ast.AST) -> bool:
+    """Whether it is ``text.replace(old, new)``; ``Path.replace`` has one argument, ``datetime.replace`` has names."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "replace"
+        and len(node.args) == 2
+        and not node.keywords
+    )
+
+
+def _fixed(call: ast.Call) -> bool:
+    return all(isinstance(each, ast.Constant) for each in call.args)
+
+
+def replacements_one_after_another(tree: ast.AST) -> list[int]:
+    """Lines where something that is not written there is put into a text in which it is looked for again."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For):
+            targets = {each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)}
+            for call in filter(_replaces, ast.walk(node)):
+                assert isinstance(call, ast.Call)
+                used = {each.id for arg in call.args for each in ast.walk(arg) if isinstance(each, ast.Name)}
+                if used & targets and _kept_for_the_next_turn(node, call):
+                    found.add(call.lineno)
+        if _replaces(node):
+            assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            inner = node.func.value
+            if _replaces(inner) and not (_fixed(node) and _fixed(inner)):  # type: ignore[arg-type]
+                found.add(node.lineno)
+    return sorted(found)
+
+
+def _kept_for_the_next_turn(loop: ast.For, call: ast.Call) -> bool:
+    """``text = text.replace(…)`` or ``path.write_text(path.read_text().replace(…))``."""
+    assert isinstance(call.func, ast.Attribute)
+    on = ast.unparse(call.func.value)
+    assigned = {
+        ast.unparse(target)
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    }
+    return on in assigned or "read_" in on
+
+
+def _reads_a_clock(node: ast.AST) -> bool:
+    """``time.monotonic()``, ``loop.time()`` and what is made of them on the spot."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
+            on = ast.unparse(each.func.value)
+            if each.func.attr in CLOCKS or (each.func.attr == "time" and "loop" in on):
+                return True
+    return False
+
+
+def assertions_on_elapsed_time(tree: ast.AST) -> list[int]:
+    """Lines of an assertion that compares how long something took."""
+    found = set()
+    for function in functions(tree):
+        clocked = {
+            target.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and _reads_a_clock(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        waiting = {
+            each for node in ast.walk(function) if isinstance(node, ast.While) for each in ast.walk(node)
+        }  # an assertion in a loop that waits is its limit
+        for node in ast.walk(function):
+            if (
+                isinstance(node, ast.Assert)
+                and node not in waiting
+                and (
+                    _reads_a_clock(node.test)
+                    or any(isinstance(each, ast.Name) and each.id in clocked for each in ast.walk(node.test))
+                )
+            ):
+                found.add(node.lineno)
+    return sorted(found)
+
+
+IMPATIENT = 10
+"""Seconds. Whatever happens at once when nothing else runs may take as long as this on a busy machine."""
+WAITS = {"timeout": 0, "wait_for": 1, "eventually": 1, "settimeout": 0}
+"""Calls that give up, and which of their arguments says when."""
+PATIENT_NAMES = {"within", "seconds", "timeout"}
+
+
+def impatience(tree: ast.AST) -> list[int]:
+    """Lines where waiting for something is given up so soon that a busy machine decides."""
+    found = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        at = WAITS.get(name)
+        given = [node.args[at]] if at is not None and len(node.args) > at else []
+        if name in WAITS:
+            given += [each.value for each in node.keywords if each.arg in PATIENT_NAMES]
+        for each in given:
+            if (
+                isinstance(each, ast.Constant)
+                and isinstance(each.value, int | float)
+                and each.value < IMPATIENT
+            ):
+                found.add(node.lineno)
+    return sorted(found)
+
+
+def lines(find: object, allowed: tuple[str, ...] = ()) -> list[str]:
+    assert callable(find)
+    return [
+        f"{name}:{line}" for name, tree in sources() if not name.startswith(allowed) for line in find(tree)
+    ]
+
+
+def test_addresses_are_put_into_a_text_in_one_pass() -> None:
+    """`tests.fakes.pieces.put`: a port that has been put there may begin with the one that is looked for next."""
+    assert lines(replacements_one_after_another) == []
+
+
+def test_no_assertion_is_about_elapsed_time() -> None:
+    """Whatever shares the machine decides that; `make bench` and `make bench-logout` measure."""
+    assert lines(assertions_on_elapsed_time, MEASURING) == []
+
+
+def test_whatever_is_waited_for_has_time() -> None:
+    """A wait ends when the thing happens; its limit only ends a run that hangs."""
+    assert lines(impatience, MEASURING) == []
+
+
+@pytest.mark.parametrize(
+    ("find", "text"),
+    [
+        (
+            replacements_one_after_another,
+            "for old, new in pieces.items():\n    text = text.replace(old, new)",
+        ),
+        (
+            replacements_one_after_another,
+            "for old in names:\n    p.write_text(p.read_text().replace(old, 'x'))",
+        ),
+        (replacements_one_after_another, "text.replace('a', port).replace('b', other)"),
+        (
+            assertions_on_elapsed_time,
+            "def test():\n    began = time.monotonic()\n    assert time.monotonic() - began < 1",
+        ),
+        (assertions_on_elapsed_time, "def test():\n    took = loop.time() - began\n    assert took < 1"),
+        (impatience, "async def test():\n    async with asyncio.timeout(2):\n        pass"),
+        (impatience, "async def test():\n    await asyncio.wait_for(done.wait(), 0.5)"),
+        (impatience, "async def test():\n    await eventually(lambda: done, seconds=3)"),
+    ],
+)
+def test_this_guard_finds_what_it_is_about(find: object, text: str) -> None:
+    """Each kind, as it was written once."""
+    assert callable(find)
+    assert find(ast.parse(text)) != []
