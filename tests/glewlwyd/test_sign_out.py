@@ -44,6 +44,7 @@ async def test_whoever_stays_connected_comes_back_all_the_same(village: Village,
     page = await village.stay(person, await village.to_the_provider(person))
 
     assert page.path == "/logged-out"
+    await eventually(lambda: village.provider.tokens("refresh", "bob") == [])  # revoked behind the hop
     assert await village.provider.sessions("bob") == 1
     assert await village.house.status(copied) == 401
     assert await village.receipt(person) == {"oidc": "came_back"}

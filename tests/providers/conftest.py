@@ -119,17 +119,30 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         yield Town(running, houses)
 
 
+@dataclass
+class Grove:
+    """LemonLDAP::NG, and applications that sign people in there."""
+
+    provider: LemonLdap
+    houses: dict[str, House]
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def lemon(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[LemonLdap, House]]:
-    """LemonLDAP::NG, and an application that signs people in there."""
+async def grove(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grove]:
+    """Started once for all tests."""
     directory = tmp_path_factory.mktemp("lemonldap")
-    with free_socket() as door:
-        known_client = client("app", address("app", door))
-        async with (
-            lemonldap(directory / "provider", known_client) as running,
-            house(directory / "gateway", door, issuer=running.address) as found,
-        ):
-            yield running, found
+    hops = {"app": "oidc", "form": "{oidc: form}"}
+    async with AsyncExitStack() as stack:
+        doors = {name: stack.enter_context(free_socket()) for name in hops}
+        clients = [client(name, address(name, door)) for name, door in doors.items()]
+        provider = await stack.enter_async_context(lemonldap(directory / "provider", clients))
+        houses = {
+            name: await stack.enter_async_context(
+                house(directory / name, door, name=name, issuer=provider.address, hop=hops[name])
+            )
+            for name, door in doors.items()
+        }
+        yield Grove(provider, houses)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

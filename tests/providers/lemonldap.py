@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,13 @@ class LemonLdap:
 
 
 @asynccontextmanager
-async def lemonldap(home: Path, registered: Mapping[str, Any]) -> AsyncIterator[LemonLdap]:
-    """A portal that knows one client, given in the terms of dynamic registration."""
+async def lemonldap(home: Path, clients: Sequence[Mapping[str, Any]]) -> AsyncIterator[LemonLdap]:
+    """A portal that knows ``clients``, given in the terms of dynamic registration."""
     port = free_port()
     found = LemonLdap(f"http://lemonldap.localhost:{port}", home)
     for name in ("conf", "cache", "notifications", "sessions/lock", "psessions/lock"):
         (home / name).mkdir(parents=True)
-    (home / "conf" / "lmConf-1.json").write_text(json.dumps(_configuration(found, registered)))
+    (home / "conf" / "lmConf-1.json").write_text(json.dumps(_configuration(found, clients)))
     (home / "lemonldap-ng.ini").write_text(SETTINGS % {"home": home})
     (home / "portal.psgi").write_text(PORTAL % {"home": home})
     listen = ("--workers", "4", "--listen", f"127.0.0.1:{port}")
@@ -105,22 +105,12 @@ async def _until_it_answers(found: LemonLdap, process: asyncio.subprocess.Proces
             await asyncio.sleep(0.05)
 
 
-def _configuration(found: LemonLdap, registered: Mapping[str, Any]) -> dict[str, Any]:
+def _configuration(found: LemonLdap, clients: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """As the package has it, but for its places, its self-service pages, and what the manager would add for a client."""
     key = rsa.generate_private_key(65537, 2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     cache = {"cache_root": str(found.home / "cache"), "cache_depth": 3, "namespace": "lemonldap-ng-sessions"}
-    application = {
-        "ClientID": registered["client_id"],
-        "ClientSecret": registered["client_secret"],
-        "RedirectUris": " ".join(registered["redirect_uris"]),
-        "PostLogoutRedirectUris": " ".join(registered["post_logout_redirect_uris"]),
-        "IDTokenSignAlg": "RS256",
-        "RequirePKCE": 1,
-        "RefreshToken": 1,
-        "BypassConsent": 1,
-    }
     return {
         "cfgNum": 1,
         "cfgAuthor": "tests",
@@ -155,11 +145,26 @@ def _configuration(found: LemonLdap, registered: Mapping[str, Any]) -> dict[str,
         "oidcServicePublicKeySig": public.decode(),
         "oidcServiceKeyIdSig": "one",
         "oidcServiceAllowAuthorizationCodeFlow": 1,
-        "oidcRPMetaDataOptions": {
-            "app": {f"oidcRPMetaDataOptions{name}": value for name, value in application.items()}
+        "oidcRPMetaDataOptions": {each["client_id"]: _client(each) for each in clients},
+        "oidcRPMetaDataExportedVars": {
+            each["client_id"]: {"email": "mail", "name": "cn", "preferred_username": "uid"}
+            for each in clients
         },
-        "oidcRPMetaDataExportedVars": {"app": {"email": "mail", "name": "cn", "preferred_username": "uid"}},
     }
+
+
+def _client(registered: Mapping[str, Any]) -> dict[str, Any]:
+    options = {
+        "ClientID": registered["client_id"],
+        "ClientSecret": registered["client_secret"],
+        "RedirectUris": " ".join(registered["redirect_uris"]),
+        "PostLogoutRedirectUris": " ".join(registered["post_logout_redirect_uris"]),
+        "IDTokenSignAlg": "RS256",
+        "RequirePKCE": 1,
+        "RefreshToken": 1,
+        "BypassConsent": 1,
+    }
+    return {f"oidcRPMetaDataOptions{name}": value for name, value in options.items()}
 
 
 def _storage(directory: Path) -> dict[str, str]:
