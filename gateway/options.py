@@ -185,6 +185,9 @@ def logout_options(settings: Settings) -> LogoutOptions:
             whole_user=settings.logout.scope == "user", one_sign_in=settings.provider.kind != "cognito"
         ),
         news_comes_back=bool(hops) and _hears_of_own_hops(settings),
+        behind=settings.provider.identity_provider is not None
+        and not any(hop.elsewhere for hop in hops)
+        and not any(hop.choice == "federated" for hop in settings.logout.chain),
     )
 
 

@@ -141,6 +141,25 @@ def test_a_form_is_for_those_who_are_known_to_take_it_or_who_are_said_to(
     assert (how(1), how(5_000)) == (short, long)
 
 
+@pytest.mark.parametrize(
+    ("kind", "chain", "behind"),
+    [
+        ("keycloak", "[keycloak]", True),
+        ("keycloak", "[keycloak, {okta_signout: https://org.okta.com}]", False),
+        ("auth0", "[auth0]", True),
+        ("auth0", "[{auth0: federated}]", False),
+    ],
+)
+def test_r28_a_provider_behind_that_no_hop_leads_to_is_known(
+    tmp_path: Path, kind: str, chain: str, behind: bool
+) -> None:
+    """Where people are sent through one; without `provider.identity_provider` nobody knows of it."""
+    path = configured(tmp_path, kind, chain)
+    assert not logout_options(load(path, {})).behind
+    path.write_text(path.read_text().replace("client_id: c,", "client_id: c, identity_provider: corporate,"))
+    assert logout_options(load(path, {})).behind is behind
+
+
 def test_forms_may_lead_to_the_hops_and_the_provider_alone(tmp_path: Path) -> None:
     """Origins for the pages' policy, each once; a provider that no hop asks is none of them."""
     chain = '[oidc, {url: "https://x.example.com/out?to={return_to}"}]'

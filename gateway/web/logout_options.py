@@ -19,6 +19,7 @@ class LogoutOptions:
     :ivar start: path where sign-in begins. :ivar host: of ``public_url``.
     :ivar expire_cookies: names of a predecessor's cookies.
     :ivar cross_site: another site's navigation signs out without a question (rule R23). :ivar reach: see there.
+    :ivar behind: people come in through a provider behind the one that signs them in, and no hop leads to it.
     :ivar news_comes_back: a provider on the way tells of the sign-out as if it were another (rule R21).
     """
 
@@ -34,6 +35,7 @@ class LogoutOptions:
     cross_site: bool = False
     reach: Reach = ALONE
     news_comes_back: bool = False
+    behind: bool = False
 
     @property
     def hint(self) -> str:

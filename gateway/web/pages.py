@@ -171,12 +171,14 @@ def signed_out(
     resume_url: str | None,
     target_url: str | None,
     why: str = "",
+    behind: bool = False,
 ) -> Page:
     """The receipt: for each session what was ended, what was not, how we know, and what to do about it.
 
-    `why` is a sentence that says who wanted it, where that was nobody in this browser.
+    `why` is a sentence that says who wanted it, where that was nobody in this browser; `behind` as `headline`
+    takes it.
     """
-    top = headline(hops, finished=finished, durable=durable)
+    top = headline(hops, finished=finished, durable=durable, behind=behind)
     lines = [entry(hop, durable=durable) for hop in hops]
     retry = "Try signing out again" if any(line.tone == "bad" for line in lines) else ""
     return render(

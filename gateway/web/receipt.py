@@ -147,8 +147,13 @@ def _our_entry(hop: HopLine, *, durable: bool) -> Entry:
             return Entry(hop.label, "bad", "Not ended", "Not ended", hop.at, "", advice)
 
 
-def headline(hops: Sequence[HopLine], *, finished: bool, durable: bool = True) -> Headline:
-    """The sentence over the receipt, as good as its weakest line."""
+def headline(
+    hops: Sequence[HopLine], *, finished: bool, durable: bool = True, behind: bool = False
+) -> Headline:
+    """The sentence over the receipt, as good as its weakest line, and as what is on no line.
+
+    :param behind: there is a provider behind the one that was asked, which nobody here can ask.
+    """
     if not hops:
         summary = "This browser has no receipt of a recent sign-out. If you meant to sign out, do it here."
         return Headline("plain", "No sign-out on record", summary)
@@ -164,14 +169,12 @@ def headline(hops: Sequence[HopLine], *, finished: bool, durable: bool = True) -
             "You are signed out of this application. What is not certain is marked below, with what to do."
         )
         return Headline("warn", f"{_listing(unsure)} did not confirm your sign-out", summary)
-    return _good_headline(hops, durable=durable)
+    return _good_headline(hops, durable=durable, behind=behind)
 
 
-def _good_headline(hops: Sequence[HopLine], *, durable: bool) -> Headline:
+def _good_headline(hops: Sequence[HopLine], *, durable: bool, behind: bool) -> Headline:
     if not durable:
-        summary = (
-            "Every step went through, but this server could not store it yet. Please read the note below."
-        )
+        summary = "Your session here is closed, but this server could not store that yet. Please read the note below."
         return Headline("warn", "You are signed out on this server", summary)
     skipped = [hop.label for hop in hops if hop.status == "skipped" and hop.name != OURS]
     unseen = [hop.label for hop in hops if hop.status == "returned" and not hop.sure]
@@ -183,6 +186,12 @@ def _good_headline(hops: Sequence[HopLine], *, durable: bool) -> Headline:
             else []
         )
         return Headline("good", "You are signed out of this application", " ".join(said))
+    if all(hop.name == OURS for hop in hops):
+        summary = "Only this application signed you out. Where you sign in you may still be signed in."
+        return Headline("good", "You are signed out of this application", summary)
+    if behind:
+        summary = "Everything below is done. Another provider that you came in through may still have you signed in."
+        return Headline("good", "You are signed out", summary)
     return Headline("good", "You are signed out", "Everything below is done. You can close this page now.")
 
 

@@ -97,6 +97,24 @@ def test_only_a_durable_end_promises_that_copies_are_dead() -> None:
     assert headline([OURS], finished=True, durable=False).tone == "warn"
 
 
+def test_r28_what_is_on_no_line_is_not_done() -> None:
+    """Nobody was asked, or somebody stands behind who was not."""
+    alone = headline([OURS], finished=True)
+    assert alone.title == "You are signed out of this application"
+    assert "you may still be signed in" in alone.summary
+    behind = headline([OURS, hop("returned")], finished=True, behind=True)
+    assert "may still have you signed in" in behind.summary
+    assert "close this page" not in behind.summary
+    assert headline([OURS, hop("returned")], finished=True).summary.startswith("Everything below is done.")
+
+
+def test_r28_what_is_not_stored_is_no_step_that_went_through() -> None:
+    """Whatever the lines say."""
+    for line in (hop("skipped"), hop("returned", evidence="came_back"), hop("returned")):
+        top = headline([OURS, line], finished=True, durable=False)
+        assert (top.tone, "went through" in top.summary) == ("warn", False)
+
+
 def test_a_sign_out_without_a_session_says_so() -> None:
     """Our own line can be skipped because there was nothing to end; the rest still counts."""
     ours = HopLine("gateway", "This application", "skipped")

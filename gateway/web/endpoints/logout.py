@@ -134,6 +134,7 @@ class LogoutEndpoints:
             retry_action=OWN_FORM,
             resume_url=CONTINUE if chain and not chain.closed else None,
             target_url=options.targets.get(chain.target) if chain else None,
+            behind=options.behind,
         )
         ended = chain is not None and chain.closed and now - chain.closed <= JUST_ENDED
         clear = ", ".join(f'"{kind}"' for kind in options.clear_site_data)
