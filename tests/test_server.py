@@ -270,7 +270,7 @@ def certified(directory: Path) -> SimpleNamespace:
 
 async def test_tls_connections_in_the_queue_are_answered_too(tmp_path: Path) -> None:
     """Their handshake is still to come when they are taken; nothing older than TLS 1.2 is spoken."""
-    context = tls_context(certified(tmp_path))  # type: ignore[arg-type]
+    context = tls_context(certified(tmp_path))  # type: ignore[arg-type]  # only its tls section is read
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     trusting = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))

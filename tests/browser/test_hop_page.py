@@ -29,7 +29,7 @@ async def here(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
     Where no form is sent the provider takes none, and its session has a Lax cookie: that is how most come.
     """
     taking = {"by_form": True, "same_site": "None"} if "form" in request.param else {}
-    sso = Sso("oidc", replace(MANNERS["oidc"], without_hint="end", **taking))  # type: ignore[arg-type]
+    sso = Sso("oidc", replace(MANNERS["oidc"], without_hint="end", **taking))  # type: ignore[arg-type]  # fields of manners
     async with house(tmp_path, sso, chain=CHAIN.replace("HOP", request.param)) as running:
         page = tmp_path / "index.html"
         page.write_text(SELF + page.read_text())

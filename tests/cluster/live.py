@@ -78,7 +78,7 @@ class Live(asyncio.Protocol):
             return self.said.endswith(LOGGED_OUT)
         return self.said[:1] == b"\x88" and self.said[2:4] == ENDED
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP makes transports that write
         self.transport = transport
         transport.write(self._request)
 
@@ -97,7 +97,7 @@ class Live(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         for future in (self.opened, self.ended):
             if not future.done():
-                future.set_result(time.perf_counter())  # type: ignore[arg-type]
+                future.set_result(time.perf_counter())  # type: ignore[arg-type]  # both only wake whoever waits
 
     def close(self) -> None:
         self.transport.abort()

@@ -51,7 +51,7 @@ def test_further_addresses_are_registered_beside_the_applications() -> None:
 def test_wrong_options_are_refused(wrong: dict[str, str]) -> None:
     """Anything but loopback, an unknown federation, URLs that cannot work."""
     with pytest.raises(ValueError, match=r"\w"):
-        DemoOptions(**wrong)  # type: ignore[arg-type]
+        DemoOptions(**wrong)  # type: ignore[arg-type]  # just what is wrong
 
 
 @pytest.mark.parametrize(

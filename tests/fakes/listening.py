@@ -62,7 +62,7 @@ async def standing(
         asked.append(request.target)
         return answer(request)
 
-    doors = listener(noted, DoorLimits(1_000, 0, **limits))  # type: ignore[arg-type]
+    doors = listener(noted, DoorLimits(1_000, 0, **limits))  # type: ignore[arg-type]  # fields of the limits
     stand = Stand(
         doors, await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0, ssl=tls), asked
     )

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def of_files(test: T) -> T:
     """Of such a module, a test that is about the files of one host."""
-    test.stores = ("cookie",)  # type: ignore[attr-defined]
+    test.stores = ("cookie",)  # type: ignore[attr-defined]  # read by pytest_generate_tests
     return test
 
 

@@ -39,7 +39,7 @@ async def stand(tmp_path: Path, store: Callable[[Path], Store]) -> AsyncIterator
 
 def wherever_sessions_are(test: T) -> T:
     """In their cookies, and in Redis."""
-    test.stores = BOTH  # type: ignore[attr-defined]
+    test.stores = BOTH  # type: ignore[attr-defined]  # read by pytest_generate_tests
     return test
 
 

@@ -34,7 +34,7 @@ async def stand(
         }
         extra = "redis: {password_file: redis-password, prefix: gw}\n"
         async with standing(tmp_path, extra=extra, replaced=replaced) as running:
-            running.redis = redis  # type: ignore[attr-defined]
+            running.redis = redis  # type: ignore[attr-defined]  # a stand of this module has one
             yield running
 
 
@@ -47,7 +47,7 @@ def write(directory: Path, password: str) -> None:
 @pytest.mark.parametrize("file_first", [False, True])
 async def test_a_new_password_needs_no_restart(stand: Stand, tmp_path: Path, file_first: bool) -> None:
     """Whichever comes first, the file or the server; all connections are then made anew, and nothing is refused."""
-    redis: RedisServer = stand.redis  # type: ignore[attr-defined]
+    redis: RedisServer = stand.redis  # type: ignore[attr-defined]  # a stand of this module has one
     _, copied = await signed_in(stand)
     login = stand.gateway._redis_login
     assert login is not None

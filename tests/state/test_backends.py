@@ -30,7 +30,7 @@ def test_a_file_is_for_one_host(tmp_path: Path) -> None:
         SqliteSignIns,
         SqliteTokenRevocations,
     )
-    assert found.log.state_loss_accepted  # type: ignore[attr-defined]
+    assert found.log.state_loss_accepted  # type: ignore[attr-defined]  # of this kind of log
     assert list(tmp_path.iterdir()) == []
 
 
@@ -44,7 +44,7 @@ def test_a_redis_is_for_many(tmp_path: Path) -> None:
         RedisSignIns,
         RedisTokenRevocations,
     )
-    assert found.log.state_loss_accepted  # type: ignore[attr-defined]
+    assert found.log.state_loss_accepted  # type: ignore[attr-defined]  # of this kind of log
 
 
 def test_nobody_pays_for_a_redis_that_is_not_configured() -> None:

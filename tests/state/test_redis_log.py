@@ -36,7 +36,7 @@ class TestRedisLog(LogContract):
 
 @asynccontextmanager
 async def opened(place: RedisPlace, **options: object) -> AsyncIterator[RedisLog]:
-    log = RedisLog(place, **{"beat": 0.1, "deadline": 5.0, **options})  # type: ignore[arg-type]
+    log = RedisLog(place, **{"beat": 0.1, "deadline": 5.0, **options})  # type: ignore[arg-type]  # its own options
     await log.open()
     try:
         yield log

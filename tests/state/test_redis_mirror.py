@@ -183,5 +183,5 @@ async def test_a_second_failover_sends_again_what_the_first_one_did(redis: Redis
         for _ in range(3):
             epoch = one._mirror.known.epoch
             older.promote()
-            assert await within(PATIENCE, lambda epoch=epoch: one._mirror.known.epoch != epoch)  # type: ignore[misc]
+            assert await within(PATIENCE, lambda epoch=epoch: one._mirror.known.epoch != epoch)  # type: ignore[misc]  # mypy cannot infer the default of a lambda
             assert await within(PATIENCE, lambda: one.pending == 0 and redis.ask("XLEN", LOG) == 1)

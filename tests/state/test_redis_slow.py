@@ -23,7 +23,7 @@ from tests.state.log_contract import ended, new, within
 
 
 def at(way: SlowWay, **more: object) -> RedisPlace:
-    return RedisPlace((("localhost", way.port),), **more)  # type: ignore[arg-type]
+    return RedisPlace((("localhost", way.port),), **more)  # type: ignore[arg-type]  # fields of the place
 
 
 @asynccontextmanager

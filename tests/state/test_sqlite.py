@@ -57,7 +57,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 async def opened(path: Path, **options: float | bool) -> SqliteLog:
-    one = SqliteLog(path, **options)  # type: ignore[arg-type]
+    one = SqliteLog(path, **options)  # type: ignore[arg-type]  # its own options
     await one.open()
     return one
 

@@ -58,7 +58,7 @@ def test_a_batch_is_all_or_nothing(table: Table) -> None:
     """An entry that cannot be stored takes its companions along, and the connection stays usable."""
     before = table.tail(-1)
     with pytest.raises(sqlite3.Error):
-        table.append([NewEntry("sid:a", 5, "x"), NewEntry("sid:b", None, "x")])  # type: ignore[arg-type]
+        table.append([NewEntry("sid:a", 5, "x"), NewEntry("sid:b", None, "x")])  # type: ignore[arg-type]  # just what is wrong
 
     assert table.tail(-1) == before
     assert table.append([NewEntry("sid:a", 5, "x")]) == before.position + 1

@@ -34,7 +34,7 @@ def receipt(*hops: HopLine, **changes: object) -> Page:
         "resume_url": None,
         "target_url": None,
     }
-    return pages.signed_out(**(values | changes))  # type: ignore[arg-type]
+    return pages.signed_out(**(values | changes))  # type: ignore[arg-type]  # the page's own arguments
 
 
 def _error(

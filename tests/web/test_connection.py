@@ -38,12 +38,12 @@ async def lab() -> AsyncIterator[Lab]:
     stands: list[Stand] = []
 
     async def build(answer: Callable[[Request], Answer], **limits: float) -> Stand:
-        doors = listener(answer, DoorLimits(1_000, 0, **limits))  # type: ignore[arg-type]
+        doors = listener(answer, DoorLimits(1_000, 0, **limits))  # type: ignore[arg-type]  # fields of the limits
         server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
         stands.append(Stand(doors, server))
         return stands[-1]
 
-    yield build  # type: ignore[misc]
+    yield build  # type: ignore[misc]  # an async fixture
     for stand in stands:
         for client in stand.clients:
             await client.close()

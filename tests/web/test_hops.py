@@ -52,7 +52,7 @@ async def provider() -> AsyncIterator[IdentityProvider]:
 
 def chain_of(*names: str, **changes: object) -> Chain:
     begun = chains.begin(names, ChainLimits(30, 120), now=1, nonce="the-nonce", sid="sid-1").chain
-    return replace(begun, **changes)  # type: ignore[arg-type]
+    return replace(begun, **changes)  # type: ignore[arg-type]  # fields of a chain
 
 
 def hops_of(provider: IdentityProvider, *hops: Hop) -> Hops:
@@ -195,7 +195,7 @@ async def test_a_provider_that_was_never_reached_is_said_to_be_that(provider: Id
 
 async def test_the_second_try_is_asked_for_as_one(provider: IdentityProvider) -> None:
     """Without the hint, so that what stranded the browser does not strand it again."""
-    hops = hops_of(provider, replace(ANY, way=replace(ANY.way, derived="https://id.example.com/end")))  # type: ignore[type-var]
+    hops = hops_of(provider, replace(ANY, way=replace(ANY.way, derived="https://id.example.com/end")))  # type: ignore[type-var]  # any way has an address
     first = chain_of("oidc")
     second = chains.resumed(first, ChainLimits(30, 120), now=100).chain
     act, again = await hops.act(first, "the-token"), await hops.act(second, "the-token")

@@ -175,7 +175,7 @@ async def test_an_answer_that_cannot_be_sent_ends_the_connection(
     async def answered(response: Response) -> Response:
         return response
 
-    behind.handle = broken  # type: ignore[method-assign]
+    behind.handle = broken  # type: ignore[method-assign]  # what it stands for is broken here
     await client.ask("/x")
     assert await client.rest() == b""
 

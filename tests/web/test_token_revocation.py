@@ -100,7 +100,7 @@ async def test_the_session_is_forgotten_when_its_token_is_kept(world: World, one
 
     async def seen(*given: object, **more: object) -> bool:
         world.order.append(f"parked, {len(world.forgotten)} forgotten")
-        return await park(*given, **more)  # type: ignore[arg-type]
+        return await park(*given, **more)  # type: ignore[arg-type]  # handed on as they came
 
     world.monkeypatch.setattr(one._store, "park", seen)
     await one.ended(signed_in())

@@ -25,7 +25,7 @@ class Asked:
 def named(query: str | None) -> str | None:
     nothing: Any = None
     endpoint = Frontchannel(issuer=ISSUER, sessions=nothing, sign_ins=nothing, inbound=nothing)
-    return endpoint._named(Asked(query))  # type: ignore[arg-type]
+    return endpoint._named(Asked(query))  # type: ignore[arg-type]  # only its query is read
 
 
 @pytest.mark.parametrize("sid", ["abc", "a|b", "ä", "a+b %&=", "x" * 255])
