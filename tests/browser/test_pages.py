@@ -28,7 +28,7 @@ Pages = dict[str, Callable[[web.BaseRequest], web.StreamResponse]]
 STILL: Pages = {
     f"/{name}": partial(made, make)
     for name, make in SAMPLES.items()
-    if not name.startswith(("start", "landing", "leaving", "hop"))
+    if not name.startswith(("start", "landing", "onward", "leaving", "hop"))
 }
 LONG_RD = "/search?q=" + "x" * 2000
 
