@@ -38,7 +38,7 @@ LOOK_EVERY = 5.0
 IN_MEMORY = 1_024
 """Tokens that this process keeps for want of the state."""
 LAST_TRY = 2.5
-"""Seconds that closing takes at most, where tokens are in this process's memory alone."""
+"""Seconds that closing waits for what is on its way to the state, and for what this process alone has."""
 _log = get_logger("token_revocation")
 
 
@@ -92,19 +92,20 @@ class TokenRevoker:
 
     async def close(self) -> None:
         """What waits in the state goes on waiting there; what only this process has is tried once more."""
-        tasks = [*self._beside, *([self._working] if self._working else [])]
-        self._working = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        working, self._working = self._working, None
+        if working is not None:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+        if self._beside:  # on the way to the state
+            await asyncio.wait(self._beside, timeout=LAST_TRY)
         mine, self._mine = self._mine, []
-        if mine:
-            trying = [asyncio.create_task(self._last_try(one)) for one in mine]
-            _, late = await asyncio.wait(trying, timeout=LAST_TRY)
-            for task in late:
-                task.cancel()
-            if late:
-                _log.error("tokens_not_revoked", count=len(late), why="the state did not take them in time")
+        trying = {asyncio.create_task(self._last_try(one)): one for one in mine}
+        _, late = await asyncio.wait(trying, timeout=LAST_TRY) if trying else (set(), set())
+        for task in (*late, *self._beside):
+            task.cancel()
+        for task in late:
+            self._trail.token_not_revoked(trying[task].parked, "given_up")
+        await asyncio.gather(*late, *self._beside, return_exceptions=True)
         await self._store.close()
 
     # What is to be revoked

@@ -331,6 +331,17 @@ async def test_closing_ends_a_worker_that_is_just_woken(world: World, one: Token
     await asyncio.wait_for(one.close(), AMPLE)
 
 
+async def test_closing_loses_nothing_that_is_on_its_way_to_the_state(world: World, one: TokenRevoker) -> None:
+    """A sign-in that failed, or a refresh that was dropped, in the very last moment."""
+    await one.open()
+    one.at_once("first")
+    one.dropped(signed_in(generation=1, refresh_token="second"))
+    await one.close()
+    world.pass_seconds(200)
+    await (await asleep(world.replica()))._look()
+    assert sorted(world.provider.asked) == ["first", "second"]
+
+
 async def test_closing_tries_once_what_only_this_process_has(world: World, tmp_path: Path) -> None:
     """Whatever the browser is doing: nobody else could do it later. What fails is said."""
     replica = await asleep(world.replica(path=tmp_path / "away.db"))
@@ -340,6 +351,16 @@ async def test_closing_tries_once_what_only_this_process_has(world: World, tmp_p
     await replica.close()
     assert sorted(world.provider.asked) == ["first", "second"]
     assert sorted(world.told()) == [("token_not_revoked", "given_up"), ("token_revoked", None)]
+
+
+async def test_closing_says_what_a_provider_that_hangs_has_left(world: World, tmp_path: Path) -> None:
+    """It is not waited for."""
+    world.monkeypatch.setattr(token_revocation, "LAST_TRY", 0.01)
+    world.provider.hanging = asyncio.Event()
+    replica = await asleep(world.replica(path=tmp_path / "away.db"))
+    await replica.ended(signed_in())
+    await asyncio.wait_for(replica.close(), AMPLE)
+    assert world.told() == [("token_not_revoked", "given_up")]
 
 
 async def test_what_is_too_large_for_the_state_stays_here(world: World, one: TokenRevoker) -> None:
