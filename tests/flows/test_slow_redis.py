@@ -29,7 +29,7 @@ async def test_nobody_is_kept_out_by_a_slow_redis(tmp_path: Path) -> None:
                 browser, copied = await signed_in(first)
                 await asyncio.sleep(STALE + 1)
                 for stand in (first, second):
-                    assert await within(PATIENCE, lambda stand=stand: stand.gateway.usable)  # type: ignore[misc]  # FIXME
+                    assert await within(PATIENCE, lambda stand=stand: stand.gateway.usable)  # type: ignore[misc]  # mypy cannot infer the default of a lambda
                     assert await asked(stand, copied) == 200
                 await first.sign_out(browser, until="/logged-out")
                 assert await asked(first, copied) == 401

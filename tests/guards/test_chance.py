@@ -55,7 +55,7 @@ def replacements_one_after_another(tree: ast.AST) -> list[int]:
         if _replaces(node):
             assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             inner = node.func.value
-            if _replaces(inner) and not (_fixed(node) and _fixed(inner)):  # type: ignore[arg-type]  # FIXME
+            if _replaces(inner) and not (_fixed(node) and _fixed(inner)):  # type: ignore[arg-type]  # `_replaces`: a call
                 found.add(node.lineno)
     return sorted(found)
 
