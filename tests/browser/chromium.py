@@ -10,7 +10,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -55,6 +55,7 @@ class Chromium:
         self._flags = [*FLAGS, *flags]
         self._windowed: Browser | None = None
         self._kept: dict[Mode, tuple[BrowserContext, Path]] = {}
+        self._in_use: set[Mode] = set()
 
     @classmethod
     async def start(cls, authority: Authority) -> Self:
@@ -75,7 +76,9 @@ class Chromium:
                 directory, executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
             )
             self._kept[mode] = context, directory
-        return KeptProfile(self._kept[mode][0])
+        assert mode not in self._in_use, f"one profile at a time that is {mode}"
+        self._in_use.add(mode)
+        return KeptProfile(self._kept[mode][0], lambda: self._in_use.discard(mode))
 
     async def _private(self) -> BrowserContext:
         """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
@@ -121,8 +124,9 @@ class ChromiumProfile:
 class KeptProfile(ChromiumProfile):
     """One window of a Chromium that goes on; its first page stays empty and keeps the program alive."""
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, free: Callable[[], None]) -> None:
         super().__init__(context)
+        self._free = free
         self._seen: set[str] = set()
         self._home = context.pages[0]
         context.on("request", self._note)
@@ -143,6 +147,7 @@ class KeptProfile(ChromiumProfile):
         for origin in sorted(self._seen):
             await session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
         await session.detach()
+        self._free()
 
 
 class ChromiumTab:

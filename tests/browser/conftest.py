@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.browser.authority import Authority
 from tests.browser.chromium import Chromium
-from tests.browser.driver import BrowserDriver, Mode
+from tests.browser.driver import BrowserDriver, Mode, visiting
 from tests.browser.firefox import Firefox
 from tests.browser.person import Person
 from tests.browser.world import World
@@ -90,6 +90,5 @@ async def stand(
 @pytest_asyncio.fixture(loop_scope="session")
 async def person(stand: Stand, browser: BrowserDriver, mode: Mode) -> AsyncIterator[Person]:
     """Somebody whose browser has never been anywhere."""
-    profile = await browser.profile(mode)
-    yield Person(stand, profile)
-    await profile.close()
+    async with visiting(browser, mode) as profile:
+        yield Person(stand, profile)

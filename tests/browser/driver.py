@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -89,6 +90,16 @@ class BrowserDriver(Protocol):
         """A profile that has never been anywhere."""
 
     async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def visiting(browser: BrowserDriver, mode: Mode) -> AsyncIterator[Profile]:
+    """A profile for a while, closed however that ends: the next one begins with nothing of it."""
+    profile = await browser.profile(mode)
+    try:
+        yield profile
+    finally:
+        await profile.close()
 
 
 async def eventually(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.browser.driver import BrowserDriver, Mode, Tab, arrives, eventually, shows, text_of
+from tests.browser.driver import BrowserDriver, Mode, Tab, arrives, eventually, shows, text_of, visiting
 from tests.fakes.patience import PATIENCE
 from tests.fakes.sso import MANNERS, Sso
 from tests.flows.provided import House, house
@@ -39,16 +39,15 @@ async def here(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(here: House, browser: BrowserDriver) -> AsyncIterator[Tab]:
     """Somebody who has signed in."""
-    profile = await browser.profile(Mode.BLOCKING)
-    opened = await profile.tab()
-    await opened.open(here.app)
-    await arrives(opened, f"{here.sso.origin}/authorize")
-    await opened.fill("#username", "alice")
-    await opened.fill("#password", "demo")
-    await opened.click("button[type=submit]")
-    await shows(opened, "the application")
-    yield opened
-    await profile.close()
+    async with visiting(browser, Mode.BLOCKING) as profile:
+        opened = await profile.tab()
+        await opened.open(here.app)
+        await arrives(opened, f"{here.sso.origin}/authorize")
+        await opened.fill("#username", "alice")
+        await opened.fill("#password", "demo")
+        await opened.click("button[type=submit]")
+        await shows(opened, "the application")
+        yield opened
 
 
 async def test_r34_the_browser_passes_every_policy_on_the_way(here: House, tab: Tab, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from gateway.web import pages
 from gateway.web.admin import REASON
-from tests.browser.driver import BrowserDriver, Mode, shows
+from tests.browser.driver import BrowserDriver, Mode, shows, visiting
 from tests.browser.person import ALICE, Person
 from tests.browser.world import OVER_TLS, taking_place
 from tests.flows.conftest import Stand, standing
@@ -37,14 +37,15 @@ async def test_r01_where_auth_time_proves_it_one_password_is_enough(
     tmp_path: Path, browser: BrowserDriver
 ) -> None:
     """Okta is the provider itself; a browser that was never here."""
-    async with standing(tmp_path, federation="okta") as stand:
+    async with (
+        standing(tmp_path, federation="okta") as stand,
+        visiting(browser, Mode.BLOCKING) as profile,
+    ):
         await revoked(stand)
-        profile = await browser.profile(Mode.BLOCKING)
         tab = await Person(stand, profile).sign_in(LINK)
         await shows(tab, SHOWN, ALICE)
         assert await tab.address() == stand.app + LINK
         assert given(stand) == 1
-        await profile.close()
 
 
 @taking_place(*OVER_TLS)

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.driver import Tab, arrives, eventually, shows
-from tests.browser.person import ALL_ENDED, APPLICATION, SESSION_COOKIE, Person, replayed
+from tests.browser.person import ALL_ENDED, APPLICATION, SESSION_COOKIE, SIGN_OUT_UNSEEN, Person, replayed
 from tests.browser.world import OVER_TLS, taking_place
 from tests.fakes.upstream import Call, FakeUpstream, reply
 
@@ -140,10 +140,10 @@ class TestWorker:
         """The worker is told; it shows the application at the signed-out page too, and has to go for that."""
         tab = await with_worker(person, "with")
         await runs(tab)
-        await tab.run(SIGN_OUT_THERE)
+        await tab.run(SIGN_OUT_UNSEEN)
         await shows(tab, "Continue signing out")
-        assert await tab.run(REGISTERED) == 0
-        assert await tab.run(TOLD) == "logged-out"
+        await eventually(lambda: tab.run(REGISTERED), lambda count: count == 0, what="the worker is gone")
+        await eventually(lambda: tab.run(TOLD), lambda told: told == "logged-out", what="the worker was told")
 
     async def test_r14_a_link_to_logout_is_swallowed_and_a_form_is_not(self, person: Person) -> None:
         """The worker shows the shell in place of the sign-out, and nothing has ended; the form reaches the gateway."""
@@ -182,6 +182,8 @@ class TestLastWorker:
         await shows(tab, "Shell from the worker")
         await tab.run(UPDATE)
         await eventually(lambda: tab.run(REGISTERED), lambda count: count == 0, what="the worker is gone")
-        assert await tab.run("return await caches.keys()") == []
+        await eventually(
+            lambda: tab.run("return await caches.keys()"), lambda kept: kept == [], what="its caches go"
+        )
         await tab.open(f"{person.stand.app}/reports")
         await shows(tab, "Signing you out")

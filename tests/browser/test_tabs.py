@@ -21,6 +21,7 @@ from tests.browser.person import (
     EVERYBODY,
     NOBODY,
     SIGN_OUT,
+    SIGN_OUT_UNSEEN,
     UNCACHED,
     Person,
     asked_cognito,
@@ -148,7 +149,7 @@ async def test_a_tab_that_closes_hands_the_stream_on(person: Person) -> None:
     await others.pop().close()
     await first.close()
     await streaming(person)
-    await others[0].run("await fetch('/logout', {method: 'POST', headers: {accept: 'application/json'}})")
+    await others[0].run(SIGN_OUT_UNSEEN)
     for tab in others:
         await left(person, tab)
 
@@ -192,7 +193,7 @@ async def test_the_channel_tells_whoever_listens(person: Person) -> None:
     )
     tab = await opened(person)
     await eventually(lambda: listening.run("return told"), lambda told: set(told) == {f"={ALICE}"})
-    await tab.run("await fetch('/logout', {method: 'POST', headers: {accept: 'application/json'}})")
+    await tab.run(SIGN_OUT_UNSEEN)
     await eventually(lambda: listening.run("return told"), lambda told: told[-1] == "")
 
 
