@@ -121,7 +121,7 @@ HOSTILE: list[Any] = [
     {"format": "iss_sub", "sub": "00u"}, {"format": "iss_sub", "iss": ORG, "sub": ""},
     {"format": "iss_sub", "iss": ORG, "sub": 7}, {"format": "iss_sub", "iss": ORG, "sub": "a\x00b"},
     {"format": "opaque"}, {"format": "opaque", "id": {}}, {"format": "opaque", "id": "\ud800"},
-    {"format": "aliases", "identifiers": {"0": ALICE}}, {"format": "complex"}, {"format": "complex", "user": "alice"},
+    {"format": "aliases", "identifiers": {"0": ALICE}}, {"format": "aliases", "identifiers": [ALICE, {"format": "email"}]}, {"format": "complex"}, {"format": "complex", "user": "alice"},
     {"user": {"user": BY_ID}}, {"user": []},
 ]  # fmt: skip
 """Subjects that are none."""
