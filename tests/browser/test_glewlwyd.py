@@ -8,20 +8,12 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, shows
-from tests.fakes.house import IN, PAGE, header
+from tests.fakes.house import IN, PAGE, SIGN_OUT, header
 from tests.glewlwyd.conftest import NAME, Village, village
 from tests.glewlwyd.program import PASSWORD
 
 __all__ = ["village"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-SIGN_OUT = """
-const form = document.createElement('form');
-form.method = 'post';
-form.action = '/logout';
-document.body.append(form);
-setTimeout(() => form.submit());
-"""
-"""What the application's button does."""
 LOG_OUT = ".card-body .btn-danger:not(.dropdown-toggle)"
 CONTINUE = ".card-footer .btn-success"
 

@@ -24,6 +24,14 @@ from tests.fakes.serving import Application
 SECRET = "known-to-this-test-alone"
 PAGE = "/api/quick"
 """A page of the application, which says `IN` and nothing else."""
+SIGN_OUT = """
+const form = document.createElement('form');
+form.method = 'post';
+form.action = '/logout';
+document.body.append(form);
+setTimeout(() => form.submit());
+"""
+"""What a sign-out button of that page would do, as a script."""
 IN = "quick"
 CONFIGURATION = """\
 public_url: {app}
@@ -50,20 +58,26 @@ class House:
     audit: list[AuditEvent] = field(default_factory=list)
 
     async def receipt(self, cookie: str) -> dict[str, str]:
-        """What the receipt says to a program with the cookies of a browser: hop to evidence."""
-        answer = await self._asked("/logged-out", cookie, Accept="application/json")
-        return {hop["hop"]: hop["evidence"] for hop in json.loads(answer.text)["hops"]}
+        """What `receipt` says."""
+        return await receipt(self.app, cookie)
 
     async def status(self, cookie: str) -> int:
         """Of a fetch by somebody who has copied the cookies of a session."""
-        return (await self._asked(PAGE, cookie)).status
+        return (await _asked(self.app + PAGE, cookie)).status
 
-    async def _asked(self, path: str, cookie: str, **more: str) -> Seen:
-        asking = Person.open()
-        headers = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Cookie": cookie, **more}
-        answer = await asking.send("GET", self.app + path, headers, None)
-        await asking.close()
-        return answer
+
+async def receipt(app: str, cookie: str) -> dict[str, str]:
+    """What the receipt of ``app`` says to a program with the cookies of a browser: hop to evidence."""
+    answer = await _asked(f"{app}/logged-out", cookie, Accept="application/json")
+    return {hop["hop"]: hop["evidence"] for hop in json.loads(answer.text)["hops"]}
+
+
+async def _asked(url: str, cookie: str, **more: str) -> Seen:
+    asking = Person.open()
+    headers = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Cookie": cookie, **more}
+    answer = await asking.send("GET", url, headers, None)
+    await asking.close()
+    return answer
 
 
 def header(cookies: Mapping[str, str]) -> str:

@@ -13,21 +13,13 @@ import pytest_asyncio
 from tests import programs as known
 from tests.browser.conftest import authority, browser, programs
 from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, shows
-from tests.fakes.house import IN, PAGE, House, address, client, header, house
+from tests.fakes.house import IN, PAGE, SIGN_OUT, House, address, client, header, house
 from tests.flows.conftest import free_socket
 from tests.providers.keycloak import Keycloak, keycloak
 from tests.providers.lemonldap import LemonLdap, lemonldap
 
 known.only("tests", "providers")
 __all__ = ["authority", "browser", "programs"]
-SIGN_OUT = """
-const form = document.createElement('form');
-form.method = 'post';
-form.action = '/logout';
-document.body.append(form);
-setTimeout(() => form.submit());
-"""
-"""What the application's button does."""
 PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank")
 """Somebody else for each test and browser, so that none meets the sessions of another."""
 HOUSES: dict[str, dict[str, Any]] = {
