@@ -6,6 +6,7 @@ The provider takes each refresh token once (rotation without grace, the strictes
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -50,7 +51,7 @@ class Provider:
         self.strict = False
         self.asked: list[tuple[str, asyncio.Future[None]]] = []
         self.at_once = True
-        self.calls = 0
+        self.calls = self.made = self.reused = 0
         self.down = False
         self.banned = False
 
@@ -62,26 +63,34 @@ class Provider:
             await waiting
         if self.down:
             raise ProviderError("provider_unreachable", "away", retryable=True, acted=False)
-        if self.banned or token not in self.alive:
-            if self.strict:
-                self.alive.clear()
-            raise ProviderError("invalid_grant", "spent", acted=False)
-        self.alive.discard(token)
-        new = f"token-{self.calls}"
-        self.alive.add(new)
+        new = self._redeemed(token)
         if self.mute:
             raise ProviderError("provider_unreachable", "no answer in time", retryable=True)
         return TokenSet(f"access-{self.calls}", None, new, 3_600)
+
+    def _redeemed(self, token: str) -> str:
+        if self.banned or token not in self.alive:
+            self.reused += 1
+            if self.strict:
+                self.alive.clear()
+            raise ProviderError("invalid_grant", "spent", acted=False)
+        self.made += 1
+        self.alive.discard(token)
+        self.alive.add(f"token-{self.made}")
+        return f"token-{self.made}"
 
     def drop(self, later: Session) -> None:
         """Its token is to be revoked."""
         self.alive.discard(later.refresh_token or "")
 
     def answer(self) -> None:
-        """Let the call that has waited longest go on; of whoever was killed meanwhile, nothing is left to go on."""
-        _, waiting = self.asked.pop(0)
-        if not waiting.cancelled():
+        """Let the call that has waited longest go on, also where nobody waits for it any more."""
+        token, waiting = self.asked.pop(0)
+        if not waiting.done():
             waiting.set_result(None)
+        elif not self.down:
+            with suppress(ProviderError):
+                self._redeemed(token)
 
 
 @dataclass
@@ -119,24 +128,29 @@ class Store:
 
 
 class Door:
-    """The store as one process reaches it."""
+    """The store as one process reaches it. ``slow``: rounds of the loop that each question takes besides the usual."""
 
     def __init__(self, store: Store, name: str) -> None:
         self.store = store
         self.name = name
+        self.slow = 0
+
+    async def _on_its_way(self) -> None:
+        for _ in range(1 + self.slow):
+            await asyncio.sleep(0)
 
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
 
     async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
-        await asyncio.sleep(0)
+        await self._on_its_way()
         if self.store.down or self.name in self.store.deaf:
             return Unavailable("down")
         return self._later(sid, generation)
 
     async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
-        await asyncio.sleep(0)
+        await self._on_its_way()
         if self.store.down or self.store.full:
             return Unavailable("down")
         told = self.store.of(sid)
@@ -155,7 +169,7 @@ class Door:
         return Unavailable("deaf") if self.name in self.store.deaf else answer
 
     async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
-        await asyncio.sleep(0)
+        await self._on_its_way()
         if self.store.down or self.store.full or self.name in self.store.deaf:
             return Unavailable("down")
         told = self.store.of(sid)
@@ -171,7 +185,7 @@ class Door:
     async def publish(
         self, sid: str, generation: int, sealed: bytes, *, visible: int, keep: int
     ) -> bool | None:
-        await asyncio.sleep(0)
+        await self._on_its_way()
         if self.store.down or self.store.full:
             return None
         told, taken = self.store.of(sid), True

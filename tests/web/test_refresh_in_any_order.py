@@ -138,6 +138,7 @@ class ThroughTrouble(RuleBasedStateMachine):
         self.world.provider.strict = True
         self.jars = [signed_in()]
         self.born = 2
+        self.lost = False
 
     def _do(self, what: Callable[[], object]) -> None:
         async def run() -> None:
@@ -163,29 +164,41 @@ class ThroughTrouble(RuleBasedStateMachine):
     def the_provider_answers(self, how: str) -> None:
         """Or fails; or does what it was asked for, and nobody hears of it."""
         self.world.provider.down, self.world.provider.mute = how == "down", how == "lost"
+        self.lost |= how == "lost"
         self._do(self.world.provider.answer)
 
     @rule(down=st.booleans(), full=st.booleans())
     def what_is_shared_stalls(self, down: bool, full: bool) -> None:
-        """Or is well again."""
+        """Or is well again, which whoever comes next finds out first."""
         self.world.store.down, self.world.store.full = down, full
-        self._do(lambda: None)
+
+    @rule(replica=st.integers(0, 1), slow=st.integers(0, 3))
+    def one_is_slow(self, replica: int, slow: int) -> None:
+        """The other one overtakes it."""
+        cast("Door", self.world.replicas[replica]._store).slow = slow
 
     @rule(replica=st.integers(0, 1), deaf=st.booleans())
     def one_hears_nothing_of_it(self, replica: int, deaf: bool) -> None:
         """What it asks for is done all the same."""
+        self.lost |= deaf
         name = cast("Door", self.world.replicas[replica]._store).name
         (self.world.store.deaf.add if deaf else self.world.store.deaf.discard)(name)
         self._do(lambda: None)
 
+    @precondition(
+        lambda self: (
+            self.lost or ((self.world.store.down or self.world.store.full) and not self.world.provider.asked)
+        )
+    )
     @rule()
     def leases_run_out(self) -> None:
-        """Whoever held them."""
-        self._do(self.world.store.end_leases)
+        """Whoever held them; those who live and have a lease hold it, as long as what is shared lets them."""
+        self.world.store.end_leases()
 
     @rule(replica=st.integers(0, 1))
     def one_is_killed(self, replica: int) -> None:
         """With whatever it has in hand; another takes its place."""
+        self.lost = True
 
         def kill() -> None:
             one = self.world.replicas[replica]
@@ -212,6 +225,11 @@ class ThroughTrouble(RuleBasedStateMachine):
     def nobody_is_signed_out(self) -> None:
         """By nothing of all this."""
         assert not self.world.ended(self.jars[0])
+
+    @invariant()
+    def no_token_is_sent_twice_by_processes_that_live(self) -> None:
+        """However long what they share stalls, and whatever leases run out."""
+        assert self.lost or self.world.provider.reused == 0
 
     def teardown(self) -> None:
         refresh.LOOK_ANEW, refresh.LOOK_AGAIN, refresh.SLOWEST = self.before
