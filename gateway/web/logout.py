@@ -254,8 +254,8 @@ class Logout:
         await asyncio.sleep(0)  # as in _end
         self._live.end(session.sid, reason)
         appended = await appending
-        await self._tokens.ended_elsewhere(session, durable=appended.durable)
         self._trail.ended(session, reason, durable=appended.durable)
+        await self._tokens.ended_elsewhere(session, durable=appended.durable)
 
     async def _end(self, session: Session, now: int) -> bool:
         """Append the deny entry, close live connections, park the refresh token. Whether the entry is durable.
