@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -31,22 +32,25 @@ def installed() -> Path:
     Without Node, or without a registry that npm can ask, this fails: tests that need it are not skipped.
     """
     node, npm = node_and_npm()
-    stamp = INTO / ".stamp"
-    digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINNED)).hexdigest()
-    if not stamp.is_file() or stamp.read_text() != digest:
-        shutil.rmtree(INTO, ignore_errors=True)
-        INTO.mkdir(parents=True)
-        for name in PINNED:
-            shutil.copy(HERE / name, INTO)
-        environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-        command: list[str | Path] = [node, npm, "ci", "--prefer-offline"]
-        done = subprocess.run(
-            command, cwd=INTO, env=environ, timeout=PATIENCE, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"npm ci ended with status {done.returncode}: {done.stderr[-2000:]}"
-        stamp.write_text(digest)
-    shutil.copy(HERE / "server.mjs", INTO)
-    return INTO
+    INTO.mkdir(parents=True, exist_ok=True)
+    home, stamp = INTO / "home", INTO / ".stamp"
+    pinned = [*(HERE / name for name in PINNED), HERE / "server.mjs"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in pinned)).hexdigest()
+    with (INTO / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes run tests too, and all begin at once
+        if not stamp.is_file() or stamp.read_text() != digest:
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir()
+            for path in pinned:
+                shutil.copy(path, home)
+            environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+            command: list[str | Path] = [node, npm, "ci", "--prefer-offline"]
+            done = subprocess.run(
+                command, cwd=home, env=environ, timeout=PATIENCE, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"npm ci ended with status {done.returncode}: {done.stderr[-2000:]}"
+            stamp.write_text(digest)
+    return home
 
 
 @dataclass
