@@ -57,7 +57,7 @@ class _Notes:
     """Of one process that runs tests."""
 
     def __init__(self, directory: Path, worker: str) -> None:
-        self._file = (directory / f"{worker}.jsonl").open("w")
+        self._file = (directory / f"{worker}.jsonl").open("w", buffering=1)
         self._worker = worker
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
