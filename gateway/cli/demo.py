@@ -47,6 +47,7 @@ _WELCOME = """
 EMULATORS = (8081, 8082)
 EVERYTHING = (8080, *EMULATORS, 8083, 9090, 9091)
 """Ports on 127.0.0.1: the gateway, Cognito, Okta, the application's API, the operator's API, the probes."""
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def register(parent: typer.Typer) -> None:
@@ -84,12 +85,14 @@ def idp(federation: Federation = "saml", switches: Switches = []) -> None:  # no
     """Run only the emulated Cognito and Okta, to try your own gateway.yaml against."""
     options = _options(federation, switches)
     _need(EMULATORS)
+    # In the thread too, which inherits this: whoever is not waiting for them would be killed by them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     with _Beside(options, api=False):
         typer.echo(f"Cognito {options.cognito}\nissuer  {options.issuer}\nOkta    {options.okta}")
         typer.echo("client_id demo-client, client_secret demo-secret; registered for " + options.app)
         typer.echo(f"{options.okta}/admin ends sessions; the event hook's secret is {options.hook_secret}")
         typer.echo("ready")
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(STOPS)
 
 
 def _options(federation: str, switches: list[str]) -> DemoOptions:
@@ -184,7 +187,6 @@ class _Beside:
     def __enter__(self) -> None:
         from gateway.demo.switchboard import SwitchError
 
-        # A thread inherits its signal mask; the main thread is the one to wait for signals.
         self._thread.start()
         try:
             asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(20)

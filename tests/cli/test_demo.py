@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from itertools import takewhile
+from urllib.parse import urlsplit
 
 import pytest
 import typer
@@ -56,3 +63,37 @@ def test_a_sign_out_is_told_as_one_would_say_it(capsys: pytest.CaptureFixture[st
     assert without == "gateway: a sign-out without a session began (get)"
     assert within.startswith("gateway: session ")
     assert within.endswith(" of alice killed by post (not yet in the log)")
+
+
+RUN = """
+from gateway.cli import demo, main
+from gateway.demo.options import DemoOptions
+from tests.fakes.ports import on_free_ports
+
+demo._options = lambda federation, switches: on_free_ports(DemoOptions(federation=federation))
+demo._need = lambda ports: None
+main.main()
+"""
+"""`gateway`, with a demo on ports that nobody else has: the documented ones may be taken on a machine with other tests."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_emulators_alone_run_until_they_are_told_to_stop(number: signal.Signals) -> None:
+    """A process of its own, as signals go to one: it says where it is, answers there, and ends well."""
+    command = [sys.executable, "-c", RUN, "demo", "idp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = list(takewhile(lambda line: line != "ready\n", process.stdout))
+        issuer = next(line.split()[1] for line in said if line.startswith("issuer"))
+        port = int(urlsplit(issuer).port or 0)
+        found = HTTPConnection("127.0.0.1", port, timeout=10)
+        found.request(
+            "GET",
+            "/eu-west-1_demo/.well-known/openid-configuration",
+            headers={"Host": urlsplit(issuer).netloc},
+        )
+        assert json.load(found.getresponse())["issuer"] == issuer
+        found.close()
+        process.send_signal(number)
+        assert process.wait(20) == 0
+    assert any("demo-secret" in line for line in said)

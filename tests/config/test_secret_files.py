@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,12 @@ def test_one_line_end_is_dropped(tmp_path, ending):
     (tmp_path / "x").write_text(f"two words{ending}", newline="")
 
     assert read_secret(tmp_path / "x").get_secret_value() == "two words"
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason():
+    """Whoever may open it: the system says why, and nothing of the file is told."""
+    with pytest.raises(UnreadableError, match=r"/proc/self/mem.* cannot be read \(input/output error\)"):
+        read_text(Path("/proc/self/mem"))
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
