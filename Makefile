@@ -8,7 +8,7 @@ BENCH := build/python
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \
   conformance-long:3 \
-  providers:14
+  providers:10
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help setup setup-demo setup-test servers demo test test-more test-again coverage check format lock spa clean \
@@ -93,7 +93,7 @@ bench-logout: setup-test servers ## from a sign-out to the last socket closed, i
 conformance-long: setup-test servers ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
 	CONFORMANCE_BYTES=1073741824 $(BIN)/python -m pytest tests/conformance/test_memory.py
 
-providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in real browsers; 5 minutes, and a download of 160 MB at first
+providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in real browsers; 2 minutes, and a download of 160 MB at first
 	@bash tests/servers.sh providers
 	$(BIN)/python -m pytest tests/providers
 
