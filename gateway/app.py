@@ -12,6 +12,7 @@ from gateway.config.model import Settings
 from gateway.core import clock
 from gateway.core.gate import Challenge, Revocations, session_state
 from gateway.core.policy import PolicySet
+from gateway.core.revocation import ENTRY_MARGIN
 from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits
 from gateway.descriptors import shares_of_process
@@ -44,7 +45,7 @@ from gateway.web.hint import Hints
 from gateway.web.idle import LOOK_EVERY, IdleEndings
 from gateway.web.inbound import Inbound
 from gateway.web.listener import Door, DoorLimits
-from gateway.web.logout import ENTRY_MARGIN, Logout
+from gateway.web.logout import Logout
 from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.session import Sessions
 from gateway.web.sightings import WRITE_EVERY, Sightings
@@ -345,7 +346,7 @@ class Gateway:
         if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
             return "log_lost"
         ended = self.log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=clock.now()
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
         )
         return None if ended is None else REVOKED
 

@@ -17,6 +17,7 @@ from gateway.core.facts import DoorRules
 from gateway.core.gate import GateRules
 from gateway.core.identity_headers import IdentityOptions
 from gateway.core.reach import Reach
+from gateway.core.revocation import ENTRY_MARGIN
 from gateway.core.routes import Route
 from gateway.core.session import SessionLimits
 from gateway.core.token_hold import Hold
@@ -37,7 +38,6 @@ from gateway.state.backends import Backends, backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions
 from gateway.web.hops import Hop, origin_of
-from gateway.web.logout import ENTRY_MARGIN
 from gateway.web.logout_options import LogoutOptions
 
 

@@ -18,7 +18,7 @@ from gateway.core.facts import RequestFacts
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
 from gateway.core.routes import Route
-from gateway.core.session import Known, Life, Principal, Session, SessionLimits, life
+from gateway.core.session import Known, Life, Principal, Session, SessionLimits, absolute_deadline, life
 from gateway.core.target import has_encoded_slash
 
 SESSIONS_AWAY = "sessions_away"
@@ -107,8 +107,12 @@ def session_state(
     lives = life(session, rules.session, now)
     if lives is not Life.FRESH:
         return Challenge(lives.value)
+    if revocations.index.forgotten > now and revocations.index.may_be_forgotten(
+        absolute_deadline(session, rules.session)
+    ):
+        return Challenge(Life.ABSOLUTE_EXPIRED.value)
     ended = revocations.index.ended_by(
-        session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
+        session.sid, session.aliases, seen=session.seen, login_at=session.login_at
     )
     if ended is not None:
         return Challenge("revoked", ended)

@@ -7,8 +7,10 @@ request.
 
 When does an entry end a session? (rule R6)
 
-* It must be live: `now < expires`. Entries outlive the longest session, so a dead entry has nothing left to
-  end.
+* While the index has it, it ends what it ends, whatever any clock says. Entries outlive the longest session, so one
+  that has expired has nothing left to end and may be forgotten. Clocks jump, though, and a log can be trimmed by a
+  machine whose clock was wrong. So the index also knows up to which expiry entries may have been `forgotten`, by
+  itself or by the log, and a session that such an entry could have named is over as well.
 * A `sid:` entry always ends its session.
 * Any other entry ends sessions that logged in before it, and "before" is the order of the log, not of clocks:
   a session seals the log position it had read at login (`seen`), and the entry ends it when `seen <
@@ -44,6 +46,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 EVERYONE: Final = "*"
+ENTRY_MARGIN: Final = 3_660
+"""Seconds that an entry outlives every session that it ends. A session that was made by a clock that is ahead lives
+longer than the clocks of others would have it; by an hour at the most, for such a clock finds every ID token expired.
+"""
 EVENT_SKEW: Final = 60
 """Seconds that the clock of an event's sender may differ from ours (rule R6)."""
 UNPLACED: Final = 1 << 62
@@ -149,6 +155,10 @@ class NewEntry:
         """This entry with an event time, for it gets its position later than it was made."""
         return replace(self, event_time=now if self.event_time is None else min(self.event_time, now))
 
+    def lasting(self, longer: int) -> NewEntry:
+        """This entry expiring so many seconds later: the clock by which it was made is behind (`Forgetting`)."""
+        return replace(self, expires=self.expires + longer) if longer else self
+
     def placed(self, position: int) -> Entry:
         """This entry at its position in the log."""
         return Entry(self.key, self.expires, self.reason, self.event_time, self.barrier, position=position)
@@ -165,10 +175,8 @@ class Entry(NewEntry):
         """The event's time, where logins are compared with it; None where only the log's order counts."""
         return None if names_provider_session(self.key) else self.event_time
 
-    def ends(self, *, seen: int, login_at: int, now: int) -> bool:
+    def ends(self, *, seen: int, login_at: int) -> bool:
         """Does this entry end a session of its key that logged in at this position and time? (rule R6)"""
-        if now >= self.expires:
-            return False
         if self.key.startswith(_SID):
             return True
         if seen >= self.position:
@@ -191,11 +199,13 @@ class RevocationIndex:
     one dictionary look-up per name of the session however often it was revoked.
     """
 
-    __slots__ = ("_held", "_kept", "_named", "_sids", "_soonest", "on_key", "position")
+    __slots__ = ("_held", "_kept", "_named", "_sids", "_soonest", "forgotten", "on_key", "position")
 
     def __init__(self) -> None:
         self.position = 0
         """The log position up to which every entry has been applied."""
+        self.forgotten = 0
+        """Entries that expire up to this second, and only those, may have been forgotten."""
         self.on_key: Callable[[str], None] | None = None
         """Told the key of each entry that denies from now on, from within `apply` and `hold`; must not raise."""
         self._sids: dict[str, tuple[Entry, ...]] = {}
@@ -234,10 +244,8 @@ class RevocationIndex:
         """Forget a held entry, once its placed self has been applied. Unknown ones are ignored."""
         self._held = [entry for entry in self._held if entry is not held]
 
-    def ended_by(
-        self, sid: str, aliases: Sequence[str], *, seen: int, login_at: int, now: int
-    ) -> Entry | None:
-        """The entry that ended this session, or None while it lives.
+    def ended_by(self, sid: str, aliases: Sequence[str], *, seen: int, login_at: int) -> Entry | None:
+        """The entry that ended this session, or None while it lives or nobody knows any more (`may_be_forgotten`).
 
         `aliases` are the keys of the session besides its sid, `seen` the log position at its login and
         `login_at` the time of it. Of several entries the one with the latest barrier is named, then the
@@ -255,9 +263,16 @@ class RevocationIndex:
             return None
         found: Entry | None = None
         for entry in suspects:
-            if entry.ends(seen=seen, login_at=login_at, now=now):
+            if entry.ends(seen=seen, login_at=login_at):
                 found = _graver(found, entry)
         return found
+
+    def may_be_forgotten(self, deadline: int) -> bool:
+        """Whether an entry against a session that ends by itself at ``deadline`` may have been forgotten.
+
+        Then the session is over, whatever the clock says.
+        """
+        return deadline + ENTRY_MARGIN <= self.forgotten
 
     def subject_entry_after(
         self,
@@ -315,11 +330,13 @@ class RevocationIndex:
         """Drop dead entries, at most `limit` of them, the longest dead first; how many were dropped."""
         dropped = 0
         while self._soonest and self._soonest[0][0] <= now and (limit is None or dropped < limit):
-            _, position, key = heapq.heappop(self._soonest)
+            expires, position, key = heapq.heappop(self._soonest)
+            self.forgotten = max(self.forgotten, expires)
             dropped += self._drop(key, position)
-        live = [entry for entry in self._held if now < entry.expires]
-        dropped += len(self._held) - len(live)
-        self._held = live
+        for entry in [entry for entry in self._held if entry.expires <= now]:
+            self.forgotten = max(self.forgotten, entry.expires)
+            self.release(entry)
+            dropped += 1
         return dropped
 
     def live(self, now: int) -> list[Entry]:

@@ -12,6 +12,7 @@ from typing import Final
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import UNPLACED, NewEntry
 from gateway.state.counter import Counter
+from gateway.state.forgetting import boot_id
 from gateway.state.spool import Batch, Spool
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
 
@@ -58,6 +59,10 @@ class LogFiles:
         self.made = False
         self.renewed = False
         self._pulse, self._pulse_at, self._refusal = -1, 0.0, ""
+
+    def pace(self, offset: float) -> float:
+        """The offset to forget by, given this process's own. Raises sqlite3.Error."""
+        return self.table.pace(boot_id(), offset)
 
     def start(self) -> None:
         """Open everything, make what is missing. Raises ConfigurationError."""

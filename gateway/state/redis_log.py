@@ -42,6 +42,7 @@ from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
+from gateway.state.forgetting import APART, tell_of_clock
 from gateway.state.log import Appended, tell_of_taking
 from gateway.state.outbox import Outbox
 from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
@@ -174,15 +175,15 @@ class RedisLog:
         if not self._mirror.copied:
             return "the last entry is on one server only: no replica of Redis confirmed it in time"
         accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
-        return f"ok: {len(self.index)} entries{accepted}"
+        return self._complaint() or f"ok: {len(self.index)} entries{accepted}"
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
         """Hold, send, tell. Never raises for trouble of the storage."""
         self._require_open()
         if not entries:
             return Appended(durable=True, position=self.index.position)
-        now = clock.now()
-        one = self._outbox.take(tuple(entry.received(now) for entry in entries), now)
+        now, longer = clock.now(), self._behind()
+        one = self._outbox.take(tuple(entry.received(now).lasting(longer) for entry in entries), now)
         one.new_until = self._mirror.clock() + round(self._deadline * 1000)
         until = time.monotonic() + self._deadline
         # Whoever finds that the last exchange failed does not wait: the background will have tried within a second.
@@ -316,7 +317,8 @@ class RedisLog:
     async def _tend(self) -> None:
         """The upkeep of index and spool."""
         await asyncio.sleep(self._beat)
-        self.index.expire(clock.now(), limit=EXPIRED_AT_ONCE)
+        tell_of_clock(self._mirror.forgetting)
+        self.index.expire(self._forgetting_now(), limit=EXPIRED_AT_ONCE)
         if await self._spool.look():
             self._mirror.doubt()
             self._wanted.set()
@@ -325,12 +327,31 @@ class RedisLog:
         if self._failures or time.monotonic() - self._trimmed_at < TRIM_EVERY:
             return
         try:
-            while await self._stream.trim(self._mirror.known, clock.now()) == PAGE:
+            while await self._stream.trim(self._mirror.known, self._forgetting_now()) == PAGE:
                 pass
         except TROUBLE as error:
             _log.warning("state_log_untrimmed", why=str(fault_of(error)))
         # Not all instances at the same time.
         self._trimmed_at = time.monotonic() + TRIM_EVERY * dice.fraction()
+
+    def _forgetting_now(self) -> int:
+        """The slower of this machine's time and the server's: one of the two clocks may be wrong."""
+        now = self._mirror.forgetting.now()
+        return min(now, self._mirror.clock() // 1000 or now)
+
+    def _behind(self) -> int:
+        """Seconds that this machine's clock is behind the server's, or behind what it was before."""
+        server = self._mirror.clock() // 1000
+        return max(self._mirror.forgetting.behind(), server - clock.now() if server else 0)
+
+    def _complaint(self) -> str:
+        """What to say of a clock that disagrees with the time gone by, or with the server's; empty where none does."""
+        server = self._mirror.clock() // 1000
+        apart = clock.now() - server if server else 0
+        if not self._mirror.forgetting.complaint() and abs(apart) > APART:
+            which = "ahead of" if apart > 0 else "behind"
+            return f"this machine's clock is {abs(apart)} s {which} that of Redis; set the wrong one right"
+        return self._mirror.forgetting.complaint()
 
     def _tell_trouble(self, why: str) -> None:
         if bool(why) != bool(self._trouble):

@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.core import clock
 from gateway.core.revocation import UNPLACED, Entry, RevocationIndex
+from gateway.state.forgetting import Forgetting
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_stream import Page, Standing, Stream, name_of
@@ -44,6 +45,7 @@ class Mirror:
         self._index = index
         self._outbox = outbox
         self._loss_accepted = loss_accepted
+        self.forgetting = Forgetting()
         self._replicas = 0
         self._clock_offset = -math.inf
         self._unvouched_since = math.inf
@@ -131,12 +133,13 @@ class Mirror:
             self._index.apply(row.entry)
             self._outbox.found(row.batch, row.position)
         self._index.rebase(max(self._index.position, page.standing.position))
+        self._index.forgotten = max(self._index.forgotten, page.forgotten)
         self._clock_offset = page.clock - clock.elapsed() * 1000
         self._replicas = page.replicas
 
     def _restore(self, there: set[Entry]) -> int:
         """Send what this index has and the log has not; how many entries that is."""
-        live = [entry for entry in self._index.live(clock.now()) if entry.position != UNPLACED]
+        live = [entry for entry in self._index.live(self.forgetting.now()) if entry.position != UNPLACED]
         missing = [entry for entry in live if entry not in there]
         for entry in missing:
             self._outbox.restore(name_of(entry), entry)

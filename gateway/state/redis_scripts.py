@@ -3,8 +3,9 @@
 Two keys. `…:meta` is a hash: `format`; `id`, the log's id; `epoch`, the position with which it began, or began anew
 because entries may be missing; `position`, the last one given; `length`, how many entries the stream must have; `term`,
 the server's replication id when the last position was given; `trimmed`, up to where dead entries were removed; `beat`,
-when the server's clock was last written there, which shows that the server takes what is written. `…:log`
-is the stream: the id `<position>-0`, the fields `b` (batch), `x` (expires) and `e` (the entry as JSON).
+when the server's clock was last written there, which shows that the server takes what is written; `forgotten`, the
+latest expiry of what was removed. `…:log` is the stream: the id `<position>-0`, the fields `b` (batch), `x` (expires)
+and `e` (the entry as JSON).
 
 The log is *whole* when `term` is its own replication id and `length` is the stream's. Redis draws another
 replication id when a process starts and when a replica is promoted, so another term means: this may be an older copy,
@@ -39,12 +40,14 @@ end
 local term = string.match(replication, 'master_replid:(%w+)') or ''
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-local meta = redis.call('HMGET', META, 'format', 'id', 'epoch', 'position', 'length', 'term', 'trimmed', 'beat')
+local meta = redis.call('HMGET', META, 'format', 'id', 'epoch', 'position', 'length', 'term', 'trimmed', 'beat',
+  'forgotten')
 if meta[2] and meta[1] ~= '{FORMAT}' then
   return redis.error_reply('FORMAT ' .. tostring(meta[1]))
 end
 local id, epoch, position = meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
 local trimmed, beat, refusal = tonumber(meta[7] or 0), tonumber(meta[8] or 0), ''
+local forgotten = tonumber(meta[9] or 0)
 local complete = id and tonumber(meta[5]) == redis.call('XLEN', LOG)
 local behind = HISTORY == id and KNOWN > position
 local whole = complete and meta[6] == term and not behind
@@ -62,7 +65,7 @@ local function answer(told, start, rows)
   end
   local where = {{told, id, digits(epoch), digits(position), digits(clock), replicas, start}}
   where[8], where[9] = #rows, table.concat(lines, '\\n')
-  where[10], where[11] = refusal, digits(beat)
+  where[10], where[11], where[12] = refusal, digits(beat), digits(forgotten)
   return where
 end
 """
@@ -161,10 +164,11 @@ local dead, last = 0, nil
 for _, row in ipairs(redis.call('XRANGE', LOG, '-', '+', 'COUNT', LIMIT)) do
   if tonumber(row[2][4]) > math.min(NOW, clock / 1000) then break end
   dead, last = dead + 1, tonumber(string.match(row[1], '^%d+'))
+  forgotten = math.max(forgotten, tonumber(row[2][4]))
 end
 if last then
   redis.call('XTRIM', LOG, 'MINID', digits(last + 1) .. '-0')
-  redis.call('HSET', META, 'trimmed', digits(last), 'length', redis.call('XLEN', LOG))
+  redis.call('HSET', META, 'trimmed', digits(last), 'length', redis.call('XLEN', LOG), 'forgotten', digits(forgotten))
 end
 return dead
 """

@@ -63,7 +63,7 @@ class Page:
     :ivar more: there may be entries behind it.
     :ivar copied: a replica has what was appended with this call; True where there is none.
     :ivar refusal: why the server takes nothing; empty where it does. :ivar beat: when it last took something, by its
-        clock, as far as that is known; 0 where it is not.
+        clock, as far as that is known; 0 where it is not. :ivar forgotten: see `RevocationIndex.forgotten`.
     """
 
     standing: Standing
@@ -77,6 +77,7 @@ class Page:
     copied: bool
     refusal: str = ""
     beat: int = 0
+    forgotten: int = 0
 
 
 class Stream:
@@ -183,13 +184,14 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Pag
         case [
             bytes() as told, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
             int() as replicas, int() as start, int() as count, bytes() as lines, bytes() as refusal, bytes() as beat,
+            bytes() as forgotten,
         ]:  # fmt: skip
             rows = tuple(map(_row, lines.split(b"\n"))) if count else ()
             end, more = _position(position), count == limit
             standing = Standing(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
             return Page(
                 standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied,
-                refusal.decode("utf-8", "replace"), _position(beat),
+                refusal.decode("utf-8", "replace"), _position(beat), _position(forgotten),
             )  # fmt: skip
     raise GarbledError("not the answer of our script")
 

@@ -75,7 +75,7 @@ async def living(listed: Listed, log: RevocationLog, sign_ins: SignIns, *, idle:
         seen, login_at = one.position, one.login_at
         if one.log_id != log.log_id:
             return True
-        return index.ended_by(one.sid, one.aliases, seen=seen, login_at=login_at, now=now) is not None
+        return index.ended_by(one.sid, one.aliases, seen=seen, login_at=login_at) is not None
 
     ended = {one.sid for one in listed.sign_ins if is_ended(one)}
     if ended:

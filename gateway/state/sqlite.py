@@ -28,6 +28,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.files import Known, LogFiles, Looked, Written, explain
+from gateway.state.forgetting import Forgetting, tell_of_clock
 from gateway.state.log import Appended, tell_of_taking
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.table import Tail
@@ -67,6 +68,7 @@ class SqliteLog:
         self._upkeep: asyncio.Task[None] | None = None
         self._read_trouble = self._write_trouble = ""
         self._age = Age()
+        self._forgetting = Forgetting()
         self._trimmed_at = -math.inf
 
     @property
@@ -86,6 +88,7 @@ class SqliteLog:
         started = time.monotonic()
         try:
             await self._on_files(self._files.start)
+            await self._take_pace()
             self._adopt(await self._on_files(self._files.load), started)
         except BaseException:
             await self.close()
@@ -130,15 +133,15 @@ class SqliteLog:
                 f"{self.pending} entries deny in this process only: {self._write_trouble or 'on their way'}"
             )
         accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
-        return f"ok: {len(self.index)} entries{accepted}"
+        return self._forgetting.complaint() or f"ok: {len(self.index)} entries{accepted}"
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
         """Hold, commit, tell. Never raises for trouble of the storage."""
         self._require_open()
         if not entries:
             return Appended(durable=True, position=self.index.position)
-        now = clock.now()
-        new = tuple(entry.received(now) for entry in entries)
+        now, longer = clock.now(), self._forgetting.behind()
+        new = tuple(entry.received(now).lasting(longer) for entry in entries)
         one = self._outbox.take(new, now)
         until = time.monotonic() + self._deadline
         writing = self._on_files(partial(self._write, new, one.batch.entries, until, self._known()))
@@ -213,6 +216,7 @@ class SqliteLog:
         """Bring the index to what a read found that began at `started`."""
         for entry in tail.entries:
             self.index.apply(entry)
+        self.index.forgotten = max(self.index.forgotten, tail.forgotten)
         if tail.log_id != self.log_id:
             if self.log_id:
                 _log.error("state_log_lost", path=str(self._path), accepted=self.state_loss_accepted)
@@ -242,6 +246,7 @@ class SqliteLog:
         """The upkeep: once a beat, for as long as the log is open."""
         while True:
             await asyncio.sleep(self._beat)
+            tell_of_clock(self._forgetting)
             try:
                 await self._look()
             except TROUBLE as error:
@@ -284,12 +289,20 @@ class SqliteLog:
         self._outbox.spool_cleared(committed | {batch.id for batch in batches})
 
     async def _trim(self) -> None:
-        now = clock.now()
+        now = self._forgetting.now()
         self.index.expire(now, limit=TRIM_AT_ONCE)
         if time.monotonic() - self._trimmed_at < TRIM_EVERY:
             return
+        await self._take_pace()
         if await self._on_files(partial(self._files.table.trim, now, limit=TRIM_AT_ONCE)) < TRIM_AT_ONCE:
             self._trimmed_at = time.monotonic()
+
+    async def _take_pace(self) -> None:
+        """All processes of a boot forget by the slowest: one may have begun when the clock was wrong."""
+        try:
+            self._forgetting.known(await self._on_files(partial(self._files.pace, self._forgetting.offset)))
+        except sqlite3.Error as error:
+            self._tell_write_trouble(explain(error))
 
     def _tell_opened(self) -> None:
         if self._files.renewed:

@@ -54,11 +54,15 @@ _MENDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What a read found: the log's id, its last position, and the entries after the position asked for."""
+    """What a read found: the log's id, its last position, and the entries after the position asked for.
+
+    :ivar forgotten: see `RevocationIndex.forgotten`.
+    """
 
     log_id: str
     position: int
     entries: tuple[Entry, ...]
+    forgotten: int = 0
 
 
 def new_log_id() -> str:
@@ -153,14 +157,27 @@ class Table:
         db = self._connection()
         with _Transaction(db, "BEGIN"):
             (log_id,) = db.execute("SELECT value FROM facts WHERE name = 'log_id'").fetchone()
-            position = self._last(db)
+            position, forgotten = self._last(db), _forgotten(db)
             rows = db.execute(
                 "SELECT key, expires, reason, event_time, barrier, position FROM entries"
                 " WHERE position > ? ORDER BY position",
                 (after,),
             )
             entries = tuple(Entry(*row[:5], position=row[5]) for row in rows)
-        return Tail(log_id, position, entries)
+        return Tail(log_id, position, entries, forgotten)
+
+    def pace(self, boot: str, offset: float) -> float:
+        """The least offset that a process of this boot has gone by (`Forgetting.offset`), this one included.
+
+        Raises sqlite3.Error.
+        """
+        db = self._connection()
+        with _writing(db):
+            found = db.execute("SELECT value FROM facts WHERE name = 'pace'").fetchone()
+            before, _, value = found[0].partition(" ") if found else ("", "", "")
+            least = min(float(value), offset) if boot and before == boot else offset
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('pace', ?)", (f"{boot} {least}",))
+        return least
 
     def renew(self, position: int) -> None:
         """Give the log another id and no position up to this one: acknowledged entries are not in it
@@ -172,12 +189,18 @@ class Table:
             db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entries'", (position,))
 
     def trim(self, now: int, *, limit: int) -> int:
-        """Delete entries that are dead, at most `limit`; how many were deleted. Raises sqlite3.Error."""
+        """Delete entries that had expired at `now`, at most `limit`, and keep in mind that it was done; how many were
+        deleted. Raises sqlite3.Error.
+        """
         db = self._connection()
-        dead = "SELECT position FROM entries WHERE expires <= ? LIMIT ?"
+        dead = "SELECT position FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?"
         if db.execute(dead, (now, 1)).fetchone() is None:
             return 0
         with _writing(db):
+            latest = f"SELECT max(expires) FROM entries WHERE position IN ({dead})"  # noqa: S608
+            (expired,) = db.execute(latest, (now, limit)).fetchone()
+            forgotten = str(max(_forgotten(db), expired or 0))
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('forgotten', ?)", (forgotten,))
             return db.execute(f"DELETE FROM entries WHERE position IN ({dead})", (now, limit)).rowcount  # noqa: S608
 
     def _connection(self) -> sqlite3.Connection:
@@ -225,6 +248,11 @@ class Table:
     def _last(db: sqlite3.Connection) -> int:
         (position,) = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
         return int(position)
+
+
+def _forgotten(db: sqlite3.Connection) -> int:
+    found = db.execute("SELECT value FROM facts WHERE name = 'forgotten'").fetchone()
+    return int(found[0]) if found else 0
 
 
 class _Transaction:

@@ -15,7 +15,7 @@ from gateway.core import dice, leftovers
 from gateway.core.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
 from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
 from gateway.core.gate import Challenge
-from gateway.core.revocation import UNPLACED, Entry, NewEntry, sid_key
+from gateway.core.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEntry, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Redirect, Skip
@@ -36,8 +36,6 @@ from gateway.web.trail import Trail
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
 CONTINUE = "/logout/continue"
-ENTRY_MARGIN = 60
-"""Seconds an entry outlives the session it ends."""
 
 
 class Logout:
@@ -262,10 +260,10 @@ class Logout:
 
         Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work.
         """
-        if (before := self._ended(session, now)) is not None:
+        if (before := self._ended(session)) is not None:
             if before.position == UNPLACED:
                 await self._log.catch_up()  # it may just be on its way, when somebody clicks twice
-                before = self._ended(session, now) or before
+                before = self._ended(session) or before
             return before.position != UNPLACED
         entry = NewEntry(
             key=sid_key(session.sid),
@@ -290,18 +288,16 @@ class Logout:
     def _others(self, session: Session, now: int) -> list[NewEntry]:
         """What ends beside ``session``, if it lives still (`Reach`)."""
         found = self._log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
         )
         limits = self._sessions.limits
         if found is not None or session.known is Known.GONE or life(session, limits, now) is not Life.FRESH:
             return []
         return self.options.reach.others(session, now + limits.absolute + ENTRY_MARGIN)
 
-    def _ended(self, session: Session, now: int) -> Entry | None:
+    def _ended(self, session: Session) -> Entry | None:
         """The entry of an earlier logout of this very session."""
-        found = self._log.index.ended_by(
-            session.sid, (), seen=session.seen, login_at=session.login_at, now=now
-        )
+        found = self._log.index.ended_by(session.sid, (), seen=session.seen, login_at=session.login_at)
         if found is None or found.key != sid_key(session.sid) or found.barrier is None:
             return None
         return found

@@ -326,7 +326,7 @@ class Refresher:
         if self._log.moved():
             await self._log.catch_up()
         ended = self._log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=clock.now()
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
         )
         if ended is not None:
             return Knowledge.ENDED, None

@@ -24,7 +24,7 @@ from gateway.core.gate import (
     session_state,
 )
 from gateway.core.policy import PolicyVerdict
-from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
+from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex, sid_key
 from gateway.core.routes import Route
 from gateway.core.session import Known, Principal, Session, SessionLimits
 
@@ -192,6 +192,15 @@ def test_r04_sessions_of_a_lost_log_stay_only_where_that_was_accepted() -> None:
     assert verdict(who=who, rules=replace(RULES, accept_log_loss=True)) == Allow(who, ("spa",))
 
 
+def test_r06_a_session_whose_end_may_have_been_forgotten_is_over() -> None:
+    """A machine with a wrong clock has trimmed the log: what its entries ended stays dead, all others live."""
+    known = revocations()
+    known.index.forgotten = NOW + 3_600 + ENTRY_MARGIN
+    dead, alive = session(absolute_until=NOW + 3_600), session(absolute_until=NOW + 3_601)
+    assert verdict(who=dead, known=known) == Challenge("absolute_expired")
+    assert isinstance(verdict(who=alive, known=known), Allow)
+
+
 def test_r06_a_revoked_session_names_its_entry() -> None:
     """By its own id or by its subject's, and only where it logged in before."""
     for entry in (ended(), NewEntry(SUBJECT, NOW + 50_000, "admin"), NewEntry("*", NOW + 50_000, "epoch")):
@@ -331,4 +340,4 @@ def test_nothing_passes_without_a_live_session(
     assert who.absolute_until > NOW
     assert who.log_id == "log"
     assert chain is None or who.login_at > chain.started
-    assert known.index.ended_by(who.sid, who.aliases, seen=who.seen, login_at=who.login_at, now=NOW) is None
+    assert known.index.ended_by(who.sid, who.aliases, seen=who.seen, login_at=who.login_at) is None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.core import revocation
 from gateway.core.revocation import (
+    ENTRY_MARGIN,
     EVENT_SKEW,
     EVERYONE,
     UNPLACED,
@@ -38,7 +39,7 @@ def index_of(*entries: Entry) -> RevocationIndex:
 
 
 def ended(index: RevocationIndex, sid: str = "s", *, seen: int = 0, login_at: int = NOW) -> Entry | None:
-    return index.ended_by(sid, (ALICE,), seen=seen, login_at=login_at, now=NOW)
+    return index.ended_by(sid, (ALICE,), seen=seen, login_at=login_at)
 
 
 def test_an_empty_index_ends_nothing() -> None:
@@ -94,12 +95,40 @@ def test_r06_an_event_time_is_capped_at_its_receipt() -> None:
     assert behind.received(NOW) is behind
 
 
-def test_an_entry_ends_nothing_from_its_expiry_on() -> None:
-    """An entry is live while now < expires."""
+def test_an_entry_is_in_force_until_it_is_forgotten() -> None:
+    """No clock is asked: what is there ends its session, and what was forgotten is remembered by its expiry."""
     index = index_of(entry(sid_key("s"), 1, expires=NOW + 1), entry(sid_key("t"), 2, expires=NOW))
+    assert ended(index, "s") is not None
+    assert ended(index, "t") is not None
+    assert not index.may_be_forgotten(NOW - ENTRY_MARGIN)
 
+    assert index.expire(NOW) == 1
     assert ended(index, "s") is not None
     assert ended(index, "t") is None
+    assert index.may_be_forgotten(NOW - ENTRY_MARGIN)
+    assert not index.may_be_forgotten(NOW - ENTRY_MARGIN + 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["s", "t"]), st.integers(0, 5_000)), max_size=8),
+    st.lists(st.integers(0, 10_000), max_size=8),
+    st.integers(0, 5_000),
+)
+def test_what_was_ended_never_lives_again(
+    signed_out: list[tuple[str, int]], clocks: list[int], deadline: int
+) -> None:
+    """Whatever the clocks say by which entries are forgotten: its entry is there, or may have been forgotten."""
+    index = RevocationIndex()
+    for position, (sid, until) in enumerate(signed_out, start=1):
+        index.apply(NewEntry(sid_key(sid), until + ENTRY_MARGIN, "logout").placed(position))
+    ends_at = max((until for sid, until in signed_out if sid == "s"), default=None)
+    for now in clocks:
+        index.expire(now)
+        if ends_at is not None:
+            assert index.ended_by("s", (), seen=0, login_at=0) or index.may_be_forgotten(
+                min(ends_at, deadline)
+            )
 
 
 def test_r02_the_entry_with_the_latest_barrier_is_named() -> None:
@@ -115,7 +144,7 @@ def test_an_earlier_short_entry_does_not_hide_a_longer_one() -> None:
     """Entries of one key end their sessions each for their own time."""
     index = index_of(entry(sid_key("s"), 1, expires=NOW + 50), entry(sid_key("s"), 2, expires=NOW + 10))
 
-    assert index.ended_by("s", (), seen=0, login_at=0, now=NOW + 20) is not None
+    assert index.ended_by("s", (), seen=0, login_at=0) is not None
 
 
 def test_applying_twice_changes_nothing() -> None:
@@ -248,7 +277,7 @@ new_entries = st.builds(
 
 
 def naive(
-    entries: list[Entry], sid: str, aliases: tuple[str, ...], seen: int, login_at: int, now: int
+    entries: list[Entry], sid: str, aliases: tuple[str, ...], seen: int, login_at: int, forgotten: int
 ) -> object:
     """The rule as a list: which entries end the session, and which of them is named."""
     found = []
@@ -257,7 +286,7 @@ def naive(
         if one.event_time is not None and one.key != THEIRS:
             reached = reached and login_at <= one.event_time + 60
         mine = one.key == "sid:" + sid or (one.key in (*aliases, "*") and reached)
-        if mine and now < one.expires:
+        if mine and forgotten < one.expires:
             found.append(one)
     best = max(found, key=lambda one: (one.barrier or 0, one.position), default=None)
     return best and ((best.barrier or 0), best.position)
@@ -272,7 +301,6 @@ def naive(
     st.integers(min_value=0, max_value=14),
     times,
     times,
-    times,
 )
 def test_the_index_answers_as_a_list_of_all_entries_would(
     logged: list[NewEntry],
@@ -282,22 +310,20 @@ def test_the_index_answers_as_a_list_of_all_entries_would(
     seen: int,
     login_at: int,
     expired_at: int,
-    later: int,
 ) -> None:
     """Covered and expired entries are dropped without a session noticing, for any entries and session."""
     index = RevocationIndex()
     model = [one.placed(position) for position, one in enumerate(logged, start=1)]
     for one in model:
         index.apply(one)
-    model += [index.hold(one, expired_at) for one in unsent]
+    model += [index.hold(one, 0) for one in unsent]
     index.expire(expired_at)
-    now = expired_at + later
     names = tuple(aliases)
 
-    found = index.ended_by(sid, names, seen=seen, login_at=login_at, now=now)
+    found = index.ended_by(sid, names, seen=seen, login_at=login_at)
     answer = found and ((found.barrier or 0), found.position)
 
-    assert answer == naive(model, sid, names, seen, login_at, now)
+    assert answer == naive(model, sid, names, seen, login_at, expired_at)
     assert index.position == len(logged)
     assert len(index) == sum(
         len(front) for table in (index._sids, index._named) for front in table.values()
@@ -336,12 +362,12 @@ def test_the_question_of_every_request_allocates_nothing() -> None:
     index = index_of(*(entry(sid_key(f"s{n}"), n) for n in range(1, 2000)), entry("email:x@y", 2000))
     aliases = (ALICE, "email:a@b", "idp:Okta|u1")
     ask = index.ended_by
-    ask("live", aliases, seen=5000, login_at=NOW, now=NOW)
+    ask("live", aliases, seen=5000, login_at=NOW)
     tracemalloc.start()
     try:
         before = tracemalloc.take_snapshot()
         for _ in range(1000):
-            ask("live", aliases, seen=5000, login_at=NOW, now=NOW)
+            ask("live", aliases, seen=5000, login_at=NOW)
         grown = tracemalloc.take_snapshot().compare_to(before, "filename")
     finally:
         tracemalloc.stop()

@@ -253,9 +253,8 @@ class World:
         await self.log.append([NewEntry(sid_key(session.sid), session.absolute_until, reason)])
 
     def ended(self, session: Session) -> bool:
-        now = clock.now()
         found = self.log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at, now=now
+            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
         )
         return found is not None
 

@@ -28,8 +28,13 @@ from tests.fakes.ports import free_ports, on_free_ports
 
 TOKEN = "operators-token"
 _RUN = """
+import os
 import sys
 from pathlib import Path
+if file := os.environ.get("SET_CLOCK"):
+    import time
+    told = time.time
+    time.time = lambda: told() + float(Path(file).read_text())
 from gateway.config import load
 from gateway.core.errors import GatewayError
 from gateway.workers.parent import serve
@@ -238,11 +243,16 @@ def written(directory: Path, options: DemoOptions, application: Application, ext
 
 
 async def launched(
-    path: Path, *arguments: str, workers: int, accept_for: float, open_files: int | None = None
+    path: Path,
+    *arguments: str,
+    workers: int,
+    accept_for: float,
+    open_files: int | None = None,
+    env: Mapping[str, str] = NOTHING,
 ) -> asyncio.subprocess.Process:
     """A process that serves ``path``; what it says goes to ``log`` beside it.
 
-    :param open_files: the most that it may have open, and it may not raise that.
+    :param open_files: the most that it may have open, and it may not raise that. :param env: added to the environment.
     """
     command = arguments or ("-c", _RUN, str(path), str(workers), str(accept_for))
     with (path.parent / "log").open("ab") as log:
@@ -253,7 +263,7 @@ async def launched(
             stderr=log,
             preexec_fn=partial(setrlimit, RLIMIT_NOFILE, (open_files, open_files)) if open_files else None,
             cwd=Path(__file__).parents[2],
-            env={key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")},
+            env={key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")} | {**env},
         )
 
 
@@ -265,12 +275,13 @@ async def serving(
     accept_for: float = 0.3,
     provider: bool = True,
     open_files: int | None = None,
+    env: Mapping[str, str] = NOTHING,
     extra: str = "",
     replaced: Mapping[str, str] = NOTHING,
 ) -> AsyncIterator[Serving]:
     """A gateway that is ready.
 
-    :param provider: False leaves the identity provider down. :param open_files: see `launched`.
+    :param provider: False leaves the identity provider down. :param open_files, env: see `launched`.
     :param replaced: pieces of the configuration, and what to put there instead.
     """
     async with AsyncExitStack() as opened:
@@ -294,7 +305,7 @@ async def serving(
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         )
         gateway = Serving(
-            await launched(path, workers=workers, accept_for=accept_for, open_files=open_files),
+            await launched(path, workers=workers, accept_for=accept_for, open_files=open_files, env=env),
             path,
             app,
             f"http://{probes}",

@@ -7,6 +7,7 @@ makes another, unopened log over the same store, as another process would.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import EVERYONE, Entry, NewEntry, sid_key, subject_key
+from gateway.core.revocation import ENTRY_MARGIN, EVERYONE, Entry, NewEntry, sid_key, subject_key
+from gateway.state.forgetting import Forgetting
 from gateway.state.log import RevocationLog
 from tests.fakes.patience import PATIENCE
 
@@ -33,7 +35,7 @@ def ended(log: RevocationLog, sid: str, *, seen: int | None = None) -> Entry | N
     """What the log says of a session of Alice that logged in now, when the log stood at `seen`."""
     now = clock.now()
     position = log.index.position if seen is None else seen
-    return log.index.ended_by(sid, (ALICE,), seen=position, login_at=now, now=now)
+    return log.index.ended_by(sid, (ALICE,), seen=position, login_at=now)
 
 
 async def within(seconds: float, happens: Callable[[], bool]) -> bool:
@@ -62,8 +64,66 @@ def called(work: Callable[[], object]) -> list[str]:
     return found[:-1]  # without the call that ends this
 
 
+class Clock:
+    """A wall clock that somebody sets, for every log made from here on; the time that goes by goes on as it does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.set_by = 0.0
+        monkeypatch.setattr(clock, "now", lambda: int(time.time() + self.set_by))
+        monkeypatch.setattr(clock, "precise", lambda: time.time() + self.set_by)
+        wall = Forgetting.__init__.__defaults__
+        assert wall is not None
+        monkeypatch.setattr(Forgetting.__init__, "__defaults__", (lambda: time.time() + self.set_by, wall[1]))
+
+
 class LogContract:
     """The tests. `one` and `other` are two logs over one store, open."""
+
+    async def test_r06_a_clock_that_jumps_ahead_revives_nobody(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """For as long as it is wrong, and after: neither here nor in a process that began meanwhile or later."""
+        clock_of_machine = Clock(monkeypatch)
+        before = [make()]
+        await before[0].open()
+        seen = before[0].index.position
+        assert (await before[0].append([new(sid_key("s")), new(ALICE)])).durable
+        try:
+            clock_of_machine.set_by = 13 * 3_600.0
+            before.append(make())
+            await before[1].open()
+            for log in before:
+                monkeypatch.setattr(log, "_trimmed_at", -math.inf)
+            assert await within(10, lambda: all(vars(log)["_trimmed_at"] > -math.inf for log in before))
+            clock_of_machine.set_by = 0.0
+            before.append(make())
+            await before[2].open()
+            for log in before:
+                assert ended(log, "s") is not None
+                assert ended(log, "other", seen=seen) is not None
+        finally:
+            for log in before:
+                await log.close()
+
+    async def test_r06_what_was_trimmed_is_kept_in_mind(self, make: Make, one: RevocationLog) -> None:
+        """The entries are gone for good; that they may have been there every process knows, later ones too."""
+        now = clock.now()
+        deadline = now - ENTRY_MARGIN
+        await one.append([NewEntry(sid_key("s"), now, "test")])
+        await self.trim(one, now)
+        later = make()
+        await later.open()
+        try:
+            assert ended(later, "s") is None
+            assert later.index.may_be_forgotten(deadline)
+            assert not later.index.may_be_forgotten(deadline + 1)
+            assert await within(3, lambda: one.index.may_be_forgotten(deadline))
+        finally:
+            await later.close()
+
+    async def trim(self, log: RevocationLog, now: int) -> None:
+        """Have the store remove what expired before ``now``, as a process would whose clock says so."""
+        raise AssertionError("each store has its own way")
 
     @pytest.fixture
     async def one(self, make: Make) -> AsyncIterator[RevocationLog]:
@@ -231,7 +291,7 @@ class LogContract:
         await other.catch_up()
         now = clock.now()
 
-        assert other.index.ended_by("x", (name,), seen=0, login_at=now, now=now) is not None
+        assert other.index.ended_by("x", (name,), seen=0, login_at=now) is not None
 
     async def test_the_upkeep_reads_without_being_asked(
         self, one: RevocationLog, other: RevocationLog

@@ -71,7 +71,7 @@ async def _answer(log: SqliteLog, words: list[str]) -> str:
         case "ended":
             if log.moved():
                 await log.catch_up()
-            found = log.index.ended_by(words[1], (), seen=log.index.position, login_at=0, now=clock.now())
+            found = log.index.ended_by(words[1], (), seen=log.index.position, login_at=0)
             return str(found is not None)
         case _:
             number = 0

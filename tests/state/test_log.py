@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ class TestSqliteLog(LogContract):
             return SqliteLog(tmp_path / "state.db", deadline=5.0, beat=0.2)
 
         return another
+
+    async def trim(self, log: RevocationLog, now: int) -> None:
+        assert isinstance(log, SqliteLog)
+        assert await log._on_files(partial(log._files.table.trim, now, limit=10)) == 1
 
     async def test_r04_another_process_sees_at_once_that_the_log_moved(
         self, one: RevocationLog, other: RevocationLog

@@ -23,7 +23,7 @@ def outbox(index: RevocationIndex) -> Outbox:
 
 
 def ended(index: RevocationIndex) -> bool:
-    return index.ended_by("s", (), seen=0, login_at=0, now=NOW) is not None
+    return index.ended_by("s", (), seen=0, login_at=0) is not None
 
 
 def test_what_is_taken_denies(index: RevocationIndex, outbox: Outbox) -> None:

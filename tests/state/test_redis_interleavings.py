@@ -126,7 +126,6 @@ class World:
         self.logs[where] = await self.instance()
 
     def check(self) -> None:
-        now = clock.now()
         for log in self.logs:
             for session in self.sessions:
                 alive = session.log_id == log.log_id and not log.index.ended_by(
@@ -134,7 +133,6 @@ class World:
                     (subject_key("i", session.person),),
                     seen=session.seen,
                     login_at=session.login_at,
-                    now=now,
                 )
                 assert not (alive and session.ended), session
                 assert alive or session.ended or session.log_id != log.log_id, session

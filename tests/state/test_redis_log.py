@@ -33,6 +33,10 @@ class TestRedisLog(LogContract):
 
         return another
 
+    async def trim(self, log: RevocationLog, now: int) -> None:
+        assert isinstance(log, RedisLog)
+        assert await log._stream.trim(log._mirror.known, now) == 1
+
 
 @asynccontextmanager
 async def opened(place: RedisPlace, **options: object) -> AsyncIterator[RedisLog]:

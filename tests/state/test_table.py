@@ -83,6 +83,26 @@ def test_trimming_is_bounded(table: Table) -> None:
     assert len(table.tail(-1).entries) == 6
 
 
+def test_trimming_is_kept_in_mind(table: Table) -> None:
+    """Up to which expiry entries were removed: whoever opens the log later knows that they may be missing."""
+    table.append([NewEntry("sid:a", 5, "x"), NewEntry("sid:b", 50, "x"), NewEntry("sid:c", 60, "x")])
+    assert table.tail(-1).forgotten == 0
+    table.trim(55, limit=1)
+    assert table.tail(-1).forgotten == 5
+    table.trim(55, limit=10)
+    assert table.tail(-1).forgotten == 50
+
+
+def test_processes_of_one_boot_share_the_slowest_pace(table: Table) -> None:
+    """Another boot begins anew; where boots have no id nothing is believed."""
+    assert table.pace("boot", 100.5) == 100.5
+    assert table.pace("boot", 46_900.5) == 100.5
+    assert table.pace("boot", 90.0) == 90.0
+    assert table.pace("later", 300.0) == 300.0
+    assert table.pace("", 400.0) == 400.0
+    assert table.pace("", 500.0) == 500.0
+
+
 def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
     """Its sessions are refused, and no position that one of them saw is given again."""
     before = table.tail(-1)

@@ -170,7 +170,7 @@ class Callback:
         )
 
         def answered(entry: Entry) -> bool:
-            if before is not None and not entry.ends(seen=before.seen, login_at=before.login_at, now=now):
+            if before is not None and not entry.ends(seen=before.seen, login_at=before.login_at):
                 return True
             return here and answers(entry, attempt, found.authenticated_at)
 

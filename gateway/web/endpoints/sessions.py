@@ -16,7 +16,7 @@ from gateway.core.crossing import crosses_origin
 from gateway.core.device import device_of
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import RequestFacts
-from gateway.core.revocation import NewEntry, sid_key, subject_key
+from gateway.core.revocation import ENTRY_MARGIN, NewEntry, sid_key, subject_key
 from gateway.core.session import Session
 from gateway.core.sign_in import SignIn
 from gateway.proxy.live import LiveConnections
@@ -26,7 +26,7 @@ from gateway.web import pages
 from gateway.web.endpoints.session import live_session
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
-from gateway.web.logout import ENTRY_MARGIN, Logout
+from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import Page, SessionLine
 from gateway.web.query import parameter

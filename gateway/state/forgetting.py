@@ -1,0 +1,106 @@
+"""What time it is for whoever wants to forget something.
+
+An entry may go when every session that it ends is over. A wall clock that jumps ahead would have entries forgotten
+that are still needed, and when it is right again the sessions that they ended would live. So forgetting goes by the
+slower of the wall clock and the time that has really gone by (`clock.elapsed`, which no one sets), beginning with what
+the wall clock said at the start, or with what an earlier process of this boot went by.
+
+It follows the wall clock down at once. Up it follows by a hundredth of the time that goes by, as any clock is put
+right, and at once when the wall clock has stayed where it is for an hour: then it is the one that is right.
+
+The other way round, a wall clock that is behind makes entries that are over too early: what is made here expires later
+by as much as the clock has fallen back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.core import clock
+from gateway.telemetry.log import get_logger
+
+SETTLED: Final = 3_600.0
+"""Seconds after which a clock that was set is believed."""
+CREEP: Final = 0.01
+"""Seconds gained on the wall clock in each second."""
+APART: Final = 60
+"""Seconds between the two that people should hear of; entries outlive their sessions by as much."""
+
+_log = get_logger("state")
+
+
+class Forgetting:
+    """Looked at once a beat.
+
+    :param wall: seconds since the epoch. :param elapsed: seconds that never go back and are never set.
+    :ivar told: people have been told that the clock disagrees.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float] = clock.precise, elapsed: Callable[[], float] = clock.elapsed
+    ) -> None:
+        self._wall = wall
+        self._elapsed = elapsed
+        self._looked_at = elapsed()
+        self._offset = self._latest = self._seen = wall() - self._looked_at
+        self._moved_at = self._looked_at
+        self.told = False
+
+    @property
+    def offset(self) -> float:
+        """What is added to `clock.elapsed`: the same for every process of one boot."""
+        return self._offset
+
+    def known(self, offset: float) -> None:
+        """An earlier process of this boot went by this offset, from before the clock was set."""
+        self._offset = min(self._offset, offset)
+
+    def look(self) -> None:
+        """See what the wall clock says now."""
+        elapsed = self._elapsed()
+        offset = self._wall() - elapsed
+        if abs(offset - self._seen) > 1 + CREEP * (elapsed - self._looked_at):
+            self._moved_at = elapsed
+        self._seen = offset
+        gained = self._offset + CREEP * (elapsed - self._looked_at)
+        self._looked_at = elapsed
+        if elapsed - self._moved_at >= SETTLED:
+            self._offset = self._latest = offset
+        self._offset = min(offset, max(self._offset, gained))
+        self._latest = max(self._latest, self._offset)
+
+    def now(self) -> int:
+        """Seconds since the epoch: what expired before may be forgotten."""
+        return int(min(self._wall(), self._elapsed() + self._offset))
+
+    def behind(self) -> int:
+        """Seconds that the wall clock has fallen back behind what it said before; 0 where it has not."""
+        return max(0, round(self._elapsed() + self._latest - self._wall()))
+
+    def complaint(self) -> str:
+        """What to say of a clock that disagrees, one line; empty where none does."""
+        ahead = self._wall() - self._elapsed() - self._offset
+        if ahead > APART:
+            return f"this machine's clock is {ahead:.0f} s ahead of the time that has gone by; set it right"
+        if (behind := self.behind()) > APART:
+            return f"this machine's clock has fallen back by {behind} s; set it right"
+        return ""
+
+
+def tell_of_clock(forgetting: Forgetting) -> None:
+    """Look at the clock, and say so when it begins or ceases to disagree."""
+    forgetting.look()
+    why = forgetting.complaint()
+    if bool(why) != forgetting.told:
+        _log.log(40 if why else 20, "clock_disagrees" if why else "clock_agrees", why=why)
+    forgetting.told = bool(why)
+
+
+def boot_id() -> str:
+    """Another one after each start of the machine; empty where the system has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,69 @@
+"""The machine's clock is set while real workers run: what is dead stays dead."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.fakes.serving import Serving, launched, serving
+
+A_DAY = 24 * 3_600
+
+
+class MachineClock:
+    """The wall clock of the processes that get `environment`; the time that goes by stays what it is."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.set_by(0)
+        self.environment = {"SET_CLOCK": str(file)}
+
+    def set_by(self, seconds: int) -> None:
+        whole = self.file.with_suffix(".new")
+        whole.write_text(str(seconds))
+        whole.rename(self.file)
+
+
+async def signed_out(gateway: Serving) -> str:
+    """The cookies of somebody who has signed out."""
+    browser = gateway.browser()
+    await gateway.sign_in(browser)
+    copied = browser.cookie_header(gateway.app)
+    assert await gateway.status(copied) == 200
+    await gateway.sign_out(browser)
+    assert await gateway.status(copied) == 401
+    return copied
+
+
+async def test_a_clock_that_jumps_revives_nobody(tmp_path: Path) -> None:
+    """A day ahead until the log says so, and back: the copied cookie is refused all the while, by whoever was
+    there, and by workers that were started while the clock was wrong. Somebody who is signed in stays so.
+    """
+    machine = MachineClock(tmp_path / "clock")
+    async with serving(tmp_path, workers=2, env=machine.environment) as gateway:
+        copied = await signed_out(gateway)
+        alive = gateway.browser()
+        await gateway.sign_in(alive)
+
+        machine.set_by(A_DAY)
+        async with asyncio.timeout(15):
+            while "clock_disagrees" not in gateway.told():
+                await asyncio.sleep(0.05)
+        assert await gateway.status(copied) == 401
+        async with asyncio.timeout(15):  # each worker tells its parent once a second
+            while "s ahead of the time that has gone by" not in (await gateway.probe("/readyz"))[1]["state"]:
+                await asyncio.sleep(0.05)
+        machine.set_by(0)
+        assert [await gateway.status(copied) for _ in range(6)] == [401] * 6
+        assert await gateway.status(alive.cookie_header(gateway.app)) == 200
+
+        machine.set_by(A_DAY)
+        assert await gateway.stop() == 0
+        gateway.process = await launched(gateway.config, workers=2, accept_for=0.1, env=machine.environment)
+        await gateway.until("/readyz", 200)
+        async with asyncio.timeout(15):
+            while gateway.told().count("clock_disagrees") < 2:
+                await asyncio.sleep(0.05)
+        machine.set_by(0)
+        assert [await gateway.status(copied) for _ in range(6)] == [401] * 6
+        assert await gateway.status(alive.cookie_header(gateway.app)) == 200
