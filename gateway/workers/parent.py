@@ -196,7 +196,7 @@ class Parent:
         sys.stderr.flush()
         pid = os.fork()
         if not pid:
-            self._become(slot, ours, theirs)
+            self._become(slot, ours, theirs)  # pragma: no cover - a child is traced from its next call on
         theirs.close()
         slot.pid, slot.line, slot.report = pid, Wire(ours), {}
         slot.born, slot.due = time.monotonic(), None
