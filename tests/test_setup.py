@@ -259,7 +259,6 @@ def test_the_versions_that_were_tried_are_named() -> None:
         for line in project["classifiers"]
         if (version := line.removeprefix("Programming Language :: Python :: ")) != line
     ]
-    assert sys.version_info[:2] in named, "tried now, and not named"
     lowest = ".".join(map(str, min(named)))
     assert project["requires-python"] == f">={lowest}"
     assert f"sys.version_info >= {min(named)}" in (ROOT / "requirements" / "python.sh").read_text()
