@@ -58,7 +58,9 @@ class Leaving:
     hints: list[Session] = field(default_factory=list)
     asked: list[Session | Challenge] = field(default_factory=list)
 
-    async def before_sign_in(self, _: Carried, state: Session | Challenge, *, now: int) -> Response | None:
+    async def before_sign_in(
+        self, _: Carried, state: Session | Challenge, *where: object, now: int
+    ) -> Response | None:
         self.asked.append(state)
         return self.first
 

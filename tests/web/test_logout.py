@@ -11,7 +11,7 @@ import pytest
 from gateway.core import chain as chains
 from gateway.core.chain import FAILED, PENDING, RETURNED, SKIPPED
 from gateway.core.reach import Reach
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import ENTRY_MARGIN, NewEntry, sid_key
 from gateway.core.session import Session
 from gateway.telemetry.audit import AuditKind
 from gateway.web.hops import LOGGED_OUT
@@ -58,7 +58,7 @@ async def test_r02_one_answer_has_everything_in_it(lab: Lab, form: bool) -> None
         answer = await lab.begin(jar)
         assert (answer.status, leads_to(answer, FIRST)) == (302, True)
     assert lab.log.appended == [
-        NewEntry(sid_key("sid-1"), WHO.absolute_until + 60, "logout", barrier=NOW + 120)
+        NewEntry(sid_key("sid-1"), WHO.absolute_until + ENTRY_MARGIN, "logout", barrier=NOW + 120)
     ]
     assert jar.cookies.keys() == {"__Host-logout", "application"}
     assert lab.statuses(jar) == {"cognito": PENDING, "okta_signout": PENDING}
@@ -201,7 +201,9 @@ async def test_r01_a_session_ended_by_others_leaves_no_barrier(lab: Lab) -> None
     ended: list[str] = []
     lab.live.add("sid-1", ended.append)
     await lab.logout.end(WHO, "refresh_refused")
-    assert lab.log.appended == [NewEntry(sid_key("sid-1"), WHO.absolute_until + 60, "refresh_refused")]
+    assert lab.log.appended == [
+        NewEntry(sid_key("sid-1"), WHO.absolute_until + ENTRY_MARGIN, "refresh_refused")
+    ]
     assert ended == ["refresh_refused"]
     (event,) = lab.told
     assert (event.kind, event.reason, event.durable) == (AuditKind.REVOKED, "refresh_refused", True)
