@@ -51,7 +51,7 @@ demo: setup-demo                 ## the gateway, emulated Cognito and Okta, and 
 	$(BIN)/gateway demo
 
 test: setup-test servers check   ## everything that is run on every change
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 test-more: setup-test servers    ## what is large besides, each bounded, 30 minutes together
 	@MAKE="$(MAKE)" bash tests/more.sh $(MORE)

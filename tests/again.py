@@ -22,7 +22,7 @@ PLACE = ROOT / "build" / "again"
 BOUND = 45 * 60
 """Seconds after which a run has hung: three times what it takes on two busy cores."""
 MOST = 20
-SUITE = ("-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", "-x")
+SUITE = ("-m", "pytest", "-q", "-n", "4", "--dist", "loadgroup", "-x")
 BURN = """
 import os, sys
 while os.getppid() == int(sys.argv[1]):  # ends with whoever started it, however that ends

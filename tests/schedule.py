@@ -15,7 +15,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 FIRST = (
+    "firefox-matrix",
     "firefox",
+    "chromium-matrix",
     "chromium",
     "cluster",
     "tests/workers/test_parent.py",

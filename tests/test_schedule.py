@@ -80,7 +80,8 @@ def test_what_begins_first_is_there() -> None:
         name
         for path in (ROOT / "tests").rglob("*.py")
         if "node_modules" not in path.parts
-        for name in re.findall(r'xdist_group\("(\w+)"\)', path.read_text("utf-8"))
+        for mark in re.findall(r'xdist_group\(f?"([^"]+)"\)', path.read_text("utf-8"))
+        for name in (mark.replace("{window.program}", program) for program in ("chromium", "firefox"))
     }
     assert [name for name in FIRST if name not in marked and not (ROOT / name).is_file()] == []
     assert schedule.ordered([]) == []

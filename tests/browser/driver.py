@@ -20,6 +20,8 @@ from tests.fakes.patience import PATIENCE
 Seen = TypeVar("Seen")
 
 POLL = 0.05
+SLOWEST = 0.3
+"""Seconds between two looks, at first and after a while."""
 
 
 class Mode(Enum):
@@ -110,7 +112,7 @@ async def eventually(
     what: str = "",
 ) -> Seen:
     """The first answer of ``probe`` that is ``good``; fails with the last one after ``within`` seconds."""
-    end = time.monotonic() + within
+    end, pause = time.monotonic() + within, POLL / 2
     last: object = "nothing was answered"
     while time.monotonic() < end:
         try:
@@ -121,7 +123,10 @@ async def eventually(
             if good(answer):
                 return answer
             last = answer
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(pause)
+        pause = min(
+            1.5 * pause, SLOWEST
+        )  # a look costs a browser more than anything else that it does meanwhile
     raise AssertionError(f"not within {within} s: {what}; last seen: {last}")
 
 

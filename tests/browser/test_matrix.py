@@ -29,7 +29,7 @@ RUNS = [
         row,
         window,
         id=f"{row.id}-{window.name.lower().replace('_', '-')}",
-        marks=pytest.mark.xdist_group(window.program),
+        marks=pytest.mark.xdist_group(f"{window.program}-matrix"),
     )
     for row in ROWS
     for window in row.windows

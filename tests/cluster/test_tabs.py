@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.xdist_group("cluster"),
 ]
 TABS = 4
-NOT_STORED = "this server could not store it yet"
+NOT_STORED = "this server could not store that yet"
 SOMEBODY = "bob@example.com"
 """Another test ends all sessions of Alice's address, and her next sign-in begins with a sign-out (rule R1)."""
 PAUSE = float(os.environ.get("CLUSTER_PAUSE", "2"))

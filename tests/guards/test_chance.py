@@ -112,7 +112,7 @@ def assertions_on_elapsed_time(tree: ast.AST) -> list[int]:
 
 IMPATIENT = 10
 """Seconds. Whatever happens at once when nothing else runs may take as long as this on a busy machine."""
-WAITS = {"timeout": 0, "wait_for": 1, "eventually": 1, "settimeout": 0}
+WAITS = {"timeout": 0, "wait_for": 1, "eventually": 1, "settimeout": 0, "within": 0, "until": 2, "ends": 0}
 """Calls that give up, and which of their arguments says when."""
 PATIENT_NAMES = {"within", "seconds", "timeout"}
 
@@ -121,6 +121,8 @@ def impatience(tree: ast.AST) -> list[int]:
     """Lines where waiting for something is given up so soon that a busy machine decides."""
     found = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found |= _impatient_unless_told(node)
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -136,6 +138,23 @@ def impatience(tree: ast.AST) -> list[int]:
             ):
                 found.add(node.lineno)
     return sorted(found)
+
+
+def _impatient_unless_told(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
+    """Lines of ``within: float = 3``."""
+    given = function.args
+    pairs = [*zip(reversed(given.args), reversed(given.defaults), strict=False)]
+    pairs += [
+        (one, default) for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default
+    ]
+    return {
+        default.lineno
+        for one, default in pairs
+        if one.arg == "within"
+        and isinstance(default, ast.Constant)
+        and isinstance(default.value, int | float)
+        and default.value < IMPATIENT
+    }
 
 
 def lines(find: object, allowed: tuple[str, ...] = ()) -> list[str]:
@@ -180,6 +199,9 @@ def test_whatever_is_waited_for_has_time() -> None:
         (impatience, "async def test():\n    async with asyncio.timeout(2):\n        pass"),
         (impatience, "async def test():\n    await asyncio.wait_for(done.wait(), 0.5)"),
         (impatience, "async def test():\n    await eventually(lambda: done, seconds=3)"),
+        (impatience, "async def test():\n    assert await within(5, lambda: done)"),
+        (impatience, "async def gone(tab, within=5.0): ..."),
+        (impatience, "async def gone(tab, *, within=5.0): ..."),
     ],
 )
 def test_this_guard_finds_what_it_is_about(find: object, text: str) -> None:
