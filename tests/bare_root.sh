@@ -128,13 +128,13 @@ case ${1:-} in demo | test* | "") ;; *) release=$1; shift ;; esac
 root=$(mktemp -d "${TMPDIR:-/tmp}/bare-root.XXXXXX")
 running=""
 ended() {
-  [ -z "$running" ] || { kill -KILL "$running"; wait "$running"; } 2>/dev/null || true
+  [ -z "$running" ] || { kill -KILL -- "-$running"; wait "$running"; } 2>/dev/null || true
   if [ -n "${KEEP:-}" ]; then echo "bare root: left in $root"; else rm -rf --one-file-system "$root" "$root.log"; fi
 }
 trap ended EXIT
 trap 'exit 130' INT TERM
 chmod 755 "$root"
-# unshare passes no signal on, but with it goes its child, and with that, the first in its namespace, all others.
+# timeout leads a process group of its own; with it goes unshare, and with that, all that is in the namespace.
 timeout --signal=KILL "${MINUTES}m" \
   unshare --mount --pid --mount-proc --ipc --fork --kill-child "$BASH" "$0" --inside "$root" "$release" "$clone" "$@" & running=$!
 status=0; wait "$running" || status=$?
