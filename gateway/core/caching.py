@@ -6,7 +6,7 @@ be kept by the browser alone, so ``public``, ``s-maxage`` and the headers that o
 
 from __future__ import annotations
 
-from functools import lru_cache
+from gateway.core.memo import Memo
 
 NO_STORE = b"Cache-Control: no-store"
 
@@ -30,12 +30,15 @@ def for_shared_caches(name: bytes) -> bool:
     return name in SHARED_CACHE_HEADERS or name.endswith(b"-cdn-cache-control")
 
 
-@lru_cache(maxsize=512)
 def private_cache_control(value: bytes) -> bytes:
     """A Cache-Control value with what it said to shared caches replaced by ``private``.
 
     :param value: all Cache-Control values of the response, joined by commas; empty when there was none.
     """
+    return _private[value]
+
+
+def _made_private(value: bytes) -> bytes:
     kept = []
     for directive in _directives(value):
         name = directive.partition(b"=")[0].strip(b" \t").lower()
@@ -45,6 +48,9 @@ def private_cache_control(value: bytes) -> bytes:
         if name == b"no-store":
             return value
     return b", ".join((*kept, b"private"))
+
+
+_private = Memo(_made_private, entries=512, size=256 * 1024)
 
 
 def _directives(value: bytes) -> list[bytes]:

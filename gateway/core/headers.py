@@ -8,12 +8,12 @@ in its order and spelling.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from gateway.core.cookies import strip_own_cookies
 from gateway.core.errors import DownstreamError
 from gateway.core.header_names import HOP_BY_HOP, NameKinds, connection_options, nominated
 from gateway.core.identity_headers import IdentityOptions, identity_headers
+from gateway.core.memo import Memo
 
 __all__ = ["IdentityOptions", "RequestRules", "identity_headers", "upstream_request_head", "wants_websocket"]
 
@@ -82,13 +82,21 @@ def wants_websocket(headers: RawHeaders) -> bool:
     )
 
 
-@lru_cache(maxsize=4_096)
-def _forwarded(client: str, scheme: str, host: bytes) -> bytes:
+def _written_forwarded(asked: tuple[str, str, bytes]) -> bytes:
+    client, scheme, host = asked
     return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n" % (
         client.encode("ascii", "replace"),
         scheme.encode("ascii"),
         host,
     )
+
+
+_forwarded = Memo(
+    _written_forwarded,
+    entries=4_096,
+    size=4 * 1024 * 1024,
+    weigh=lambda asked, made: 320 + 2 * len(asked[0]) + 4 * len(asked[2]) + len(made),
+)
 
 
 def upstream_request_head(
@@ -111,20 +119,20 @@ def upstream_request_head(
     :param identity: injected last. :param websocket: put the upgrade back that hop-by-hop removal took.
     :raises DownstreamError: ``ambiguous_header`` for a transfer coding other than ``chunked``.
     """
-    passed, named = _passed(rules, tuple(headers))
+    passed, named = _passed[rules, tuple(headers)]
     if named is None:
         passed += b"Host: %b\r\n" % host
         named = host
     if websocket:
         passed += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (
-        method, target, passed, _forwarded(client, scheme, named), _lines(tuple(identity)),
+        method, target, passed, _forwarded[client, scheme, named], _lines[tuple(identity)],
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1_024)
-def _passed(rules: RequestRules, headers: RawHeaders) -> tuple[bytes, bytes | None]:
-    """The lines of the client's that pass, and its Host. Remembered, because clients repeat themselves."""
+def _pass(asked: tuple[RequestRules, RawHeaders]) -> tuple[bytes, bytes | None]:
+    """The lines of the client's that pass, and its Host."""
+    rules, headers = asked
     kinds = rules.kinds
     connections = [value for name, value in headers if kinds[name] == _CONNECTION]
     if any(nominated(value, _NEVER_NOMINATED) for value in connections):
@@ -150,11 +158,22 @@ def _passed(rules: RequestRules, headers: RawHeaders) -> tuple[bytes, bytes | No
     return _joined(lines), named
 
 
+def _weight_passed(asked: tuple[RequestRules, RawHeaders], made: tuple[bytes, bytes | None]) -> int:
+    # A pair of short ones is two objects and a tuple; the bytes are there once more in what was made.
+    return (
+        400 + 208 * len(asked[1]) + sum([len(name) + len(value) for name, value in asked[1]]) + len(made[0])
+    )
+
+
+_passed = Memo(_pass, entries=1_024, size=12 * 1024 * 1024, weigh=_weight_passed)
+"""Clients repeat themselves."""
+
+
 def _joined(headers: RawHeaders) -> bytes:
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
-_lines = lru_cache(maxsize=1_024)(_joined)
+_lines = Memo(_joined, entries=1_024, size=8 * 1024 * 1024)
 """A session's identity is the same with every request."""
 
 

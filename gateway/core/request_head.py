@@ -13,18 +13,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import DoorRules, HeaderFacts, RequestFacts, complete, read_headers
 from gateway.core.header_names import connection_options
+from gateway.core.memo import Memo
 
 MAX_FIELDS = 128
 """Header lines, as in aiohttp and roughly what nginx's usual buffers admit; Apache's LimitRequestFields is 100."""
 KNOWN_BLOCKS = 1_024
 KNOWN_HEADS = 512
 LONGEST_KNOWN = 4_096
-"""Bytes of a head or of its header lines that are remembered: with their numbers, some 15 MB at the most."""
+"""Bytes of a head or of its header lines that are remembered."""
+BLOCKS_BYTES = 12 * 1024 * 1024
+HEADS_BYTES = 8 * 1024 * 1024
+"""Bytes that what was read of them may take."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(r"([A-Z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
@@ -101,15 +104,16 @@ def read_head(head: bytes, longest: int) -> RequestHead:
     :param longest: bytes of the request line, and of all header lines.
     :raises DownstreamError: ``malformed_request``, ``ambiguous_header``, ``headers_too_large``.
     """
-    return (_known_head if len(head) <= LONGEST_KNOWN else _read_head)(head, longest)
+    return _known_head[head, longest] if len(head) <= LONGEST_KNOWN else _read_head((head, longest))
 
 
-def _read_head(head: bytes, longest: int) -> RequestHead:
+def _read_head(asked: tuple[bytes, int]) -> RequestHead:
+    head, longest = asked
     line, _, block = head.partition(b"\r\n")
     if len(line) > longest:
         raise DownstreamError("headers_too_large")
     method, target, http10 = read_request_line(line)
-    fields = (_known_block if len(block) <= LONGEST_KNOWN else read_block)(block, longest)
+    fields = _known_block[block, longest] if len(block) <= LONGEST_KNOWN else read_block(block, longest)
     if http10:
         if fields.chunked:
             raise malformed("HTTP/1.0 has no chunked bodies (RFC 9112 §6.1).")
@@ -118,7 +122,14 @@ def _read_head(head: bytes, longest: int) -> RequestHead:
     return RequestHead(method, target, http10, fields)
 
 
-_known_head = lru_cache(maxsize=KNOWN_HEADS)(_read_head)
+def _weight(asked: tuple[bytes, int], _: object) -> int:
+    """Of what was read, by what it was read from: each line is a name, a value and a pair of them, and what the door
+    reads is there once more as text, in the target several times.
+    """
+    return 1_800 + 8 * len(asked[0]) + 208 * asked[0].count(b"\n")
+
+
+_known_head = Memo(_read_head, entries=KNOWN_HEADS, size=HEADS_BYTES, weigh=_weight)
 
 
 def read_request_line(line: bytes) -> tuple[str, str, bool]:
@@ -155,7 +166,7 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
     return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts)
 
 
-_known_block = lru_cache(maxsize=KNOWN_BLOCKS)(read_block)
+_known_block = Memo(lambda asked: read_block(*asked), entries=KNOWN_BLOCKS, size=BLOCKS_BYTES, weigh=_weight)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gateway.core.caching import NO_STORE, for_shared_caches, private_cache_control
 from gateway.core.cookies import is_own_cookie
 from gateway.core.errors import UpstreamError
 from gateway.core.header_names import HOP_BY_HOP, NameKinds, nominated
+from gateway.core.memo import Memo
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -86,12 +86,14 @@ def _classify(name: bytes) -> int:
 _KINDS = NameKinds(_classify)
 
 
-@lru_cache(maxsize=512)
-def _type_kind(value: bytes) -> int:
+def _read_type(value: bytes) -> int:
     media_type = value.partition(b";")[0].strip(b" \t").lower()
     if media_type in {b"text/html", b"application/xhtml+xml"}:
         return _HTML
     return _EVENTS if media_type == b"text/event-stream" else _ORDINARY
+
+
+_type_kind = Memo(_read_type, entries=512, size=128 * 1024)
 
 
 def sets_own_cookie(value: bytes) -> bool:
@@ -137,7 +139,7 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         elif kind == _LENGTH:
             length = int(value)
         elif kind == _TYPE:
-            media = _type_kind(value)
+            media = _type_kind[value]
             add(name + b": " + value)
         elif kind == _CACHE:
             caching.append(value)
@@ -193,11 +195,11 @@ def plain_response_head(head: bytes, *, keep_alive: bool, document: bool) -> tup
     :param head: up to its empty line.
     :returns: None for any other response, and for what is not read strictly here: those are llhttp's.
     """
-    return _read_plain(head, keep_alive, document) if len(head) <= _LONGEST_PLAIN else None
+    return _known_plain[head, keep_alive, document] if len(head) <= _LONGEST_PLAIN else None
 
 
-@lru_cache(maxsize=1_024)
-def _read_plain(head: bytes, keep_alive: bool, document: bool) -> tuple[int, ResponseHead] | None:
+def _read_plain(asked: tuple[bytes, bool, bool]) -> tuple[int, ResponseHead] | None:
+    head, keep_alive, document = asked
     first, *lines = head.split(b"\r\n")
     line = _STATUS_LINE.fullmatch(first)
     if line is None or len(lines) > _MAX_PLAIN:
@@ -211,6 +213,11 @@ def _read_plain(head: bytes, keep_alive: bool, document: bool) -> tuple[int, Res
     return status, downstream_response_headers(
         status, line[2], headers, keep_alive=keep_alive, document=document
     )
+
+
+_known_plain = Memo(
+    _read_plain, entries=1_024, size=4 * 1024 * 1024, weigh=lambda asked, _: 640 + 2 * len(asked[0])
+)
 
 
 def _fields(lines: Iterable[bytes]) -> Iterable[tuple[bytes, bytes]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
 from select import PIPE_BUF
 from typing import Final, TextIO, cast
 
 from gateway.core import clock
+from gateway.core.memo import Memo
 from gateway.telemetry.plain_structlog import structlog
 from gateway.telemetry.redaction import redact, without_tokens
 
@@ -77,10 +77,16 @@ def _stamp(_logger: object, _method: str, event: structlog.typing.EventDict) -> 
     return event
 
 
-@lru_cache(maxsize=4096)
 def session_mark(sid: str) -> str:
     """How a log names a session: the start of a hash of its sid, so that a log cannot be used as a cookie."""
+    return _marks[sid]
+
+
+def _hashed(sid: str) -> str:
     return sha256(sid.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+_marks = Memo(_hashed, entries=4_096, size=2 * 1024 * 1024)
 
 
 def parameter_names(query: str) -> list[str]:

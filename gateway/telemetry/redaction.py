@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
-from functools import lru_cache
 from typing import Any, Final
+
+from gateway.core.memo import Memo
 
 DROPPED: Final = "[redacted]"
 
@@ -80,10 +81,16 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
-@lru_cache(maxsize=512)
 def telling(name: str) -> bool:
     """Is a value under this name a secret, whatever it is?"""
+    return _told[name]
+
+
+def _tells(name: str) -> bool:
     return _TELLING.search(name.lower().replace("-", "_")) is not None
+
+
+_told = Memo(_tells, entries=512, size=256 * 1024)
 
 
 def _clean(name: str, value: object) -> object:

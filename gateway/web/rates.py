@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from time import monotonic
+
+from gateway.core.memo import Kept
 
 BURST = 30
 """Tries that may come at once."""
 EACH_SECOND = 1.0
 """Tries that come back in a second."""
-SOURCES = 4_096
-"""Sources that are remembered; the one that was quiet for longest goes first, which a few seconds make good."""
+SOURCES, SOURCES_BYTES = 4_096, 3 * 1024 * 1024
+"""Sources that are remembered; those that were quiet for longest go first, which a few seconds make good."""
 
 
 class TriesPerSource:
@@ -31,7 +32,7 @@ class TriesPerSource:
         self._burst = burst
         self._each_second = each_second
         self._clock = clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._left: Kept[str, tuple[float, float]] = Kept(entries=SOURCES, size=SOURCES_BYTES)
 
     def exhausted(self, client: str) -> bool:
         """Whether this source has no try left for now."""
@@ -40,13 +41,10 @@ class TriesPerSource:
     def spend(self, client: str) -> None:
         """One try of this source was in vain."""
         source, now = _source(client), self._clock()
-        self._left[source] = (max(0.0, self._tries(source, now) - 1), now)
-        self._left.move_to_end(source)
-        if len(self._left) > SOURCES:
-            self._left.popitem(last=False)
+        self._left.keep(source, (max(0.0, self._tries(source, now) - 1), now))
 
     def _tries(self, source: str, now: float) -> float:
-        left, at = self._left.get(source, (self._burst, now))
+        left, at = self._left[source] or (self._burst, now)
         return min(self._burst, left + (now - at) * self._each_second)
 
 

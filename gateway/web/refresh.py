@@ -12,10 +12,8 @@ have it should this process be killed, and a refusal ends nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from gateway.core import clock, dice
 from gateway.core.lifecycle import (
@@ -31,6 +29,7 @@ from gateway.core.lifecycle import (
     state_of,
     visible_for,
 )
+from gateway.core.memo import Kept
 from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits, absolute_deadline
 from gateway.idp.provider import IdentityProvider
@@ -49,8 +48,10 @@ from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.renewal import Renewal, Renewed
 from gateway.web.successors import Successors
 
-KNOWN = 4_096
-"""Sessions whose latest generation this process remembers."""
+KNOWN, KNOWN_BYTES = 4_096, 24 * 1024 * 1024
+"""Sessions whose latest generation this process remembers, and bytes that they may take."""
+TIMES_BYTES = 4 * 1024 * 1024
+"""Bytes of what is remembered of when a session was looked at, or is to be left alone."""
 AT_ONCE = 16
 """Refreshes under way in this process: a provider that was away is not to be overrun when it is back. Nor are more
 begun while as many cannot be settled.
@@ -65,7 +66,6 @@ LOOK_ANEW = 2.0
 """Seconds between two tries for one session."""
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 600.0
 """Seconds without a refresh after one that failed: doubled each time, and jittered."""
-_V = TypeVar("_V")
 _log = get_logger("refresh")
 
 
@@ -121,9 +121,9 @@ class Refresher:
         self._end = end
         self._drop = drop
         self._on_refresh = on_refresh
-        self._newest: OrderedDict[str, Newest] = OrderedDict()
-        self._looked: OrderedDict[str, float] = OrderedDict()
-        self._alone: OrderedDict[str, float] = OrderedDict()
+        self._newest: Kept[str, Newest] = Kept(entries=KNOWN, size=KNOWN_BYTES)
+        self._looked: Kept[str, float] = Kept(entries=KNOWN, size=TIMES_BYTES)
+        self._alone: Kept[str, float] = Kept(entries=KNOWN, size=TIMES_BYTES)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -148,7 +148,7 @@ class Refresher:
 
     def current(self, session: Session, now: int) -> Session | None:
         """The copy that counts in place of one whose refresh is due: itself, its successor, or none."""
-        newest = self._newest.get(session.sid)
+        newest = self._newest[session.sid]
         state = state_of(
             session, self._options.limits, now,
             newest=newest.generation if newest else None, published=newest is not None and newest.session is not None,
@@ -165,9 +165,9 @@ class Refresher:
         if session.sid in self._under_way or session.sid in self._settling:
             return True
         loop = asyncio.get_running_loop()
-        if loop.time() < self._looked.get(session.sid, 0.0) + LOOK_ANEW:
+        if loop.time() < (self._looked[session.sid] or 0.0) + LOOK_ANEW:
             return False
-        _keep(self._looked, session.sid, loop.time())
+        self._looked.keep(session.sid, loop.time())
         task = loop.create_task(self._refresh(session), name="refresh")
         self._under_way[session.sid] = task
         task.add_done_callback(lambda _: self._under_way.pop(session.sid, None))
@@ -181,11 +181,11 @@ class Refresher:
 
     def stuck(self, session: Session) -> bool:
         """Whether nobody here can refresh it, however long one waits: its user has to sign in for fresh tokens."""
-        return asyncio.get_running_loop().time() < self._alone.get(session.sid, 0.0)
+        return asyncio.get_running_loop().time() < (self._alone[session.sid] or 0.0)
 
     async def latest(self, session: Session) -> Session:
         """The latest generation that anybody knows of, to be ended with this one."""
-        newest = self._newest.get(session.sid)
+        newest = self._newest[session.sid]
         if newest is not None and newest.session is not None and newest.generation > session.generation:
             session = newest.session
         found = await self._store.later(session.sid, session.generation)
@@ -197,7 +197,7 @@ class Refresher:
         try:
             now = asyncio.get_running_loop().time()
             if (
-                now < max(self._not_before, self._alone.get(session.sid, 0.0))
+                now < max(self._not_before, (self._alone[session.sid] or 0.0))
                 or len(self._settling) >= AT_ONCE
             ):
                 found = await self._store.later(session.sid, session.generation)
@@ -312,7 +312,7 @@ class Refresher:
             await self._doubted(session)
         elif step is Step.DROP:
             self._on_refresh("dropped")
-            self._newest.pop(session.sid, None)
+            self._newest.drop(session.sid)
             if later is not None:
                 self._drop(later)
         else:
@@ -344,13 +344,13 @@ class Refresher:
         return await self._store.publish(later.sid, later.generation, box, visible=visible, keep=keep)
 
     def _hand_out(self, later: Session) -> None:
-        known = self._newest.get(later.sid)
+        known = self._newest[later.sid]
         if known is not None and known.session is later:
             return
         self._on_refresh("renewed")
-        self._looked.pop(later.sid, None)
-        self._alone.pop(later.sid, None)
-        _keep(self._newest, later.sid, Newest(later.generation, later))
+        self._looked.drop(later.sid)
+        self._alone.drop(later.sid)
+        self._newest.keep(later.sid, Newest(later.generation, later))
 
     async def _doubted(self, session: Session) -> None:
         """The session goes on as it is; its token is left alone by all processes."""
@@ -364,13 +364,13 @@ class Refresher:
 
     def _leave_alone(self, session: Session, seconds: float) -> None:
         """Until then only look for what others have published."""
-        _keep(self._alone, session.sid, asyncio.get_running_loop().time() + seconds)
+        self._alone.keep(session.sid, asyncio.get_running_loop().time() + seconds)
 
     def _adopt(self, session: Session, found: Later) -> None:
         self._on_refresh("adopted")
         later = self._opened(session, found) if isinstance(found, Succeeded) else None
-        self._alone.pop(session.sid, None)
-        _keep(self._newest, session.sid, Newest(found.generation, later))
+        self._alone.drop(session.sid)
+        self._newest.keep(session.sid, Newest(found.generation, later))
         if later is None:
             _log.info("session_superseded", session=session_mark(session.sid), generation=session.generation)
 
@@ -381,10 +381,3 @@ class Refresher:
         """Nothing is refreshed for a while, longer each time."""
         self._pause = min(LONGEST_PAUSE, self._pause * 2 or FIRST_PAUSE)
         self._not_before = asyncio.get_running_loop().time() + self._pause * (0.75 + dice.fraction() / 2)
-
-
-def _keep(known: OrderedDict[str, _V], sid: str, value: _V) -> None:
-    known[sid] = value
-    known.move_to_end(sid)
-    if len(known) > KNOWN:
-        known.popitem(last=False)

@@ -6,10 +6,9 @@ session still lives, whether it was revoked and whether its key still counts is 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.core import chain as chains
 from gateway.core import cookies
@@ -17,18 +16,24 @@ from gateway.core.chain import Chain
 from gateway.core.cookies import CookieTooLargeError, OwnCookies, SealedCookie
 from gateway.core.facts import RequestFacts
 from gateway.core.identity_headers import HeaderPairs, IdentityOptions, identity_headers
+from gateway.core.memo import Kept
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
 from gateway.core.ticket import Ticket
 from gateway.web.sightings import Sightings
 
 SESSIONS = 4_096
-"""Sets of our own cookies whose content is kept: some 8 MB with cookies of 1 KB; only of those with a session."""
+"""Sets of our own cookies whose content is kept; only of those with a session."""
+SESSIONS_BYTES = 32 * 1024 * 1024
+"""Bytes that it may take."""
 HEADERS = 1_024
 """Whole Cookie headers known by their bytes, which saves looking for our cookies among the others."""
 LONGEST_HEADER = 4_096
-"""Bytes of such headers: with their number, 4 MB at the most."""
-_K = TypeVar("_K")
+"""Bytes of such headers."""
+HEADERS_BYTES = 8 * 1024 * 1024
+"""Bytes that they may take. What they lead to is kept by the cookies in them, and is weighed once more here, for it may
+have been forgotten there.
+"""
 _Own = tuple[frozenset[tuple[bytes, bytes]], frozenset[bytes], bytes, int]
 
 
@@ -83,8 +88,10 @@ class Sessions:
         self.limits = limits
         self._session = cookies.session_cookie(limits.absolute, all_own)
         self._logout = cookies.logout_cookie(limits.absolute)
-        self._by_header: OrderedDict[tuple[tuple[bytes, ...], bytes, int], Carried] = OrderedDict()
-        self._by_cookies: OrderedDict[_Own, Carried] = OrderedDict()
+        self._by_header: Kept[tuple[tuple[bytes, ...], bytes, int], Carried] = Kept(
+            entries=HEADERS, size=HEADERS_BYTES
+        )
+        self._by_cookies: Kept[_Own, Carried] = Kept(entries=SESSIONS, size=SESSIONS_BYTES)
 
     def read(self, facts: RequestFacts, now: int) -> Carried:
         """What the browser carries; never raises, whatever is in the cookies."""
@@ -95,21 +102,21 @@ class Sessions:
         if not headers:
             return NOTHING
         sealing, version = self.ring.sealing_key(now).key_id, self.ring.version
-        carried = self._by_header.get((headers, sealing, version))
+        carried = self._by_header[headers, sealing, version]
         if carried is not None:
             return carried
         own = cookies.read(headers)
         if not own.values and not own.conflicting:
             return NOTHING
         among = (frozenset(own.values.items()), own.conflicting, sealing, version)
-        carried = self._by_cookies.get(among)
+        carried = self._by_cookies[among]
         if carried is None:
             carried = self._open(own, now)
             if carried.session is None and carried.ticket is None:
                 return carried
-            _keep(self._by_cookies, among, carried, SESSIONS)
+            self._by_cookies.keep(among, carried)
         if sum(map(len, headers)) <= LONGEST_HEADER:
-            _keep(self._by_header, (headers, sealing, version), carried, HEADERS)
+            self._by_header.keep((headers, sealing, version), carried)
         return carried
 
     def _open(self, own: OwnCookies, now: int) -> Carried:
@@ -216,12 +223,6 @@ class Sessions:
             return []
         names = {name.decode("latin-1") for name in own.conflicting}
         return self._session.clear() if names & set(self._session.names()) else []
-
-
-def _keep(memo: OrderedDict[_K, Carried], key: _K, carried: Carried, size: int) -> None:
-    memo[key] = carried
-    if len(memo) > size:
-        memo.popitem(last=False)
 
 
 def _as_session(opened: Opened | None) -> Session | None:

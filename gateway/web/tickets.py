@@ -27,6 +27,7 @@ from gateway.core.errors import StateError
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import SESSIONS_AWAY
 from gateway.core.identity_headers import HeaderPairs, IdentityOptions
+from gateway.core.memo import ENTRY, weight
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.ticket import Ticket
@@ -42,7 +43,9 @@ AGAIN = 1
 MOST = 4_096
 """Sessions remembered."""
 MOST_BYTES = 32 * 1024 * 1024
-"""Bytes that they take in Redis, together; a multiple of it in memory."""
+"""Bytes that they take here, together."""
+HELD = 256
+"""Bytes of them for each that are not of the session itself."""
 MOST_TOLD = 16 * 1024
 """Bytes of identity headers, which no cookie's budget bounds here: most servers refuse more (Node's default)."""
 MARGIN = 60
@@ -56,7 +59,7 @@ _log = get_logger("tickets")
 class _Held:
     """What is remembered.
 
-    :ivar revision: of what Redis had; 0 where it has nothing. :ivar size: of it, bytes.
+    :ivar revision: of what Redis had; 0 where it has nothing. :ivar size: bytes that it takes here.
     :ivar known_at: when Redis said so, seconds. :ivar until: when it is to be asked again.
     """
 
@@ -164,7 +167,7 @@ class TicketSessions(Sessions):
         keep = absolute_deadline(session, self.limits) - now + MARGIN
         if not await self._store.create(session.sid, sealed, keep=keep):
             raise StateError(SESSIONS_AWAY, "the new session could not be kept")
-        self._hold(tickets.ticket_of(session), session, now, revision=1, size=len(sealed))
+        self._hold(tickets.ticket_of(session), session, now, revision=1)
         return self.seal(session, carried, now)
 
     async def keep(self, session: Session, carried: Carried, now: int) -> list[str]:
@@ -225,11 +228,16 @@ class TicketSessions(Sessions):
                 mend="somebody else writes to the keys in Redis",
             )
             session = tickets.husk(ticket, Known.GONE)
-        self._hold(ticket, session, now, revision=found.revision, size=len(found.sealed))
+        self._hold(ticket, session, now, revision=found.revision)
 
     async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
         """What is remembered moves at once, so that the next request finds nothing left to write."""
+        before = weight((held.session, held.identity))
         held.session, held.identity = later, self._told(later)
+        if self._held.get(ticket) is held:
+            more = weight((held.session, held.identity)) - before
+            held.size += more
+            self._held_bytes += more
         try:
             await self._written(ticket, held, later)
         except CookieTooLargeError as error:
@@ -243,16 +251,17 @@ class TicketSessions(Sessions):
         answer = await self._store.replace(ticket.sid, held.revision, sealed)
         now = clock.now()
         if isinstance(answer, Kept):
-            self._hold(ticket, later, now, revision=answer.revision, size=len(sealed))
+            self._hold(ticket, later, now, revision=answer.revision)
         elif isinstance(answer, Overtaken):
             self._forget(ticket)
         elif isinstance(answer, Absent):
             self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
         return isinstance(answer, Kept)
 
-    def _hold(self, ticket: Ticket, session: Session, now: int, *, revision: int = 0, size: int = 0) -> None:
+    def _hold(self, ticket: Ticket, session: Session, now: int, *, revision: int = 0) -> None:
         self._forget(ticket)
         identity = self._told(session) if session.known is Known.WHOLE else ()
+        size = ENTRY + HELD + weight((ticket, session, identity))
         self._held[ticket] = _Held(session, identity, revision, size, now, now + FRESH)
         self._held_bytes += size
         while len(self._held) > MOST or self._held_bytes > MOST_BYTES:

@@ -100,7 +100,7 @@ async def lasting(pair: Pair, cookie: str, until: Callable[[], bool]) -> None:
 
 def newest(stand: Stand) -> int:
     """The latest generation that this instance has."""
-    known = [one.generation for one in stand.gateway.refresher._newest.values()]
+    known = [one.generation for one in stand.gateway.refresher._newest.values() if one is not None]
     if isinstance(sessions := stand.gateway.sessions, TicketSessions):
         known += [held.session.generation for held in sessions._held.values()]
     return max(known, default=0)

@@ -88,7 +88,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.jar = replace(self.jar, refresh_at=soon)
         for replica in self.world.replicas:
             for sid, newest in replica._newest.items():
-                if newest.session is not None:
+                if newest is not None and newest.session is not None:
                     replica._newest[sid] = replace(newest, session=replace(newest.session, refresh_at=soon))
 
     @precondition(lambda self: not self.signed_out)
@@ -216,9 +216,9 @@ class ThroughTrouble(RuleBasedStateMachine):
         self.jars = [replace(jar, refresh_at=soon) for jar in self.jars]
         for one in self.world.replicas:
             one._not_before = 0.0
-            one._alone.clear()
+            one._alone.forget()
             for sid, newest in one._newest.items():
-                if newest.session is not None:
+                if newest is not None and newest.session is not None:
                     one._newest[sid] = replace(newest, session=replace(newest.session, refresh_at=soon))
 
     @invariant()

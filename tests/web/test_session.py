@@ -102,7 +102,7 @@ def test_only_who_has_a_session_of_ours_is_remembered() -> None:
     assert not made._by_header
     for at in range(HEADERS + 20):
         made.carried((value, b"__x=%d" % at), NOW)
-    assert len(made._by_header) == HEADERS
+    assert HEADERS // 2 <= made._by_header.kept <= HEADERS
 
 
 def test_other_peoples_cookies_cost_no_decryption() -> None:
@@ -118,11 +118,11 @@ def test_other_peoples_cookies_cost_no_decryption() -> None:
 
 def test_the_number_of_sessions_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is opened anew."""
-    monkeypatch.setattr("gateway.web.session.SESSIONS", 3)
+    monkeypatch.setattr("gateway.web.session.SESSIONS", 4)
     made = sessions()
-    for _ in range(5):
+    for _ in range(9):
         made.carried(header(*made.seal(session(), NO_COOKIES, NOW)), NOW)
-    assert len(made._by_cookies) == 3
+    assert 2 <= made._by_cookies.kept <= 4
 
 
 def test_no_cookie_is_nothing() -> None:

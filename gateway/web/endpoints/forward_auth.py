@@ -15,6 +15,7 @@ from gateway.core.facts import DoorRules, RequestFacts
 from gateway.core.forwarded import original_facts
 from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Revocations
 from gateway.core.identity_headers import identity_headers
+from gateway.core.memo import Memo, weight
 from gateway.core.routes import Route
 from gateway.core.session import Principal
 from gateway.telemetry.log import get_logger
@@ -31,7 +32,7 @@ from gateway.web.upstream import Forwarder
 REASON = "X-Gateway-Reason"
 """On every answer but 200: the stable code, for proxies that write answers of their own."""
 
-PRINCIPALS = 1_024
+PRINCIPALS, PRINCIPALS_BYTES = 1_024, 16 * 1024 * 1024
 """Those whose identity headers are kept as bytes."""
 
 _NOBODY = Principal(issuer="", subject="", user="")
@@ -60,7 +61,7 @@ class ForwardAuth:
         self._gate = gate
         self._forwarder = forwarder
         self._trail = trail
-        self._passed = lru_cache(maxsize=PRINCIPALS)(self._pass)
+        self._passed = Memo(self._pass, entries=PRINCIPALS, size=PRINCIPALS_BYTES, weigh=_weight)
         self._prepared: dict[str, Prepared] = {}
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
@@ -92,7 +93,7 @@ class ForwardAuth:
             if session is not None:
                 request.sid = session.sid
                 self._gate.passed(original, carried, session)
-            return self._passed(session.principal if session else _NOBODY).response()
+            return self._passed[session.principal if session else _NOBODY].response()
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._unauthorized(original, verdict.reason)
         if verdict.reason in {"state_stale", SESSIONS_AWAY}:
@@ -118,6 +119,10 @@ class ForwardAuth:
         if self._login == 302:
             return redirect(start)
         return send(self._gate.problem(reason), headers=(_told(reason), ("Location", start)))
+
+
+def _weight(who: Principal, passed: Prepared) -> int:
+    return weight(who) + passed.weight()
 
 
 def _told(reason: str) -> tuple[str, str]:

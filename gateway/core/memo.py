@@ -1,0 +1,135 @@
+"""What is remembered of what others send: bounded by entries and by bytes, so that nobody fills the memory.
+
+A look-up is that of a plain dict, in C. What was asked for lately is found again; what was not is forgotten: entries
+live in two generations, the younger one is the dict itself, and when it is full it becomes the older one, whose entries
+come back when they are asked for and are gone with the next change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from sys import getsizeof
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+ENTRY = 208
+"""Bytes that a dict spends on an entry, at its emptiest and while it grows."""
+SHARE = 16
+"""What alone would take more than this part of the room is not kept: it would drive out too much."""
+_OBJECT = 16
+"""Bytes that an allocation may be rounded up by."""
+_NONE = object()
+
+
+def weight(thing: object) -> int:
+    """Bytes that an object takes with all that it holds; what it holds twice, or shares, counts twice."""
+    size = getsizeof(thing) + _OBJECT
+    if isinstance(thing, str | bytes | int | float):
+        return size
+    if isinstance(thing, tuple | list | set | frozenset):
+        return size + sum(map(weight, thing))
+    if isinstance(thing, Mapping):
+        return size + sum(weight(key) + weight(value) for key, value in thing.items())
+    if fields := getattr(thing, "__dataclass_fields__", None):
+        return size + sum(weight(getattr(thing, name, None)) for name in fields)
+    return size
+
+
+class _Bounded(dict[K, V]):
+    """See the module.
+
+    :param entries: kept at most. :param size: bytes that they may take, with what the dicts spend on them.
+    :param weigh: bytes of a key and its value, the same whenever it is asked; by default `weight` of both.
+    """
+
+    __slots__ = ("_bytes", "_half", "_most", "_older", "_older_bytes", "_weigh", "entries", "size")
+
+    def __init__(self, *, entries: int, size: int, weigh: Callable[[K, V], int] | None = None) -> None:
+        super().__init__()
+        self.entries = entries
+        self.size = size
+        self._most = max(1, entries // 2)
+        self._half = size // 2
+        self._weigh = weigh or _both
+        self._older: dict[K, V] = {}
+        self._bytes = 0
+        self._older_bytes = 0
+
+    @property
+    def kept(self) -> int:
+        """Entries in both generations."""
+        return len(self.keys() | self._older.keys())
+
+    @property
+    def taken(self) -> int:
+        """Bytes that they count for."""
+        return self._bytes + self._older_bytes
+
+    def keep(self, key: K, value: V) -> V:
+        """Remember ``value``, and give it back."""
+        taken = self._weigh(key, value) + ENTRY
+        self.drop(key)
+        if taken * SHARE > self.size:
+            return value
+        if len(self) >= self._most or self._bytes + taken > self._half:
+            self._older, self._older_bytes = dict(self), self._bytes
+            self.clear()
+            self._bytes = 0
+        self[key] = value
+        self._bytes += taken
+        return value
+
+    def drop(self, key: K) -> None:
+        """Forget ``key``; one that is not known is ignored."""
+        value = self.pop(key, _NONE)
+        if value is not _NONE:
+            self._bytes -= self._weigh(key, value) + ENTRY  # type: ignore[arg-type]  # it is no longer _NONE
+        value = self._older.pop(key, _NONE)
+        if value is not _NONE:
+            self._older_bytes -= self._weigh(key, value) + ENTRY  # type: ignore[arg-type]  # as above
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self.clear()
+        self._older = {}
+        self._bytes = self._older_bytes = 0
+
+
+class Kept(_Bounded[K, V | None]):
+    """What has been kept by its key; ``kept[key]`` is None where there is nothing."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: K) -> V | None:
+        value = self._older.get(key)
+        return None if value is None else self.keep(key, value)
+
+
+class Memo(_Bounded[K, V]):
+    """What ``make`` has made of each key; it is made anew where it is not known.
+
+    :param make: told the key; what it raises is remembered by nobody.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(
+        self,
+        make: Callable[[K], V],
+        *,
+        entries: int,
+        size: int,
+        weigh: Callable[[K, V], int] | None = None,
+    ) -> None:
+        super().__init__(entries=entries, size=size, weigh=weigh)
+        self._make = make
+
+    def __missing__(self, key: K) -> V:
+        value = self._older.get(key, _NONE)
+        return self.keep(key, self._make(key) if value is _NONE else value)  # type: ignore[arg-type]  # as above
+
+
+def _both(key: object, value: object) -> int:
+    return weight(key) + weight(value)

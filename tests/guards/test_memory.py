@@ -1,0 +1,138 @@
+"""Whatever a running gateway can remember stands in docs/memory.md, with its bound in bytes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+GATEWAY = ROOT / "gateway"
+SERVING = ("core", "idp", "oidc", "proxy", "state", "telemetry", "web", "workers")
+"""Packages of which something runs while requests are answered; the others read a configuration, or end with a command."""
+NOT_SERVING = {"core/policy_case_file.py", "telemetry/receipt_log.py"}
+"""Modules of these that only commands use."""
+MAKERS = {
+    "Counter", "Family", "Kept", "Memo", "NameKinds", "OrderedDict", "PriorityQueue", "Queue", "WeakKeyDictionary",
+    "WeakSet", "WeakValueDictionary", "bytearray", "cache", "counters", "defaultdict", "deque", "dict", "list", "lru_cache", "set", "tallies",
+}  # fmt: skip
+ROW = re.compile(r"^\| `([\w/.]+) (\w+)` \| (.+) \| (.+) \| ([^|]+) \|$", re.MULTILINE)
+BYTES = re.compile(r"\d[\d.]* (?:B|KiB|MiB)(?: (?:each|in all))?")
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+
+
+def makes(node: ast.expr | None) -> bool:
+    """Whether an expression makes something that can grow: an empty container, or a cache."""
+    if isinstance(node, ast.List | ast.Set | ast.Dict):
+        return not getattr(node, "elts", None) and not getattr(node, "keys", None)
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    if isinstance(called, ast.Call):  # lru_cache(...)(function)
+        return makes(called)
+    if isinstance(called, ast.Subscript):
+        called = called.value
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if name == "field":
+        return any(
+            word.arg == "default_factory" and getattr(word.value, "id", "") in MAKERS
+            for word in node.keywords
+        )
+    return name in MAKERS and (name not in {"dict", "list", "set", "bytearray"} or not node.args)
+
+
+def places(tree: ast.Module) -> set[str]:
+    """Names of a module, of its classes or of its objects that such a thing is kept under."""
+    found = set()
+    functions = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+        if inner is not node
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in node.decorator_list:
+                name = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if getattr(name, "attr", getattr(name, "id", "")) in {"lru_cache", "cache"}:
+                    found.add(node.name)
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not makes(node.value):
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Attribute) and getattr(target.value, "id", "") == "self":
+                found.add(target.attr)
+            elif isinstance(target, ast.Name) and id(node) not in functions:
+                found.add(target.id)
+    return found
+
+
+def remembered() -> set[tuple[str, str]]:
+    """Module and name of each."""
+    paths = [path for name in SERVING for path in (GATEWAY / name).rglob("*.py")]
+    paths += GATEWAY.glob("*.py")
+    modules = {path.relative_to(GATEWAY).as_posix(): path for path in paths}
+    return {
+        (module, name)
+        for module, path in modules.items()
+        if module not in NOT_SERVING
+        for name in places(ast.parse(path.read_text(encoding="utf-8")))
+    }
+
+
+def rows() -> dict[tuple[str, str], tuple[str, str, str]]:
+    """What the page says of each: what it is, why it ends, and its bytes."""
+    text = (ROOT / "docs/memory.md").read_text(encoding="utf-8")
+    return {(row[1], row[2]): (row[3], row[4], row[5].strip()) for row in ROW.finditer(text)}
+
+
+def test_r25_whatever_is_remembered_stands_in_the_table() -> None:
+    """And nothing stands there that is no more."""
+    assert remembered() - rows().keys() == set()
+    assert rows().keys() - remembered() == set()
+
+
+def test_each_row_has_a_bound_in_bytes() -> None:
+    """A number and a unit; `each` is multiplied by what the row says it is bounded by."""
+    assert [place for place, (_, _, size) in rows().items() if not BYTES.fullmatch(size)] == []
+
+
+def test_the_bytes_of_a_memo_are_those_of_its_code() -> None:
+    """The page is held to the constants."""
+    text = {
+        module: (GATEWAY / module).read_text(encoding="utf-8")
+        for module, _ in rows()
+    }  # fmt: skip
+    wrong, held = [], 0
+    for (module, name), (_, _, size) in rows().items():
+        made = re.search(
+            rf"\b{name}\b[^\n=]*= (?:Memo|Kept)\((?:[^()]|\([^()]*\))*?size=([\w *]+)", text[module]
+        )
+        if made is None:
+            continue
+        held += 1
+        code = vars(import_module("gateway." + module.removesuffix(".py").replace("/", ".")))
+        stated, unit = size.split()[:2]
+        if eval(made[1], dict(code)) != float(stated) * _UNITS[unit]:
+            wrong.append((module, name, made[1], size))
+    assert wrong == []
+    assert held >= 18
+
+
+def test_what_grows_is_seen() -> None:
+    """Each way to write it, so that the scan cannot go blind."""
+    source = """
+KNOWN: dict[str, int] = {}
+READ = Memo(make, entries=1, size=2)
+@lru_cache(maxsize=4)
+def asked(): return {}
+class Thing:
+    lines: list[str] = field(default_factory=list)
+    def __init__(self):
+        self.waiting: deque[int] = deque()
+        self.passed = lru_cache(maxsize=2)(self.go)
+        self.counts = collections.Counter()
+        local = {}
+"""
+    assert places(ast.parse(source)) == {"KNOWN", "READ", "asked", "lines", "waiting", "passed", "counts"}
