@@ -94,7 +94,7 @@ class LogContract:
             await before[1].open()
             for log in before:
                 monkeypatch.setattr(log, "_trimmed_at", -math.inf)
-            assert await within(10, lambda: all(vars(log)["_trimmed_at"] > -math.inf for log in before))
+            assert await within(PATIENCE, lambda: all(vars(log)["_trimmed_at"] > -math.inf for log in before))
             clock_of_machine.set_by = 0.0
             before.append(make())
             await before[2].open()
@@ -117,7 +117,7 @@ class LogContract:
             assert ended(later, "s") is None
             assert later.index.may_be_forgotten(deadline)
             assert not later.index.may_be_forgotten(deadline + 1)
-            assert await within(3, lambda: one.index.may_be_forgotten(deadline))
+            assert await within(PATIENCE, lambda: one.index.may_be_forgotten(deadline))
         finally:
             await later.close()
 

@@ -57,9 +57,8 @@ async def test_r02_one_answer_has_everything_in_it(lab: Lab, form: bool) -> None
     else:
         answer = await lab.begin(jar)
         assert (answer.status, leads_to(answer, FIRST)) == (302, True)
-    assert lab.log.appended == [
-        NewEntry(sid_key("sid-1"), WHO.absolute_until + ENTRY_MARGIN, "logout", barrier=NOW + 120)
-    ]
+    entry = NewEntry(sid_key("sid-1"), WHO.absolute_until + ENTRY_MARGIN, "logout", barrier=NOW + 120)
+    assert lab.log.appended == [entry]
     assert jar.cookies.keys() == {"__Host-logout", "application"}
     assert lab.statuses(jar) == {"cognito": PENDING, "okta_signout": PENDING}
     assert (lab.chain(jar).durable, lab.chain(jar).had_session) == (True, True)
