@@ -66,4 +66,4 @@ def test_memory_is_bounded_and_keeps_who_is_busy() -> None:
     tries.spend("192.0.2.1")
     tries.spend("198.51.100.1")
     assert tries.exhausted("192.0.2.1")
-    assert len(tries._left) == SOURCES
+    assert SOURCES // 2 <= tries._left.kept <= SOURCES

@@ -1,0 +1,47 @@
+"""``docs/guarantees.md`` names tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
+
+
+def sections() -> dict[str, list[list[str]]]:
+    """Rows of the page's tables, by the heading above them, without the first two lines of each."""
+    found = {}
+    for section in (ROOT / "docs/guarantees.md").read_text("utf-8").split("\n## ")[1:]:
+        heading, _, text = section.partition("\n")
+        found[heading] = [[cell.strip() for cell in row.split("|")] for row in ROW.findall(text)][2:]
+    return found
+
+
+def named() -> set[str]:
+    return {
+        node.name
+        for path in (ROOT / "tests").rglob("*.py")
+        if "node_modules" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    }
+
+
+def test_each_fault_is_played_by_a_test() -> None:
+    """Each row, in its last column."""
+    rows = sections()["Fault by fault"] + sections()["Without a fault"]
+    assert len(rows) > 20
+    assert [row[0] for row in rows if "`test_" not in row[-1]] == []
+
+
+def test_the_tests_exist() -> None:
+    """A name that is none would be a guarantee by nobody."""
+    text = (ROOT / "docs/guarantees.md").read_text("utf-8")
+    assert set(re.findall(r"`(test_\w+)`", text)) - named() == set()
+
+
+def test_each_fault_is_said_of_everybody() -> None:
+    """Rows have all of their columns, and only a fault that ends nothing may leave some out."""
+    assert {len(row) for row in sections()["Fault by fault"]} == {6}
