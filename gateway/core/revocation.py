@@ -210,12 +210,12 @@ class RevocationIndex:
         """Told the key of each entry that denies from now on, from within `apply` and `hold`; must not raise."""
         self._sids: dict[str, tuple[Entry, ...]] = {}
         self._named: dict[str, tuple[Entry, ...]] = {}
-        self._held: list[Entry] = []
+        self._held: dict[str, tuple[Entry, ...]] = {}
         self._soonest: list[tuple[int, int, str]] = []
         self._kept = 0
 
     def __len__(self) -> int:
-        return self._kept + len(self._held)
+        return self._kept + sum(map(len, self._held.values()))
 
     def apply(self, entry: Entry) -> None:
         """Take in an entry of the log. Applying one twice changes nothing."""
@@ -235,14 +235,18 @@ class RevocationIndex:
     def hold(self, entry: NewEntry, now: int) -> Entry:
         """Deny at once by an entry that the log has not taken yet; `release` takes back what this returns."""
         held = entry.dated(now).placed(UNPLACED)
-        self._held.append(held)
+        self._held[held.key] = (*self._held.get(held.key, ()), held)
         if self.on_key is not None and ends_sessions(held.key):
             self.on_key(held.key)
         return held
 
     def release(self, held: Entry) -> None:
         """Forget a held entry, once its placed self has been applied. Unknown ones are ignored."""
-        self._held = [entry for entry in self._held if entry is not held]
+        left = tuple(entry for entry in self._held.get(held.key, ()) if entry is not held)
+        if left:
+            self._held[held.key] = left
+        else:
+            self._held.pop(held.key, None)
 
     def ended_by(self, sid: str, aliases: Sequence[str], *, seen: int, login_at: int) -> Entry | None:
         """The entry that ended this session, or None while it lives or nobody knows any more (`may_be_forgotten`).
@@ -333,7 +337,7 @@ class RevocationIndex:
             expires, position, key = heapq.heappop(self._soonest)
             self.forgotten = max(self.forgotten, expires)
             dropped += self._drop(key, position)
-        for entry in [entry for entry in self._held if entry.expires <= now]:
+        for entry in [entry for held in self._held.values() for entry in held if entry.expires <= now]:
             self.forgotten = max(self.forgotten, entry.expires)
             self.release(entry)
             dropped += 1
@@ -341,8 +345,9 @@ class RevocationIndex:
 
     def live(self, now: int) -> list[Entry]:
         """The entries that can still end sessions, the latest first; held ones (`UNPLACED`) before all."""
-        kept = [entry for table in (self._sids, self._named) for front in table.values() for entry in front]
-        alive = [entry for entry in (*self._held, *kept) if now < entry.expires and ends_sessions(entry.key)]
+        tables = (self._held, self._sids, self._named)
+        every = [entry for table in tables for front in table.values() for entry in front]
+        alive = [entry for entry in every if now < entry.expires and ends_sessions(entry.key)]
         return sorted(alive, key=lambda entry: entry.position, reverse=True)
 
     def rebase(self, position: int) -> None:
@@ -357,7 +362,7 @@ class RevocationIndex:
         return (entry for entry in entries if now < entry.expires)
 
     def _held_against(self, names: Sequence[str]) -> tuple[Entry, ...]:
-        return tuple(entry for entry in self._held if entry.key in names)
+        return tuple(entry for name in dict.fromkeys(names) for entry in self._held.get(name, ()))
 
     def _drop(self, key: str, position: int) -> int:
         table, name = self._place(key)

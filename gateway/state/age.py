@@ -14,10 +14,12 @@ class Age:
     """All times are seconds of one clock that never goes back.
 
     :ivar refusal: why the log takes nothing; empty while it does, or nothing is known of that.
+    :ivar doubt: why it is known that something is missing, whatever the age; empty where it is not.
     """
 
     def __init__(self) -> None:
         self.refusal = ""
+        self.doubt = ""
         self._read_at = self._took_at = -math.inf
 
     def read(self, at: float) -> None:
@@ -47,5 +49,7 @@ class Age:
 
     def at(self, now: float) -> float:
         """Seconds for which the index cannot be believed to know everything that was ended."""
+        if self.doubt:
+            return math.inf
         unread = now - self._read_at  # asked on every request
         return max(unread, now - self._took_at) if self.refusal else unread

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import UNPLACED, NewEntry
+from gateway.state.board import Marks
 from gateway.state.counter import Counter
 from gateway.state.forgetting import boot_id
-from gateway.state.spool import Batch, Spool
+from gateway.state.spool import SIZE, Batch, Spool
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
 
 PULSE_EVERY: Final = 5.0
@@ -37,13 +39,25 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """An upkeep read: what the index has not read, whether the spool holds anything, why the file cannot be written to,
-    and when it last could: milliseconds since the epoch, 0 where nobody knows.
+class Seen:
+    """What the files of the log have: the tail, and what waits in the spool as of a moment before.
+
+    `stamp`: of the spool when it was looked at. `marks`: of processes that have more than the files have.
     """
 
     tail: Tail
-    spooled: bool
+    spooled: tuple[Batch, ...]
+    stamp: int
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An upkeep read: what the files have, why the file cannot be written to, and when it last could: milliseconds
+    since the epoch, 0 where nobody knows.
+    """
+
+    seen: Seen
     refusal: str = ""
     pulse: int = 0
 
@@ -51,14 +65,14 @@ class Looked:
 class LogFiles:
     """What one process does to the files. `counter.value` may be asked from any thread, the rest from one."""
 
-    def __init__(self, path: Path, *, patience: float) -> None:
-        """`patience`: seconds that a write waits for another process's write."""
+    def __init__(self, path: Path, *, patience: float, room: int = SIZE) -> None:
+        """`patience`: seconds that a write waits for another process's write. `room`: bytes of the spool."""
         self.table = Table(path, patience=patience)
         self.counter = Counter(path.with_name(path.name + ".seq"))
-        self.spool = Spool(path.with_name(path.name + ".spool"))
-        self.made = False
-        self.renewed = False
+        self.spool = Spool(path.with_name(path.name + ".spool"), size=room)
+        self.made = self.renewed = self.buried = False
         self._pulse, self._pulse_at, self._refusal = -1, 0.0, ""
+        self._sent: set[str] = set()
 
     def pace(self, offset: float) -> float:
         """The offset to forget by, given this process's own. Raises sqlite3.Error."""
@@ -80,6 +94,7 @@ class LogFiles:
                 self._match_counter()
             self.counter.raise_to(self.table.tail(UNPLACED).position)
             self.spool.prepare()
+            self._bury()
         except sqlite3.Error as error:
             raise ConfigurationError("state_not_writable", str(error), mend=mend_for(error)) from error
         except OSError as error:
@@ -93,6 +108,7 @@ class LogFiles:
         """Let go of everything."""
         self.table.close()
         self.counter.close()
+        self.spool.close()
 
     def load(self) -> Tail:
         """The whole log."""
@@ -115,6 +131,14 @@ class LogFiles:
         tail = self.table.tail(known.position)
         return tail if tail.log_id == known.log_id else self.load()
 
+    def see(self, known: Known) -> Seen:
+        """All that the files have. Raises sqlite3.Error and OSError."""
+        # In this order: what leaves the spool after it was looked at, or whose owner unmarks, is in the log by then.
+        stamp = self.spool.board.stamp()
+        marks = self.spool.board.marks()
+        spooled = tuple(self.spool.batches())
+        return Seen(self.read(known), spooled, stamp, marks)
+
     def look(self, known: Known) -> Looked:
         """The upkeep of every beat: notice files that were removed, read the tail, see whether the
         spool waits.
@@ -124,10 +148,36 @@ class LogFiles:
             self.counter.open()
             with self.counter.locked(patience=OPEN_PATIENCE):
                 self._match_counter()
-        tail = self.read(known)
-        self.counter.raise_to(tail.position)
+        if self.spool.board.replaced():
+            self.spool.prepare()
+        elif self.spool.shortage:
+            self.spool.reserve()
+        self._bury()
+        seen = self.see(known)
+        self.counter.raise_to(seen.tail.position)
         self._take_pulse()
-        return Looked(tail, self.spool.filled(), self._refusal, self._pulse)
+        return Looked(seen, self._refusal, self._pulse)
+
+    def _bury(self) -> None:
+        """What processes had that are dead, and no file has, is lost: the log gets another id (rule R4).
+
+        On a full disk it cannot have it yet; the marks stay, and nobody is let in.
+        """
+        if not self.spool.board.marks().dead:
+            return
+        with self.counter.locked(patience=OPEN_PATIENCE), suppress(sqlite3.Error):
+            dead = self.spool.board.marks().dead
+            if dead:
+                self._renew(max(self.counter.value(), self.table.tail(UNPLACED).position))
+                self.spool.board.forget(dead)
+                self.spool.board.keep()
+                self.buried = True
+
+    def _renew(self, position: int) -> None:
+        """Another id, and a later position, so that every process looks; the caller holds the counter's lock."""
+        self.table.renew(position + 1)
+        tail = self.table.tail(UNPLACED)
+        self.counter.begin(tail.log_id, tail.position)
 
     def _take_pulse(self) -> None:
         """Write, if no process of the host has for a while: a full disk is found by writing alone."""
@@ -144,21 +194,25 @@ class LogFiles:
 
     def send(self, unsent: Sequence[Batch], committed: Collection[str], known: Known) -> Tail:
         """Append what is unsent and what the spool holds, but for batches known to be in the log; clear the
-        spool. Returns the tail, in which all of them are. Raises BlockingIOError when another process is
-        sending.
+        spool. Returns the tail, in which all of them are. Raises BlockingIOError when another process is sending.
 
-        Unsent batches that another process has sent from the spool are appended again: that ends no session
-        more.
+        Batches that another process sends from the spool as well are appended twice: that ends no session more.
         """
-        with self.spool.sending() as waiting:
-            if waiting is None:
-                raise BlockingIOError("another process is sending the spool")
-            todo = {batch.id: batch for batch in waiting if batch.id not in committed}
-            todo |= {batch.id: batch for batch in unsent}
-            entries = [entry for batch in todo.values() for entry in batch.entries]
-            if entries:
-                self.counter.raise_to(self.table.append(entries))
+        with self.spool.board.sending():
+            self._send(unsent, committed)
         return self.read(known)
+
+    def _send(self, unsent: Sequence[Batch], committed: Collection[str]) -> None:
+        waiting = self.spool.batches()
+        todo = {batch.id: batch for batch in waiting if batch.id not in {*committed, *self._sent}}
+        todo |= {batch.id: batch for batch in unsent}
+        entries = [entry for batch in todo.values() for entry in batch.entries]
+        if entries:
+            self.counter.raise_to(self.table.append(entries))
+        # Not under the spool's lock: whoever has to write something down there waits for no other file.
+        self._sent = {batch.id for batch in waiting} | {batch.id for batch in unsent} | set(committed)
+        if waiting and self.spool.clear(self._sent):
+            self._sent = set()
 
     def _keep_open(self) -> None:
         if self.table.lost():
@@ -175,10 +229,10 @@ class LogFiles:
         remembered = self.counter.remembered(self.table.tail(UNPLACED).log_id)
         tail = self.table.tail(UNPLACED)
         if remembered is not None and remembered > tail.position:
-            self.table.renew(remembered)
+            self._renew(remembered)
             self.renewed = True
-            tail = self.table.tail(UNPLACED)
-        self.counter.begin(tail.log_id, tail.position)
+        else:
+            self.counter.begin(tail.log_id, tail.position)
 
 
 def explain(error: BaseException) -> str:

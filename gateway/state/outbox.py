@@ -24,6 +24,11 @@ class Outgoing:
     position: int | None = None
     failed: bool = False
     spooled: bool = False
+    """It is in the spool, or being written there."""
+    kept: bool = False
+    """It is in the spool."""
+    late: bool = False
+    """Whoever waits for it has been told that the log has it not, or will be."""
     new_until: int = 0
     """Milliseconds by the log's own clock, where it has one: what it takes after that is late."""
     copied: bool = False
@@ -52,7 +57,8 @@ class Outbox:
     def adopt(self, batch: Batch, now: int) -> None:
         """Deny by a batch that another process has spooled, and send it."""
         held = [self._index.hold(entry, now) for entry in batch.entries]
-        self._add(batch, batch.entries, held).spooled = True
+        one = self._add(batch, batch.entries, held)
+        one.spooled = one.kept = True
 
     def restore(self, name: str, entry: Entry) -> None:
         """Send an entry that the index has and the log has no more."""
@@ -87,6 +93,14 @@ class Outbox:
             one for one in self._batches.values() if one.position is None and not one.spooled and one.held
         ]
 
+    def unkept(self) -> int:
+        """How many entries are in this process's memory only although they should be elsewhere by now."""
+        return sum(
+            len(one.batch.entries)
+            for one in self._batches.values()
+            if one.position is None and one.late and not one.kept and one.held
+        )
+
     def settle(self) -> None:
         """Release what the index has read at its position, and forget it unless the spool may have it."""
         for name, one in list(self._batches.items()):
@@ -104,5 +118,5 @@ class Outbox:
     def spool_cleared(self, names: set[str]) -> None:
         """The spool has these batches no more."""
         for name in names & self._batches.keys():
-            self._batches[name].spooled = False
+            self._batches[name].spooled = self._batches[name].kept = False
         self.settle()

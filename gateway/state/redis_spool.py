@@ -58,6 +58,8 @@ class RedisSpool:
         await asyncio.wait({self._do(_nothing)}, timeout=CLOSE_WITHIN)
         self._thread.shutdown(wait=False)
         self._thread = None
+        if self._spool is not None:
+            self._spool.close()
 
     def put(self, one: Outgoing) -> None:
         """Begin to write a batch down, unless that was done."""
@@ -93,7 +95,7 @@ class RedisSpool:
             _log.warning("state_spool_adopted", batches=len(new))
         return bool(new)
 
-    def _was_put(self, one: Outgoing, putting: asyncio.Future[None]) -> None:
+    def _was_put(self, one: Outgoing, putting: asyncio.Future[tuple[int, int]]) -> None:
         error = putting.exception()
         if error is not None:
             self._tell_unusable(error)

@@ -9,6 +9,11 @@ raises the counter and returns the tail; when the index has reached their positi
 job fails, or has not come back when the deadline is over, the batch is spooled and the answer says "not
 durable"; the upkeep sends it every second until the log has it. A job that comes back late is as good as
 one in time.
+
+What is in the spool denies in every process of the host: each looks there as soon as the board (board.py) tells of
+something new, and holds it until it is gone from there, which is when the log has it. What fits into no file is marked
+on the board. While its owner lives the other processes can't know who was signed out, and let nobody in; if it dies the
+log gets another id, and everybody signs in again.
 """
 
 from __future__ import annotations
@@ -27,10 +32,12 @@ from gateway.core import clock
 from gateway.core.errors import GatewayError
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
-from gateway.state.files import Known, LogFiles, Looked, Written, explain
+from gateway.state.files import Known, LogFiles, Looked, Seen, Written, explain
 from gateway.state.forgetting import Forgetting, tell_of_clock
 from gateway.state.log import Appended, tell_of_taking
 from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.spool import SIZE
+from gateway.state.sqlite_spool import SqliteSpool
 from gateway.state.table import Tail
 from gateway.telemetry.log import get_logger
 
@@ -48,11 +55,18 @@ class SqliteLog:
     """See `gateway.state.log.RevocationLog` for the contract."""
 
     def __init__(
-        self, path: Path, *, state_loss_accepted: bool = False, deadline: float = 0.25, beat: float = 1.0
+        self,
+        path: Path,
+        *,
+        state_loss_accepted: bool = False,
+        deadline: float = 0.25,
+        beat: float = 1.0,
+        room: int = SIZE,
     ) -> None:
         """`path`: the file, in a directory that exists. `deadline`: seconds within which `append` and
         `catch_up` answer. `beat`: seconds between rounds of the upkeep. `state_loss_accepted`: the gate lets
-        sessions of another log live; here it is only said, at the start and in `health`.
+        sessions of another log live; here it is only said, at the start and in `health`. `room`: bytes reserved
+        for what the log cannot take.
         """
         self.index = RevocationIndex()
         self.log_id = ""
@@ -60,11 +74,12 @@ class SqliteLog:
         self._path = path
         self._deadline = deadline
         self._beat = beat
-        self._files = LogFiles(path, patience=deadline * 0.8)
+        self._files = LogFiles(path, patience=deadline * 0.8, room=room)
+        self._counter, self._board = self._files.counter, self._files.spool.board
         self._outbox = Outbox(self.index)
+        self._spool = SqliteSpool(self._files.spool, self.index, self._outbox)
         self._file_thread: ThreadPoolExecutor | None = None
-        self._spool_thread: ThreadPoolExecutor | None = None
-        self._reading: asyncio.Future[Tail] | None = None
+        self._reading: asyncio.Future[Seen] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._read_trouble = self._write_trouble = ""
         self._age = Age()
@@ -84,12 +99,12 @@ class SqliteLog:
     async def open(self) -> None:
         """Open the files and load the index. Raises ConfigurationError."""
         self._file_thread = ThreadPoolExecutor(1, "state-log")
-        self._spool_thread = ThreadPoolExecutor(1, "state-spool")
+        self._spool.open()
         started = time.monotonic()
         try:
             await self._on_files(self._files.start)
             await self._take_pace()
-            self._adopt(await self._on_files(self._files.load), started)
+            self._see(await self._on_files(partial(self._files.see, self._known())), started)
         except BaseException:
             await self.close()
             raise
@@ -102,19 +117,18 @@ class SqliteLog:
             self._upkeep.cancel()
             await asyncio.wait({self._upkeep})
             self._upkeep = None
-        if self._file_thread is None or self._spool_thread is None:
+        if self._file_thread is None:
             return
-        for one in self._outbox.unspooled():
-            self._spool(one)
-        spooled, closed = self._on_spool(_nothing), self._on_files(self._files.close)
-        await asyncio.wait({spooled, closed}, timeout=CLOSE_WITHIN)
+        until = time.monotonic() + CLOSE_WITHIN
+        await self._spool.close(within=CLOSE_WITHIN)
+        closed = self._on_files(self._files.close)
+        await asyncio.wait({closed}, timeout=max(0.0, until - time.monotonic()))
         self._file_thread.shutdown(wait=False)
-        self._spool_thread.shutdown(wait=False)
-        self._file_thread = self._spool_thread = None
+        self._file_thread = None
 
     def moved(self) -> bool:
-        """Has another process committed something that the index has not?"""
-        return self._files.counter.value() > self.index.position
+        """Has another process committed or spooled something that the index has not?"""
+        return self._counter.value() > self.index.position or self._board.stamp() != self._spool.stamp
 
     def age(self) -> float:
         """Seconds since the index was last known to be in step with a file that can be written to."""
@@ -126,12 +140,16 @@ class SqliteLog:
             return f"not loaded: {self._read_trouble or 'not open'}"
         if self._read_trouble:
             return f"out of step for {self.age():.0f} s: {self._read_trouble}"
+        if self._age.doubt:
+            return f"nobody is let in: {self._age.doubt}"
         if self._age.refusal:
             return f"takes nothing for {self.age():.0f} s, other processes' ends may be missing: {self._age.refusal}"
         if self.pending:
-            return (
-                f"{self.pending} entries deny in this process only: {self._write_trouble or 'on their way'}"
-            )
+            return f"{self.pending} entries deny {self._spool.where()} only: {self._write_trouble or 'on their way'}"
+        if self._spool.theirs:
+            return f"{self._spool.theirs} entries are in the spool, and not in the log yet"
+        if self._files.spool.shortage:
+            return f"no room was reserved for what the log cannot take: {self._files.spool.shortage}"
         accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
         return self._forgetting.complaint() or f"ok: {len(self.index)} entries{accepted}"
 
@@ -149,20 +167,29 @@ class SqliteLog:
         await asyncio.wait({writing}, timeout=self._deadline)
         if not writing.done():
             self._tell_write_trouble("the disk does not answer")
-            self._spool(one)
+        if one.position is None:
+            await self._spool.keep(one, until)
         return Appended(durable=one.position is not None, position=self.index.position)
 
     async def catch_up(self) -> None:
         """Read until everything committed before this call is in the index, or the deadline is over."""
         self._require_open()
-        target = self._files.counter.value()
+        target, stamp = self._counter.value(), self._board.stamp()
         until = time.monotonic() + self._deadline
+        own = self._reading is None
         while True:
             # A read that is under way may have begun before what this caller wants: then one more follows.
             reading = self._reading or self._start_reading()
             await asyncio.wait({reading}, timeout=max(0.0, until - time.monotonic()))
-            if not reading.done() or reading.exception() or self.index.position >= target:
+            if not reading.done() or reading.exception():
+                break
+            if self.index.position >= target and (own or self._spool.stamp == stamp):
                 return
+            own = True
+        if self._board.stamp() != self._spool.stamp:
+            self._age.doubt = (
+                self._age.doubt or "other processes have written to the spool, and it cannot be read"
+            )
 
     def _write(
         self, new: Sequence[NewEntry], dated: Sequence[NewEntry], until: float, known: Known
@@ -180,19 +207,16 @@ class SqliteLog:
     def _on_files(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._file_thread, job)
 
-    def _on_spool(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
-        return asyncio.get_running_loop().run_in_executor(self._spool_thread, job)
-
-    def _start_reading(self) -> asyncio.Future[Tail]:
-        reading = self._reading = self._on_files(partial(self._files.read, self._known()))
+    def _start_reading(self) -> asyncio.Future[Seen]:
+        reading = self._reading = self._on_files(partial(self._files.see, self._known()))
         reading.add_done_callback(partial(self._was_read, time.monotonic()))
         return reading
 
-    def _was_read(self, started: float, reading: asyncio.Future[Tail]) -> None:
+    def _was_read(self, started: float, reading: asyncio.Future[Seen]) -> None:
         self._reading = None
         error = reading.exception()
         if error is None:
-            self._adopt(reading.result(), started)
+            self._see(reading.result(), started)
         else:
             self._tell_read_trouble(explain(error))
 
@@ -201,10 +225,11 @@ class SqliteLog:
         if error is None:
             self._commit([one], writing.result().position)
             self._adopt(writing.result().tail, started)
+            self._spool.mark()
         else:
             one.failed = True
             self._tell_write_trouble(explain(error))
-            self._spool(one)
+            self._spool.put(one)
 
     def _commit(self, batches: Sequence[Outgoing], position: int) -> None:
         for one in batches:
@@ -228,19 +253,15 @@ class SqliteLog:
         self._tell_read_trouble("")
         self._outbox.settle()
 
-    def _spool(self, one: Outgoing) -> None:
-        if one.spooled or self._spool_thread is None:
-            return
-        one.spooled = True
-        self._on_spool(partial(self._files.spool.put, one.batch)).add_done_callback(
-            partial(self._was_spooled, one)
-        )
+    def _see(self, seen: Seen, started: float) -> None:
+        """Bring the index to what the files had at `started`: the log, and what waits in the spool."""
+        self._adopt(seen.tail, started)
+        self._tell_doubt(self._spool.see(seen))
 
-    def _was_spooled(self, one: Outgoing, spooling: asyncio.Future[None]) -> None:
-        error = spooling.exception()
-        if error is not None:
-            _log.warning("state_spool_unwritable", path=str(self._files.spool.path), why=explain(error))
-            self._outbox.spool_cleared({one.batch.id})
+    def _tell_doubt(self, why: str) -> None:
+        if bool(why) != bool(self._age.doubt):
+            _log.log(40 if why else 20, "state_log_incomplete" if why else "state_log_complete", why=why)
+        self._age.doubt = why
 
     async def _tend(self) -> None:
         """The upkeep: once a beat, for as long as the log is open."""
@@ -260,15 +281,16 @@ class SqliteLog:
     async def _look(self) -> None:
         started = time.monotonic()
         looked = await self._on_files(partial(self._files.look, self._known()))
-        self._adopt(looked.tail, started)
+        self._see(looked.seen, started)
+        self._tell_buried()
         self._look_at_taking(looked, started)
-        if (looked.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
+        if (looked.seen.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
             try:
                 await self._send()
             except TROUBLE as error:
                 self._tell_write_trouble(explain(error))
                 for one in self._outbox.unspooled():
-                    self._spool(one)
+                    self._spool.put(one)
 
     def _look_at_taking(self, looked: Looked, started: float) -> None:
         before = self._age.refusal
@@ -287,6 +309,7 @@ class SqliteLog:
         self._commit(unsent, tail.position)
         self._adopt(tail, started)
         self._outbox.spool_cleared(committed | {batch.id for batch in batches})
+        self._spool.mark()
 
     async def _trim(self) -> None:
         now = self._forgetting.now()
@@ -307,10 +330,21 @@ class SqliteLog:
     def _tell_opened(self) -> None:
         if self._files.renewed:
             _log.error("state_log_older_than_its_counter", path=str(self._path))
+        self._tell_buried()
+        if self._files.spool.shortage:
+            _log.warning(
+                "state_spool_without_room", path=str(self._files.spool.path), why=self._files.spool.shortage
+            )
         if self._files.made:
             _log.warning("state_log_made", path=str(self._path))
         if self.state_loss_accepted:
             _log.warning("state_loss_accepted", path=str(self._path))
+
+    def _tell_buried(self) -> None:
+        if self._files.buried:
+            self._files.buried = False
+            why = "a process has died with entries that neither the log nor the spool had room for"
+            _log.error("state_log_renewed", path=str(self._path), why=why)
 
     def _tell_read_trouble(self, why: str) -> None:
         if bool(why) != bool(self._read_trouble):
@@ -321,7 +355,3 @@ class SqliteLog:
         if bool(why) != bool(self._write_trouble):
             _log.log(40 if why else 20, "state_log_unwritable" if why else "state_log_writable", why=why)
         self._write_trouble = why
-
-
-def _nothing() -> None:
-    """The job behind all jobs: when it is done, they are."""

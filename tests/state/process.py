@@ -1,6 +1,7 @@
 """A real second process over a state file, driven line by line: `python -m tests.state.process FILE`.
 
-Commands on stdin, one answer line each: `append KEY`, `moved`, `ended SID`, `flood` (appends for ever and prints
+Commands on stdin, one answer line each: `append KEY`, `moved`, `ended SID`, `fill N` (appends up
+to N entries, until one fits nowhere), `flood` (appends for ever and prints
 the key of each acknowledged entry).
 """
 
@@ -73,6 +74,12 @@ async def _answer(log: SqliteLog, words: list[str]) -> str:
                 await log.catch_up()
             found = log.index.ended_by(words[1], (), seen=log.index.position, login_at=0)
             return str(found is not None)
+        case "fill":
+            number = 0
+            while not log._board.marked and number < int(words[1]):
+                await log.append([NewEntry(sid_key(f"l{number}"), clock.now() + 3600, "fill")])
+                number += 1
+            return "filled" if log._board.marked else "not filled"
         case _:
             number = 0
             while True:
@@ -84,7 +91,7 @@ async def _answer(log: SqliteLog, words: list[str]) -> str:
 
 async def _main(path: Path) -> None:
     configure("error", stream=sys.stderr)
-    log = SqliteLog(path, deadline=5.0, beat=60)
+    log = SqliteLog(path, deadline=5.0, beat=60, room=64 * 1024)
     await log.open()
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):

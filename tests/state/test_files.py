@@ -11,7 +11,7 @@ import pytest
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
 from gateway.state.files import Known, LogFiles, explain
-from gateway.state.spool import Batch
+from gateway.state.spool import Batch, Spool
 from gateway.state.table import Table
 
 ENTRY = NewEntry("sid:s", 100, "logout")
@@ -87,13 +87,16 @@ def test_sending_takes_memory_and_spool_together(files: LogFiles) -> None:
 
     assert len(tail.entries) == 3
     assert files.counter.value() == tail.position
-    assert not files.look(known(files)).spooled
+    assert not files.look(known(files)).seen.spooled
 
 
 def test_sending_waits_its_turn(files: LogFiles) -> None:
     """Another process at the spool: nothing is sent twice, nothing forgotten."""
-    with files.spool.sending(), pytest.raises(BlockingIOError):
+    other = Spool(files.spool.path)
+    other.prepare()
+    with other.board.sending(), pytest.raises(BlockingIOError):
         files.send([Batch("a", (ENTRY,))], set(), known(files))
+    other.close()
 
     assert files.load().entries == ()
 
@@ -106,7 +109,7 @@ def test_looking_brings_the_counter_up(files: LogFiles) -> None:
     looked = files.look(before)
 
     assert files.counter.value() == position
-    assert len(looked.tail.entries) == 1
+    assert len(looked.seen.tail.entries) == 1
 
 
 def test_r04_a_table_behind_its_counter_is_renewed(tmp_path: Path, files: LogFiles) -> None:
