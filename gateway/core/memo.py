@@ -69,8 +69,12 @@ class _Bounded(dict[K, V]):
 
     def keep(self, key: K, value: V) -> V:
         """Remember ``value``, and give it back."""
-        taken = self._weigh(key, value) + ENTRY
         self.drop(key)
+        return self._add(key, value)
+
+    def _add(self, key: K, value: V) -> V:
+        """Keep what neither generation has."""
+        taken = self._weigh(key, value) + ENTRY
         if taken * SHARE > self.size:
             return value
         if len(self) >= self._most or self._bytes + taken > self._half:
@@ -103,8 +107,7 @@ class Kept(_Bounded[K, V | None]):
     __slots__ = ()
 
     def __missing__(self, key: K) -> V | None:
-        value = self._older.get(key)
-        return None if value is None else self.keep(key, value)
+        return self.keep(key, self._older[key]) if key in self._older else None
 
 
 class Memo(_Bounded[K, V]):
@@ -127,8 +130,9 @@ class Memo(_Bounded[K, V]):
         self._make = make
 
     def __missing__(self, key: K) -> V:
-        value = self._older.get(key, _NONE)
-        return self.keep(key, self._make(key) if value is _NONE else value)  # type: ignore[arg-type]  # as above
+        if key in self._older:
+            return self.keep(key, self._older[key])
+        return self._add(key, self._make(key))
 
 
 def _both(key: object, value: object) -> int:
