@@ -90,7 +90,7 @@ class Visit:
         return last == "receipt"
 
     async def _last(self) -> str:
-        return (self.world.moves() or [""])[-1].split(" ")[-1]
+        return (self.world.moves() or ["- -"])[-1].split(" ")[1]
 
     def moved(self, before: list[str]) -> Callable[[], Awaitable[bool]]:
         """Whether the gateway has sent the browser somewhere since."""
