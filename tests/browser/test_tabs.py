@@ -237,7 +237,9 @@ WATCH = """
 addEventListener("visibilitychange", (event) => event.stopImmediatePropagation(), true);
 // The page itself notes how visible it is: whoever asks from outside may already be answered by the next page.
 const look = () => (sessionStorage.seen = [...(sessionStorage.seen?.split(",") ?? []), document.documentElement.style.opacity]);
-addEventListener("pageshow", () => {
+// Its own first showing may still be to come, and is none of this.
+addEventListener("pageshow", ({persisted}) => {
+  if (!persisted) return;
   look();
   new MutationObserver(look).observe(document.documentElement, {attributes: true});
 });
