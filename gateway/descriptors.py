@@ -14,7 +14,7 @@ import resource
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.proxy.pool import MAX_CONNECTIONS
+from gateway.proxy import pool as pools
 from gateway.telemetry.log import get_logger
 
 ENOUGH: Final = 1 << 20
@@ -49,7 +49,7 @@ def shares(limit: int, upstreams: int) -> Shares:
     Shares(clients=336, client=84, pool=112, backlog=64)
     """
     reserved = max(RESERVED[0], min(RESERVED[1], limit // 8))
-    pool = max(1, min(MAX_CONNECTIONS, (limit - reserved) // 4 // max(1, upstreams)))
+    pool = max(1, min(pools.MAX_CONNECTIONS, (limit - reserved) // 4 // max(1, upstreams)))
     clients = max(1, (limit - reserved - pool * upstreams) // 2)
     return Shares(clients, max(1, clients // 4), pool, max(1, min(BACKLOG, reserved // 2)))
 

@@ -26,7 +26,7 @@ class TestSqliteLog(LogContract):
 
     async def trim(self, log: RevocationLog, now: int) -> None:
         assert isinstance(log, SqliteLog)
-        assert await log._on_files(partial(log._files.table.trim, now, limit=10)) == 1
+        await log._on_files(partial(log._files.table.trim, now, limit=10))  # unless it has by itself
 
     async def test_r04_another_process_sees_at_once_that_the_log_moved(
         self, one: RevocationLog, other: RevocationLog

@@ -35,7 +35,7 @@ class TestRedisLog(LogContract):
 
     async def trim(self, log: RevocationLog, now: int) -> None:
         assert isinstance(log, RedisLog)
-        assert await log._stream.trim(log._mirror.known, now) == 1
+        await log._stream.trim(log._mirror.known, now)  # what it has not done by itself already
 
 
 @asynccontextmanager
@@ -211,6 +211,15 @@ async def test_a_server_that_takes_nothing_is_still_read(redis: RedisServer) -> 
         assert await within(PATIENCE, lambda: log.health().startswith("ok"))
 
 
+def spooled(directory: Path) -> int:
+    """How many batches wait in the spool there."""
+    spool = Spool(directory / "state.spool")
+    try:
+        return len(spool.batches())
+    finally:
+        spool.close()
+
+
 async def test_what_could_not_be_sent_survives_a_crash(redis: RedisServer, tmp_path: Path) -> None:
     """The spool on this host's disk keeps it; the next process sends it."""
     spool = tmp_path / "spool"
@@ -218,13 +227,13 @@ async def test_what_could_not_be_sent_survives_a_crash(redis: RedisServer, tmp_p
     redis.pause()
     async with opened(redis.place(), spool=spool, deadline=0.05) as log:
         await log.append([new(sid_key("s"))])
-        assert await within(PATIENCE, lambda: (spool / "state.spool").read_bytes().startswith(b"\0") is False)
+        assert await within(PATIENCE, lambda: spooled(spool) > 0)
         log._outbox._batches.clear()  # the crash: nothing that is done at the end is done
     redis.resume()
     async with opened(redis.place(), spool=spool) as again:
         assert ended(again, "s") is not None
         assert await within(PATIENCE, lambda: again.pending == 0)
-        assert await within(PATIENCE, lambda: (spool / "state.spool").read_bytes().startswith(b"\0"))
+        assert await within(PATIENCE, lambda: spooled(spool) == 0)
     async with opened(redis.place()) as third:
         assert ended(third, "s") is not None
 
@@ -254,7 +263,7 @@ async def test_a_spooled_batch_that_the_log_has_is_not_sent_again(redis: RedisSe
         ((_, fields),) = redis.ask("XRANGE", "{gateway}:log", "-", "+")
         Spool(tmp_path / "state.spool").put(Batch(fields[b"b"].decode(), (entry,)))
 
-        assert await within(PATIENCE, lambda: not (tmp_path / "state.spool").read_bytes().strip(b"\0"))
+        assert await within(PATIENCE, lambda: spooled(tmp_path) == 0)
         assert log.pending == 0
         assert redis.ask("XLEN", "{gateway}:log") == 1
 
