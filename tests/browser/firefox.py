@@ -22,6 +22,7 @@ from selenium.common.exceptions import (
     JavascriptException,
     NoSuchWindowException,
     StaleElementReferenceException,
+    TimeoutException,
     WebDriverException,
 )
 from selenium.webdriver.common.by import By
@@ -121,7 +122,7 @@ class Firefox:
                 driver.execute_script(SET_COOKIES, COOKIES[mode])
             return _private_window(driver) if mode is Mode.PRIVATE else self._first
 
-        return FirefoxProfile(self, await self.do(opened))
+        return FirefoxProfile(self, await self.do(opened), private=mode is Mode.PRIVATE)
 
     async def forget(self) -> None:
         """Close every tab but the first, which keeps the program alive, and delete what Firefox has kept."""
@@ -177,14 +178,18 @@ def _private_window(driver: webdriver.Firefox) -> str:
 class FirefoxProfile:
     """A window; ``home`` is its first tab, which stays empty."""
 
-    def __init__(self, firefox: Firefox, home: str) -> None:
+    def __init__(self, firefox: Firefox, home: str, *, private: bool = False) -> None:
         self._firefox = firefox
         self._home = home
+        self._private = private
 
     async def tab(self) -> Tab:
         def opened(driver: webdriver.Firefox) -> str:
             driver.switch_to.window(self._home)
             driver.switch_to.new_window("tab")
+            # A private window gives it a page of its own, which could come after the one that is asked for.
+            with contextlib.suppress(TimeoutException):
+                WebDriverWait(driver, 2).until(lambda d: d.current_url != "about:blank" or not self._private)
             return str(driver.current_window_handle)
 
         return FirefoxTab(self._firefox, await self._firefox.do(opened))
