@@ -338,3 +338,32 @@ async def test_where_nobody_is_idle_the_newcomer_is_refused() -> None:
             assert await ends(newcomer)
         go_on.set()
         assert (await working.response()).body == b"done"
+
+
+async def test_the_longest_idle_of_whoever_has_most_go_first() -> None:
+    """Not those of somebody who has few, however long they rest, and none that works."""
+    closed: list[str] = []
+
+    class Connection:
+        counted = ""
+
+        def __init__(self, name: str, peer: str, since: float, *, idle: bool = True) -> None:
+            self.name, self.peer, self.resting_since, self.idle = name, peer, since, idle
+
+        def check(self, _: float) -> None:
+            pass
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    made = listener(lambda _: None, DoorLimits(8_192, 0, together=4))
+    for one in (
+        Connection("few", "127.0.0.9", 1.0),
+        Connection("works", "127.0.0.1", 2.0, idle=False),
+        Connection("later", "127.0.0.1", 4.0),
+        Connection("longest", "127.0.0.1", 3.0),
+        Connection("newcomer", "127.0.0.1", 5.0),
+    ):
+        assert made.admit(one)  # type: ignore[arg-type]  # as much of a connection as is looked at
+    assert closed == ["longest"]
+    made.clock.close()
