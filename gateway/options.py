@@ -272,7 +272,7 @@ def _oidc(hop: ConfiguredHop, settings: Settings, known: SignOut) -> OidcLogout:
         {"okta": "Okta", "keycloak": "Keycloak"}.get(provider.kind, host),
         provider.client_id,
         form=_form_use(hop.choice, known),
-        needs_hint=known.needs_hint,
+        without=known.without,
         derived=derived,
     )
 

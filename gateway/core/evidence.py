@@ -30,6 +30,8 @@ class Evidence(StrEnum):
     """Nothing is left that names the session, without which this provider ends none."""
     HINT_TOO_LONG = "hint_too_long"
     """The same, because it does not fit into an address."""
+    HINT_WITHDRAWN = "hint_withdrawn"
+    """The same, because the provider has withdrawn the key that signed it."""
     NOT_NEEDED = "not_needed"
     """The hop before has ended that session."""
     # failed
@@ -52,5 +54,7 @@ class Asked(StrEnum):
     """The browser had nothing left that names the session."""
     HINT_TOO_LONG = "hint_too_long"
     """With the hint the address would have been longer than many servers take."""
+    HINT_WITHDRAWN = "hint_withdrawn"
+    """The provider has withdrawn the key that signed the hint, and would not take it."""
     AGAIN = "again"
     """Once more, and without the hint: it may be what the provider did not like."""

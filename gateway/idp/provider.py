@@ -16,10 +16,11 @@ from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.remote_keys import checked
 from gateway.idp.transport import TIMEOUT, Transport
 from gateway.oidc.authorization import AuthorizationCode, authorization_url
-from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
+from gateway.oidc.id_token import ID_TOKEN, Expected, IdTokenClaims, verify_id_token
 from gateway.oidc.logout_token import LogoutToken, verify_logout_token
 from gateway.oidc.metadata import ProviderMetadata
 from gateway.oidc.providers import Endpoints, Preset, auth_time_proves, endpoints_on, preset_of
+from gateway.oidc.signed_token import has_signed
 from gateway.oidc.tokens import (
     Client,
     ClientAuthentication,
@@ -32,7 +33,7 @@ from gateway.oidc.tokens import (
 )
 
 REVOKE_TIMEOUT = 2.0
-"""Seconds for one try to revoke a token, and for a hop to learn where it leads: the browser waits for that."""
+"""Seconds for one try to revoke a token, and for a hop to learn one thing that it has to know: the browser waits."""
 
 
 class Revocation(Enum):
@@ -253,6 +254,18 @@ class IdentityProvider:
         except ProviderError as error:
             return Revocation.UNANSWERED if error.retryable else Revocation.REFUSED
         return Revocation.CONFIRMED
+
+    async def publishes_key_of(self, id_token: str) -> bool | None:
+        """Whether the provider's keys, read within the last 30 s, have the one that signed a token it gave us once.
+
+        Never raises, and takes 2 s at most; None where the keys cannot be read.
+        """
+        try:
+            async with asyncio.timeout(REVOKE_TIMEOUT):
+                keys = await self._discovery.keys.latest()
+        except (ProviderError, TimeoutError):
+            return None
+        return None if keys is None else has_signed(keys, id_token, ID_TOKEN)
 
     async def end_session(self) -> str | None:
         """Where the provider signs browsers out; None where it says of no such address, or cannot be asked within 2 s.

@@ -88,6 +88,18 @@ class RemoteKeys:
             self._last_refetch = now
         return await self._flight.run()
 
+    async def latest(self) -> KeySet | None:
+        """The keys as they were within the last 30 s, fetched if need be; None when a fetch has failed as lately.
+
+        :raises ProviderError: they had to be fetched, and cannot be had.
+        """
+        now = asyncio.get_running_loop().time()
+        if not refetch_allowed(self._fetched_at, now=now):
+            return self._known
+        if not self._flight.under_way and not refetch_allowed(self._tried_at, now=now):
+            return None
+        return await self._flight.run()
+
     async def fetch_now(self) -> KeySet:
         """The keys, fetched anew.
 

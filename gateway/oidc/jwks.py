@@ -64,6 +64,10 @@ class KeySet:
     keys: tuple[Key, ...]
     named: bool = True
 
+    def fitting(self, algorithm: str) -> tuple[Key, ...]:
+        """All keys that signatures of ``algorithm`` are made with."""
+        return tuple(key for key in self.keys if key.fits(algorithm))
+
     def candidates(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
         """The keys that may have made a signature.
 
@@ -71,7 +75,7 @@ class KeySet:
         one, the only key that fits; when several fit, none, for then the token has to say (OpenID Connect
         Core §10.1).
         """
-        fitting = tuple(key for key in self.keys if key.fits(algorithm))
+        fitting = self.fitting(algorithm)
         if kid is None or not self.named:
             return fitting if len(fitting) == 1 else ()
         return tuple(key for key in fitting if key.kid == kid)

@@ -4,8 +4,9 @@ No URL of the request ever enters here (rule: named targets only), and return ad
 and OpenID providers compare them byte for byte. What proves a return travels in ``state`` where a provider hands it
 back. An ID token stands in an address, since a form is a POST from another site, which leaves the provider's Lax
 cookies behind; a form is for providers that are known to end their session by it (``sign_outs.py``), or where the
-operator wants it. Whoever did not come back the first time is sent without a hint, which may be too old for the
-provider, except where nothing would come of that.
+operator wants it. A hint whose key the provider has withdrawn strands the browser wherever it is sent, and none
+strands it where one is asked for: so the one goes nowhere, and a second try has the hint as well, unless the provider
+is known to do without.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ from urllib.parse import quote
 from gateway.core.evidence import Asked as How
 from gateway.core.evidence import Evidence
 from gateway.oidc.providers import origin
-from gateway.oidc.sign_outs import ID_TOKEN, FormUse
+from gateway.oidc.sign_outs import ID_TOKEN, FormUse, Without
 from gateway.oidc.urls import with_query
 
 LONGEST = 4_096
 """Bytes of an address that servers and what stands before them can be relied on to take."""
 PLACEHOLDERS = ("return_to", "client_id", "state")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_UNNAMED: Mapping[How, Evidence] = {
+    How.NO_HINT: Evidence.NO_HINT,
+    How.HINT_WITHDRAWN: Evidence.HINT_WITHDRAWN,
+    How.HINT_TOO_LONG: Evidence.HINT_TOO_LONG,
+}
+"""Why a provider that ends nothing without the hint is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class Asked:
 
     :ivar return_to: our own address, as registered. :ivar state: what only this chain's return from this hop carries.
     :ivar hint: what names the session at the provider; None when the browser has none.
+    :ivar published: whether the provider's keys have the one that signed the hint; None: not known, or no token.
     :ivar again: this was tried before, and the browser did not come back.
     :ivar end_session: the provider's ``end_session_endpoint``; None where it has none, or is not known.
     :ivar reached: whether the provider has been asked for its endpoints.
@@ -42,21 +50,25 @@ class Asked:
     return_to: str
     state: str = ""
     hint: str | None = field(default=None, repr=False)
+    published: bool | None = None
     again: bool = False
     end_session: str | None = None
     reached: bool = True
 
-    @property
-    def named(self) -> str | None:
-        """The hint to send, if any."""
-        return None if self.again else self.hint
+    def named(self, without: Without) -> tuple[str | None, How]:
+        """The hint to send, if any, and as which the receipt knows that.
 
-    @property
-    def how(self) -> How:
-        """As which the receipt knows it."""
-        if self.again:
-            return How.AGAIN
-        return How.NO_HINT if self.hint is None else How.HINT
+        Where nobody knows what the provider does without one, the hint was not to blame as long as its key is there;
+        where that cannot be looked at, of the two tries one is with it and one without.
+
+        :param without: what it does then.
+        """
+        if self.hint is None:
+            return None, How.NO_HINT
+        if self.published is False:
+            return None, How.HINT_WITHDRAWN
+        lax = without is Without.ASKED or (without is Without.UNCERTAIN and self.published is None)
+        return (None, How.AGAIN) if self.again and lax else (self.hint, How.HINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,31 +154,34 @@ class OidcLogout:
 
     :ivar service: what people call it. :ivar derived: the endpoint where discovery names none, or was not reached.
     :ivar form: when it is asked by a form.
-    :ivar needs_hint: without one it would end on an error page, its session alive (Okta); others ask the person then.
+    :ivar without: what becomes of a browser without the hint.
     """
 
     service: str
     client_id: str
     form: FormUse = FormUse.NEVER
-    needs_hint: bool = False
+    without: Without = Without.UNCERTAIN
     derived: str | None = None
 
     def act(self, asked: Asked) -> Act:
         endpoint = asked.end_session or self.derived
         if endpoint is None:
             return Skip(no_endpoint(reached=asked.reached))
-        hint = asked.hint if self.needs_hint else asked.named
+        hint, how = asked.named(self.without)
         if hint is None:
-            return Skip(Evidence.NO_HINT) if self.needs_hint else self._address(endpoint, asked, asked.how)
-        hinted = self._address(endpoint, asked, How.HINT, hint)
+            return self._unnamed(endpoint, asked, how)
+        hinted = self._address(endpoint, asked, how, hint)
         long = len(hinted.url) > LONGEST
-        if self.form is FormUse.ALWAYS or (self.form is FormUse.LONG and long):
-            return Form(endpoint, self._parameters(asked, hint), How.HINT)
-        if not long:
-            return hinted
-        if self.needs_hint:
-            return Skip(Evidence.HINT_TOO_LONG)
-        return self._address(endpoint, asked, How.HINT_TOO_LONG)
+        # Nobody but the operator says that such a provider takes a form: what has led nowhere is not tried twice.
+        form = self.form is FormUse.ALWAYS and not (asked.again and self.without is Without.UNCERTAIN)
+        if form or (self.form is FormUse.LONG and long):
+            return Form(endpoint, self._parameters(asked, hint), how)
+        return self._unnamed(endpoint, asked, How.HINT_TOO_LONG) if long else hinted
+
+    def _unnamed(self, endpoint: str, asked: Asked, how: How) -> Act:
+        if self.without is Without.STRANDED:
+            return Skip(_UNNAMED[how])
+        return self._address(endpoint, asked, how)
 
     def _address(self, endpoint: str, asked: Asked, how: How, hint: str | None = None) -> Redirect:
         return Redirect(with_query(endpoint, self._parameters(asked, hint)), how)
@@ -255,12 +270,13 @@ class AddressTemplate:
 
 def _with_logout_hint(endpoint: str, asked: Asked, parameters: list[tuple[str, str]]) -> Redirect:
     """A hint that is no token, in front of the other parameters where there is one that fits."""
-    if asked.named is None:
-        return Redirect(with_query(endpoint, parameters), asked.how)
-    hinted = with_query(endpoint, [("logout_hint", asked.named), *parameters])
+    hint, how = asked.named(Without.ASKED)
+    if hint is None:
+        return Redirect(with_query(endpoint, parameters), how)
+    hinted = with_query(endpoint, [("logout_hint", hint), *parameters])
     if len(hinted) > LONGEST:
         return Redirect(with_query(endpoint, parameters), How.HINT_TOO_LONG)
-    return Redirect(hinted, How.HINT)
+    return Redirect(hinted, how)
 
 
 def placeholders(template: str) -> tuple[str, ...]:

@@ -33,6 +33,14 @@ class Ends(Enum):
     NEVER = "never"
 
 
+class Without(Enum):
+    """What becomes of a browser that is sent to the provider without the hint."""
+
+    ASKED = "left out the second time"  # the provider asks the person, and leads back: a second try goes so
+    UNCERTAIN = "kept the second time"  # nobody knows this one: some ask, and some show an error page
+    STRANDED = "needed"  # it ends nothing: it is not asked at all
+
+
 class Proof(Enum):
     """What tells a return from a stray visit to the return address."""
 
@@ -47,14 +55,14 @@ class SignOut:
     """One provider's end of session.
 
     :ivar hint: what must be kept of a sign-in for it, as `hint_in` takes it; empty for nothing.
-    :ivar needs_hint: without one it ends nothing.
+    :ivar without: what happens without one; says nothing where there is no hint.
     """
 
     proof: Proof
     ends: Ends
     form: FormUse = FormUse.NEVER
     hint: str = ""
-    needs_hint: bool = False
+    without: Without = Without.ASKED
 
     def ended(self, asked: str) -> bool:
         """Whether a return means that its session is over, where it was ``asked`` so."""
@@ -64,12 +72,12 @@ class SignOut:
 SIGN_OUTS: Mapping[str, SignOut] = {
     "cognito": SignOut(Proof.NOTHING, Ends.ALWAYS),
     "okta_signout": SignOut(Proof.PATH, Ends.ALWAYS),
-    "okta": SignOut(Proof.STATE, Ends.WITH_HINT, FormUse.ALWAYS, ID_TOKEN, needs_hint=True),
+    "okta": SignOut(Proof.STATE, Ends.WITH_HINT, FormUse.ALWAYS, ID_TOKEN, Without.STRANDED),
     "keycloak": SignOut(Proof.STATE, Ends.ALWAYS, FormUse.LONG, ID_TOKEN),
     "entra": SignOut(Proof.STATE_IF_ANY, Ends.WITH_HINT, hint="login_hint"),
     "auth0": SignOut(Proof.STATE, Ends.WITH_HINT, hint="sid"),
     "google": SignOut(Proof.NOTHING, Ends.NEVER),
-    "oidc": SignOut(Proof.STATE, Ends.NEVER, hint=ID_TOKEN),
+    "oidc": SignOut(Proof.STATE, Ends.NEVER, hint=ID_TOKEN, without=Without.UNCERTAIN),
     "url": SignOut(Proof.STATE_IF_ANY, Ends.NEVER),
 }
 """By the name of the hop; ``okta`` is the hop ``oidc`` where Okta is the provider, ``oidc`` any provider not named."""

@@ -77,6 +77,21 @@ def read_signed(token: str, *, keys: KeySet, kind: Kind) -> SignedToken:
     return SignedToken(header.algorithm, json_object(payload, kind.name, code="token_rejected"))
 
 
+def has_signed(keys: KeySet, token: str, kind: Kind) -> bool:
+    """Whether one of ``keys`` has signed ``token``, which was read with the keys of another time.
+
+    Without a ``kid`` any of them may have: then there was one key, and there may be more now.
+    """
+    try:
+        header = _header_of(token, kind)
+        named = header.kid is not None
+        fitting = keys.candidates(header.kid, header.algorithm) if named else keys.fitting(header.algorithm)
+        _verified_payload(token, header, fitting)
+    except ProviderError:
+        return False
+    return True
+
+
 def check_issuer(claims: Mapping[str, object], issuer: str) -> None:
     """``iss`` is ``issuer``, character for character.
 

@@ -11,7 +11,7 @@ from gateway.core.chain import FAILED, PENDING, SKIPPED, Chain, HopState
 from gateway.core.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Act, Asked, Form, Redirect, Skip, Way
-from gateway.oidc.sign_outs import Proof, SignOut
+from gateway.oidc.sign_outs import ID_TOKEN, Proof, SignOut
 from gateway.web import pages
 
 LOGGED_OUT = "/logged-out"
@@ -110,9 +110,15 @@ class Hops:
         if not hop.hint:
             return hop.way.act(self._asked(chain, hop))
         found = await self._provider.end_session()
-        reached = self._provider.metadata is not None
-        again = current is not None and current.tries > 1
-        asked = replace(self._asked(chain, hop), hint=hint, again=again, end_session=found, reached=reached)
+        token = hint if hop.hint == ID_TOKEN else None
+        asked = replace(
+            self._asked(chain, hop),
+            hint=hint,
+            published=None if token is None else await self._provider.publishes_key_of(token),
+            again=current is not None and current.tries > 1,
+            end_session=found,
+            reached=self._provider.metadata is not None,
+        )
         return hop.way.act(asked)
 
     def page_to(self, act: Redirect | Form, chain: Chain) -> pages.Page:

@@ -111,6 +111,7 @@ def words(evidence: str, service: str) -> str:
         " application's session was ended",
         Evidence.NO_HINT: f"this browser has nothing left that names your session to {service}",
         Evidence.HINT_TOO_LONG: f"what names your session to {service} is too long to be sent",
+        Evidence.HINT_WITHDRAWN: f"{service} takes what names your session there no more, as it has other keys now",
         Evidence.NOT_NEEDED: f"{service} had signed you out already",
         Evidence.NO_RETURN: f"your browser did not come back from {service}",
         Evidence.NOT_CONFIGURED: "this step was taken out of the configuration meanwhile",
@@ -123,6 +124,7 @@ def _asked(hop: HopLine) -> str:
     why = {
         Asked.NO_HINT: "this browser had nothing left that names it",
         Asked.HINT_TOO_LONG: "what names it was too long to be sent",
+        Asked.HINT_WITHDRAWN: f"{hop.label} has other keys now than the one that signed what names it",
         Asked.AGAIN: "naming it did not lead you back the first time",
     }
     for how, reason in why.items():

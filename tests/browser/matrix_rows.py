@@ -237,12 +237,11 @@ ANY_PROVIDER = (
         "5",
         Failure.CLOSED,
         PRIVATE_FIRST,
-        "Nothing; opened again, the application leads to the provider once more, without the hint: to the provider's own"
-        " page, which asks or, as here, refuses; opened a third time, to the receipt, the provider not confirmed.",
+        "Nothing; opened again, the application first leads to the provider once more, with the hint, and then to the"
+        " receipt: the browser came back, and whether the provider ended its session cannot be seen.",
         (*BY_ADDRESS, HOP, PAGE, END),
-        (NO,),
+        (CAME_BACK,),
         OKTA,
-        alive=(OKTA,),
     ),
     Row(
         "5",

@@ -50,7 +50,7 @@ async def test_a_sign_out_ends_both_sessions(street: Street, person: Person, cli
 
 
 async def test_a_form_strands_the_browser_where_none_is_taken(street: Street, person: Person) -> None:
-    """Whoever writes it for a provider that has no such page; the second try is no form, and leads back."""
+    """Whoever writes it for a provider that has no such page; the second try is no form, has the hint, and leads back."""
     house = street["by-form"]
     await house.signed_in(person, "alice")
 
@@ -58,8 +58,9 @@ async def test_a_form_strands_the_browser_where_none_is_taken(street: Street, pe
 
     assert (stranded.url.startswith(street.provider.issuer), stranded.status) == (True, 404)
     with later(HOP_DEADLINE + 1):
-        question = await person.goto(f"{house.app}/api/quick")
-        await person.submit(question, logout="yes")
+        page = await person.goto(f"{house.app}/api/quick")
+        assert "id_token_hint=" in question(person).url
+        await person.submit(page, logout="yes")
         assert await house.receipt(person) == {"oidc": "returned"}
         assert await asks_for_a_password(house, person)
 

@@ -16,11 +16,19 @@ def test_codes_are_written_as_they_always_were() -> None:
         "endpoint_unknown",
         "no_hint",
         "hint_too_long",
+        "hint_withdrawn",
         "not_needed",
         "no_return",
         "not_configured",
     ]
-    assert [str(each) for each in Asked] == ["", "hint", "no_hint", "hint_too_long", "again"]
+    assert [str(each) for each in Asked] == [
+        "",
+        "hint",
+        "no_hint",
+        "hint_too_long",
+        "hint_withdrawn",
+        "again",
+    ]
 
 
 def test_only_two_codes_say_that_a_session_is_over() -> None:

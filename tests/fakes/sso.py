@@ -96,7 +96,7 @@ class Sso:
 
     :ivar strands: the session ends, and the browser stays on a page of the provider.
     :ivar sessions: of the provider itself, cookie value to user. :ivar sign_outs: how it was asked, in order.
-    :ivar unlisted: its metadata are answered 503. :ivar padding: bytes that ID tokens have besides.
+    :ivar unlisted: its metadata are answered 503, and with ``keyless`` its keys. :ivar padding: bytes that ID tokens have besides.
     :ivar key: signs, and knows its own hints; ``published`` are further ones in the key set. :ivar refreshes: how many.
     :ivar okta_signouts: how often ``/login/signout`` was asked, which needs no hint.
     """
@@ -106,7 +106,7 @@ class Sso:
         self.manners = manners or MANNERS[kind]
         self.port = 0
         self.strands = False
-        self.unlisted = False
+        self.unlisted = self.keyless = False
         self.key: SigningKey = rsa_key("sso")
         self.published: list[SigningKey] = []
         self.refreshes = 0
@@ -168,6 +168,8 @@ class Sso:
         return web.json_response(found)
 
     async def _keys(self, _: web.Request) -> web.Response:
+        if self.keyless:
+            return web.Response(status=503)
         return web.json_response({"keys": [key.jwk() for key in (self.key, *self.published)]})
 
     async def _authorize(self, request: web.Request) -> web.Response:

@@ -87,7 +87,9 @@ async def test_the_renewed_hint_is_sent_to_the_logout_alone(here: House) -> None
     await here.sign_in(browser)
     here.sso.padding = 9_000
     with later(DUE):
+        older = here.sso.key
         await refreshed(here, browser)
+        here.sso.published = [older]  # else the older hint would not be sent
         await browser.goto(here.app)
         lines = [line for seen in browser.seen for line in seen.set_cookies()]
         assert all("Path=/logout" in line for line in lines if line.startswith("__Secure-session-hint="))

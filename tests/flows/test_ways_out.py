@@ -163,9 +163,9 @@ async def test_an_address_that_would_be_too_long_is_a_form_where_that_is_known_t
         assert here.sso.sessions == {}
 
 
-@pytest.mark.parametrize("kind", ["oidc", "keycloak", "entra", "auth0"])
+@pytest.mark.parametrize("kind", ["keycloak", "entra", "auth0"])
 async def test_who_did_not_come_back_is_sent_once_more_without_the_hint(tmp_path: Path, kind: str) -> None:
-    """A provider that has withdrawn its key strands the browser on the hint; the second try leads back."""
+    """Where the provider is known to ask the person then: whatever it did not like about the hint, the second try leads back."""
     sso = Sso(kind)
     async with house(tmp_path, sso) as here:
         browser = here.browser()
@@ -183,18 +183,70 @@ async def test_who_did_not_come_back_is_sent_once_more_without_the_hint(tmp_path
             assert ("so it may have asked you" in end.text) is (kind != "keycloak")
 
 
-async def test_trap_40_a_withdrawn_key_strands_nobody_for_good(tmp_path: Path) -> None:
-    """`Invalid parameter: id_token_hint`, and the same hint again would end there again."""
-    sso = Sso("keycloak")
+async def test_a_second_try_has_the_hint_where_the_provider_may_want_one(tmp_path: Path) -> None:
+    """Ory Hydra, authentik and Glewlwyd end nothing without: a tab that was closed on the way would never be signed out."""
+    sso = Sso("oidc", replace(MANNERS["oidc"], without_hint="refuse"))
+    async with house(tmp_path, sso) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        await here.sign_out(browser, until=f"{sso.origin}/")
+        with later(31):
+            assert (await browser.goto(here.app)).path == "/logged-out"
+            assert await here.evidence(browser) == {"oidc": "came_back"}
+        assert sso.sessions == {}
+
+
+@pytest.fixture
+def keys_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time, and not only half a minute after the last."""
+    monkeypatch.setattr("gateway.oidc.jwks.REFETCH_INTERVAL", 0)
+
+
+@pytest.mark.usefixtures("keys_looked_at")
+@pytest.mark.parametrize("kind", ["oidc", "keycloak"])
+async def test_trap_40_a_withdrawn_key_strands_nobody(tmp_path: Path, kind: str) -> None:
+    """`Invalid parameter: id_token_hint`: such a hint is not sent at all, and the receipt says what follows."""
+    sso = Sso(kind)
     async with house(tmp_path, sso) as here:
         browser = here.browser()
         await here.sign_in(browser)
         sso.key = rsa_key("another")
+        question = await here.sign_out(browser)
+        assert "Do you want to sign out?" in question.text
+        end = await browser.submit(question)
+        assert await here.receipt(browser) == {kind: "returned"}
+        assert ("has other keys now" in end.text) is (kind == "oidc")
+        assert sso.sessions == {}
+
+
+@pytest.mark.usefixtures("keys_looked_at")
+async def test_trap_40_okta_is_not_asked_by_a_key_that_it_has_withdrawn(tmp_path: Path) -> None:
+    """It would answer with an error page, and keep its session: the hop in its stead is walked."""
+    sso = Sso("okta")
+    async with house(tmp_path, sso, chain='[oidc, {okta_signout: "http://sso.localhost:PORT"}]') as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        sso.key = rsa_key("another")
+        assert (await here.sign_out(browser)).path == "/logged-out"
+        assert await here.evidence(browser) == {"oidc": "hint_withdrawn", "okta_signout": "session_ended"}
+        assert sso.sign_outs == []
+        assert sso.sessions == {}
+
+
+@pytest.mark.usefixtures("keys_looked_at")
+async def test_trap_40_where_the_keys_cannot_be_read_one_of_two_tries_has_the_hint(tmp_path: Path) -> None:
+    """It may have been withdrawn, and the provider may want one."""
+    sso = Sso("oidc")
+    async with house(tmp_path, sso) as here:
+        browser = here.browser()
+        await here.sign_in(browser)
+        sso.key, sso.keyless = rsa_key("another"), True
         assert (await here.sign_out(browser)).status == 400
         with later(31):
             end = await browser.submit(await browser.goto(here.app))
             assert end.path == "/logged-out"
-            assert await here.receipt(browser) == {"keycloak": "returned"}
+            assert await here.receipt(browser) == {"oidc": "returned"}
+        assert ["id_token_hint" in asked for _, asked in sso.sign_outs] == [True, False]
         assert sso.sessions == {}
 
 

@@ -18,7 +18,7 @@ from tests.flows.conftest import free_socket
 from tests.glewlwyd.program import PASSWORD, Glewlwyd, glewlwyd
 
 NAME = "app"
-PEOPLE = ("alice", "bob", "carol", "dave", "erin")
+PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank")
 """More than one test signs in; each as somebody else, so that none meets the sessions of another."""
 
 

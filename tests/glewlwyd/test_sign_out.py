@@ -96,6 +96,20 @@ async def test_without_a_hint_it_shows_nothing_and_ends_nothing(village: Village
         assert village.asks_for_the_password(await village.arrive(person))
 
 
+async def test_a_tab_that_was_closed_on_the_way_is_led_there_with_its_hint(
+    village: Village, person: Person
+) -> None:
+    """Opened again later, the browser stands at the question once more, and not on an empty page."""
+    await village.sign_in(person, "frank")
+    await village.to_the_provider(person)
+
+    with later(HOP_DEADLINE + 1):
+        page = await village.agree(person, await village.arrive(person))
+        assert page.path == "/logged-out"
+        assert await village.receipt(person) == {"oidc": "came_back"}
+    assert await village.provider.sessions("frank") == 0
+
+
 async def test_it_takes_no_form(village: Village, person: Person) -> None:
     """Whatever the form says and whichever cookies come along: the person stands on an error page."""
     await person.goto(f"{village.house.app}/logged-out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -27,7 +28,7 @@ from gateway.oidc.logout import (
     hint_in,
     placeholders,
 )
-from gateway.oidc.sign_outs import ID_TOKEN, FormUse
+from gateway.oidc.sign_outs import ID_TOKEN, FormUse, Without
 
 BACK = "https://app.example.com/logout/done/oidc"
 ENDPOINT = "https://id.example.com/session/end"
@@ -120,24 +121,53 @@ def test_an_address_is_as_long_as_servers_take_or_has_no_hint() -> None:
     assert isinstance(OidcLogout("Keycloak", "client", FormUse.LONG).act(fits), Redirect)
     assert isinstance(OidcLogout("Keycloak", "client", FormUse.LONG).act(exceeds), Form)
     assert isinstance(OidcLogout("id.example.com", "client", FormUse.ALWAYS).act(longer), Form)
-    okta = OidcLogout("Okta", "client", needs_hint=True)
+    okta = OidcLogout("Okta", "client", without=Without.STRANDED)
     assert isinstance(okta.act(fits), Redirect)
     assert okta.act(exceeds) == Skip(Evidence.HINT_TOO_LONG)
 
 
+AGAIN = Asked(BACK, "the-state", "the-hint", published=True, again=True, end_session=ENDPOINT)
+
+
+@pytest.mark.parametrize("published", [True, None])
 @pytest.mark.parametrize("form", list(FormUse))
-def test_a_second_try_goes_without_the_hint(form: FormUse) -> None:
+def test_a_second_try_goes_without_the_hint_where_that_does_no_harm(
+    form: FormUse, published: bool | None
+) -> None:
     """It may be what the provider stumbled over; who ends nothing without one gets it again."""
-    again = Asked(BACK, "the-state", "the-hint", again=True, end_session=ENDPOINT)
-    act = OidcLogout("id.example.com", "client", form).act(again)
+    again = replace(AGAIN, published=published)
+    act = OidcLogout("Keycloak", "client", form, Without.ASKED).act(again)
     assert isinstance(act, Redirect)
     assert act.how is How.AGAIN
     assert [name for name, _ in asked_of(act.url)] == ["client_id", "post_logout_redirect_uri", "state"]
-    okta = OidcLogout("Okta", "client", form, needs_hint=True).act(again)
+    okta = OidcLogout("Okta", "client", form, Without.STRANDED).act(again)
     assert not isinstance(okta, Skip)
     assert okta.how is How.HINT
     for way in (EntraLogout("https://e.example.com/t/v2.0"), Auth0Logout("https://t.auth0.com/", "client")):
         assert (way.act(again).how, "hint" in way.act(again).url) == (How.AGAIN, False)
+
+
+@pytest.mark.parametrize(("published", "how"), [(True, How.HINT), (None, How.AGAIN)])
+@pytest.mark.parametrize("form", list(FormUse))
+def test_a_provider_that_nobody_knows_gets_the_hint_again_while_its_key_is_there(
+    form: FormUse, published: bool | None, how: How
+) -> None:
+    """Some show an error page without one; and what a form has stranded is no form the second time."""
+    act = OidcLogout("id.example.com", "client", form).act(replace(AGAIN, published=published))
+    assert isinstance(act, Redirect)
+    assert (act.how, "the-hint" in act.url) == (how, how is How.HINT)
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("form", list(FormUse))
+def test_a_hint_of_a_withdrawn_key_is_never_sent(form: FormUse, again: bool) -> None:
+    """It would strand the browser everywhere; who ends nothing without one is not asked."""
+    old = replace(AGAIN, published=False, again=again)
+    for without in (Without.ASKED, Without.UNCERTAIN):
+        act = OidcLogout("id.example.com", "client", form, without).act(old)
+        assert isinstance(act, Redirect)
+        assert (act.how, "the-hint" in act.url) == (How.HINT_WITHDRAWN, False)
+    assert OidcLogout("Okta", "client", form, Without.STRANDED).act(old) == Skip(Evidence.HINT_WITHDRAWN)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +191,7 @@ def test_without_a_hint_the_client_is_named_and_the_provider_asks() -> None:
 
 def test_trap_14_okta_is_not_asked_without_a_hint() -> None:
     """It would answer 400 and keep its session."""
-    act = OidcLogout("Okta", "client", needs_hint=True).act(LOST)
+    act = OidcLogout("Okta", "client", without=Without.STRANDED).act(LOST)
     assert act == Skip(Evidence.NO_HINT)
 
 

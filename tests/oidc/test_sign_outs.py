@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config.names import HOPS
 from gateway.core.evidence import Asked, Evidence
-from gateway.oidc.sign_outs import SIGN_OUTS, Ends, FormUse, Proof, SignOut, sign_out_of
+from gateway.oidc.sign_outs import SIGN_OUTS, Ends, FormUse, Proof, SignOut, Without, sign_out_of
 from tests.marked import part
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hops.md").read_text("utf-8")
@@ -23,7 +23,7 @@ def rows(name: str) -> dict[str, list[str]]:
 
 
 def as_written(known: SignOut) -> list[str]:
-    hint = f"{known.hint}{', needed' if known.needs_hint else ''}" if known.hint else "none"
+    hint = f"{known.hint}, {known.without.value}" if known.hint else "none"
     return [known.form.value, hint, known.proof.value, known.ends.value]
 
 
@@ -55,7 +55,10 @@ def test_what_is_done_follows_from_what_is_known(name: str) -> None:
         assert confirmed[by_get].startswith("yes")
     means = {Ends.ALWAYS: "yes", Ends.WITH_HINT: "with the hint"}
     assert all(confirmed[over].startswith(said) is (known.ends is ends) for ends, said in means.items())
-    assert ("needs it [C]" in hint) is known.needs_hint
+    if known.hint:
+        assert ("needs it [C]" in hint) is (known.without is Without.STRANDED)
+        assert ("error page [C]" in hint) is (known.without is Without.UNCERTAIN)
+        assert known.without is not Without.ASKED or hint.startswith("asks ")
     assert ("takes none [C]" in hint) is (not known.hint and name != "url")
     assert state.startswith(STATE[known.proof])
 

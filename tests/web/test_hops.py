@@ -20,7 +20,7 @@ from gateway.oidc.logout import (
     Redirect,
     Skip,
 )
-from gateway.oidc.sign_outs import SIGN_OUTS, FormUse, Proof
+from gateway.oidc.sign_outs import SIGN_OUTS, FormUse, Proof, Without
 from gateway.web.hops import HOP, LOGGED_OUT, Hop, Hops
 
 APP = "https://app.example.com"
@@ -28,7 +28,7 @@ OIDC = Hop(
     "oidc",
     "Okta",
     OidcLogout(
-        "Okta", "client", FormUse.ALWAYS, needs_hint=True, derived="https://okta.example.com/v1/logout"
+        "Okta", "client", FormUse.ALWAYS, Without.STRANDED, derived="https://okta.example.com/v1/logout"
     ),
     SIGN_OUTS["okta"],
 )
@@ -194,7 +194,7 @@ async def test_a_provider_that_was_never_reached_is_said_to_be_that(provider: Id
 
 
 async def test_the_second_try_is_asked_for_as_one(provider: IdentityProvider) -> None:
-    """Without the hint, so that what stranded the browser does not strand it again."""
+    """Without the hint, as this provider's keys cannot be read: what stranded the browser does not strand it again."""
     hops = hops_of(provider, replace(ANY, way=replace(ANY.way, derived="https://id.example.com/end")))  # type: ignore[type-var]  # any way has an address
     first = chain_of("oidc")
     second = chains.resumed(first, ChainLimits(30, 120), now=100).chain

@@ -45,6 +45,7 @@ def test_r28_a_browser_that_came_back_is_all_that_is_claimed_of_it(evidence: str
     [
         ("no_hint", "this browser had nothing left that names it"),
         ("hint_too_long", "what names it was too long to be sent"),
+        ("hint_withdrawn", "Okta has other keys now than the one that signed what names it"),
         ("again", "naming it did not lead you back the first time"),
     ],
 )
