@@ -9,10 +9,14 @@ is queued at one survives its worker, and whoever else runs takes what waits the
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import select
 import socket
 import ssl
+import struct
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
@@ -24,6 +28,21 @@ HANDSHAKES = 5.0
 _LOOK = 0.05
 _LOOKS = 4
 """A socket at which somebody waits at so many looks in a row has nobody who takes them: 0.2 seconds."""
+HALF_OPEN = 0.2
+"""Seconds that a connection may take from its first packet to its third: a round trip round half the world."""
+_SO_ATTACH_FILTER: Final = 26
+_SO_DETACH_FILTER: Final = 27
+_DROP_SYN: Final = b"".join(
+    struct.pack("HBBI", *step)
+    for step in (
+        (0x30, 0, 0, 13),  # load the byte of TCP's flags
+        (0x54, 0, 0, 0x12),  # of them SYN and ACK
+        (0x15, 0, 1, 0x02),  # SYN alone opens a connection:
+        (0x06, 0, 0, 0),  # drop it
+        (0x06, 0, 0, 0xFFFFFFFF),  # everything else passes
+    )
+)
+"""A program of the kernel's packet filter, see socket(7) and the kernel's Documentation/networking/filter.rst."""
 
 
 def backlog() -> int:
@@ -72,6 +91,31 @@ def _bound(address: Address, *, shared: bool = False) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def let_nobody_in(sock: socket.socket) -> bool:
+    """Have the kernel pass over whoever wants to connect, so that nobody is queued between a last look and the close.
+
+    Connections that stand go on. A client that is passed over tries again a second later, and is then refused, or
+    taken by the next gateway at this address; one that was queued would lose what it has sent.
+
+    :returns: False: the system does not allow it. Linux from 6.17 on wants CAP_NET_ADMIN for it.
+    """
+    program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    steps = len(_DROP_SYN) // struct.calcsize("HBBI")
+    try:
+        sock.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", steps, ctypes.addressof(program))
+        )
+    except OSError:
+        return False
+    return True
+
+
+def let_everybody_in(sock: socket.socket) -> None:
+    """The other way round; nothing happens where nobody was kept out."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 async def take_queued(sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:

@@ -16,7 +16,15 @@ from io import TextIOWrapper
 
 from aiohttp import web
 
-from gateway.accepting import backlog, listening_socket, listening_sockets, stand_in, take_queued
+from gateway.accepting import (
+    HALF_OPEN,
+    backlog,
+    let_nobody_in,
+    listening_socket,
+    listening_sockets,
+    stand_in,
+    take_queued,
+)
 from gateway.app import Gateway
 from gateway.config.model import Settings
 from gateway.descriptors import raise_limit
@@ -117,12 +125,11 @@ async def serve_replica(
     *,
     on_ready: Callable[[], None],
     accept_for: float = DRAIN_ACCEPT,
-    on_closed: Callable[[], None] = lambda: None,
     beside: Sequence[socket.socket] = (),
 ) -> None:
     """Open the replica, serve until ``run.stop`` is set, drain, close.
 
-    :param on_closed: called when nothing is accepted any more. :param beside: the other workers' sockets.
+    :param beside: the other workers' sockets.
     """
     gateway = run.gateway
     await gateway.open()
@@ -138,12 +145,13 @@ async def serve_replica(
         run.draining = True
         gateway.drain()
         await asyncio.sleep(0.0 if run.orphaned else accept_for)
+        if let_nobody_in(queue):
+            await asyncio.sleep(HALF_OPEN)
     finally:
         server.close()
         if standing_in is not None:
             standing_in.cancel()
         await asyncio.gather(*(take_queued(each, listener, tls) for each in (queue, *beside)))
-        on_closed()
         await drain(listener, gateway.live)
         await gateway.close()
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.accepting import listening_socket, listening_sockets, stand_in
+from gateway.accepting import (
+    let_everybody_in,
+    let_nobody_in,
+    listening_socket,
+    listening_sockets,
+    stand_in,
+    take_queued,
+)
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
 from gateway.web.listener import Listener
 from gateway.web.messages import Response
 from tests.fakes.door import Client, listener
+
+
+@contextlib.asynccontextmanager
+async def closing(client: Client) -> AsyncIterator[Client]:
+    try:
+        yield client
+    finally:
+        await client.close()
+
 
 ANYWHERE = Address("127.0.0.1", 0)
 
@@ -86,3 +103,37 @@ async def test_whoever_runs_stands_in_for_a_worker_that_does_not() -> None:
         server.close()
         doors[1].close()
         await door.shutdown(0.1)
+
+
+async def test_nobody_is_queued_between_the_last_look_and_the_close() -> None:
+    """Who is connected is answered. Who comes later is refused where the kernel can pass over him, and else answered."""
+    sock, door = listening_socket(ANYWHERE, "listen"), answering()
+    name = sock.getsockname()
+    async with closing(Client(*await asyncio.open_connection(*name))) as early:
+        passed_over = let_nobody_in(sock)
+        connecting = asyncio.create_task(asyncio.open_connection(*name))
+        await asyncio.sleep(0)
+        await take_queued(sock, door, None)
+        assert (await early.get("/")).body == b"here"
+        if passed_over:
+            with pytest.raises(ConnectionRefusedError):
+                await connecting
+        else:
+            async with closing(Client(*await connecting)) as late:
+                assert (await late.get("/")).body == b"here"
+    await door.shutdown(0.1)
+
+
+async def test_a_door_that_was_shut_is_opened_for_the_next_worker() -> None:
+    """A client that was passed over comes in with its second try."""
+    sock, door = listening_socket(ANYWHERE, "listen"), answering()
+    let_nobody_in(sock)
+    connecting = asyncio.create_task(asyncio.open_connection(*sock.getsockname()))
+    await asyncio.sleep(0)
+    for _ in range(2):
+        let_everybody_in(sock)
+    server = await asyncio.get_running_loop().create_server(door, sock=sock)
+    async with closing(Client(*await connecting)) as late:
+        assert (await late.get("/")).body == b"here"
+    server.close()
+    await door.shutdown(0.1)

@@ -173,6 +173,10 @@ class Parent:
         for slot in self._workers:
             slot.due = None
         self._signal_workers(signal.SIGTERM)
+        # No worker is started any more, and each has all of them: the last one looks who waits and closes them, without
+        # a moment in between in which the kernel could queue somebody whom nobody takes.
+        for door in self._sockets.doors:
+            door.close()
 
     def _signal_workers(self, number: signal.Signals) -> None:
         for slot in self._workers:
@@ -191,6 +195,11 @@ class Parent:
                 self._start(slot)
 
     def _start(self, slot: Slot) -> None:
+        from gateway.accepting import let_everybody_in
+
+        if slot is not self._desk:
+            # Whoever had this place may have kept new connections out at its end.
+            let_everybody_in(self._sockets.doors[self._workers.index(slot)])
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -242,10 +251,6 @@ class Parent:
         if not self._started and all(each.ready for each in self._workers):
             self._started = True
             self._tell_ready()
-        if self._draining and all(each.report.get("closed") or not each.pid for each in self._workers):
-            # Nobody accepts any more: from now on the kernel shall refuse at once instead of letting clients wait.
-            for door in self._sockets.doors:
-                door.close()
 
     def _reap(self) -> None:
         while True:

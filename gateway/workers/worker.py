@@ -55,7 +55,6 @@ async def _serve(
             doors[place],
             accept_for=accept_for,
             on_ready=lambda: _tell(run, line),
-            on_closed=lambda: line.say(closed=True),
             beside=[door for door in doors if door is not doors[place]],
         )
     except GatewayError as error:
