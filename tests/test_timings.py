@@ -56,7 +56,8 @@ def test_it_counts_what_a_test_has_started(tmp_path: Path) -> None:
         "no:cacheprovider",
         ".",
     ]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TIMINGS": str(tmp_path / "notes")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environ = {**ours, "PYTHONPATH": str(ROOT), "TIMINGS": str(tmp_path / "notes")}
     run = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
     rows = [line.split() for line in run.stdout.splitlines() if "::test_" in line]
     assert [row[-1] for row in rows] == ["test_work.py::test_work", "test_work.py::test_rest"]
