@@ -48,7 +48,7 @@ from typing import Final
 EVERYONE: Final = "*"
 ENTRY_MARGIN: Final = 3_660
 """Seconds that an entry outlives every session that it ends. A session that was made by a clock that is ahead lives
-longer than the clocks of others would have it; by an hour at the most, for such a clock finds every ID token expired.
+longer than the clocks of others would have it; by an hour at the most, for such a clock finds every ID token too old.
 """
 EVENT_SKEW: Final = 60
 """Seconds that the clock of an event's sender may differ from ours (rule R6)."""

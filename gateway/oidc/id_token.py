@@ -31,6 +31,8 @@ from gateway.oidc.signed_token import (
 ID_TOKEN = Kind("the ID token", frozenset({"jwt"}))
 """An access token is at+jwt, a logout token logout+jwt; ID tokens are often not typed at all."""
 
+ISSUED_WITHIN = 3_600
+"""Seconds since an ID token of a sign-in was made; a sign-in takes minutes."""
 _VALIDATED = object()
 
 
@@ -93,7 +95,9 @@ def verify_id_token(token: str, *, keys: KeySet, expected: Expected, now: int) -
     _check_parties(claims, expected)
     _check_binding(claims, expected, signed.algorithm)
     expires = check_expiry(claims, now)
-    issued_at = check_issued(claims, now)
+    # With a nonce of ours it was made since; an older one shows that our clock is ahead, and what it would seal outlive
+    # the entries that can end it (`ENTRY_MARGIN`).
+    issued_at = check_issued(claims, now, within=ISSUED_WITHIN if expected.nonce is not None else None)
     check_not_ahead(claims, "auth_time", now)
     return IdTokenClaims(
         issuer=expected.issuer,
