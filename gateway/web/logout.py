@@ -118,7 +118,7 @@ class Logout:
             self.options.limits,
             now=now,
             target=target,
-            durable=durable and (before is None or before.durable or not self._log.pending),
+            durable=durable and (before is None or before.durable or self._in_log(before.sid)),
             had_session=session is not None or again,
             nonce=dice.token(12),
             sid=session.sid if session else before.sid if before else "",
@@ -301,6 +301,13 @@ class Logout:
         if found is None or found.key != sid_key(session.sid) or found.barrier is None:
             return None
         return found
+
+    def _in_log(self, sid: str) -> bool:
+        """Whether the log has the entry of an earlier logout of this session, as far as this process has read it: what
+        another one took may be waiting there still.
+        """
+        found = self._log.index.ended_by(sid, (), seen=0, login_at=0)
+        return found is not None and found.key == sid_key(sid) and found.position != UNPLACED
 
     async def _with_superseded(self, carried: Carried, chain: Chain, now: int) -> Chain:
         """End a session whose callback was under way when this browser's logout began (rule R2); the chain is its."""
