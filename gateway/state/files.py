@@ -14,7 +14,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import UNPLACED, NewEntry
 from gateway.state.board import Marks
 from gateway.state.counter import Counter
-from gateway.state.forgetting import boot_id
+from gateway.state.forgetting import Forgetting, boot_id
 from gateway.state.spool import SIZE, Batch, Spool
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
 
@@ -74,9 +74,18 @@ class LogFiles:
         self._pulse, self._pulse_at, self._refusal = -1, 0.0, ""
         self._sent: set[str] = set()
 
-    def pace(self, offset: float) -> float:
-        """The offset to forget by, given this process's own. Raises sqlite3.Error."""
-        return self.table.pace(boot_id(), offset)
+    def learn_pace(self, forgetting: Forgetting) -> None:
+        """Go by what processes before have seen of the clock: this one may begin while it is wrong. Raises
+        sqlite3.Error.
+        """
+        least, latest = self.table.pace(boot_id())
+        forgetting.known(least)
+        forgetting.was(latest)
+
+    def keep_pace(self, forgetting: Forgetting) -> None:
+        """All processes of a boot forget by the slowest, until it is known better. Raises sqlite3.Error."""
+        offset, latest, settled = forgetting.offset, forgetting.latest, forgetting.settled
+        forgetting.known(self.table.keep_pace(boot_id(), offset, latest, settled=settled))
 
     def start(self) -> None:
         """Open everything, make what is missing. Raises ConfigurationError."""

@@ -9,7 +9,7 @@ It follows the wall clock down at once. Up it follows by a hundredth of the time
 right, and at once when the wall clock has stayed where it is for an hour: then it is the one that is right.
 
 The other way round, a wall clock that is behind makes entries that are over too early: what is made here expires later
-by as much as the clock has fallen back.
+by as much as the clock has fallen back, behind what it said to this process or to one before.
 """
 
 from __future__ import annotations
@@ -53,9 +53,23 @@ class Forgetting:
         """What is added to `clock.elapsed`: the same for every process of one boot."""
         return self._offset
 
+    @property
+    def latest(self) -> float:
+        """Seconds since the epoch: what the wall clock would say if it had not fallen back."""
+        return self._elapsed() + self._latest
+
+    @property
+    def settled(self) -> bool:
+        """Has the wall clock stayed where it is for long enough to be believed?"""
+        return self._looked_at - self._moved_at >= SETTLED
+
     def known(self, offset: float) -> None:
         """An earlier process of this boot went by this offset, from before the clock was set."""
         self._offset = min(self._offset, offset)
+
+    def was(self, latest: float) -> None:
+        """An earlier process, of this boot or another, has seen it as late as this."""
+        self._latest = max(self._latest, latest - self._elapsed())
 
     def look(self) -> None:
         """See what the wall clock says now."""
@@ -66,7 +80,7 @@ class Forgetting:
         self._seen = offset
         gained = self._offset + CREEP * (elapsed - self._looked_at)
         self._looked_at = elapsed
-        if elapsed - self._moved_at >= SETTLED:
+        if self.settled:
             self._offset = self._latest = offset
         self._offset = min(offset, max(self._offset, gained))
         self._latest = max(self._latest, self._offset)

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.core import clock
-from gateway.core.errors import GatewayError
+from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.files import Known, LogFiles, Looked, Seen, Written, explain
@@ -38,7 +38,7 @@ from gateway.state.log import Appended, tell_of_taking
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.spool import SIZE
 from gateway.state.sqlite_spool import SqliteSpool
-from gateway.state.table import Tail
+from gateway.state.table import Tail, mend_for
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0
@@ -103,8 +103,12 @@ class SqliteLog:
         started = time.monotonic()
         try:
             await self._on_files(self._files.start)
+            await self._on_files(partial(self._files.learn_pace, self._forgetting))
             await self._take_pace()
             self._see(await self._on_files(partial(self._files.see, self._known())), started)
+        except sqlite3.Error as error:
+            await self.close()
+            raise ConfigurationError("state_unreadable", str(error), mend=mend_for(error)) from error
         except BaseException:
             await self.close()
             raise
@@ -186,10 +190,9 @@ class SqliteLog:
             if self.index.position >= target and (own or self._spool.stamp == stamp):
                 return
             own = True
-        if self._board.stamp() != self._spool.stamp:
-            self._age.doubt = (
-                self._age.doubt or "other processes have written to the spool, and it cannot be read"
-            )
+        if self.moved():
+            # It is known that something is missing: that is no matter of how old the index is (rule R5).
+            self._age.doubt = self._age.doubt or "other processes have written, and that cannot be read"
 
     def _write(
         self, new: Sequence[NewEntry], dated: Sequence[NewEntry], until: float, known: Known
@@ -312,18 +315,18 @@ class SqliteLog:
         self._spool.mark()
 
     async def _trim(self) -> None:
-        now = self._forgetting.now()
-        self.index.expire(now, limit=TRIM_AT_ONCE)
+        self.index.expire(self._forgetting.now(), limit=TRIM_AT_ONCE)
         if time.monotonic() - self._trimmed_at < TRIM_EVERY:
             return
         await self._take_pace()
+        now = self._forgetting.now()
         if await self._on_files(partial(self._files.table.trim, now, limit=TRIM_AT_ONCE)) < TRIM_AT_ONCE:
             self._trimmed_at = time.monotonic()
 
     async def _take_pace(self) -> None:
-        """All processes of a boot forget by the slowest: one may have begun when the clock was wrong."""
+        """Say how this process sees the clock; on a full disk others have said it."""
         try:
-            self._forgetting.known(await self._on_files(partial(self._files.pace, self._forgetting.offset)))
+            await self._on_files(partial(self._files.keep_pace, self._forgetting))
         except sqlite3.Error as error:
             self._tell_write_trouble(explain(error))
 

@@ -9,6 +9,7 @@ was lost are later than what sessions sealed under the lost one.
 from __future__ import annotations
 
 import base64
+import math
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -166,17 +167,25 @@ class Table:
             entries = tuple(Entry(*row[:5], position=row[5]) for row in rows)
         return Tail(log_id, position, entries, forgotten)
 
-    def pace(self, boot: str, offset: float) -> float:
-        """The least offset that a process of this boot has gone by (`Forgetting.offset`), this one included.
+    def pace(self, boot: str) -> tuple[float, float]:
+        """The offset that processes of this boot go by (`Forgetting.offset`), and how late it has been by any
+        (`Forgetting.latest`): infinite and 0 where nobody has written that down. Raises sqlite3.Error.
+        """
+        facts = dict(
+            self._connection().execute("SELECT name, value FROM facts WHERE name IN ('pace', 'latest')")
+        )
+        before, _, least = facts.get("pace", "").partition(" ")
+        return float(least) if boot and before == boot else math.inf, float(facts.get("latest", 0))
 
-        Raises sqlite3.Error.
+    def keep_pace(self, boot: str, offset: float, latest: float, *, settled: bool) -> float:
+        """Have both known to whoever comes; the least offset of this boot, this one included, or this one where it is
+        known to be right. Raises sqlite3.Error.
         """
         db = self._connection()
         with _writing(db):
-            found = db.execute("SELECT value FROM facts WHERE name = 'pace'").fetchone()
-            before, _, value = found[0].partition(" ") if found else ("", "", "")
-            least = min(float(value), offset) if boot and before == boot else offset
-            db.execute("INSERT OR REPLACE INTO facts VALUES ('pace', ?)", (f"{boot} {least}",))
+            least = offset if settled else min(offset, self.pace(boot)[0])
+            rows = [("pace", f"{boot} {least}"), ("latest", str(latest))]
+            db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
         return least
 
     def renew(self, position: int) -> None:

@@ -87,6 +87,26 @@ def test_a_clock_that_falls_back_makes_entries_last() -> None:
     assert "fallen back by 46800 s" in made.complaint()
 
 
+def test_r06_a_process_that_began_after_the_clock_fell_back_makes_entries_last() -> None:
+    """As those do that saw it fall, also after another start of the machine; until the clock has stayed for an hour."""
+    machine = Machine()
+    latest = machine.forgetting().latest
+    machine.set_by = -5 * HOURS
+    made = machine.forgetting()
+    assert made.behind() == 0
+    made.was(latest)
+    assert made.behind() == 5 * HOURS
+    assert not made.settled
+    assert made.latest == latest
+    machine.gone = 0.0  # and it stands a while less in the past
+    another = machine.forgetting()
+    another.was(latest)
+    assert another.behind() == 5 * HOURS + 1_000
+    machine.rest(another, SETTLED + 20, beat=10)
+    assert another.settled
+    assert another.behind() == 0
+
+
 def test_a_clock_that_is_put_right_bit_by_bit_is_no_news() -> None:
     """As time daemons do it."""
     machine = Machine()

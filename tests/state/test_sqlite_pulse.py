@@ -1,17 +1,21 @@
-"""Whether the state file takes entries is found out by writing, also by a process that has nothing to write."""
+"""Whether a process knows all that it should: what it could not read, and whether the state file takes entries, which is
+found out by writing, also by a process that has nothing to write.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from gateway.core import clock
+from gateway.core.revocation import sid_key
 from gateway.state import files
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.patience import PATIENCE
-from tests.state.log_contract import within
+from tests.state.log_contract import ended, new, within
 from tests.state.test_sqlite import locked, opened
 
 
@@ -62,3 +66,26 @@ async def test_one_process_of_a_host_shows_for_all_that_the_file_takes_entries(
     assert 0 < seen[2] == seen[3]
     await one.close()
     await other.close()
+
+
+async def test_r04_what_is_known_to_be_missing_lets_nobody_in(path: Path) -> None:
+    """A process whose own disk job takes its time knows by the counter that somebody was signed out; until it has read
+    whom, it serves nobody.
+    """
+    log, other = await opened(path, deadline=5.0), await opened(path, beat=60.0)
+    answers = threading.Event()
+    hanging = other._on_files(answers.wait)
+    try:
+        assert (await log.append([new(sid_key("s"))])).durable
+        assert other.moved()
+        await other.catch_up()
+        assert ended(other, "s") is None
+        assert other.age() == float("inf")
+        assert other.health().startswith("nobody is let in")
+    finally:
+        answers.set()
+        await hanging
+    assert await within(PATIENCE, lambda: ended(other, "s") is not None)
+    assert other.age() < float("inf")
+    await other.close()
+    await log.close()

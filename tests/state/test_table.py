@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,12 +96,22 @@ def test_trimming_is_kept_in_mind(table: Table) -> None:
 
 def test_processes_of_one_boot_share_the_slowest_pace(table: Table) -> None:
     """Another boot begins anew; where boots have no id nothing is believed."""
-    assert table.pace("boot", 100.5) == 100.5
-    assert table.pace("boot", 46_900.5) == 100.5
-    assert table.pace("boot", 90.0) == 90.0
-    assert table.pace("later", 300.0) == 300.0
-    assert table.pace("", 400.0) == 400.0
-    assert table.pace("", 500.0) == 500.0
+
+    def keep(boot: str, offset: float, *, settled: bool = False) -> float:
+        return table.keep_pace(boot, offset, 1.0, settled=settled)
+
+    assert table.pace("boot") == (math.inf, 0)
+    assert keep("boot", 100.5) == 100.5
+    assert keep("boot", 46_900.5) == 100.5
+    assert keep("boot", 90.0) == 90.0
+    assert keep("boot", 95.0, settled=True) == 95.0, (
+        "a clock that was behind at the start is known to be right"
+    )
+    assert table.pace("boot") == (95.0, 1.0)
+    assert table.pace("later") == (math.inf, 1.0)
+    assert keep("later", 300.0) == 300.0
+    assert keep("", 400.0) == 400.0
+    assert keep("", 500.0) == 500.0
 
 
 def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
