@@ -7,6 +7,7 @@ come back when they are asked for and are gone with the next change.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Hashable, Mapping
 from sys import getsizeof
 from typing import TypeVar
@@ -18,6 +19,10 @@ ENTRY = 208
 """Bytes that a dict spends on an entry, at its emptiest and while it grows."""
 SHARE = 16
 """What alone would take more than this part of the room is not kept: it would drive out too much."""
+MARK = 8
+"""Bytes of a mark of what came once."""
+_UNMARKED = -1
+"""No hash is that."""
 _OBJECT = 16
 """Bytes that an allocation may be rounded up by."""
 _NONE = object()
@@ -44,14 +49,18 @@ class _Bounded(dict[K, V]):
     :param weigh: bytes of a key and its value, the same whenever it is asked; by default `weight` of both.
     """
 
-    __slots__ = ("_bytes", "_half", "_most", "_older", "_older_bytes", "_weigh", "entries", "size")
+    __slots__ = (
+        "_bytes", "_half", "_largest", "_marks", "_most", "_older", "_older_bytes", "_weigh", "entries", "size",
+    )  # fmt: skip
 
     def __init__(self, *, entries: int, size: int, weigh: Callable[[K, V], int] | None = None) -> None:
         super().__init__()
         self.entries = entries
         self.size = size
         self._most = max(1, entries // 2)
-        self._half = size // 2
+        self._half = (size - MARK * entries) // 2
+        self._marks = array("q", [_UNMARKED]) * entries
+        self._largest = size // SHARE
         self._weigh = weigh or _both
         self._older: dict[K, V] = {}
         self._bytes = 0
@@ -64,18 +73,37 @@ class _Bounded(dict[K, V]):
 
     @property
     def taken(self) -> int:
-        """Bytes that they count for."""
-        return self._bytes + self._older_bytes
+        """Bytes that they count for, with the marks."""
+        return self._bytes + self._older_bytes + MARK * self.entries
 
     def keep(self, key: K, value: V) -> V:
         """Remember ``value``, and give it back."""
         self.drop(key)
-        return self._add(key, value)
+        return self._add(key, value, self._weigh(key, value) + ENTRY)
 
-    def _add(self, key: K, value: V) -> V:
-        """Keep what neither generation has."""
+    def offer(self, key: K, value: V) -> V:
+        """Remember what is not known where it is offered again, and give it back.
+
+        The first time only leaves a mark, by the hash of the key in a table of fixed size: what never comes again costs
+        next to nothing, and drives nothing out that does.
+        """
+        mark, marks = hash(key), self._marks
+        place = mark % len(marks)
+        if marks[place] != mark:
+            marks[place] = mark
+            return value
+        return self._add(key, value, self._weigh(key, value) + ENTRY)
+
+    def _again(self, key: K) -> V:
+        """What the older generation has goes over to the younger."""
+        value = self._older.pop(key)
         taken = self._weigh(key, value) + ENTRY
-        if taken * SHARE > self.size:
+        self._older_bytes -= taken
+        return self._add(key, value, taken)
+
+    def _add(self, key: K, value: V, taken: int) -> V:
+        """Keep what neither generation has."""
+        if taken > self._largest:
             return value
         if len(self) >= self._most or self._bytes + taken > self._half:
             self._older, self._older_bytes = dict(self), self._bytes
@@ -99,6 +127,7 @@ class _Bounded(dict[K, V]):
         self.clear()
         self._older = {}
         self._bytes = self._older_bytes = 0
+        self._marks = array("q", [_UNMARKED]) * self.entries
 
 
 class Kept(_Bounded[K, V | None]):
@@ -107,11 +136,11 @@ class Kept(_Bounded[K, V | None]):
     __slots__ = ()
 
     def __missing__(self, key: K) -> V | None:
-        return self.keep(key, self._older[key]) if key in self._older else None
+        return self._again(key) if key in self._older else None
 
 
 class Memo(_Bounded[K, V]):
-    """What ``make`` has made of each key; it is made anew where it is not known.
+    """What ``make`` has made of each key, kept from the second time on that it is asked for; else it is made anew.
 
     :param make: told the key; what it raises is remembered by nobody.
     """
@@ -130,9 +159,7 @@ class Memo(_Bounded[K, V]):
         self._make = make
 
     def __missing__(self, key: K) -> V:
-        if key in self._older:
-            return self.keep(key, self._older[key])
-        return self._add(key, self._make(key))
+        return self._again(key) if key in self._older else self.offer(key, self._make(key))
 
 
 def _both(key: object, value: object) -> int:

@@ -116,7 +116,7 @@ class Sessions:
                 return carried
             self._by_cookies.keep(among, carried)
         if sum(map(len, headers)) <= LONGEST_HEADER:
-            self._by_header.keep((headers, sealing, version), carried)
+            self._by_header.offer((headers, sealing, version), carried)
         return carried
 
     def _open(self, own: OwnCookies, now: int) -> Carried:

@@ -67,7 +67,7 @@ class Case:
     """One kind of request.
 
     :ivar path: asked for; ``{}`` is another number each time. :ivar asked: what forward-auth is asked about.
-    :ivar status: of the right answer.
+    :ivar status: of the right answer. :ivar beside: what comes behind our cookie.
     """
 
     title: str
@@ -76,13 +76,14 @@ class Case:
     headers: str = FETCH
     signed_in: bool = True
     asked: str = ""
+    beside: str = ""
 
     def requests(self, cookie: str, count: int) -> list[bytes]:
         lines = [f"GET {self.path} HTTP/1.1", f"Host: {HOST}", self.headers]
         if self.asked:
             lines += ["X-Original-Method: GET", f"X-Original-URL: {ORIGIN}{self.asked}"]
         if self.signed_in:
-            lines.append(f"Cookie: {cookie}")
+            lines.append(f"Cookie: {cookie}{self.beside}")
         text = "\r\n".join((*lines, "", ""))
         return [text.replace("{}", f"{dice.token(4)}{n}").encode() for n in range(count)]
 
@@ -92,6 +93,7 @@ CASES = {
     "unique": Case("1 KB GET, a new path with every request", 200, path="/u/{}"),
     "proxied": Case("1 KB GET behind a trusted proxy", 200, headers=f"{FETCH}\r\nX-Forwarded-For: 192.0.2.7"),
     "referer": Case("1 KB GET, another Referer with every request", 200, headers=f"{FETCH}\r\nReferer: {ORIGIN}/u/{{}}"),
+    "cookie": Case("1 KB GET, another cookie beside ours with every request", 200, beside="; _seen={}"),
     "401": Case("401 of a fetch that is not signed in", 401, signed_in=False),
     "302": Case("302 of a navigation that is not signed in", 302, headers=PAGE, signed_in=False),
     "403": Case("403 by policy", 403, path="/admin/x"),

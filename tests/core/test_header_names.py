@@ -15,10 +15,11 @@ def test_spellings_are_remembered_but_not_for_ever():
 
     kinds = NameKinds(classify)
 
-    assert [kinds[b"ABC"], kinds[b"ABC"], kinds[b"abc"]] == [3, 3, 3]
-    assert seen == [b"abc", b"abc"]
+    assert [kinds[b"ABC"], kinds[b"ABC"], kinds[b"ABC"], kinds[b"abc"]] == [3, 3, 3, 3]
+    assert seen == [b"abc"] * 3
     for n in range(5_000):
-        kinds[b"x-%d" % n]
+        assert kinds[b"x-%d" % n] == kinds[b"x-%d" % n]
+    assert b"x-4999" in kinds
     assert len(kinds) <= 2_048
 
 

@@ -102,6 +102,10 @@ def test_only_who_has_a_session_of_ours_is_remembered() -> None:
     assert not made._by_header
     for at in range(HEADERS + 20):
         made.carried((value, b"__x=%d" % at), NOW)
+    assert not made._by_header
+    for at in range(HEADERS + 20):
+        for _ in range(2):
+            made.carried((value, b"__x=%d" % at), NOW)
     assert HEADERS // 2 <= made._by_header.kept <= HEADERS
 
 

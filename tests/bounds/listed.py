@@ -1,0 +1,84 @@
+"""The table of docs/memory.md, and what fills the rows of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import sysconf
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gateway.core.memo import Kept, Memo
+
+PAGE = Path(__file__).parents[2] / "docs/memory.md"
+_ROW = re.compile(r"^\| `([\w/.]+ \w+)` \| (.+) \| (.+) \| ([^|]+) \|(?: `(\w+)` \|)?$", re.MULTILINE)
+_BYTES = re.compile(r"(\d[\d.]*) (B|KiB|MiB)( each)?")
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+PAGE_SIZE = sysconf("SC_PAGESIZE")
+Memory = Kept[Any, Any] | Memo[Any, Any]
+_T = TypeVar("_T", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the page says of one place.
+
+    :ivar why: what bounds it. :ivar size: as it is written. :ivar test: the name of the one that fills it.
+    """
+
+    what: str
+    why: str
+    size: str
+    test: str
+
+    @property
+    def bytes(self) -> int:
+        """Of all of it, or of each."""
+        found = _BYTES.fullmatch(self.size)
+        assert found is not None, f"{self.what}: {self.size} is no number of bytes"
+        return int(float(found[1]) * _UNITS[found[2]])
+
+    @property
+    def each(self) -> bool:
+        """Whether there may be as many as `why` says."""
+        return self.size.endswith(" each")
+
+
+def rows() -> dict[str, Row]:
+    """By module and name, as they are written there."""
+    text = PAGE.read_text(encoding="utf-8")
+    return {row[1]: Row(row[2], row[3], row[4].strip(), row[5]) for row in _ROW.finditer(text)}
+
+
+def stated(place: str) -> int:
+    """Bytes that the page allows a place, or each thing in it."""
+    return rows()[place].bytes
+
+
+def fill(memory: Memory, add: Callable[[int], object], most: int) -> None:
+    """Add one after another until both generations have been full, and half of that again; at most so many."""
+    at = turns = 0
+    end = most
+    while at < end:
+        older = memory._older
+        add(at)
+        at += 1
+        if memory._older is not older:
+            turns += 1
+            end = min(most, at * 3 // 2) if turns == 2 else end
+
+
+def resident(pid: int | str = "self") -> int:
+    """Bytes of a process that are in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_SIZE
+
+
+def fills(*places: str) -> Callable[[_T], _T]:
+    """Says of a test which rows it fills; the guard holds the page to it."""
+
+    def say(test: _T) -> _T:
+        test.__dict__["fills"] = places
+        return test
+
+    return say
