@@ -11,6 +11,7 @@ import pytest
 from tests.bench.person import Person
 from tests.certified.conftest import House, Street
 from tests.fakes.browser import Loopback
+from tests.fakes.patience import PATIENCE
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("certified")]
 
@@ -41,7 +42,7 @@ async def test_a_sign_out_at_one_application_ends_the_session_at_the_other(
     async with browsers_client() as client:
         sock = await live(there, copied, client)
         await here.signed_out(person)
-        closed = await sock.receive(timeout=10)
+        closed = await sock.receive(timeout=PATIENCE)
 
     assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4401)
     assert await there.status(copied) == 401

@@ -28,7 +28,7 @@ def asking(host: str, path: str, cookie: str = "", *lines: str, method: str = "G
 
 
 async def fetch(
-    port: int, path: str, host: str, cookie: str = "", *, within: float = 10
+    port: int, path: str, host: str, cookie: str = "", *, within: float = PATIENCE
 ) -> tuple[int, bytes]:
     """Status and body.
 

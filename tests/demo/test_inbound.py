@@ -15,6 +15,7 @@ from gateway.demo.combinations import COMBINATIONS
 from gateway.demo.okta.outbound.security_event import SECURITY_EVENT
 from gateway.demo.okta.outbound.universal_logout import UNIVERSAL_LOGOUT
 from tests.fakes.browser import Browser, Loopback
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, later, standing
 
 FRAME = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}
@@ -74,7 +75,7 @@ async def test_an_administrator_of_okta_ends_the_session_at_once(
             sock = await client.ws_connect(f"{stand.app}/api/live", headers=headers)
             with later(LATER):
                 await press(stand, action)
-            while (message := await sock.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            while (message := await sock.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.TEXT:
                 pass
 
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 4401)

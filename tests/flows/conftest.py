@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.core import clock
 from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions
 from gateway.telemetry.audit import AuditEvent
+from tests.fakes.ample import ample
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.configured import NOTHING, with_inbound
 from tests.fakes.pieces import put
@@ -63,7 +64,10 @@ class Stand:
         """Navigate to ``path`` and sign in at Okta on the way."""
         form = await browser.goto(self.app + path)
         assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
-        return await browser.submit(form, username=user, password="demo")
+        page = await browser.submit(form, username=user, password="demo")
+        while page.status == 503:  # what is shared has answered too late, and the page says: try again
+            page = await browser.goto(self.app + path)
+        return page
 
     async def sign_out(self, browser: Browser, until: str = "\0") -> Seen:
         """Press the SPA's sign-out button: a form to /logout."""
@@ -142,6 +146,13 @@ async def standing(
                 await browser.close()
             run.stop.set()
             await task
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ample(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What instances share may take its time, but in a module whose tests let it stall: ``STALLS = True``."""
+    with nullcontext() if getattr(request.module, "STALLS", False) else ample():
+        yield
 
 
 @pytest.fixture(scope="session")

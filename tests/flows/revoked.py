@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from gateway.app import Gateway
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
 
 
-async def nothing_waits(gateway: Gateway, within: float = 10) -> None:
+async def nothing_waits(gateway: Gateway, within: float = PATIENCE) -> None:
     """Every token that was to be revoked is settled."""
     tokens = gateway.tokens
     async with asyncio.timeout(within):

@@ -119,7 +119,7 @@ async def test_a_revocation_ends_live_connections_of_its_people_and_no_others(
             socks.append(await client.ws_connect(f"{stand.app}/api/live", headers=headers))
         told = await operator.revoke(email="ALICE@example.com")
         assert told["live_closed"] == 1
-        while (message := await socks[0].receive(2)).type not in {
+        while (message := await socks[0].receive(PATIENCE)).type not in {
             aiohttp.WSMsgType.CLOSE,
             aiohttp.WSMsgType.CLOSED,
         }:

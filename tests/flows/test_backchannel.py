@@ -248,9 +248,9 @@ async def test_a_websocket_is_closed(stand: Stand, alice: Browser) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(url, headers=headers) as sock:
         await eventually(lambda: len(stand.gateway.live) == 1)
         assert await sent(stand) == [200]
-        message = await sock.receive(5)
+        message = await sock.receive(PATIENCE)
         while message.type is aiohttp.WSMsgType.TEXT:
-            message = await sock.receive(5)
+            message = await sock.receive(PATIENCE)
         assert message.data == 4401
 
 

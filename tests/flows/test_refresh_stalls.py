@@ -30,6 +30,8 @@ LEASE = 1
 """Seconds, instead of ten."""
 LOCK = """
 import sqlite3, sys
+
+STALLS = True
 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=5)
 db.execute("BEGIN IMMEDIATE")
 print("held", flush=True)

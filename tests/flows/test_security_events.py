@@ -30,6 +30,8 @@ from tests.flows.outside import (
     websocket,
 )
 
+STALLS = True
+
 WAY = "security_events"
 PATH = "security-events"
 TYPE = "Content-Type: application/secevent+jwt"

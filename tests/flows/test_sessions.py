@@ -11,6 +11,7 @@ import pytest
 
 from gateway.state.sqlite_sign_ins import SqliteSignIns
 from tests.fakes.browser import Browser, Loopback
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
 from tests.flows.stores import BOTH, of_files
 
@@ -63,7 +64,7 @@ async def test_sign_out_there_ends_that_session_and_its_connections(stand: Stand
         sock = await client.ws_connect(f"{stand.app}/api/live", headers=headers)
         (there,) = [one for one in await listed(stand, browser) if not one["current"]]
         assert await end(stand, browser, str(there["id"])) == (200, {"ended": 1, "durable": True})
-        while (message := await sock.receive(2)).type is aiohttp.WSMsgType.TEXT:
+        while (message := await sock.receive(PATIENCE)).type is aiohttp.WSMsgType.TEXT:
             pass
         assert message.data == 4401
     assert (await other.fetch(f"{stand.app}/api/me")).status == 401

@@ -34,6 +34,8 @@ from tests.flows.outside import (
     websocket,
 )
 
+STALLS = True
+
 PATH = "global-token-revocation"
 WAY = "universal_logout"
 JSON = "Content-Type: application/json"

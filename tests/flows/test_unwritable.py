@@ -16,6 +16,8 @@ from tests.flows.raw import exchange, request
 from tests.flows.test_many_hosts import asked, beside, signed_in
 from tests.state.log_contract import within
 
+STALLS = True
+
 
 def out_of_memory(redis: RedisServer, much: bool) -> None:
     redis.ask("CONFIG", "SET", "maxmemory", 1 if much else 0)
