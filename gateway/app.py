@@ -92,7 +92,7 @@ class Gateway:
         self.live = LiveConnections()
         self.endings = Endings(self.live, self._why_closed)
         self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
-        self.log.index.on_key = self.endings.hear
+        self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.trail.log_renewed
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
         files = shares_of_process(len(settings.upstreams))
         self.forwarder = Forwarder(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from typing import Any
 
 import pytest
@@ -11,6 +14,9 @@ from tests import programs, schedule
 from tests.fakes.hand import Hand
 
 programs.only("tests")
+os.environ["RUNTIME_DIRECTORY"] = tempfile.mkdtemp(
+    prefix="gateway-tests-"
+)  # where gateways keep their witnesses
 collect_ignore = ["providers"]  # `make providers` asks for them by name
 
 # A busy machine is no finding: properties are judged by what they find, not by how long one example took.
@@ -23,6 +29,11 @@ settings.load_profile("gateway")
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Moves the clocks of the time limits that a test's gateway makes."""
     return Hand().put(monkeypatch)
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing."""
+    shutil.rmtree(os.environ["RUNTIME_DIRECTORY"], ignore_errors=True)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -141,6 +141,7 @@ def _sentence(event: AuditEvent) -> str:
         AuditKind.REVOKED: f"revoked: {event.revocation}{kept}",
         AuditKind.TOKEN_REVOKED: f"the refresh token of {who} is revoked",
         AuditKind.TOKEN_NOT_REVOKED: f"the refresh token of {who} is not revoked: {event.reason}",
+        AuditKind.LOG_RENEWED: f"everybody has to sign in again: the log got another id ({event.reason})",
         AuditKind.DENIED: f"{who} was refused {event.method} {event.path}: {event.reason}",
     }[event.kind]
 

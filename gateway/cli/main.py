@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import audit, config, demo, doctor, events, policy, serve, sessions
+from gateway.cli import audit, config, demo, doctor, events, policy, serve, sessions, state
 
 app = typer.Typer(
     name="gateway",
@@ -42,6 +42,7 @@ demo.register(app)
 app.add_typer(policy.app, name="policy")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(events.app, name="events")
+app.add_typer(state.app, name="state")
 app.add_typer(audit.app, name="audit")
 
 

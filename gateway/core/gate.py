@@ -1,20 +1,22 @@
 """The gate: facts, session, policy and revocations give a verdict. Reverse proxy, forward-auth and ``policy explain``
 all ask here, and nowhere else is a request let through (design section 2).
 
-The order of the questions matters. A stale index comes first: with it nothing can be known (rule R5). Then the
+The order of the questions matters. A stale index comes first: with it nothing can be known (rule R5). Then whether a
+cookie of ours has seen more of the log than the index has, which has to be looked into first (rule R4). Then the
 session's own life, then what has been revoked since, then the barrier, then where the request comes from, and the
 policy last, so that a policy can only ever narrow what a live session may do, or open a route to ``Anonymous``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.chain import Chain, ChainLimits
 from gateway.core.crossing import crosses_origin, names_origin
 from gateway.core.facts import RequestFacts
+from gateway.core.log_extent import Gap, lacks
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
 from gateway.core.routes import Route
@@ -40,11 +42,14 @@ class Revocations:
     field, and one of each is made for every request.
 
     :ivar age: seconds since it was last in step with the log; infinite when it was never loaded.
+    :ivar gaps: positions that the log has never given. :ivar asked: the log was asked for what this browser has seen.
     """
 
     index: RevocationIndex
     log_id: str
     age: float
+    gaps: Sequence[Gap] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,29 @@ class Deny:
     policies: Collection[str] = ()
 
 
-Verdict = Allow | Challenge | Deny
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """What the browser carries was sealed by somebody who had read the log up to ``position``, and the index has not.
+
+    Either it is behind, or the log is an older copy: the log has to be asked, and then this again.
+    """
+
+    position: int
+
+
+Verdict = Allow | Challenge | Deny | Prove
+
+
+def unseen(session: Session | None, chain: Chain | None, revocations: Revocations) -> Prove | None:
+    """Whether something sealed proves that the index lacks a part of the log, before the log was asked."""
+    if revocations.asked:
+        return None
+    end, log_id, gaps = revocations.index.position, revocations.log_id, revocations.gaps
+    if session is not None and session.log_id == log_id and lacks(session.seen, end, gaps):
+        return Prove(session.seen)
+    if chain is not None and chain.log_id == log_id and lacks(chain.position, end, gaps):
+        return Prove(chain.position)
+    return None
 
 
 def session_state(
@@ -138,10 +165,9 @@ def decide(
 
     :param session: what the cookie said, still unchecked. :param chain: the logout under way in this browser.
     """
-    if revocations.age > rules.max_staleness and (
-        route.when_stale != "serve" or revocations.age == float("inf")
-    ):
-        return Deny("state_stale")
+    undecided = _undecidable(session, route, revocations, rules, chain)
+    if undecided is not None:
+        return undecided
     if has_encoded_slash(facts.raw_path) and not route.encoded_slashes:
         return Deny("encoded_slash")
     state = session_state(session, revocations, rules, now, chain)
@@ -172,6 +198,17 @@ def decide(
     if isinstance(state, Challenge):
         return state
     return Deny("denied", said.policies)
+
+
+def _undecidable(
+    session: Session | None, route: Route, revocations: Revocations, rules: GateRules, chain: Chain | None
+) -> Deny | Prove | None:
+    """Why nothing can be said on the ground of this index."""
+    if revocations.age > rules.max_staleness and (
+        route.when_stale != "serve" or revocations.age == float("inf")
+    ):
+        return Deny("state_stale")
+    return unseen(session, chain, revocations)
 
 
 def barrier_stands(state: Challenge, chain: Chain | None, rules: GateRules, now: int) -> bool:

@@ -90,12 +90,8 @@ class Counter:
         """Keep other processes from writing the file; yields whether that was achieved in `patience`
         seconds.
         """
-        mine = _lock(self._fd, patience)
-        try:
+        with flocked(self._fd, patience) as mine:
             yield mine
-        finally:
-            if mine:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def replaced(self) -> bool:
         """Is another file, or none, at the path by now?"""
@@ -104,6 +100,17 @@ class Counter:
         except OSError:
             return True
         return (status.st_dev, status.st_ino) != self._file or status.st_size < SIZE
+
+
+@contextmanager
+def flocked(fd: int, patience: float) -> Iterator[bool]:
+    """Hold the lock of an open file; yields whether it was had in ``patience`` seconds."""
+    mine = _lock(fd, patience)
+    try:
+        yield mine
+    finally:
+        if mine:
+            fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _lock(fd: int, patience: float) -> bool:

@@ -1,4 +1,11 @@
-"""The files of one log together: the table, the counter, the spool. Synchronous, on the log's own thread."""
+"""The files of one log together: the table, the counter, the spool, the witness. Synchronous, on the log's own thread.
+
+Whoever has seen a position of the log knows that it was committed: counter and witness are raised after a commit that
+survives power cuts, an index has read it, and a session was sealed by who had read it. A table that is not as far,
+under the same id, is an older copy, and has lost entries that were acknowledged. It gets another id (rule R4). The
+comparison is the table's own, in the transaction that gives it the id, so nobody who is merely behind can bring it
+about, and of all that find out at the same time one does it. Where the id cannot be written, nobody is let in.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +22,10 @@ from gateway.core.revocation import UNPLACED, NewEntry
 from gateway.state.board import Marks
 from gateway.state.counter import Counter
 from gateway.state.forgetting import Forgetting, boot_id
+from gateway.state.renewal import Cause, Renewal
 from gateway.state.spool import SIZE, Batch, Spool
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
+from gateway.state.witness import Witness
 
 PULSE_EVERY: Final = 5.0
 """Seconds without a write of any process that are long enough to try one."""
@@ -28,6 +37,9 @@ class Known:
 
     log_id: str
     position: int
+
+
+NOTHING: Final = Known("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +55,26 @@ class Seen:
     """What the files of the log have: the tail, and what waits in the spool as of a moment before.
 
     `stamp`: of the spool when it was looked at. `marks`: of processes that have more than the files have.
+    `older`: who has seen more than the table has, while it has no other id yet.
     """
 
     tail: Tail
     spooled: tuple[Batch, ...]
     stamp: int
     marks: Marks
+    older: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
     """An upkeep read: what the files have, why the file cannot be written to, and when it last could: milliseconds
-    since the epoch, 0 where nobody knows.
+    since the epoch, 0 where nobody knows. `renewal`: what this process has to tell of.
     """
 
     seen: Seen
     refusal: str = ""
     pulse: int = 0
+    renewal: Renewal | None = None
 
 
 class LogFiles:
@@ -70,7 +85,11 @@ class LogFiles:
         self.table = Table(path, patience=patience)
         self.counter = Counter(path.with_name(path.name + ".seq"))
         self.spool = Spool(path.with_name(path.name + ".spool"), size=room)
-        self.made = self.renewed = self.buried = False
+        self.witness = Witness(path)
+        self.made = False
+        self._proof = NOTHING
+        self._older: Cause | None = None
+        self._noted = ""
         self._pulse, self._pulse_at, self._refusal = -1, 0.0, ""
         self._sent: set[str] = set()
 
@@ -100,8 +119,8 @@ class LogFiles:
                         mend="end the process that hangs in opening it",
                     )
                 self.made = self.table.open()
-                self._match_counter()
-            self.counter.raise_to(self.table.tail(UNPLACED).position)
+                self._begin_counter(NOTHING)
+            self._note()
             self.spool.prepare()
             self._bury()
         except sqlite3.Error as error:
@@ -133,7 +152,9 @@ class LogFiles:
         if self.table.lost():
             # Committed into a file that nobody will ever open again.
             raise FileNotFoundError(2, "the state file was removed", str(self.table.path))
-        return Written(position, self.read(known))
+        tail = self.read(known)
+        self.witness.note(tail.log_id, tail.position)
+        return Written(position, tail)
 
     def read(self, known: Known) -> Tail:
         """What follows; the whole log where it is another one than was known."""
@@ -146,7 +167,7 @@ class LogFiles:
         stamp = self.spool.board.stamp()
         marks = self.spool.board.marks()
         spooled = tuple(self.spool.batches())
-        return Seen(self.read(known), spooled, stamp, marks)
+        return Seen(self.read(known), spooled, stamp, marks, self._older)
 
     def look(self, known: Known) -> Looked:
         """The upkeep of every beat: notice files that were removed, read the tail, see whether the
@@ -156,16 +177,39 @@ class LogFiles:
         if self.counter.replaced():
             self.counter.open()
             with self.counter.locked(patience=OPEN_PATIENCE):
-                self._match_counter()
+                self._begin_counter(known)
+        self._compare(known)
         if self.spool.board.replaced():
             self.spool.prepare()
         elif self.spool.shortage:
             self.spool.reserve()
         self._bury()
+        self._note()
         seen = self.see(known)
-        self.counter.raise_to(seen.tail.position)
         self._take_pulse()
-        return Looked(seen, self._refusal, self._pulse)
+        return Looked(seen, self._refusal, self._pulse, self.to_tell(seen.tail.renewal))
+
+    def to_tell(self, renewal: Renewal | None) -> Renewal | None:
+        """The log's last renewal, if it is for this process to tell of it: of all of them one does."""
+        with suppress(sqlite3.Error):
+            if renewal is not None and not renewal.told and self.table.claim_telling(renewal):
+                return renewal
+        return None
+
+    def prove(self, proof: Known, known: Known) -> Seen:
+        """A session was sealed by somebody who had seen this position of this log; all that the files have. Raises
+        sqlite3.Error, OSError or ConfigurationError.
+        """
+        self._keep_open()
+        self._proof = proof
+        self._compare(known)
+        return self.see(known)
+
+    def renew(self, cause: Cause) -> None:
+        """Give the log another id. Raises sqlite3.Error."""
+        with self.counter.locked(patience=OPEN_PATIENCE):
+            self._renew(self.table.tail(UNPLACED).position, cause)
+        self._note()
 
     def _bury(self) -> None:
         """What processes had that are dead, and no file has, is lost: the log gets another id (rule R4).
@@ -177,14 +221,13 @@ class LogFiles:
         with self.counter.locked(patience=OPEN_PATIENCE), suppress(sqlite3.Error):
             dead = self.spool.board.marks().dead
             if dead:
-                self._renew(max(self.counter.value(), self.table.tail(UNPLACED).position))
+                self._renew(max(self.counter.value(), self.table.tail(UNPLACED).position), Cause.UNWRITTEN)
                 self.spool.board.forget(dead)
                 self.spool.board.keep()
-                self.buried = True
 
-    def _renew(self, position: int) -> None:
+    def _renew(self, position: int, cause: Cause, *, unless: tuple[str, int] | None = None) -> None:
         """Another id, and a later position, so that every process looks; the caller holds the counter's lock."""
-        self.table.renew(position + 1)
+        self.table.renew(position + 1, cause, unless=unless)
         tail = self.table.tail(UNPLACED)
         self.counter.begin(tail.log_id, tail.position)
 
@@ -228,20 +271,54 @@ class LogFiles:
             self.table.close()
             self.start()
 
-    def _match_counter(self) -> None:
-        """Bring counter and table together; the caller holds the counter's lock.
-
-        A counter is raised after a commit that survives power cuts. If it is ahead of its table
-        nevertheless, the table is an older copy and has lost entries that were acknowledged: it gets
-        another id (rule R4).
-        """
-        remembered = self.counter.remembered(self.table.tail(UNPLACED).log_id)
-        tail = self.table.tail(UNPLACED)
-        if remembered is not None and remembered > tail.position:
-            self._renew(remembered)
-            self.renewed = True
-        else:
+    def _begin_counter(self, known: Known) -> None:
+        """Write the counter anew, unless it is needed as a proof; the caller holds its lock."""
+        self._settle(known)
+        if self._older is None:
+            tail = self.table.tail(UNPLACED)
             self.counter.begin(tail.log_id, tail.position)
+
+    def _compare(self, known: Known) -> None:
+        """See whether the table is an older copy, and have it answered for."""
+        self._older = self._proven(known)[0]
+        if self._older is not None:
+            with self.counter.locked(patience=OPEN_PATIENCE):
+                self._settle(known)
+
+    def _settle(self, known: Known) -> None:
+        """The same; the caller holds the counter's lock."""
+        self._older, log_id, position = self._proven(known)
+        if self._older is None:
+            return
+        beyond = position if position < UNPLACED else self.table.tail(UNPLACED).position  # retired
+        with suppress(sqlite3.Error):  # nobody is let in until it can be written
+            self._renew(beyond, self._older, unless=(log_id, position))
+            self._older = None
+
+    def _proven(self, known: Known) -> tuple[Cause | None, str, int]:
+        """Who has seen more of the table's log than it has, of which log, and how far; None where nobody has."""
+        log_id = self.table.tail(UNPLACED).log_id
+        # Before the table's position: what they say now was committed before.
+        shown = {
+            Cause.COUNTER: self.counter.remembered(log_id) or 0,
+            Cause.WITNESS: self.witness.remembered(log_id),
+            Cause.INDEX: known.position if known.log_id == log_id else 0,
+            Cause.SESSION: self._proof.position if self._proof.log_id == log_id else 0,
+        }
+        cause = max(shown, key=lambda one: shown[one])
+        behind = self.table.tail(UNPLACED).position < shown[cause]
+        return (cause if behind else None), log_id, shown[cause]
+
+    def _note(self) -> None:
+        """Have counter and witness know how far the table is. A log in the place of another one retires it."""
+        if self._older is not None:
+            return
+        tail = self.table.tail(UNPLACED)
+        self.counter.raise_to(tail.position)
+        if self._noted and self._noted != tail.log_id:
+            self.witness.retire(self._noted)
+        self.witness.note(tail.log_id, tail.position)
+        self._noted = tail.log_id
 
 
 def explain(error: BaseException) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.core.log_extent import Gap
 from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.state.renewal import Cause
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("state")
@@ -41,6 +43,13 @@ class RevocationLog(Protocol):
         the log was lost (rule R4).
         """
 
+    on_renewed: Callable[[Cause], None]
+    """Told when the log has got another id because it may lack entries, in one process of all; must not raise."""
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """Positions that the log has never given (`core/log_extent.py`)."""
+
     async def open(self) -> None:
         """Connect, load the whole log and start the upkeep. To be called after a fork. A log that cannot be
         reached for now stays not loaded, and is tried again.
@@ -61,6 +70,15 @@ class RevocationLog(Protocol):
 
         Never raises for trouble of the storage and answers within the deadline: `age` and `health` tell of
         it.
+        """
+
+    async def prove(self, position: int) -> None:
+        """A session or a chain was sealed under this log by somebody who had read it up to this position, and the index
+        does not have it. Read on; if the log itself does not go as far, it is an older copy, and gets another id.
+
+        Never raises for trouble of the storage and answers within the deadline. Afterwards the index has the position,
+        or the log has another id, or ``age`` is infinite until it has one; or the log could not be asked, and ``age``
+        says for how long that may be believed (a log of many hosts), or is infinite (of one).
         """
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
@@ -84,6 +102,12 @@ class RevocationLog(Protocol):
     @property
     def loaded(self) -> bool:
         """Has the whole log been read once? Never loaded is not the same as nothing revoked (rule R5)."""
+
+
+def tell_of_doubt(before: str, why: str) -> None:
+    """A line when something begins or ceases to be known to be missing."""
+    if bool(before) != bool(why):
+        _log.log(40 if why else 20, "state_log_incomplete" if why else "state_log_complete", why=why)
 
 
 def tell_of_taking(before: str, why: str) -> None:

@@ -40,10 +40,11 @@ from typing import Final
 
 from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
+from gateway.core.log_extent import Gap
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.forgetting import APART, tell_of_clock
-from gateway.state.log import Appended, tell_of_taking
+from gateway.state.log import Appended, tell_of_doubt, tell_of_taking
 from gateway.state.outbox import Outbox
 from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_link import Link
@@ -52,6 +53,7 @@ from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_server import examine
 from gateway.state.redis_spool import RedisSpool
 from gateway.state.redis_stream import PAGE, Bell, Stream
+from gateway.state.renewal import Cause, tell_of_renewal, why
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0
@@ -84,6 +86,7 @@ class RedisLog:
         """
         self.index = RevocationIndex()
         self.state_loss_accepted = state_loss_accepted
+        self.on_renewed: Callable[[Cause], None] = tell_of_renewal
         self._place = place
         self._on_epoch = on_epoch
         self._deadline = deadline
@@ -91,6 +94,7 @@ class RedisLog:
         self._outbox = Outbox(self.index)
         self._spool = RedisSpool(spool, self._outbox)
         self._mirror = Mirror(self.index, self._outbox, loss_accepted=state_loss_accepted)
+        self._mirror.on_renewed = lambda cause: self.on_renewed(cause)  # noqa: PLW0108 - it is set later
         self._links: tuple[Link, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._asked: asyncio.Future[None] | None = None
@@ -106,6 +110,11 @@ class RedisLog:
     def log_id(self) -> str:
         """Of the log that the index has; empty before it was loaded."""
         return self._mirror.known.log_id
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Between the end of each copy of the log that was taken over and the beginning of its next epoch."""
+        return self._mirror.gaps
 
     @property
     def loaded(self) -> bool:
@@ -165,6 +174,8 @@ class RedisLog:
         """One line; starts with "ok" when all is well."""
         if not self.loaded:
             return f"not loaded: {self._trouble or 'not open'}"
+        if self._age.doubt:
+            return f"nobody is let in: {self._age.doubt}"
         if self._trouble:
             return f"out of step for {self.age():.0f} s: {self._trouble}"
         if self._age.refusal:
@@ -174,8 +185,9 @@ class RedisLog:
             return f"{self.pending} entries are not in the log yet: {why}"
         if not self._mirror.copied:
             return "the last entry is on one server only: no replica of Redis confirmed it in time"
-        accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
-        return self._complaint() or f"ok: {len(self.index)} entries{accepted}"
+        more = "; loss of the log is accepted" if self.state_loss_accepted else ""
+        more += self._mirror.renewal.note(clock.now()) if self._mirror.renewal else ""
+        return self._complaint() or f"ok: {len(self.index)} entries{more}"
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
         """Hold, send, tell. Never raises for trouble of the storage."""
@@ -200,6 +212,20 @@ class RedisLog:
         self._require_open()
         if not self._failures:
             await self._next_exchange(time.monotonic() + self._deadline)
+
+    async def prove(self, position: int) -> None:
+        """Wait for an exchange that begins after this call. What is proven lets nobody in until it is answered for."""
+        self._require_open()
+        log_id, until = self.log_id, time.monotonic() + self._deadline
+        if self._failures or not await self._next_exchange(until) or self._failures or self.log_id != log_id:
+            return
+        self._mirror.prove(position)
+        self._look_at_proof()
+
+    def _look_at_proof(self) -> None:
+        before = self._age.doubt
+        self._age.doubt = why(Cause.SESSION) if self._mirror.proof else ""
+        tell_of_doubt(before, self._age.doubt)
 
     def _require_open(self) -> None:
         if not self._tasks:
@@ -271,6 +297,7 @@ class RedisLog:
             return
         self._failures = 0
         self._age.read(started)
+        self._look_at_proof()
         # When an exchange ends, the index is as old as that took; the next one takes as long again, after a beat.
         self._unheard_for = self._beat + self._deadline + 2 * self._stream.link.pace.usual
         self._look_at_taking(started)
@@ -296,6 +323,7 @@ class RedisLog:
                 _log.warning("state_log_at_risk", code=advice.code, what=advice.what, mend=advice.mend)
             self._examined = True
         await self._mirror.exchange(self._stream, within=self._deadline)
+        await self._mirror.settle(self._stream)
 
     async def _listen(self) -> None:
         """Ask for an exchange as soon as there is something new."""

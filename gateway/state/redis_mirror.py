@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from gateway.core import clock
+from gateway.core.log_extent import Gap, lacks
 from gateway.core.revocation import UNPLACED, Entry, RevocationIndex
 from gateway.state.forgetting import Forgetting
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_stream import Page, Standing, Stream, name_of
+from gateway.state.renewal import Cause, Renewal, tell_of_renewal
 from gateway.state.table import new_log_id
 from gateway.telemetry.log import get_logger
 
@@ -40,6 +42,12 @@ class Mirror:
         """Why Redis takes nothing from anybody, as the last exchange showed."""
         self.took_ago: float | None = None
         """Seconds since it did; None where nobody has written that down."""
+        self.gaps: tuple[Gap, ...] = ()
+        """Positions that the log has never given."""
+        self.renewal: Renewal | None = None
+        self.on_renewed: Callable[[Cause], None] = tell_of_renewal
+        self.proof = 0
+        """A position that was sealed under this log, which lacks it; 0 where there is none."""
         self.copied = True
         """A replica of the server has confirmed every append, or there is none."""
         self._index = index
@@ -48,7 +56,7 @@ class Mirror:
         self.forgetting = Forgetting()
         self._replicas = 0
         self._clock_offset = -math.inf
-        self._unvouched_since = math.inf
+        self._unvouched_since = self._proven_at = math.inf
 
     @property
     def loaded(self) -> bool:
@@ -74,6 +82,25 @@ class Mirror:
                 return
             await self._read(stream)
         raise RefusedError("UNSTEADY")
+
+    def prove(self, sealed: int) -> None:
+        """Somebody has sealed this position; if the log, read just now, lacks it, later exchanges answer for that."""
+        if self.loaded and not self.proof and lacks(sealed, self._index.position, self.gaps):
+            self.proof, self._proven_at = sealed, time.monotonic()
+
+    async def settle(self, stream: Stream) -> None:
+        """Give a log that lacks what was sealed another id, unless another instance brings it back in time.
+
+        :raises: what the stream raises.
+        """
+        if not self.proof:
+            return
+        settled = time.monotonic() - self._proven_at > VOUCH_WITHIN
+        done = await stream.renew(self.known, new_log_id(), Cause.SESSION, sealed=self.proof, settled=settled)
+        if done in {"has", "other", "none", "renewed"}:
+            self.proof = 0
+        if done != "lacks":
+            self.doubt()
 
     async def _send(self, stream: Stream, within: float) -> bool:
         """False when the log has to be read first. What Redis refuses stays in the outbox, and the tail is read."""
@@ -108,6 +135,8 @@ class Mirror:
             elif not whole:
                 self.ahead = page.end
             self._take(page)
+            if page.renewal is not None and not page.renewal.told:
+                self.on_renewed(page.renewal.cause)
             there.update(row.entry for row in page.rows)
             cursor = page.standing
             told.add(page.told)
@@ -134,6 +163,7 @@ class Mirror:
             self._outbox.found(row.batch, row.position)
         self._index.rebase(max(self._index.position, page.standing.position))
         self._index.forgotten = max(self._index.forgotten, page.forgotten)
+        self.gaps, self.renewal = page.gaps, page.renewal
         self._clock_offset = page.clock - clock.elapsed() * 1000
         self._replicas = page.replicas
 
@@ -168,8 +198,6 @@ class Mirror:
         now = self.known
         if "made" in told:
             _log.warning("state_log_made", log=now.log_id)
-        if "renewed" in told:
-            _log.error("state_log_renewed", log=now.log_id, why="nobody vouched for what Redis has")
         if before.log_id and before.log_id != now.log_id:
             _log.error("state_log_lost", log=before.log_id, accepted=self._loss_accepted, sent_again=restored)
         elif before.epoch and before.epoch != now.epoch:

@@ -4,8 +4,9 @@ Two keys. `…:meta` is a hash: `format`; `id`, the log's id; `epoch`, the posit
 because entries may be missing; `position`, the last one given; `length`, how many entries the stream must have; `term`,
 the server's replication id when the last position was given; `trimmed`, up to where dead entries were removed; `beat`,
 when the server's clock was last written there, which shows that the server takes what is written; `forgotten`, the
-latest expiry of what was removed. `…:log` is the stream: the id `<position>-0`, the fields `b` (batch), `x` (expires)
-and `e` (the entry as JSON).
+latest expiry of what was removed; `gaps`, positions that were never given, as `core/log_extent.py` has them;
+`renewed`, when and why the log got another id, as `renewal.py` writes it. `…:log` is the stream: the id
+`<position>-0`, the fields `b` (batch), `x` (expires) and `e` (the entry as JSON).
 
 The log is *whole* when `term` is its own replication id and `length` is the stream's. Redis draws another
 replication id when a process starts and when a replica is promoted, so another term means: this may be an older copy,
@@ -19,6 +20,8 @@ from __future__ import annotations
 from typing import Final
 
 FORMAT: Final = 1
+GAPS: Final = 16
+"""Those that are kept: of as many restarts and failovers. What is forgotten proves nothing any more."""
 BEAT: Final = 1_000
 """Milliseconds after which whoever has nothing to append writes all the same, to see whether it could."""
 LEAP: Final = 3_600_000
@@ -41,13 +44,13 @@ local term = string.match(replication, 'master_replid:(%w+)') or ''
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 local meta = redis.call('HMGET', META, 'format', 'id', 'epoch', 'position', 'length', 'term', 'trimmed', 'beat',
-  'forgotten')
+  'forgotten', 'gaps', 'renewed')
 if meta[2] and meta[1] ~= '{FORMAT}' then
   return redis.error_reply('FORMAT ' .. tostring(meta[1]))
 end
 local id, epoch, position = meta[2], tonumber(meta[3] or 0), tonumber(meta[4] or 0)
 local trimmed, beat, refusal = tonumber(meta[7] or 0), tonumber(meta[8] or 0), ''
-local forgotten = tonumber(meta[9] or 0)
+local forgotten, gaps, renewed = tonumber(meta[9] or 0), meta[10] or '', meta[11] or ''
 local complete = id and tonumber(meta[5]) == redis.call('XLEN', LOG)
 local behind = HISTORY == id and KNOWN > position
 local whole = complete and meta[6] == term and not behind
@@ -65,8 +68,19 @@ local function answer(told, start, rows)
   end
   local where = {{told, id, digits(epoch), digits(position), digits(clock), replicas, start}}
   where[8], where[9] = #rows, table.concat(lines, '\\n')
-  where[10], where[11], where[12] = refusal, digits(beat), digits(forgotten)
+  where[10], where[11], where[12], where[13], where[14] = refusal, digits(beat), digits(forgotten), gaps, renewed
   return where
+end
+local function end_of_stream()
+  local last = redis.call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
+  return last and tonumber(string.match(last[1], '^%d+')) or 0
+end
+local function lacks(sealed)
+  if sealed > position then return true end
+  for before, behind in string.gmatch(gaps, '(%d+)-(%d+)') do
+    if sealed > tonumber(before) and sealed < tonumber(behind) then return true end
+  end
+  return false
 end
 """
 
@@ -84,18 +98,31 @@ if not whole then
     told = 'mended'
   elseif RENEW == '1' then
     id, told = CANDIDATE, 'renewed'
+    renewed = digits(math.floor(clock / 1000)) .. ' unvouched'
   else
     return {{'unvouched'}}
   end
-  local last = redis.call('XREVRANGE', LOG, '+', '-', 'COUNT', 1)[1]
-  last = last and tonumber(string.match(last[1], '^%d+')) or 0
-  position = math.max(position, clock, KNOWN, last) + {LEAP}
+  local before = math.max(position, end_of_stream(), told == 'mended' and HISTORY == id and KNOWN or 0)
+  position = math.max(before, clock, KNOWN) + {LEAP}
   epoch = position
+  gaps = told == 'mended' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
+  while select(2, string.gsub(gaps, ' ', '')) > {GAPS} do
+    gaps = string.gsub(gaps, '^%S+ ', '')
+  end
   redis.call('HSET', META, 'format', '{FORMAT}', 'id', id, 'epoch', digits(epoch), 'position', digits(position),
-    'length', redis.call('XLEN', LOG), 'term', term, 'trimmed', digits(trimmed))
+    'length', redis.call('XLEN', LOG), 'term', term, 'trimmed', digits(trimmed), 'gaps', gaps, 'renewed', renewed)
 elseif KNOWN > position then
   position = KNOWN
   redis.call('HSET', META, 'position', digits(position))
+elseif HISTORY == id and lacks(KNOWN) then
+  gaps = string.gsub(gaps, '(%d+)-(%d+)', function(before, behind)
+    return KNOWN > tonumber(before) and KNOWN < tonumber(behind) and digits(KNOWN) .. '-' .. behind or nil
+  end)
+  redis.call('HSET', META, 'gaps', gaps)
+end
+if string.find(renewed, '^%d+ %w+$') then
+  local taken = redis.pcall('HSET', META, 'renewed', renewed .. ' told')
+  if type(taken) == 'table' then renewed = renewed .. ' told' end
 end
 local start = 0
 if CURSOR ~= id .. '/' .. digits(epoch) or AFTER < trimmed then
@@ -107,7 +134,8 @@ return answer(told, start, page(AFTER, LIMIT))
 """KEYS meta, log. ARGV: the id of the log that the reader has read whole ('' for none) and the last position it knows;
 an id for a log that has to be made; '1' if the reader has waited long enough for somebody to vouch; where it goes on:
 id/epoch and position; how many entries. Answers {'unvouched'} or what `answer` makes; `start` is 1 where the entries
-are from the beginning because the reader cannot go on.
+are from the beginning because the reader cannot go on. Whoever vouches for more than the one that has mended the log
+makes its gap smaller. A renewal of which nobody has told yet is answered to one reader.
 """
 
 APPEND: Final = (
@@ -175,6 +203,32 @@ return dead
 )
 """KEYS meta, log. ARGV: id and last position as above; entries that expired at this second are dead, unless the
 server's clock is earlier; how many to look at. Answers how many were removed: dead ones at the stream's beginning only.
+"""
+
+RENEW: Final = (
+    _HEAD
+    + f"""
+local CANDIDATE, CAUSE, SEALED, SETTLED = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+if not id then
+  return {{'none'}}
+end
+if SEALED > 0 then
+  if HISTORY ~= id then return {{'other'}} end
+  if not whole then return {{'rejoin'}} end
+  if not lacks(SEALED) then return {{'has'}} end
+  if SETTLED ~= '1' then return {{'lacks'}} end
+end
+position = math.max(position, clock, KNOWN, SEALED, end_of_stream()) + {LEAP}
+redis.call('HSET', META, 'id', CANDIDATE, 'epoch', digits(position), 'position', digits(position),
+  'length', redis.call('XLEN', LOG), 'term', term, 'gaps', '',
+  'renewed', digits(math.floor(clock / 1000)) .. ' ' .. CAUSE)
+return {{'renewed'}}
+"""
+)
+"""KEYS meta, log. ARGV: id and last position as above; another id; why, a value of `renewal.Cause`; a position that was
+sealed under the log, 0 for who asks for no reason of the log's own; '1' if whoever could know of it had the time to say
+so. Gives the log the other id, if it lacks that position. Answers `renewed`; `none` where there is no log; `other`
+where it has got another id meanwhile; `rejoin` where it has to be read first; `has` or `lacks` where nothing was done.
 """
 
 PROBE: Final = """

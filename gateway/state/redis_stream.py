@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.log_extent import Gap
 from gateway.core.revocation import Entry, NewEntry
 from gateway.state.outbox import Outgoing
 from gateway.state.redis_faults import GarbledError, UnvouchedError
 from gateway.state.redis_link import Command, Link, Reply
 from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_scripts import APPEND, READ, TRIM
+from gateway.state.redis_scripts import APPEND, READ, RENEW, TRIM
+from gateway.state.renewal import Cause, Renewal
+from gateway.state.renewal import read as read_renewal
 
 PAGE: Final = 1000
 """Entries in one answer; a millisecond of Redis's time, and ten of ours."""
@@ -64,6 +67,7 @@ class Page:
     :ivar copied: a replica has what was appended with this call; True where there is none.
     :ivar refusal: why the server takes nothing; empty where it does. :ivar beat: when it last took something, by its
         clock, as far as that is known; 0 where it is not. :ivar forgotten: see `RevocationIndex.forgotten`.
+    :ivar gaps: positions that were never given. :ivar renewal: the last one; not told where this reader is to do it.
     """
 
     standing: Standing
@@ -78,6 +82,8 @@ class Page:
     refusal: str = ""
     beat: int = 0
     forgotten: int = 0
+    gaps: tuple[Gap, ...] = ()
+    renewal: Renewal | None = None
 
 
 class Stream:
@@ -128,6 +134,20 @@ class Stream:
             self._script(TRIM, (known.log_id, known.position, now, PAGE)), within=READ_WITHIN
         )
         return reply if isinstance(reply, int) else 0
+
+    async def renew(
+        self, known: Standing, candidate: str, cause: Cause, *, sealed: int = 0, settled: bool = False
+    ) -> str:
+        """Give the log the id `candidate`; what became of it, as `redis_scripts.RENEW` has it.
+
+        :param sealed: only if the log of `known` lacks this position, and `settled`: nobody else can have it.
+        """
+        arguments = (known.log_id, known.position, candidate, cause.value, sealed, int(settled))
+        (reply,) = await self.link.ask(self._script(RENEW, arguments), within=READ_WITHIN)
+        match reply:
+            case [bytes() as done]:
+                return done.decode()
+        raise GarbledError("not the answer of our script")
 
     def _script(self, script: str, arguments: Iterable[str | int]) -> Command:
         # EVAL, not EVALSHA: a thousand bytes are less than what a server that forgot the script costs.
@@ -184,14 +204,15 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Pag
         case [
             bytes() as told, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
             int() as replicas, int() as start, int() as count, bytes() as lines, bytes() as refusal, bytes() as beat,
-            bytes() as forgotten,
+            bytes() as forgotten, bytes() as gaps, bytes() as renewed,
         ]:  # fmt: skip
             rows = tuple(map(_row, lines.split(b"\n"))) if count else ()
             end, more = _position(position), count == limit
             standing = Standing(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
             return Page(
                 standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied,
-                refusal.decode("utf-8", "replace"), _position(beat), _position(forgotten),
+                refusal.decode("utf-8", "replace"), _position(beat), _position(forgotten), _gaps(gaps),
+                read_renewal(renewed.decode("utf-8", "replace")),
             )  # fmt: skip
     raise GarbledError("not the answer of our script")
 
@@ -206,6 +227,11 @@ def _row(line: bytes) -> Row:
     except (TypeError, ValueError) as error:
         raise GarbledError("the log has an entry that the gateway did not write") from error
     return Row(position, batch.decode(), entry)
+
+
+def _gaps(text: bytes) -> tuple[Gap, ...]:
+    pairs = (gap.partition(b"-") for gap in text.split())
+    return tuple((_position(before), _position(behind)) for before, _, behind in pairs)
 
 
 def _position(text: bytes) -> int:

@@ -30,12 +30,14 @@ from typing import Final, TypeVar
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError, GatewayError
+from gateway.core.log_extent import Gap
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.files import Known, LogFiles, Looked, Seen, Written, explain
 from gateway.state.forgetting import Forgetting, tell_of_clock
-from gateway.state.log import Appended, tell_of_taking
+from gateway.state.log import Appended, tell_of_doubt, tell_of_taking
 from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.renewal import Cause, Renewal, tell_of_renewal, why
 from gateway.state.spool import SIZE
 from gateway.state.sqlite_spool import SqliteSpool
 from gateway.state.table import Tail, mend_for
@@ -54,6 +56,8 @@ _log = get_logger("state")
 class SqliteLog:
     """See `gateway.state.log.RevocationLog` for the contract."""
 
+    gaps: tuple[Gap, ...] = ()
+
     def __init__(
         self,
         path: Path,
@@ -70,6 +74,7 @@ class SqliteLog:
         """
         self.index = RevocationIndex()
         self.log_id = ""
+        self.on_renewed: Callable[[Cause], None] = tell_of_renewal
         self.state_loss_accepted = state_loss_accepted
         self._path = path
         self._deadline = deadline
@@ -80,6 +85,8 @@ class SqliteLog:
         self._spool = SqliteSpool(self._files.spool, self.index, self._outbox)
         self._file_thread: ThreadPoolExecutor | None = None
         self._reading: asyncio.Future[Seen] | None = None
+        self._proving: asyncio.Future[Seen] | None = None
+        self._renewal: Renewal | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._read_trouble = self._write_trouble = ""
         self._age = Age()
@@ -106,6 +113,7 @@ class SqliteLog:
             await self._on_files(partial(self._files.learn_pace, self._forgetting))
             await self._take_pace()
             self._see(await self._on_files(partial(self._files.see, self._known())), started)
+            self._tell_renewed(await self._on_files(partial(self._files.to_tell, self._renewal)))
         except sqlite3.Error as error:
             await self.close()
             raise ConfigurationError("state_unreadable", str(error), mend=mend_for(error)) from error
@@ -154,8 +162,9 @@ class SqliteLog:
             return f"{self._spool.theirs} entries are in the spool, and not in the log yet"
         if self._files.spool.shortage:
             return f"no room was reserved for what the log cannot take: {self._files.spool.shortage}"
-        accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
-        return self._forgetting.complaint() or f"ok: {len(self.index)} entries{accepted}"
+        more = "; loss of the log is accepted" if self.state_loss_accepted else ""
+        more += self._renewal.note(clock.now()) if self._renewal else ""
+        return self._forgetting.complaint() or f"ok: {len(self.index)} entries{more}"
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
         """Hold, commit, tell. Never raises for trouble of the storage."""
@@ -194,6 +203,29 @@ class SqliteLog:
             # It is known that something is missing: that is no matter of how old the index is (rule R5).
             self._age.doubt = self._age.doubt or "other processes have written, and that cannot be read"
 
+    async def prove(self, position: int) -> None:
+        """Compare a sealed position with the file itself, unless that is being done; late answers count as well."""
+        self._require_open()
+        log_id, until = self.log_id, time.monotonic() + self._deadline
+        for _ in range(2):  # one that is under way may be for an earlier position
+            proving = self._proving or self._start_proving(position)
+            await asyncio.wait({proving}, timeout=max(0.0, until - time.monotonic()))
+            if self.log_id != log_id or self.index.position >= position or self._age.doubt:
+                return
+        self._age.doubt = (
+            "somebody has seen more of the log than was read, and it cannot be read"  # as in catch_up
+        )
+
+    def _start_proving(self, position: int) -> asyncio.Future[Seen]:
+        job = partial(self._files.prove, Known(self.log_id, position), self._known())
+        proving = self._proving = self._on_files(job)
+        proving.add_done_callback(partial(self._was_proven, time.monotonic()))
+        return proving
+
+    def _was_proven(self, started: float, proving: asyncio.Future[Seen]) -> None:
+        self._proving = None
+        self._was_read(started, proving)
+
     def _write(
         self, new: Sequence[NewEntry], dated: Sequence[NewEntry], until: float, known: Known
     ) -> Written:
@@ -212,11 +244,14 @@ class SqliteLog:
 
     def _start_reading(self) -> asyncio.Future[Seen]:
         reading = self._reading = self._on_files(partial(self._files.see, self._known()))
-        reading.add_done_callback(partial(self._was_read, time.monotonic()))
+        reading.add_done_callback(partial(self._reading_ended, time.monotonic()))
         return reading
 
-    def _was_read(self, started: float, reading: asyncio.Future[Seen]) -> None:
+    def _reading_ended(self, started: float, reading: asyncio.Future[Seen]) -> None:
         self._reading = None
+        self._was_read(started, reading)
+
+    def _was_read(self, started: float, reading: asyncio.Future[Seen]) -> None:
         error = reading.exception()
         if error is None:
             self._see(reading.result(), started)
@@ -245,6 +280,7 @@ class SqliteLog:
         for entry in tail.entries:
             self.index.apply(entry)
         self.index.forgotten = max(self.index.forgotten, tail.forgotten)
+        self._renewal = tail.renewal
         if tail.log_id != self.log_id:
             if self.log_id:
                 _log.error("state_log_lost", path=str(self._path), accepted=self.state_loss_accepted)
@@ -259,11 +295,11 @@ class SqliteLog:
     def _see(self, seen: Seen, started: float) -> None:
         """Bring the index to what the files had at `started`: the log, and what waits in the spool."""
         self._adopt(seen.tail, started)
-        self._tell_doubt(self._spool.see(seen))
+        doubt = self._spool.see(seen)
+        self._tell_doubt(f"{why(seen.older)}; make it writable" if seen.older else doubt)
 
     def _tell_doubt(self, why: str) -> None:
-        if bool(why) != bool(self._age.doubt):
-            _log.log(40 if why else 20, "state_log_incomplete" if why else "state_log_complete", why=why)
+        tell_of_doubt(self._age.doubt, why)
         self._age.doubt = why
 
     async def _tend(self) -> None:
@@ -285,7 +321,7 @@ class SqliteLog:
         started = time.monotonic()
         looked = await self._on_files(partial(self._files.look, self._known()))
         self._see(looked.seen, started)
-        self._tell_buried()
+        self._tell_renewed(looked.renewal)
         self._look_at_taking(looked, started)
         if (looked.seen.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
             try:
@@ -331,9 +367,8 @@ class SqliteLog:
             self._tell_write_trouble(explain(error))
 
     def _tell_opened(self) -> None:
-        if self._files.renewed:
-            _log.error("state_log_older_than_its_counter", path=str(self._path))
-        self._tell_buried()
+        if self._files.witness.trouble:
+            _log.warning("state_log_without_witness", path=str(self._path), why=self._files.witness.trouble)
         if self._files.spool.shortage:
             _log.warning(
                 "state_spool_without_room", path=str(self._files.spool.path), why=self._files.spool.shortage
@@ -343,11 +378,9 @@ class SqliteLog:
         if self.state_loss_accepted:
             _log.warning("state_loss_accepted", path=str(self._path))
 
-    def _tell_buried(self) -> None:
-        if self._files.buried:
-            self._files.buried = False
-            why = "a process has died with entries that neither the log nor the spool had room for"
-            _log.error("state_log_renewed", path=str(self._path), why=why)
+    def _tell_renewed(self, renewal: Renewal | None) -> None:
+        if renewal is not None:
+            self.on_renewed(renewal.cause)
 
     def _tell_read_trouble(self, why: str) -> None:
         if bool(why) != bool(self._read_trouble):

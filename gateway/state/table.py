@@ -22,6 +22,8 @@ from urllib.parse import quote
 from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import Entry, NewEntry
+from gateway.state.renewal import Cause, Renewal
+from gateway.state.renewal import read as read_renewal
 
 APPLICATION: Final = 0x67776C67
 VERSION: Final = 1
@@ -57,13 +59,14 @@ _MENDS: Final = {
 class Tail:
     """What a read found: the log's id, its last position, and the entries after the position asked for.
 
-    :ivar forgotten: see `RevocationIndex.forgotten`.
+    :ivar forgotten: see `RevocationIndex.forgotten`. :ivar renewal: the last one, if there was one.
     """
 
     log_id: str
     position: int
     entries: tuple[Entry, ...]
     forgotten: int = 0
+    renewal: Renewal | None = None
 
 
 def new_log_id() -> str:
@@ -143,8 +146,7 @@ class Table:
 
     def pulse(self) -> int:
         """When it was last written that the file can be written to, milliseconds since the epoch; 0: never."""
-        found = self._connection().execute("SELECT value FROM facts WHERE name = 'pulse'").fetchone()
-        return int(found[0]) if found else 0
+        return int(_fact(self._connection(), "pulse") or 0)
 
     def beat(self) -> None:
         """Write that it can be written to. Raises sqlite3.Error when it cannot."""
@@ -157,15 +159,14 @@ class Table:
         """Everything after a position, as of one moment. Raises sqlite3.Error."""
         db = self._connection()
         with _Transaction(db, "BEGIN"):
-            (log_id,) = db.execute("SELECT value FROM facts WHERE name = 'log_id'").fetchone()
-            position, forgotten = self._last(db), _forgotten(db)
+            log_id, position, forgotten, renewal = _log_id(db), self._last(db), _forgotten(db), _renewal(db)
             rows = db.execute(
                 "SELECT key, expires, reason, event_time, barrier, position FROM entries"
                 " WHERE position > ? ORDER BY position",
                 (after,),
             )
             entries = tuple(Entry(*row[:5], position=row[5]) for row in rows)
-        return Tail(log_id, position, entries, forgotten)
+        return Tail(log_id, position, entries, forgotten, renewal)
 
     def pace(self, boot: str) -> tuple[float, float]:
         """The offset that processes of this boot go by (`Forgetting.offset`), and how late it has been by any
@@ -188,14 +189,30 @@ class Table:
             db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
         return least
 
-    def renew(self, position: int) -> None:
+    def renew(self, position: int, cause: Cause, *, unless: tuple[str, int] | None = None) -> bool:
         """Give the log another id and no position up to this one: acknowledged entries are not in it
-        any more.
+        any more. Was that done?
+
+        `unless`: it has another id than this already, or has come as far as this position. Raises sqlite3.Error.
         """
         db = self._connection()
         with _writing(db):
+            if unless is not None and (_log_id(db) != unless[0] or self._last(db) >= unless[1]):
+                return False
             db.execute("UPDATE facts SET value = ? WHERE name = 'log_id'", (new_log_id(),))
             db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entries'", (position,))
+            text = Renewal(cause, clock.now()).written()
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('renewed', ?)", (text,))
+        return True
+
+    def claim_telling(self, renewal: Renewal) -> bool:
+        """Is it for this process to tell of it? For one of all. Raises sqlite3.Error."""
+        db, text = self._connection(), renewal.written()
+        with _writing(db):
+            told = db.execute(
+                "UPDATE facts SET value = value || ' told' WHERE name = 'renewed' AND value = ?", (text,)
+            )
+        return told.rowcount == 1
 
     def trim(self, now: int, *, limit: int) -> int:
         """Delete entries that had expired at `now`, at most `limit`, and keep in mind that it was done; how many were
@@ -259,9 +276,22 @@ class Table:
         return int(position)
 
 
+def _fact(db: sqlite3.Connection, name: str) -> str:
+    found = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return str(found[0]) if found else ""
+
+
+def _log_id(db: sqlite3.Connection) -> str:
+    (log_id,) = db.execute("SELECT value FROM facts WHERE name = 'log_id'").fetchone()
+    return str(log_id)
+
+
 def _forgotten(db: sqlite3.Connection) -> int:
-    found = db.execute("SELECT value FROM facts WHERE name = 'forgotten'").fetchone()
-    return int(found[0]) if found else 0
+    return int(_fact(db, "forgotten") or 0)
+
+
+def _renewal(db: sqlite3.Connection) -> Renewal | None:
+    return read_renewal(_fact(db, "renewed"))
 
 
 class _Transaction:

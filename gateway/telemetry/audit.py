@@ -31,6 +31,7 @@ class AuditKind(Enum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - the name of an event, not a secret
     TOKEN_NOT_REVOKED = "token_not_revoked"  # noqa: S105
     DENIED = "denied"
+    LOG_RENEWED = "log_renewed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ class AuditEvent:
 
     `user`: the user name of the principal; `subject`: the `sub` claim; `client`: the client's address;
     `request`: the request id. `reason`: a stable word for why a login failed or was refused, what ended a
-    session, how a hop failed. `hop`: the hop of the logout chain; `evidence`: on what its return rests (rule
-    R28). `revocation`: the key of the entry written, `durable`: whether the log has it. `policies`: the @ids
-    that decided; `method`, `path`: the request that was denied. `mark`: the session as logs name it, where its
-    sid is not known any more. `logout`: the id of the sign-out; `receipt`: what the gateway has signed about it.
+    session, how a hop failed, why the revocation log got another id. `hop`: the hop of the logout chain; `evidence`:
+    on what its return rests (rule R28). `revocation`: the key of the entry written, `durable`: whether the log has it.
+    `policies`: the @ids that decided; `method`, `path`: the request that was denied. `mark`: the session as logs name
+    it, where its sid is not known any more. `logout`: the id of the sign-out; `receipt`: what the gateway has signed
+    about it.
     """
 
     kind: AuditKind

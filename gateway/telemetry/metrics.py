@@ -138,6 +138,12 @@ TABLE: Final = (
         mode="livesum",
     ),
     Row(
+        "gateway_state_log_renewals_total",
+        "counter",
+        ("cause",),
+        "Times that the revocation log got another id, for it may lack entries; everybody had to sign in again.",
+    ),
+    Row(
         "gateway_sessions_sealed_total",
         "counter",
         (),
@@ -306,6 +312,7 @@ class Metrics:
         self.hops_total = counters("hops_total")
         self.revocations_total = counters("revocations_total")
         self.token_revocations_total = counters("token_revocations_total")
+        self.state_log_renewals_total = counters("state_log_renewals_total")
         self.inbound_total = counters("inbound_total")
         self.sessions_sealed_total = cast("Counter", made["sessions_sealed_total"])
         self.cookie_bytes = cast("Histogram", made["cookie_bytes"])

@@ -18,10 +18,12 @@ from gateway.core.gate import (
     Deny,
     GateRules,
     Policy,
+    Prove,
     Revocations,
     Verdict,
     decide,
     session_state,
+    unseen,
 )
 from gateway.core.identity_headers import IdentityOptions
 from gateway.core.lifecycle import is_due
@@ -110,7 +112,14 @@ class Gate:
 
     def in_step(self) -> Revocations:
         """The same, when the log has not moved."""
-        return Revocations(self._log.index, self._log.log_id, self._log.age())
+        return Revocations(self._log.index, self._log.log_id, self._log.age(), self._log.gaps)
+
+    async def proven(self, proof: Prove) -> Revocations:
+        """The index, after the log was asked for a position that the index lacks (rule R4)."""
+        await self._log.prove(proof.position)
+        revocations = self.in_step()
+        revocations.asked = True
+        return revocations
 
     async def read(
         self, facts: RequestFacts, now: int, *, anyhow: bool = False
@@ -122,6 +131,8 @@ class Gate:
         """
         revocations = await self.caught_up(facts)
         carried = self._sessions.read(facts, now)
+        if (proof := unseen(carried.session, carried.chain, revocations)) is not None:
+            revocations = await self.proven(proof)
         state = self._state(carried, revocations, now)
         if not anyhow and isinstance(state, Challenge) and state.reason == SESSIONS_AWAY:
             raise StateError(SESSIONS_AWAY)
@@ -158,7 +169,12 @@ class Gate:
             return self._forward(request, facts, carried, route, verdict, now)
         if isinstance(verdict, Challenge):
             return self.challenge(facts, carried, verdict, now)
+        if isinstance(verdict, Prove):
+            return self._after_proof(request, facts, route, verdict)
         return self.deny(facts, carried, verdict, revocations, now)
+
+    async def _after_proof(self, request: Request, facts: RequestFacts, route: Route, proof: Prove) -> Answer:
+        return self._act(request, facts, route, await self.proven(proof))
 
     def judge(
         self, facts: RequestFacts, route: Route, revocations: Revocations, now: int

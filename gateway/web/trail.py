@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.facts import RequestFacts
-from gateway.core.gate import Allow, Challenge, Verdict
+from gateway.core.gate import Allow, Challenge, Deny, Verdict
 from gateway.core.session import Session
 from gateway.core.token_hold import Parked
 from gateway.idp.provider import Revocation
+from gateway.state.renewal import Cause, tell_of_renewal
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook, logout_id, told
@@ -43,7 +44,7 @@ class Trail:
                 self._policies[policy, "allow"].inc()
         elif isinstance(verdict, Challenge):
             self._verdicts["challenge", verdict.reason].inc()
-        else:
+        elif isinstance(verdict, Deny):  # what has to be asked first is decided later
             self._verdicts["deny", verdict.reason].inc()
             if verdict.reason == "denied":
                 for policy in verdict.policies or ("none",):
@@ -136,6 +137,12 @@ class Trail:
                 client=client or None,
             )
         )
+
+    def log_renewed(self, cause: Cause) -> None:
+        """The revocation log has got another id, and everybody has to sign in again."""
+        tell_of_renewal(cause)
+        self._metrics.state_log_renewals_total[cause.value].inc()
+        self._audit.record(AuditEvent(AuditKind.LOG_RENEWED, reason=cause.value))
 
     def inbound(self, way: str, result: str) -> None:
         """A call of somebody who wants sessions ended was answered. Both are of closed sets."""

@@ -65,7 +65,9 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
     metrics = Metrics(replica=False)
     shared = backends(settings)
     log, sign_ins = shared.log, shared.sign_ins
-    admin = Admin(admin_options(settings), log=log, trail=Trail(AuditTrail(), metrics), sign_ins=sign_ins)
+    trail = Trail(AuditTrail(), metrics)
+    log.on_renewed = trail.log_renewed
+    admin = Admin(admin_options(settings), log=log, trail=trail, sign_ins=sign_ins)
     desk = Desk(board.readiness, metrics.exposition, admin)
     try:
         await log.open()

@@ -19,7 +19,9 @@ from gateway.core.gate import (
     Challenge,
     Deny,
     GateRules,
+    Prove,
     Revocations,
+    Verdict,
     decide,
     session_state,
 )
@@ -86,6 +88,7 @@ def asked(method: str = "GET", target: str = "/a", **headers: str) -> RequestFac
 
 def revocations(*entries: NewEntry, age: float = 0.0, log_id: str = "log") -> Revocations:
     index = RevocationIndex()
+    index.rebase(5)
     for at, entry in enumerate(entries, start=10):
         index.apply(entry.placed(at))
     return Revocations(index, log_id, age)
@@ -114,7 +117,7 @@ def verdict(
     known: Revocations | None = None,
     rules: GateRules = RULES,
     chain: Chain | None = None,
-) -> Allow | Challenge | Deny:
+) -> Verdict:
     return decide(
         facts or asked(),
         who,
@@ -125,6 +128,41 @@ def verdict(
         now=NOW,
         chain=chain,
     )
+
+
+def test_r04_what_has_seen_more_than_the_index_is_looked_into_first() -> None:
+    """A session or a closed chain that was sealed behind the index's end, or where the log has a gap: whoever it is of,
+    living or not, and whatever is asked. Once the log was asked, it is decided.
+    """
+    ahead, over = session(seen=6), replace(closed_chain(), log_id="log", position=7)
+    gone = replace(ahead, absolute_until=NOW)
+    assert (
+        verdict(who=ahead)
+        == verdict(who=gone)
+        == verdict(asked("POST", Origin="https://evil"), ahead)
+        == Prove(6)
+    )
+    assert verdict(chain=over) == verdict(who=session(), chain=over) == Prove(7)
+    known = revocations()
+    known.gaps = ((3, 5),)
+    assert verdict(who=session(seen=4), known=known) == Prove(4)
+    assert isinstance(verdict(who=session(seen=5), known=known), Allow)
+    known.asked = True
+    for who in (ahead, session(seen=4)):
+        assert isinstance(verdict(who=who, known=known), Allow)
+
+
+def test_r04_positions_of_another_log_prove_nothing() -> None:
+    """They are of no log that can be asked."""
+    assert verdict(who=session(seen=6, log_id="lost")) == Challenge("log_lost")
+    assert isinstance(
+        verdict(who=session(), chain=replace(closed_chain(), log_id="lost", position=7)), Challenge
+    )
+
+
+def test_a_stale_index_comes_before_what_somebody_has_seen() -> None:
+    """The log cannot be asked then, or nobody is let in anyway."""
+    assert verdict(who=session(seen=6), known=revocations(age=301)) == Deny("state_stale")
 
 
 def test_a_live_session_is_let_through() -> None:

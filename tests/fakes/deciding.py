@@ -79,12 +79,17 @@ def carrying(made: Sessions, who: Session | None = None, **more: Any) -> Carried
 
 
 class Log:
-    """A log in memory. ``behind``: entries of others, which it has and the index has not read."""
+    """A log in memory. ``behind``: entries of others, which it has and the index has not read. ``end``: the log's own, where
+    that was asked for what was shown; None where it cannot be.
+    """
 
     log_id = "log"
+    gaps = ()
 
     def __init__(self) -> None:
         self.index = RevocationIndex()
+        self.end: int | None = None
+        self.shown: list[int] = []
         self.behind: list[NewEntry] = []
         self.appended: list[NewEntry] = []
         self.durable = True
@@ -106,6 +111,14 @@ class Log:
         for entry in self.behind:
             self.index.apply(entry.placed(self.index.position + 1))
         self.behind = []
+
+    async def prove(self, position: int) -> None:
+        self.shown.append(position)
+        await self.catch_up()
+        if self.end is not None and position > self.end:
+            self.log_id = "another"
+        elif self.end is not None:
+            self.index.position = self.end
 
     async def append(self, entries: Sequence[NewEntry]) -> Appended:
         """They deny at once; it is told once the disk has them."""

@@ -20,6 +20,7 @@ from gateway.core import clock
 from gateway.core.revocation import ENTRY_MARGIN, EVERYONE, Entry, NewEntry, sid_key, subject_key
 from gateway.state.forgetting import Forgetting
 from gateway.state.log import RevocationLog
+from gateway.state.renewal import Cause
 from tests.fakes.patience import PATIENCE
 
 ALICE = subject_key("https://idp.example", "alice")
@@ -217,6 +218,46 @@ class LogContract:
         assert ended(one, "theirs") is not None
         assert ended(one, "mine") is not None
 
+    async def test_r04_a_position_that_was_not_read_yet_is_no_proof(
+        self, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """A session of another process may have seen more than this one has read: it reads, and that is all."""
+        before = one.log_id
+        sealed = (await other.append([new(sid_key("s"))])).position
+        await one.prove(sealed)
+
+        assert one.log_id == other.log_id == before
+        assert one.index.position >= sealed
+        assert one.age() < math.inf
+        assert ended(one, "s") is not None
+
+    async def test_r04_a_position_that_the_log_never_gave_makes_it_another_log(
+        self, make: Make, one: RevocationLog, other: RevocationLog
+    ) -> None:
+        """It is an older copy of the one that did. One process of all tells of it, and nobody is let in meanwhile."""
+        told: list[Cause] = []
+        one.on_renewed = other.on_renewed = told.append
+        await one.append([new(sid_key("s"))])
+        before, sealed = one.log_id, one.index.position + 5
+        await asyncio.gather(one.prove(sealed), other.prove(sealed))
+
+        assert all(log.log_id != before or log.age() == math.inf for log in (one, other))
+        assert await within(PATIENCE, lambda: one.log_id == other.log_id != before)
+        assert await within(PATIENCE, lambda: one.age() < math.inf and other.age() < math.inf)
+        assert await within(PATIENCE, lambda: told == [Cause.SESSION])
+        assert one.index.position > sealed
+        assert ended(other, "s") is not None
+        assert await within(PATIENCE, lambda: "a browser has seen more of it" in other.health())
+        assert other.health().startswith("ok")
+        later = make()
+        later.on_renewed = told.append
+        await later.open()
+        after = later.log_id
+        await later.prove(sealed)
+        assert later.log_id == after == one.log_id
+        await later.close()
+        assert told == [Cause.SESSION]
+
     async def test_a_batch_keeps_its_order(self, one: RevocationLog, other: RevocationLog) -> None:
         """Entries of one append follow each other."""
         await one.append([new(sid_key(f"s{n}")) for n in range(5)])
@@ -311,6 +352,8 @@ class LogContract:
             await log.append([new(ALICE)])
         with pytest.raises(RuntimeError):
             await log.catch_up()
+        with pytest.raises(RuntimeError):
+            await log.prove(1)
 
     async def test_closing_twice_is_closing(self, make: Make) -> None:
         """Also for a log that was never opened."""

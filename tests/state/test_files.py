@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
 from gateway.state.files import Known, LogFiles, explain
+from gateway.state.renewal import Cause, Renewal
 from gateway.state.spool import Batch, Spool
 from gateway.state.table import Table
+from tests.fakes.patience import PATIENCE
 
 ENTRY = NewEntry("sid:s", 100, "logout")
 
@@ -30,6 +35,24 @@ def known(files: LogFiles) -> Known:
     return Known(tail.log_id, tail.position)
 
 
+def cause(files: LogFiles) -> Cause | None:
+    """Why the log got the id that it has."""
+    renewal = files.load().renewal
+    return None if renewal is None else renewal.cause
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another program holds the write lock of the file."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+        db.close()
+
+
 def test_starting_makes_everything_once(tmp_path: Path, files: LogFiles) -> None:
     """The second process finds a log."""
     other = LogFiles(tmp_path / "state.db", patience=0.05)
@@ -37,7 +60,7 @@ def test_starting_makes_everything_once(tmp_path: Path, files: LogFiles) -> None
 
     assert files.made
     assert not other.made
-    assert not other.renewed
+    assert known(other) == known(files)
     assert other.counter.value() == files.counter.value() == files.load().position
     other.close()
 
@@ -120,9 +143,110 @@ def test_r04_a_table_behind_its_counter_is_renewed(tmp_path: Path, files: LogFil
     again = LogFiles(tmp_path / "state.db", patience=0.05)
     again.start()
 
-    assert again.renewed
+    assert cause(again) is Cause.COUNTER
     assert known(again).log_id != before.log_id
     assert known(again).position == before.position + 11
+    again.close()
+
+
+@pytest.mark.parametrize("name", [Cause.COUNTER, Cause.WITNESS, Cause.INDEX, Cause.SESSION])
+def test_r04_whoever_has_seen_more_than_the_table_renews_it(files: LogFiles, name: Cause) -> None:
+    """At work, by the next look: once, with a position that nobody has seen, and then all is well."""
+    before = known(files)
+    position = before.position + 5
+    if name is Cause.COUNTER:
+        files.counter.raise_to(position)
+    elif name is Cause.WITNESS:
+        files.witness.note(before.log_id, position)
+    elif name is Cause.SESSION:
+        files.prove(Known(before.log_id, position), before)
+    looked = files.look(Known(before.log_id, position) if name is Cause.INDEX else before)
+
+    assert cause(files) is name
+    assert looked.seen.older is None
+    assert looked.renewal is not None
+    after = known(files)
+    assert after.log_id != before.log_id
+    assert after.position == position + 1
+    assert files.look(after).renewal is None
+    assert known(files) == after
+
+
+def test_r04_what_is_merely_behind_renews_nothing(files: LogFiles) -> None:
+    """Somebody has committed since, and told nobody yet: an index, a counter and a witness that lag prove nothing."""
+    before = known(files)
+    position = files.table.append([ENTRY])
+    seen = files.prove(Known(before.log_id, position), before)
+
+    assert seen.older is None
+    assert seen.tail.position == position
+    assert files.look(before).renewal is None
+    assert files.load().log_id == before.log_id
+
+
+def test_a_proof_of_another_log_is_none(files: LogFiles) -> None:
+    """Sessions of a log that was lost are refused for that, and say nothing of this one."""
+    before = known(files)
+    files.prove(Known("0" * 32, before.position + 5), before)
+
+    assert known(files) == before
+
+
+def test_r04_of_many_that_find_out_one_renews(tmp_path: Path, files: LogFiles) -> None:
+    """The comparison is part of the transaction, so who comes second finds another log."""
+    before, together = known(files), Barrier(4)
+    proof = Known(before.log_id, before.position + 5)
+
+    def find_out(_: int) -> tuple[str, Renewal | None]:
+        one = LogFiles(tmp_path / "state.db", patience=PATIENCE)
+        one.start()
+        together.wait()
+        seen = one.prove(proof, before)
+        renewal = one.look(known(one)).renewal
+        one.close()
+        return seen.tail.log_id, renewal
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(find_out, range(4)))
+
+    assert {log_id for log_id, _ in found} == {known(files).log_id}
+    assert known(files).position == before.position + 6
+    assert len([renewal for _, renewal in found if renewal is not None]) == 1
+
+
+def test_r04_an_older_copy_that_cannot_be_written_is_told_until_it_can(
+    tmp_path: Path, files: LogFiles
+) -> None:
+    """Its proof is kept, in the counter too, for whoever starts meanwhile."""
+    before = known(files)
+    files.counter.raise_to(before.position + 5)
+    with locked(tmp_path / "state.db"):
+        assert files.look(before).seen.older is Cause.COUNTER
+        assert files.load().log_id == before.log_id
+    assert files.counter.value() == before.position + 5
+    looked = files.look(before)
+
+    assert looked.seen.older is None
+    assert looked.seen.tail.log_id != before.log_id
+
+
+def test_r04_a_retired_id_that_comes_back_is_an_older_copy(tmp_path: Path, files: LogFiles) -> None:
+    """However far it is: it was replaced, and no session of it was to count any more."""
+    before = known(files)
+    copy = {file: file.read_bytes() for file in tmp_path.glob("state.db*") if file.suffix != ".db-shm"}
+    files.renew(Cause.OPERATOR)
+    after = known(files)
+    files.close()
+    for file in tmp_path.glob("state.db*"):
+        file.unlink()
+    for file, content in copy.items():
+        file.write_bytes(content)
+    again = LogFiles(tmp_path / "state.db", patience=0.05)
+    again.start()
+
+    assert known(again).log_id not in {before.log_id, after.log_id}
+    assert cause(again) is Cause.WITNESS
+    assert known(again).position < 1 << 60
     again.close()
 
 

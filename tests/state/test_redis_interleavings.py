@@ -15,6 +15,7 @@ from gateway.core import clock
 from gateway.core.revocation import sid_key, subject_key
 from gateway.state import redis_mirror
 from gateway.state.redis_log import RedisLog
+from gateway.state.renewal import Cause
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import new, within
@@ -50,6 +51,7 @@ class World:
     logs: list[RedisLog] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     copy: Copy | None = None
+    renewed: list[Cause] = field(default_factory=list)
 
     async def begin(self) -> None:
         self.redis.ask("FLUSHALL")
@@ -57,6 +59,7 @@ class World:
 
     async def instance(self) -> RedisLog:
         log = RedisLog(self.redis.place(), deadline=5.0, beat=0.05)
+        log.on_renewed = self.renewed.append
         await log.open()
         return log
 
@@ -102,6 +105,13 @@ class World:
     async def read(self, where: int, _: str) -> None:
         await self.logs[where].catch_up()
 
+    async def show(self, where: int, number: int) -> None:
+        """A browser comes with what was sealed anywhere, to an instance that may not have read so far."""
+        log = self.logs[where]
+        for session in self.sessions[number % len(self.sessions) :][:1] if self.sessions else ():
+            if session.log_id == log.log_id:
+                await log.prove(session.seen)
+
     async def lose_all(self, _: int, __: str) -> None:
         self.redis.ask("FLUSHALL")
 
@@ -140,7 +150,7 @@ class World:
 
 STEPS = st.one_of(
     st.tuples(st.just("login"), st.integers(0, 1), st.sampled_from(PEOPLE)),
-    st.tuples(st.just("logout"), st.integers(0, 1), st.integers(0, 9)),
+    st.tuples(st.sampled_from(["logout", "show"]), st.integers(0, 1), st.integers(0, 9)),
     st.tuples(st.just("end_person"), st.integers(0, 1), st.sampled_from(PEOPLE)),
     st.tuples(
         st.sampled_from(["read", "lose_all", "take_copy", "fail_over", "fail_over", "trim_by_hand", "crash"]),
@@ -159,6 +169,7 @@ async def _live_through(redis: RedisServer, steps: list[tuple[str, int, object]]
         await world.in_step()
         world.logs.append(await world.instance())  # which knows only what Redis has
         world.check()
+        assert world.renewed == []  # who is merely behind proves nothing
     finally:
         await world.end()
 

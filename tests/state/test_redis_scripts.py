@@ -10,8 +10,9 @@ import pytest
 
 from gateway.core import dice
 from gateway.state.redis_faults import RefusedError, UnvouchedError
-from gateway.state.redis_scripts import LEAP
+from gateway.state.redis_scripts import GAPS, LEAP
 from gateway.state.redis_stream import Page, Standing, Stream
+from gateway.state.renewal import Cause
 from gateway.state.table import new_log_id
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
@@ -180,3 +181,91 @@ async def test_a_replica_is_no_place_for_a_log(
         with pytest.raises(RefusedError, match="NOTPRIMARY"):
             await read(stream)
         assert stream.link.address is None
+
+
+async def sealed_under(stream: Stream, history: Standing, sealed: int, *, settled: bool = True) -> str:
+    """What becomes of the log when somebody shows this position."""
+    return await stream.renew(history, new_log_id(), Cause.SESSION, sealed=sealed, settled=settled)
+
+
+async def test_r04_a_position_that_was_never_given_renews_the_log_once(
+    stream: Stream, redis: RedisServer
+) -> None:
+    """When whoever could know of it had the time; the others find another log then."""
+    known = (await read(stream)).standing
+    page = await appended(stream, known, going(new(ALICE)))
+    here = page.standing
+    for position in (here.position - 1, here.position):
+        assert await sealed_under(stream, here, position) == "has"
+    sealed = here.position + 1
+    assert await sealed_under(stream, here, sealed, settled=False) == "lacks"
+    assert (await read(stream, here)).standing.log_id == here.log_id
+    assert await sealed_under(stream, here, sealed) == "renewed"
+    assert await sealed_under(stream, here, sealed) == "other"
+    after = await read(stream, here)
+
+    assert after.standing.log_id != here.log_id
+    assert after.standing.position > sealed
+    assert [row.entry.key for row in after.rows] == [ALICE]
+    assert after.gaps == ()
+
+
+async def test_r04_between_two_epochs_is_a_gap(stream: Stream, redis: RedisServer) -> None:
+    """It begins where the copy ends; its positions prove that the copy was an older one."""
+    known = (await read(stream)).standing
+    page = await appended(stream, known, going(new(ALICE)))
+    end = page.standing.position
+    another_term(redis)
+    assert await sealed_under(stream, page.standing, end + 1) == "rejoin"
+    mended = await read(stream, page.standing)
+    begun = mended.standing.position
+
+    assert mended.gaps == ((end, begun),)
+    assert [await sealed_under(stream, mended.standing, one, settled=False) for one in (end, end + 1)] == [
+        "has",
+        "lacks",
+    ]
+    for one, said in ((begun - 1, "lacks"), (begun, "has"), (begun + 1, "lacks")):
+        assert await sealed_under(stream, mended.standing, one, settled=False) == said
+    assert (await appended(stream, mended.standing, going(new(ALICE)))).gaps == mended.gaps
+
+
+async def test_r04_whoever_vouches_for_more_makes_the_gap_smaller(stream: Stream, redis: RedisServer) -> None:
+    """An instance that was there, and comes later than the one that mended the log, sends what it has."""
+    known = (await read(stream)).standing
+    end = known.position
+    another_term(redis)
+    begun = (await read(stream, known)).standing.position
+    later = await read(stream, replace(known, position=end + 3))
+
+    assert later.told == ""
+    assert later.gaps == ((end + 3, begun),)
+    assert (await read(stream, replace(known, position=end + 2))).gaps == later.gaps
+    assert await sealed_under(stream, later.standing, end + 3, settled=False) == "has"
+    assert await sealed_under(stream, later.standing, end + 4, settled=False) == "lacks"
+
+
+async def test_gaps_are_kept_for_so_many_restarts(stream: Stream, redis: RedisServer) -> None:
+    """The latest ones."""
+    standing, begun = (await read(stream)).standing, []
+    for _ in range(GAPS + 2):
+        another_term(redis)
+        page = await read(stream, standing)
+        standing = page.standing
+        begun.append(standing.position)
+
+    assert [behind for _, behind in page.gaps] == begun[2:]
+
+
+async def test_an_operator_renews_a_log_for_no_reason_of_its_own(stream: Stream, redis: RedisServer) -> None:
+    """Where there is one; the reason and the time are in it, and one reader is to tell of it."""
+    assert await stream.renew(NOBODY, new_log_id(), Cause.OPERATOR) == "none"
+    assert redis.ask("KEYS", "*") == []
+    known = (await read(stream)).standing
+    assert await stream.renew(NOBODY, new_log_id(), Cause.OPERATOR) == "renewed"
+    pages = [await read(stream, known) for _ in range(3)]
+
+    assert len({page.standing for page in pages} | {known}) == 2
+    assert [page.renewal is not None and page.renewal.told for page in pages] == [False, True, True]
+    assert {page.renewal.cause for page in pages if page.renewal} == {Cause.OPERATOR}
+    assert await stream.append(known, (), within=5, copies=False) is None

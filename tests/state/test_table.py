@@ -12,6 +12,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
+from gateway.state.renewal import Cause
 from gateway.state.table import VERSION, Table, mend_for, primary
 
 
@@ -117,13 +118,39 @@ def test_processes_of_one_boot_share_the_slowest_pace(table: Table) -> None:
 def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
     """Its sessions are refused, and no position that one of them saw is given again."""
     before = table.tail(-1)
-    table.renew(before.position + 100)
+    assert table.renew(before.position + 100, Cause.OPERATOR)
     after = table.tail(-1)
 
     assert after.log_id != before.log_id
     assert after.position == before.position + 100
-    table.renew(0)
+    assert table.renew(0, Cause.COUNTER)
     assert table.tail(-1).position == after.position
+
+
+def test_r04_a_log_that_was_renewed_meanwhile_stays_as_it_is(table: Table) -> None:
+    """Nor is one that has come as far as it was said to lack."""
+    before = table.tail(-1)
+
+    assert not table.renew(0, Cause.SESSION, unless=(before.log_id, before.position))
+    assert not table.renew(0, Cause.SESSION, unless=("0" * 32, before.position + 1))
+    assert table.tail(-1) == before
+    assert table.renew(0, Cause.SESSION, unless=(before.log_id, before.position + 1))
+
+
+def test_a_renewal_is_told_by_one(table: Table) -> None:
+    """It is in the log, with its cause and time, whether it was told or not."""
+    assert table.tail(-1).renewal is None
+    table.renew(0, Cause.WITNESS)
+    renewal = table.tail(-1).renewal
+
+    assert renewal is not None
+    assert (renewal.cause, renewal.told) == (Cause.WITNESS, False)
+    assert abs(renewal.at - clock.now()) < 60
+    assert table.claim_telling(renewal)
+    assert not table.claim_telling(renewal)
+    told = table.tail(-1).renewal
+    assert told is not None
+    assert told.told
 
 
 def test_r04_positions_start_at_the_time_of_making(table: Table) -> None:

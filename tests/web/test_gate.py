@@ -61,6 +61,44 @@ async def test_a_live_session_is_forwarded_with_its_identity(lab: Lab) -> None:
     assert [type(verdict) for verdict in lab.trail.verdicts] == [Allow]
 
 
+async def test_r04_a_session_that_has_seen_more_has_the_log_asked(lab: Lab) -> None:
+    """A log that has that much was only ahead of the index; one that has not is an older copy, and lets it in no more."""
+    lab.log.end = 7
+    ahead = session(seen=7)
+    assert (await lab.ask(facts("/api/me", cookie=lab.cookie(ahead), **FETCH))).status == 200
+    assert lab.log.shown == [7]
+    lab.log.end = 7
+    answer = await lab.ask(facts("/api/me", cookie=lab.cookie(session(seen=8)), **FETCH))
+
+    assert (answer.status, problem(answer)["reason"]) == (401, "log_lost")
+    assert lab.log.shown == [7, 8]
+    assert len(lab.upstream.sent) == 1
+    for cookie in (lab.cookie(session(seen=7)), lab.cookie(session(seen=0))):
+        assert (await lab.ask(facts("/api/me", cookie=cookie, **FETCH))).status == 401
+    assert lab.log.shown == [7, 8]
+
+
+async def test_r04_a_log_that_cannot_be_asked_is_believed_for_as_long_as_ever(lab: Lab) -> None:
+    """Its age decides, and the next request asks again."""
+    said = facts("/api/me", cookie=lab.cookie(session(seen=8)), **FETCH)
+    assert (await lab.ask(said)).status == 200
+    lab.log.staleness = 301
+    assert (await lab.ask(said)).status == 503
+    lab.log.staleness = 0
+    assert (await lab.ask(said)).status == 200
+    assert lab.log.shown == [8, 8]
+
+
+async def test_r04_our_own_endpoints_have_it_asked_too(lab: Lab) -> None:
+    """What they find is decided by the log of then."""
+    lab.log.end = 7
+    _, state, revocations = await lab.gate.read(facts(cookie=lab.cookie(session(seen=8)), **FETCH), NOW)
+
+    assert state == Challenge("log_lost")
+    assert revocations.log_id == "another"
+    assert lab.log.shown == [8]
+
+
 DEAD = {
     "no cookie": None,
     "another log": session(log_id="lost"),

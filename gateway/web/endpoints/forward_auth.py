@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import DoorRules, RequestFacts
 from gateway.core.forwarded import original_facts
-from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Revocations
+from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Prove, Revocations
 from gateway.core.identity_headers import identity_headers
 from gateway.core.memo import Memo, weight
 from gateway.core.routes import Route
@@ -81,12 +81,17 @@ class ForwardAuth:
             return self._after_reading(request, original, route)
         return self._decide(request, original, route, self._gate.in_step())
 
-    async def _after_reading(self, request: Request, original: RequestFacts, route: Route) -> Response:
+    async def _after_reading(self, request: Request, original: RequestFacts, route: Route) -> Answer:
         return self._decide(request, original, route, await self._gate.caught_up(original))
+
+    async def _after_proof(
+        self, request: Request, original: RequestFacts, route: Route, proof: Prove
+    ) -> Answer:
+        return self._decide(request, original, route, await self._gate.proven(proof))
 
     def _decide(
         self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
-    ) -> Response:
+    ) -> Answer:
         carried, verdict = self._gate.judge(original, route, revocations, clock.now())
         if isinstance(verdict, Allow):
             session = verdict.session
@@ -94,6 +99,8 @@ class ForwardAuth:
                 request.sid = session.sid
                 self._gate.passed(original, carried, session)
             return self._passed[session.principal if session else _NOBODY].response()
+        if isinstance(verdict, Prove):
+            return self._after_proof(request, original, route, verdict)
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._unauthorized(original, verdict.reason)
         if verdict.reason in {"state_stale", SESSIONS_AWAY}:

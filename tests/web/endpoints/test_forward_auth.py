@@ -200,6 +200,15 @@ async def test_a_session_that_is_over_does_not_pass(lab: Lab, change: dict[str, 
     assert (await lab.ask(lab.cookie(**change), *FETCH)).status == 401
 
 
+async def test_r04_a_session_that_has_seen_more_of_the_log_does_not_pass(lab: Lab) -> None:
+    """It proves that the log is an older copy: from then on no session of before passes."""
+    before = lab.cookie()
+    assert (await lab.ask(before, *FETCH)).status == 200
+    ahead = lab.cookie(seen=lab.gateway.log.index.position + 1)
+    assert [(await lab.ask(cookie, *FETCH)).status for cookie in (ahead, before)] == [401, 401]
+    assert (await lab.ask(lab.cookie(), *FETCH)).status == 200
+
+
 async def test_r10_it_neither_refreshes_nor_seals_anew(lab: Lab) -> None:
     """Where the reverse proxy would move the idle deadline, the check leaves the cookie alone."""
     answer = await lab.ask(lab.cookie(idle_until=clock.now() + 60), *NAVIGATION)

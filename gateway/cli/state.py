@@ -1,0 +1,116 @@
+"""``gateway state renew``: after a restore, have everybody sign in again (rule R4)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import sqlite3
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from gateway.config import examine
+from gateway.core.errors import GatewayError
+from gateway.options import state_place
+from gateway.state.redis_place import RedisPlace
+from gateway.state.renewal import Cause
+
+GOOD, FINDINGS, USAGE = 0, 1, 2
+PATIENCE = 5.0
+"""Seconds to wait for others that write."""
+
+app = typer.Typer(help="What the instances of a deployment share.", no_args_is_help=True)
+
+
+@app.callback()
+def _state() -> None:
+    """What the instances of a deployment share."""
+
+
+@app.command()
+def renew(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file.")
+    ] = Path("gateway.yaml"),
+) -> None:
+    """Have everybody sign in again, as after a restored backup: 0 done, 1 not, 2 usage.
+
+    The revocation log gets another id. Works while the gateway is stopped and while it runs.
+    """
+    settings = examine(config, os.environ)
+    if settings.settings is None:
+        for finding in settings.findings:
+            typer.echo(str(finding), err=True)
+        raise typer.Exit(FINDINGS)
+    place = state_place(settings.settings)
+    try:
+        done = asyncio.run(_in_redis(place)) if isinstance(place, RedisPlace) else _in_file(place)
+    except GatewayError as error:
+        _stop("; ".join(filter(None, (error.detail, error.mend))))
+    if not done:
+        typer.echo(
+            f"{place}: there is no revocation log yet; the first start makes one, and nobody is signed in under it"
+        )
+        return
+    typer.echo(f"{place}: the revocation log has another id now")
+    typer.echo("Everybody who was signed in has to sign in again; who signs in from now on stays signed in.")
+    typer.echo(
+        "Sign-outs that the log has go on to count. A gateway that runs follows within a second or two."
+    )
+
+
+def _in_file(path: Path) -> bool:
+    """Whether there was a log.
+
+    :raises GatewayError: it cannot be written.
+    """
+    # Late, as the rest of what only one kind of state needs.
+    from gateway.state.files import LogFiles, explain
+
+    if not path.exists():
+        return False
+    owner = path.stat().st_uid
+    if owner != os.geteuid():
+        _stop(f"{path} belongs to {_name(owner)}, and files made beside it must too; run this as that user")
+    files = LogFiles(path, patience=PATIENCE)
+    try:
+        files.start()
+        files.renew(Cause.OPERATOR)
+    except (sqlite3.Error, OSError) as error:
+        _stop(f"{path}: {explain(error)}")
+    finally:
+        files.close()
+    return True
+
+
+async def _in_redis(place: RedisPlace) -> bool:
+    """The same.
+
+    :raises ConfigurationError: of the connection.
+    """
+    from gateway.state.redis_faults import RefusedError, fault_of
+    from gateway.state.redis_stream import Standing, Stream
+    from gateway.state.table import new_log_id
+
+    stream = Stream(place)
+    try:
+        return await stream.renew(Standing(), new_log_id(), Cause.OPERATOR) == "renewed"
+    except (OSError, RefusedError) as error:
+        fault = fault_of(error)
+        _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.mend}" if fault.mend else ""))
+    finally:
+        await stream.link.close()
+
+
+def _name(user: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"user {user}"
+
+
+def _stop(why: str) -> NoReturn:
+    typer.echo(f"gateway: {why}", err=True)
+    raise typer.Exit(FINDINGS)

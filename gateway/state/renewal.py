@@ -1,0 +1,83 @@
+"""A log gets another id: why, and what people are told of it (rule R4).
+
+Under another id no session of before counts, so everybody signs in again. That is done where acknowledged entries may
+be missing, for nobody can say whom they had signed out. What the log has goes on to count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Final
+
+from gateway.telemetry.log import get_logger
+
+_log = get_logger("state")
+
+TOLD_FOR: Final = 86_400
+"""Seconds for which `/readyz` tells of it."""
+
+
+class Cause(Enum):
+    """Why. The values are written into the log."""
+
+    SESSION = "session"
+    INDEX = "index"
+    COUNTER = "counter"
+    WITNESS = "witness"
+    UNWRITTEN = "unwritten"
+    UNVOUCHED = "unvouched"
+    OPERATOR = "operator"
+
+
+_WORDS: Final[Mapping[Cause, str]] = {
+    Cause.SESSION: "a browser has seen more of it than it has: it is an older copy",
+    Cause.INDEX: "a process has read more of it than it has: it is an older copy",
+    Cause.COUNTER: "its counter has seen more of it than it has: it is an older copy",
+    Cause.WITNESS: "this host has seen more of it than it has: it is an older copy",
+    Cause.UNWRITTEN: "a process has died with entries that neither it nor the spool had room for",
+    Cause.UNVOUCHED: "nobody vouched for what Redis has",
+    Cause.OPERATOR: "somebody asked for it (gateway state renew)",
+}
+
+_VALUES: Final = frozenset(cause.value for cause in Cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """One of them. ``at``: seconds. ``told``: some process has told of it."""
+
+    cause: Cause
+    at: int
+    told: bool = False
+
+    def written(self) -> str:
+        """As the log keeps it."""
+        return f"{self.at} {self.cause.value}"
+
+    def note(self, now: int) -> str:
+        """For a line of `/readyz`; empty when it is long ago."""
+        if now - self.at > TOLD_FOR:
+            return ""
+        at = datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        return f"; it got another id at {at}, everybody had to sign in again: {why(self.cause)}"
+
+
+def why(cause: Cause) -> str:
+    """The cause in words."""
+    return _WORDS[cause]
+
+
+def tell_of_renewal(cause: Cause) -> None:
+    """A line about it."""
+    _log.error("state_log_renewed", cause=cause.value, why=why(cause))
+
+
+def read(text: str) -> Renewal | None:
+    """What `Renewal.written` wrote, with ``told`` behind it where that was done; None for anything else."""
+    match text.split(" "):
+        case [at, cause, *told] if at.isdigit() and cause in _VALUES:
+            return Renewal(Cause(cause), int(at), told=told == ["told"])
+    return None
