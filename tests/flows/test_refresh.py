@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -59,21 +60,30 @@ async def settled(stand: Stand) -> None:
             await asyncio.sleep(0.01)
 
 
+@dataclass
+class Way:
+    """Between the provider and a gateway. ``answered``: an answer to a refresh is on it; ``open``: it goes through."""
+
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @contextmanager
-def unheard(stand: Stand) -> Iterator[None]:
-    """The provider's answers to refreshes reach the gateway when this is over."""
-    renewal, over = stand.gateway.refresher._renewal, asyncio.Event()
+def unheard(stand: Stand) -> Iterator[Way]:
+    """The provider's answers to refreshes do not come before the way is open, or this is over."""
+    renewal, way = stand.gateway.refresher._renewal, Way()
     original = renewal.of
 
     async def late(session: Session) -> Renewed:
         renewed = await original(session)
-        await over.wait()
+        way.answered.set()
+        await way.open.wait()
         return renewed
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(renewal, "of", late)
-        yield
-    over.set()
+        yield way
+    way.open.set()
 
 
 @pytest.mark.parametrize("rotation", [False, True], ids=["kept", "rotated"])
@@ -149,8 +159,9 @@ async def test_who_was_disabled_at_the_provider_is_signed_out_everywhere(
     stand: Stand, browser: Browser
 ) -> None:
     """The refusal ends the session, its WebSocket too, and the next navigation enters the chain (R1)."""
-    old = await signed_in(stand, browser, refresh_token_seconds=1)
-    await asyncio.sleep(1.1)
+    old = await signed_in(stand, browser)
+    for token in stand.idp.cognito.common.issued:
+        token.revoked = True
     connector = aiohttp.TCPConnector(resolver=Loopback(), use_dns_cache=False)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as client:
         sock = await client.ws_connect(f"{stand.app}/api/live", headers={"Cookie": old, "Origin": stand.app})

@@ -24,7 +24,7 @@ from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, later, standing
 from tests.flows.stores import COOKIE
 from tests.flows.test_many_hosts import asked, beside, signed_in
-from tests.flows.test_refresh import SOON, refreshes, settled, with_tokens
+from tests.flows.test_refresh import OVER, SOON, TOKENS, refreshes, settled, unheard, with_tokens
 
 LEASE = 1
 """Seconds, instead of ten."""
@@ -130,14 +130,14 @@ async def killed_with_the_new_token(stand: Stand, cookie: str, monkeypatch: pyte
 
 async def test_r10_a_stall_while_a_new_token_is_published_signs_nobody_out(pair: Pair) -> None:
     """It lasts for longer than the lease; then the other instance gets the new token, and spends no dead one."""
-    pair.first.set(token_seconds=10, refresh_rotation=True)
+    pair.first.set(token_seconds=TOKENS, refresh_rotation=True)
     _, old = await signed_in(pair.first)
-    pair.first.set(token_delay_seconds=1)
-    with later(SOON):
+    with later(SOON), unheard(pair.first) as way:
         assert await asked(pair.first, old) == 200
-        await asyncio.sleep(0.5)
+        await way.answered.wait()
         with pair.stalled():
-            await asyncio.sleep(1 + 1.5 * LEASE)
+            way.open.set()
+            await asyncio.sleep(1.5 * LEASE)
         await lasting(pair, old, lambda: newest(pair.second) == 1)
     assert refreshes(pair.first) == 1
 
@@ -146,7 +146,7 @@ async def test_r10_a_process_that_is_killed_with_the_new_token_signs_nobody_out(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one is refused the old token, and does not believe that; the session goes on."""
-    pair.first.set(token_seconds=10, refresh_rotation=True)
+    pair.first.set(token_seconds=TOKENS, refresh_rotation=True)
     _, old = await signed_in(pair.first)
     await killed_with_the_new_token(pair.first, old, monkeypatch)
     with later(SOON + 2 * LEASE):
@@ -163,15 +163,16 @@ async def test_a_user_who_was_disabled_is_signed_out_after_a_stall(
     """The refusal counts as soon as it is known that nobody has a newer token."""
     # The first may come late with its refusal: the second is as patient as it is in earnest.
     monkeypatch.setattr(refresh, "HEAR_OUT", lifecycle.HEAR_OUT)
-    pair.first.set(token_seconds=10, refresh_rotation=True, refresh_token_seconds=1)
+    pair.first.set(token_seconds=TOKENS, refresh_rotation=True)
     _, old = await signed_in(pair.first)
-    await asyncio.sleep(1.1)
-    pair.first.set(token_delay_seconds=1)
-    with later(SOON):
+    for token in pair.first.idp.cognito.common.issued:
+        token.revoked = True
+    with later(SOON), unheard(pair.first) as way:
         assert await asked(pair.first, old) == 200
-        await asyncio.sleep(0.5)
+        await way.answered.wait()
         with pair.stalled():
-            await asyncio.sleep(1)
+            way.open.set()
+            await asyncio.sleep(LEASE)
         async with asyncio.timeout(PATIENCE):
             while await asked(pair.second, old) != 401:
                 await asyncio.sleep(0.1)
@@ -185,10 +186,10 @@ async def test_who_cannot_have_a_fresh_token_signs_in_again(
     """An upstream that wants one would otherwise be a dead end until the session is over."""
     async with with_tokens(tmp_path, COOKIE) as (stand, upstream):
         browser = stand.browser()
-        stand.set(token_seconds=10, refresh_rotation=True)
+        stand.set(token_seconds=TOKENS, refresh_rotation=True)
         await stand.sign_in(browser, "/api/me")
         await killed_with_the_new_token(stand, browser.cookie_header(stand.app), monkeypatch)
-        with later(11 + LEASE):
+        with later(OVER + LEASE):
             async with asyncio.timeout(PATIENCE):
                 while (seen := await browser.fetch(f"{stand.app}/echo/")).status == 502:
                     await asyncio.sleep(0.1)
