@@ -26,7 +26,8 @@ from gateway.core.response_headers import (
 )
 
 MAX_HEAD = 65_536
-"""Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB."""
+"""Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB. As
+many may come without a byte of the body later: trailers, and extensions of a chunk."""
 MAX_FIELDS = 256
 """Header fields of a response, trailers included; Envoy's limit is 100."""
 _REASON = re.compile(rb"[\t -~\x80-\xff]*")
@@ -122,11 +123,10 @@ class ResponseReader(ABC, Generic[_A]):
         return True
 
     def _parse(self, data: bytes) -> None:
-        if self.head is None:
-            if not self._head_bytes:
-                self._parser = httptools.HttpResponseParser(self)
-                self._speaks_http1 = data.startswith(b"HTTP/1.")
-            self._head_bytes += len(data)
+        if not self._head_bytes and self.head is None:
+            self._parser = httptools.HttpResponseParser(self)
+            self._speaks_http1 = data.startswith(b"HTTP/1.")
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -145,10 +145,11 @@ class ResponseReader(ABC, Generic[_A]):
             self.fail(
                 UpstreamError("broken_response", "The application's response has too many header fields.")
             )
+        elif self._head_bytes > MAX_HEAD and not self.complete:
+            what = "response head is" if self.head is None else "trailers are"
+            self.fail(UpstreamError("broken_response", f"The application's {what} too large."))
         elif self.head is not None:
             self._flush()
-        elif self._head_bytes > MAX_HEAD:
-            self.fail(UpstreamError("broken_response", "The application's response head is too large."))
 
     def _count(self, data: bytes) -> None:
         size = len(data)
@@ -173,7 +174,7 @@ class ResponseReader(ABC, Generic[_A]):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field, or a trailer when the head is known."""
-        if not self.complete:
+        if not self.complete and len(self._fields) <= MAX_FIELDS:
             self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -226,6 +227,7 @@ class ResponseReader(ABC, Generic[_A]):
         else:
             self._remaining -= len(data)
             self._body.append(data)
+            self._head_bytes = 0
 
     def on_chunk_header(self) -> None:
         """A chunk begins; after an answer to HEAD it is surplus."""

@@ -24,6 +24,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from gateway import __version__
 
+COMBINATIONS: Final = 4_096
+"""Of label values for one metric: of some hundred routes with each of their outcomes."""
+OTHER: Final = "other"
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 Mode = Literal["livesum", "livemax", "livemin"]
@@ -262,7 +265,8 @@ class Timing:
 class Family(dict[str | tuple[str, ...], _Child], Generic[_Child]):
     """The children of a metric by their label values: `family["/", "ok"].inc()`, `family["websocket"].inc()`.
 
-    Label values must come from a closed set: each combination is kept for ever.
+    Label values come from a closed set, for each combination is kept for ever. Should one not be closed, what comes
+    after ``COMBINATIONS`` of them counts as ``other``.
 
     :param child: what a child of prometheus-client is wrapped in, if anything.
     """
@@ -276,6 +280,8 @@ class Family(dict[str | tuple[str, ...], _Child], Generic[_Child]):
 
     def __missing__(self, values: str | tuple[str, ...]) -> _Child:
         labels = (values,) if isinstance(values, str) else values
+        if len(self) >= COMBINATIONS and set(labels) != {OTHER}:
+            return self[OTHER if isinstance(values, str) else (OTHER,) * len(labels)]
         child = self[values] = self._child(self._metric.labels(*labels))
         return child
 

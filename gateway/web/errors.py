@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gateway.core.errors import GatewayError
 from gateway.core.facts import RequestFacts
+from gateway.core.memo import Memo, weight
 from gateway.web import pages
 from gateway.web.messages import Response
 from gateway.web.respond import Prepared
@@ -135,23 +135,16 @@ def refuse(
     :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
     :param what: said instead of the table's sentence, as is ``mend``; never text from the request.
     """
-    prepared = _prepared(
-        reason, what, mend, tuple(headers), action, default, person if facts is None else facts.wants_page
-    )
+    person = person if facts is None else facts.wants_page
+    prepared = _prepared[reason, what, mend, tuple(headers), action, default, person]
     return prepared.response(tuple(cookies))
 
 
-@lru_cache(maxsize=256)
-def _prepared(
-    reason: str,
-    what: str,
-    mend: str,
-    headers: tuple[tuple[str, str], ...],
-    action: tuple[str, str] | None,
-    default: str,
-    person: bool,
-) -> Prepared:
-    """Nothing in it is from the request, so there are but a few; whoever sends nonsense is answered from memory."""
+_Said = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, str] | None, str, bool]
+
+
+def _prepare(said: _Said) -> Prepared:
+    reason, what, mend, headers, action, default, person = said
     answer = answer_for(reason, default=default)
     what, mend = what or answer.what, mend or answer.mend
     if person:
@@ -163,6 +156,12 @@ def _prepared(
             status=answer.status, code=reason, title=answer.title, detail=f"{what} {mend}".strip()
         )
     return Prepared(page, (*answer.headers, *headers))
+
+
+_prepared = Memo(
+    _prepare, entries=256, size=4 * 1024 * 1024, weigh=lambda said, made: weight(said) + made.weight()
+)
+"""Who sends nonsense is answered from memory. Of a request there is no more in it than the way back (``action``)."""
 
 
 def refuse_error(

@@ -116,6 +116,7 @@ class OktaEvents:
         return ended.result
 
     def _say_once(self, kind: str) -> None:
+        kind = printable(kind)
         if kind not in self._unused and len(self._unused) < _NAMED_AT_MOST:
             self._unused.add(kind)
-            _log.info("event_unused", kind=printable(kind))
+            _log.info("event_unused", kind=kind)

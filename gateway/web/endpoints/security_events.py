@@ -121,9 +121,10 @@ class SecurityEvents:
         return ()
 
     def _say_once(self, kind: str) -> None:
+        kind = printable(kind)
         if kind not in self._unknown and len(self._unknown) < _NAMED_AT_MOST:
             self._unknown.add(kind)
-            _log.info("unknown_event", kind=printable(kind))
+            _log.info("unknown_event", kind=kind)
 
     async def _end(self, found: EventToken, keys: tuple[str, ...], now: int, client: str) -> None:
         token, at = token_key(self.transmitter.issuer, found.token_id), found.event.happened_at
