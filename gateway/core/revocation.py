@@ -152,8 +152,10 @@ class NewEntry:
         return replace(self, event_time=max(0, min(self.event_time, now)))
 
     def dated(self, now: int) -> NewEntry:
-        """This entry with an event time, for it gets its position later than it was made."""
-        return replace(self, event_time=now if self.event_time is None else min(self.event_time, now))
+        """This entry with an event time, for it gets its position later than it was made. One that has been dated stays
+        as it is: the clock may have fallen back since.
+        """
+        return replace(self, event_time=now) if self.event_time is None else self
 
     def lasting(self, longer: int) -> NewEntry:
         """This entry expiring so many seconds later: the clock by which it was made is behind (`Forgetting`)."""

@@ -194,7 +194,8 @@ class RedisLog:
         self._require_open()
         if not entries:
             return Appended(durable=True, position=self.index.position)
-        now, longer = clock.now(), self._behind()
+        longer = self._behind()
+        now = clock.now() + longer  # by a clock that is behind, who is signed in would have signed in later
         one = self._outbox.take(tuple(entry.received(now).lasting(longer) for entry in entries), now)
         one.new_until = self._mirror.clock() + round(self._deadline * 1000)
         until = time.monotonic() + self._deadline

@@ -171,7 +171,10 @@ class SqliteLog:
         self._require_open()
         if not entries:
             return Appended(durable=True, position=self.index.position)
-        now, longer = clock.now(), self._forgetting.behind()
+        longer = self._forgetting.behind()
+        now = (
+            clock.now() + longer
+        )  # by a clock that has fallen back, who is signed in would have signed in later
         new = tuple(entry.received(now).lasting(longer) for entry in entries)
         one = self._outbox.take(new, now)
         until = time.monotonic() + self._deadline
