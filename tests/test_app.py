@@ -251,7 +251,7 @@ async def test_closing_writes_the_access_lines_that_wait(
     gateway = Gateway(load(configured(tmp_path, replaced={"access: false": "access: true"}), {}))
     await gateway.open()
     head = RequestHead("GET", "/last", False, read_block(b"", 100))
-    request = Request(SimpleNamespace(peer="192.0.2.1"), head, None)  # type: ignore[arg-type]  # the request only asks for its peer
+    request = Request(SimpleNamespace(peer="192.0.2.1"), head, None)  # the request only asks for its peer
     gateway.accounts.note(request, None, Response(400), 0.1)
     assert '"event":"access"' not in capsys.readouterr().out
     await gateway.close()

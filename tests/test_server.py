@@ -25,6 +25,7 @@ from gateway.config.addresses import Address
 from gateway.proxy.live import EVENTS, LiveConnections
 from gateway.server import drain, keep
 from gateway.tls import tls_context
+from gateway.web.connection import Connection
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response
 from tests.fakes.browser import Loopback
@@ -226,6 +227,7 @@ async def test_a_connection_knows_whether_it_is_idle() -> None:
     seen: list[bool] = []
 
     async def handle(request: Request) -> Response:
+        assert isinstance(request.connection, Connection)
         seen.append(request.connection.idle)
         return Response()
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gateway.core.cookies import strip_own_cookies
 from gateway.core.errors import DownstreamError
 from gateway.core.header_names import HOP_BY_HOP, NameKinds, connection_options, nominated
-from gateway.core.identity_headers import IdentityOptions, identity_headers
 from gateway.core.memo import Memo
-
-__all__ = ["IdentityOptions", "RequestRules", "identity_headers", "upstream_request_head", "wants_websocket"]
+from gateway.core.own_cookies import strip_own_cookies
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -33,20 +30,13 @@ _NEVER_NOMINATED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 class RequestRules:
     """What passes to the upstream of one route.
 
-    :param identity: names of claim headers and whether Authorization is the gateway's.
+    :param own: lower-case names of headers that the gateway sets here besides those it always does.
     :param allow_method_override: let X-HTTP-Method-Override and its like pass.
     """
 
     __slots__ = ("_override", "_reserved", "kinds")
 
-    def __init__(
-        self, identity: IdentityOptions | None = None, *, allow_method_override: bool = False
-    ) -> None:
-        options = identity or IdentityOptions()
-        own: Iterable[bytes] = (
-            *options.header_names,
-            *((b"authorization",) if options.authorization else ()),
-        )
+    def __init__(self, own: Iterable[bytes] = (), *, allow_method_override: bool = False) -> None:
         self._reserved = _RESERVED | {name.replace(b"_", b"-") for name in own}
         self._override = allow_method_override
         self.kinds = NameKinds(self._classify)

@@ -33,9 +33,10 @@ class IdentityOptions:
     authorization: bool = False
 
     @property
-    def header_names(self) -> tuple[bytes, ...]:
-        """Lower-case names of the configured claim headers: a client may never send them."""
-        return tuple(header.lower().encode("ascii") for header, _ in self.claims)
+    def own_names(self) -> tuple[bytes, ...]:
+        """Lower-case names of the headers that are set besides the usual ones: a client may never send them."""
+        names = [header.lower().encode("ascii") for header, _ in self.claims]
+        return (*names, *((b"authorization",) if self.authorization else ()))
 
 
 def identity_headers(

@@ -33,6 +33,7 @@ from gateway.state.sign_ins import SignIns, living
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.page_shell import Page, own_headers
+from gateway.web.reasons import BY_OPERATOR
 from gateway.web.trail import Trail
 
 MAX_BODY = 16 * 1024
@@ -40,7 +41,6 @@ BODY_WITHIN = 10.0
 """Seconds for a whole request body."""
 LISTED = 1_000
 """Entries or sessions in one answer; the total is told beside them."""
-REASON = "operator"
 _MAX_NAME = 2_048
 """Characters of an id; RFC 5321 §4.5.3.1 and OpenID Connect Core §2 allow far less."""
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -178,14 +178,14 @@ class Admin:
 
     async def _revoke(self, request: web.BaseRequest) -> object:
         key = revocation_key(await _json(request), self._options.issuer)
-        entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=REASON)
+        entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=BY_OPERATOR)
         appending = asyncio.ensure_future(self._log.append([entry]))
         # The entry denies here as soon as the append has begun; waiting for the disk would keep connections alive, and
         # leave them to the watch, which does not count.
         await asyncio.sleep(0)
         closed = self._end_live()
         appended = await appending
-        self._trail.revoked(key, REASON, durable=appended.durable, client=request.remote or "")
+        self._trail.revoked(key, BY_OPERATOR, durable=appended.durable, client=request.remote or "")
         return {"durable": appended.durable, "position": appended.position, "live_closed": closed}
 
     async def _in_step(self) -> None:

@@ -21,7 +21,7 @@ from gateway.core.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
 from gateway.web.limits import DoorLimits
-from gateway.web.messages import Request, Response, Whole
+from gateway.web.messages import Receiver, Request, Response, Whole
 from gateway.web.request_reader import RequestReader
 
 _RESET = struct.pack("ii", 1, 0)
@@ -50,19 +50,6 @@ class Owner(Protocol):
     @property
     def unreadable(self) -> Callable[[str, DownstreamError], Response]:
         """Gives the answer to what cannot be read, by its client and its fault."""
-
-
-class Receiver(Protocol):
-    """Who takes all bytes after an upgrade: a tunnel."""
-
-    def from_client(self, data: bytes) -> None:
-        """Bytes have come."""
-
-    def client_ended(self) -> bool:
-        """The client sends no more; False when there is nothing left to send to it either."""
-
-    def client_lost(self) -> None:
-        """The client has gone."""
 
 
 class Connection(RequestReader, asyncio.Protocol):

@@ -13,8 +13,9 @@ from dataclasses import replace
 from gateway.core import chain as chains
 from gateway.core import dice, leftovers
 from gateway.core.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
-from gateway.core.cookies import LOGIN_PREFIX, attempt_cookie
+from gateway.core.cookies import attempt_cookie
 from gateway.core.gate import Challenge
+from gateway.core.own_cookies import LOGIN_PREFIX
 from gateway.core.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEntry, sid_key
 from gateway.core.session import Known, Life, Session, life
 from gateway.idp.provider import IdentityProvider

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,7 +16,6 @@ from gateway.core.request_head import RequestHead
 
 if TYPE_CHECKING:
     from gateway.web.body import Body
-    from gateway.web.connection import Connection
 
 
 CLIENT_GONE = 499
@@ -87,6 +87,69 @@ Answer = Whole | Awaitable["Answer"] | None
 """At hand; to be awaited, which takes a task; or on its way already: then it is settled by whoever is forwarding it."""
 
 
+class Receiver(Protocol):
+    """Who takes all bytes after an upgrade: a tunnel."""
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes have come."""
+
+    def client_ended(self) -> bool:
+        """The client sends no more; False when there is nothing left to send to it either."""
+
+    def client_lost(self) -> None:
+        """The client has gone."""
+
+
+class ClientConnection(Protocol):
+    """The client's connection, for whoever answers.
+
+    :ivar peer: its address. :ivar writing_paused: more than enough waits to be sent.
+    :ivar closed: nothing can be sent any more.
+    """
+
+    peer: str
+    closed: bool
+    writing_paused: bool
+    transport: asyncio.Transport
+
+    @property
+    def gone(self) -> bool:
+        """The client will read nothing any more."""
+
+    def wait(self, answering: Awaitable[None]) -> None:
+        """An answer takes a task."""
+
+    def respond(self, request: Request, response: Whole) -> None:
+        """Send a whole response."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of a response."""
+
+    def sends(self) -> None:
+        """Something is being sent past :meth:`write`."""
+
+    async def drain(self) -> None:
+        """Until there is room for more."""
+
+    def hand_over(self, receiver: Receiver) -> None:
+        """The connection is no HTTP any more."""
+
+    def hold(self) -> None:
+        """Read nothing more for the time being."""
+
+    def go_on(self) -> None:
+        """Read again."""
+
+    def close(self) -> None:
+        """End it when all is sent."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+    def reset(self) -> None:
+        """End it so that what was sent is seen to be broken."""
+
+
 class Settling(Protocol):
     """Whoever gives the answers out: the door."""
 
@@ -112,7 +175,7 @@ class Request:
 
     door: Settling
 
-    def __init__(self, connection: Connection, head: RequestHead, body: Body | None) -> None:
+    def __init__(self, connection: ClientConnection, head: RequestHead, body: Body | None) -> None:
         block = head.block
         self.connection = connection
         self.head = head

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.core.reach import WITH_THE_PROVIDER, WITH_THE_USER
-from gateway.web.admin import REASON as BY_OPERATOR
-from gateway.web.endpoints.sessions import ENDED_EVERYWHERE, ENDED_THERE
+
+ENDED_THERE = "signed_out_elsewhere"
+ENDED_EVERYWHERE = "signed_out_everywhere"
+BY_OPERATOR = "operator"
+"""Reasons of entries: by the user, in another browser or everywhere, and by who runs the site."""
 
 _WORDS: Mapping[str, str] = {
     "logout": "You have signed out.",

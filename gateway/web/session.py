@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.core import chain as chains
-from gateway.core import cookies
+from gateway.core import cookies, own_cookies
 from gateway.core.chain import Chain
-from gateway.core.cookies import CookieTooLargeError, OwnCookies, SealedCookie
+from gateway.core.cookies import CookieTooLargeError, SealedCookie
 from gateway.core.facts import RequestFacts
 from gateway.core.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.memo import Kept
+from gateway.core.own_cookies import OwnCookies
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
 from gateway.core.ticket import Ticket
@@ -54,7 +55,7 @@ class Carried:
     ticket: Ticket | None = None
 
 
-NOTHING = Carried(cookies.NO_COOKIES)
+NOTHING = Carried(own_cookies.NO_COOKIES)
 
 
 class Sessions:
@@ -105,7 +106,7 @@ class Sessions:
         carried = self._by_header[headers, sealing, version]
         if carried is not None:
             return carried
-        own = cookies.read(headers)
+        own = own_cookies.read(headers)
         if not own.values and not own.conflicting:
             return NOTHING
         among = (frozenset(own.values.items()), own.conflicting, sealing, version)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.facts import RequestFacts
-from gateway.core.headers import IdentityOptions, RequestRules, upstream_request_head, wants_websocket
+from gateway.core.headers import RequestRules, upstream_request_head, wants_websocket
+from gateway.core.identity_headers import IdentityOptions
 from gateway.core.routes import Route, match_route, ordered
 from gateway.core.session import Session
 from gateway.core.tab_injection import uncompressed
@@ -79,7 +80,9 @@ class Forwarder:
         self._lanes = {route.path: self._lane(route, identity) for route in routes}
 
     def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
-        rules = RequestRules(identity, allow_method_override=route.allow_method_override)
+        rules = RequestRules(
+            identity.own_names if identity else (), allow_method_override=route.allow_method_override
+        )
         if route.url.startswith("file:"):
             return _Lane(rules, FileUpstream(parse_directory(route.url), route.path))
         address = parse_address(route.url, route.ca_file)

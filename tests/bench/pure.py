@@ -25,7 +25,7 @@ import uvloop
 from gateway.app import Gateway
 from gateway.config import load
 from gateway.config.model import Settings
-from gateway.core import clock, cookies, dice
+from gateway.core import clock, dice, own_cookies
 from gateway.core.key_file import format_key
 from gateway.core.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection
@@ -160,7 +160,7 @@ class Bench:
             sid=dice.token(16), log_id=log.log_id, principal=ALICE, aliases=("sub:http://localhost:9|alice",),
             login_at=now, seen=log.index.position, idle_until=until, absolute_until=until,
         )  # fmt: skip
-        sealed = self.gateway.sessions.seal(session, cookies.NO_COOKIES, now)
+        sealed = self.gateway.sessions.seal(session, own_cookies.NO_COOKIES, now)
         return "; ".join(line.partition(";")[0] for line in sealed)
 
     async def check(self, case: Case, request: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.addresses import LONGEST
-from gateway.core.cookies import NO_COOKIES
+from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.session import Principal, Session
 from gateway.core.ticket import ticket_of
 from gateway.web.rates import SOURCES, TriesPerSource

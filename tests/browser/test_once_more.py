@@ -9,7 +9,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, email_key
 from gateway.web import pages
-from gateway.web.admin import REASON
+from gateway.web.reasons import BY_OPERATOR
 from tests.browser.driver import BrowserDriver, Mode, shows, visiting
 from tests.browser.person import ALICE, Person
 from tests.browser.world import OVER_TLS, taking_place
@@ -23,7 +23,7 @@ SHOWN = "You are at /reports/3#figures"
 
 async def revoked(stand: Stand) -> None:
     """What `gateway sessions revoke --email` writes."""
-    entry = NewEntry(email_key(ALICE), clock.now() + 43_260, REASON)
+    entry = NewEntry(email_key(ALICE), clock.now() + 43_260, BY_OPERATOR)
     assert (await stand.gateway.log.append([entry])).durable
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry, subject_key
-from gateway.web.admin import REASON
+from gateway.web.reasons import BY_OPERATOR
 from tests.bench.person import Person
 from tests.certified.conftest import House, Street
 from tests.fakes.browser import Seen
@@ -21,7 +21,7 @@ LINK = "/api/quick?from=mail"
 async def revoked(house: House, login: str) -> None:
     """What `gateway sessions revoke --sub` writes."""
     key = subject_key(house.provider.issuer, login)
-    assert (await house.gateway.log.append([NewEntry(key, clock.now() + 43_260, REASON)])).durable
+    assert (await house.gateway.log.append([NewEntry(key, clock.now() + 43_260, BY_OPERATOR)])).durable
 
 
 async def answered(person: Person, page: Seen, login: str = "") -> Seen:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from gateway.core.cookies import NO_COOKIES
 from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.request_head import RequestHead, read_block
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey

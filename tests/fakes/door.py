@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.facts import DoorRules, build
-from gateway.core.headers import IdentityOptions
+from gateway.core.identity_headers import IdentityOptions
 from gateway.core.routes import Route
 from gateway.core.session import Principal, Session
 from gateway.proxy.live import LiveConnections

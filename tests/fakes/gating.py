@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.core.chain import ChainLimits
-from gateway.core.cookies import NO_COOKIES
 from gateway.core.facts import RequestFacts
 from gateway.core.gate import Challenge, GateRules
 from gateway.core.identity_headers import IdentityOptions
+from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import NewEntry, sid_key
 from gateway.core.routes import Route, match_route

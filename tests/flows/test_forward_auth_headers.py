@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.cookies import NO_COOKIES
 from gateway.core.dice import token
+from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.session import Principal, Session
 from tests.fakes.browser import Browser
 from tests.flows.front import ALICE, Front, fronted, signed_in

@@ -17,7 +17,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import EVENT_SKEW, NewEntry, email_key
-from gateway.web.admin import REASON
+from gateway.web.reasons import BY_OPERATOR
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later, standing, switched
 from tests.flows.stores import BOTH
@@ -28,7 +28,7 @@ LINK = "/api/reports?from=mail&x=%2F"
 WHY = "The people who run this site have signed you out."
 
 
-async def revoked(stand: Stand, *, reason: str = REASON, event_time: int | None = None) -> None:
+async def revoked(stand: Stand, *, reason: str = BY_OPERATOR, event_time: int | None = None) -> None:
     """What `gateway sessions revoke --email` writes into the log, or an event of an administrator's at Okta."""
     entry = NewEntry(email_key(ALICE["username"]), clock.now() + 43_260, reason, event_time)
     assert (await stand.gateway.log.append([entry])).durable
@@ -92,7 +92,7 @@ async def test_r01_what_okta_only_remembers_is_no_proof(okta: Stand) -> None:
     assert (end.status, end.path) == (200, LINK)
     assert asked(browser) == 2  # the other time was before
     (started,) = [event for event in okta.audit if event.kind.value == "logout_started"]
-    assert (started.user, started.reason) == (ALICE["username"], f"revoked:{REASON}")
+    assert (started.user, started.reason) == (ALICE["username"], f"revoked:{BY_OPERATOR}")
     assert started.subject
 
 

@@ -14,9 +14,9 @@ import structlog
 
 from gateway.core import chain as chains
 from gateway.core.chain import ChainLimits
-from gateway.core.cookies import NO_COOKIES
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Deny
+from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.revocation import NewEntry, sid_key
 from gateway.core.routes import match_route
 from gateway.core.session import Session

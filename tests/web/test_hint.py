@@ -6,8 +6,9 @@ import hashlib
 
 import pytest
 
-from gateway.core import cookies
-from gateway.core.cookies import NO_COOKIES, PIECE, OwnCookies
+from gateway.core import cookies, own_cookies
+from gateway.core.cookies import PIECE
+from gateway.core.own_cookies import NO_COOKIES, OwnCookies
 from gateway.core.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.web.hint import Hints
@@ -25,7 +26,7 @@ def kept_in(deployment: str = "https://app.example.com", wanted: str = "id_token
 
 def carried(lines: list[str]) -> OwnCookies:
     """What the browser sends to /logout afterwards."""
-    return cookies.read([line.partition(";")[0].encode() for line in lines])
+    return own_cookies.read([line.partition(";")[0].encode() for line in lines])
 
 
 def session_with(hint: str | None) -> Session:
@@ -66,7 +67,7 @@ def test_what_does_not_open_is_no_hint(value: bytes) -> None:
     staging = carried(kept_in("https://staging.example.com").keep(TOKEN, "sid-1", [], NO_COOKIES, NOW))
     assert kept_in().of("sid-1", staging, NOW) is None
     mine = kept_in().keep(TOKEN, "sid-1", [], NO_COOKIES, NOW)[0].partition(";")[0].encode()
-    assert kept_in().of("sid-1", cookies.read([mine, b"__Secure-session-hint=x"]), NOW) is None
+    assert kept_in().of("sid-1", own_cookies.read([mine, b"__Secure-session-hint=x"]), NOW) is None
 
 
 def test_r33_the_hint_fits_beside_the_session_or_is_not_kept() -> None:

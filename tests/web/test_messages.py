@@ -60,7 +60,9 @@ def test_sent_knows_its_size() -> None:
 
 def asked(block: bytes = b"", *, http10: bool = False) -> Request:
     connection = SimpleNamespace(peer="192.0.2.1")
-    return Request(connection, RequestHead("GET", "/", http10, read_block(block, 100)), None)  # type: ignore[arg-type]  # only its peer is read
+    return Request(
+        connection, RequestHead("GET", "/", http10, read_block(block, 100)), None
+    )  # only its peer is read
 
 
 def test_a_request_says_whether_its_client_stays() -> None:

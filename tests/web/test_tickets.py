@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from gateway.core import clock
 from gateway.core import ticket as tickets
-from gateway.core.cookies import NO_COOKIES, CookieTooLargeError
+from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import StateError
+from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.sealing import PROMOTE_AFTER
 from gateway.core.session import Known, Principal
 from gateway.web import tickets as module

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.core.headers import IdentityOptions
+from gateway.core.identity_headers import IdentityOptions
 from gateway.core.routes import Route
 from gateway.web.upstream import Forwarder
 from tests.fakes.door import Door, eventually, open_lab

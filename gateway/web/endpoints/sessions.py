@@ -30,6 +30,7 @@ from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import Page, SessionLine
 from gateway.web.query import parameter
+from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
 from gateway.web.respond import redirect, send
 from gateway.web.session import Carried
 from gateway.web.trail import Trail
@@ -38,8 +39,6 @@ SHOWN = 100
 """Sessions in one answer."""
 OTHERS = "others"
 EVERYWHERE = "all"
-ENDED_THERE = "signed_out_elsewhere"
-ENDED_EVERYWHERE = "signed_out_everywhere"
 
 
 @dataclass(frozen=True, slots=True)

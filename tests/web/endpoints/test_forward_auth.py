@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.app import Gateway
 from gateway.config import load
-from gateway.core import clock, cookies
+from gateway.core import clock, own_cookies
 from gateway.core.revocation import NewEntry, sid_key
 from gateway.core.session import Principal, Session
 from gateway.demo import configuration
@@ -53,7 +53,7 @@ class Lab:
 
     def cookie(self, **changes: Any) -> str:
         """The Cookie header of a live session."""
-        sealed = self.gateway.sessions.seal(self.session(**changes), cookies.NO_COOKIES, clock.now())
+        sealed = self.gateway.sessions.seal(self.session(**changes), own_cookies.NO_COOKIES, clock.now())
         return "Cookie: " + "; ".join(line.partition(";")[0] for line in sealed)
 
     async def ask(
