@@ -92,7 +92,7 @@ async def _in_redis(place: RedisPlace) -> bool:
     """
     from gateway.state.redis_faults import RefusedError, fault_of
     from gateway.state.redis_stream import Standing, Stream
-    from gateway.state.table import new_log_id
+    from gateway.state.renewal import new_log_id
 
     stream = Stream(place)
     try:

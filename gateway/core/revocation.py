@@ -37,15 +37,22 @@ in, and another entry says that it has come. Neither ends anything.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import heapq
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-EVERYONE: Final = "*"
+from gateway.core.revocation_keys import (
+    EVERYONE,
+    ends_sessions,
+    hop_key,
+    hop_name,
+    is_hop_key,
+    names_provider_session,
+    sid_key,
+    sid_of,
+)
+
 ENTRY_MARGIN: Final = 3_660
 """Seconds that an entry outlives every session that it ends. A session that was made by a clock that is ahead lives
 longer than the clocks of others would have it; by an hour at the most, for such a clock finds every ID token too old.
@@ -55,9 +62,6 @@ EVENT_SKEW: Final = 60
 UNPLACED: Final = 1 << 62
 """The position of a held entry: after every position that a log can give."""
 
-_SID: Final = "sid:"
-_JTI: Final = "jti:"
-_HOP: Final = "hop:"
 OWN_HOP: Final = 120
 """Seconds after the browser was sent to a provider in which what that tells of it may have happened (rule R21)."""
 MARKS: Final = 8
@@ -66,73 +70,12 @@ NEWS_WITHIN: Final = 3_600
 """Seconds that such news may be on the way; Okta allows its event hooks an hour (facts B.8)."""
 
 
-def sid_key(sid: str) -> str:
-    """The key of one session."""
-    return _SID + sid
-
-
-def sid_of(key: str) -> str | None:
-    """The session that a key names; None for keys that may name several."""
-    return key[len(_SID) :] if key.startswith(_SID) else None
-
-
-def subject_key(iss: str, sub: str) -> str:
-    """The key of everything that `iss` signed in under the subject `sub`."""
-    return f"sub:{_left(iss)}|{_text(sub)}"
-
-
-def email_key(email: str) -> str:
-    """The key of everything signed in under this address; case does not distinguish two people."""
-    return "email:" + unicodedata.normalize("NFC", _text(email)).casefold()
-
-
-def idp_key(provider: str, user_id: str) -> str:
-    """The key of a federated user: the provider's name and the user's id (or NameID) there (rule R19)."""
-    return f"idp:{_left(provider)}|{_text(user_id)}"
-
-
-def isid_key(iss: str, sid: str) -> str:
-    """The key of one session at the identity provider: its `sid` or `origin_jti` (rule R20)."""
-    return f"isid:{_left(iss)}|{_text(sid)}"
-
-
-def names_provider_session(key: str) -> bool:
-    """Whether a key names a session at the identity provider."""
-    return key.startswith("isid:")
-
-
-def token_key(iss: str, jti: str) -> str:
-    """The key of a token that `iss` has sent, by its id: not of anything that could be ended."""
-    return f"{_JTI}{_left(iss)}|{_text(jti)}"
-
-
-def hop_name(alias: str) -> str:
-    """A short name for one of a user's, by which a sign-out is remembered: it has to travel in a cookie."""
-    digest = hashlib.sha256(_text(alias).encode()).digest()
-    return base64.urlsafe_b64encode(digest[:12]).decode()
-
-
 def hop_marks(names: Iterable[str], now: int) -> tuple[NewEntry, ...]:
     """What is remembered when the browser of a user with these `hop_name` is sent to a provider that ends its
     session: `RevocationIndex.own_news` reads it.
     """
     until = now + OWN_HOP + NEWS_WITHIN
-    return tuple(NewEntry(_HOP + name, until, "own_hop", now) for name in names)
-
-
-def ends_sessions(key: str) -> bool:
-    """Whether entries with this key can end a session; others only remember something."""
-    return not key.startswith((_JTI, _HOP))
-
-
-def _left(name: str) -> str:
-    # The first "|" ends the issuer, so none may bring its own: it could name another issuer's subjects.
-    return _text(name).replace("%", "%25").replace("|", "%7C")
-
-
-def _text(name: str) -> str:
-    # JSON can carry half a surrogate pair, which no log could store.
-    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
+    return tuple(NewEntry(hop_key(name), until, "own_hop", now) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +122,7 @@ class Entry(NewEntry):
 
     def ends(self, *, seen: int, login_at: int) -> bool:
         """Does this entry end a session of its key that logged in at this position and time? (rule R6)"""
-        if self.key.startswith(_SID):
+        if sid_of(self.key) is not None:
             return True
         if seen >= self.position:
             return False
@@ -227,7 +170,7 @@ class RevocationIndex:
         if any(_covers(old, entry) for old in front):
             return
         table[name] = (*(old for old in front if not _covers(entry, old)), entry)[
-            -MARKS if name.startswith(_HOP) else 0 :
+            -MARKS if is_hop_key(name) else 0 :
         ]
         self._kept += len(table[name]) - len(front)
         heapq.heappush(self._soonest, (entry.expires, entry.position, entry.key))
@@ -321,10 +264,10 @@ class RevocationIndex:
         """
         found = []
         for name in map(hop_name, keys):
-            heard = f"{_HOP}{way}/{name}"
+            heard = hop_key(name, way)
             spent = max((entry.event_time or 0 for entry in self._under(heard, now)), default=-1)
             times = [
-                entry.event_time for entry in self._under(_HOP + name, now) if entry.event_time is not None
+                entry.event_time for entry in self._under(hop_key(name), now) if entry.event_time is not None
             ]
             fitting = [t for t in times if t > spent and -EVENT_SKEW <= at - t <= OWN_HOP + EVENT_SKEW]
             if fitting:
@@ -357,7 +300,8 @@ class RevocationIndex:
         self.position = position
 
     def _place(self, key: str) -> tuple[dict[str, tuple[Entry, ...]], str]:
-        return (self._sids, key[len(_SID) :]) if key.startswith(_SID) else (self._named, key)
+        sid = sid_of(key)
+        return (self._named, key) if sid is None else (self._sids, sid)
 
     def _under(self, key: str, now: int) -> Iterator[Entry]:
         entries = (*self._named.get(key, ()), *self._held_against((key,)))
@@ -383,7 +327,7 @@ def _covers(one: Entry, other: Entry) -> bool:
 
     Two sign-outs of one user are two, whichever was later.
     """
-    if one.key.startswith(_HOP) and one.event_time != other.event_time:
+    if is_hop_key(one.key) and one.event_time != other.event_time:
         return False
     mine, others = one.compared_time, other.compared_time
     return (

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from gateway.core import dice
 from gateway.core import session as sessions
 from gateway.core.cookies import CookieTooLargeError
-from gateway.core.revocation import subject_key
+from gateway.core.revocation_keys import subject_key
 from gateway.core.sealing import Deployment, associated_data, deflated, inflated
 from gateway.core.session import Known, Principal, Session
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core.revocation import ends_sessions, sid_of
+from gateway.core.revocation_keys import ends_sessions, sid_of
 from gateway.core.session import Session
 
 End = Callable[[str], None]

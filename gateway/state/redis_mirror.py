@@ -15,8 +15,7 @@ from gateway.state.forgetting import Forgetting
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_stream import Page, Standing, Stream, name_of
-from gateway.state.renewal import Cause, Renewal, tell_of_renewal
-from gateway.state.table import new_log_id
+from gateway.state.renewal import Cause, Renewal, new_log_id, tell_of_renewal
 from gateway.telemetry.log import get_logger
 
 SENT_AT_ONCE: Final = 500

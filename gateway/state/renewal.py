@@ -6,18 +6,25 @@ be missing, for nobody can say whom they had signed out. What the log has goes o
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
+from gateway.core import dice
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("state")
 
 TOLD_FOR: Final = 86_400
 """Seconds for which `/readyz` tells of it."""
+
+
+def new_log_id() -> str:
+    """32 hexadecimal digits."""
+    return base64.urlsafe_b64decode(dice.token(16) + "==").hex()
 
 
 class Cause(Enum):

@@ -8,7 +8,6 @@ was lost are later than what sessions sealed under the lost one.
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 import sqlite3
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from gateway.core import clock, dice
+from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import Entry, NewEntry
-from gateway.state.renewal import Cause, Renewal
+from gateway.state.renewal import Cause, Renewal, new_log_id
 from gateway.state.renewal import read as read_renewal
 
 APPLICATION: Final = 0x67776C67
@@ -67,11 +66,6 @@ class Tail:
     entries: tuple[Entry, ...]
     forgotten: int = 0
     renewal: Renewal | None = None
-
-
-def new_log_id() -> str:
-    """32 hexadecimal digits."""
-    return base64.urlsafe_b64decode(dice.token(16) + "==").hex()
 
 
 class Table:

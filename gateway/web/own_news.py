@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core.chain import Chain, Go, Step
-from gateway.core.revocation import OWN_HOP, hop_marks, hop_name, names_provider_session, subject_key
+from gateway.core.revocation import OWN_HOP, hop_marks
+from gateway.core.revocation_keys import hop_name, names_provider_session, subject_key
 from gateway.core.session import Session
 from gateway.state.log import RevocationLog
 from gateway.web.hops import HOP, Hops

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.core.attempt import Attempt
 from gateway.core.freshness import Freshness, answers, freshness
-from gateway.core.revocation import EVENT_SKEW, UNPLACED, NewEntry, isid_key, subject_key
+from gateway.core.revocation import EVENT_SKEW, UNPLACED, NewEntry
+from gateway.core.revocation_keys import isid_key, subject_key
 
 NOW = 1_700_000_000
 ATTEMPT = Attempt("s" * 22, NOW, "/", seen=5, log="log-id")

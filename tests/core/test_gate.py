@@ -26,7 +26,8 @@ from gateway.core.gate import (
     session_state,
 )
 from gateway.core.policy import PolicyVerdict
-from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex, sid_key
+from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
+from gateway.core.revocation_keys import sid_key
 from gateway.core.routes import Route
 from gateway.core.session import Known, Principal, Session, SessionLimits
 

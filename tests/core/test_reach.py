@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.reach import Reach
-from gateway.core.revocation import email_key, isid_key, subject_key
+from gateway.core.revocation_keys import email_key, isid_key, subject_key
 from gateway.core.session import Principal, Session
 
 IDP = "https://idp.example.com"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.revocation import NewEntry, RevocationIndex, isid_key, subject_key
+from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.revocation_keys import isid_key, subject_key
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000

@@ -13,9 +13,11 @@ from gateway.core.revocation import (
     Entry,
     NewEntry,
     RevocationIndex,
+    hop_marks,
+)
+from gateway.core.revocation_keys import (
     email_key,
     ends_sessions,
-    hop_marks,
     hop_name,
     isid_key,
     sid_key,

@@ -12,7 +12,8 @@ from gateway.core.gate import Challenge, GateRules
 from gateway.core.identity_headers import IdentityOptions
 from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.policy import PolicyVerdict
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import sid_key
 from gateway.core.routes import Route, match_route
 from gateway.core.session import Known, Principal, Session
 from gateway.web.gate import Gate, GateOptions

@@ -13,7 +13,8 @@ from typing import Any, cast
 from gateway.core import clock
 from gateway.core.errors import ProviderError
 from gateway.core.lifecycle import is_due
-from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
+from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.revocation_keys import sid_key
 from gateway.core.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.idp.provider import IdentityProvider

@@ -14,7 +14,7 @@ import pytest
 from gateway import server
 from gateway.app import Gateway
 from gateway.config import load
-from gateway.core.revocation import EVERYONE
+from gateway.core.revocation_keys import EVERYONE
 from tests.fakes.browser import Browser
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

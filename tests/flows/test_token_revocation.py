@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry, email_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import email_key
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Alone, Serving, launched, serving

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry, email_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import email_key
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually

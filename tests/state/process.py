@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import sid_key
 from gateway.state.sqlite import SqliteLog
 from gateway.telemetry.log import configure
 

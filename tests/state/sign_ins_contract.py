@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import isid_key, subject_key
+from gateway.core.revocation_keys import isid_key, subject_key
 from gateway.core.sign_in import Sighting, SignIn
 from gateway.state.sign_ins import Listed, SignIns
 

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import sid_key
 from gateway.state import redis_mirror
 from gateway.state.files import Known, LogFiles
 from gateway.state.renewal import Cause

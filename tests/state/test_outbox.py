@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.revocation import NewEntry, RevocationIndex, sid_key
+from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.revocation_keys import sid_key
 from gateway.state.outbox import Outbox
 from gateway.state.spool import Batch
 

@@ -12,8 +12,7 @@ from gateway.core import dice
 from gateway.state.redis_faults import RefusedError, UnvouchedError
 from gateway.state.redis_scripts import GAPS, LEAP
 from gateway.state.redis_stream import Page, Standing, Stream
-from gateway.state.renewal import Cause
-from gateway.state.table import new_log_id
+from gateway.state.renewal import Cause, new_log_id
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 from tests.state.test_redis_stream import appended, going

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import Entry, NewEntry, RevocationIndex, sid_key
+from gateway.core.revocation import Entry, NewEntry, RevocationIndex
+from gateway.core.revocation_keys import sid_key
 from gateway.state import redis_stream
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import GarbledError
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_stream import Bell, Page, Standing, Stream, name_of
-from gateway.state.table import new_log_id
+from gateway.state.renewal import new_log_id
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 

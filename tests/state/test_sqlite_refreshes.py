@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import sid_key
 from gateway.state import sqlite_refreshes
 from gateway.state.refreshes import Granted, Unavailable
 from gateway.state.sqlite import SqliteLog

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.revocation import sid_key
+from gateway.core.revocation_keys import sid_key
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway.core import chain as chains
-from gateway.core.chain import FAILED, PENDING, RETURNED, SKIPPED
+from gateway.core.chain import FAILED, PENDING, RETURNED, SKIPPED, begin
 from gateway.core.reach import Reach
-from gateway.core.revocation import ENTRY_MARGIN, NewEntry, sid_key
+from gateway.core.revocation import ENTRY_MARGIN, NewEntry
+from gateway.core.revocation_keys import sid_key
 from gateway.core.session import Session
 from gateway.telemetry.audit import AuditKind
 from gateway.web.hops import LOGGED_OUT
@@ -328,7 +328,7 @@ async def test_a_hop_that_is_not_configured_any_more_has_failed() -> None:
 
 async def test_the_page_that_waits_looks_again_soon_and_at_no_provider(lab: Lab) -> None:
     """A tab that nobody touches never goes there by itself (rule R35)."""
-    chain = chains.begin(["cognito"], lab.logout.options.limits, now=NOW).chain
+    chain = begin(["cognito"], lab.logout.options.limits, now=NOW).chain
     for second, after in ((0, 5), (27, 3), (29, 2), (90, 2)):
         page = lab.logout.waiting(chain, NOW + second).body.decode()
         assert f'content="{after};url=/logged-out?waiting"' in page.replace("; url=", ";url=")

@@ -16,7 +16,8 @@ from gateway.core.crossing import crosses_origin
 from gateway.core.device import device_of
 from gateway.core.errors import DownstreamError
 from gateway.core.facts import RequestFacts
-from gateway.core.revocation import ENTRY_MARGIN, NewEntry, sid_key, subject_key
+from gateway.core.revocation import ENTRY_MARGIN, NewEntry
+from gateway.core.revocation_keys import sid_key, subject_key
 from gateway.core.session import Session
 from gateway.core.sign_in import SignIn
 from gateway.proxy.live import LiveConnections

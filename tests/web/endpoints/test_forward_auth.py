@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from gateway.app import Gateway
 from gateway.config import load
 from gateway.core import clock, own_cookies
-from gateway.core.revocation import NewEntry, sid_key
+from gateway.core.revocation import NewEntry
+from gateway.core.revocation_keys import sid_key
 from gateway.core.session import Principal, Session
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
