@@ -1,9 +1,10 @@
 """What the processes of a host must know of each other at once: the first page of the spool, mapped by all of them.
 
-A *stamp* that is another one after every change, so that a look at memory tells whether the spool has to be read again.
-And a *mark* of each process that has entries which are in no file, neither in the log nor in the spool. The mark is one
-byte, and its owner holds a lock on that byte for as long as it lives (an OFD lock: it ends with the process). A mark
-that nobody holds is of a process that has died, and taken along what others had to know.
+A *stamp* that is another one after every change, so that a look at memory tells whether the spool has to be read again,
+and a second one that says whether that has to be done from the start. And a *mark* of each process that has entries
+which are in no file, neither in the log nor in the spool. The mark is one byte, and its owner holds a lock on that byte
+for as long as it lives (an OFD lock: it ends with the process). A mark that nobody holds is of a process that has died,
+and taken along what others had to know.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from typing import Final
 
 MAGIC: Final = b"gwspool\x02"
 SIZE: Final = 4096
-_STAMP: Final = 1
+_RECORDS: Final = 1
+"""The words of the page, written under the file's lock: the stamp of the records, and the clearing."""
+_CLEARING: Final = 2
 _SENDER: Final = 32
-"""The byte that the process locks which sends the spool."""
+"""The byte that the process locks which sends the spool, or answers for the dead."""
 _FIRST: Final = 64
 """The byte of the page where the marks begin."""
+_LAST: Final = _FIRST + 512
 _LOCK: Final = "hhqqi4x"
 """`struct flock` where offsets have 64 bits."""
 
@@ -81,15 +85,18 @@ class Board:
             os.close(self._fd)
             self._fd = -1
 
-    def stamp(self) -> int:
-        """Another one after every change."""
-        return self._words[_STAMP]
+    def stamp(self) -> tuple[int, bytes]:
+        """Of the records, and the marks of other processes."""
+        words, mine = self._words, self._mine - _FIRST
+        marks = words[_FIRST // 8 : _LAST // 8].tobytes()
+        return words[_RECORDS], marks if mine < 0 else marks[:mine] + b"\0" + marks[mine + 1 :]
 
     def tell(self) -> tuple[int, int]:
-        """There is something new; the stamps before and after. Whoever knew all before knows its own change too."""
-        before = self._words[_STAMP]
-        after = (time.monotonic_ns() << 22 | os.getpid() & 0x3FFFFF) & 0xFFFFFFFFFFFFFFFF
-        self._words[_STAMP] = after
+        """There is a new record; the first of the stamps before and after, for whoever knew all before knows its own
+        change too. The caller holds the file's lock.
+        """
+        before = self._words[_RECORDS]
+        self._words[_RECORDS] = after = _another()
         return before, after
 
     @property
@@ -97,21 +104,19 @@ class Board:
         """Does this process's mark stand?"""
         return self._mine >= 0
 
-    def mark(self) -> tuple[int, int]:
-        """This process has something that is in no file; as `tell`. Needs no room on the disk. Raises OSError."""
+    def mark(self) -> None:
+        """This process has something that is in no file. Needs no room on the disk. Raises OSError."""
         with self._guard:
             if self._mine < 0:
                 self._mine = self._take()
-            return self.tell()
 
-    def unmark(self) -> tuple[int, int]:
-        """Everything is in some file now; as `tell`."""
+    def unmark(self) -> None:
+        """Everything is in some file now."""
         with self._guard:
             if self._mine >= 0 and self._map is not None:
                 self._map[self._mine] = 0
                 self._lock(self._mine, fcntl.F_UNLCK)
                 self._mine = -1
-            return self.tell()
 
     def keep(self) -> None:
         """Have the page on the disk. Raises OSError."""
@@ -124,7 +129,7 @@ class Board:
         with self._guard:
             if self._map is None:
                 return Marks()
-            places = [_FIRST + at for at, mark in enumerate(self._map[_FIRST:SIZE]) if mark]
+            places = [_FIRST + at for at, mark in enumerate(self._map[_FIRST:_LAST]) if mark]
             others = [place for place in places if place != self._mine]
             held = [place for place in others if self._held(place)]
         return Marks(len(held), tuple(place for place in others if place not in held))
@@ -135,11 +140,12 @@ class Board:
             for place in dead:
                 if self._map is not None and not self._held(place):
                     self._map[place] = 0
-            self.tell()
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """One process of the host at a time. Raises BlockingIOError when another one does it, and OSError."""
+        """One process of the host at a time: sends, or answers for the dead. Raises BlockingIOError when another one
+        does it, and OSError.
+        """
         if not self._lock(_SENDER, fcntl.F_WRLCK):
             raise BlockingIOError(errno.EAGAIN, "another process is sending the spool")
         try:
@@ -158,7 +164,7 @@ class Board:
     def _take(self) -> int:
         if self._map is None:
             raise OSError(errno.EBADF, "the spool is not open")
-        for place in range(_FIRST, SIZE):
+        for place in range(_FIRST, _LAST):
             if not self._map[place] and self._lock(place, fcntl.F_WRLCK):
                 if not self._map[place]:
                     self._map[place] = 1
@@ -179,6 +185,20 @@ class Board:
         return bool(struct.unpack(_LOCK, answer)[0] != fcntl.F_UNLCK)
 
 
+def clearing(fd: int) -> int:
+    """Another one after every `clear` of this file; the caller holds the file's lock."""
+    return int.from_bytes(os.pread(fd, 8, 8 * _CLEARING), "little")
+
+
+def clear(fd: int) -> None:
+    """The records behind the page are about to be others; the caller holds the file's lock. Raises OSError."""
+    os.pwrite(fd, _another().to_bytes(8, "little"), 8 * _CLEARING)
+
+
+def _another() -> int:
+    return (time.monotonic_ns() << 22 | os.getpid() & 0x3FFFFF) & 0xFFFFFFFFFFFFFFFF
+
+
 def lay(fd: int) -> None:
     """Give a file its page where it has none; the caller holds the file's lock. Raises OSError.
 
@@ -189,6 +209,7 @@ def lay(fd: int) -> None:
         return
     blank = bytearray(SIZE)
     blank[: len(MAGIC)] = MAGIC
+    blank[8 * _CLEARING : 8 * _CLEARING + 8] = _another().to_bytes(8, "little")
     blank[_FIRST] = bool(page.strip(b"\0"))
     # Written, not truncated: a hole in a mapped file is a SIGBUS when the disk is full.
     os.pwrite(fd, blank, 0)

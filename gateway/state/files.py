@@ -23,7 +23,7 @@ from gateway.state.board import Marks
 from gateway.state.counter import Counter
 from gateway.state.forgetting import Forgetting, boot_id
 from gateway.state.renewal import Cause, Renewal
-from gateway.state.spool import SIZE, Batch, Spool
+from gateway.state.spool import SIZE, Batch, Spool, beside
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
 from gateway.state.witness import Witness
 
@@ -60,7 +60,7 @@ class Seen:
 
     tail: Tail
     spooled: tuple[Batch, ...]
-    stamp: int
+    stamp: tuple[int, bytes]
     marks: Marks
     older: Cause | None = None
 
@@ -84,7 +84,7 @@ class LogFiles:
         """`patience`: seconds that a write waits for another process's write. `room`: bytes of the spool."""
         self.table = Table(path, patience=patience)
         self.counter = Counter(path.with_name(path.name + ".seq"))
-        self.spool = Spool(path.with_name(path.name + ".spool"), size=room)
+        self.spool = Spool(beside(path), size=room)
         self.witness = Witness(path)
         self.made = False
         self._proof = NOTHING
@@ -179,10 +179,7 @@ class LogFiles:
             with self.counter.locked(patience=OPEN_PATIENCE):
                 self._begin_counter(known)
         self._compare(known)
-        if self.spool.board.replaced():
-            self.spool.prepare()
-        elif self.spool.shortage:
-            self.spool.reserve()
+        self.spool.look_after()
         self._bury()
         self._note()
         seen = self.see(known)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,8 +82,9 @@ class RevocationLog(Protocol):
         says for how long that may be believed (a log of many hosts), or is infinite (of one).
         """
 
-    async def append(self, entries: Sequence[NewEntry]) -> Appended:
-        """Add entries in this order, all or none. They deny in this process before this first awaits.
+    def append(self, entries: Sequence[NewEntry]) -> Awaitable[Appended]:
+        """Add entries in this order, all or none. They deny in this process when this returns, so that whoever looked
+        into the index before can do so in the same turn of the event loop; what it returns tells what became of them.
 
         Never raises for trouble of the storage and answers within the deadline of 250 ms.
         """
@@ -100,8 +102,19 @@ class RevocationLog(Protocol):
         """How many appended entries the log has not yet."""
 
     @property
+    def spooled(self) -> float:
+        """The part in use of the room that is reserved for what the log cannot take; beyond 1 there was more."""
+
+    @property
     def loaded(self) -> bool:
         """Has the whole log been read once? Never loaded is not the same as nothing revoked (rule R5)."""
+
+
+def told(appended: Appended) -> Awaitable[Appended]:
+    """What `append` returns when there is nothing to wait for."""
+    future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+    future.set_result(appended)
+    return future
 
 
 def tell_of_doubt(before: str, why: str) -> None:

@@ -33,6 +33,8 @@ class Outgoing:
     """Milliseconds by the log's own clock, where it has one: what it takes after that is late."""
     copied: bool = False
     """More than one server has it, where there is more than one."""
+    resting: bool = False
+    """Another process has spooled it and, as long as it lives, sends it."""
 
 
 class Outbox:
@@ -55,10 +57,17 @@ class Outbox:
         return self._add(batch, tuple(entries), [self._index.hold(entry, now) for entry in entries])
 
     def adopt(self, batch: Batch, now: int) -> None:
-        """Deny by a batch that another process has spooled, and send it."""
+        """Deny by a batch that another process has spooled, and send it once it was roused."""
         held = [self._index.hold(entry, now) for entry in batch.entries]
         one = self._add(batch, batch.entries, held)
-        one.spooled = one.kept = True
+        one.spooled = one.kept = one.resting = True
+
+    def rouse(self) -> bool:
+        """Send what other processes have spooled and the log has not yet; is there anything?"""
+        found = [one for one in self._batches.values() if one.resting and one.position is None]
+        for one in found:
+            one.resting = False
+        return bool(found)
 
     def restore(self, name: str, entry: Entry) -> None:
         """Send an entry that the index has and the log has no more."""
@@ -70,8 +79,8 @@ class Outbox:
         return [one for one in self._batches.values() if one.failed]
 
     def waiting(self) -> list[Outgoing]:
-        """The batches that are not known to be in the log, the oldest first."""
-        return [one for one in self._batches.values() if one.position is None]
+        """The batches to send, which are not known to be in the log, the oldest first."""
+        return [one for one in self._batches.values() if one.position is None and not one.resting]
 
     def in_flight(self) -> bool:
         """Is a batch neither sent nor failed?"""
@@ -93,6 +102,14 @@ class Outbox:
             one for one in self._batches.values() if one.position is None and not one.spooled and one.held
         ]
 
+    def unwritten(self) -> list[Outgoing]:
+        """The batches that should be in the spool by now, and are not."""
+        return [
+            one
+            for one in self._batches.values()
+            if one.position is None and not one.spooled and (one.failed or one.late)
+        ]
+
     def unkept(self) -> int:
         """How many entries are in this process's memory only although they should be elsewhere by now."""
         return sum(
@@ -110,6 +127,10 @@ class Outbox:
                 self._index.release(entry)
             if not one.spooled:
                 del self._batches[name]
+
+    def spool_lost(self) -> None:
+        """Whatever the spool had, it has it no more."""
+        self.spool_cleared(set(self._batches))
 
     def _add(self, batch: Batch, new: tuple[NewEntry, ...], held: list[Entry]) -> Outgoing:
         one = self._batches[batch.id] = Outgoing(batch, new, held)

@@ -26,7 +26,8 @@ What may go missing in Redis, and what is done (redis_scripts.py notices it):
   with. It waits a few seconds for another one to vouch. Then it believes a server with an append-only file; any other
   log it gives a new id, which is the loss above.
 
-Appends meet a breaker: after one that got no answer none waits any more until the background has had one.
+Appends meet a breaker: after one that got no answer, or was refused, none waits any more until the background has
+had another one.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -43,24 +45,27 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.log_extent import Gap
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
-from gateway.state.forgetting import APART, tell_of_clock
-from gateway.state.log import Appended, tell_of_doubt, tell_of_taking
-from gateway.state.outbox import Outbox
+from gateway.state.forgetting import tell_of_clock
+from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told
+from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_link import Link
 from gateway.state.redis_mirror import Mirror
+from gateway.state.redis_pace import pause
 from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_rounds import Rounds
 from gateway.state.redis_server import examine
 from gateway.state.redis_spool import RedisSpool
 from gateway.state.redis_stream import PAGE, Bell, Stream
 from gateway.state.renewal import Cause, tell_of_renewal, why
+from gateway.state.spool import SIZE
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0
 EXPIRED_AT_ONCE: Final = 1000
 """Entries that the index forgets in one go."""
-FIRST_RETRY: Final = 0.05
-SLOWEST_RETRY: Final = 1.0
+SPOOL_AFTER: Final = 0.8
+"""The part of the deadline of an append after which it is written down, so that this is done when it is answered."""
 TROUBLE: Final = (OSError, RefusedError, ConfigurationError, UnvouchedError)
 
 _log = get_logger("state")
@@ -74,15 +79,16 @@ class RedisLog:
         place: RedisPlace,
         *,
         spool: Path | None = None,
+        room: int = SIZE,
         state_loss_accepted: bool = False,
         deadline: float = 0.25,
         beat: float = 1.0,
         on_epoch: Callable[[], None] | None = None,
     ) -> None:
-        """`spool`: a directory that outlives the process. `deadline`: seconds within which `append` and `catch_up`
-        answer. `beat`: seconds between exchanges that nobody asked for. `state_loss_accepted`: the gate lets sessions
-        of another log live; here it is only said, at the start and in `health`. `on_epoch`: told when the server is in
-        another life, and may have forgotten the last moments of the one before.
+        """`spool`: a directory that outlives the process. `room`: bytes to reserve there. `deadline`: seconds within
+        which `append` and `catch_up` answer. `beat`: seconds between exchanges that nobody asked for.
+        `state_loss_accepted`: the gate lets sessions of another log live; here it is only said, at the start and in
+        `health`. `on_epoch`: told when the server is in another life, and may have forgotten the moments before.
         """
         self.index = RevocationIndex()
         self.state_loss_accepted = state_loss_accepted
@@ -92,13 +98,12 @@ class RedisLog:
         self._deadline = deadline
         self._beat = beat
         self._outbox = Outbox(self.index)
-        self._spool = RedisSpool(spool, self._outbox)
+        self._spool = RedisSpool(spool, self._outbox, room=room)
         self._mirror = Mirror(self.index, self._outbox, loss_accepted=state_loss_accepted)
         self._mirror.on_renewed = lambda cause: self.on_renewed(cause)  # noqa: PLW0108 - it is set later
         self._links: tuple[Link, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
-        self._asked: asyncio.Future[None] | None = None
-        self._wanted = asyncio.Event()
+        self._rounds = Rounds()
         self._examined = False
         self._failures = self._unheard = 0
         self._unheard_for = beat + deadline
@@ -126,6 +131,11 @@ class RedisLog:
         """How many appended entries the log has not yet."""
         return len(self._outbox)
 
+    @property
+    def spooled(self) -> float:
+        """The part of the spool's room that is in use."""
+        return self._spool.used
+
     async def open(self) -> None:
         """Connect, load the whole log and start the upkeep. Without Redis it starts all the same, not loaded, and
         goes on trying. Raises ConfigurationError.
@@ -134,10 +144,12 @@ class RedisLog:
         self._links = (self._stream.link, self._bell.link)
         try:
             await self._spool.open()
+            self._tell_doubt()
             await self._exchange(fatal=True)
         except BaseException:
             await self.close()
             raise
+        self._spool.tell_shortage()
         if self.state_loss_accepted:
             _log.warning("state_loss_accepted", redis=str(self._place))
         self._tasks = [
@@ -152,7 +164,7 @@ class RedisLog:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        self._answer_all()
+        self._rounds.end_all()
         links, self._links = self._links, ()
         await asyncio.gather(*(link.close() for link in links))
         await self._spool.close()
@@ -164,7 +176,8 @@ class RedisLog:
         decide them before it hears what happened meanwhile.
         """
         unheard = self._age.of_reading(clock.elapsed())
-        return self._mirror.ahead > self.index.position or unheard > self._unheard_for
+        heard = self._mirror.ahead <= self.index.position and unheard <= self._unheard_for
+        return not heard or self._spool.moved()
 
     def age(self) -> float:
         """Seconds since the index was last known to be in step with a log that takes entries."""
@@ -176,70 +189,67 @@ class RedisLog:
             return f"not loaded: {self._trouble or 'not open'}"
         if self._age.doubt:
             return f"nobody is let in: {self._age.doubt}"
+        scarce = self._spool.complaint()
+        more = f"; {scarce}" if scarce else ""
         if self._trouble:
-            return f"out of step for {self.age():.0f} s: {self._trouble}"
+            return f"out of step for {self.age():.0f} s: {self._trouble}{more}"
         if self._age.refusal:
-            return f"takes nothing for {self.age():.0f} s, other instances' ends are not heard of: {self._age.refusal}"
+            what = f"takes nothing for {self.age():.0f} s, other instances' ends are not heard of"
+            return f"{what}: {self._age.refusal}{more}"
         if self.pending:
-            why = self._mirror.refusal or "on their way"
-            return f"{self.pending} entries are not in the log yet: {why}"
+            what = self._mirror.refusal or "on their way"
+            return f"{self.pending} entries are not in the log yet: {what}{more}"
         if not self._mirror.copied:
             return "the last entry is on one server only: no replica of Redis confirmed it in time"
-        more = "; loss of the log is accepted" if self.state_loss_accepted else ""
-        more += self._mirror.renewal.note(clock.now()) if self._mirror.renewal else ""
-        return self._complaint() or f"ok: {len(self.index)} entries{more}"
+        accepted = "; loss of the log is accepted" if self.state_loss_accepted else ""
+        note = self._mirror.renewal.note(clock.now()) if self._mirror.renewal else ""
+        return scarce or self._mirror.complaint() or f"ok: {len(self.index)} entries{accepted}{note}"
 
-    async def append(self, entries: Sequence[NewEntry]) -> Appended:
+    def append(self, entries: Sequence[NewEntry]) -> Awaitable[Appended]:
         """Hold, send, tell. Never raises for trouble of the storage."""
         self._require_open()
         if not entries:
-            return Appended(durable=True, position=self.index.position)
-        longer = self._behind()
+            return told(Appended(durable=True, position=self.index.position))
+        longer = self._mirror.behind()
         now = clock.now() + longer  # by a clock that is behind, who is signed in would have signed in later
         one = self._outbox.take(tuple(entry.received(now).lasting(longer) for entry in entries), now)
         one.new_until = self._mirror.clock() + round(self._deadline * 1000)
-        until = time.monotonic() + self._deadline
+        return asyncio.ensure_future(self._become(one, time.monotonic() + self._deadline))
+
+    async def _become(self, one: Outgoing, until: float) -> Appended:
+        writing = asyncio.get_running_loop().call_later(self._deadline * SPOOL_AFTER, self._spool.put, one)
         # Whoever finds that the last exchange failed does not wait: the background will have tried within a second.
-        while one.position is None and not (one.failed or self._failures):
-            if not await self._next_exchange(until):
-                break
+        try:
+            while not (one.position is not None or one.failed or self._failures or self._mirror.refusal):
+                if not await self._rounds.next(until):
+                    break
+        finally:
+            writing.cancel()
         if one.position is None:
             one.failed = True
-            self._spool.put(one)
+            await self._spool.keep(one, until)
         return Appended(durable=one.position is not None and one.copied, position=self.index.position)
 
     async def catch_up(self) -> None:
-        """Wait for an exchange that begins after this call, or the deadline."""
+        """Wait for an exchange that begins after this call, and for what the spool has, or the deadline."""
         self._require_open()
-        if not self._failures:
-            await self._next_exchange(time.monotonic() + self._deadline)
+        until = time.monotonic() + self._deadline
+        exchange = [] if self._failures else [self._rounds.next(until)]
+        await asyncio.gather(self._spool.catch_up(until), *exchange)
+        self._tell_doubt()
 
     async def prove(self, position: int) -> None:
         """Wait for an exchange that begins after this call. What is proven lets nobody in until it is answered for."""
         self._require_open()
         log_id, until = self.log_id, time.monotonic() + self._deadline
-        if self._failures or not await self._next_exchange(until) or self._failures or self.log_id != log_id:
+        if self._failures or not await self._rounds.next(until) or self._failures or self.log_id != log_id:
             return
         self._mirror.prove(position)
-        self._look_at_proof()
-
-    def _look_at_proof(self) -> None:
-        before = self._age.doubt
-        self._age.doubt = why(Cause.SESSION) if self._mirror.proof else ""
-        tell_of_doubt(before, self._age.doubt)
+        self._tell_doubt()
 
     def _require_open(self) -> None:
         if not self._tasks:
             raise RuntimeError("the state log is not open")
-
-    async def _next_exchange(self, until: float) -> bool:
-        """Ask for an exchange that has not begun yet; was it over in time?"""
-        if self._asked is None:
-            self._asked = asyncio.get_running_loop().create_future()
-        self._wanted.set()
-        asked = self._asked
-        await asyncio.wait({asked}, timeout=max(0.0, until - time.monotonic()))
-        return asked.done()
 
     async def _keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it again and again, for as long as the log is open."""
@@ -253,37 +263,30 @@ class RedisLog:
     async def _attend(self) -> None:
         """One exchange, when it is wanted or time for it."""
         await self._rest()
-        asked, self._asked = self._asked, None
-        self._wanted.clear()
+        asked = self._rounds.begin()
         try:
             await self._exchange()
         finally:
-            _answer(asked)
+            self._rounds.end(asked)
         if self._failures:
-            self._answer_all()  # nor has anybody to wait for the next one, who came while this one hung
+            self._rounds.end_all()  # nor has anybody to wait for the next one, who came while this one hung
+            return
+        await self._bury()
         await self._trim()
-
-    def _answer_all(self) -> None:
-        asked, self._asked = self._asked, None
-        _answer(asked)
 
     async def _rest(self) -> None:
         """Until somebody asks, at most for a beat; after trouble until it is time to try again, whoever asks."""
         if self._failures:
-            await asyncio.sleep(_pause(self._failures))
+            await asyncio.sleep(pause(self._failures))
             return
-        try:
-            async with asyncio.timeout(self._beat):
-                await self._wanted.wait()
-        except TimeoutError:
-            pass
+        await self._rounds.wanted(within=self._beat)
 
     async def _exchange(self, *, fatal: bool = False) -> None:
         """One exchange, with a second try where only the connection was an old one.
 
         :param fatal: raise ConfigurationError for what waiting cannot mend.
         """
-        started, epoch = clock.elapsed(), self._mirror.known.epoch
+        started, epoch, certain = clock.elapsed(), self._mirror.known.epoch, not self._spool.doubt
         try:
             try:
                 await self._through()
@@ -298,15 +301,16 @@ class RedisLog:
             return
         self._failures = 0
         self._age.read(started)
-        self._look_at_proof()
         # When an exchange ends, the index is as old as that took; the next one takes as long again, after a beat.
         self._unheard_for = self._beat + self._deadline + 2 * self._stream.link.pace.usual
         self._look_at_taking(started)
         self._tell_trouble("")
+        self._spool.mark()
+        self._tell_doubt(lifted=certain)
         if self._on_epoch is not None and epoch and epoch != self._mirror.known.epoch:
             self._on_epoch()
         if self._outbox.waiting() and not self._mirror.refusal:
-            self._wanted.set()
+            self._rounds.want()
         if self._bell.link.address not in {None, self._stream.link.address}:
             await self._bell.link.drop()
 
@@ -332,14 +336,14 @@ class RedisLog:
             rung = await self._bell.rings(self._mirror.known.position, within=self._beat)
         except TROUBLE:
             self._unheard += 1
-            await asyncio.sleep(_pause(self._unheard))
+            await asyncio.sleep(pause(self._unheard))
             return
         self._unheard = 0
         if rung is None:
             return
         if self.loaded:
             self._mirror.ahead = max(self._mirror.ahead, rung)
-        await self._next_exchange(time.monotonic() + self._beat)
+        await self._rounds.next(time.monotonic() + self._beat)
         if self._mirror.known.position < rung:
             await asyncio.sleep(self._beat)  # the exchange failed, and Redis would ring at once again
 
@@ -347,52 +351,41 @@ class RedisLog:
         """The upkeep of index and spool."""
         await asyncio.sleep(self._beat)
         tell_of_clock(self._mirror.forgetting)
-        self.index.expire(self._forgetting_now(), limit=EXPIRED_AT_ONCE)
-        if await self._spool.look():
+        self.index.expire(self._mirror.now(), limit=EXPIRED_AT_ONCE)
+        if await self._spool.tend():
             self._mirror.doubt()
-            self._wanted.set()
+            self._rounds.want()
+        self._tell_doubt()
+
+    async def _bury(self) -> None:
+        """Where processes of this host have died with what they alone had, no session of before counts (rule R4)."""
+        try:
+            if not self._mirror.takes_nothing:
+                await self._spool.bury(partial(self._mirror.bury, self._stream))
+        except TROUBLE as error:
+            _log.warning("state_log_not_renewed", why=str(fault_of(error)))
 
     async def _trim(self) -> None:
-        if self._failures or time.monotonic() - self._trimmed_at < TRIM_EVERY:
+        if time.monotonic() - self._trimmed_at < TRIM_EVERY:
             return
         try:
-            while await self._stream.trim(self._mirror.known, self._forgetting_now()) == PAGE:
+            while await self._stream.trim(self._mirror.known, self._mirror.now()) == PAGE:
                 pass
         except TROUBLE as error:
             _log.warning("state_log_untrimmed", why=str(fault_of(error)))
         # Not all instances at the same time.
         self._trimmed_at = time.monotonic() + TRIM_EVERY * dice.fraction()
 
-    def _forgetting_now(self) -> int:
-        """The slower of this machine's time and the server's: one of the two clocks may be wrong."""
-        now = self._mirror.forgetting.now()
-        return min(now, self._mirror.clock() // 1000 or now)
-
-    def _behind(self) -> int:
-        """Seconds that this machine's clock is behind the server's, or behind what it was before."""
-        server = self._mirror.clock() // 1000
-        return max(self._mirror.forgetting.behind(), server - clock.now() if server else 0)
-
-    def _complaint(self) -> str:
-        """What to say of a clock that disagrees with the time gone by, or with the server's; empty where none does."""
-        server = self._mirror.clock() // 1000
-        apart = clock.now() - server if server else 0
-        if not self._mirror.forgetting.complaint() and abs(apart) > APART:
-            which = "ahead of" if apart > 0 else "behind"
-            return f"this machine's clock is {abs(apart)} s {which} that of Redis; set the wrong one right"
-        return self._mirror.forgetting.complaint()
+    def _tell_doubt(self, *, lifted: bool = False) -> None:
+        """What others of this host had, the log has when they say so: doubt ends with an exchange that begins then."""
+        before = self._age.doubt
+        known = why(Cause.SESSION) if self._mirror.proof else self._spool.doubt
+        self._age.doubt = known or ("" if lifted else before)
+        tell_of_doubt(before, self._age.doubt)
+        if self._age.doubt and not known:
+            self._rounds.want()
 
     def _tell_trouble(self, why: str) -> None:
         if bool(why) != bool(self._trouble):
             _log.log(40 if why else 20, "state_log_unreadable" if why else "state_log_readable", why=why)
         self._trouble = why
-
-
-def _answer(asked: asyncio.Future[None] | None) -> None:
-    if asked is not None and not asked.done():
-        asked.set_result(None)
-
-
-def _pause(failures: int) -> float:
-    """Seconds until the next try: twice as long each time, and never the same for two instances."""
-    return min(SLOWEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 10)) * (0.5 + 0.5 * dice.fraction())

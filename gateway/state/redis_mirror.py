@@ -11,7 +11,7 @@ from typing import Final
 from gateway.core import clock
 from gateway.core.log_extent import Gap, lacks
 from gateway.core.revocation import UNPLACED, Entry, RevocationIndex
-from gateway.state.forgetting import Forgetting
+from gateway.state.forgetting import APART, Forgetting
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_stream import Page, Standing, Stream, name_of
@@ -54,6 +54,7 @@ class Mirror:
         self._loss_accepted = loss_accepted
         self.forgetting = Forgetting()
         self._replicas = 0
+        self._doubted = False
         self._clock_offset = -math.inf
         self._unvouched_since = self._proven_at = math.inf
 
@@ -66,9 +67,28 @@ class Mirror:
         """The server's clock in milliseconds, as far as it is known; 0 where it is not."""
         return max(0, round(clock.elapsed() * 1000 + self._clock_offset)) if self.loaded else 0
 
+    def now(self) -> int:
+        """What is forgotten by: the slower of this machine's time and the server's, for one of them may be wrong."""
+        now = self.forgetting.now()
+        return min(now, self.clock() // 1000 or now)
+
+    def behind(self) -> int:
+        """Seconds that this machine's clock is behind the server's, or behind what it was before."""
+        server = self.clock() // 1000
+        return max(self.forgetting.behind(), server - clock.now() if server else 0)
+
+    def complaint(self) -> str:
+        """What to say of a clock that disagrees with the time gone by, or with the server's; empty where none does."""
+        server = self.clock() // 1000
+        apart = clock.now() - server if server else 0
+        if not self.forgetting.complaint() and abs(apart) > APART:
+            which = "ahead of" if apart > 0 else "behind"
+            return f"this machine's clock is {abs(apart)} s {which} that of Redis; set the wrong one right"
+        return self.forgetting.complaint()
+
     def doubt(self) -> None:
-        """Read the whole log again at the next exchange: it may have batches that were not looked for."""
-        self.known = replace(self.known, epoch="")
+        """Read the whole log again before anything is sent: it may have batches that were not looked for."""
+        self._doubted = True
 
     async def exchange(self, stream: Stream, *, within: float) -> None:
         """Send what waits and read what is new; afterwards the index is in step.
@@ -76,7 +96,7 @@ class Mirror:
         :param within: seconds for an append; reading has its own. Raises what the stream raises.
         """
         for _ in range(TRIES):
-            if self.loaded and await self._send(stream, within):
+            if self.loaded and not self._doubted and await self._send(stream, within):
                 self._outbox.settle()
                 return
             await self._read(stream)
@@ -100,6 +120,14 @@ class Mirror:
             self.proof = 0
         if done != "lacks":
             self.doubt()
+
+    async def bury(self, stream: Stream) -> None:
+        """Processes have died with what nobody else has: give the log another id, also if a replica takes over.
+
+        :raises: what the stream raises.
+        """
+        await stream.renew(self.known, new_log_id(), Cause.UNWRITTEN, copies=self._replicas > 0)
+        self.doubt()
 
     async def _send(self, stream: Stream, within: float) -> bool:
         """False when the log has to be read first. What Redis refuses stays in the outbox, and the tail is read."""
@@ -126,7 +154,8 @@ class Mirror:
         """Read on, page by page; from the start where the server says so."""
         there: set[Entry] = set()
         told: set[str] = set()
-        cursor, whole = self.known, False
+        cursor, whole = replace(self.known, epoch="") if self._doubted else self.known, False
+        self._doubted = False
         while True:
             page = await self._page(stream, cursor)
             if page.from_start:
@@ -177,7 +206,7 @@ class Mirror:
     def _sent(self, batches: Sequence[Outgoing], *, copied: bool) -> None:
         for one in batches:
             one.copied = copied
-        if batches:
+        if batches or not self._outbox.waiting():
             self._say_refusal("")
         if self.copied and not copied:
             _log.warning("state_log_not_copied", why="no replica of the server confirmed an entry in time")

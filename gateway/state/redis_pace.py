@@ -7,6 +7,13 @@ answer that does not come. Nobody who has to answer a request waits for that: th
 
 from __future__ import annotations
 
+from typing import Final
+
+from gateway.core import dice
+
+FIRST_RETRY: Final = 0.05
+SLOWEST_RETRY: Final = 1.0
+
 
 class Pace:
     """Of one connection, and of those in its place.
@@ -43,3 +50,8 @@ class Pace:
 
     def _bounded(self, seconds: float) -> float:
         return min(self._most, max(self._least, seconds))
+
+
+def pause(failures: int) -> float:
+    """Seconds until the next try: twice as long each time, and never the same for two instances."""
+    return min(SLOWEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 10)) * (0.5 + 0.5 * dice.fraction())

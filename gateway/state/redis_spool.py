@@ -1,115 +1,148 @@
 """The spool of a log that is elsewhere: what Redis could not take yet, on a disk of this host, if one is configured.
 
-Processes of a host share the file, and each looks into it once a second: what another has left there, alive or dead,
-denies here too, and is sent by whoever reaches Redis first. Sending twice is harmless because batches have ids.
+What another process of the host has left there denies here as soon as it is there. Its owner sends it; a beat later
+whoever reaches Redis first does, for the owner may be dead. Sending twice is harmless because batches have ids.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.state.outbox import Outbox, Outgoing
-from gateway.state.spool import Batch, Spool
-from gateway.telemetry.log import get_logger
+from gateway.state.board import Marks
+from gateway.state.files import explain
+from gateway.state.outbox import Outbox
+from gateway.state.shared_spool import SharedSpool
+from gateway.state.spool import FILE, SIZE, Batch, Spool
 
-FILE: Final = "state.spool"
 CLOSE_WITHIN: Final = 2.0
 
-_T = TypeVar("_T")
-_log = get_logger("state")
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    stamp: tuple[int, bytes]
+    marks: Marks
+    batches: list[Batch]
 
 
-class RedisSpool:
-    """The spool in a directory, worked on by one thread; without a directory it holds nothing."""
+class RedisSpool(SharedSpool):
+    """The spool in a directory; without a directory it holds nothing.
 
-    def __init__(self, directory: Path | None, outbox: Outbox) -> None:
-        self._outbox = outbox
-        self._spool = Spool(directory / FILE) if directory else None
-        self._thread: ThreadPoolExecutor | None = None
+    :ivar doubt: why more is missing than is in it; empty where nothing is. :ivar dead: processes have died with entries
+        that nobody else has.
+    """
+
+    def __init__(self, directory: Path | None, outbox: Outbox, *, room: int = SIZE) -> None:
+        """`room`: bytes that are reserved in it."""
+        super().__init__(Spool(directory / FILE if directory else Path(FILE), size=room), outbox)
+        self._wanted = directory is not None
+        self.doubt = ""
+        self.dead = False
+        self._looking: asyncio.Future[_Seen] | None = None
 
     async def open(self) -> None:
         """Make the file, and adopt what is in it. Raises ConfigurationError."""
-        if self._spool is None:
+        if not self._wanted:
             return
-        self._thread = ThreadPoolExecutor(1, "state-spool")
+        self.start()
         try:
             await self._do(self._spool.prepare)
-            self._adopt(await self._do(self._spool.batches))
+            await self._begin_look()
         except OSError as error:
             raise ConfigurationError(
                 "spool_not_writable",
                 f"{self._spool.path}: {error.strerror or error}",
                 mend="create the directory `redis.spool`, writable for the gateway",
             ) from error
+        self._outbox.rouse()
 
     async def close(self) -> None:
         """Write down what was not sent; within seconds even when the disk hangs. May be called twice."""
-        if self._thread is None:
-            return
-        for one in self._outbox.unspooled():
-            self.put(one)
-        await asyncio.wait({self._do(_nothing)}, timeout=CLOSE_WITHIN)
-        self._thread.shutdown(wait=False)
-        self._thread = None
-        if self._spool is not None:
+        if self._thread is not None:
+            await self.stop(within=CLOSE_WITHIN)
             self._spool.close()
 
-    def put(self, one: Outgoing) -> None:
-        """Begin to write a batch down, unless that was done."""
-        if self._spool is None or self._thread is None or one.spooled or one.position is not None:
-            return
-        one.spooled = True
-        self._do(partial(self._spool.put, one.batch)).add_done_callback(partial(self._was_put, one))
+    def moved(self) -> bool:
+        """Is there something new in it? Cheap."""
+        return self._board.stamp() != self.stamp
 
-    async def look(self) -> bool:
-        """Take over what other processes have left, and empty the file when the log has all of it.
+    async def catch_up(self, until: float) -> None:
+        """Deny by everything that was in it before this call, or have a doubt."""
+        own = self._looking is None
+        while self._thread is not None and self.moved():
+            looking = self._looking or self._begin_look()
+            # A look that is under way may have begun before what this caller wants: then one more follows.
+            await asyncio.wait({looking}, timeout=max(0.0, until - time.monotonic()))
+            if not looking.done() or looking.exception():
+                self.doubt = self.doubt or "other processes have written to the spool, and it cannot be read"
+                return
+            if own:
+                return
+            own = True
 
-        True when there was something new: the log may have it already, further back than this process has looked.
+    async def tend(self) -> bool:
+        """Write down what is nowhere else, take over what others have left, and empty the file when the log has it all.
+
+        True when something was taken over: the log may have it already, further back than this process has looked.
         """
-        if self._spool is None:
+        if self._thread is None:
             return False
-        for one in self._outbox.unsent():
-            self.put(one)
+        self.again()
         sent = self._outbox.committed()
         try:
-            if not await self._do(self._spool.filled) or await self._do(partial(self._spool.clear, sent)):
-                self._outbox.spool_cleared(sent)
-                return False
-            return self._adopt(await self._do(self._spool.batches))
+            if await self._do(self._spool.look_after):
+                self._outbox.spool_lost()
+            if sent:
+                await self._do(lambda: self._spool.clear(sent))
+            seen = await self._begin_look()
         except OSError as error:
-            self._tell_unusable(error)
+            self._tell_unwritable(explain(error))
             return False
+        self._outbox.spool_cleared(sent - {batch.id for batch in seen.batches})
+        return self._outbox.rouse()
 
-    def _adopt(self, batches: list[Batch]) -> bool:
-        new = [batch for batch in batches if batch.id not in self._outbox]
-        for batch in new:
-            self._outbox.adopt(batch, clock.now())
-        if new:
-            _log.warning("state_spool_adopted", batches=len(new))
-        return bool(new)
+    def complaint(self) -> str:
+        """What to say of its room; empty where there is enough, or none is configured."""
+        return self._spool.complaint() if self._thread is not None else ""
 
-    def _was_put(self, one: Outgoing, putting: asyncio.Future[tuple[int, int]]) -> None:
-        error = putting.exception()
-        if error is not None:
-            self._tell_unusable(error)
-            self._outbox.spool_cleared({one.batch.id})
+    async def bury(self, renew: Callable[[], Awaitable[None]]) -> None:
+        """Answer for processes that are dead, if there are any: what they had is lost, and the log must become another.
+        One process of the host does it. Raises what `renew` raises, and then it is not done.
+        """
+        if not self.dead:
+            return
+        with suppress(BlockingIOError), self._board.sending():
+            if dead := self._board.marks().dead:
+                await renew()
+                self._board.forget(dead)
 
-    def _do(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, job)
+    def _look(self) -> _Seen:
+        # In this order: what comes or goes meanwhile changes the stamp.
+        stamp = self._board.stamp()
+        return _Seen(stamp, self._board.marks(), self._spool.batches())
 
-    def _tell_unusable(self, error: BaseException) -> None:
-        path = self._spool.path if self._spool else None
-        _log.warning(
-            "state_spool_unwritable", path=str(path), why=getattr(error, "strerror", "") or str(error)
-        )
+    def _begin_look(self) -> asyncio.Future[_Seen]:
+        looking = self._looking = self._do(self._look)
+        looking.add_done_callback(self._looked)
+        return looking
 
+    def _looked(self, looking: asyncio.Future[_Seen]) -> None:
+        if self._looking is looking:
+            self._looking = None
+        if looking.exception() is None:
+            self._see(looking.result())
 
-def _nothing() -> None:
-    """The job behind all jobs: when it is done, they are."""
+    def _see(self, seen: _Seen) -> None:
+        now = clock.now()
+        for batch in seen.batches:
+            if batch.id not in self._outbox:
+                self._outbox.adopt(batch, now)
+        self.dead = bool(seen.marks.dead)
+        self.doubt = self.noticed(seen.stamp, seen.marks)

@@ -13,7 +13,7 @@ from typing import Final
 from gateway.core.log_extent import Gap
 from gateway.core.revocation import Entry, NewEntry
 from gateway.state.outbox import Outgoing
-from gateway.state.redis_faults import GarbledError, UnvouchedError
+from gateway.state.redis_faults import GarbledError, RefusedError, UnvouchedError
 from gateway.state.redis_link import Command, Link, Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_scripts import APPEND, READ, RENEW, TRIM
@@ -136,14 +136,25 @@ class Stream:
         return reply if isinstance(reply, int) else 0
 
     async def renew(
-        self, known: Standing, candidate: str, cause: Cause, *, sealed: int = 0, settled: bool = False
+        self,
+        known: Standing,
+        candidate: str,
+        cause: Cause,
+        *,
+        sealed: int = 0,
+        settled: bool = False,
+        copies: bool = False,
     ) -> str:
         """Give the log the id `candidate`; what became of it, as `redis_scripts.RENEW` has it.
 
         :param sealed: only if the log of `known` lacks this position, and `settled`: nobody else can have it.
+        :param copies: a replica has to hear of it. :raises RefusedError: none has.
         """
         arguments = (known.log_id, known.position, candidate, cause.value, sealed, int(settled))
-        (reply,) = await self.link.ask(self._script(RENEW, arguments), within=READ_WITHIN)
+        wait = [("WAIT", 1, round(COPY_WITHIN * 1000))] if copies else []
+        reply, *counts = await self.link.ask(self._script(RENEW, arguments), *wait, within=READ_WITHIN)
+        if 0 in counts:
+            raise RefusedError("NOREPLICAS")
         match reply:
             case [bytes() as done]:
                 return done.decode()

@@ -4,7 +4,8 @@ One file for all processes of the host, made with its full size when the log is 
 entries find room on a disk that has filled up since. Its first page is the board (board.py), by which every process
 knows at once that there is something new in it. Behind that a record is one line: its CRC, a batch id, the
 entries. The valid records from the start count; the first line that is none ends them, so a record torn by
-a crash is dropped (no answer had been given) and the next one is written over it.
+a crash is dropped (no answer had been given) and the next one is written over it. Records stay as they are until all
+of them are cleared, so each process reads each of them once.
 
 Whoever sends appends all records to the log and clears the file after the commit. A crash between the two sends a
 batch twice, which ends no session more: spooled entries are dated.
@@ -19,14 +20,19 @@ import time
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.core.revocation import NewEntry
 from gateway.state import board
 
+FILE: Final = "state.spool"
+"""Its name in a directory of its own."""
 SIZE: Final = 1024 * 1024
+NEARLY: Final = 0.75
+"""The part of the room from which it is said that little is left."""
+_PIECE: Final = 64 * 1024
 _KINDS: Final = (str, int, str, int | None, int | None)
 
 
@@ -36,6 +42,20 @@ class Batch:
 
     id: str
     entries: tuple[NewEntry, ...]
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read of which file, since which clearing, and where it ends."""
+
+    source: tuple[int, int, int] = (0, 0, 0)
+    batches: list[Batch] = field(default_factory=list)
+    end: int = board.SIZE
+
+
+def beside(log: Path) -> Path:
+    """The spool of a log that is a file."""
+    return log.with_name(log.name + ".spool")
 
 
 class Spool:
@@ -50,6 +70,7 @@ class Spool:
         self.board = board.Board(path)
         self.shortage = ""
         """Why there is no room for as much; empty where there is."""
+        self._read = _Read()  # for whoever has the file's lock
 
     def prepare(self) -> None:
         """Make the file and its room, and open the board. Raises OSError when not even the board has room."""
@@ -71,6 +92,30 @@ class Spool:
         else:
             self.shortage = ""
 
+    def look_after(self) -> bool:
+        """Have the file that the other processes have, and its room; was it another one? Raises OSError."""
+        if self.board.replaced():
+            self.prepare()
+            return True
+        if self.shortage:
+            self.reserve()
+        return False
+
+    @property
+    def used(self) -> float:
+        """The part of the room that is in use, as this process knows; beyond 1 there was more on the disk."""
+        return (self._read.end - board.SIZE) / self.size
+
+    def complaint(self) -> str:
+        """What to say of the room: there is none, or little of it is left; empty where there is enough."""
+        if self.shortage:
+            why = f"no room was reserved in {self.path} ({self.shortage})"
+        elif self.used >= NEARLY:
+            why = f"{self.path} is nearly full ({self.used:.0%} of {self.size // 1024} KiB)"
+        else:
+            return ""
+        return f"{why}: what fits neither there nor in the log lets nobody in at other processes of this host"
+
     def close(self) -> None:
         """Leave the board."""
         self.board.close()
@@ -81,9 +126,9 @@ class Spool:
             if not mine:
                 raise TimeoutError("the spool is locked by another process")
             board.lay(fd)
-            end = board.SIZE + sum(len(line) for line, _ in _records(_read(fd)))
             # The NUL keeps what an earlier, longer use left behind this record from being read after it.
-            _write(fd, _line(batch) + b"\0", end)
+            _write(fd, _line(batch) + b"\0", self._follow(fd).end)
+            self._follow(fd)
             return self.board.tell()
 
     def filled(self) -> bool:
@@ -100,7 +145,7 @@ class Spool:
             with self._opened() as fd, _locked(fd, patience) as mine:
                 if not mine:
                     raise TimeoutError("the spool is locked by another process")
-                return [batch for _, batch in _records(_read(fd))]
+                return list(self._follow(fd).batches)
         except FileNotFoundError:
             return []
 
@@ -110,13 +155,24 @@ class Spool:
         All or none: a crash in the middle of writing the rest back would lose what was not sent.
         """
         with self._opened() as fd, _locked(fd, patience) as mine:
-            text = _read(fd) if mine else b""
-            if not mine or any(batch.id not in sent for _, batch in _records(text)):
+            if not mine or any(batch.id not in sent for batch in self._follow(fd).batches):
                 return False
-            if used := len(text.rstrip(b"\0")):
-                _write(fd, bytes(used), board.SIZE)
-        self.board.tell()
+            board.clear(fd)
+            _blank(fd, self._read.end)
+            self._follow(fd)
+            self.board.tell()
         return True
+
+    def _follow(self, fd: int) -> _Read:
+        """What is in the file, of which only what is new is read; the caller holds the file's lock."""
+        status = os.fstat(fd)
+        source = (status.st_dev, status.st_ino, board.clearing(fd))
+        if self._read.source != source:
+            self._read = _Read(source)
+        for line, batch in _records(_written(fd, self._read.end)):
+            self._read.batches.append(batch)
+            self._read.end += len(line)
+        return self._read
 
     @contextmanager
     def _opened(self, flags: int = 0) -> Iterator[int]:
@@ -147,9 +203,21 @@ def _locked(fd: int, patience: float) -> Iterator[bool]:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def _read(fd: int) -> bytes:
-    size = os.fstat(fd).st_size
-    return os.pread(fd, max(0, size - board.SIZE), board.SIZE)
+def _written(fd: int, at: int) -> bytes:
+    """From there to the first NUL, which no record has."""
+    found = bytearray()
+    while (piece := os.pread(fd, _PIECE, at + len(found))) and b"\0" not in found:
+        found += piece
+    return bytes(found.partition(b"\0")[0])
+
+
+def _blank(fd: int, end: int) -> None:
+    """Overwrite the records, and what an earlier, longer use has left behind them."""
+    at = board.SIZE
+    while (piece := os.pread(fd, _PIECE, at)) and (at < end or piece.strip(b"\0")):
+        os.pwrite(fd, bytes(len(piece)), at)
+        at += len(piece)
+    os.fsync(fd)
 
 
 def _write(fd: int, text: bytes, at: int) -> None:

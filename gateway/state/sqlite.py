@@ -10,10 +10,8 @@ job fails, or has not come back when the deadline is over, the batch is spooled 
 durable"; the upkeep sends it every second until the log has it. A job that comes back late is as good as
 one in time.
 
-What is in the spool denies in every process of the host: each looks there as soon as the board (board.py) tells of
-something new, and holds it until it is gone from there, which is when the log has it. What fits into no file is marked
-on the board. While its owner lives the other processes can't know who was signed out, and let nobody in; if it dies the
-log gets another id, and everybody signs in again.
+What is in the spool denies in every process of the host (shared_spool.py). Where a process has died with what fitted
+into no file, the log gets another id, and everybody signs in again.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ import asyncio
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -35,7 +33,7 @@ from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.files import Known, LogFiles, Looked, Seen, Written, explain
 from gateway.state.forgetting import Forgetting, tell_of_clock
-from gateway.state.log import Appended, tell_of_doubt, tell_of_taking
+from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.renewal import Cause, Renewal, tell_of_renewal, why
 from gateway.state.spool import SIZE
@@ -103,10 +101,15 @@ class SqliteLog:
         """How many appended entries the log has not yet."""
         return len(self._outbox)
 
+    @property
+    def spooled(self) -> float:
+        """The part of the spool's room that is in use."""
+        return self._spool.used
+
     async def open(self) -> None:
         """Open the files and load the index. Raises ConfigurationError."""
         self._file_thread = ThreadPoolExecutor(1, "state-log")
-        self._spool.open()
+        self._spool.start()
         started = time.monotonic()
         try:
             await self._on_files(self._files.start)
@@ -132,7 +135,7 @@ class SqliteLog:
         if self._file_thread is None:
             return
         until = time.monotonic() + CLOSE_WITHIN
-        await self._spool.close(within=CLOSE_WITHIN)
+        await self._spool.stop(within=CLOSE_WITHIN)
         closed = self._on_files(self._files.close)
         await asyncio.wait({closed}, timeout=max(0.0, until - time.monotonic()))
         self._file_thread.shutdown(wait=False)
@@ -156,30 +159,35 @@ class SqliteLog:
             return f"nobody is let in: {self._age.doubt}"
         if self._age.refusal:
             return f"takes nothing for {self.age():.0f} s, other processes' ends may be missing: {self._age.refusal}"
+        scarce = self._files.spool.complaint()
+        more = f"; {scarce}" if scarce else ""
         if self.pending:
-            return f"{self.pending} entries deny {self._spool.where()} only: {self._write_trouble or 'on their way'}"
+            what = self._write_trouble or "on their way"
+            return f"{self.pending} entries deny {self._spool.where()} only: {what}{more}"
         if self._spool.theirs:
-            return f"{self._spool.theirs} entries are in the spool, and not in the log yet"
-        if self._files.spool.shortage:
-            return f"no room was reserved for what the log cannot take: {self._files.spool.shortage}"
+            return f"{self._spool.theirs} entries are in the spool, and not in the log yet{more}"
+        if scarce:
+            return scarce
         more = "; loss of the log is accepted" if self.state_loss_accepted else ""
         more += self._renewal.note(clock.now()) if self._renewal else ""
         return self._forgetting.complaint() or f"ok: {len(self.index)} entries{more}"
 
-    async def append(self, entries: Sequence[NewEntry]) -> Appended:
+    def append(self, entries: Sequence[NewEntry]) -> Awaitable[Appended]:
         """Hold, commit, tell. Never raises for trouble of the storage."""
         self._require_open()
         if not entries:
-            return Appended(durable=True, position=self.index.position)
+            return told(Appended(durable=True, position=self.index.position))
         longer = self._forgetting.behind()
-        now = (
-            clock.now() + longer
-        )  # by a clock that has fallen back, who is signed in would have signed in later
+        # By a clock that has fallen back, who is signed in would have signed in later.
+        now = clock.now() + longer
         new = tuple(entry.received(now).lasting(longer) for entry in entries)
         one = self._outbox.take(new, now)
         until = time.monotonic() + self._deadline
         writing = self._on_files(partial(self._write, new, one.batch.entries, until, self._known()))
         writing.add_done_callback(partial(self._written, one, time.monotonic()))
+        return asyncio.ensure_future(self._become(one, writing, until))
+
+    async def _become(self, one: Outgoing, writing: asyncio.Future[Written], until: float) -> Appended:
         await asyncio.wait({writing}, timeout=self._deadline)
         if not writing.done():
             self._tell_write_trouble("the disk does not answer")
@@ -331,8 +339,7 @@ class SqliteLog:
                 await self._send()
             except TROUBLE as error:
                 self._tell_write_trouble(explain(error))
-                for one in self._outbox.unspooled():
-                    self._spool.put(one)
+                self._spool.again()
 
     def _look_at_taking(self, looked: Looked, started: float) -> None:
         before = self._age.refusal
@@ -372,10 +379,7 @@ class SqliteLog:
     def _tell_opened(self) -> None:
         if self._files.witness.trouble:
             _log.warning("state_log_without_witness", path=str(self._path), why=self._files.witness.trouble)
-        if self._files.spool.shortage:
-            _log.warning(
-                "state_spool_without_room", path=str(self._files.spool.path), why=self._files.spool.shortage
-            )
+        self._spool.tell_shortage()
         if self._files.made:
             _log.warning("state_log_made", path=str(self._path))
         if self.state_loss_accepted:

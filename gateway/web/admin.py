@@ -172,10 +172,9 @@ class Admin:
     async def _revoke(self, request: web.BaseRequest) -> object:
         key = revocation_key(await _json(request), self._options.issuer)
         entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=BY_OPERATOR)
-        appending = asyncio.ensure_future(self._log.append([entry]))
-        # The entry denies here as soon as the append has begun; waiting for the disk would keep connections alive, and
-        # leave them to the watch, which does not count.
-        await asyncio.sleep(0)
+        appending = self._log.append([entry])
+        # The entry denies here already; waiting for the disk would keep connections alive, and leave them to the watch,
+        # which does not count.
         closed = self._end_live()
         appended = await appending
         self._trail.revoked(key, BY_OPERATOR, durable=appended.durable, client=request.remote or "")

@@ -97,9 +97,8 @@ class Inbound:
             entries.append(NewEntry(token_id, until if token_until is None else token_until, reason))
         if not entries:
             return Ended(durable=True)
-        appending = asyncio.ensure_future(self._log.append(entries))
-        await asyncio.sleep(0)  # they deny here already; live connections need not wait for the disk
-        self._end_live()
+        appending = self._log.append(entries)
+        self._end_live()  # they deny here already; live connections need not wait for the disk
         durable = (await appending).durable
         for entry in entries:
             if entry.key != token_id:

@@ -6,7 +6,6 @@ session's and the attempts' cookies are expired, and the chain's cookie says how
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -250,8 +249,7 @@ class Logout:
     async def end(self, session: Session, reason: str) -> None:
         """End a session that nobody has signed out of; its browser's next navigation enters the chain (rule R1)."""
         entry = NewEntry(sid_key(session.sid), session.absolute_until + ENTRY_MARGIN, reason)
-        appending = asyncio.ensure_future(self._log.append([entry]))
-        await asyncio.sleep(0)  # as in _end
+        appending = self._log.append([entry])
         self._live.end(session.sid, reason)
         appended = await appending
         self._trail.ended(session, reason, durable=appended.durable)
@@ -260,7 +258,8 @@ class Logout:
     async def _end(self, session: Session, now: int) -> bool:
         """Append the deny entry, close live connections, park the refresh token. Whether the entry is durable.
 
-        Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work.
+        Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work. So
+        nothing is awaited between looking whether it was done and doing it.
         """
         if (before := self._ended(session)) is not None:
             if before.position == UNPLACED:
@@ -274,10 +273,9 @@ class Logout:
             barrier=now + self.options.limits.barrier,
         )
         others = self._others(session, now)
-        appending = asyncio.ensure_future(self._log.append([entry, *others]))
-        await asyncio.sleep(
-            0
-        )  # it denies here as soon as it has begun; live connections need not wait for the disk
+        appending = self._log.append(
+            [entry, *others]
+        )  # it denies here already; the rest need not wait for the disk
         self._live.end(session.sid, "logout")
         appended = await appending
         self._trail.revocation(entry.reason, durable=appended.durable)

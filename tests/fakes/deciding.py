@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from gateway.core.facts import DoorRules, RequestFacts, build
 from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.request_head import RequestHead, read_block
-from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.revocation import Entry, NewEntry, RevocationIndex
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.state.log import Appended
@@ -120,10 +120,13 @@ class Log:
         elif self.end is not None:
             self.index.position = self.end
 
-    async def append(self, entries: Sequence[NewEntry]) -> Appended:
+    def append(self, entries: Sequence[NewEntry]) -> Awaitable[Appended]:
         """They deny at once; it is told once the disk has them."""
         self.appended += entries
         held = [self.index.hold(entry, NOW) for entry in entries]
+        return asyncio.ensure_future(self._become(entries, held))
+
+    async def _become(self, entries: Sequence[NewEntry], held: list[Entry]) -> Appended:
         await self.disk.wait()
         if not self.durable:
             return Appended(durable=False, position=self.index.position)

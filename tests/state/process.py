@@ -1,4 +1,5 @@
-"""A real second process over a state file, driven line by line: `python -m tests.state.process FILE`.
+"""A real second process over a log, driven line by line: `python -m tests.state.process FILE`, or `… PORT SPOOL` for a
+Redis.
 
 Commands on stdin, one answer line each: `append KEY`, `moved`, `ended SID`, `fill N` (appends up
 to N entries, until one fits nowhere), `flood` (appends for ever and prints
@@ -15,17 +16,20 @@ from pathlib import Path
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
 from gateway.core.revocation_keys import sid_key
+from gateway.state.redis_log import RedisLog
+from gateway.state.redis_place import RedisPlace
 from gateway.state.sqlite import SqliteLog
 from gateway.telemetry.log import configure
 
 ROOT = Path(__file__).resolve().parents[2]
+ROOM = 64 * 1024
 
 
 class Peer:
     """The other process, from outside."""
 
-    def __init__(self, path: Path) -> None:
-        command = [sys.executable, "-m", "tests.state.process", str(path)]
+    def __init__(self, *where: Path | int) -> None:
+        command = [sys.executable, "-m", "tests.state.process", *map(str, where)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=ROOT
         )
@@ -63,7 +67,7 @@ class Peer:
         return left
 
 
-async def _answer(log: SqliteLog, words: list[str]) -> str:
+async def _answer(log: SqliteLog | RedisLog, words: list[str]) -> str:
     entry = NewEntry(sid_key(words[-1]), clock.now() + 3600, "test")
     match words[0]:
         case "append":
@@ -77,10 +81,10 @@ async def _answer(log: SqliteLog, words: list[str]) -> str:
             return str(found is not None)
         case "fill":
             number = 0
-            while not log._board.marked and number < int(words[1]):
+            while not log._spool._unwritable and number < int(words[1]):
                 await log.append([NewEntry(sid_key(f"l{number}"), clock.now() + 3600, "fill")])
                 number += 1
-            return "filled" if log._board.marked else "not filled"
+            return "filled" if log._spool._board.marked else "not filled"
         case _:
             number = 0
             while True:
@@ -90,9 +94,15 @@ async def _answer(log: SqliteLog, words: list[str]) -> str:
                 number += 1
 
 
-async def _main(path: Path) -> None:
+def _log(where: str, spool: str = "") -> SqliteLog | RedisLog:
+    if not spool:
+        return SqliteLog(Path(where), deadline=5.0, beat=60, room=ROOM)
+    return RedisLog(RedisPlace((("127.0.0.1", int(where)),)), spool=Path(spool), beat=60, room=ROOM)
+
+
+async def _main(*where: str) -> None:
     configure("error", stream=sys.stderr)
-    log = SqliteLog(path, deadline=5.0, beat=60, room=64 * 1024)
+    log = _log(*where)
     await log.open()
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
@@ -101,4 +111,4 @@ async def _main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    asyncio.run(_main(*sys.argv[1:]))

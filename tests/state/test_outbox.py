@@ -88,6 +88,9 @@ def test_what_another_process_spooled_denies_here_too(index: RevocationIndex, ou
 
     assert ended(index)
     assert "theirs" in outbox
+    assert outbox.waiting() == []  # while its owner may be alive
+    assert outbox.rouse()
+    assert not outbox.rouse()
     assert [one.new for one in outbox.waiting()] == [batch.entries]
     assert outbox.unspooled() == []
 

@@ -13,10 +13,11 @@ from gateway.core.revocation import Entry, NewEntry, RevocationIndex
 from gateway.core.revocation_keys import sid_key
 from gateway.state import redis_stream
 from gateway.state.outbox import Outbox, Outgoing
-from gateway.state.redis_faults import GarbledError
+from gateway.state.redis_faults import GarbledError, RefusedError
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_stream import Bell, Page, Standing, Stream, name_of
-from gateway.state.renewal import new_log_id
+from gateway.state.renewal import Cause, new_log_id
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 
@@ -167,6 +168,24 @@ async def test_a_replica_confirms(
         monkeypatch.setattr(redis_stream, "COPY_WITHIN", 0.05)
         assert not (await appended(stream, known, going(new(ALICE)), copies=True)).copied
     await stream.link.close()
+
+
+async def test_r04_another_id_is_confirmed_by_a_replica(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failover would bring the old one back otherwise, and with it whom nobody else knew to be signed out."""
+    with RedisServer(tmp_path / "one") as primary, RedisServer(tmp_path / "other") as replica:
+        stream = Stream(primary.place())
+        page = await stream.read(Standing(), Standing(), new_log_id(), renew=False)
+        with pytest.raises(RefusedError, match="NOREPLICAS"):
+            await stream.renew(page.standing, new_log_id(), Cause.UNWRITTEN, copies=True)
+        follow(replica, primary)
+        monkeypatch.setattr(redis_stream, "COPY_WITHIN", PATIENCE)
+        monkeypatch.setattr(redis_stream, "READ_WITHIN", 2 * PATIENCE)
+        candidate = new_log_id()
+        assert await stream.renew(page.standing, candidate, Cause.UNWRITTEN, copies=True) == "renewed"
+        assert replica.ask("HGET", "{gateway}:meta", "id") == candidate.encode()
+        await stream.link.close()
 
 
 async def test_the_bell_rings_for_what_is_new(stream: Stream, place: RedisPlace) -> None:

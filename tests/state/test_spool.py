@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.core.revocation import NewEntry
 from gateway.state import board
+from gateway.state import spool as module
 from gateway.state.spool import SIZE, Batch, Spool
 
 ONE = Batch(
@@ -61,15 +62,70 @@ def test_a_short_use_after_a_long_one_brings_nothing_back(spool: Spool) -> None:
 
 
 def test_a_torn_clearing_brings_nothing_back(spool: Spool) -> None:
-    """A crash in mid-clearing leaves old records behind the first; new ones end before them."""
+    """A crash in mid-clearing leaves old records behind the first; new ones end before them, for everybody."""
+    other = Spool(spool.path)
     spool.put(TWO)
     spool.put(TWO)
+    assert other.batches() == [TWO, TWO]
     with spool.path.open("r+b") as file:
+        board.clear(file.fileno())
         file.seek(board.SIZE)
         file.write(b"\0")
     spool.put(TWO)
 
+    assert other.batches() == [TWO]
     assert sent(spool) == [TWO]
+
+
+def test_what_was_read_once_is_not_read_again(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a thousand records in it one more costs as much as the first, to write and to read; until it is cleared."""
+    parsed: list[bytes] = []
+    parse = module._parse
+
+    def noted(line: bytes) -> Batch | None:
+        parsed.append(line)
+        return parse(line)
+
+    monkeypatch.setattr(module, "_parse", noted)
+    other = Spool(spool.path)
+    for _ in range(10):
+        spool.put(ONE)
+        assert other.batches()[-1] == ONE
+    assert len(parsed) == 20
+    assert other.clear({"one"})
+    other.put(TWO)
+
+    assert spool.batches() == [TWO]
+
+
+def test_a_file_in_the_place_of_another_is_read_from_the_start(spool: Spool) -> None:
+    """Also where it got the same number from the file system."""
+    spool.put(ONE)
+    spool.put(ONE)
+    assert len(spool.batches()) == 2
+    spool.path.unlink()
+    assert spool.look_after()
+    spool.put(TWO)
+
+    assert spool.batches() == [TWO]
+    assert not spool.look_after()
+
+
+def test_a_spool_with_little_room_left_says_so(spool: Spool, tmp_path: Path) -> None:
+    """With what it has, and what follows; not before three quarters are used."""
+    small = Spool(tmp_path / "small", size=4096)
+    small.prepare()
+    batch = Batch("x" * 900, ())
+    for _ in range(3):
+        assert small.complaint() == ""
+        small.put(batch)
+    small.put(batch)
+    assert "nearly full (90% of 4 KiB)" in small.complaint()
+    assert "lets nobody in at other processes" in small.complaint()
+    assert small.clear({batch.id})
+
+    assert small.complaint() == ""
+    small.close()
 
 
 def test_the_room_is_there_before_it_is_needed(spool: Spool) -> None:
@@ -208,6 +264,7 @@ def test_room_that_cannot_be_had_is_said(spool: Spool, monkeypatch: pytest.Monke
     with monkeypatch.context() as patched:
         patched.setattr(os, "posix_fallocate", full)
         spool.prepare()
-        assert "No space" in spool.shortage
-    spool.reserve()
-    assert spool.shortage == ""
+        assert "No space" in spool.complaint()
+        assert "lets nobody in" in spool.complaint()
+    assert not spool.look_after()
+    assert spool.shortage == spool.complaint() == ""

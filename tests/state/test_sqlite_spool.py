@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,53 +9,29 @@ import pytest
 
 from gateway.core.revocation_keys import sid_key
 from gateway.state.sqlite import SqliteLog
+from tests.fakes.disk import Disk, mounted
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within
 from tests.state.process import Peer
 
 ROOM = 64 * 1024
-MNT_DETACH = 2
-
-
-class Disk:
-    """A file system of two megabytes, mounted for one test."""
-
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "state.db"
-        self._filler = directory / "filler"
-
-    def fill(self) -> None:
-        with self._filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-            while True:
-                file.write(bytes(4096))
-
-    def free(self) -> None:
-        self._filler.unlink()
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """Needs the right to mount."""
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    libc = ctypes.CDLL(None, use_errno=True)
-    failed = libc.mount(b"tmpfs", bytes(directory), b"tmpfs", 0, b"size=2m")
-    assert not failed, os.strerror(ctypes.get_errno())
-    try:
-        yield Disk(directory)
-    finally:
-        libc.umount2(bytes(directory), MNT_DETACH)
+    with mounted(tmp_path / "disk") as one:
+        yield one
 
 
 async def opened(disk: Disk, *, room: int = ROOM) -> SqliteLog:
-    log = SqliteLog(disk.path, deadline=5.0, beat=0.1, room=room)
+    log = SqliteLog(disk.directory / "state.db", deadline=5.0, beat=0.1, room=room)
     await log.open()
     return log
 
 
 async def test_r04_what_is_spooled_on_a_full_disk_denies_in_every_process_at_once(disk: Disk) -> None:
     """Whoever was there, and whoever is killed and started meanwhile; durable once there is room."""
-    one, other, peer = await opened(disk), await opened(disk), Peer(disk.path)
+    one, other, peer = await opened(disk), await opened(disk), Peer(disk.directory / "state.db")
     disk.fill()
     for number in range(40):
         await one.append([new(sid_key(f"s{number}"))])
@@ -67,7 +41,7 @@ async def test_r04_what_is_spooled_on_a_full_disk_denies_in_every_process_at_onc
     assert one.pending > 0
     assert peer.ask("ended s39") == "True"
     peer.kill()
-    later = Peer(disk.path)
+    later = Peer(disk.directory / "state.db")
     try:
         assert {later.ask(f"ended s{number}") for number in range(40)} == {"True"}
     finally:
@@ -107,7 +81,7 @@ async def test_r04_what_fits_nowhere_and_dies_with_its_process_ends_every_sessio
     """While the disk is full nobody is let in, also by whoever starts; then the log has another id."""
     other = await opened(disk)
     before = other.log_id
-    peer = Peer(disk.path)
+    peer = Peer(disk.directory / "state.db")
     disk.fill()
     assert peer.ask("fill 5000") == "filled"
     await other.catch_up()
@@ -129,14 +103,12 @@ async def test_a_spool_without_room_is_said(disk: Disk, capsys: pytest.CaptureFi
     """At the start and in health, until there is room."""
     first = await opened(disk)
     await first.close()
-    disk.path.with_name("state.db.spool").unlink()
-    disk.fill()
-    with disk._filler.open("r+b") as file:
-        file.truncate(file.seek(0, 2) - ROOM)
+    (disk.directory / "state.db.spool").unlink()
+    disk.fill(but=ROOM)
     log = await opened(disk)
 
     assert "state_spool_without_room" in capsys.readouterr().out
-    assert log.health().startswith("no room was reserved")
+    assert log.health().startswith("no room was reserved in ")
     disk.free()
     assert await within(PATIENCE, lambda: log.health().startswith("ok"))
     await log.close()

@@ -124,6 +124,15 @@ async def test_a_token_that_comes_again_while_it_is_written_waits_for_the_log(on
     assert await first == Ended(durable=True)
 
 
+async def test_a_token_that_comes_twice_at_the_same_time_counts_once(one: House) -> None:
+    """Over two connections, in one turn of the event loop."""
+    position = one.log.index.position
+    answers = await asyncio.gather(one.end(), one.end())
+    assert sorted(each.replayed for each in answers) == [False, True]
+    assert one.log.index.position == position + 2  # the user, and the token
+    assert len(one.audit) == 1
+
+
 async def test_r05_what_the_log_does_not_have_is_not_done(one: House, tmp_path: Path) -> None:
     """It denies here at once; the sender comes again, and hears of success when it is true."""
     lock = sqlite3.connect(tmp_path / "state.db", isolation_level=None)

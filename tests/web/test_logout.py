@@ -103,9 +103,9 @@ async def test_a_second_click_adds_nothing_and_is_as_durable(lab: Lab) -> None:
     jar = lab.browser(WHO)
     copies = [Jar(dict(jar.cookies)) for _ in range(3)]
     leaving = []
-    for each in copies:  # over connections of their own, the first one's entry being on its way
+    for each in copies:  # over connections of their own, the first two in one turn of the event loop
         leaving.append(asyncio.ensure_future(lab.begin(each)))
-        for _ in range(3):
+        for _ in range(0 if each is copies[0] else 3):
             await asyncio.sleep(0)
     lab.log.disk.set()
     await asyncio.gather(*leaving)

@@ -6,7 +6,6 @@ a session is an entry in that log, here as everywhere.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,9 +106,8 @@ class SessionsEndpoint:
         entries = [NewEntry(sid_key(each.sid), each.until + ENTRY_MARGIN, ENDED_THERE) for each in chosen]
         if not entries:
             return True
-        appending = asyncio.ensure_future(self.log.append(entries))
-        await asyncio.sleep(0)  # they deny here already; live connections need not wait for the disk
-        for each in chosen:
+        appending = self.log.append(entries)
+        for each in chosen:  # they deny here already; live connections need not wait for the disk
             self.live.end(each.sid, ENDED_THERE)
         appended = await appending
         for entry in entries:
