@@ -231,10 +231,9 @@ class Gateway:
 
     def health(self) -> dict[str, str]:
         """One line for people about each thing the gateway depends on."""
-        lines = {"state": self.log.health(), "idp": self.provider.health()}
+        lines = {"state": self.log.health(), "idp": self.provider.health(), **self.outside.health()}
         if self.tickets is not None:
             lines["sessions"] = self.tickets.health()
-        lines |= self.outside.health()
         return lines | {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
 
     def drain(self) -> None:
@@ -303,6 +302,7 @@ class Gateway:
         self.metrics.state_log_age_seconds.set(self.log.age())
         self.metrics.state_log_entries.set(len(self.log.index))
         self.metrics.state_log_pending.set(self.log.pending)
+        self.metrics.state_spool_used_ratio.set(self.log.spooled)
         self.metrics.token_revocations_waiting.set(self.tokens.waiting)
         self.metrics.idp_up.set(self.provider.up)
         self.metrics.upstream_connections.set(self.forwarder.connections)

@@ -56,6 +56,7 @@ def backends(settings: Settings) -> Backends:
     return backends_at(
         state_place(settings),
         spool=settings.redis.spool,
+        room=settings.state_spool,
         state_loss_accepted=settings.state_loss == "accept",
     )
 

@@ -64,6 +64,18 @@ Size = Annotated[
         {"type": ["integer", "string"], "title": "size", "pattern": r"^\d+(B|KiB|MiB|GiB)?$", "minimum": 0}
     ),
 ]
+Room = Annotated[
+    int,
+    PlainValidator(units.parse_room),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string"],
+            "title": "size",
+            "pattern": r"^\d+(B|KiB|MiB|GiB)?$",
+            "minimum": units.LEAST_ROOM,
+        }
+    ),
+]
 Count = Annotated[
     int,
     PlainValidator(units.parse_count),

@@ -53,6 +53,10 @@ class Settings(Section):
         description="The revocation log: a file for one host, `redis://…` for several.",
     )
     redis: Redis = section(Redis, "What a Redis in `state` needs besides.")
+    state_spool: kinds.Room = key(
+        "1MiB",
+        description="Room to reserve for revocations that the log cannot take, beside `state` or in `redis.spool`.",
+    )
     state_loss: Literal["refuse", "accept"] = key(
         "refuse",
         description="After the log was lost: refuse its sessions, or accept that revocations are forgotten.",

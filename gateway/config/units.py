@@ -9,6 +9,9 @@ from gateway.config.findings import BadValueError
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB)?", re.ASCII)
+LEAST_ROOM = 64 << 10
+MOST_ROOM = 64 << 20
+"""Some 300,000 sign-outs, which are 150 MiB of memory in each process."""
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -53,6 +56,17 @@ def parse_size(value: object) -> int:
             "write bytes, or a whole number with KiB, MiB or GiB, such as 32KiB",
         )
     return int(match[1]) * _BYTES[match[2]]
+
+
+def parse_room(value: object) -> int:
+    """Bytes on a disk: enough for some sign-outs, and no more than a process can have in mind."""
+    size = parse_size(value)
+    if not LEAST_ROOM <= size <= MOST_ROOM:
+        raise BadValueError(
+            f"{shown(value)} is out of range",
+            "write a size from 64KiB, which is room for some 300 sign-outs, to 64MiB",
+        )
+    return size
 
 
 def parse_flag(value: object) -> bool:

@@ -16,6 +16,7 @@ from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, warning
 from gateway.options import state_place
+from gateway.state import board, spool
 from gateway.state.redis_place import RedisPlace
 
 _NETWORK_NAMES = """
@@ -25,6 +26,8 @@ _NETWORK_NAMES = """
 """
 NETWORK = frozenset(_NETWORK_NAMES.split())
 """File systems on which locks or shared memory do not hold between machines."""
+COPYING = frozenset({"bcachefs", "btrfs", "zfs"})
+"""File systems that write to another place what is written a second time."""
 LITTLE = 64 * 1024 * 1024
 """Bytes of disk below which the log may stop being written."""
 APART = 2
@@ -59,6 +62,38 @@ async def state_file(patient: Patient) -> AsyncIterator[Observation]:
             "make room: a logout that cannot be written is not durable",
         )
     yield ok(str(url.path), f"can be written, on {kind or 'a file system'} of this host")
+
+
+@check("state-spool", "Is there room for the revocations that the log cannot take?")
+async def state_spool(patient: Patient) -> AsyncIterator[Observation]:
+    url, directory = patient.settings.state, patient.settings.redis.spool
+    if isinstance(url, SqliteUrl):
+        file = spool.beside(url.path)
+    elif directory is not None:
+        file = directory / spool.FILE
+    else:
+        return  # `gateway check` says what that means
+    directory, shown = file.parent, str(file)
+    if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
+        what = f"it is no file that user {os.geteuid()}, who asks, may write"
+        yield failed(shown, what, "give it to the gateway's user, or run the doctor as that user")
+        return
+    if not os.access(directory, os.W_OK | os.X_OK):
+        what = f"user {os.geteuid()}, who asks, may write no file there"
+        yield failed(str(directory), what, "give it to the gateway's user, or run the doctor as that user")
+        return
+    if (kind := file_system_of(directory.resolve(), _mounts())) in COPYING:
+        what = f"on {kind} what is reserved may have no room when the disk is full: it writes to other places"
+        yield warning(shown, what, "use another file system, or see that the disk does not fill")
+    size = patient.settings.state_spool
+    missing = board.SIZE + size - (file.stat().st_blocks * 512 if file.exists() else 0)
+    if missing > (free := _free(directory)):
+        what = f"{missing // 1024} KiB are still to be reserved, and {free // 1024} KiB are free"
+        mend = "make room: on a full disk, a sign-out that fits nowhere lets nobody in at the host's other processes"
+        yield failed(shown, what, mend)
+    else:
+        how = "are reserved" if missing <= 0 else "can be reserved"
+        yield ok(shown, f"{size // 1024} KiB {how} for what the log cannot take")
 
 
 @check("state-redis", "Does this Redis keep what it has acknowledged, and may we use it?")
@@ -169,4 +204,4 @@ def _free(directory: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-CHECKS = (state_file, state_redis)
+CHECKS = (state_file, state_spool, state_redis)

@@ -9,6 +9,7 @@ from gateway.state.log import RevocationLog
 from gateway.state.redis_place import Login, RedisPlace
 from gateway.state.refreshes import Refreshes
 from gateway.state.sign_ins import SignIns
+from gateway.state.spool import SIZE
 from gateway.state.tickets import Tickets
 from gateway.state.token_revocations import TokenRevocations
 
@@ -28,8 +29,12 @@ class Backends:
     login: Login | None = None
 
 
-def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_accepted: bool) -> Backends:
-    """`place`: the file of the log, beside which the others have theirs, or a Redis. `spool`: for Redis."""
+def backends_at(
+    place: Path | RedisPlace, *, spool: Path | None, room: int = SIZE, state_loss_accepted: bool
+) -> Backends:
+    """`place`: the file of the log, beside which the others have theirs, or a Redis. `spool`: for Redis. `room`: bytes
+    to reserve for what the log cannot take.
+    """
     # Late: redis-py costs every process half a second and 30 MiB, and SQLite is not needed beside it.
     if isinstance(place, RedisPlace):
         from gateway.state.redis_log import RedisLog
@@ -40,7 +45,11 @@ def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_acce
 
         refreshes = RedisRefreshes(place)
         log = RedisLog(
-            place, spool=spool, state_loss_accepted=state_loss_accepted, on_epoch=refreshes.say_again
+            place,
+            spool=spool,
+            room=room,
+            state_loss_accepted=state_loss_accepted,
+            on_epoch=refreshes.say_again,
         )
         return Backends(
             log,
@@ -56,7 +65,7 @@ def backends_at(place: Path | RedisPlace, *, spool: Path | None, state_loss_acce
     from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
 
     return Backends(
-        SqliteLog(place, state_loss_accepted=state_loss_accepted),
+        SqliteLog(place, state_loss_accepted=state_loss_accepted, room=room),
         SqliteRefreshes(place),
         SqliteSignIns(place),
         SqliteTokenRevocations(place),

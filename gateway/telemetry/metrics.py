@@ -147,6 +147,14 @@ TABLE: Final = (
         "Times that the revocation log got another id, for it may lack entries; everybody had to sign in again.",
     ),
     Row(
+        "gateway_state_spool_used_ratio",
+        "gauge",
+        (),
+        "Part of `state_spool` that holds what the log has not taken; what fits neither there nor on its disk lets "
+        "nobody in at the other workers.",
+        mode="livemax",
+    ),
+    Row(
         "gateway_sessions_sealed_total",
         "counter",
         (),
@@ -330,6 +338,7 @@ class Metrics:
         self.state_log_age_seconds = gauge("state_log_age_seconds")
         self.state_log_entries = gauge("state_log_entries")
         self.state_log_pending = gauge("state_log_pending")
+        self.state_spool_used_ratio = gauge("state_spool_used_ratio")
         self.token_revocations_waiting = gauge("token_revocations_waiting")
         self.upstream_connections = gauge("upstream_connections")
         self.live_connections: Family[Gauge] = Family(gauge("live_connections"))

@@ -31,6 +31,7 @@ NOT_IN_THE_LISTING = {
     "provider.linked_subjects": "rule R19",
     "provider.linked_providers": "rule R19",
     "state_loss": "rule R4",
+    "state_spool": "rule R5, the room of the durable outbox",
     "redis.password": "every secret has a _file twin",
     "redis.password_file": "every secret has a _file twin",
     "redis.ca_file": "beside provider.ca_file, for Redis",

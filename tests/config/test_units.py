@@ -10,6 +10,7 @@ from gateway.config.units import (
     parse_duration,
     parse_flag,
     parse_lifetime,
+    parse_room,
     parse_seconds,
     parse_size,
     shown,
@@ -51,6 +52,19 @@ def test_what_is_sealed_is_whole_seconds():
 def test_sizes_are_bytes(text, size):
     """Bare numbers are bytes, the units are powers of 1024."""
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(("text", "room"), [("64KiB", 65536), ("1MiB", 1 << 20), ("64MiB", 1 << 26)])
+def test_a_room_has_its_bounds(text, room):
+    """Both of them are within."""
+    assert parse_room(text) == room
+
+
+@pytest.mark.parametrize("text", ["0", "65535", "64KB", "67108865", "1GiB", "all of it", None])
+def test_other_rooms_are_refused_with_what_to_write(text):
+    """None is no room for anything, and nobody keeps a gigabyte of sign-outs in mind."""
+    with pytest.raises(BadValueError, match=r"such as 32KiB|from 64KiB"):
+        parse_room(text)
 
 
 @pytest.mark.parametrize("text", ["32KB", "32k", "1.5MiB", "-1", "32 KiB", ""])

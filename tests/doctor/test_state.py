@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.doctor.state import file_system_of
+from gateway.state.spool import Spool
 from tests.doctor.deployment import FAILED, OK, WARNING, Deployment
+from tests.fakes.disk import mounted
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
 from tests.fakes.slow_way import SlowWay
@@ -84,6 +86,58 @@ async def test_a_disk_that_is_nearly_full_is_said(
     """A logout that cannot be written is not durable."""
     monkeypatch.setattr("gateway.doctor.state.LITTLE", 1 << 60)
     assert [each.verdict for each in await cognito.seen("state-file")] == [WARNING, OK]
+
+
+async def test_the_room_of_the_spool_can_be_had(cognito: Deployment, tmp_path: Path) -> None:
+    """Beside the log; once it is reserved, that is said, also on a disk that is full by now."""
+    (seen,) = await cognito.seen("state-spool")
+    assert (seen.verdict, seen.what) == (OK, "1024 KiB can be reserved for what the log cannot take")
+    one = Spool(tmp_path / "state.db.spool")
+    one.prepare()
+    one.close()
+    (seen,) = await cognito.seen("state-spool")
+    assert (seen.verdict, seen.what) == (OK, "1024 KiB are reserved for what the log cannot take")
+
+
+async def test_a_spool_that_no_room_is_left_for_fails(cognito: Deployment, tmp_path: Path) -> None:
+    """On a real disk that is full; what that means stands beside it. For a Redis it is in a directory of its own."""
+    with RedisServer(tmp_path / "redis", "appendonly yes") as server, mounted(tmp_path / "disk") as disk:
+        cognito.pieces["state"] = f"redis://127.0.0.1:{server.port}/0"
+        assert await cognito.seen("state-spool") == []
+        cognito.pieces["redis"] = {"spool": "disk"}
+        cognito.pieces["state_spool"] = "512KiB"
+        assert [each.verdict for each in await cognito.seen("state-spool")] == [OK]
+        disk.fill(but=256 * 1024)
+        (seen,) = await cognito.seen("state-spool")
+    assert seen.verdict is FAILED
+    assert seen.what == "516 KiB are still to be reserved, and 256 KiB are free"
+    assert "lets nobody in" in seen.mend
+
+
+async def test_a_spool_that_cannot_be_written_fails(cognito: Deployment, tmp_path: Path) -> None:
+    """No file at all; the root of tests may write whatever is one."""
+    (tmp_path / "state.db.spool").mkdir()
+    assert [each.verdict for each in await cognito.seen("state-spool")] == [FAILED]
+
+
+async def test_a_spool_in_a_directory_that_may_only_be_read_fails(
+    cognito: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for whoever is not root."""
+    monkeypatch.setattr("gateway.doctor.state.os.access", lambda *_: False)
+    (seen,) = await cognito.seen("state-spool")
+    assert (seen.verdict, "may write no file there" in seen.what) == (FAILED, True)
+
+
+async def test_a_spool_on_a_file_system_that_copies_is_said(
+    cognito: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is reserved there is not what is written."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"pool {tmp_path} zfs rw 0 0\n")
+    monkeypatch.setattr("gateway.doctor.state._MOUNTS", mounts)
+    warned, _ = await cognito.seen("state-spool")
+    assert (warned.verdict, "on zfs" in warned.what) == (WARNING, True)
 
 
 async def test_r05_a_redis_that_keeps_everything_is_good(cognito: Deployment, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""A Redis that can be read and takes nothing is out of step: nobody can tell the others that somebody signed out."""
+"""A state that can be read and takes nothing is out of step: nobody can tell the others that somebody signed out, but
+for the workers of one host, which share a spool.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.state.redis_log import RedisLog
+from tests.fakes.disk import mounted
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, standing
@@ -81,6 +84,44 @@ async def test_r05_what_takes_nothing_grows_stale_at_every_instance(
         while await asked(second, copied) != 401:
             await asyncio.sleep(0.05)
     assert await asked(second, living) == 200
+
+
+@pytest.mark.parametrize("trouble", [out_of_memory, without_replicas, None])
+async def test_r04_the_other_worker_of_the_host_hears_of_a_sign_out_that_the_state_does_not_take(
+    redis: RedisServer, tmp_path: Path, trouble: Callable[[RedisServer, bool], None] | None
+) -> None:
+    """At once, and whoever lives goes on there; with a Redis that refuses, and with a file on a disk that is full. A worker
+    that starts meanwhile knows of it too. When the state takes entries again the receipt and `/readyz` say so.
+    """
+    state = f"redis://127.0.0.1:{redis.port}/0" if trouble else f"sqlite://{tmp_path}/disk/state.db"
+    extra = f"redis: {{spool: {tmp_path}/disk}}\nstate_spool: 64KiB\n"
+    replaced = {f"sqlite://{tmp_path}/state.db": state}
+    with mounted(tmp_path / "disk") as disk:
+        async with (
+            standing(tmp_path, extra=extra, replaced=replaced) as first,
+            beside(first, tmp_path / "gateway.yaml") as second,
+        ):
+            browser, copied = await signed_in(first)
+            _, living = await signed_in(first)
+            assert await asked(second, copied) == 200
+            disk.fill()
+            if trouble:
+                trouble(redis, True)
+            await first.sign_out(browser, until="/logged-out")
+            while first.gateway.log.pending == 0:  # a log on a full disk has room for a while
+                browser, copied = await signed_in(first)
+                await first.sign_out(browser, until="/logged-out")
+            assert [await asked(each, copied) for each in (first, second)] == [401, 401]
+            assert await asked(second, living) == 200
+            async with beside(first, tmp_path / "gateway.yaml") as late:
+                assert await asked(late, copied) == 401
+                assert await asked(late, living) == 200
+            disk.free()
+            if trouble:
+                trouble(redis, False)
+            assert await within(PATIENCE, lambda: first.gateway.log.pending == 0)
+            assert await within(PATIENCE, lambda: second.gateway.health()["state"].startswith("ok"))
+            assert [await asked(each, copied) for each in (first, second)] == [401, 401]
 
 
 async def test_idle_instances_together_write_once_in_a_while(redis: RedisServer) -> None:

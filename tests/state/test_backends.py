@@ -22,7 +22,7 @@ REDIS = RedisPlace((("192.0.2.1", 6379),))
 
 def test_a_file_is_for_one_host(tmp_path: Path) -> None:
     """All of it in SQLite; nothing is opened yet."""
-    found = backends_at(tmp_path / "state.db", spool=None, state_loss_accepted=True)
+    found = backends_at(tmp_path / "state.db", spool=None, room=70_000, state_loss_accepted=True)
 
     assert (type(found.log), type(found.refreshes), type(found.sign_ins), type(found.token_revocations)) == (
         SqliteLog,
@@ -31,12 +31,13 @@ def test_a_file_is_for_one_host(tmp_path: Path) -> None:
         SqliteTokenRevocations,
     )
     assert found.log.state_loss_accepted  # type: ignore[attr-defined]  # of this kind of log
+    assert found.log._spool._spool.size == 70_000  # type: ignore[attr-defined]  # of this kind of log
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_redis_is_for_many(tmp_path: Path) -> None:
     """All of it in Redis; nothing is connected yet."""
-    found = backends_at(REDIS, spool=tmp_path, state_loss_accepted=True)
+    found = backends_at(REDIS, spool=tmp_path, room=70_000, state_loss_accepted=True)
 
     assert (type(found.log), type(found.refreshes), type(found.sign_ins), type(found.token_revocations)) == (
         RedisLog,
@@ -45,6 +46,7 @@ def test_a_redis_is_for_many(tmp_path: Path) -> None:
         RedisTokenRevocations,
     )
     assert found.log.state_loss_accepted  # type: ignore[attr-defined]  # of this kind of log
+    assert found.log._spool._spool.size == 70_000  # type: ignore[attr-defined]  # of this kind of log
 
 
 def test_nobody_pays_for_a_redis_that_is_not_configured() -> None:
