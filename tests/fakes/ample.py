@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.state import sqlite_refreshes
+from gateway.state import redis_link, sqlite_refreshes
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.redis_sign_ins import RedisSignIns
@@ -45,4 +45,6 @@ def ample() -> Iterator[None]:
             assert limit in defaults, made
             patched.setattr(made, "__kwdefaults__", {**defaults, limit: PATIENCE})
         patched.setattr(sqlite_refreshes, "WITHIN", PATIENCE)
+        for limit in ("CONNECT_WITHIN", "CONNECT_AT_MOST"):
+            patched.setattr(redis_link, limit, PATIENCE)
         yield

@@ -22,10 +22,11 @@ from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail
+from tests.fakes.patience import PATIENCE
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
 DEPLOYMENT = Deployment("https://app.example", "https://idp.example", "client")
-AMPLE = 5.0
+AMPLE = PATIENCE
 KEY = SealingKey.of(bytes(range(32)))
 
 

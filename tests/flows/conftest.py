@@ -215,6 +215,24 @@ def switched(stand: Stand, **switches: str | int | bool) -> Iterator[None]:
 
 
 @contextmanager
+def held(thing: object, call: str) -> Iterator[asyncio.Event]:
+    """Calls of this coroutine function begin when this is over; the event tells that somebody waits for one."""
+    asked, over, original = asyncio.Event(), asyncio.Event(), getattr(thing, call)
+
+    async def late(*args: object, **named: object) -> object:
+        asked.set()
+        await over.wait()
+        return await original(*args, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(thing, call, late)
+        try:
+            yield asked
+        finally:
+            over.set()
+
+
+@contextmanager
 def later(seconds: int) -> Iterator[None]:
     """The gateway's clock, and no other, is ``seconds`` ahead: it is read in one place for this (rule R38)."""
     true = clock.now

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
-from tests.flows.conftest import Stand, later, switched
+from tests.flows.conftest import Stand, held, later, switched
 from tests.flows.stores import BOTH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -194,11 +194,11 @@ async def test_r02_a_callback_under_way_when_the_logout_begins_signs_nobody_in(
     browser.cookies.pop((host, "__Host-session"))
     page = await browser.goto(f"{shared.app}/api/me", until=f"{shared.app}/oauth2/callback")
     other_tab = Browser(browser.session, browser.cookies, [page])
-    with switched(shared, token_delay_seconds=2):
+    with held(shared.gateway.provider, "redeem") as asked:
         late = asyncio.create_task(browser.navigate(page.location, site="cross-site"))
-        await asyncio.sleep(0.3)
+        await asked.wait()
         step = await post(shared, other_tab)
-        answer = await late
+    answer = await late
     assert any(line.startswith("__Host-session=") for line in answer.set_cookies())
     assert {"__Host-session", "__Host-logout"} <= browser.cookie_names(shared.app)
     copied = "; ".join(

@@ -15,7 +15,7 @@ from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
-from tests.flows.conftest import Stand, later, switched
+from tests.flows.conftest import Stand, held, later
 from tests.flows.revoked import of_tokens
 from tests.flows.stores import BOTH, of_files
 
@@ -61,7 +61,7 @@ async def test_a_dead_cookie_sent_again_and_again_makes_no_entries(shared: Stand
 
 async def test_the_refresh_token_is_revoked_beside_the_logout(shared: Stand, browser: Browser) -> None:
     """Cognito hears of it when the browser is back, and slowness there delays nothing."""
-    with switched(shared, revoke_delay_seconds=1):
+    with held(shared.gateway.provider, "revoke"):
         answer = await post(shared, browser)
         end = await browser.follow(answer, site="same-origin")
         assert of_tokens(shared)[-1] is False

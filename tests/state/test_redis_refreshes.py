@@ -15,12 +15,12 @@ from gateway.state.backends import backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
 from gateway.state.refreshes import Busy, Granted, Outdated, Succeeded, Unavailable
+from tests.fakes.ample import ample
 from tests.fakes.patience import PATIENCE
-from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
 from tests.state.refreshes_contract import RefreshesContract
 
-AMPLE = 5.0
+AMPLE = PATIENCE
 """Seconds; how fast a machine is decides no test."""
 
 
@@ -77,9 +77,7 @@ async def test_every_key_has_an_end(place: RedisPlace, shared_redis: RedisServer
 
 async def test_a_cluster_takes_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All keys of a question are in one slot."""
-    with RedisServer(
-        tmp_path_factory.mktemp("node"), "cluster-enabled yes", f"cluster-port {free_port()}"
-    ) as node:
+    with ample(), RedisServer(tmp_path_factory.mktemp("node"), "cluster-enabled yes") as node:
         node.ask("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         node.wait_for(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
         store = RedisRefreshes(node.place(kind="cluster"), within=AMPLE)

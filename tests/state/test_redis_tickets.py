@@ -15,12 +15,13 @@ from gateway.state.redis_faults import RIGHTS
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_tickets import AT_ONCE, RedisTickets
 from gateway.state.tickets import Absent, Kept, Unavailable
+from tests.fakes.ample import ample
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, questions
 from tests.state.tickets_contract import TicketsContract
 
-AMPLE = 5.0
+AMPLE = PATIENCE
 """Seconds; how fast a machine is decides no test."""
 
 
@@ -63,7 +64,7 @@ async def test_the_named_rights_are_enough_over_tls(tmp_path: Path) -> None:
 
 async def test_a_cluster_takes_it(tmp_path: Path) -> None:
     """All keys are in the slot that the connection leads to."""
-    with RedisServer(tmp_path / "node", "cluster-enabled yes") as node:
+    with ample(), RedisServer(tmp_path / "node", "cluster-enabled yes") as node:
         node.ask("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         node.wait_for(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
         await kept_by(node.place(kind="cluster"))

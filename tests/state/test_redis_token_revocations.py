@@ -10,13 +10,13 @@ import pytest
 from gateway.state import redis_faults, redis_token_revocations
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_token_revocations import MARGIN, RedisTokenRevocations
+from tests.fakes.ample import ample
 from tests.fakes.patience import PATIENCE
-from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
 from tests.state.parking import Parking
 from tests.state.token_revocations_contract import DAY, TokenRevocationsContract
 
-AMPLE = 5.0
+AMPLE = PATIENCE
 """Seconds; how fast a machine is decides no test."""
 AGE = """
 for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -105,9 +105,7 @@ async def test_a_server_that_was_killed_has_them(kept_redis: RedisServer) -> Non
 
 async def test_a_cluster_takes_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All keys of a question are in one slot."""
-    with RedisServer(
-        tmp_path_factory.mktemp("node"), "cluster-enabled yes", f"cluster-port {free_port()}"
-    ) as node:
+    with ample(), RedisServer(tmp_path_factory.mktemp("node"), "cluster-enabled yes") as node:
         node.ask("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         node.wait_for(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
         store = RedisTokenRevocations(node.place(kind="cluster"), within=AMPLE)

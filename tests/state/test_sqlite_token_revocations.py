@@ -17,7 +17,7 @@ from tests.fakes.patience import PATIENCE
 from tests.state.parking import Parking
 from tests.state.token_revocations_contract import DAY, TokenRevocationsContract
 
-AMPLE = 5.0
+AMPLE = PATIENCE
 """Seconds; how fast a machine is decides no test."""
 
 
