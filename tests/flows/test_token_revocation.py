@@ -16,7 +16,7 @@ from gateway.core.revocation import NewEntry
 from gateway.core.revocation_keys import email_key
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.patience import PATIENCE
-from tests.fakes.serving import Alone, Serving, launched, serving
+from tests.fakes.serving import Alone, MachineClock, Serving, launched, serving
 from tests.flows.conftest import Stand, later
 from tests.flows.revoked import called, nothing_waits, of_tokens
 from tests.flows.stores import BOTH, of_files
@@ -147,13 +147,16 @@ async def test_the_token_of_a_sign_in_that_cannot_be_verified_is_revoked(stand: 
     assert of_tokens(stand) == [True]
 
 
-QUICK = {"logout:\n": "logout:\n  hop_deadline: 3s\n  barrier: 3s\n"}
+LATER = 200
+"""Seconds after which no hop and no barrier is waited for any more."""
 
 
 @asynccontextmanager
-async def left_at_the_provider(directory: Path, *, workers: int) -> AsyncIterator[tuple[Serving, int]]:
+async def left_at_the_provider(
+    directory: Path, machine: MachineClock, *, workers: int
+) -> AsyncIterator[tuple[Serving, int]]:
     """Somebody who has pressed the button and gone away; and the process id of the worker that answered."""
-    async with serving(directory, workers=workers, replaced=QUICK) as gateway:
+    async with serving(directory, workers=workers, env=machine.environment) as gateway:
         browser = gateway.browser()
         answering = min(gateway.workers().values(), default=gateway.process.pid)
         with Alone(gateway, answering):
@@ -175,21 +178,30 @@ async def revoked(gateway: Serving) -> None:
     assert "/logout" not in [call.path for call in gateway.idp.cognito.common.calls]
 
 
-async def test_a_kill_of_everything_loses_no_token(tmp_path: Path) -> None:
+@pytest.fixture
+def machine(tmp_path: Path) -> MachineClock:
+    return MachineClock(tmp_path / "clock")
+
+
+async def test_a_kill_of_everything_loses_no_token(tmp_path: Path, machine: MachineClock) -> None:
     """SIGKILL to all processes as soon as the sign-out is answered; the next start revokes."""
-    async with left_at_the_provider(tmp_path, workers=1) as (gateway, _):
+    async with left_at_the_provider(tmp_path, machine, workers=1) as (gateway, _):
         for pid in (gateway.process.pid, *gateway.children().values()):
             os.kill(pid, signal.SIGKILL)
         await gateway.process.wait()
         assert gateway.idp is not None
         assert not any(token.revoked for token in gateway.idp.cognito.common.issued)
-        gateway.process = await launched(gateway.config, workers=1, accept_for=0.1)
+        machine.set_by(LATER)
+        gateway.process = await launched(gateway.config, workers=1, accept_for=0.1, env=machine.environment)
         await gateway.until("/readyz", 200)
         await revoked(gateway)
 
 
-async def test_another_worker_takes_over_from_one_that_was_killed(tmp_path: Path) -> None:
+async def test_another_worker_takes_over_from_one_that_was_killed(
+    tmp_path: Path, machine: MachineClock
+) -> None:
     """SIGKILL to the one that answered the sign-out, which alone knew of it."""
-    async with left_at_the_provider(tmp_path, workers=2) as (gateway, answered):
+    async with left_at_the_provider(tmp_path, machine, workers=2) as (gateway, answered):
         os.kill(answered, signal.SIGKILL)
+        machine.set_by(LATER)
         await revoked(gateway)

@@ -5,23 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.fakes.serving import Serving, launched, serving
+from tests.fakes.patience import PATIENCE
+from tests.fakes.serving import MachineClock, Serving, launched, serving
 
 A_DAY = 24 * 3_600
-
-
-class MachineClock:
-    """The wall clock of the processes that get `environment`; the time that goes by stays what it is."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.set_by(0)
-        self.environment = {"SET_CLOCK": str(file)}
-
-    def set_by(self, seconds: int) -> None:
-        whole = self.file.with_suffix(".new")
-        whole.write_text(str(seconds))
-        whole.rename(self.file)
 
 
 async def signed_out(gateway: Serving) -> str:
@@ -46,11 +33,11 @@ async def test_a_clock_that_jumps_revives_nobody(tmp_path: Path) -> None:
         await gateway.sign_in(alive)
 
         machine.set_by(A_DAY)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while "clock_disagrees" not in gateway.told():
                 await asyncio.sleep(0.05)
         assert await gateway.status(copied) == 401
-        async with asyncio.timeout(15):  # each worker tells its parent once a second
+        async with asyncio.timeout(PATIENCE):  # each worker tells its parent once a second
             while "s ahead of the time that has gone by" not in (await gateway.probe("/readyz"))[1]["state"]:
                 await asyncio.sleep(0.05)
         machine.set_by(0)
@@ -61,7 +48,7 @@ async def test_a_clock_that_jumps_revives_nobody(tmp_path: Path) -> None:
         assert await gateway.stop() == 0
         gateway.process = await launched(gateway.config, workers=2, accept_for=0.1, env=machine.environment)
         await gateway.until("/readyz", 200)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while gateway.told().count("clock_disagrees") < 2:
                 await asyncio.sleep(0.05)
         machine.set_by(0)
