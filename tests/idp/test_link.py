@@ -10,6 +10,7 @@ from gateway.idp.transport import Transport
 from gateway.oidc.tokens import check_revocation
 from gateway.oidc.wire import Answer, document, get
 from tests.fakes.op import Provider, running
+from tests.fakes.patience import PATIENCE
 
 
 @pytest.fixture
@@ -28,8 +29,10 @@ async def exchange(op: Provider, link: ProviderLink) -> object:
 async def test_every_exchange_is_told_with_its_outcome(op: Provider) -> None:
     """Endpoint and code, for the metrics."""
     told: list[tuple[str, str]] = []
-    link = ProviderLink(Transport(timeout=0.3), lambda endpoint, result: told.append((endpoint, result)))
+    transport = Transport(timeout=PATIENCE)
+    link = ProviderLink(transport, lambda endpoint, result: told.append((endpoint, result)))
     for trouble in (None, "500", "html", "slow"):
+        transport._timeout = 0.3 if trouble == "slow" else PATIENCE
         op.trouble = {} if trouble is None else {"metadata": trouble}
         try:
             await exchange(op, link)
@@ -47,7 +50,7 @@ async def test_every_exchange_is_told_with_its_outcome(op: Provider) -> None:
 @pytest.mark.parametrize("trouble", ["500", "429", "html", "reset"])
 async def test_trouble_is_down_and_a_good_answer_up_again(op: Provider, trouble: str) -> None:
     """The last exchange decides, and whoever waits for trouble is woken."""
-    link = ProviderLink(Transport(timeout=0.3))
+    link = ProviderLink(Transport(timeout=PATIENCE))
     op.trouble["metadata"] = trouble
     with pytest.raises(ProviderError):
         await exchange(op, link)

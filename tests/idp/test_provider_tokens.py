@@ -39,7 +39,7 @@ async def test_a_sick_token_endpoint_is_told_apart(
     op: Provider, trouble: str, code: str, retryable: bool
 ) -> None:
     """For a code and for a refresh alike; only invalid_grant may end a session (rule R10)."""
-    provider = IdentityProvider(options(op, timeout=0.4))
+    provider = IdentityProvider(options(op, timeout=0.4 if trouble in {"slow", "trickle"} else PATIENCE))
     verifier = dice.token(32)
     grant = await code_for(provider, verifier, "n", "alice")
     op.trouble["token"] = trouble

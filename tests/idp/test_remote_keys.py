@@ -11,6 +11,7 @@ from gateway.idp.transport import Transport
 from gateway.oidc.jwks import KeySet, parse_key_set
 from tests.fakes.forge import rsa_key
 from tests.fakes.op import running
+from tests.fakes.patience import PATIENCE
 from tests.oidc.documents import json_answer
 
 ONE = parse_key_set(json_answer({"keys": [rsa_key("id").jwk()]}))
@@ -119,7 +120,7 @@ async def test_a_key_set_is_fetched_over_the_wire() -> None:
     """From an address alone, counted as what it is, and an answer that is none is refused."""
     calls: list[tuple[str, str]] = []
     async with running() as op:
-        link = ProviderLink(Transport(timeout=0.5), lambda *call: calls.append(call))
+        link = ProviderLink(Transport(timeout=PATIENCE), lambda *call: calls.append(call))
         keys = keys_at(f"{op.issuer}/.well-known/jwks.json", link)
         assert (await keys.current()).candidates("id", "RS256")
         op.trouble["jwks"] = "500"

@@ -17,6 +17,7 @@ from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.idp.transport import Transport
 from gateway.oidc.wire import get
 from tests.fakes.op import Provider, running
+from tests.fakes.patience import PATIENCE
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ async def op() -> AsyncIterator[Provider]:
 
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
-    """A transport with little patience."""
-    transport = Transport(timeout=0.5, resolve={"op.example": "127.0.0.1", "six.example": "::1"})
+    """A transport with patience: a test of its end takes that away."""
+    transport = Transport(timeout=PATIENCE, resolve={"op.example": "127.0.0.1", "six.example": "::1"})
     yield transport
     await transport.close()
 
@@ -48,6 +49,7 @@ async def test_names_lead_to_configured_addresses(op: Provider, transport: Trans
 
 async def test_other_names_go_to_the_systems_resolver(transport: Transport) -> None:
     """A name that cannot exist (RFC 6761) is unreachable, and worth a retry."""
+    transport._timeout = 0.5
     with pytest.raises(ProviderError) as caught:
         await transport.send(get("http://nobody.invalid/"))
     assert (caught.value.code, caught.value.retryable) == ("provider_unreachable", True)
@@ -55,7 +57,7 @@ async def test_other_names_go_to_the_systems_resolver(transport: Transport) -> N
 
 async def test_localhost_cannot_be_sent_elsewhere(op: Provider) -> None:
     """A map entry does not take ``*.localhost`` off this machine."""
-    transport = Transport(resolve={"op.localhost": "192.0.2.1"}, timeout=0.5)
+    transport = Transport(resolve={"op.localhost": "192.0.2.1"}, timeout=PATIENCE)
     assert (await transport.send(get(metadata_url(op)))).status == 200
     await transport.close()
 
@@ -81,6 +83,7 @@ async def test_silence_is_unreachable_within_the_time(
 ) -> None:
     """The whole exchange has one deadline, so bytes that trickle in for ever do not stretch it."""
     op.trouble["metadata"] = trouble
+    transport._timeout = 0.5
     with pytest.raises(ProviderError) as caught:
         await transport.send(get(metadata_url(op)))
     assert (caught.value.code, caught.value.retryable) == ("provider_unreachable", True)
