@@ -44,6 +44,10 @@ def renew(
         for finding in settings.findings:
             typer.echo(str(finding), err=True)
         raise typer.Exit(FINDINGS)
+    if settings.settings.state_loss == "accept":
+        _stop(
+            "with `state_loss: accept` another id signs nobody out; run `gateway sessions revoke --all` instead"
+        )
     place = state_place(settings.settings)
     try:
         done = asyncio.run(_in_redis(place)) if isinstance(place, RedisPlace) else _in_file(place)

@@ -328,7 +328,8 @@ class RedisLog:
                 _log.warning("state_log_at_risk", code=advice.code, what=advice.what, mend=advice.mend)
             self._examined = True
         await self._mirror.exchange(self._stream, within=self._deadline)
-        await self._mirror.settle(self._stream)
+        if await self._mirror.settle(self._stream):
+            await self._mirror.exchange(self._stream, within=self._deadline)
 
     async def _listen(self) -> None:
         """Ask for an exchange as soon as there is something new."""
@@ -379,7 +380,7 @@ class RedisLog:
     def _tell_doubt(self, *, lifted: bool = False) -> None:
         """What others of this host had, the log has when they say so: doubt ends with an exchange that begins then."""
         before = self._age.doubt
-        known = why(Cause.SESSION) if self._mirror.proof else self._spool.doubt
+        known = why(Cause.SESSION) if self._mirror.proven else self._spool.doubt
         self._age.doubt = known or ("" if lifted else before)
         tell_of_doubt(before, self._age.doubt)
         if self._age.doubt and not known:

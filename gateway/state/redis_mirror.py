@@ -45,8 +45,6 @@ class Mirror:
         """Positions that the log has never given."""
         self.renewal: Renewal | None = None
         self.on_renewed: Callable[[Cause], None] = tell_of_renewal
-        self.proof = 0
-        """A position that was sealed under this log, which lacks it; 0 where there is none."""
         self.copied = True
         """A replica of the server has confirmed every append, or there is none."""
         self._index = index
@@ -57,6 +55,7 @@ class Mirror:
         self._doubted = False
         self._clock_offset = -math.inf
         self._unvouched_since = self._proven_at = math.inf
+        self._proof = Standing()
 
     @property
     def loaded(self) -> bool:
@@ -104,22 +103,31 @@ class Mirror:
 
     def prove(self, sealed: int) -> None:
         """Somebody has sealed this position; if the log, read just now, lacks it, later exchanges answer for that."""
-        if self.loaded and not self.proof and lacks(sealed, self._index.position, self.gaps):
-            self.proof, self._proven_at = sealed, time.monotonic()
+        if self.loaded and not self.proven and lacks(sealed, self._index.position, self.gaps):
+            self._proof, self._proven_at = replace(self.known, position=sealed), time.monotonic()
 
-    async def settle(self, stream: Stream) -> None:
+    @property
+    def proven(self) -> bool:
+        """A position was sealed that the log lacks, under the id that it had when it was read last."""
+        return self.loaded and self._proof.log_id == self.known.log_id
+
+    async def settle(self, stream: Stream) -> bool:
         """Give a log that lacks what was sealed another id, unless another instance brings it back in time.
+
+        Has the log to be read again?
 
         :raises: what the stream raises.
         """
-        if not self.proof:
-            return
+        if not self.proven:
+            return False
         settled = time.monotonic() - self._proven_at > VOUCH_WITHIN
-        done = await stream.renew(self.known, new_log_id(), Cause.SESSION, sealed=self.proof, settled=settled)
-        if done in {"has", "other", "none", "renewed"}:
-            self.proof = 0
-        if done != "lacks":
-            self.doubt()
+        sealed = self._proof.position
+        done = await stream.renew(self.known, new_log_id(), Cause.SESSION, sealed=sealed, settled=settled)
+        if done == "has":
+            self._proof = Standing()
+        elif done != "lacks":
+            self.doubt()  # and what is proven stays so until the other id has been read
+        return done not in {"has", "lacks"}
 
     async def bury(self, stream: Stream) -> None:
         """Processes have died with what nobody else has: give the log another id, also if a replica takes over.

@@ -141,8 +141,8 @@ class Trail:
     def log_renewed(self, cause: Cause) -> None:
         """The revocation log has got another id, and everybody has to sign in again."""
         tell_of_renewal(cause)
-        self._metrics.state_log_renewals_total[cause.value].inc()
         self._audit.record(AuditEvent(AuditKind.LOG_RENEWED, reason=cause.value))
+        self._metrics.state_log_renewals_total[cause.value].inc()
 
     def inbound(self, way: str, result: str) -> None:
         """A call of somebody who wants sessions ended was answered. Both are of closed sets."""

@@ -105,6 +105,17 @@ def test_a_file_that_cannot_be_written_is_a_finding(
     assert "move it" in run(config).output
 
 
+def test_where_the_loss_is_accepted_it_would_end_nobody(tmp_path: Path, config: Path) -> None:
+    """Then nothing is done, and what does end them is named."""
+    before = loaded(tmp_path / "state.db")
+    config.write_text(config.read_text() + "state_loss: accept\n")
+    done = run(config)
+
+    assert done.exit_code == 1
+    assert "gateway sessions revoke --all" in done.output
+    assert loaded(tmp_path / "state.db") == before
+
+
 def test_a_configuration_that_cannot_be_used_is_said(config: Path) -> None:
     """As `gateway check` says it."""
     config.write_text(config.read_text() + "unknown_key: 1\n")

@@ -15,10 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.revocation import NewEntry
+from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.revocation_keys import sid_key
 from gateway.state import redis_mirror
 from gateway.state.files import Known, LogFiles
+from gateway.state.outbox import Outbox
+from gateway.state.redis_mirror import Mirror
+from gateway.state.redis_stream import Stream
 from gateway.state.renewal import Cause
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.patience import PATIENCE
@@ -112,7 +115,7 @@ def restore(directory: Path, files: dict[str, bytes]) -> None:
 @asynccontextmanager
 async def at(path: Path) -> AsyncIterator[SqliteLog]:
     """An open log of one host."""
-    log = SqliteLog(path, deadline=5.0, beat=0.1)
+    log = SqliteLog(path, deadline=PATIENCE, beat=0.1)
     await log.open()
     try:
         yield log
@@ -254,14 +257,17 @@ async def test_r04_a_session_proves_that_redis_went_back(
     """No instance was there that knows: several start and believe what they find, until one is shown more. All get the
     same other log, one tells of it, and until then nobody is let in where it was shown.
     """
-    async with opened(kept_redis.place()) as log:
+    async with opened(kept_redis.place(), deadline=PATIENCE) as log:
         await log.append([new(sid_key("before"))])
         copy = Copy(kept_redis)
         await log.append([new(sid_key("lost"))])
         log_id, sealed = log.log_id, log.index.position
     go_back(kept_redis, copy)
     told: list[Cause] = []
-    async with opened(kept_redis.place()) as one, opened(kept_redis.place()) as other:
+    async with (
+        opened(kept_redis.place(), deadline=PATIENCE) as one,
+        opened(kept_redis.place(), deadline=PATIENCE) as other,
+    ):
         one.on_renewed = other.on_renewed = told.append
         assert one.log_id == other.log_id == log_id
         assert ended(one, "lost") is None
@@ -273,6 +279,55 @@ async def test_r04_a_session_proves_that_redis_went_back(
         assert one.index.position > sealed
         assert ended(other, "before") is not None
         assert told == [Cause.SESSION]
+
+
+@pytest.mark.usefixtures("prompt")
+async def test_r05_a_restored_snapshot_of_redis_is_vouched_for_by_nobody(redis: RedisServer) -> None:
+    """A real RDB file, and no append-only one: instances that start let nobody in, and then the log is another one."""
+    snapshot = redis.directory / "dump.rdb"
+    async with opened(redis.place(), deadline=PATIENCE) as log:
+        await log.append([new(sid_key("before"))])
+        redis.ask("SAVE")
+        copy = snapshot.read_bytes()
+        await log.append([new(sid_key("lost"))])
+        log_id = log.log_id
+    redis.stop()
+    snapshot.write_bytes(copy)
+    redis.start()
+    told: list[Cause] = []
+    async with opened(redis.place(), deadline=PATIENCE) as fresh:
+        fresh.on_renewed = told.append
+        assert fresh.age() == math.inf
+        assert await within(PATIENCE, lambda: fresh.loaded)
+
+        assert fresh.log_id != log_id
+        assert ended(fresh, "before") is not None
+        assert told == [Cause.UNVOUCHED]
+        assert "nobody vouched" in fresh.health()
+
+
+async def test_r04_what_is_proven_stays_so_until_the_other_id_was_read(
+    kept_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In between sessions of the old id would be judged by an index that is known to lack something."""
+    monkeypatch.setattr(redis_mirror, "VOUCH_WITHIN", -1.0)
+    stream, index = Stream(kept_redis.place()), RevocationIndex()
+    mirror = Mirror(index, Outbox(index), loss_accepted=False)
+    await mirror.exchange(stream, within=PATIENCE)
+    before = mirror.known.log_id
+    assert not await mirror.settle(stream)
+    mirror.prove(index.position)
+    assert not mirror.proven
+    mirror.prove(index.position + 1)
+    assert mirror.proven
+    assert await mirror.settle(stream)
+    assert mirror.known.log_id == before
+    assert mirror.proven
+    await mirror.exchange(stream, within=PATIENCE)
+
+    assert mirror.known.log_id != before
+    assert not mirror.proven
+    await stream.link.close()
 
 
 async def test_r04_an_instance_that_has_what_is_missing_keeps_the_log(kept_redis: RedisServer) -> None:
@@ -289,7 +344,7 @@ async def test_r04_an_instance_that_has_what_is_missing_keeps_the_log(kept_redis
             task.cancel()
         await asyncio.wait(tasks)
         copy.promote()
-        async with opened(kept_redis.place()) as early:
+        async with opened(kept_redis.place(), deadline=PATIENCE) as early:
             assert early.log_id == log_id
             await early.prove(sealed)
             assert early.age() == math.inf
@@ -332,7 +387,7 @@ async def test_r04_a_replica_that_was_behind_is_proven_by_a_session(tmp_path: Pa
             assert (await log.append([new(sid_key("lost"))])).durable
             log_id, sealed = log.log_id, log.index.position
         primary.kill()
-        async with opened(replica.place()) as fresh:
+        async with opened(replica.place(), deadline=PATIENCE) as fresh:
             assert fresh.log_id == log_id
             await fresh.prove(sealed)
             assert await within(PATIENCE, lambda: fresh.log_id != log_id)
