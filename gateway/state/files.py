@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
+from gateway.core.log_extent import lacks
 from gateway.core.revocation import UNPLACED, NewEntry
 from gateway.state.board import Marks
 from gateway.state.counter import Counter
 from gateway.state.forgetting import Forgetting, boot_id
 from gateway.state.renewal import Cause, Renewal
 from gateway.state.spool import SIZE, Batch, Spool, beside
-from gateway.state.table import OPEN_PATIENCE, Table, Tail, mend_for, require_directory
+from gateway.state.sqlite_faults import mend_for
+from gateway.state.table import OPEN_PATIENCE, Table, Tail, require_directory
 from gateway.state.witness import Witness
 
 PULSE_EVERY: Final = 5.0
@@ -119,7 +121,7 @@ class LogFiles:
                         mend="end the process that hangs in opening it",
                     )
                 self.made = self.table.open()
-                self._begin_counter(NOTHING)
+                self._begin_counter(NOTHING, goes_on=not self.made)
             self._note()
             self.spool.prepare()
             self._bury()
@@ -268,9 +270,12 @@ class LogFiles:
             self.table.close()
             self.start()
 
-    def _begin_counter(self, known: Known) -> None:
+    def _begin_counter(self, known: Known, *, goes_on: bool = False) -> None:
         """Write the counter anew, unless it is needed as a proof; the caller holds its lock."""
         self._settle(known)
+        if goes_on:
+            with suppress(sqlite3.Error):  # on a full disk it goes on where it was
+                self.table.go_on()
         if self._older is None:
             tail = self.table.tail(UNPLACED)
             self.counter.begin(tail.log_id, tail.position)
@@ -287,7 +292,7 @@ class LogFiles:
         self._older, log_id, position = self._proven(known)
         if self._older is None:
             return
-        beyond = position if position < UNPLACED else self.table.tail(UNPLACED).position  # retired
+        beyond = max(self.table.tail(UNPLACED).position, position if position < UNPLACED else 0)  # retired
         with suppress(sqlite3.Error):  # nobody is let in until it can be written
             self._renew(beyond, self._older, unless=(log_id, position))
             self._older = None
@@ -302,9 +307,10 @@ class LogFiles:
             Cause.INDEX: known.position if known.log_id == log_id else 0,
             Cause.SESSION: self._proof.position if self._proof.log_id == log_id else 0,
         }
-        cause = max(shown, key=lambda one: shown[one])
-        behind = self.table.tail(UNPLACED).position < shown[cause]
-        return (cause if behind else None), log_id, shown[cause]
+        tail = self.table.tail(UNPLACED)
+        lost = [(seen, cause) for cause, seen in shown.items() if lacks(seen, tail.position, tail.gaps)]
+        position, cause = max(lost, key=lambda one: one[0], default=(0, None))
+        return (cause if tail.log_id == log_id else None), log_id, position
 
     def _note(self) -> None:
         """Have counter and witness know how far the table is. A log in the place of another one retires it."""

@@ -28,7 +28,7 @@ from typing import Final, TypeVar
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError, GatewayError
-from gateway.core.log_extent import Gap
+from gateway.core.log_extent import Gap, lacks
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.files import Known, LogFiles, Looked, Seen, Written, explain
@@ -37,8 +37,9 @@ from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.renewal import Cause, Renewal, tell_of_renewal, why
 from gateway.state.spool import SIZE
+from gateway.state.sqlite_faults import mend_for
 from gateway.state.sqlite_spool import SqliteSpool
-from gateway.state.table import Tail, mend_for
+from gateway.state.table import Tail
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0
@@ -53,8 +54,6 @@ _log = get_logger("state")
 
 class SqliteLog:
     """See `gateway.state.log.RevocationLog` for the contract."""
-
-    gaps: tuple[Gap, ...] = ()
 
     def __init__(
         self,
@@ -72,6 +71,7 @@ class SqliteLog:
         """
         self.index = RevocationIndex()
         self.log_id = ""
+        self.gaps: tuple[Gap, ...] = ()
         self.on_renewed: Callable[[Cause], None] = tell_of_renewal
         self.state_loss_accepted = state_loss_accepted
         self._path = path
@@ -221,11 +221,11 @@ class SqliteLog:
         for _ in range(2):  # one that is under way may be for an earlier position
             proving = self._proving or self._start_proving(position)
             await asyncio.wait({proving}, timeout=max(0.0, until - time.monotonic()))
-            if self.log_id != log_id or self.index.position >= position or self._age.doubt:
+            missing = lacks(position, self.index.position, self.gaps)
+            if self.log_id != log_id or not missing or self._age.doubt:
                 return
-        self._age.doubt = (
-            "somebody has seen more of the log than was read, and it cannot be read"  # as in catch_up
-        )
+        # As in catch_up.
+        self._age.doubt = "somebody has seen more of the log than was read, and it cannot be read"
 
     def _start_proving(self, position: int) -> asyncio.Future[Seen]:
         job = partial(self._files.prove, Known(self.log_id, position), self._known())
@@ -291,7 +291,7 @@ class SqliteLog:
         for entry in tail.entries:
             self.index.apply(entry)
         self.index.forgotten = max(self.index.forgotten, tail.forgotten)
-        self._renewal = tail.renewal
+        self._renewal, self.gaps = tail.renewal, tail.gaps
         if tail.log_id != self.log_id:
             if self.log_id:
                 _log.error("state_log_lost", path=str(self._path), accepted=self.state_loss_accepted)

@@ -3,7 +3,9 @@
 WAL, so that reading never waits for writing. `synchronous=FULL`, so that a committed entry survives a power
 cut. Positions come from AUTOINCREMENT: they are never given twice, also after trimming. They start at the
 milliseconds since the epoch at which the log was made, so that the positions of a log made after another
-was lost are later than what sessions sealed under the lost one.
+was lost are later than what sessions sealed under the lost one. For the same reason a log that is opened goes on with
+the milliseconds of then: should it be an older copy, none of the positions that it has lost is given again, and they
+lie in a gap (core/log_extent.py) for whoever has seen one.
 """
 
 from __future__ import annotations
@@ -20,14 +22,21 @@ from urllib.parse import quote
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
+from gateway.core.log_extent import Gap, lacks
 from gateway.core.revocation import Entry, NewEntry
 from gateway.state.renewal import Cause, Renewal, new_log_id
 from gateway.state.renewal import read as read_renewal
+from gateway.state.sqlite_faults import UNWRITABLE, unusable
 
 APPLICATION: Final = 0x67776C67
 VERSION: Final = 1
 OPEN_PATIENCE: Final = 5.0
 """Seconds to wait for locks while opening; another process may be making the file."""
+
+STRETCH: Final = 60_000
+"""Milliseconds behind the last position within which whoever opens the log adds no gap: there are many processes."""
+GAPS: Final = 16
+"""Those that are kept. What is forgotten proves nothing any more."""
 
 _SCHEMA: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,23 +51,13 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_expiry ON entries (expires);
 """
 
-_MENDS: Final = {
-    "SQLITE_FULL": "free space on the disk",
-    "SQLITE_BUSY": "find what holds a lock on the file; no other program may use it",
-    "SQLITE_LOCKED": "find what holds a lock on the file; no other program may use it",
-    "SQLITE_READONLY": "make the file and its directory writable for the gateway",
-    "SQLITE_CANTOPEN": "make the file and its directory writable for the gateway",
-    "SQLITE_PERM": "make the file and its directory writable for the gateway",
-    "SQLITE_NOTADB": "move it and its -wal and -shm away; the new log signs everybody out",
-    "SQLITE_CORRUPT": "move it and its -wal and -shm away; the new log signs everybody out",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Tail:
     """What a read found: the log's id, its last position, and the entries after the position asked for.
 
     :ivar forgotten: see `RevocationIndex.forgotten`. :ivar renewal: the last one, if there was one.
+    :ivar gaps: positions that were never given.
     """
 
     log_id: str
@@ -66,6 +65,7 @@ class Tail:
     entries: tuple[Entry, ...]
     forgotten: int = 0
     renewal: Renewal | None = None
+    gaps: tuple[Gap, ...] = ()
 
 
 class Table:
@@ -90,12 +90,12 @@ class Table:
             self._files = self._seen()
         except sqlite3.Error as error:
             self.close()
-            raise _configuration_error(self.path, error) from error
+            raise unusable(self.path, error) from error
         except OSError as error:
             raise ConfigurationError(
                 "state_not_writable",
                 f"the state file {self.path} cannot be used: {error.strerror}",
-                mend=_MENDS["SQLITE_CANTOPEN"],
+                mend=UNWRITABLE,
             ) from error
         except ConfigurationError:
             self.close()
@@ -153,14 +153,15 @@ class Table:
         """Everything after a position, as of one moment. Raises sqlite3.Error."""
         db = self._connection()
         with _Transaction(db, "BEGIN"):
-            log_id, position, forgotten, renewal = _log_id(db), self._last(db), _forgotten(db), _renewal(db)
+            log_id, position, gaps = _log_id(db), self._last(db), _gaps(db)
+            forgotten, renewal = _forgotten(db), _renewal(db)
             rows = db.execute(
                 "SELECT key, expires, reason, event_time, barrier, position FROM entries"
                 " WHERE position > ? ORDER BY position",
                 (after,),
             )
             entries = tuple(Entry(*row[:5], position=row[5]) for row in rows)
-        return Tail(log_id, position, entries, forgotten, renewal)
+        return Tail(log_id, position, entries, forgotten, renewal, gaps)
 
     def pace(self, boot: str) -> tuple[float, float]:
         """The offset that processes of this boot go by (`Forgetting.offset`), and how late it has been by any
@@ -187,17 +188,31 @@ class Table:
         """Give the log another id and no position up to this one: acknowledged entries are not in it
         any more. Was that done?
 
-        `unless`: it has another id than this already, or has come as far as this position. Raises sqlite3.Error.
+        `unless`: it has another id than this already, or does not lack this position. Raises sqlite3.Error.
         """
         db = self._connection()
         with _writing(db):
-            if unless is not None and (_log_id(db) != unless[0] or self._last(db) >= unless[1]):
+            if unless is not None and (
+                _log_id(db) != unless[0] or not lacks(unless[1], self._last(db), _gaps(db))
+            ):
                 return False
             db.execute("UPDATE facts SET value = ? WHERE name = 'log_id'", (new_log_id(),))
             db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entries'", (position,))
             text = Renewal(cause, clock.now()).written()
-            db.execute("INSERT OR REPLACE INTO facts VALUES ('renewed', ?)", (text,))
+            db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", [("renewed", text), ("gaps", "")])
         return True
+
+    def go_on(self) -> None:
+        """Give no position from here on that can have been given before. Raises sqlite3.Error."""
+        db, now = self._connection(), int(clock.precise() * 1000)
+        with _writing(db):
+            last = self._last(db)
+            if now - last < STRETCH:
+                return
+            gaps = [*_gaps(db), (last, now)][-GAPS:]
+            text = " ".join(f"{before}-{behind}" for before, behind in gaps)
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('gaps', ?)", (text,))
+            db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'entries'", (now,))
 
     def claim_telling(self, renewal: Renewal) -> bool:
         """Is it for this process to tell of it? For one of all. Raises sqlite3.Error."""
@@ -284,6 +299,11 @@ def _forgotten(db: sqlite3.Connection) -> int:
     return int(_fact(db, "forgotten") or 0)
 
 
+def _gaps(db: sqlite3.Connection) -> tuple[Gap, ...]:
+    pairs = (gap.split("-") for gap in _fact(db, "gaps").split())
+    return tuple((int(before), int(behind)) for before, behind in pairs)
+
+
 def _renewal(db: sqlite3.Connection) -> Renewal | None:
     return read_renewal(_fact(db, "renewed"))
 
@@ -357,26 +377,3 @@ def _examine(db: sqlite3.Connection) -> None:
     with _writing(db):
         # SQLite opens a write-protected file without a word; the first logout is too late to learn of it.
         pass
-
-
-def primary(error: sqlite3.Error) -> str:
-    """The name of SQLite's primary result code, such as SQLITE_FULL; SQLITE_ERROR where there is none."""
-    name = str(getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR")
-    return "_".join(name.split("_")[:2])
-
-
-def mend_for(error: sqlite3.Error) -> str:
-    """What to do about it, in a few words."""
-    return _MENDS.get(primary(error), "look at the disk and at the file")
-
-
-def _configuration_error(path: Path, error: sqlite3.Error) -> ConfigurationError:
-    name = primary(error)
-    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT") or "damaged" in str(error):
-        return ConfigurationError(
-            "state_corrupt",
-            f"the state file {path} is damaged or no SQLite database: {error}",
-            mend=_MENDS["SQLITE_CORRUPT"],
-        )
-    code = "state_locked" if name in ("SQLITE_BUSY", "SQLITE_LOCKED") else "state_not_writable"
-    return ConfigurationError(code, f"the state file {path} cannot be used: {error}", mend=mend_for(error))

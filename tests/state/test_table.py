@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
 from gateway.state.renewal import Cause
-from gateway.state.table import VERSION, Table, mend_for, primary
+from gateway.state.table import GAPS, STRETCH, VERSION, Table
 
 
 @pytest.fixture
@@ -137,6 +137,43 @@ def test_r04_a_log_that_was_renewed_meanwhile_stays_as_it_is(table: Table) -> No
     assert table.renew(0, Cause.SESSION, unless=(before.log_id, before.position + 1))
 
 
+def test_r04_a_log_that_is_opened_gives_no_position_again(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on with the time of then, unless that was done just now; what lies between is a gap."""
+    end = table.append([NewEntry("sid:s", 100, "logout")])
+    table.go_on()
+    assert (table.tail(-1).position, table.tail(-1).gaps) == (end, ())
+    later = end / 1000 + STRETCH / 1000
+    monkeypatch.setattr(clock, "precise", lambda: later)
+    table.go_on()
+    table.go_on()
+
+    begun = table.tail(-1).position
+    assert begun == pytest.approx(later * 1000, abs=1)
+    assert table.tail(-1).gaps == ((end, begun),)
+    assert table.append([NewEntry("sid:s", 100, "logout")]) == begun + 1
+    monkeypatch.setattr(clock, "precise", lambda: 1.0)
+    table.go_on()
+    assert table.tail(-1).position == begun + 1
+
+
+def test_gaps_are_kept_for_so_many_starts(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest ones; another log has none."""
+    start = table.tail(-1).position / 1000
+    for number in range(1, GAPS + 3):
+        monkeypatch.setattr(clock, "precise", lambda number=number: start + 100 * number)
+        table.go_on()
+    gaps = table.tail(-1).gaps
+
+    assert len(gaps) == GAPS
+    assert gaps[-1][1] == table.tail(-1).position
+    before = table.tail(-1)
+    assert not table.renew(0, Cause.SESSION, unless=(before.log_id, gaps[0][1]))
+    assert table.renew(0, Cause.SESSION, unless=(before.log_id, gaps[0][1] - 1))
+    assert table.tail(-1).gaps == ()
+
+
 def test_a_renewal_is_told_by_one(table: Table) -> None:
     """It is in the log, with its cause and time, whether it was told or not."""
     assert table.tail(-1).renewal is None
@@ -249,13 +286,3 @@ def test_a_directory_at_the_path_is_refused(path: Path) -> None:
     path.mkdir()
 
     assert refusal(path).code == "state_not_writable"
-
-
-def test_the_mend_follows_the_result_code() -> None:
-    """Extended result codes are told by their primary one; unknown ones still get advice."""
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
-
-    assert primary(error) == "SQLITE_READONLY"
-    assert "writable" in mend_for(error)
-    assert "disk" in mend_for(sqlite3.OperationalError("x"))
