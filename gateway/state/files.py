@@ -99,14 +99,11 @@ class LogFiles:
         """Go by what processes before have seen of the clock: this one may begin while it is wrong. Raises
         sqlite3.Error.
         """
-        least, latest = self.table.pace(boot_id())
-        forgetting.known(least)
-        forgetting.was(latest)
+        forgetting.learn(*self.table.pace(boot_id()))
 
     def keep_pace(self, forgetting: Forgetting) -> None:
-        """All processes of a boot forget by the slowest, until it is known better. Raises sqlite3.Error."""
-        offset, latest, settled = forgetting.offset, forgetting.latest, forgetting.settled
-        forgetting.known(self.table.keep_pace(boot_id(), offset, latest, settled=settled))
+        """Have whoever comes learn it. Raises sqlite3.Error."""
+        self.table.keep_pace(boot_id(), forgetting.offset, forgetting.latest)
 
     def start(self) -> None:
         """Open everything, make what is missing. Raises ConfigurationError."""

@@ -6,7 +6,8 @@ slower of the wall clock and the time that has really gone by (`clock.elapsed`, 
 the wall clock said at the start, or with what an earlier process of this boot went by.
 
 It follows the wall clock down at once. Up it follows by a hundredth of the time that goes by, as any clock is put
-right, and at once when the wall clock has stayed where it is for an hour: then it is the one that is right.
+right; at once when the wall clock is back where it was believed before, or has stayed where it is for an hour: then it
+is the one that is right.
 
 The other way round, a wall clock that is behind makes entries that are over too early: what is made here expires later
 by as much as the clock has fallen back, behind what it said to this process or to one before.
@@ -58,17 +59,14 @@ class Forgetting:
         """Seconds since the epoch: what the wall clock would say if it had not fallen back."""
         return self._elapsed() + self._latest
 
-    @property
-    def settled(self) -> bool:
-        """Has the wall clock stayed where it is for long enough to be believed?"""
-        return self._looked_at - self._moved_at >= SETTLED
-
-    def known(self, offset: float) -> None:
-        """An earlier process of this boot went by this offset, from before the clock was set."""
-        self._offset = min(self._offset, offset)
-
-    def was(self, latest: float) -> None:
-        """An earlier process, of this boot or another, has seen it as late as this."""
+    def learn(self, offset: float, latest: float) -> None:
+        """An earlier process of this boot went by this offset, and one of this boot or another has believed that it was
+        as late as this.
+        """
+        if (
+            offset < self._offset
+        ):  # this process began while the clock was ahead, and has believed nothing yet
+            self._offset = self._latest = offset
         self._latest = max(self._latest, latest - self._elapsed())
 
     def look(self) -> None:
@@ -78,9 +76,9 @@ class Forgetting:
         if abs(offset - self._seen) > 1 + CREEP * (elapsed - self._looked_at):
             self._moved_at = elapsed
         self._seen = offset
-        gained = self._offset + CREEP * (elapsed - self._looked_at)
+        gained = max(self._offset + CREEP * (elapsed - self._looked_at), min(offset, self._latest))
         self._looked_at = elapsed
-        if self.settled:
+        if elapsed - self._moved_at >= SETTLED:
             self._offset = self._latest = offset
         self._offset = min(offset, max(self._offset, gained))
         self._latest = max(self._latest, self._offset)

@@ -173,16 +173,12 @@ class Table:
         before, _, least = facts.get("pace", "").partition(" ")
         return float(least) if boot and before == boot else math.inf, float(facts.get("latest", 0))
 
-    def keep_pace(self, boot: str, offset: float, latest: float, *, settled: bool) -> float:
-        """Have both known to whoever comes; the least offset of this boot, this one included, or this one where it is
-        known to be right. Raises sqlite3.Error.
-        """
+    def keep_pace(self, boot: str, offset: float, latest: float) -> None:
+        """Have both known to whoever comes. Raises sqlite3.Error."""
         db = self._connection()
         with _writing(db):
-            least = offset if settled else min(offset, self.pace(boot)[0])
-            rows = [("pace", f"{boot} {least}"), ("latest", str(latest))]
+            rows = [("pace", f"{boot} {offset}"), ("latest", str(latest))]
             db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
-        return least
 
     def renew(self, position: int, cause: Cause, *, unless: tuple[str, int] | None = None) -> bool:
         """Give the log another id and no position up to this one: acknowledged entries are not in it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -72,8 +74,11 @@ def test_a_process_that_began_while_the_clock_was_wrong_learns_of_it() -> None:
     machine.set_by = 13 * HOURS
     made = machine.forgetting()
     assert made.now() > machine.true + 12 * HOURS
-    made.known(before.offset)
+    made.learn(before.offset, before.latest)
     assert made.now() <= machine.true
+    machine.set_by = 0
+    machine.rest(made, 1)
+    assert made.complaint() == "", "it has not fallen back: it was ahead"
 
 
 def test_a_clock_that_falls_back_makes_entries_last() -> None:
@@ -94,17 +99,27 @@ def test_r06_a_process_that_began_after_the_clock_fell_back_makes_entries_last()
     machine.set_by = -5 * HOURS
     made = machine.forgetting()
     assert made.behind() == 0
-    made.was(latest)
+    made.learn(math.inf, latest)
     assert made.behind() == 5 * HOURS
-    assert not made.settled
     assert made.latest == latest
     machine.gone = 0.0  # and it stands a while less in the past
     another = machine.forgetting()
-    another.was(latest)
+    another.learn(math.inf, latest)
     assert another.behind() == 5 * HOURS + 1_000
     machine.rest(another, SETTLED + 20, beat=10)
-    assert another.settled
     assert another.behind() == 0
+
+
+def test_a_clock_that_is_back_where_it_was_is_believed_at_once() -> None:
+    """Nobody is told for an hour to set a clock right that is right."""
+    machine = Machine()
+    made = machine.forgetting()
+    machine.set_by = -5 * HOURS
+    machine.rest(made, 10)
+    machine.set_by = 0
+    machine.rest(made, 1)
+    assert made.complaint() == ""
+    assert machine.true - 1 <= made.now() <= machine.true
 
 
 def test_a_clock_that_is_put_right_bit_by_bit_is_no_news() -> None:

@@ -95,24 +95,14 @@ def test_trimming_is_kept_in_mind(table: Table) -> None:
     assert table.tail(-1).forgotten == 50
 
 
-def test_processes_of_one_boot_share_the_slowest_pace(table: Table) -> None:
-    """Another boot begins anew; where boots have no id nothing is believed."""
-
-    def keep(boot: str, offset: float, *, settled: bool = False) -> float:
-        return table.keep_pace(boot, offset, 1.0, settled=settled)
-
+def test_whoever_comes_learns_the_pace(table: Table) -> None:
+    """Another boot learns how late it was, no more; so does whoever has no id of its boot."""
     assert table.pace("boot") == (math.inf, 0)
-    assert keep("boot", 100.5) == 100.5
-    assert keep("boot", 46_900.5) == 100.5
-    assert keep("boot", 90.0) == 90.0
-    assert keep("boot", 95.0, settled=True) == 95.0, (
-        "a clock that was behind at the start is known to be right"
-    )
-    assert table.pace("boot") == (95.0, 1.0)
-    assert table.pace("later") == (math.inf, 1.0)
-    assert keep("later", 300.0) == 300.0
-    assert keep("", 400.0) == 400.0
-    assert keep("", 500.0) == 500.0
+    table.keep_pace("boot", 100.5, 7.5)
+    assert table.pace("boot") == (100.5, 7.5)
+    assert table.pace("later") == (math.inf, 7.5)
+    table.keep_pace("", 300.0, 8.5)
+    assert table.pace("") == (math.inf, 8.5)
 
 
 def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
