@@ -8,11 +8,12 @@ BENCH := build/python
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \
   conformance-long:3 \
+  faults:8 \
   providers:10
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help setup setup-demo setup-test servers demo test test-more test-again coverage check format lock spa clean \
-  bench bench-quick bench-logout fuzz autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
+  bench bench-quick bench-logout fuzz soak autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
 
 help:                            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +101,12 @@ providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in re
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
 	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \
 	  $(BIN)/python -m pytest -q -m hypothesis -n 2 --dist loadgroup --hypothesis-profile=fuzz --hypothesis-seed=$$RANDOM || exit 1; done
+
+faults: setup-test servers       ## kills, full disks, stalls and set clocks while people sign in and out: nobody is revived; 6 minutes
+	$(BIN)/python -m tests.faults.run
+
+soak: setup-test servers         ## people who sign in and out over rolling restarts, for SOAK_MINUTES (10): nothing lost, nobody mixed up
+	$(BIN)/python -m tests.faults.soak
 
 autobahn: setup-test             ## the Autobahn suite through the gateway, no worse than without it; 4 minutes, needs PYTHON27
 	$(BIN)/python -m tests.autobahn.run

@@ -60,6 +60,7 @@ class Application:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/api/quick", self._quick)
+        app.router.add_get("/api/who", self._who)
         app.router.add_get("/api/slow", self._slowly)
         app.router.add_post("/api/upload", self._upload)
         app.router.add_get("/api/events", self._events)
@@ -78,6 +79,9 @@ class Application:
 
     async def _quick(self, _: web.Request) -> web.Response:
         return web.Response(text="quick")
+
+    async def _who(self, request: web.Request) -> web.Response:
+        return web.Response(text=request.headers.get("X-Auth-Request-User", ""))
 
     async def _slowly(self, _: web.Request) -> web.Response:
         self.asked.set()

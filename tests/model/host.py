@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.state import board, counter, files, spool, sqlite, sqlite_spool, table
+from gateway.state import board, counter, files, shared_spool, spool, sqlite, table
 from gateway.state.forgetting import Forgetting
 from gateway.state.sqlite import SqliteLog
 from tests.model.worker import Guard, Worker
@@ -219,9 +219,9 @@ class Host:
 
     def _patch(self) -> None:
         put = self._patches.enter_context
-        for module in (clock, sqlite, files, counter, board, spool, sqlite_spool):
+        for module in (clock, sqlite, files, counter, board, spool, shared_spool):
             put(patch.object(module, "time", self))
-        for module in (sqlite, sqlite_spool):
+        for module in (sqlite, shared_spool):
             put(patch.object(module, "ThreadPoolExecutor", self._thread))
         put(patch.object(files, "boot_id", lambda: f"boot-{self.boot}"))
         put(patch.object(table, "OPEN_PATIENCE", 0.0))
