@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from gateway.core.memo import Kept, Memo
 
 PAGE = Path(__file__).parents[2] / "docs/memory.md"
-_ROW = re.compile(r"^\| `([\w/.]+ \w+)` \| (.+) \| (.+) \| ([^|]+) \|(?: `(\w+)` \|)?$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([\w/.]+ \w+)` \| (.+) \| (.+) \| ([^|]+) \| `(\w+)` \|$", re.MULTILINE)
 _BYTES = re.compile(r"(\d[\d.]*) (B|KiB|MiB)( each)?")
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 PAGE_SIZE = sysconf("SC_PAGESIZE")
@@ -33,16 +33,10 @@ class Row:
     test: str
 
     @property
-    def bytes(self) -> int:
-        """Of all of it, or of each."""
+    def bytes(self) -> int | None:
+        """Of all of it, or of each; None where that is no number."""
         found = _BYTES.fullmatch(self.size)
-        assert found is not None, f"{self.what}: {self.size} is no number of bytes"
-        return int(float(found[1]) * _UNITS[found[2]])
-
-    @property
-    def each(self) -> bool:
-        """Whether there may be as many as `why` says."""
-        return self.size.endswith(" each")
+        return None if found is None else int(float(found[1]) * _UNITS[found[2]])
 
 
 def rows() -> dict[str, Row]:
@@ -53,7 +47,9 @@ def rows() -> dict[str, Row]:
 
 def stated(place: str) -> int:
     """Bytes that the page allows a place, or each thing in it."""
-    return rows()[place].bytes
+    size = rows()[place].bytes
+    assert size is not None, place
+    return size
 
 
 def fill(memory: Memory, add: Callable[[int], object], most: int) -> None:

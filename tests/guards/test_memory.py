@@ -7,6 +7,8 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+from tests.bounds.listed import rows
+
 ROOT = Path(__file__).parents[2]
 GATEWAY = ROOT / "gateway"
 SERVING = ("core", "idp", "oidc", "proxy", "state", "telemetry", "web", "workers")
@@ -17,9 +19,6 @@ MAKERS = {
     "Counter", "Family", "Kept", "Memo", "NameKinds", "OrderedDict", "PriorityQueue", "Queue", "WeakKeyDictionary",
     "WeakSet", "WeakValueDictionary", "bytearray", "cache", "counters", "defaultdict", "deque", "dict", "list", "lru_cache", "set", "tallies",
 }  # fmt: skip
-ROW = re.compile(r"^\| `([\w/.]+) (\w+)` \| (.+) \| (.+) \| ([^|]+) \|$", re.MULTILINE)
-BYTES = re.compile(r"\d[\d.]* (?:B|KiB|MiB)(?: (?:each|in all))?")
-_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 
 
 def makes(node: ast.expr | None) -> bool:
@@ -68,23 +67,27 @@ def places(tree: ast.Module) -> set[str]:
     return found
 
 
-def remembered() -> set[tuple[str, str]]:
+def remembered() -> set[str]:
     """Module and name of each."""
     paths = [path for name in SERVING for path in (GATEWAY / name).rglob("*.py")]
     paths += GATEWAY.glob("*.py")
     modules = {path.relative_to(GATEWAY).as_posix(): path for path in paths}
     return {
-        (module, name)
+        f"{module} {name}"
         for module, path in modules.items()
         if module not in NOT_SERVING
         for name in places(ast.parse(path.read_text(encoding="utf-8")))
     }
 
 
-def rows() -> dict[tuple[str, str], tuple[str, str, str]]:
-    """What the page says of each: what it is, why it ends, and its bytes."""
-    text = (ROOT / "docs/memory.md").read_text(encoding="utf-8")
-    return {(row[1], row[2]): (row[3], row[4], row[5].strip()) for row in ROW.finditer(text)}
+def filled() -> dict[str, str]:
+    """The test that fills each, by what the tests say of themselves."""
+    return {
+        place: name
+        for path in (ROOT / "tests/bounds").glob("test_*.py")
+        for name, test in vars(import_module(f"tests.bounds.{path.stem}")).items()
+        for place in getattr(test, "fills", ())
+    }
 
 
 def test_r25_whatever_is_remembered_stands_in_the_table() -> None:
@@ -95,29 +98,29 @@ def test_r25_whatever_is_remembered_stands_in_the_table() -> None:
 
 def test_each_row_has_a_bound_in_bytes() -> None:
     """A number and a unit; `each` is multiplied by what the row says it is bounded by."""
-    assert [place for place, (_, _, size) in rows().items() if not BYTES.fullmatch(size)] == []
+    assert [place for place, row in rows().items() if row.bytes is None] == []
+
+
+def test_each_row_is_filled_by_its_test() -> None:
+    """Which measures that what the row says is true."""
+    assert {place: row.test for place, row in rows().items()} == filled()
 
 
 def test_the_bytes_of_a_memo_are_those_of_its_code() -> None:
     """The page is held to the constants."""
-    text = {
-        module: (GATEWAY / module).read_text(encoding="utf-8")
-        for module, _ in rows()
-    }  # fmt: skip
     wrong, held = [], 0
-    for (module, name), (_, _, size) in rows().items():
-        made = re.search(
-            rf"\b{name}\b[^\n=]*= (?:Memo|Kept)\((?:[^()]|\([^()]*\))*?size=([\w *]+)", text[module]
-        )
+    for place, row in rows().items():
+        module, _, name = place.partition(" ")
+        text = (GATEWAY / module).read_text(encoding="utf-8")
+        made = re.search(rf"\b{name}\b[^\n=]*= (?:Memo|Kept)\((?:[^()]|\([^()]*\))*?size=([\w *]+)", text)
         if made is None:
             continue
         held += 1
         code = vars(import_module("gateway." + module.removesuffix(".py").replace("/", ".")))
-        stated, unit = size.split()[:2]
-        if eval(made[1], dict(code)) != float(stated) * _UNITS[unit]:
-            wrong.append((module, name, made[1], size))
+        if eval(made[1], dict(code)) != row.bytes:
+            wrong.append((place, made[1], row.size))
     assert wrong == []
-    assert held >= 18
+    assert held >= 19
 
 
 def test_what_grows_is_seen() -> None:

@@ -1,0 +1,121 @@
+"""What is kept of the provider, of those who send events, and of the workers, filled with the largest that gets in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any, cast
+
+from gateway.idp.event_stream import EventStream
+from gateway.idp.provider import ProviderOptions
+from gateway.idp.remote_keys import RemoteKeys
+from gateway.idp.transport import MAX_BODY
+from gateway.oidc.event_polls import MAX_SETS, parse_poll
+from gateway.oidc.jwks import MAX_KEYS, MAX_KID, parse_key_set
+from gateway.oidc.providers import Preset
+from gateway.oidc.security_event import Refusal
+from gateway.oidc.wire import Answer, Request
+from gateway.workers.desk import Board
+from gateway.workers.slots import Slot
+from tests.bounds.listed import fills, stated
+
+Measured = Callable[[], int]
+FACE = "\U0001f600"
+
+
+@fills("idp/event_stream.py _done", "idp/event_stream.py _refused")
+async def test_events_of_one_answer(measured: Measured) -> None:
+    """The largest answer there is, of as many events as are taken, whose names make each character 4 bytes."""
+    size = MAX_BODY // MAX_SETS - 20
+    sets = {f"{at}{FACE}".ljust(size - 8, "n"): "" for at in range(MAX_SETS)}
+    body = json.dumps({"sets": sets}, ensure_ascii=False).encode()
+    assert MAX_BODY * 0.9 < len(body) <= MAX_BODY
+    del sets
+    for refused, place in ((None, "_done"), (Refusal("token_rejected", "d" * 200), "_refused")):
+
+        async def receive(_: str, refused: Refusal | None = refused) -> Refusal | None:
+            return refused
+
+        made = EventStream(cast("Any", None), "", "", receive=receive, turn=cast("Any", None))
+        before = measured()
+        await made._take_in(parse_poll(Answer(200, {"content-type": "application/json"}, body)))
+        assert len(made._done) + len(made._refused) == MAX_SETS
+        assert measured() - before <= stated(f"idp/event_stream.py {place}")
+
+
+@fills("outside.py _fetched")
+def test_key_sets(measured: Measured) -> None:
+    """As many and as large keys as are taken."""
+    chance = Random(1)
+
+    def number(bits: int) -> str:
+        value = chance.getrandbits(bits) | 1 | 1 << (bits - 1)
+        return base64.urlsafe_b64encode(value.to_bytes(bits // 8)).rstrip(b"=").decode()
+
+    keys = [
+        {
+            "kty": "RSA",
+            "kid": f"{at}".ljust(MAX_KID, "k"),
+            "use": "sig",
+            "alg": "RS256",
+            "n": number(8_192),
+            "e": "AQAB",
+        }
+        for at in range(2 * MAX_KEYS)
+    ]
+    body = json.dumps({"keys": keys}).encode()
+    assert len(body) < MAX_BODY
+    del keys
+    made = RemoteKeys(cast("Any", None))
+    before = measured()
+    made._known = parse_key_set(Answer(200, {"content-type": "application/json"}, body))
+    assert measured() - before <= stated("outside.py _fetched")
+
+
+@fills(
+    "outside.py paths", "outside.py watched", "idp/provider.py resolve", "oidc/providers.py prompts", "oidc/wire.py headers",
+    "workers/desk.py _said", "workers/slots.py report",
+)  # fmt: skip
+def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
+    """A few lines each."""
+    before = measured()
+    paths = {f"/oauth2/{at}" + "p" * 50: {"POST": at} for at in range(100)}
+    assert measured() - before <= 100 * stated("outside.py paths")
+    before = measured()
+    watched = [[f"{at}" + "f" * 200] for at in range(100)]
+    assert measured() - before <= 100 * stated("outside.py watched")
+    before = measured()
+    options = ProviderOptions(
+        kind="oidc",
+        issuer="i",
+        client_id="c",
+        resolve={f"h{at}" + "h" * 250: "2001:db8::1" for at in range(100)},
+    )
+    assert measured() - before <= 100 * stated("idp/provider.py resolve")
+    before = measured()
+    preset = Preset("google", prompts={"login": "select_account"})
+    assert measured() - before <= stated("oidc/providers.py prompts")
+    before = measured()
+    request = Request(
+        "POST", "", {"authorization": f"Bearer {len(paths)}" + "t" * 8_000, "accept": "application/json"}
+    )
+    assert measured() - before <= stated("oidc/wire.py headers")
+    before = measured()
+    board = Board()
+    board.write(
+        json.loads(
+            json.dumps(
+                {"details": {f"{at}": f"{at}" + "w" * 1_000 for at in range(20)}, "workers": "w" * 200}
+            )
+        )
+    )
+    assert measured() - before <= stated("workers/desk.py _said")
+    before = measured()
+    slots = [
+        Slot(f"w{at}", cast("Any", None), report={"ready": True, "details": {"log": f"ok{at}"}})
+        for at in range(100)
+    ]
+    assert measured() - before <= 100 * stated("workers/slots.py report")
+    assert all((paths, watched, options, preset, request, board, slots))
