@@ -22,7 +22,6 @@ from selenium.common.exceptions import (
     JavascriptException,
     NoSuchWindowException,
     StaleElementReferenceException,
-    TimeoutException,
     WebDriverException,
 )
 from selenium.webdriver.common.by import By
@@ -122,7 +121,7 @@ class Firefox:
                 driver.execute_script(SET_COOKIES, COOKIES[mode])
             return _private_window(driver) if mode is Mode.PRIVATE else self._first
 
-        return FirefoxProfile(self, await self.do(opened), private=mode is Mode.PRIVATE)
+        return FirefoxProfile(self, await self.do(opened))
 
     async def forget(self) -> None:
         """Close every tab but the first, which keeps the program alive, and delete what Firefox has kept."""
@@ -172,24 +171,22 @@ def _private_window(driver: webdriver.Firefox) -> str:
     driver.switch_to.window(handle)
     with driver.context(driver.CONTEXT_CHROME):
         assert driver.execute_script("return PrivateBrowsingUtils.isWindowPrivate(window)")
+    # It shows a page of its own, in whichever tab is in front by then: that has to be this one.
+    wait.until(lambda d: d.current_url == "about:privatebrowsing")
     return handle
 
 
 class FirefoxProfile:
     """A window; ``home`` is its first tab, which stays empty."""
 
-    def __init__(self, firefox: Firefox, home: str, *, private: bool = False) -> None:
+    def __init__(self, firefox: Firefox, home: str) -> None:
         self._firefox = firefox
         self._home = home
-        self._private = private
 
     async def tab(self) -> Tab:
         def opened(driver: webdriver.Firefox) -> str:
             driver.switch_to.window(self._home)
             driver.switch_to.new_window("tab")
-            # A private window gives it a page of its own, which could come after the one that is asked for.
-            with contextlib.suppress(TimeoutException):
-                WebDriverWait(driver, 2).until(lambda d: d.current_url != "about:blank" or not self._private)
             return str(driver.current_window_handle)
 
         return FirefoxTab(self._firefox, await self._firefox.do(opened))
