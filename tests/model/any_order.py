@@ -75,6 +75,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.sessions: list[Known] = []
         self.endings: list[Ending] = []
         self.lost = False
+        self.copy: dict[str, bytes] | None = None
         self.latest = self.host.wall()
         self.ahead_since: float | None = None
         self.forgot = False
@@ -257,10 +258,30 @@ class AnyOrder(RuleBasedStateMachine):
             self.kill(process)
 
     @rule()
+    def a_copy_is_made(self) -> None:
+        """Of the state directory, with nobody there."""
+        for process in list(self.host.processes):
+            self.kill(process)
+        self.copy = self.host.copied()
+        self.host.new()
+
+    @precondition(lambda self: self.copy is not None)
+    @rule()
+    def the_copy_is_restored(self) -> None:
+        """With nobody there. On this boot of the machine something outside of the directory knows better."""
+        assert self.copy is not None
+        for process in list(self.host.processes):
+            self.kill(process)
+        self.host.restore(self.copy)
+        self.lost = True
+        self.host.new()
+
+    @rule()
     def the_machine_is_started_anew(self) -> None:
         """With whatever time it has."""
         for process in list(self.host.processes):
             self.kill(process)
+        self.copy = None
         self.host.reboot()
         self.forgot |= self.host.set_by > 0
         self.host.new()

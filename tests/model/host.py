@@ -169,6 +169,18 @@ class Host:
         self.gone += seconds
         self.loop.until_idle()
 
+    def copied(self) -> dict[str, bytes]:
+        """What is in the state directory."""
+        return {file.name: file.read_bytes() for file in self.path.parent.iterdir()}
+
+    def restore(self, copy: dict[str, bytes]) -> None:
+        """Have nothing in it but this."""
+        self.unlock()
+        for file in self.path.parent.iterdir():
+            file.unlink()
+        for name, content in copy.items():
+            (self.path.parent / name).write_bytes(content)
+
     def reboot(self) -> None:
         """With another idea of what time it is."""
         for process in list(self.processes):
