@@ -227,11 +227,12 @@ def written(
     """The configuration of one replica: ``ports`` of the door, the probes and the operators' API."""
     door, probes, admin = (f"127.0.0.1:{port}" for port in ports)
     directory.mkdir()
+    (directory / "spool").mkdir()
     path = configuration.write(
         directory, options, listen=door, api=f"127.0.0.1:{upstream}", probes=probes, admin=admin
     )
     pieces = {
-        f"{STATE}{directory / 'state.db'}": f"state: {state}",
+        f"{STATE}{directory / 'state.db'}": f"state: {state}\nredis: {{spool: {directory / 'spool'}}}",
         f"listen: {admin}}}": f"listen: {admin}, token: {TOKEN}}}",
         "upstreams:\n": f'upstreams:\n  - {{path: {TABS}, url: "file://{key.parent / "pages"}"}}\n',
         "key_files: [session-key]": f"key_files: [{key}]\n  store: {store}",

@@ -24,10 +24,30 @@ async def test_a_replica_that_is_killed_behind_its_answer(cluster: Cluster) -> N
     await cluster.in_step()
 
 
+async def test_a_replica_that_is_killed_while_redis_takes_nothing(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    """The spool has it, and the replica denies by it when it is there again, before Redis takes anything; then all do."""
+    alice, stays = await cluster.signed_in(at=1), await cluster.signed_in(at=2)
+    copied = cluster.cookie(alice)
+    redis.ask("CONFIG", "SET", "maxmemory", 1)
+    try:
+        assert (await cluster.sign_out(alice)).status == 303
+        assert '"durable": false' in await cluster.receipt(alice)
+        await cluster.replicas[1].kill()
+        await cluster.replicas[1].start()
+        assert await cluster.replicas[1].status(copied) == 401
+    finally:
+        redis.ask("CONFIG", "SET", "maxmemory", 0)
+    await cluster.refused_everywhere(copied)
+    await cluster.in_step()
+    assert await cluster.statuses(cluster.cookie(stays)) == [200] * 3
+
+
 async def test_a_replica_that_is_killed_before_redis_has_the_entry(
     cluster: Cluster, redis: RedisServer
 ) -> None:
-    """The answer said that it is pending; the spool has it, and the replica sends it when it is there again."""
+    """The answer said that it is pending; Redis may have heard of it, or the spool has it."""
     alice = await cluster.signed_in(at=1)
     copied = cluster.cookie(alice)
     lives = await cluster.opened(copied)
