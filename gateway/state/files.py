@@ -103,7 +103,7 @@ class LogFiles:
 
     def keep_pace(self, forgetting: Forgetting) -> None:
         """Have whoever comes learn it. Raises sqlite3.Error."""
-        self.table.keep_pace(boot_id(), forgetting.offset, forgetting.latest)
+        self.table.keep_pace(boot_id(), forgetting.offset, forgetting.latest, forgetting.furthest)
 
     def start(self) -> None:
         """Open everything, make what is missing. Raises ConfigurationError."""

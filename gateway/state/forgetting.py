@@ -10,7 +10,9 @@ right; at once when the wall clock is back where it was believed before, or has 
 is the one that is right.
 
 The other way round, a wall clock that is behind makes entries that are over too early: what is made here expires later
-by as much as the clock has fallen back, behind what it said to this process or to one before.
+by as much as the clock has fallen back, behind what it said to this process or to one before. And entries that reach
+the log late are compared with sign-ins by time: they are dated no earlier than any sign-in can have been, also one by a
+clock that was ahead for a moment.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core import clock
+from gateway.core.revocation import ENTRY_MARGIN
 from gateway.telemetry.log import get_logger
 
 SETTLED: Final = 3_600.0
@@ -46,6 +49,7 @@ class Forgetting:
         self._elapsed = elapsed
         self._looked_at = elapsed()
         self._offset = self._latest = self._seen = wall() - self._looked_at
+        self._furthest = self._latest
         self._moved_at = self._looked_at
         self.told = False
 
@@ -59,15 +63,27 @@ class Forgetting:
         """Seconds since the epoch: what the wall clock would say if it had not fallen back."""
         return self._elapsed() + self._latest
 
-    def learn(self, offset: float, latest: float) -> None:
+    @property
+    def furthest(self) -> float:
+        """Seconds since the epoch: what the wall clock would say if it had stayed where it was furthest ahead, as far
+        as anybody signs in by such a clock.
+        """
+        return self._elapsed() + min(max(self._latest, self._furthest), self._latest + ENTRY_MARGIN)
+
+    def date(self) -> int:
+        """Seconds since the epoch: no sign-in of before was later."""
+        return int(max(self._wall(), self.furthest))
+
+    def learn(self, offset: float, latest: float, furthest: float) -> None:
         """An earlier process of this boot went by this offset, and one of this boot or another has believed that it was
-        as late as this.
+        as late as `latest`, and seen it say `furthest`.
         """
         if (
             offset < self._offset
         ):  # this process began while the clock was ahead, and has believed nothing yet
             self._offset = self._latest = offset
         self._latest = max(self._latest, latest - self._elapsed())
+        self._furthest = max(self._furthest, furthest - self._elapsed())
 
     def look(self) -> None:
         """See what the wall clock says now."""
@@ -79,7 +95,8 @@ class Forgetting:
         gained = max(self._offset + CREEP * (elapsed - self._looked_at), min(offset, self._latest))
         self._looked_at = elapsed
         if elapsed - self._moved_at >= SETTLED:
-            self._offset = self._latest = offset
+            self._offset = self._latest = self._furthest = offset
+        self._furthest = max(self._furthest, offset)
         self._offset = min(offset, max(self._offset, gained))
         self._latest = max(self._latest, self._offset)
 

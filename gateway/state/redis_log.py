@@ -211,7 +211,7 @@ class RedisLog:
         if not entries:
             return told(Appended(durable=True, position=self.index.position))
         longer = self._mirror.behind()
-        now = clock.now() + longer  # by a clock that is behind, who is signed in would have signed in later
+        now = max(self._mirror.forgetting.date(), clock.now() + longer)
         one = self._outbox.take(tuple(entry.received(now).lasting(longer) for entry in entries), now)
         one.new_until = self._mirror.clock() + round(self._deadline * 1000)
         return asyncio.ensure_future(self._become(one, time.monotonic() + self._deadline))

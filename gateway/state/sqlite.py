@@ -177,9 +177,7 @@ class SqliteLog:
         self._require_open()
         if not entries:
             return told(Appended(durable=True, position=self.index.position))
-        longer = self._forgetting.behind()
-        # By a clock that has fallen back, who is signed in would have signed in later.
-        now = clock.now() + longer
+        now, longer = self._forgetting.date(), self._forgetting.behind()
         new = tuple(entry.received(now).lasting(longer) for entry in entries)
         one = self._outbox.take(new, now)
         until = time.monotonic() + self._deadline

@@ -163,21 +163,23 @@ class Table:
             entries = tuple(Entry(*row[:5], position=row[5]) for row in rows)
         return Tail(log_id, position, entries, forgotten, renewal, gaps)
 
-    def pace(self, boot: str) -> tuple[float, float]:
-        """The offset that processes of this boot go by (`Forgetting.offset`), and how late it has been by any
-        (`Forgetting.latest`): infinite and 0 where nobody has written that down. Raises sqlite3.Error.
+    def pace(self, boot: str) -> tuple[float, float, float]:
+        """The offset that processes of this boot go by (`Forgetting.offset`), how late it has been by any
+        (`Forgetting.latest`), and by the wall clock alone (`Forgetting.furthest`): infinite and 0 where nobody has
+        written that down. Raises sqlite3.Error.
         """
-        facts = dict(
-            self._connection().execute("SELECT name, value FROM facts WHERE name IN ('pace', 'latest')")
-        )
+        db = self._connection()
+        names = "SELECT name, value FROM facts WHERE name IN ('pace', 'latest', 'furthest')"
+        facts = dict(db.execute(names))
         before, _, least = facts.get("pace", "").partition(" ")
-        return float(least) if boot and before == boot else math.inf, float(facts.get("latest", 0))
+        offset = float(least) if boot and before == boot else math.inf
+        return offset, float(facts.get("latest", 0)), float(facts.get("furthest", 0))
 
-    def keep_pace(self, boot: str, offset: float, latest: float) -> None:
-        """Have both known to whoever comes. Raises sqlite3.Error."""
+    def keep_pace(self, boot: str, offset: float, latest: float, furthest: float) -> None:
+        """Have them known to whoever comes. Raises sqlite3.Error."""
         db = self._connection()
         with _writing(db):
-            rows = [("pace", f"{boot} {offset}"), ("latest", str(latest))]
+            rows = [("pace", f"{boot} {offset}"), ("latest", str(latest)), ("furthest", str(furthest))]
             db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     def renew(self, position: int, cause: Cause, *, unless: tuple[str, int] | None = None) -> bool:

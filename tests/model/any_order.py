@@ -208,8 +208,11 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(by=st.sampled_from([0.0, 0.0, 0.5, 14.0, -5.0]))
     def the_clock_is_set(self, by: float) -> None:
-        """Right, or wrong by so many hours."""
+        """Right, or wrong by so many hours; every process looks at it before anybody signs in by it."""
         self.host.set_by = by * HOUR
+        for process in self.host.processes:
+            process.settle()
+        self.host.passes(1.1)
         self.latest = max(self.latest, self.host.wall())
         self.ahead_since = None if by <= 0 else self.host.gone
 

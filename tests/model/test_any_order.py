@@ -110,7 +110,17 @@ def a_clock_that_falls_back_while_an_end_is_in_the_spool(machine: AnyOrder) -> N
     machine.one_settles(1)
 
 
+def an_end_written_late_of_who_signed_in_by_a_clock_ahead(machine: AnyOrder) -> None:
+    """The clock was half an hour ahead for a moment: their sign-in was later than the end, by time."""
+    machine.the_clock_is_set(0.5)
+    machine.somebody_signs_in(0, "alice")
+    machine.the_clock_is_set(0.0)
+    machine.all_of_a_person_ends(0, "alice")
+    machine.much_time_passes(0.5)
+
+
 FOUND = (
+    an_end_written_late_of_who_signed_in_by_a_clock_ahead,
     a_clock_that_falls_back_while_an_end_is_in_the_spool,
     an_end_on_a_full_disk_after_the_clock_has_fallen_back,
     a_sign_out_that_another_process_cannot_read_in_time,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from gateway.core.revocation import ENTRY_MARGIN
 from gateway.state.forgetting import APART, SETTLED, Forgetting, boot_id, tell_of_clock
 
 START = 1_800_000_000.0
@@ -74,7 +75,7 @@ def test_a_process_that_began_while_the_clock_was_wrong_learns_of_it() -> None:
     machine.set_by = 13 * HOURS
     made = machine.forgetting()
     assert made.now() > machine.true + 12 * HOURS
-    made.learn(before.offset, before.latest)
+    made.learn(before.offset, before.latest, before.furthest)
     assert made.now() <= machine.true
     machine.set_by = 0
     machine.rest(made, 1)
@@ -99,15 +100,40 @@ def test_r06_a_process_that_began_after_the_clock_fell_back_makes_entries_last()
     machine.set_by = -5 * HOURS
     made = machine.forgetting()
     assert made.behind() == 0
-    made.learn(math.inf, latest)
+    made.learn(math.inf, latest, latest)
     assert made.behind() == 5 * HOURS
     assert made.latest == latest
     machine.gone = 0.0  # and it stands a while less in the past
     another = machine.forgetting()
-    another.learn(math.inf, latest)
+    another.learn(math.inf, latest, latest)
     assert another.behind() == 5 * HOURS + 1_000
     machine.rest(another, SETTLED + 20, beat=10)
     assert another.behind() == 0
+
+
+def test_r06_no_sign_in_was_later_than_what_is_dated_now() -> None:
+    """By a clock that was half an hour ahead for a moment, also before this process; nobody signs in by one that is further
+    ahead. After an hour it has been long enough.
+    """
+    machine = Machine()
+    made = machine.forgetting()
+    assert made.date() == int(machine.true)
+    machine.set_by = HOURS / 2
+    machine.rest(made, 2)
+    signed_in_at = machine.wall()
+    machine.set_by = 0
+    machine.rest(made, 2)
+    assert made.date() >= signed_in_at
+    another = machine.forgetting()
+    another.learn(made.offset, made.latest, made.furthest)
+    assert another.date() >= signed_in_at
+    machine.set_by = 14 * HOURS
+    machine.rest(made, 2)
+    machine.set_by = 0
+    machine.rest(made, 2)
+    assert made.date() <= machine.true + ENTRY_MARGIN + 1
+    machine.rest(made, SETTLED + 20, beat=10)
+    assert made.date() <= machine.true + 1
 
 
 def test_a_clock_that_is_back_where_it_was_is_believed_at_once() -> None:

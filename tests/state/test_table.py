@@ -97,12 +97,12 @@ def test_trimming_is_kept_in_mind(table: Table) -> None:
 
 def test_whoever_comes_learns_the_pace(table: Table) -> None:
     """Another boot learns how late it was, no more; so does whoever has no id of its boot."""
-    assert table.pace("boot") == (math.inf, 0)
-    table.keep_pace("boot", 100.5, 7.5)
-    assert table.pace("boot") == (100.5, 7.5)
-    assert table.pace("later") == (math.inf, 7.5)
-    table.keep_pace("", 300.0, 8.5)
-    assert table.pace("") == (math.inf, 8.5)
+    assert table.pace("boot") == (math.inf, 0, 0)
+    table.keep_pace("boot", 100.5, 7.5, 8.5)
+    assert table.pace("boot") == (100.5, 7.5, 8.5)
+    assert table.pace("later") == (math.inf, 7.5, 8.5)
+    table.keep_pace("", 300.0, 8.5, 9.5)
+    assert table.pace("") == (math.inf, 8.5, 9.5)
 
 
 def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
