@@ -58,7 +58,7 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
         return server.serve(settings, accept_for=accept_for)
     # Until the parent listens to signals, an early one must still leave through the clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _metrics_directory():
+    with _shared_directory() as shared:
         from gateway import server
         from gateway.descriptors import raise_limit
         from gateway.tls import tls_context
@@ -68,20 +68,31 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
         raise_limit()
         tls_context(settings)  # its faults are to be told before anything is listened on
         sockets = server.open_sockets(settings, workers=workers)
-        return Parent(settings, workers, sockets, accept_for).run()
+        return Parent(_with_spool(settings, shared), workers, sockets, accept_for).run()
+
+
+def _with_spool(settings: Settings, directory: Path) -> Settings:
+    """Workers know of each other's sign-outs while Redis takes none, also where no spool outlives them."""
+    from gateway.config.state_urls import RedisUrl
+
+    if settings.redis.spool is not None or not isinstance(settings.state, RedisUrl):
+        return settings
+    redis = settings.redis.model_copy(update={"spool": directory})
+    return settings.model_copy(update={"redis": redis})
 
 
 @contextlib.contextmanager
-def _metrics_directory() -> Iterator[None]:
+def _shared_directory() -> Iterator[Path]:
+    """For the metrics of all workers, and what else they share until they end."""
     try:
-        directory = tempfile.mkdtemp(prefix="gateway-metrics-")
+        directory = tempfile.mkdtemp(prefix="gateway-workers-")
     except OSError as error:
-        what = f"no temporary directory for the metrics of several workers ({error.strerror or error})"
+        what = f"no temporary directory for what several workers share ({error.strerror or error})"
         mend = "make /tmp writable, set TMPDIR, or run with --workers 1"
         raise ConfigurationError("no_temporary_directory", what, mend=mend) from None
     os.environ[METRICS_DIRECTORY] = directory
     try:
-        yield
+        yield Path(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -19,6 +19,7 @@ from gateway.workers import parent
 from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
+from tests.fakes.redis import RedisServer
 from tests.fakes.serving import Alone, Serving, launched, serving
 
 
@@ -67,6 +68,41 @@ async def test_r04_a_logout_on_one_worker_holds_on_every_worker_at_once(gateway:
     with Alone(gateway, other):
         assert await gateway.status(copied) == 401
     assert set(await asyncio.gather(*(gateway.status(copied) for _ in range(40)))) == {401}
+
+
+async def test_r04_a_sign_out_that_redis_does_not_take_holds_on_every_worker(tmp_path: Path) -> None:
+    """Without a spool that is configured too; also on a worker that takes the place of one that is killed. Whoever has not
+    signed out goes on.
+    """
+    with RedisServer(tmp_path / "redis", "appendonly yes") as redis:
+        replaced = {f"sqlite://{tmp_path}/state.db": f"redis://127.0.0.1:{redis.port}/0"}
+        async with serving(tmp_path, workers=2, replaced=replaced) as gateway:
+            one, other = gateway.workers().values()
+            browser, staying = gateway.browser(), gateway.browser()
+            with Alone(gateway, one):  # connections of theirs must not be at the one that will stand still
+                await gateway.sign_in(browser)
+                await gateway.sign_in(staying)
+            copied, living = (each.cookie_header(gateway.app) for each in (browser, staying))
+            redis.ask("CONFIG", "SET", "maxmemory", 1)
+            with Alone(gateway, one):
+                await gateway.sign_out(browser)
+                assert await gateway.status(copied) == 401
+            answers = [503]
+            async with asyncio.timeout(PATIENCE):
+                while 503 in answers:  # as long as the first one stands still in the middle of a look
+                    with Alone(gateway, other):
+                        answers = [await gateway.status(each) for each in (copied, living)]
+            assert answers == [401, 200]
+            os.kill(other, signal.SIGKILL)
+            async with asyncio.timeout(PATIENCE):
+                while len(workers := gateway.workers()) < 2 or other in workers.values():
+                    await asyncio.sleep(0.05)
+            await gateway.until("/readyz", 200)
+            assert set(await asyncio.gather(*(gateway.status(copied) for _ in range(20)))) == {401}
+            redis.ask("CONFIG", "SET", "maxmemory", 0)
+            await gateway.until("/readyz", 200)
+            assert await gateway.status(copied) == 401
+            assert await gateway.status(living) == 200
 
 
 async def test_r04_a_logout_on_one_worker_ends_live_connections_on_another(gateway: Serving) -> None:
@@ -240,7 +276,7 @@ async def test_nothing_is_left_behind(tmp_path: Path) -> None:
     async with serving(tmp_path, workers=2) as gateway:
         children = gateway.children().values()
         maps = Path(f"/proc/{gateway.workers()['gw worker 1']}/maps").read_text()
-        directory = Path(re.findall(r"(/\S*gateway-metrics-\S*)/", maps)[0])
+        directory = Path(re.findall(r"(/\S*gateway-workers-\S*)/", maps)[0])
         assert directory.is_dir()
         assert await gateway.stop() == 0
         assert not directory.exists()
@@ -253,7 +289,7 @@ async def test_workers_end_when_their_parent_is_killed(gateway: Serving) -> None
     """Nobody goes on serving without supervision, and the directory of the metrics goes as well."""
     children = list(gateway.children().values())
     maps = Path(f"/proc/{gateway.workers()['gw worker 1']}/maps").read_text()
-    directory = Path(re.findall(r"(/\S*gateway-metrics-\S*)/", maps)[0])
+    directory = Path(re.findall(r"(/\S*gateway-workers-\S*)/", maps)[0])
     gateway.process.kill()
     async with asyncio.timeout(PATIENCE):
         while any(Path(f"/proc/{pid}").exists() for pid in children):
@@ -301,6 +337,6 @@ def test_without_a_temporary_directory_the_error_says_what_to_do(monkeypatch: py
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(tempfile, "mkdtemp", read_only)
-    with pytest.raises(ConfigurationError, match="Read-only") as error, parent._metrics_directory():
+    with pytest.raises(ConfigurationError, match="Read-only") as error, parent._shared_directory():
         pass
     assert "--workers 1" in error.value.mend
