@@ -26,6 +26,7 @@ from tests.browser.person import (
     unregister_at_okta,
 )
 from tests.browser.world import OVER_TLS, taking_place
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import later as ahead
 
 SOON = "logout:\n  hop_deadline: 2s\n"
@@ -36,11 +37,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 @pytest.fixture
 def product() -> dict[str, str]:
-    """A gateway that gives a hop two seconds, so that nobody has to wait for long; or the usual thirty."""
+    """A gateway that gives a hop two seconds, so that nobody has to wait for long; or five minutes."""
     return {"logout:\n": SOON}
 
 
-USUAL = pytest.mark.parametrize("product", [{}], ids=["usual-deadline"])
+LONG = "logout:\n  hop_deadline: 5m\n  barrier: 10m\n"
+STANDING = pytest.mark.parametrize("product", [{"logout:\n": LONG}], ids=["long-deadline"])
+"""The chain goes on when somebody says so, however slow the browser is."""
 
 
 async def stuck(person: Person, tab: Tab, at: str, words: str) -> None:
@@ -59,7 +62,7 @@ async def walked(person: Person, tab: Tab) -> dict[str, str]:
     Where a page of the gateway offers to continue, do so: the first time comes too early and is only a double click.
     """
     finished = f"{person.stand.app}/logged-out"
-    end = time.monotonic() + 25
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         await tab.open(f"{person.stand.app}/reports")
         await never_shows_the_application(tab, during=0.2)
@@ -115,7 +118,7 @@ async def test_an_untrusted_from_uri(person: Person, answer: str, words: str) ->
     await signs_in_again(person, tab)
 
 
-@USUAL
+@STANDING
 @taking_place(*OVER_TLS)
 async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     """The tab is closed at Cognito: the next one waits and says so, finishes the sign-out, and only then signs in."""
@@ -127,7 +130,7 @@ async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     stand.set(logout_strands=False)
     later = await person.tab("/reports/3")
     await shows(later, WAITING, "Cognito")
-    with ahead(31):
+    with ahead(301):  # the hop has had its time
         said = await person.receipt(later)
         assert said == {"This application": "Ended", "Cognito": "Waiting", "Okta": "Waiting"}
         assert sessions(stand) == {"okta": 1, "cognito": 0}
@@ -139,7 +142,7 @@ async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     await shows(later, "You are at /reports/3")
 
 
-@USUAL
+@STANDING
 async def test_an_impatient_person(person: Person) -> None:
     """ "Continue signing out" does not wait for the deadline: a second try, then on without the broken hop."""
     stand = person.stand
@@ -152,7 +155,7 @@ async def test_an_impatient_person(person: Person) -> None:
     assert said == {"This application": "Ended", "Cognito": "Not confirmed", "Okta": "Confirmed"}
 
 
-@USUAL
+@STANDING
 @taking_place(*OVER_TLS)
 async def test_a_background_tab_during_the_chain(person: Person) -> None:
     """While the chain stands at Okta, a polling tab hears 401 and a navigating one waits; none starts a sign-in."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from gateway.demo.options import DemoOptions
 from tests.fakes.patience import PATIENCE
-from tests.fakes.serving import Serving, serving
+from tests.fakes.serving import Application, Serving, serving, written
 
 
 @pytest.fixture
@@ -75,3 +78,67 @@ async def test_what_cannot_be_done_is_said_in_one_line(gateway: Serving, tmp_pat
     assert "admin.token_file is not set" in err
     assert "operators-token" not in err
     assert err.count("\n") == 1
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[tuple[Path, dict[str, object]]]:
+    """A configuration, and what the operator's API of its gateway answers."""
+    answer: dict[str, object] = {}
+    api = web.Application()
+
+    async def told(_: web.Request) -> web.Response:
+        return web.json_response(answer)
+
+    api.router.add_route("*", "/{path:.*}", told)
+    runner = web.AppRunner(api)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    application = Application()
+    application.port = 9
+    config = written(tmp_path, DemoOptions(), application)
+    address = "{}:{}".format(*runner.addresses[0])
+    text = re.sub(r"admin: \{listen: [^,]*", f"admin: {{listen: {address}", config.read_text())
+    config.write_text(text)
+    yield config, answer
+    await runner.cleanup()
+
+
+async def test_what_is_missing_from_a_list_is_said(desk: tuple[Path, dict[str, object]]) -> None:
+    """More sessions than are shown; and a list that could not be had as a whole is status 1."""
+    config, answer = desk
+    one = {
+        "sid": "s",
+        "user": "alice",
+        "email": None,
+        "device": "Firefox",
+        "client": None,
+        "login_at": 0,
+        "last_seen": 60,
+    }
+    answer |= {"sessions": [one], "total": 3, "complete": True}
+    status, out, err = await command(config, "list")
+    assert (status, err) == (0, "3 sessions, the 1 last active shown\n")
+    assert out.splitlines()[1].split() == [
+        *("s", "alice", "-", "Firefox", "-", "1970-01-01", "00:00:00Z", "1970-01-01", "00:01:00Z"),
+    ]
+    answer |= {"complete": False, "note": "the state does not answer"}
+    status, _, err = await command(config, "list")
+    assert (status, err.splitlines()[-1]) == (1, "gateway: the state does not answer")
+
+
+async def test_an_end_that_the_log_has_not_taken_is_no_success(desk: tuple[Path, dict[str, object]]) -> None:
+    """It holds in that process alone."""
+    config, answer = desk
+    answer |= {"durable": False}
+    status, out, err = await command(config, "revoke", "--sub", "s-1")
+    assert (status, out) == (1, "")
+    assert err.startswith("gateway: sub s-1: ended in that process only; the log did not take it yet")
+
+
+async def test_a_configuration_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    """Before anybody is asked."""
+    config = tmp_path / "gateway.yaml"
+    config.write_text("listen: nowhere\n")
+    status, out, err = await command(config, "list")
+    assert (status, out) == (1, "")
+    assert "listen" in err
