@@ -54,7 +54,9 @@ async def test_r01_elsewhere_one_round_says_why_and_leads_back_by_itself(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind Cognito: the page with the reason moves on unasked, and path, query and fragment are those of the link."""
-    monkeypatch.setattr(pages, "READ_WITHIN", 15)  # seconds: people need fewer, a browser on a busy machine more
+    monkeypatch.setattr(
+        pages, "READ_WITHIN", 15
+    )  # seconds: people need fewer, a browser on a busy machine more
     stand = person.stand
     await revoked(stand)
     tab = await person.tab(LINK)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,8 +19,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli import demo
+from gateway.cli import demo, main
 from gateway.telemetry.audit import AuditEvent, AuditKind
+from tests.fakes.patience import PATIENCE
 
 
 @pytest.fixture
@@ -66,15 +70,96 @@ def test_a_sign_out_is_told_as_one_would_say_it(capsys: pytest.CaptureFixture[st
 
 
 RUN = """
+import os
+from functools import partial
 from gateway.cli import demo, main
+from gateway.demo import api, configuration
 from gateway.demo.options import DemoOptions
-from tests.fakes.ports import on_free_ports
+from tests.fakes.ports import free_ports, on_free_ports
 
-demo._options = lambda federation, switches: on_free_ports(DemoOptions(federation=federation))
+door, notes, probes, admin = (f"127.0.0.1:{port}" for port in free_ports(4))
+
+def options(federation, switches):
+    app = "http://app.localhost:" + door.split(":")[1]
+    made = DemoOptions(app=app, federation=federation, switches=demo._pairs(switches))
+    return made if "TAKEN" in os.environ else on_free_ports(made)
+
+configuration.write = partial(configuration.write, listen=door, api=notes, probes=probes, admin=admin)
+api.start = partial(api.start, port=int(notes.split(":")[1]))
+demo._options = options
 demo._need = lambda ports: None
 main.main()
 """
 """`gateway`, with a demo on ports that nobody else has: the documented ones may be taken on a machine with other tests."""
+
+
+def test_everything_runs_until_it_is_told_to_stop() -> None:
+    """The configuration comes first, then the addresses; the application is behind the gateway, and is answered 302."""
+    command = [sys.executable, "-c", RUN, "demo", "--federation", "oidc"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = list(takewhile(lambda line: line != "ready\n", process.stdout))
+        app = next(line.split()[1] for line in said if line.startswith("public_url: "))
+        found = HTTPConnection("127.0.0.1", int(urlsplit(app).port or 0), timeout=PATIENCE)
+        headers = {"Host": urlsplit(app).netloc, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        found.request("GET", "/reports", headers=headers)
+        answer = found.getresponse()
+        assert (answer.status, answer.headers["Location"]) == (302, "/oauth2/start?rd=/reports")
+        found.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    assert said[0].startswith("# gateway.yaml of this demo, at ")
+
+
+def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", RUN, *words],
+        env={**os.environ, **environ}, timeout=PATIENCE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_switch_that_there_is_not_is_named() -> None:
+    """With all that there are; and nothing goes on running."""
+    ran = run("demo", "idp", "--set", "bananas=3")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("gateway: ")
+    assert "bananas" in ran.stderr
+    assert "token_seconds" in ran.stderr
+
+
+def test_what_is_taken_at_the_last_moment_is_said() -> None:
+    """Somebody was quicker than the emulators, after their ports had been looked at."""
+    with contextlib.ExitStack() as stack:
+        for port in demo.EMULATORS:
+            with contextlib.suppress(OSError):  # then somebody else has it, which is as good
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        ran = run("demo", "idp", TAKEN="yes")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("gateway: cannot listen: ")
+    assert "must be free" in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["demo"], ["demo", "idp"]])
+def test_a_demo_that_is_not_installed_says_how(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """It is an extra, and the gateway itself needs none of it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    ran = CliRunner().invoke(main.app, words)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "pip install 'spa-auth-gateway[demo]'" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "bananas"], "--set takes NAME=VALUE, not 'bananas'"),
+        (["--federation", "carrier pigeons"], "carrier pigeons"),
+    ],
+)
+def test_wrong_use_is_status_2(words: list[str], said: str) -> None:
+    """Before anything is looked at."""
+    ran = CliRunner().invoke(main.app, ["demo", *words])
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert said in ran.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -86,7 +171,7 @@ def test_the_emulators_alone_run_until_they_are_told_to_stop(number: signal.Sign
         said = list(takewhile(lambda line: line != "ready\n", process.stdout))
         issuer = next(line.split()[1] for line in said if line.startswith("issuer"))
         port = int(urlsplit(issuer).port or 0)
-        found = HTTPConnection("127.0.0.1", port, timeout=10)
+        found = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         found.request(
             "GET",
             "/eu-west-1_demo/.well-known/openid-configuration",
@@ -95,5 +180,5 @@ def test_the_emulators_alone_run_until_they_are_told_to_stop(number: signal.Sign
         assert json.load(found.getresponse())["issuer"] == issuer
         found.close()
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert any("demo-secret" in line for line in said)

@@ -16,6 +16,8 @@ from gateway.cli.main import app
 from gateway.demo import configuration, idp
 from gateway.demo.okta.transmitter import TOKEN
 from gateway.demo.options import DemoOptions
+from gateway.oidc import event_streams
+from gateway.oidc.wire import Answer
 from tests.fakes.configured import with_inbound
 from tests.fakes.ports import on_free_ports
 
@@ -96,3 +98,27 @@ async def test_what_cannot_be_done_is_said(place: Place, old: str, new: str, sta
     place.config.write_text(text.replace(old, new))
     found, _, err = await place.run("status")
     assert (found, said in err) == (status, True), err
+
+
+async def test_a_transmitter_that_verifies_no_streams_is_said_to_be_that(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both addresses are optional (Shared Signals Framework §7.1): what can be shown is."""
+    parse = event_streams.parse_stream_metadata
+
+    def fewer(answer: Answer, *, issuer: str) -> event_streams.StreamEndpoints:
+        return replace(parse(answer, issuer=issuer), status=None, verification=None)
+
+    monkeypatch.setattr(event_streams, "parse_stream_metadata", fewer)
+    made = await place.told("create")
+    shown = await place.told("status")
+    assert (shown["stream_id"], shown.get("status")) == (made["stream_id"], None)
+    assert await place.run("verify") == (1, "", "gateway: the transmitter verifies no streams\n")
+
+
+async def test_a_configuration_that_cannot_be_used_says_why(place: Place) -> None:
+    """Before anybody is asked."""
+    place.config.write_text("listen: nowhere\n")
+    status, out, err = await place.run("status")
+    assert (status, out) == (1, "")
+    assert "listen" in err

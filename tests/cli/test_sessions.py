@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner
 
+from gateway.cli.main import app
 from gateway.demo.options import DemoOptions
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Application, Serving, serving, written
@@ -80,6 +82,12 @@ async def test_what_cannot_be_done_is_said_in_one_line(gateway: Serving, tmp_pat
     assert err.count("\n") == 1
 
 
+async def here(config: Path, *words: str) -> tuple[int, str, str]:
+    """The same in this process."""
+    ran = await asyncio.to_thread(CliRunner().invoke, app, ["sessions", *words, "-c", str(config)])
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[tuple[Path, dict[str, object]]]:
     """A configuration, and what the operator's API of its gateway answers."""
@@ -116,13 +124,13 @@ async def test_what_is_missing_from_a_list_is_said(desk: tuple[Path, dict[str, o
         "last_seen": 60,
     }
     answer |= {"sessions": [one], "total": 3, "complete": True}
-    status, out, err = await command(config, "list")
+    status, out, err = await here(config, "list")
     assert (status, err) == (0, "3 sessions, the 1 last active shown\n")
     assert out.splitlines()[1].split() == [
         *("s", "alice", "-", "Firefox", "-", "1970-01-01", "00:00:00Z", "1970-01-01", "00:01:00Z"),
     ]
     answer |= {"complete": False, "note": "the state does not answer"}
-    status, _, err = await command(config, "list")
+    status, _, err = await here(config, "list")
     assert (status, err.splitlines()[-1]) == (1, "gateway: the state does not answer")
 
 
@@ -130,7 +138,7 @@ async def test_an_end_that_the_log_has_not_taken_is_no_success(desk: tuple[Path,
     """It holds in that process alone."""
     config, answer = desk
     answer |= {"durable": False}
-    status, out, err = await command(config, "revoke", "--sub", "s-1")
+    status, out, err = await here(config, "revoke", "--sub", "s-1")
     assert (status, out) == (1, "")
     assert err.startswith("gateway: sub s-1: ended in that process only; the log did not take it yet")
 
@@ -139,6 +147,6 @@ async def test_a_configuration_that_cannot_be_used_says_why(tmp_path: Path) -> N
     """Before anybody is asked."""
     config = tmp_path / "gateway.yaml"
     config.write_text("listen: nowhere\n")
-    status, out, err = await command(config, "list")
+    status, out, err = await here(config, "list")
     assert (status, out) == (1, "")
     assert "listen" in err
