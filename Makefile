@@ -8,6 +8,7 @@ BENCH := build/python
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \
   conformance-long:3 \
+  memory:6 \
   faults:8 \
   providers:10
 
@@ -93,6 +94,9 @@ bench-logout: setup-test servers ## from a sign-out to the last socket closed, i
 
 conformance-long: setup-test servers ## bodies of 1 GiB both ways with less than 16 MiB of memory; half a minute
 	CONFORMANCE_BYTES=1073741824 $(BIN)/python -m pytest tests/conformance/test_memory.py
+
+memory: setup-test servers       ## twice as many users as a worker remembers, its memory no more after the second half; 4 minutes
+	MEMORY_SIGN_INS=4200 $(BIN)/python -m pytest tests/bounds/test_worker.py -n 0
 
 providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in real browsers; 2 minutes, and a download of 160 MB at first
 	@bash tests/servers.sh providers

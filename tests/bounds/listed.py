@@ -53,7 +53,7 @@ def stated(place: str) -> int:
 
 
 def fill(memory: Memory, add: Callable[[int], object], most: int) -> None:
-    """Add one after another until both generations have been full, and half of that again; at most so many."""
+    """Add one after another until both generations have been full, and some more; at most so many."""
     at = turns = 0
     end = most
     while at < end:
@@ -62,7 +62,7 @@ def fill(memory: Memory, add: Callable[[int], object], most: int) -> None:
         at += 1
         if memory._older is not older:
             turns += 1
-            end = min(most, at * 3 // 2) if turns == 2 else end
+            end = min(most, at * 9 // 8) if turns == 2 else end
 
 
 def resident(pid: int | str = "self") -> int:
