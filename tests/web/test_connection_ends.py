@@ -14,6 +14,7 @@ from gateway.web.limits import DoorLimits
 from gateway.web.messages import Answer, Request, Response, Sent
 from tests.fakes.certificates import Authority
 from tests.fakes.door import Client, eventually, listener
+from tests.fakes.hand import Hand
 from tests.fakes.listening import GET, MUCH, POST, Slow, at_once, much, standing, wholly
 from tests.fakes.patience import PATIENCE
 
@@ -40,15 +41,19 @@ async def test_whatever_stands_behind_a_last_request_costs_nobody_the_answer() -
         assert stand.asked == ["a:1"]
 
 
-async def test_an_upload_that_nobody_wants_may_go_on_for_a_while() -> None:
+async def test_an_upload_that_nobody_wants_may_go_on_for_a_while(hand: Hand) -> None:
     """Longer than one pause of it; the connection is good for another request afterwards."""
-    async with standing(at_once, linger=0.5) as stand:
+    async with standing(at_once, linger=2.0) as stand:
         client = await stand.client()
-        await client.send(POST % 30)
+        await client.send(POST % 10)
         assert (await client.response()).body == b"/"
-        for _ in range(30):
-            await asyncio.sleep(0.05)
+        (connection,) = stand.doors.connections
+        for left in range(9, -1, -1):
+            hand.goes(1.5)
+            before = connection._deadline
             await client.send(b"a")
+            if left:
+                await eventually(lambda before=before: connection._deadline > before)
         assert (await client.get("/next")).body == b"/next"
 
 
@@ -76,7 +81,7 @@ async def test_nobody_sends_for_ever_what_nobody_wants() -> None:
 
 async def test_a_slow_taker_gets_its_last_answer_wholly() -> None:
     """The end waits for it, as long as it takes something now and then."""
-    async with standing(much, linger=0.02, send_seconds=1.0) as stand:
+    async with standing(much, linger=0.02, send_seconds=PATIENCE) as stand:
         slow = Slow(stand)
         await slow.ask()
         await asyncio.sleep(0.15)

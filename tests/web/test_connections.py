@@ -99,13 +99,12 @@ async def test_a_head_that_drips_is_cut_off(first: bytes) -> None:
         assert await ends(client)
 
 
-async def test_waiting_is_not_slow() -> None:
+async def test_waiting_is_not_slow(hand: Hand) -> None:
     """A connection on which no request has begun is kept for longer than a head may take."""
-    async with listening(head_seconds=0.1) as stand, client_of(stand) as client:
-        await asyncio.sleep(0.3)
-        for _ in range(2):
+    async with listening(head_seconds=5.0) as stand, client_of(stand) as client:
+        for _ in range(3):
+            hand.goes(15.0)
             assert (await client.get("/")).status == 200
-            await asyncio.sleep(0.2)
 
 
 async def test_a_head_in_pieces_is_whole_in_time() -> None:
@@ -117,10 +116,12 @@ async def test_a_head_in_pieces_is_whole_in_time() -> None:
         assert (await client.response()).status == 200
 
 
-async def test_an_idle_connection_is_closed() -> None:
+async def test_an_idle_connection_is_closed(hand: Hand) -> None:
     """After a while, whether it ever carried a request or not, and without a word."""
-    async with listening(keep_alive=0.2) as stand, client_of(stand) as used, client_of(stand) as unused:
+    async with listening(keep_alive=60.0) as stand, client_of(stand) as used, client_of(stand) as unused:
         await used.get("/")
+        await eventually(lambda: len(stand.listener.connections) == 2)
+        hand.goes(120.0)
         assert await used.rest() == b""
         assert await unused.rest() == b""
 
