@@ -53,6 +53,7 @@ class Board:
         self._fd = -1
         self._map: mmap.mmap | None = None
         self._words = memoryview(bytearray(SIZE)).cast("Q")
+        self._marks = memoryview(bytes(_LAST - _FIRST))
         self._file = (0, 0)
         self._mine = -1
 
@@ -70,6 +71,7 @@ class Board:
             self._let_go()
             self._fd, self._map, self._file = fd, page, (status.st_dev, status.st_ino)
             self._words = memoryview(page).cast("Q")
+            self._marks = memoryview(page)[_FIRST:_LAST]
             if marked:
                 self._mine = self._take()
 
@@ -80,6 +82,7 @@ class Board:
 
     def _let_go(self) -> None:
         self._words = memoryview(bytearray(self._words.tobytes())).cast("Q")
+        self._marks = memoryview(self._marks.tobytes())
         self._map, self._mine = None, -1
         if self._fd >= 0:
             os.close(self._fd)
@@ -87,9 +90,8 @@ class Board:
 
     def stamp(self) -> tuple[int, bytes]:
         """Of the records, and the marks of other processes."""
-        words, mine = self._words, self._mine - _FIRST
-        marks = words[_FIRST // 8 : _LAST // 8].tobytes()
-        return words[_RECORDS], marks if mine < 0 else marks[:mine] + b"\0" + marks[mine + 1 :]
+        marks, mine = self._marks.tobytes(), self._mine - _FIRST
+        return self._words[_RECORDS], marks if mine < 0 else marks[:mine] + b"\0" + marks[mine + 1 :]
 
     def tell(self) -> tuple[int, int]:
         """There is a new record; the first of the stamps before and after, for whoever knew all before knows its own
