@@ -32,11 +32,13 @@ async def replaced(stand: OneHost, over: asyncio.Event, every: float) -> int:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), every)
             break
-        workers = sorted(stand.pids().items())
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(workers[number % len(workers)][1], signal.SIGTERM)
-        number += 1
         await stand.another_worker()
+        workers = sorted(stand.pids().items())
+        ending = workers[number % len(workers)][1]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(ending, signal.SIGTERM)
+        number += 1
+        await stand.another_worker(ending)
     return number
 
 
@@ -59,7 +61,9 @@ def told(stand: OneHost, crowd: Crowd, minute: float) -> str:
     )
     return (
         f"{minute:6.1f} min  {counts['asked']:>7} asked  {counts['signed in']:>6} signed in  {ended:>6} signed out  "
-        f"{counts['replayed']:>7} replayed  {lost(counts)} lost  {workers}"
+        f"{counts['replayed']:>7} replayed  {lost(counts)} lost"
+        + "".join(f", {counts[kind]} {kind}" for kind in LOST if counts[kind])
+        + f"  {workers}"
     )
 
 
@@ -103,6 +107,7 @@ def verdict(crowd: Crowd) -> list[str]:
     nothing = not (
         crowd.counts["signed out: durable"] and crowd.counts["replayed"] and crowd.counts["restarts"]
     )
+    missing += [f"{why} ({times} times)" for why, times in crowd.trouble.items()]
     return crowd.wrong + missing + ["nothing happened"] * nothing
 
 
@@ -132,6 +137,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("SOAK_MINUTES") or 10))
     parser.add_argument("--users", type=int, default=16, help="signed in at a time (16)")
-    parser.add_argument("--every", type=float, default=30.0, help="seconds between two restarts (30)")
+    parser.add_argument(
+        "--every", type=float, default=30.0, help="seconds between two restarts (30), not below 6"
+    )
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(asyncio.run(main(parser.parse_args())))

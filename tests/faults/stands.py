@@ -79,15 +79,22 @@ class OneHost:
     async def well(self) -> None:
         """All workers are there, and have nothing to complain of."""
 
+        told = ""
+
         async def is_well() -> bool:
+            nonlocal told
             try:
                 status, said = await self._gateway.probe("/readyz")
             except aiohttp.ClientError:
                 return False
+            told = f"{sorted(self._gateway.workers())}: {said}"
             here = len(self._gateway.workers()) == self.workers
             return here and status == 200 and str(said["state"]).startswith("ok")
 
-        await until_true(is_well)
+        try:
+            await until_true(is_well)
+        except TimeoutError:
+            raise AssertionError(f"it does not become well: {told}") from None
 
     def pids(self) -> dict[str, int]:
         """Of the workers."""
@@ -107,11 +114,18 @@ class OneHost:
             Fault("the clock has fallen back", self.the_clock_has_fallen_back, clock=True),
         )
 
-    async def another_worker(self) -> None:
-        """Wait for it, where one has been killed."""
+    async def another_worker(self, instead_of: int = 0) -> None:
+        """Wait for it, where one has been killed, or ends when it has answered; until all serve."""
 
         async def all_there() -> bool:
-            return len(self._gateway.workers()) == self.workers
+            pids = self._gateway.workers().values()
+            if len(pids) != self.workers or instead_of in pids:
+                return False
+            try:
+                status, said = await self._gateway.probe("/readyz")
+            except aiohttp.ClientError:
+                return False
+            return status == 200 and said["workers"] == f"{self.workers} of {self.workers} ready"
 
         await until_true(all_there)
 
