@@ -71,7 +71,8 @@ def _in_file(path: Path) -> bool:
     :raises GatewayError: it cannot be written.
     """
     # Late, as the rest of what only one kind of state needs.
-    from gateway.state.files import LogFiles, explain
+    from gateway.state.files import LogFiles
+    from gateway.state.sqlite_faults import explain
 
     if not path.exists():
         return False

@@ -25,7 +25,7 @@ from gateway.state.counter import Counter
 from gateway.state.forgetting import Forgetting, boot_id
 from gateway.state.renewal import Cause, Renewal
 from gateway.state.spool import SIZE, Batch, Spool, beside
-from gateway.state.sqlite_faults import mend_for
+from gateway.state.sqlite_faults import explain, mend_for
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, require_directory
 from gateway.state.witness import Witness
 
@@ -319,14 +319,3 @@ class LogFiles:
             self.witness.retire(self._noted)
         self.witness.note(tail.log_id, tail.position)
         self._noted = tail.log_id
-
-
-def explain(error: BaseException) -> str:
-    """Trouble with the files in one line for /readyz: what happened, and the mend."""
-    if isinstance(error, sqlite3.Error):
-        return f"{error}; {mend_for(error)}"
-    if isinstance(error, ConfigurationError):
-        return f"{error.detail}; {error.mend}"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return type(error).__name__

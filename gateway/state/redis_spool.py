@@ -17,10 +17,9 @@ from typing import Final
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.state.board import Marks
-from gateway.state.files import explain
 from gateway.state.outbox import Outbox
 from gateway.state.shared_spool import SharedSpool
-from gateway.state.spool import FILE, SIZE, Batch, Spool
+from gateway.state.spool import FILE, SIZE, Batch, Spool, explain
 
 CLOSE_WITHIN: Final = 2.0
 

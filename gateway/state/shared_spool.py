@@ -15,10 +15,9 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.state.board import Marks
-from gateway.state.files import explain
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.renewal import Cause, why
-from gateway.state.spool import Spool
+from gateway.state.spool import Spool, explain
 from gateway.telemetry.log import get_logger
 
 _UNKNOWN = "another process has entries that neither the log nor the spool has room for"

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
 from gateway.state import board
 
@@ -262,3 +263,12 @@ def _entry(row: list[Any]) -> NewEntry:
     if len(fields) < len(_KINDS) or not all(map(isinstance, fields, _KINDS)):
         raise ValueError("not an entry")
     return NewEntry(*fields)
+
+
+def explain(error: BaseException) -> str:
+    """Trouble with files in one line for /readyz: what happened, and the mend where there is one."""
+    if isinstance(error, ConfigurationError):
+        return f"{error.detail}; {error.mend}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return type(error).__name__

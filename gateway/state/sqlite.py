@@ -31,13 +31,13 @@ from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.core.log_extent import Gap, lacks
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
-from gateway.state.files import Known, LogFiles, Looked, Seen, Written, explain
+from gateway.state.files import Known, LogFiles, Looked, Seen, Written
 from gateway.state.forgetting import Forgetting, tell_of_clock
 from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.renewal import Cause, Renewal, tell_of_renewal, why
 from gateway.state.spool import SIZE
-from gateway.state.sqlite_faults import mend_for
+from gateway.state.sqlite_faults import explain, mend_for
 from gateway.state.sqlite_spool import SqliteSpool
 from gateway.state.table import Tail
 from gateway.telemetry.log import get_logger

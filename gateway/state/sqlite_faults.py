@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
+from gateway.state import spool
 
 UNWRITABLE: Final = "make the file and its directory writable for the gateway"
 _MENDS: Final = {
@@ -30,6 +31,13 @@ def primary(error: sqlite3.Error) -> str:
 def mend_for(error: sqlite3.Error) -> str:
     """What to do about it, in a few words."""
     return _MENDS.get(primary(error), "look at the disk and at the file")
+
+
+def explain(error: BaseException) -> str:
+    """Trouble with the state file or with what lies beside it, in one line for /readyz."""
+    if isinstance(error, sqlite3.Error):
+        return f"{error}; {mend_for(error)}"
+    return spool.explain(error)
 
 
 def unusable(path: Path, error: sqlite3.Error) -> ConfigurationError:

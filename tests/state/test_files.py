@@ -13,9 +13,10 @@ import pytest
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.revocation import NewEntry
-from gateway.state.files import Known, LogFiles, explain
+from gateway.state.files import Known, LogFiles
 from gateway.state.renewal import Cause, Renewal
 from gateway.state.spool import Batch, Spool
+from gateway.state.sqlite_faults import explain
 from gateway.state.table import Table
 from tests.fakes.patience import PATIENCE
 
