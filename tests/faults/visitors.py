@@ -112,8 +112,9 @@ class Crowd:
         try:
             seen = await visitor.browser.fetch(self.stand.app + PATH)
         except TROUBLE as error:
-            self.counts["not answered"] += 1
-            self.trouble[f"{type(error).__name__}: {error}"[:120]] += 1
+            if visitor.fate == "alive":  # else it has gone home meanwhile, and closed its browser
+                self.counts["not answered"] += 1
+                self.trouble[f"{type(error).__name__}: {error}"[:120]] += 1
             return 0
         self.counts["asked"] += 1
         if seen.status == 200:
