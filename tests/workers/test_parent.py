@@ -15,12 +15,13 @@ import aiohttp
 import pytest
 
 from gateway.core.errors import ConfigurationError
+from gateway.demo.options import DemoOptions
 from gateway.workers import parent
 from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
-from tests.fakes.serving import Alone, Serving, launched, serving
+from tests.fakes.serving import Alone, Application, Serving, launched, serving, written
 
 
 @pytest.fixture
@@ -195,6 +196,19 @@ async def test_workers_that_keep_dying_end_the_gateway_with_a_clear_error(tmp_pa
         assert gateway.process.returncode == 1
         last = gateway.told().strip().splitlines()[-1]
         assert last.startswith("gateway: the worker 2 died 5 times soon after its start, last by SIGKILL; ")
+
+
+async def test_what_keeps_every_worker_from_starting_is_said_once(tmp_path: Path) -> None:
+    """Nothing is tried again, status 1 and one line with the cause and the mend; nothing is left running."""
+    application = Application()
+    application.port = 9
+    config = written(tmp_path, DemoOptions(), application)
+    (tmp_path / "state.db").write_bytes(b"no database " * 1_000)
+    process = await launched(config, workers=2, accept_for=0.1)
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 1
+    lines = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("gateway: ")]
+    assert len(lines) == 1
+    assert "state.db" in lines[0]
 
 
 async def test_guarantee_6_sigterm_drains_all_workers(tmp_path: Path) -> None:
