@@ -140,6 +140,8 @@ class World:
     async def half(self, name: str) -> int:
         """Everybody signs in, everything is asked; the resident memory then."""
         sessions = [await self.sign_in(f"{name}{at}") for at in range(SIGN_INS)]
+        for session in sessions:  # what a cookie says is remembered once it comes back
+            assert (await self.client.ask("/", FETCH, session)).status == 200
         for at in range(ASKED):
             session = sessions[at % SIGN_INS]
             await self._twice(f"{name}{at}", at, session)
