@@ -51,7 +51,7 @@ provider:
   client_secret: '{secret}'
   resolve: {{issuer.op.localhost: 127.0.0.1, login.op.localhost: 127.0.0.1}}
 session: {{key_files: [key], idle: 12h, absolute: 12h}}
-policies: builtin:groups
+policies: builtin:spa
 headers: {{groups: 'cognito:groups'}}
 trusted_proxies: [127.0.0.1/32]
 forward_auth: {{caller: nginx}}
