@@ -178,11 +178,14 @@ def test_kinds_of_events_that_are_not_known(measured: Measured) -> None:
         transmitter=cast("Any", None), namespace=cast("Any", None), keys=cast("Any", None), ending=frozenset(),
         secret=None, inbound=cast("Any", None),
     )  # fmt: skip
-    for place, made in (("okta_events.py _unused", unused), ("security_events.py _unknown", unknown)):
+    for place, made in (
+        ("web/endpoints/okta_events.py _unused", unused),
+        ("web/endpoints/security_events.py _unknown", unknown),
+    ):
         before = measured()
         for at in range(1_000):
             made._say_once(f"{at}" + FACE * 15_000)
-        assert measured() - before <= stated(f"web/endpoints/{place}")
+        assert measured() - before <= stated(place)
 
 
 @fills("web/idle.py _next")
