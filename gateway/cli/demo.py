@@ -62,7 +62,7 @@ def demo(context: typer.Context, federation: Federation = "saml", switches: Swit
         return
     options = _options(federation, switches)
     _need(EVERYTHING)
-    from gateway import server
+    from gateway.app import server
     from gateway.demo import configuration
 
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as directory:

@@ -11,9 +11,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from gateway.app.options import state_place
 from gateway.config import examine
 from gateway.core.errors import GatewayError
-from gateway.options import state_place
 from gateway.state.redis_place import RedisPlace
 from gateway.state.renewal import Cause
 

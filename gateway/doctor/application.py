@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
+from gateway.app.options import logout_options
 from gateway.config.model import Settings
 from gateway.config.sections import Upstream
 from gateway.doctor.check import check
@@ -15,7 +16,6 @@ from gateway.doctor.probe import NoAnswerError, Seen, parts_of
 from gateway.doctor.served import fetched
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.wire import printable
-from gateway.options import logout_options
 
 USUAL_WORKERS = ("sw.js", "service-worker.js", "ngsw-worker.js")
 

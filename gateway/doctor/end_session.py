@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from gateway.app.options import logout_options
 from gateway.doctor.check import check
 from gateway.doctor.hops import shown
 from gateway.doctor.patient import STATE, Patient
@@ -16,7 +17,6 @@ from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, 
 from gateway.oidc.logout import Auth0Logout, EntraLogout, OidcLogout
 from gateway.oidc.sign_outs import FormUse
 from gateway.oidc.urls import with_query
-from gateway.options import logout_options
 from gateway.web.hops import Hop
 
 _NOT_TAKEN = {404, 405, 501}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from gateway.app.options import logout_options
 from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.probe import Probe
@@ -14,7 +15,6 @@ from gateway.oidc.jwks import KeySet, parse_key_set
 from gateway.oidc.logout import Act, Asked, Redirect
 from gateway.oidc.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.wire import document, get
-from gateway.options import logout_options
 from gateway.web.hops import DONE_PREFIX, Hop
 
 STATE = "gateway-doctor"

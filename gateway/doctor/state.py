@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from gateway.app.options import state_place
 from gateway.config.sections import revealed
 from gateway.config.state_urls import RedisUrl, SqliteUrl
 from gateway.core import clock
@@ -15,7 +16,6 @@ from gateway.core.errors import ConfigurationError
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, warning
-from gateway.options import state_place
 from gateway.state import board, spool
 from gateway.state.redis_place import RedisPlace
 

@@ -9,10 +9,10 @@ import signal
 import socket
 from typing import Any
 
+from gateway.app.options import admin_options, backends
+from gateway.app.server import Desk, Sockets, stop_on_signals
 from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
-from gateway.options import admin_options, backends
-from gateway.server import Desk, Sockets, stop_on_signals
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import Admin

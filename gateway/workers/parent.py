@@ -30,8 +30,8 @@ from gateway.workers.line import Wire
 from gateway.workers.slots import Deaths, Slot, summary
 
 if TYPE_CHECKING:
+    from gateway.app.server import Sockets
     from gateway.config.model import Settings
-    from gateway.server import Sockets
 
 _log = get_logger("workers")
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -53,15 +53,15 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
         os.environ.pop(name, None)
     gc.disable()  # what is imported and made now stays: `server.keep` ends this
     if workers == 1:
-        from gateway import server
+        from gateway.app import server
 
         return server.serve(settings, accept_for=accept_for)
     # Until the parent listens to signals, an early one must still leave through the clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _shared_directory() as shared:
-        from gateway import server
-        from gateway.descriptors import raise_limit
-        from gateway.tls import tls_context
+        from gateway.app import server
+        from gateway.app.descriptors import raise_limit
+        from gateway.app.tls import tls_context
 
         server.keep()
         server.set_up_output(settings)
@@ -101,7 +101,7 @@ class Parent:
     """See the module. Synchronous: one ``select`` over the signals and the children's lines."""
 
     def __init__(self, settings: Settings, workers: int, sockets: Sockets, accept_for: float) -> None:
-        from gateway.server import DRAIN_REQUESTS, tell_ready
+        from gateway.app.server import DRAIN_REQUESTS, tell_ready
         from gateway.workers import desk, worker
 
         self._settings = settings
@@ -206,7 +206,7 @@ class Parent:
                 self._start(slot)
 
     def _start(self, slot: Slot) -> None:
-        from gateway.accepting import let_everybody_in
+        from gateway.app.accepting import let_everybody_in
 
         if slot is not self._desk:
             # Whoever had this place may have kept new connections out at its end.

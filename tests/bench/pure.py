@@ -22,14 +22,14 @@ from typing import Any
 
 import uvloop
 
-from gateway.app import Gateway
+from gateway.app.server import set_up_output
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.config.model import Settings
 from gateway.core import clock, dice, own_cookies
 from gateway.core.key_file import format_key
 from gateway.core.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection
-from gateway.server import set_up_output
 from gateway.web.connection import Connection
 
 ORIGIN, HOST = "http://localhost:8080", "localhost:8080"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway import reload
+from gateway.app import reload
 from gateway.config import load
 from gateway.core import clock, dice
 from gateway.core.own_cookies import NO_COOKIES

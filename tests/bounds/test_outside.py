@@ -45,7 +45,7 @@ async def test_events_of_one_answer(measured: Measured) -> None:
         assert measured() - before <= stated(f"idp/event_stream.py {place}")
 
 
-@fills("outside.py _fetched")
+@fills("app/inbound.py _fetched")
 def test_key_sets(measured: Measured) -> None:
     """As many and as large keys as are taken."""
     chance = Random(1)
@@ -71,21 +71,21 @@ def test_key_sets(measured: Measured) -> None:
     made = RemoteKeys(cast("Any", None))
     before = measured()
     made._known = parse_key_set(Answer(200, {"content-type": "application/json"}, body))
-    assert measured() - before <= stated("outside.py _fetched")
+    assert measured() - before <= stated("app/inbound.py _fetched")
 
 
 @fills(
-    "outside.py paths", "outside.py watched", "idp/provider.py resolve", "oidc/providers.py prompts", "oidc/wire.py headers",
+    "app/inbound.py paths", "app/inbound.py watched", "idp/provider.py resolve", "oidc/providers.py prompts", "oidc/wire.py headers",
     "workers/desk.py _said", "workers/slots.py report",
 )  # fmt: skip
 def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
     """A few lines each."""
     before = measured()
     paths = {f"/oauth2/{at}" + "p" * 50: {"POST": at} for at in range(100)}
-    assert measured() - before <= 100 * stated("outside.py paths")
+    assert measured() - before <= 100 * stated("app/inbound.py paths")
     before = measured()
     watched = [[f"{at}" + "f" * 200] for at in range(100)]
-    assert measured() - before <= 100 * stated("outside.py watched")
+    assert measured() - before <= 100 * stated("app/inbound.py watched")
     before = measured()
     options = ProviderOptions(
         kind="oidc",

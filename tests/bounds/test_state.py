@@ -157,14 +157,14 @@ def test_files_of_a_log(tmp_path: Path, measured: Measured) -> None:
     assert measured() - before <= stated("state/files.py counter")
 
 
-@fills("state/redis_log.py _tasks", "app.py _tasks")
+@fills("state/redis_log.py _tasks", "app/wiring.py _tasks")
 async def test_tasks_of_a_process(measured: Measured) -> None:
     """Of the log, and of the gateway: few, whatever happens, and each of them small."""
     before = measured()
     tasks = [asyncio.create_task(_asleep()) for _ in range(100)]
     await asyncio.sleep(0)
     taken = measured() - before
-    assert taken <= 100 * min(stated("state/redis_log.py _tasks"), stated("app.py _tasks"))
+    assert taken <= 100 * min(stated("state/redis_log.py _tasks"), stated("app/wiring.py _tasks"))
     await _over(*tasks)
 
 

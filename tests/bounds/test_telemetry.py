@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.app import Gateway
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.telemetry import metrics as module
 from gateway.telemetry.log import AccessLog

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gateway import server
-from gateway.app import Gateway
+from gateway.app import server
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.telemetry.audit import AuditEvent
 from tests.bench.person import Person

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.app import Gateway
+from gateway.app.options import logout_options
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.config.session_sections import Inbound
 from gateway.doctor.registrations import Registration, registrations
 from gateway.oidc.logout import Asked, Redirect
-from gateway.options import logout_options
 from gateway.web.hops import DONE_PREFIX
 from tests.doctor.deployment import APP, Deployment
 from tests.fakes.puppet import Puppet

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.accepting import listening_sockets
+from gateway.app.accepting import listening_sockets
 from gateway.config.addresses import Address
 from gateway.demo.options import DemoOptions, port_of
 from tests.fakes import ports

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway import server
-from gateway.app import Gateway
+from gateway.app import server
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import clock
 from gateway.demo.keys import signing_key

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway import server
-from gateway.app import Gateway
+from gateway.app import server
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import clock
 from gateway.demo import api, configuration, idp

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import server
-from gateway.app import Gateway
+from gateway.app import server
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import dice
 from gateway.core.key_file import format_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.app import Gateway
+from gateway.app.wiring import Gateway
 from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.server import Desk
+from gateway.app.server import Desk
 from gateway.telemetry.metrics import TABLE
 from tests.fakes.browser import Browser, Loopback
 from tests.fakes.patience import PATIENCE

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import server
-from gateway.app import Gateway
+from gateway.app import server
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core.revocation_keys import EVERYONE
 from tests.fakes.browser import Browser

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import reload
+from gateway.app import reload
 from gateway.state.redis_faults import RIGHTS
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

@@ -26,7 +26,7 @@ def test_every_import_contract_is_kept() -> None:
 def test_r29_serving_needs_no_demo() -> None:
     """What `gateway serve` imports holds nothing of the demo, of its libraries, or of what is not configured."""
     code = (
-        "import sys, gateway.server, gateway.app;"
+        "import sys, gateway.app.server, gateway.app.wiring;"
         "print([name for name in sys.modules if name.split('.')[0] in ('lxml', 'signxml', 'redis', 'typer')"
         " or name.startswith('gateway.demo')])"
     )

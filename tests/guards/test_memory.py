@@ -11,7 +11,7 @@ from tests.bounds.listed import rows
 
 ROOT = Path(__file__).parents[2]
 GATEWAY = ROOT / "gateway"
-SERVING = ("core", "idp", "oidc", "proxy", "state", "telemetry", "web", "workers")
+SERVING = ("app", "core", "idp", "oidc", "proxy", "state", "telemetry", "web", "workers")
 """Packages of which something runs while requests are answered; the others read a configuration, or end with a command."""
 NOT_SERVING = {"core/policy_case_file.py", "telemetry/receipt_log.py"}
 """Modules of these that only commands use."""

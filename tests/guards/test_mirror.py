@@ -9,7 +9,7 @@ LONGEST = 400
 
 ELSEWHERE = {
     "cli/main.py": "tests/cli/test_policy.py",  # names the commands; every command's test runs through it
-    "cli/serve.py": "tests/test_server.py",  # as a process of its own
+    "cli/serve.py": "tests/app/test_server.py",  # as a process of its own
     "config/kinds.py": "tests/config/test_fields.py",  # the types, by the fields that have them
     "config/model.py": "tests/config/test_reference.py",  # held against the reference listing
     "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
@@ -17,8 +17,8 @@ ELSEWHERE = {
     "config/session_sections.py": "tests/config/test_session_rules.py",
     "doctor/check.py": "tests/doctor/test_examination.py",  # what a check is, by running them
     "doctor/verdict.py": "tests/doctor/test_examination.py",
-    "outside.py": "tests/flows/test_security_events.py",  # over real sockets, each way in for itself
-    "paths.py": "tests/flows/test_gate_wire.py",  # over real sockets
+    "app/inbound.py": "tests/flows/test_security_events.py",  # over real sockets, each way in for itself
+    "app/endpoints.py": "tests/flows/test_gate_wire.py",  # over real sockets
     "web/endpoints/activity.py": "tests/flows/test_activity.py",
     "web/endpoints/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
     "web/endpoints/callback.py": "tests/flows/test_login.py",

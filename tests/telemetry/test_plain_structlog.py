@@ -7,7 +7,7 @@ import sys
 
 _LOADED = """
 import sys
-import gateway.server
+import gateway.app.server
 assert "rich" not in sys.modules, "the gateway loads rich"
 import rich
 """

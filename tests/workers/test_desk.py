@@ -8,9 +8,9 @@ from pathlib import Path
 
 import aiohttp
 
+from gateway.app.server import Sockets, open_sockets
 from gateway.config import load
 from gateway.demo.options import DemoOptions
-from gateway.server import Sockets, open_sockets
 from gateway.workers import desk
 from gateway.workers.line import Wire
 from tests.fakes.patience import PATIENCE

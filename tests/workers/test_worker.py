@@ -7,9 +7,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from gateway.app.server import Sockets, open_sockets
 from gateway.config import load
 from gateway.demo.options import DemoOptions
-from gateway.server import Sockets, open_sockets
 from gateway.workers import worker
 from gateway.workers.line import Wire
 from tests.fakes.patience import PATIENCE

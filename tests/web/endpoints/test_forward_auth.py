@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.app import Gateway
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import clock, own_cookies
 from gateway.core.revocation import NewEntry

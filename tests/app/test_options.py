@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app.options import (
+    claim_options,
+    door_rules,
+    gate_rules,
+    identity_options,
+    logout_options,
+    routes,
+)
 from gateway.config import load
 from gateway.core.session import SessionLimits
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
 from gateway.oidc.logout import Asked, Form, Redirect, Skip
-from gateway.options import claim_options, door_rules, gate_rules, identity_options, logout_options, routes
 from tests.fakes.configured import with_inbound
 
 

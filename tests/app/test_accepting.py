@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.accepting import (
+from gateway.app.accepting import (
     let_everybody_in,
     let_nobody_in,
     listening_socket,

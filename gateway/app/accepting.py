@@ -18,9 +18,9 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.app.descriptors import shares_of_process
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
-from gateway.descriptors import shares_of_process
 from gateway.web.listener import Listener
 
 HANDSHAKES = 5.0

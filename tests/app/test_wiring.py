@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 
-from gateway.app import Gateway
+from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core.request_head import RequestHead, read_block
 from gateway.demo.options import DemoOptions
@@ -23,7 +23,7 @@ from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.serving import Application, launched, serving, written
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n"
 
@@ -169,7 +169,7 @@ def test_serve_imports_nothing_of_the_demo() -> None:
     code = (
         "import sys, gateway.cli.main, gateway.workers.parent\n"
         "assert 'prometheus_client' not in sys.modules\n"
-        "import gateway.server\n"
+        "import gateway.app.server\n"
         "found = {name.split('.')[0] for name in sys.modules} & {'redis', 'lxml', 'signxml'}\n"
         "assert not found, found\n"
         "assert not [name for name in sys.modules if name.startswith('gateway.demo')]\n"

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway import reload
+from gateway.app import reload
+from gateway.app.reload import Watched
 from gateway.core import dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.policy import PolicySet
 from gateway.core.sealing import SealingKey
-from gateway.reload import Watched
 from tests.fakes.certificates import Authority
 
 OPEN = '@id("everybody")\npermit (principal is User, action, resource);\n'

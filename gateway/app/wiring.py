@@ -7,18 +7,11 @@ import math
 import ssl
 from typing import Any
 
-from gateway import reload
-from gateway.config.model import Settings
-from gateway.core import clock
-from gateway.core.gate import Challenge, Revocations, session_state
-from gateway.core.policy import PolicySet
-from gateway.core.revocation import ENTRY_MARGIN
-from gateway.core.sealing import Deployment, KeyRing
-from gateway.core.session import Session, SessionLimits
-from gateway.descriptors import shares_of_process
-from gateway.idp.provider import IdentityProvider
-from gateway.oidc.signed_receipt import ReceiptKey
-from gateway.options import (
+from gateway.app import reload
+from gateway.app.descriptors import shares_of_process
+from gateway.app.endpoints import Parts, own_paths
+from gateway.app.inbound import Outside
+from gateway.app.options import (
     admin_options,
     backends,
     claim_options,
@@ -30,14 +23,21 @@ from gateway.options import (
     routes,
     token_hold,
 )
-from gateway.outside import Outside
-from gateway.paths import Parts, own_paths
+from gateway.app.tls import Renewable
+from gateway.config.model import Settings
+from gateway.core import clock
+from gateway.core.gate import Challenge, Revocations, session_state
+from gateway.core.policy import PolicySet
+from gateway.core.revocation import ENTRY_MARGIN
+from gateway.core.sealing import Deployment, KeyRing
+from gateway.core.session import Session, SessionLimits
+from gateway.idp.provider import IdentityProvider
+from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.proxy.live import REVOKED, Endings, LiveConnections
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.tls import Renewable
 from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
 from gateway.web.gate import Gate, GateOptions

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.app.reload import Watched, application_certificate, inbound_secret
 from gateway.config.model import Settings
 from gateway.config.sections import revealed
 from gateway.config.session_sections import OktaEventHook as HookSection
@@ -20,7 +21,6 @@ from gateway.idp.transport import Transport
 from gateway.oidc.security_event import Transmitter
 from gateway.oidc.subject_ids import Namespace
 from gateway.oidc.universal_logout import Caller
-from gateway.reload import Watched, application_certificate, inbound_secret
 from gateway.state.log import RevocationLog
 from gateway.state.refreshes import Refreshes
 from gateway.state.turns import Turn

@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.accepting import listening_socket, take_queued
+from gateway.app.accepting import listening_socket, take_queued
+from gateway.app.server import drain, keep
+from gateway.app.tls import tls_context
 from gateway.config.addresses import Address
 from gateway.proxy.live import EVENTS, LiveConnections
-from gateway.server import drain, keep
-from gateway.tls import tls_context
 from gateway.web.connection import Connection
 from gateway.web.listener import Listener
 from gateway.web.messages import Request, Response

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from gateway.app.tls import context_of
 from gateway.config.model import Settings
 from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
 from gateway.core.errors import ConfigurationError, ProviderError
@@ -25,7 +26,6 @@ from gateway.oidc.jwks import KeySet, certificate_keys
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
-from gateway.tls import context_of
 
 EVERY = 2.0
 """Seconds between two looks."""

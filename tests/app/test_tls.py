@@ -13,12 +13,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.app.tls import Renewable, tls_context
 from gateway.core.errors import ConfigurationError
-from gateway.tls import Renewable, tls_context
+from tests.app.test_wiring import configured
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import launched
-from tests.test_app import configured
 
 HOST = "app.localhost"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.app.inbound import Outside
+from gateway.app.options import claim_options, door_rules
 from gateway.config.model import Settings
 from gateway.core.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
-from gateway.options import claim_options, door_rules
-from gateway.outside import Outside
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import SignIns

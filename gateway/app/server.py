@@ -16,7 +16,7 @@ from io import TextIOWrapper
 
 from aiohttp import web
 
-from gateway.accepting import (
+from gateway.app.accepting import (
     HALF_OPEN,
     backlog,
     let_nobody_in,
@@ -25,13 +25,13 @@ from gateway.accepting import (
     stand_in,
     take_queued,
 )
-from gateway.app import Gateway
+from gateway.app.descriptors import raise_limit
+from gateway.app.tls import tls_context
+from gateway.app.wiring import Gateway
 from gateway.config.model import Settings
-from gateway.descriptors import raise_limit
 from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
-from gateway.tls import tls_context
 from gateway.web.admin import Admin
 from gateway.web.listener import Listener
 from gateway.web.probes import Readiness, probe_application

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.descriptors import BACKLOG, ENOUGH, RESERVED, raise_limit, shares
+from gateway.app.descriptors import BACKLOG, ENOUGH, RESERVED, raise_limit, shares
 from tests.fakes.serving import serving
 
 SMALL = 256
@@ -41,7 +41,7 @@ def test_much_room_changes_nothing() -> None:
 def test_the_limit_is_raised_to_the_hard_one() -> None:
     """What it starts inherits it; a hard limit that is small is told in the log, with what to do."""
     code = (
-        "import resource, sys; from gateway.descriptors import raise_limit;"
+        "import resource, sys; from gateway.app.descriptors import raise_limit;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, int(sys.argv[1])));"
         "print(raise_limit(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
