@@ -13,12 +13,12 @@ from gateway.config.names import Hop as ConfiguredHop
 from gateway.config.sections import revealed
 from gateway.config.state_urls import SqliteUrl
 from gateway.core.chain import ChainLimits
-from gateway.core.facts import DoorRules
 from gateway.core.gate import GateRules
+from gateway.core.http.facts import DoorRules
+from gateway.core.http.routes import Route
 from gateway.core.identity_headers import IdentityOptions
 from gateway.core.reach import Reach
 from gateway.core.revocation import ENTRY_MARGIN
-from gateway.core.routes import Route
 from gateway.core.session import SessionLimits
 from gateway.core.token_hold import Hold
 from gateway.idp.provider import ProviderOptions

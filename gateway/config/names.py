@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.config.addresses import Origin, is_host, parse_any_origin, split_url
 from gateway.config.findings import BadValueError
 from gateway.config.units import shown
-from gateway.core.own_cookies import is_own_cookie
+from gateway.core.http.own_cookies import is_own_cookie
 from gateway.oidc.logout import PLACEHOLDERS, placeholders
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core.own_cookies import HINT, LOGIN_PREFIX, LOGOUT, MAX_PIECES, SESSION, OwnCookies
+from gateway.core.http.own_cookies import HINT, LOGIN_PREFIX, LOGOUT, MAX_PIECES, SESSION, OwnCookies
 from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, associated_data
 
 PIECE = 3_800

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.chain import Chain, ChainLimits
-from gateway.core.crossing import crosses_origin, names_origin
-from gateway.core.facts import RequestFacts
+from gateway.core.http.crossing import crosses_origin, names_origin
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.routes import Route
+from gateway.core.http.target import has_encoded_slash
 from gateway.core.log_extent import Gap, lacks
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
-from gateway.core.routes import Route
 from gateway.core.session import Known, Life, Principal, Session, SessionLimits, absolute_deadline, life
-from gateway.core.target import has_encoded_slash
 
 SESSIONS_AWAY = "sessions_away"
 """The reason where a browser has a ticket and its session cannot be asked for: neither signed in nor out."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
-from gateway.core.own_cookies import is_own_cookie, names
+from gateway.core.http.own_cookies import is_own_cookie, names
 
 MOST = 16
 """Cookies found by the beginning of their name, in one answer. ALB cuts its session into four at the most; without a

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from gateway.core.errors import ConfigurationError
-from gateway.core.static_files import (
+from gateway.core.http.static_files import (
     ENCODINGS,
     INDEX,
     Conditions,

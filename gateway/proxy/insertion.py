@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.core.tab_injection import Insertion, insertion, reframed
+from gateway.core.http.tab_injection import Insertion, insertion, reframed
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Downstream, Exchange
 

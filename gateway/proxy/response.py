@@ -15,8 +15,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import httptools
 
 from gateway.core.errors import GatewayError, UpstreamError
-from gateway.core.event_stream import EventTracker
-from gateway.core.response_headers import (
+from gateway.core.http.event_stream import EventTracker
+from gateway.core.http.response_headers import (
     NONE,
     ResponseHead,
     downstream_response_headers,

@@ -12,7 +12,7 @@ import asyncio
 from typing import Protocol
 
 from gateway.core import dice
-from gateway.core.websocket_frames import GOING_AWAY, SESSION_ENDED, FrameTracker, close_frame
+from gateway.core.http.websocket_frames import GOING_AWAY, SESSION_ENDED, FrameTracker, close_frame
 from gateway.proxy.connection import UpstreamConnection
 
 GRACE = 0.25

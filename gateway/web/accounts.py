@@ -6,7 +6,7 @@ import sys
 from itertools import count
 
 from gateway.core import dice
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 from gateway.telemetry.log import AccessLog, get_logger, parameter_names
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.seldom import Seldom

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from gateway.core.chunks import ChunkReader
 from gateway.core.errors import DownstreamError
+from gateway.core.http.chunks import ChunkReader
 
 HELD = 65_536
 """Bytes waiting to be forwarded before the client is held back; asyncio's own limit for streams."""

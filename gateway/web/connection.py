@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
 from gateway.core.errors import DownstreamError
-from gateway.core.request_head import RequestHead
+from gateway.core.http.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
 from gateway.web.limits import DoorLimits

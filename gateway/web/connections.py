@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from gateway.core.addresses import is_trusted
 from gateway.core.errors import DownstreamError
+from gateway.core.http.addresses import is_trusted
 from gateway.proxy.deadlines import Deadlines
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom

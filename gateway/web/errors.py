@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.core.errors import GatewayError
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 from gateway.core.memo import Memo, weight
 from gateway.web import pages
 from gateway.web.messages import Response

@@ -8,9 +8,7 @@ from urllib.parse import quote
 
 from gateway.core import clock
 from gateway.core.chain import Interrupted
-from gateway.core.crossing import led_here
 from gateway.core.errors import ProviderError, StateError
-from gateway.core.facts import RequestFacts
 from gateway.core.gate import (
     SESSIONS_AWAY,
     Allow,
@@ -25,11 +23,13 @@ from gateway.core.gate import (
     session_state,
     unseen,
 )
+from gateway.core.http.crossing import led_here
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.routes import Route
+from gateway.core.http.target import way_back
 from gateway.core.identity_headers import IdentityOptions
 from gateway.core.lifecycle import is_due
-from gateway.core.routes import Route
 from gateway.core.session import Session
-from gateway.core.target import way_back
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight

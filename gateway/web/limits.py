@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from gateway.core.addresses import Networks
+from gateway.core.http.addresses import Networks
 
 KEEP_ALIVE = 75.0
 """Seconds between two requests: nginx's keepalive_timeout."""

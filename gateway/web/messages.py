@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from multidict import CIMultiDict
 
 from gateway.core.clock import http_date
-from gateway.core.facts import RequestFacts
-from gateway.core.request_head import RequestHead
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.request_head import RequestHead
 
 if TYPE_CHECKING:
     from gateway.web.body import Body

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from gateway.core.errors import GatewayError
-from gateway.core.routes import Route
+from gateway.core.http.routes import Route
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 from gateway.web.errors import refuse
 from gateway.web.messages import Response
 from gateway.web.pages import Page

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
-from gateway.core import target
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import RequestFacts
+from gateway.core.http import target
+from gateway.core.http.facts import RequestFacts
 
 
 def parameter(facts: RequestFacts, name: str) -> str | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from gateway.core.errors import DownstreamError
-from gateway.core.inbox import Inbox
-from gateway.core.request_head import RequestHead
+from gateway.core.http.inbox import Inbox
+from gateway.core.http.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
 from gateway.web.limits import DoorLimits

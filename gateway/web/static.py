@@ -9,10 +9,10 @@ import asyncio
 import errno
 from http import HTTPStatus
 
-from gateway.core.facts import RequestFacts
-from gateway.core.response_headers import ResponseHead, downstream_response_headers
-from gateway.core.static_files import Conditions
-from gateway.core.tab_injection import insertion, reframed
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.response_headers import ResponseHead, downstream_response_headers
+from gateway.core.http.static_files import Conditions
+from gateway.core.http.tab_injection import insertion, reframed
 from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
 from gateway.proxy.sendfile import FileSender
 from gateway.web.downstream import ClientSide

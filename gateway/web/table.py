@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gateway.core.facts import RequestFacts
-from gateway.core.target import is_reserved
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.target import is_reserved
 from gateway.web.errors import refuse
 from gateway.web.messages import Answer, Request, Response
 

@@ -24,11 +24,11 @@ from gateway.core import ticket as tickets
 from gateway.core.chain import Chain
 from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import StateError
-from gateway.core.facts import RequestFacts
 from gateway.core.gate import SESSIONS_AWAY
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.own_cookies import OwnCookies
 from gateway.core.identity_headers import HeaderPairs, IdentityOptions
 from gateway.core.memo import ENTRY, weight
-from gateway.core.own_cookies import OwnCookies
 from gateway.core.sealing import Deployment, KeyRing, Opened
 from gateway.core.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.ticket import Ticket

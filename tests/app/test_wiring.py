@@ -15,7 +15,7 @@ import pytest
 
 from gateway.app.wiring import Gateway
 from gateway.config import load
-from gateway.core.request_head import RequestHead, read_block
+from gateway.core.http.request_head import RequestHead, read_block
 from gateway.demo.options import DemoOptions
 from gateway.web.messages import Request, Response
 from tests.fakes.configured import NOTHING

@@ -26,7 +26,8 @@ from gateway.app.server import set_up_output
 from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.config.model import Settings
-from gateway.core import clock, dice, own_cookies
+from gateway.core import clock, dice
+from gateway.core.http import own_cookies
 from gateway.core.key_file import format_key
 from gateway.core.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from gateway.core import addresses, caching, header_names, headers, request_head, response_headers
-from gateway.core.facts import DoorRules
-from gateway.core.header_names import NameKinds
-from gateway.core.headers import RequestRules
-from gateway.core.request_head import LONGEST_KNOWN, MAX_FIELDS
+from gateway.core.http import addresses, caching, header_names, request_head, response_headers
+from gateway.core.http import request_headers as headers
+from gateway.core.http.facts import DoorRules
+from gateway.core.http.header_names import NameKinds
+from gateway.core.http.request_head import LONGEST_KNOWN, MAX_FIELDS
+from gateway.core.http.request_headers import RequestRules
 from gateway.telemetry import log, redaction
 from tests.bounds.listed import fill, fills, stated
 
@@ -78,58 +79,62 @@ def plain(at: int, size: int, lines: int) -> None:
 
 KINDS = NameKinds(lambda _: 0)
 FILLED: dict[str, tuple[str, Any, Callable[[int, int, int], object]]] = {
-    "spellings": ("core/headers.py kinds", KINDS, lambda at, size, _: KINDS[names(at, size)]),
+    "spellings": ("core/http/request_headers.py kinds", KINDS, lambda at, size, _: KINDS[names(at, size)]),
     "upstreams' spellings": (
-        "core/response_headers.py _KINDS",
+        "core/http/response_headers.py _KINDS",
         response_headers._KINDS,
         lambda at, size, _: response_headers._KINDS[names(at, size)],
     ),
     "nominated": (
-        "core/header_names.py _nominated",
+        "core/http/header_names.py _nominated",
         header_names._nominated,
         lambda at, size, lines: header_names.nominated(
             b",".join(b"n%d-%d" % (at, n) + b"y" * (size // lines) for n in range(lines)), frozenset()
         ),
     ),
-    "heads": ("core/request_head.py _known_head", request_head._known_head, known_head),
-    "heads with long targets": ("core/request_head.py _known_head", request_head._known_head, long_target),
+    "heads": ("core/http/request_head.py _known_head", request_head._known_head, known_head),
+    "heads with long targets": (
+        "core/http/request_head.py _known_head",
+        request_head._known_head,
+        long_target,
+    ),
     "heads of which the door reads much": (
-        "core/request_head.py _known_head",
+        "core/http/request_head.py _known_head",
         request_head._known_head,
         told,
     ),
     "blocks": (
-        "core/request_head.py _known_block",
+        "core/http/request_head.py _known_block",
         request_head._known_block,
         lambda at, size, lines: request_head.read_head(head(at, size, lines), LONG),
     ),
-    "lines that pass": ("core/headers.py _passed", headers._passed, passed),
-    "forwarded lines": ("core/headers.py _forwarded", headers._forwarded, many_hosts),
+    "lines that pass": ("core/http/request_headers.py _passed", headers._passed, passed),
+    "forwarded lines": ("core/http/request_headers.py _forwarded", headers._forwarded, many_hosts),
     "identity lines": (
-        "core/headers.py _lines",
+        "core/http/request_headers.py _lines",
         headers._lines,
         lambda at, size, lines: headers._lines[
             tuple((b"X-%d-%d" % (at, n), b"v" * (size // lines)) for n in range(lines))
         ],
     ),
-    "response heads": ("core/response_headers.py _known_plain", response_headers._known_plain, plain),
+    "response heads": ("core/http/response_headers.py _known_plain", response_headers._known_plain, plain),
     "content types": (
-        "core/response_headers.py _type_kind",
+        "core/http/response_headers.py _type_kind",
         response_headers._type_kind,
         lambda at, size, _: response_headers._type_kind[b"text/" + names(at, size)],
     ),
     "cache controls": (
-        "core/caching.py _private",
+        "core/http/caching.py _private",
         caching._private,
         lambda at, size, _: caching.private_cache_control(b"public, max-age=%d, " % at + b"e" * size),
     ),
     "addresses": (
-        "core/addresses.py _known",
+        "core/http/addresses.py _known",
         addresses._known,
         lambda at, size, _: addresses.is_trusted(f"2001:db8::{at:x}%{'z' * min(size, 40)}", ()),
     ),
     "what is no address": (
-        "core/addresses.py _known",
+        "core/http/addresses.py _known",
         addresses._known,
         lambda at, size, _: addresses.is_trusted(
             f"{at}".ljust(min(size, addresses.LONGEST), "\U0001f600"), ()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from gateway.core import clock
-from gateway.core.facts import DoorRules
+from gateway.core.http.facts import DoorRules
 from gateway.proxy.live import LiveConnections
 from gateway.web import errors, page_shell
 from gateway.web.body import HELD, Body

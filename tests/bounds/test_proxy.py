@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from gateway.core.errors import UpstreamError
-from gateway.core.header_names import SPELLINGS
-from gateway.core.routes import Route
+from gateway.core.http.header_names import SPELLINGS
+from gateway.core.http.routes import Route
 from gateway.proxy.address import _tls_context
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.addresses import LONGEST
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.addresses import LONGEST
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session import Principal, Session
 from gateway.core.ticket import ticket_of
 from gateway.web.rates import SOURCES, TriesPerSource

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 from tests.browser.driver import Tab, arrives, shows
 from tests.browser.person import ALICE, EVERYBODY, SESSION_COOKIE, Person, fetched, sessions
 from tests.browser.world import OVER_TLS, taking_place

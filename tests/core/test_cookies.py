@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import chain as chains
-from gateway.core import dice, own_cookies
+from gateway.core import dice
 from gateway.core.chain import Chain, HopState, Interrupted
 from gateway.core.cookies import (
     PIECE,
@@ -22,13 +22,8 @@ from gateway.core.cookies import (
     logout_cookie,
     session_cookie,
 )
-from gateway.core.own_cookies import (
-    MAX_PIECES,
-    NO_COOKIES,
-    SESSION,
-    OwnCookies,
-    read,
-)
+from gateway.core.http import own_cookies
+from gateway.core.http.own_cookies import MAX_PIECES, NO_COOKIES, SESSION, OwnCookies, read
 from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
 
 NOW = 1_700_000_000

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from gateway.core import chain as chains
 from gateway.core.chain import Chain, ChainLimits
-from gateway.core.facts import DoorRules, RequestFacts, build
 from gateway.core.gate import (
     SESSIONS_AWAY,
     Allow,
@@ -25,10 +24,11 @@ from gateway.core.gate import (
     decide,
     session_state,
 )
+from gateway.core.http.facts import DoorRules, RequestFacts, build
+from gateway.core.http.routes import Route
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
 from gateway.core.revocation_keys import sid_key
-from gateway.core.routes import Route
 from gateway.core.session import Known, Principal, Session, SessionLimits
 
 NOW = 1_700_000_000

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core import dice
 from gateway.core.cookies import CookieTooLargeError, session_cookie, ticket_cookie
-from gateway.core.own_cookies import NO_COOKIES, OwnCookies
+from gateway.core.http.own_cookies import NO_COOKIES, OwnCookies
 from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
 from gateway.core.session import Known, Principal, Session, SessionLimits, life
 from gateway.core.ticket import (

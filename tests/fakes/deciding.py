@@ -8,9 +8,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from gateway.core.facts import DoorRules, RequestFacts, build
-from gateway.core.own_cookies import NO_COOKIES
-from gateway.core.request_head import RequestHead, read_block
+from gateway.core.http.facts import DoorRules, RequestFacts, build
+from gateway.core.http.own_cookies import NO_COOKIES
+from gateway.core.http.request_head import RequestHead, read_block
 from gateway.core.revocation import Entry, NewEntry, RevocationIndex
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Callable
 
 from gateway.core.errors import DownstreamError, GatewayError
-from gateway.core.facts import DoorRules, build
+from gateway.core.http.facts import DoorRules, build
+from gateway.core.http.routes import Route
 from gateway.core.identity_headers import IdentityOptions
-from gateway.core.routes import Route
 from gateway.core.session import Principal, Session
 from gateway.proxy.live import LiveConnections
 from gateway.web.errors import refuse_error

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.core.chain import ChainLimits
-from gateway.core.facts import RequestFacts
 from gateway.core.gate import Challenge, GateRules
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.own_cookies import NO_COOKIES
+from gateway.core.http.routes import Route, match_route
 from gateway.core.identity_headers import IdentityOptions
-from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.policy import PolicyVerdict
 from gateway.core.revocation import NewEntry
 from gateway.core.revocation_keys import sid_key
-from gateway.core.routes import Route, match_route
 from gateway.core.session import Known, Principal, Session
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.messages import Answer, Response

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.core import clock
-from gateway.core.facts import DoorRules, RequestFacts, build
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.facts import DoorRules, RequestFacts, build
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.web.sightings import Sightings

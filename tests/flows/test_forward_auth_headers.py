@@ -10,7 +10,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.dice import token
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session import Principal, Session
 from tests.fakes.browser import Browser
 from tests.flows.front import ALICE, Front, fronted, signed_in

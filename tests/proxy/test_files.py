@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.core.static_files import Conditions
+from gateway.core.http.static_files import Conditions
 from gateway.proxy.files import PIECE, FileQuestion, FileUpstream, parse_directory
 
 

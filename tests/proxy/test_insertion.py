@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.routes import Route
+from gateway.core.http.routes import Route
 from tests.fakes.door import Door, open_lab, session
 from tests.fakes.upstream import always, reply
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.websocket_frames import close_frame
+from gateway.core.http.websocket_frames import close_frame
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.tunnel import Tunnel
 from tests.fakes.patience import PATIENCE

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.core.facts import DoorRules, build
-from gateway.core.request_head import RequestHead, read_block
+from gateway.core.http.facts import DoorRules, build
+from gateway.core.http.request_head import RequestHead, read_block
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.messages import Request, Response

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gateway.core import dice
 from gateway.core.attempt import LIFETIME, MAX_ATTEMPTS, Attempt
 from gateway.core.cookies import ATTEMPT_BUDGET
-from gateway.core.own_cookies import NO_COOKIES, OwnCookies, read
+from gateway.core.http.own_cookies import NO_COOKIES, OwnCookies, read
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import SessionLimits
 from gateway.web.attempts import SCRIPTLESS_BUDGET, Attempts

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.routes import Route
+from gateway.core.http.routes import Route
 from tests.fakes.certificates import Authority
 from tests.fakes.door import Client, Door, eventually, session
 

@@ -14,7 +14,7 @@ from gateway.core.errors import (
     ProviderError,
     UpstreamError,
 )
-from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.web.errors import ANSWERS, refuse, refuse_error
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))

@@ -16,10 +16,10 @@ from gateway.core import chain as chains
 from gateway.core.chain import ChainLimits
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Deny
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.own_cookies import NO_COOKIES
+from gateway.core.http.routes import match_route
 from gateway.core.revocation import NewEntry
 from gateway.core.revocation_keys import sid_key
-from gateway.core.routes import match_route
 from gateway.core.session import Session
 from gateway.web.messages import Response
 from tests.fakes.deciding import (

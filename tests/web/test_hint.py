@@ -6,9 +6,10 @@ import hashlib
 
 import pytest
 
-from gateway.core import cookies, own_cookies
+from gateway.core import cookies
 from gateway.core.cookies import PIECE
-from gateway.core.own_cookies import NO_COOKIES, OwnCookies
+from gateway.core.http import own_cookies
+from gateway.core.http.own_cookies import NO_COOKIES, OwnCookies
 from gateway.core.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.web.hint import Hints

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
 from gateway.core.errors import ProviderError, UpstreamError
-from gateway.core.facts import DoorRules, RequestFacts
+from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.telemetry.metrics import Metrics
 from gateway.web.accounts import Accounts
 from gateway.web.limits import DoorLimits

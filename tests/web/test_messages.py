@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from multidict import CIMultiDict
 
-from gateway.core.request_head import RequestHead, read_block
+from gateway.core.http.request_head import RequestHead, read_block
 from gateway.web.messages import Request, Response, Sent
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.facts import DoorRules, build
+from gateway.core.http.facts import DoorRules, build
 from gateway.web.preflight import answer
 
 ORIGINS = frozenset({"https://app.example.com", "https://partner.example.com"})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.web.query import parameter, way_back
 
 HERE = "https://app.example.com"

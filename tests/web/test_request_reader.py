@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import DownstreamError
-from gateway.core.request_head import RequestHead
+from gateway.core.http.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body
 from gateway.web.limits import DoorLimits

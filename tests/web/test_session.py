@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.core import chain as chains
 from gateway.core.chain import ChainLimits
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.core.sign_in import Sighting

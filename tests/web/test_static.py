@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from gateway.core.routes import Route
+from gateway.core.http.routes import Route
 from tests.fakes.door import Door, session
 
 NAVIGATION = ("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.core import clock, dice
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session import Principal, Session, SessionLimits
 from gateway.web.session import Sessions

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.web.messages import Request, Response
 from gateway.web.table import Table
 

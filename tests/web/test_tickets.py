@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core import ticket as tickets
 from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import StateError
-from gateway.core.own_cookies import NO_COOKIES
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.sealing import PROMOTE_AFTER
 from gateway.core.session import Known, Principal
 from gateway.web import tickets as module

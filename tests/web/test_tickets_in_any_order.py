@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.core import clock
 from gateway.core import ticket as tickets
+from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.lifecycle import is_due
-from gateway.core.own_cookies import NO_COOKIES
 from gateway.core.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session import Known, Session
 from gateway.web import refresh

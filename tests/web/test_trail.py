@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from gateway.core import chain as chains
 from gateway.core.chain import Chain, ChainLimits
-from gateway.core.facts import DoorRules, build
 from gateway.core.gate import Allow, Challenge, Deny
+from gateway.core.http.facts import DoorRules, build
 from gateway.core.session import Principal, Session
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_receipt import ReceiptKey, verified

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.core.routes import Route
+from gateway.core.http.routes import Route
 from tests.fakes.door import Door, comes_to_rest, eventually, open_lab, session
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import always, reply

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core import clock
-from gateway.core.crossing import crosses_origin
-from gateway.core.facts import RequestFacts
+from gateway.core.http.crossing import crosses_origin
+from gateway.core.http.facts import RequestFacts
 from gateway.web.endpoints.session import live_session
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from gateway.core import clock
 from gateway.core.errors import ProviderError
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout_token import MAX_AGE
 from gateway.telemetry.log import get_logger

@@ -12,8 +12,8 @@ from gateway.core.attempt import Attempt, log_tag, read_state
 from gateway.core.chain import Cause, Interrupted
 from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import GatewayError, ProviderError, StateError
-from gateway.core.facts import RequestFacts
 from gateway.core.freshness import Freshness, answers, freshness
+from gateway.core.http.facts import RequestFacts
 from gateway.core.lifecycle import refresh_time
 from gateway.core.revocation import Entry
 from gateway.core.session import Principal, Session, SessionLimits

@@ -9,8 +9,8 @@ from __future__ import annotations
 from binascii import crc32
 
 from gateway.core import clock
-from gateway.core.event_stream import LOGGED_OUT
-from gateway.core.facts import RequestFacts
+from gateway.core.http.event_stream import LOGGED_OUT
+from gateway.core.http.facts import RequestFacts
 from gateway.core.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import TABS, LiveConnections

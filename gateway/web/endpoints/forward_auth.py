@@ -11,12 +11,12 @@ from functools import lru_cache
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, RequestFacts
-from gateway.core.forwarded import original_facts
 from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Prove, Revocations
+from gateway.core.http.facts import DoorRules, RequestFacts
+from gateway.core.http.forwarded import original_facts
+from gateway.core.http.routes import Route
 from gateway.core.identity_headers import identity_headers
 from gateway.core.memo import Memo, weight
-from gateway.core.routes import Route
 from gateway.core.session import Principal
 from gateway.telemetry.log import get_logger
 from gateway.web import pages

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from gateway.core import chain as chains
 from gateway.core import clock
 from gateway.core.chain import Chain, HopState
-from gateway.core.crossing import LogoutStart, may_start_logout
-from gateway.core.facts import RequestFacts, prefers_html
 from gateway.core.gate import Challenge, barrier_stands
+from gateway.core.http.crossing import LogoutStart, may_start_logout
+from gateway.core.http.facts import RequestFacts, prefers_html
 from gateway.core.session import Session
 from gateway.telemetry.log import get_logger
 from gateway.web import pages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web import pages
 from gateway.web.messages import Request, Response

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 
 from gateway.core import clock
-from gateway.core.facts import RequestFacts
 from gateway.core.gate import barrier_stands
+from gateway.core.http.facts import RequestFacts
 from gateway.core.session import Session, absolute_deadline
 from gateway.web import pages
 from gateway.web.errors import refuse

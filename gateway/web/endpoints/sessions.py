@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core import clock
-from gateway.core.crossing import crosses_origin
 from gateway.core.device import device_of
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import RequestFacts
+from gateway.core.http.crossing import crosses_origin
+from gateway.core.http.facts import RequestFacts
 from gateway.core.revocation import ENTRY_MARGIN, NewEntry
 from gateway.core.revocation_keys import sid_key, subject_key
 from gateway.core.session import Session

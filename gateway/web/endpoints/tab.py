@@ -6,8 +6,8 @@ import gzip
 import json
 import re
 
-from gateway.core.facts import RequestFacts
-from gateway.core.static_files import choose_encoding
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.static_files import choose_encoding
 from gateway.web.messages import Request, Response
 from gateway.web.page_shell import Page, asset, own_headers
 from gateway.web.respond import send

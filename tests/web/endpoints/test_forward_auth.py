@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from gateway.app.wiring import Gateway
 from gateway.config import load
-from gateway.core import clock, own_cookies
+from gateway.core import clock
+from gateway.core.http import own_cookies
 from gateway.core.revocation import NewEntry
 from gateway.core.revocation_keys import sid_key
 from gateway.core.session import Principal, Session

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import Enum
 
-from gateway.core.facts import RequestFacts
+from gateway.core.http.facts import RequestFacts
 
 _OURS = frozenset({"same-origin", "none"})
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import UpstreamError
-from gateway.core.response_headers import (
+from gateway.core.http.response_headers import (
     CHUNKED,
     LENGTH,
     NONE,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.chunks import LONGEST_LINE, LONGEST_TRAILER, ChunkReader
 from gateway.core.errors import DownstreamError
+from gateway.core.http.chunks import LONGEST_LINE, LONGEST_TRAILER, ChunkReader
 
 
 def read(data: bytes, step: int = 0) -> tuple[bytes, bytes, bool]:

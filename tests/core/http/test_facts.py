@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, RequestFacts, build, prefers_html
+from gateway.core.http.facts import DoorRules, RequestFacts, build, prefers_html
 
 RULES = DoorRules(
     "https", frozenset({"app.example.com", "other.example.com:8443"}), (ip_network("10.0.0.0/8"),)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.routes import Route, match_route, ordered
+from gateway.core.http.routes import Route, match_route, ordered
 
 ROUTES = [Route(path, f"http://{n}") for n, path in enumerate(("/", "/api/", "/api/v2", "/docs"))]
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules
-from gateway.core.request_head import (
+from gateway.core.http.facts import DoorRules
+from gateway.core.http.request_head import (
     LONGEST_KNOWN,
     MAX_FIELDS,
     check_beginning,

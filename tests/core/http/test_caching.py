@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.caching import for_shared_caches, private_cache_control
+from gateway.core.http.caching import for_shared_caches, private_cache_control
 
 DIRECTIVE = st.sampled_from(
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core.header_names import NameKinds, nominated
+from gateway.core.http.header_names import NameKinds, nominated
 
 
 def test_spellings_are_remembered_but_not_for_ever():

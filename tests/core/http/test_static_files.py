@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.static_files import (
+from gateway.core.http.static_files import (
     UNSATISFIABLE,
     Conditions,
     FileFacts,

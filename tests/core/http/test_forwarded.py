@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, RequestFacts, build, read_headers
-from gateway.core.forwarded import original_facts
+from gateway.core.http.facts import DoorRules, RequestFacts, build, read_headers
+from gateway.core.http.forwarded import original_facts
 
 PROXY, CLIENT = "10.0.0.7", "192.0.2.1"
 HOSTS = frozenset({"app.example.com", "other.example.com:8443"})

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.core.caching import NO_STORE, for_shared_caches, private_cache_control
 from gateway.core.errors import UpstreamError
-from gateway.core.header_names import HOP_BY_HOP, NameKinds, nominated
+from gateway.core.http.caching import NO_STORE, for_shared_caches, private_cache_control
+from gateway.core.http.header_names import HOP_BY_HOP, NameKinds, nominated
+from gateway.core.http.own_cookies import is_own_cookie
 from gateway.core.memo import Memo
-from gateway.core.own_cookies import is_own_cookie
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.core.request_head import RequestHead, check_beginning, read_head
+from gateway.core.http.request_head import RequestHead, check_beginning, read_head
 
 
 class Eater(Protocol):

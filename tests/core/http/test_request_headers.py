@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.headers import RequestRules, upstream_request_head, wants_websocket
+from gateway.core.http.request_headers import RequestRules, upstream_request_head, wants_websocket
 from gateway.core.identity_headers import IdentityOptions
 
 RULES = RequestRules(IdentityOptions(claims=(("X-Team", "team"),)).own_names)

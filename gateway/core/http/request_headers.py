@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gateway.core.errors import DownstreamError
-from gateway.core.header_names import HOP_BY_HOP, NameKinds, connection_options, nominated
+from gateway.core.http.header_names import HOP_BY_HOP, NameKinds, connection_options, nominated
+from gateway.core.http.own_cookies import strip_own_cookies
 from gateway.core.memo import Memo
-from gateway.core.own_cookies import strip_own_cookies
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 

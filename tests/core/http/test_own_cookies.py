@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.cookies import session_cookie
-from gateway.core.own_cookies import MAX_COOKIES, NO_COOKIES, SESSION, is_own_cookie, read, strip_own_cookies
+from gateway.core.http.own_cookies import (
+    MAX_COOKIES,
+    NO_COOKIES,
+    SESSION,
+    is_own_cookie,
+    read,
+    strip_own_cookies,
+)
 
 
 @given(st.lists(st.binary(max_size=80), max_size=4))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.chunks import ChunkReader
 from gateway.core.errors import DownstreamError
-from gateway.core.inbox import Inbox
+from gateway.core.http.chunks import ChunkReader
+from gateway.core.http.inbox import Inbox
 
 LONGEST = 100
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"

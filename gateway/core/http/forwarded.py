@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.core.addresses import is_trusted
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, HeaderFacts, RawHeaders, RequestFacts, complete
+from gateway.core.http.addresses import is_trusted
+from gateway.core.http.facts import DoorRules, HeaderFacts, RawHeaders, RequestFacts, complete
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110 §5.6.2."""
@@ -44,7 +44,7 @@ def original_facts(
     :param peer: address of the connection. Only ``rules.trusted_proxies`` are believed; loopback is not among them
         unless it is listed.
     :raises DownstreamError: ``untrusted_caller``, ``original_missing``, ``original_ambiguous``,
-        ``original_malformed``, or what :func:`gateway.core.facts.complete` raises. None of them may become a pass.
+        ``original_malformed``, or what :func:`gateway.core.http.facts.complete` raises. None of them may become a pass.
     """
     if not is_trusted(peer, rules.trusted_proxies):
         raise DownstreamError(

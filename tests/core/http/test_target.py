@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.target import (
+from gateway.core.http.target import (
     decode_path,
     has_encoded_slash,
     is_reserved,
@@ -208,7 +208,7 @@ def _stays(target: str) -> bool:
 
 def test_the_corpora_name_their_origin() -> None:
     """The first line of each corpus file is a comment that says where it comes from."""
-    for path in (Path(__file__).parents[1] / "corpus").glob("*.txt"):
+    for path in (Path(__file__).parents[2] / "corpus").glob("*.txt"):
         assert path.read_text(encoding="utf-8").startswith("#"), path.name
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.core.request_head import MAX_FIELDS, is_field, malformed
+from gateway.core.http.request_head import MAX_FIELDS, is_field, malformed
 
 LONGEST_LINE = 256
 """Bytes of a chunk's line, extensions included."""

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import DownstreamError
-from gateway.core.facts import DoorRules, HeaderFacts, RequestFacts, complete, read_headers
-from gateway.core.header_names import connection_options
+from gateway.core.http.facts import DoorRules, HeaderFacts, RequestFacts, complete, read_headers
+from gateway.core.http.header_names import connection_options
 from gateway.core.memo import Memo
 
 MAX_FIELDS = 128

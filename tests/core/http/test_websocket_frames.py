@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.websocket_frames import FrameTracker, close_frame
+from gateway.core.http.websocket_frames import FrameTracker, close_frame
 from tests.fakes.upstream import frame
 
 FRAMES = st.lists(

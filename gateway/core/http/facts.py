@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.core.addresses import Networks, client_address
 from gateway.core.errors import DownstreamError
-from gateway.core.target import decode_path, split_target
+from gateway.core.http.addresses import Networks, client_address
+from gateway.core.http.target import decode_path, split_target
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.response_headers import CHUNKED, LENGTH, NONE, downstream_response_headers
-from gateway.core.tab_injection import LONGEST, Insertion, insertion, nonce_of, reframed, uncompressed
+from gateway.core.http.response_headers import CHUNKED, LENGTH, NONE, downstream_response_headers
+from gateway.core.http.tab_injection import LONGEST, Insertion, insertion, nonce_of, reframed, uncompressed
 
 TAG = b'<script src="/oauth2/tab.js" async></script>'
 DOCUMENTS = [

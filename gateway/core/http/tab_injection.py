@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway.core.response_headers import NONE, RawHeaders, ResponseHead
+from gateway.core.http.response_headers import NONE, RawHeaders, ResponseHead
 
 LONGEST = 8_192
 """Bytes of a document that are held back until the place is found: beyond that it is left as it is."""

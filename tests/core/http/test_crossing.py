@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.crossing import LogoutStart, crosses_origin, may_start_logout
-from gateway.core.facts import DoorRules, RequestFacts, build
+from gateway.core.http.crossing import LogoutStart, crosses_origin, may_start_logout
+from gateway.core.http.facts import DoorRules, RequestFacts, build
 
 HERE = "https://app.example.com"
 ORIGINS = frozenset({HERE, "https://partner.example.com"})
