@@ -30,7 +30,7 @@ FIRST = (
     "tests/deploy/test_image.py",
     "tests/web/test_downloads.py",
     "tests/doctor/test_examination.py",
-    "tests/core/test_policy_view.py",
+    "tests/core/policy/test_view.py",
 )
 """Groups and files by how long they take (``tests/timings.py`` tells); what is not listed comes later, as it is found."""
 

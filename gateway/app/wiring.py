@@ -27,7 +27,7 @@ from gateway.app.tls import Renewable
 from gateway.config.model import Settings
 from gateway.core import clock
 from gateway.core.gate import Challenge, Revocations, session_state
-from gateway.core.policy import PolicySet
+from gateway.core.policy.policy_set import PolicySet
 from gateway.core.revocation import ENTRY_MARGIN
 from gateway.core.sealing import Deployment, KeyRing
 from gateway.core.session import Session, SessionLimits

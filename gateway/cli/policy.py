@@ -7,10 +7,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from gateway.core.policy import PolicySet, PolicyVerdict
-from gateway.core.policy_cases import CLIENT, HOST, Inquiry, failures, inquiry, person, undecided
-from gateway.core.policy_faults import PolicyFaultsError
-from gateway.core.policy_schema import canonical_client
+from gateway.core.policy.faults import PolicyFaultsError
+from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
+from gateway.core.policy.schema import canonical_client
+from gateway.core.policy_cases.cases import CLIENT, HOST, Inquiry, failures, inquiry, person, undecided
 from gateway.core.session import Principal
 from gateway.state import policy_files
 

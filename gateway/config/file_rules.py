@@ -108,7 +108,7 @@ def _served_directories(settings: Settings) -> Iterator[Remark]:
 @rule("policies")
 def _policies(settings: Settings) -> Iterator[Remark]:
     # Late, so that `gateway schema` and `gateway keys new` do not load Cedar.
-    from gateway.core.policy_faults import PolicyFaultsError
+    from gateway.core.policy.faults import PolicyFaultsError
     from gateway.state import policy_files
 
     try:

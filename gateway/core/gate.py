@@ -19,7 +19,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route
 from gateway.core.http.target import has_encoded_slash
 from gateway.core.log_extent import Gap, lacks
-from gateway.core.policy import PolicyVerdict
+from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
 from gateway.core.session import Known, Life, Principal, Session, SessionLimits, absolute_deadline, life
 
@@ -28,7 +28,7 @@ SESSIONS_AWAY = "sessions_away"
 
 
 class Policy(Protocol):
-    """What the gate needs of a policy set; ``core/policy.py`` is the one there is."""
+    """What the gate needs of a policy set; ``core/policy/policy_set.py`` is the one there is."""
 
     def decide(
         self, *, principal: Principal | None, method: str, route: str, host: str, path: str, client: str,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from gateway.core.policy import PolicySet
-from gateway.core.policy_case_file import parse_cases
-from gateway.core.policy_cases import Case
-from gateway.core.policy_faults import PolicyFault, PolicyFaultsError
+from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
+from gateway.core.policy.policy_set import PolicySet
+from gateway.core.policy_cases.case_file import parse_cases
+from gateway.core.policy_cases.cases import Case
 
 BUILTIN = "builtin:"
 SCHEMA = "schema.cedarschema"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from gateway.core import clock
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import DoorRules, is_person
-from gateway.core.policy_schema import METHODS
+from gateway.core.policy.schema import METHODS
 from gateway.telemetry.log import get_logger
 from gateway.web.accounts import Accounts
 from gateway.web.connections import Listener

@@ -16,7 +16,7 @@ from gateway.app import reload
 from gateway.app.reload import Watched
 from gateway.core import dice
 from gateway.core.errors import ConfigurationError
-from gateway.core.policy import PolicySet
+from gateway.core.policy.policy_set import PolicySet
 from gateway.core.sealing import SealingKey
 from tests.fakes.certificates import Authority
 

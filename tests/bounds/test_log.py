@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.core import policy
-from gateway.core.policy import PolicyVerdict
+from gateway.core.policy import policy_set as policy
+from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.revocation_keys import email_key, isid_key, sid_key, subject_key, token_key
 from gateway.core.sealing import KeyRing, SealingKey
@@ -107,7 +107,7 @@ def test_keys(measured: Measured) -> None:
     )
 
 
-@fills("core/policy.py _memo")
+@fills("core/policy/policy_set.py _memo")
 @pytest.mark.parametrize("size", [0, 40_000])
 def test_decisions(size: int, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of principals with many groups, and of paths that are just short enough, none of which comes again."""
@@ -132,7 +132,7 @@ def test_decisions(size: int, measured: Measured, monkeypatch: pytest.MonkeyPatc
 
     fill(memory, add, 4_200 if size < 1_000 else 900)
     assert memory.kept > 8
-    assert measured() - before <= memory.taken <= memory.size == stated("core/policy.py _memo")
+    assert measured() - before <= memory.taken <= memory.size == stated("core/policy/policy_set.py _memo")
 
 
 WHOLE = '@id("all") permit (principal is User, action, resource) when { context.path == context.host };'
@@ -160,13 +160,13 @@ print(resident() - before)
 """
 
 
-@fills("core/policy.py _entities")
+@fills("core/policy/policy_set.py _entities")
 def test_principals_as_cedar_reads_them() -> None:
     """They are out of Python's sight: a process of its own shows by its resident memory what they take."""
     ran = subprocess.run(
         [sys.executable, "-c", _ENTITIES], check=True, capture_output=True, text=True, cwd=PAGE.parents[1]
     )
-    assert int(ran.stdout) <= stated("core/policy.py _entities") + SLACK
+    assert int(ran.stdout) <= stated("core/policy/policy_set.py _entities") + SLACK
 
 
 SLACK = 4 * 1024 * 1024

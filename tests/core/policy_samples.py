@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.policy import PolicySet, PolicyVerdict
-from gateway.core.policy_faults import PolicyFaultsError
+from gateway.core.policy.faults import PolicyFaultsError
+from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.session import Principal
 
 SCHEMA = (Path(__file__).parents[2] / "policies" / "schema.cedarschema").read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ from gateway.core.gate import (
 )
 from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.routes import Route
-from gateway.core.policy import PolicyVerdict
+from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
 from gateway.core.revocation_keys import sid_key
 from gateway.core.session import Known, Principal, Session, SessionLimits

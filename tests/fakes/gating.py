@@ -12,7 +12,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import Route, match_route
 from gateway.core.identity_headers import IdentityOptions
-from gateway.core.policy import PolicyVerdict
+from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import NewEntry
 from gateway.core.revocation_keys import sid_key
 from gateway.core.session import Known, Principal, Session

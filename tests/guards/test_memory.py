@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 GATEWAY = ROOT / "gateway"
 SERVING = ("app", "core", "idp", "oidc", "proxy", "state", "telemetry", "web", "workers")
 """Packages of which something runs while requests are answered; the others read a configuration, or end with a command."""
-NOT_SERVING = {"core/policy_case_file.py", "telemetry/receipt_log.py"}
+NOT_SERVING = {"core/policy_cases/case_file.py", "telemetry/receipt_log.py"}
 """Modules of these that only commands use."""
 MAKERS = {
     "Counter", "Family", "Kept", "Memo", "NameKinds", "OrderedDict", "PriorityQueue", "Queue", "WeakKeyDictionary",

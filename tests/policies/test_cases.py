@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.policy_cases import Case, person, undecided
+from gateway.core.policy_cases.cases import Case, person, undecided
 from gateway.state import policy_files
 from tests.core.policy_samples import ask
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.policy_faults import PolicyFaultsError
+from gateway.core.policy.faults import PolicyFaultsError
 from gateway.state import policy_files
 
 GOOD = '@id("good") permit (principal is User, action, resource);\n'

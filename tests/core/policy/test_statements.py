@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.policy import PolicySet
-from gateway.core.policy_faults import PolicyFaultsError
-from gateway.core.policy_rules import statements
+from gateway.core.policy.faults import PolicyFaultsError
+from gateway.core.policy.policy_set import PolicySet
+from gateway.core.policy.statements import statements
 from tests.core.policy_samples import SCHEMA, ask, faults, parsed, somebody
 
 GOOD = '@id("good") permit (principal is User, action, resource);'

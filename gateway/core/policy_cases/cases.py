@@ -12,7 +12,7 @@ from gateway.core.gate import GateRules, Revocations, decide
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route, match_route
 from gateway.core.http.target import decode_path, split_target
-from gateway.core.policy import PolicySet, PolicyVerdict
+from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.revocation import RevocationIndex
 from gateway.core.session import Principal, Session, SessionLimits
 

@@ -17,7 +17,7 @@ from functools import reduce
 
 from cedarpy import pst
 
-from gateway.core.policy_schema import CONTEXT
+from gateway.core.policy.schema import CONTEXT
 
 MOST_PATTERNS = 16
 """Patterns that are no plain prefixes, for which there is a test each: so many take a tenth of what Cedar does."""

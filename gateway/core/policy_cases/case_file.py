@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import yaml
 
-from gateway.core.policy_cases import CLIENT, HOST, Case, inquiry, person
-from gateway.core.policy_faults import PolicyFault, PolicyFaultsError
-from gateway.core.policy_schema import canonical_client
+from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
+from gateway.core.policy.schema import canonical_client
+from gateway.core.policy_cases.cases import CLIENT, HOST, Case, inquiry, person
 from gateway.core.session import Principal
 
 _KEYS = ("as", "groups", "email", "acr", "auth_age", "request", "host", "client", "expect", "by")

@@ -8,7 +8,7 @@ import re
 import cedarpy
 import pytest
 
-from gateway.core.policy_schema import (
+from gateway.core.policy.schema import (
     CONTEXT,
     METHODS,
     READ,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.policy_faults import PolicyFault, PolicyFaultsError, explained
+from gateway.core.policy.faults import PolicyFault, PolicyFaultsError, explained
 from tests.core.policy_samples import faults
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.policy_case_file import parse_cases
-from gateway.core.policy_faults import PolicyFaultsError
+from gateway.core.policy.faults import PolicyFaultsError
+from gateway.core.policy_cases.case_file import parse_cases
 
 CASE = "{as: alice, groups: [admins], request: GET /admin/x, expect: allow, by: admins-only}"
 

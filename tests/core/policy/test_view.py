@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.policy import MEMO_PATH, PolicySet
-from gateway.core.policy_view import MOST_PATTERNS, Asked, View, is_like, mentioned
+from gateway.core.policy.policy_set import MEMO_PATH, PolicySet
+from gateway.core.policy.view import MOST_PATTERNS, Asked, View, is_like, mentioned
 from tests.core.policy_samples import ask, parsed, somebody
 
 EVERYTHING = {"host", "path", "client", "auth_age", "acr"}

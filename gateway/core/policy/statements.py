@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import cedarpy
 from cedarpy import pst
 
-from gateway.core.policy_faults import PolicyFault, explained
-from gateway.core.policy_view import Asked, asked, mentioned
+from gateway.core.policy.faults import PolicyFault, explained
+from gateway.core.policy.view import Asked, asked, mentioned
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n\r]*|;', re.DOTALL)
 _BLANK = re.compile(r"(?:\s|//[^\n\r]*)*")

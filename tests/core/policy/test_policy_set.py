@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.policy import MEMO_PATH, PolicySet, PolicyVerdict
-from gateway.core.policy_faults import PolicyFaultsError
-from gateway.core.policy_schema import METHODS
+from gateway.core.policy.faults import PolicyFaultsError
+from gateway.core.policy.policy_set import MEMO_PATH, PolicySet, PolicyVerdict
+from gateway.core.policy.schema import METHODS
 from gateway.core.session import Principal
 from tests.core.policy_samples import NOW, SCHEMA, ask, parsed, somebody
 

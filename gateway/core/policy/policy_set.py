@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cedarpy
 
 from gateway.core.memo import Kept, weight
-from gateway.core.policy_faults import PolicyFault, PolicyFaultsError
-from gateway.core.policy_rules import Policy, duplicates, examine, statements
-from gateway.core.policy_schema import METHODS, auth_age, cedar_context, cedar_request, entities_json
-from gateway.core.policy_view import View
+from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
+from gateway.core.policy.schema import METHODS, auth_age, cedar_context, cedar_request, entities_json
+from gateway.core.policy.statements import Policy, duplicates, examine, statements
+from gateway.core.policy.view import View
 from gateway.core.session import Principal
 
 DENIED = "denied"

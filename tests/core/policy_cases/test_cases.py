@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.policy import PolicyVerdict
-from gateway.core.policy_cases import Case, failures, inquiry, person, summary, undecided
+from gateway.core.policy.policy_set import PolicyVerdict
+from gateway.core.policy_cases.cases import Case, failures, inquiry, person, summary, undecided
 from gateway.core.session import Principal
 from tests.core.policy_samples import parsed
 

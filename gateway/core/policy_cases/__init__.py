@@ -1,0 +1,1 @@
+"""What a set of policies is expected to decide, and whether it does."""
