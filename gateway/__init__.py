@@ -4,7 +4,7 @@ The way of a request, by file name::
 
     web/listener.py -> web/session.py -> web/gate.py -> web/upstream.py (or web/websocket.py)
          |                  |                |
-    core/http/facts.py      core/session.py   core/gate.py      the rules behind each stage
+    core/http/facts.py      core/session/session.py   core/gate.py      the rules behind each stage
 
 A request becomes *facts*, a cookie becomes a *session*; facts, session, policy and revocations give a *verdict*.
 Everything up to the verdict is plain synchronous code that takes ``now`` as an argument. Only the edges await:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.app.inbound import Outside
 from gateway.app.options import claim_options, door_rules
 from gateway.config.model import Settings
-from gateway.core.session import SessionLimits
+from gateway.core.session.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog

@@ -16,10 +16,10 @@ from gateway.core.chain import ChainLimits
 from gateway.core.gate import GateRules
 from gateway.core.http.facts import DoorRules
 from gateway.core.http.routes import Route
-from gateway.core.identity_headers import IdentityOptions
 from gateway.core.reach import Reach
 from gateway.core.revocation import ENTRY_MARGIN
-from gateway.core.session import SessionLimits
+from gateway.core.session.identity_headers import IdentityOptions
+from gateway.core.session.session import SessionLimits
 from gateway.core.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
 from gateway.oidc.identity import ClaimOptions

@@ -18,9 +18,9 @@ from gateway.app.tls import context_of
 from gateway.config.model import Settings
 from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.core.key_file import MAKE_ONE
 from gateway.core.policy.policy_set import PolicySet
-from gateway.core.sealing import SealingKey
+from gateway.core.session.key_file import MAKE_ONE
+from gateway.core.session.sealing import SealingKey
 from gateway.oidc import signed_receipt
 from gateway.oidc.jwks import KeySet, certificate_keys
 from gateway.oidc.signed_receipt import ReceiptKey

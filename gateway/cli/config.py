@@ -14,7 +14,7 @@ import typer
 from gateway.config import Finding, Severity, examine
 from gateway.config.schema import schema as json_schema
 from gateway.core import dice
-from gateway.core.key_file import format_key, parse_key
+from gateway.core.session.key_file import format_key, parse_key
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 

@@ -11,7 +11,7 @@ from gateway.core.policy.faults import PolicyFaultsError
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.policy.schema import canonical_client
 from gateway.core.policy_cases.cases import CLIENT, HOST, Inquiry, failures, inquiry, person, undecided
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 from gateway.state import policy_files
 
 GOOD, FINDINGS, USAGE = 0, 1, 2

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gateway.config.findings import KeyPath, Severity
 from gateway.config.remarks import Remark
-from gateway.core.key_file import MAKE_ONE, parse_key
+from gateway.core.session.key_file import MAKE_ONE, parse_key
 
 MAX_SECRET = 64 * 1024
 """Bytes. The longest secret in use, an RSA key in PEM, has a twentieth of it."""

@@ -21,7 +21,15 @@ from gateway.core.http.target import has_encoded_slash
 from gateway.core.log_extent import Gap, lacks
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import Entry, RevocationIndex
-from gateway.core.session import Known, Life, Principal, Session, SessionLimits, absolute_deadline, life
+from gateway.core.session.session import (
+    Known,
+    Life,
+    Principal,
+    Session,
+    SessionLimits,
+    absolute_deadline,
+    life,
+)
 
 SESSIONS_AWAY = "sessions_away"
 """The reason where a browser has a ticket and its session cannot be asked for: neither signed in nor out."""

@@ -42,7 +42,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.core.revocation_keys import (
+from gateway.core.session.revocation_keys import (
     EVERYONE,
     ends_sessions,
     hop_key,

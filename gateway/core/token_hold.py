@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.chain import PENDING, Chain, ChainLimits
-from gateway.core.session import Principal, Session
+from gateway.core.session.session import Principal, Session
 
 FORMAT = 1
 FURTHER = 600

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.core.errors import ProviderError
-from gateway.core.revocation_keys import email_key, idp_key, isid_key, subject_key
-from gateway.core.session import Principal
+from gateway.core.session.revocation_keys import email_key, idp_key, isid_key, subject_key
+from gateway.core.session.session import Principal
 from gateway.oidc.id_token import IdTokenClaims
 from gateway.oidc.wire import has_control
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 
-from gateway.core.revocation_keys import isid_key, subject_key, token_key
+from gateway.core.session.revocation_keys import isid_key, subject_key, token_key
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_token import (
     LEEWAY,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.core.errors import ProviderError
-from gateway.core.revocation_keys import email_key, idp_key
+from gateway.core.session.revocation_keys import email_key, idp_key
 from gateway.oidc.subject_ids import MAX_NAME, Namespace
 from gateway.oidc.wire import has_control, json_object
 

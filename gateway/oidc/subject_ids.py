@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.errors import ProviderError
-from gateway.core.revocation_keys import email_key, idp_key, isid_key, subject_key
+from gateway.core.session.revocation_keys import email_key, idp_key, isid_key, subject_key
 from gateway.oidc.wire import has_control, printable
 
 MAX_NAME: Final = 2_048

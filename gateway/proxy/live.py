@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core.revocation_keys import ends_sessions, sid_of
-from gateway.core.session import Session
+from gateway.core.session.revocation_keys import ends_sessions, sid_of
+from gateway.core.session.session import Session
 
 End = Callable[[str], None]
 Leave = Callable[[], None]

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core import clock, dice
-from gateway.core.lifecycle import HEAR_OUT
+from gateway.core.session.lifecycle import HEAR_OUT
 from gateway.state.redis_link import Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import RETRY_EVERY, WITHIN, SideLink

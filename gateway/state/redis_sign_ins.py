@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
 
-from gateway.core.sign_in import Sighting, SignIn
+from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.redis_link import Command, Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import WITHIN, SideLink, digest

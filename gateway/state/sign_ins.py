@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core import clock
-from gateway.core.sign_in import Sighting, SignIn
+from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.log import RevocationLog
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.core import clock
-from gateway.core.sign_in import Sighting, SignIn
+from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.sign_ins import UNKNOWN, Listed
 from gateway.state.sqlite_side import SideTable
 

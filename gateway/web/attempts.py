@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import attempt as attempts
-from gateway.core.attempt import LOOP_WINDOW, MAX_ATTEMPTS, Attempt
-from gateway.core.cookies import ATTEMPT_BUDGET, CookieTooLargeError, attempt_cookie
 from gateway.core.http.own_cookies import LOGIN_PREFIX, OwnCookies
+from gateway.core.session import attempt as attempts
+from gateway.core.session.attempt import LOOP_WINDOW, MAX_ATTEMPTS, Attempt
+from gateway.core.session.cookies import ATTEMPT_BUDGET, CookieTooLargeError, attempt_cookie
 from gateway.web.session import Sessions
 
 SCRIPTLESS_BUDGET = 2_048

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gateway.core import clock
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import DOWNLOAD, EVENTS, NO_SESSION, LiveConnections, LiveToken
 from gateway.web.messages import Request

@@ -27,9 +27,9 @@ from gateway.core.http.crossing import led_here
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route
 from gateway.core.http.target import way_back
-from gateway.core.identity_headers import IdentityOptions
-from gateway.core.lifecycle import is_due
-from gateway.core.session import Session
+from gateway.core.session.identity_headers import IdentityOptions
+from gateway.core.session.lifecycle import is_due
+from gateway.core.session.session import Session
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight

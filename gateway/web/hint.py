@@ -7,9 +7,15 @@ hint of another session would have the provider keep the one that is to end.
 
 from __future__ import annotations
 
-from gateway.core.cookies import ATTEMPTS_TOGETHER, PIECE, CookieTooLargeError, SealedCookie, hint_cookie
 from gateway.core.http.own_cookies import OwnCookies
-from gateway.core.session import Session
+from gateway.core.session.cookies import (
+    ATTEMPTS_TOGETHER,
+    PIECE,
+    CookieTooLargeError,
+    SealedCookie,
+    hint_cookie,
+)
+from gateway.core.session.session import Session
 from gateway.telemetry.log import get_logger
 from gateway.web.session import Sessions
 

@@ -12,7 +12,7 @@ differ. What the list does not know, or cannot tell, goes on; it ends with the a
 from __future__ import annotations
 
 from gateway.core import clock
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 from gateway.proxy.live import LiveConnections
 from gateway.state.sign_ins import BETWEEN_SIGHTINGS, SignIns
 from gateway.telemetry.log import get_logger, session_mark

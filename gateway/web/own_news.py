@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from gateway.core.chain import Chain, Go, Step
 from gateway.core.revocation import OWN_HOP, hop_marks
-from gateway.core.revocation_keys import hop_name, names_provider_session, subject_key
-from gateway.core.session import Session
+from gateway.core.session.revocation_keys import hop_name, names_provider_session, subject_key
+from gateway.core.session.session import Session
 from gateway.state.log import RevocationLog
 from gateway.web.hops import HOP, Hops
 

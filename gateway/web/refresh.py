@@ -1,4 +1,4 @@
-"""Refreshing sessions beside the requests that carry them (rules R10 and R24; ``core/lifecycle.py`` has the tables).
+"""Refreshing sessions beside requests that carry them (rules R10, R24; ``core/session/lifecycle.py`` has the tables).
 
 Of all requests, in all processes, that meet a session whose refresh is due, one refreshes it; nobody waits for that
 unless upstreams get the access token and it has expired. The successor's cookie goes out with the next answers to
@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from gateway.core import clock, dice
-from gateway.core.lifecycle import (
+from gateway.core.memo import Kept
+from gateway.core.session.lifecycle import (
     HEAR_OUT,
     LEASE,
     LEFT_ALONE,
@@ -29,9 +30,8 @@ from gateway.core.lifecycle import (
     state_of,
     visible_for,
 )
-from gateway.core.memo import Kept
-from gateway.core.sealing import Deployment, KeyRing
-from gateway.core.session import Session, SessionLimits, absolute_deadline
+from gateway.core.session.sealing import Deployment, KeyRing
+from gateway.core.session.session import Session, SessionLimits, absolute_deadline
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.identity import ClaimOptions
 from gateway.state.log import RevocationLog

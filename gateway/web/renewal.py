@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from gateway.core import clock
 from gateway.core.errors import GatewayError, ProviderError
-from gateway.core.lifecycle import Outcome, refresh_time, successor
-from gateway.core.session import Principal, Session
+from gateway.core.session.lifecycle import Outcome, refresh_time, successor
+from gateway.core.session.session import Principal, Session
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.id_token import IdTokenClaims
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from

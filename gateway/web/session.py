@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.core import chain as chains
-from gateway.core import cookies
 from gateway.core.chain import Chain
-from gateway.core.cookies import CookieTooLargeError, SealedCookie
 from gateway.core.http import own_cookies
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
-from gateway.core.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.memo import Kept
-from gateway.core.sealing import Deployment, KeyRing, Opened
-from gateway.core.session import Session, SessionLimits, from_plain, to_plain, touched
-from gateway.core.ticket import Ticket
+from gateway.core.session import cookies
+from gateway.core.session.cookies import CookieTooLargeError, SealedCookie
+from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions, identity_headers
+from gateway.core.session.sealing import Deployment, KeyRing, Opened
+from gateway.core.session.session import Session, SessionLimits, from_plain, to_plain, touched
+from gateway.core.session.ticket import Ticket
 from gateway.web.sightings import Sightings
 
 SESSIONS = 4_096

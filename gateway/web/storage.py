@@ -18,7 +18,7 @@ import aiohttp_session
 from aiohttp import web
 
 from gateway.core import clock
-from gateway.core.session import Known, Session
+from gateway.core.session.session import Known, Session
 from gateway.web.session import Carried, Sessions
 
 PAGE = "page"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.core import ticket as tickets
-from gateway.core.sealing import Deployment, KeyRing, Opened, associated_data
-from gateway.core.session import Session, from_plain, to_kept
+from gateway.core.session import ticket as tickets
+from gateway.core.session.sealing import Deployment, KeyRing, Opened, associated_data
+from gateway.core.session.session import Session, from_plain, to_kept
 
 
 class Successors:

@@ -1,11 +1,11 @@
-"""Sessions that are kept in Redis, their browsers having tickets (``session.store: ticket``; ``core/ticket.py``).
+"""Sessions kept in Redis, their browsers having tickets (``session.store: ticket``; ``core/session/ticket.py``).
 
-What Redis has of a session is remembered here for some seconds, and asked for once however many requests wait for it.
-A remembered session is as good as the one in Redis where it matters: whether it was revoked is asked of the revocation
+What Redis has of a session is remembered here for some seconds, and asked for once however many requests wait for it. A
+remembered session is as good as the one in Redis where it matters: whether it was revoked is asked of the revocation
 index at every request, as ever. It may only be behind in what moves. Behind in its idle deadline it would end too
 early, so Redis is asked before it does; behind in its generation it is due for a refresh, and the refresher asks the
-others (``core/lifecycle.py``). So while Redis does not answer, what is remembered is used until it could be idle, and
-what is not is answered 503: nobody is let in, nobody is sent to sign in, and no cookie is expired.
+others (``core/session/lifecycle.py``). So while Redis does not answer, what is remembered is used until it could be
+idle, and what is not is answered 503: nobody is let in, nobody is sent to sign in, and no cookie is expired.
 
 Activity and the successors of a refresh are written beside the requests that show them. Every write names the revision
 that it was made from, and one that comes too late is dropped together with what is remembered.
@@ -19,19 +19,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.core import clock, cookies
-from gateway.core import ticket as tickets
+from gateway.core import clock
 from gateway.core.chain import Chain
-from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import StateError
 from gateway.core.gate import SESSIONS_AWAY
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
-from gateway.core.identity_headers import HeaderPairs, IdentityOptions
 from gateway.core.memo import ENTRY, weight
-from gateway.core.sealing import Deployment, KeyRing, Opened
-from gateway.core.session import Known, Session, SessionLimits, absolute_deadline, touched
-from gateway.core.ticket import Ticket
+from gateway.core.session import cookies
+from gateway.core.session import ticket as tickets
+from gateway.core.session.cookies import CookieTooLargeError
+from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions
+from gateway.core.session.sealing import Deployment, KeyRing, Opened
+from gateway.core.session.session import Known, Session, SessionLimits, absolute_deadline, touched
+from gateway.core.session.ticket import Ticket
 from gateway.state.tickets import Absent, Kept, Overtaken, Tickets
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.session import Carried, Sessions

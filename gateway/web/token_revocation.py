@@ -19,8 +19,8 @@ from typing import Any
 from gateway.core import clock, dice
 from gateway.core import token_hold as holds
 from gateway.core.chain import Chain
-from gateway.core.sealing import Deployment, KeyRing, Opened, associated_data
-from gateway.core.session import Session
+from gateway.core.session.sealing import Deployment, KeyRing, Opened, associated_data
+from gateway.core.session.session import Session
 from gateway.core.token_hold import FURTHER, Hold, Parked
 from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.token_revocations import LARGEST, Taken, TokenRevocations

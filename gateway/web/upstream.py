@@ -9,8 +9,8 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.http.request_headers import RequestRules, upstream_request_head, wants_websocket
 from gateway.core.http.routes import Route, match_route, ordered
 from gateway.core.http.tab_injection import uncompressed
-from gateway.core.identity_headers import IdentityOptions
-from gateway.core.session import Session
+from gateway.core.session.identity_headers import IdentityOptions
+from gateway.core.session.session import Session
 from gateway.proxy.address import Address, parse_address
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.files import FileUpstream, parse_directory

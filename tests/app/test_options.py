@@ -16,7 +16,7 @@ from gateway.app.options import (
     routes,
 )
 from gateway.config import load
-from gateway.core.session import SessionLimits
+from gateway.core.session.session import SessionLimits
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
 from gateway.oidc.logout import Asked, Form, Redirect, Skip

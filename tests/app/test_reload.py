@@ -17,7 +17,7 @@ from gateway.app.reload import Watched
 from gateway.core import dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.policy.policy_set import PolicySet
-from gateway.core.sealing import SealingKey
+from gateway.core.session.sealing import SealingKey
 from tests.fakes.certificates import Authority
 
 OPEN = '@id("everybody")\npermit (principal is User, action, resource);\n'

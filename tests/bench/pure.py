@@ -28,8 +28,8 @@ from gateway.config import load
 from gateway.config.model import Settings
 from gateway.core import clock, dice
 from gateway.core.http import own_cookies
-from gateway.core.key_file import format_key
-from gateway.core.session import Principal, Session
+from gateway.core.session.key_file import format_key
+from gateway.core.session.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection
 from gateway.web.connection import Connection
 

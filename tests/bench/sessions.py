@@ -10,8 +10,8 @@ from gateway.app import reload
 from gateway.config import load
 from gateway.core import clock, dice
 from gateway.core.http.own_cookies import NO_COOKIES
-from gateway.core.sealing import Deployment, KeyRing
-from gateway.core.session import Session, SessionLimits
+from gateway.core.session.sealing import Deployment, KeyRing
+from gateway.core.session.session import Session, SessionLimits
 from gateway.web.session import Sessions
 
 

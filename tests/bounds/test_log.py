@@ -11,8 +11,8 @@ import pytest
 from gateway.core.policy import policy_set as policy
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import NewEntry, RevocationIndex
-from gateway.core.revocation_keys import email_key, isid_key, sid_key, subject_key, token_key
-from gateway.core.sealing import KeyRing, SealingKey
+from gateway.core.session.revocation_keys import email_key, isid_key, sid_key, subject_key, token_key
+from gateway.core.session.sealing import KeyRing, SealingKey
 from gateway.state.outbox import Outbox
 from tests.bounds.listed import PAGE, fill, fills, stated
 from tests.bounds.test_sessions import largest
@@ -95,7 +95,7 @@ def test_entries_on_their_way(measured: Measured) -> None:
     )
 
 
-@fills("core/sealing.py _by_id", "core/sealing.py _first_seen")
+@fills("core/session/sealing.py _by_id", "core/session/sealing.py _first_seen")
 def test_keys(measured: Measured) -> None:
     """Each with its cipher."""
     keys = [SealingKey.of(at.to_bytes(32, "big")) for at in range(200)]
@@ -103,7 +103,7 @@ def test_keys(measured: Measured) -> None:
     ring = KeyRing(keys, now=NOW)
     assert len(ring._by_id) == len(ring._first_seen) == 200
     assert measured() - before <= 200 * (
-        stated("core/sealing.py _by_id") + stated("core/sealing.py _first_seen")
+        stated("core/session/sealing.py _by_id") + stated("core/session/sealing.py _first_seen")
     )
 
 
@@ -139,7 +139,7 @@ WHOLE = '@id("all") permit (principal is User, action, resource) when { context.
 """What is compared with another text of the request's has to be kept whole."""
 
 _ENTITIES = """
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 from tests.bounds.listed import resident
 from tests.bounds.test_log import WHOLE
 from tests.core.policy_samples import parsed

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.core.http.addresses import LONGEST
 from gateway.core.http.own_cookies import NO_COOKIES
-from gateway.core.session import Principal, Session
-from gateway.core.ticket import ticket_of
+from gateway.core.session.session import Principal, Session
+from gateway.core.session.ticket import ticket_of
 from gateway.web.rates import SOURCES, TriesPerSource
 from gateway.web.refresh import AT_ONCE, KNOWN, Newest
 from gateway.web.session import Carried
@@ -47,8 +47,8 @@ def largest(at: int, size: int = 4_000) -> Session:
 @fills(
     "web/session.py _by_cookies",
     "web/session.py _by_header",
-    "core/session.py claims",
-    "core/session.py page",
+    "core/session/session.py claims",
+    "core/session/session.py page",
 )
 @pytest.mark.parametrize("size", [100, 4_000, 60_000])
 def test_sessions_by_their_cookies(size: int, measured: Measured) -> None:

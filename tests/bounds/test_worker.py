@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 from tests.bounds.listed import resident
 from tests.fakes import op
 from tests.fakes.patience import PATIENCE

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import email_key
+from gateway.core.session.revocation_keys import email_key
 from tests.browser.driver import LeavingError, Mode, Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALICE,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import config
 from gateway.core import dice
-from gateway.core.key_file import format_key, parse_key
+from gateway.core.session.key_file import format_key, parse_key
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli import doctor
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 
 Run = Callable[..., Result]
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli import state
 from gateway.cli.main import app
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
 from gateway.state.files import LogFiles

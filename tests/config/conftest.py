@@ -12,7 +12,7 @@ import yaml
 
 from gateway.config import Examination, examine
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 
 SOUND: Mapping[str, Any] = {
     "public_url": "https://app.example.com",

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config.secret_files import MAX_SECRET
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 from gateway.oidc.signed_receipt import ReceiptKey
 
 

@@ -13,7 +13,7 @@ from gateway.config.fields import keys
 from gateway.config.findings import Severity
 from gateway.config.reference import default_words, renewed, table
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 from tests.fakes.pieces import put
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.policy.faults import PolicyFaultsError
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 
 SCHEMA = (Path(__file__).parents[2] / "policies" / "schema.cedarschema").read_text(encoding="utf-8")
 NOW = 1_800_000_000

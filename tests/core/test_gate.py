@@ -28,8 +28,8 @@ from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.routes import Route
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
-from gateway.core.revocation_keys import sid_key
-from gateway.core.session import Known, Principal, Session, SessionLimits
+from gateway.core.session.revocation_keys import sid_key
+from gateway.core.session.session import Known, Principal, Session, SessionLimits
 
 NOW = 1_700_000_000
 HERE = "https://app.example.com"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.reach import Reach
-from gateway.core.revocation_keys import email_key, isid_key, subject_key
-from gateway.core.session import Principal, Session
+from gateway.core.session.revocation_keys import email_key, isid_key, subject_key
+from gateway.core.session.session import Principal, Session
 
 IDP = "https://idp.example.com"
 USER, THERE = subject_key(IDP, "s-1"), isid_key(IDP, "session there")

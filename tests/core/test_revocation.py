@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.core import revocation
 from gateway.core.revocation import ENTRY_MARGIN, EVENT_SKEW, UNPLACED, Entry, NewEntry, RevocationIndex
-from gateway.core.revocation_keys import EVERYONE, isid_key, sid_key, subject_key
+from gateway.core.session.revocation_keys import EVERYONE, isid_key, sid_key, subject_key
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000

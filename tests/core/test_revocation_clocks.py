@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.revocation import NewEntry, RevocationIndex
-from gateway.core.revocation_keys import isid_key, subject_key
+from gateway.core.session.revocation_keys import isid_key, subject_key
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000

@@ -15,7 +15,7 @@ from gateway.core.revocation import (
     RevocationIndex,
     hop_marks,
 )
-from gateway.core.revocation_keys import (
+from gateway.core.session.revocation_keys import (
     email_key,
     ends_sessions,
     hop_name,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.core import chain as chains
 from gateway.core import token_hold
 from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits
-from gateway.core.session import Principal, Session
+from gateway.core.session.session import Principal, Session
 from gateway.core.token_hold import Hold, Parked, from_plain, parked, session_of, to_plain
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)

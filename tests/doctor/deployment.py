@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 from gateway.doctor.examination import CHECKS, Examination, examined
 from gateway.doctor.verdict import Observation, Verdict
 from tests.fakes.forge import rsa_key

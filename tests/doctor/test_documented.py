@@ -11,7 +11,7 @@ import pytest
 
 from gateway.config import load
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 from gateway.doctor.registrations import registrations
 from gateway.doctor.report import register_lines
 

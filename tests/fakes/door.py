@@ -9,8 +9,8 @@ from collections.abc import Callable
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import DoorRules, build
 from gateway.core.http.routes import Route
-from gateway.core.identity_headers import IdentityOptions
-from gateway.core.session import Principal, Session
+from gateway.core.session.identity_headers import IdentityOptions
+from gateway.core.session.session import Principal, Session
 from gateway.proxy.live import LiveConnections
 from gateway.web.errors import refuse_error
 from gateway.web.listener import DoorLimits, Listener

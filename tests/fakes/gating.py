@@ -11,11 +11,11 @@ from gateway.core.gate import Challenge, GateRules
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import Route, match_route
-from gateway.core.identity_headers import IdentityOptions
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import sid_key
-from gateway.core.session import Known, Principal, Session
+from gateway.core.session.identity_headers import IdentityOptions
+from gateway.core.session.revocation_keys import sid_key
+from gateway.core.session.session import Known, Principal, Session
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.messages import Answer, Response
 from gateway.web.session import Carried, Sessions

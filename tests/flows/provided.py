@@ -13,7 +13,7 @@ from gateway.app import server
 from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import dice
-from gateway.core.key_file import format_key
+from gateway.core.session.key_file import format_key
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.pieces import put

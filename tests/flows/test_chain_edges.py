@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.sso import Sso, running
 from tests.flows.conftest import later

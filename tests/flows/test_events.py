@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import email_key, sid_key
+from gateway.core.session.revocation_keys import email_key, sid_key
 from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
 from tests.flows.conftest import Stand, later

@@ -11,7 +11,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.dice import token
 from gateway.core.http.own_cookies import NO_COOKIES
-from gateway.core.session import Principal, Session
+from gateway.core.session.session import Principal, Session
 from tests.fakes.browser import Browser
 from tests.flows.front import ALICE, Front, fronted, signed_in
 

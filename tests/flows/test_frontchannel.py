@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation_keys import isid_key
+from gateway.core.session.revocation_keys import isid_key
 from gateway.web.endpoints.frontchannel import AGAIN_BURST
 from gateway.web.rates import BURST
 from tests.fakes.browser import Browser

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 import pytest_asyncio
 
-from gateway.core.attempt import LANDS_WITHIN
+from gateway.core.session.attempt import LANDS_WITHIN
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later

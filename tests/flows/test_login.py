@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 import pytest_asyncio
 
-from gateway.core.attempt import LOOP_LIMIT
+from gateway.core.session.attempt import LOOP_LIMIT
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand, later, switched

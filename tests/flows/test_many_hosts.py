@@ -14,7 +14,7 @@ import pytest
 from gateway.app import server
 from gateway.app.wiring import Gateway
 from gateway.config import load
-from gateway.core.revocation_keys import EVERYONE
+from gateway.core.session.revocation_keys import EVERYONE
 from tests.fakes.browser import Browser
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

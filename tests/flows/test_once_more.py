@@ -17,7 +17,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import EVENT_SKEW, NewEntry
-from gateway.core.revocation_keys import email_key
+from gateway.core.session.revocation_keys import email_key
 from gateway.web.reasons import BY_OPERATOR
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later, standing, switched

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 from gateway.web.renewal import Renewed
 from tests.fakes.browser import Browser, Loopback
 from tests.fakes.patience import PATIENCE

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 from gateway.web import refresh
 from gateway.web.renewal import Renewed
 from gateway.web.tickets import TicketSessions

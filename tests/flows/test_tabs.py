@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import email_key
+from gateway.core.session.revocation_keys import email_key
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH

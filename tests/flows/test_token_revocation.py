@@ -13,7 +13,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import email_key
+from gateway.core.session.revocation_keys import email_key
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Alone, MachineClock, Serving, launched, serving

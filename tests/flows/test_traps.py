@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import email_key
+from gateway.core.session.revocation_keys import email_key
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import GatewayError, ProviderError
-from gateway.core.revocation_keys import isid_key, subject_key, token_key
+from gateway.core.session.revocation_keys import isid_key, subject_key, token_key
 from gateway.oidc.id_token import Expected, verify_id_token
 from gateway.oidc.jwks import parse_key_set
 from gateway.oidc.logout_token import MAX_AGE, LogoutToken, verify_logout_token

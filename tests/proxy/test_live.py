@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from gateway.core.revocation_keys import email_key, sid_key, token_key
+from gateway.core.session.revocation_keys import email_key, sid_key, token_key
 from gateway.proxy.live import Endings, LiveConnections
 from tests.fakes.door import session
 

@@ -18,7 +18,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import ENTRY_MARGIN, Entry, NewEntry
-from gateway.core.revocation_keys import EVERYONE, sid_key, subject_key
+from gateway.core.session.revocation_keys import EVERYONE, sid_key, subject_key
 from gateway.state.forgetting import Forgetting
 from gateway.state.log import RevocationLog
 from gateway.state.renewal import Cause

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.sqlite import SqliteLog

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation_keys import isid_key, subject_key
-from gateway.core.sign_in import Sighting, SignIn
+from gateway.core.session.revocation_keys import isid_key, subject_key
+from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.sign_ins import Listed, SignIns
 
 Make = Callable[[], SignIns]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from gateway.core import clock
 from gateway.core.log_extent import lacks
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state.files import Known, LogFiles
 from gateway.state.renewal import Cause
 from gateway.state.sqlite import SqliteLog

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state import redis_stream
 from gateway.state.redis_place import RedisPlace
 from tests.fakes.patience import PATIENCE

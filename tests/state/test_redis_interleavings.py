@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core import clock
-from gateway.core.revocation_keys import sid_key, subject_key
+from gateway.core.session.revocation_keys import sid_key, subject_key
 from gateway.state import redis_mirror
 from gateway.state.redis_log import RedisLog
 from gateway.state.renewal import Cause

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state import redis_mirror
 from gateway.state.log import RevocationLog
 from gateway.state.redis_log import RedisLog

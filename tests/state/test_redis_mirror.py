@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state import redis_mirror
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace

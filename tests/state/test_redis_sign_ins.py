@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway.core import clock
-from gateway.core.sign_in import Sighting
+from gateway.core.session.sign_in import Sighting
 from gateway.state import redis_sign_ins
 from gateway.state.redis_faults import RIGHTS
 from gateway.state.redis_place import RedisPlace

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state.redis_link import Link
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace

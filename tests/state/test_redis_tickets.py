@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core import dice
-from gateway.core.ticket import LARGEST
+from gateway.core.session.ticket import LARGEST
 from gateway.state import redis_side
 from gateway.state.redis_faults import RIGHTS
 from gateway.state.redis_place import RedisPlace

@@ -15,7 +15,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.core.revocation_keys import sid_key, subject_key
+from gateway.core.session.revocation_keys import sid_key, subject_key
 from gateway.state.files import Known, LogFiles
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.patience import PATIENCE

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state import files
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.patience import PATIENCE

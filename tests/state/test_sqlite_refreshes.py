@@ -11,7 +11,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state import sqlite_refreshes
 from gateway.state.refreshes import Granted, Unavailable
 from gateway.state.sqlite import SqliteLog

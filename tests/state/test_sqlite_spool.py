@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.revocation_keys import sid_key
+from gateway.core.session.revocation_keys import sid_key
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.disk import Disk, mounted
 from tests.fakes.patience import PATIENCE

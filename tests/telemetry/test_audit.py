@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gateway.core.revocation_keys import isid_key, sid_key
+from gateway.core.session.revocation_keys import isid_key, sid_key
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.log import configure, session_mark
 

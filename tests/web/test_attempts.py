@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core import dice
-from gateway.core.attempt import LIFETIME, MAX_ATTEMPTS, Attempt
-from gateway.core.cookies import ATTEMPT_BUDGET
 from gateway.core.http.own_cookies import NO_COOKIES, OwnCookies, read
-from gateway.core.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
-from gateway.core.session import SessionLimits
+from gateway.core.session.attempt import LIFETIME, MAX_ATTEMPTS, Attempt
+from gateway.core.session.cookies import ATTEMPT_BUDGET
+from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
+from gateway.core.session.session import SessionLimits
 from gateway.web.attempts import SCRIPTLESS_BUDGET, Attempts
 from gateway.web.session import Sessions
 

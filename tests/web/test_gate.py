@@ -19,8 +19,8 @@ from gateway.core.gate import Allow, Challenge, Deny
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import match_route
 from gateway.core.revocation import NewEntry
-from gateway.core.revocation_keys import sid_key
-from gateway.core.session import Session
+from gateway.core.session.revocation_keys import sid_key
+from gateway.core.session.session import Session
 from gateway.web.messages import Response
 from tests.fakes.deciding import (
     FETCH,

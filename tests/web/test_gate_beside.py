@@ -11,7 +11,7 @@ import pytest
 
 from gateway.core.errors import ProviderError, StateError
 from gateway.core.gate import SESSIONS_AWAY, Challenge
-from gateway.core.session import Known, Session
+from gateway.core.session.session import Known, Session
 from gateway.web.session import NOTHING, Carried, Sessions
 from tests.fakes.deciding import (
     FETCH,

@@ -6,12 +6,12 @@ import hashlib
 
 import pytest
 
-from gateway.core import cookies
-from gateway.core.cookies import PIECE
 from gateway.core.http import own_cookies
 from gateway.core.http.own_cookies import NO_COOKIES, OwnCookies
-from gateway.core.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session import Principal, Session, SessionLimits
+from gateway.core.session import cookies
+from gateway.core.session.cookies import PIECE
+from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
+from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.web.hint import Hints
 from gateway.web.session import Sessions
 

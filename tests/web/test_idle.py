@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from gateway.core.session import Session
-from gateway.core.sign_in import Sighting, signed_in
+from gateway.core.session.session import Session
+from gateway.core.session.sign_in import Sighting, signed_in
 from gateway.proxy.live import LiveConnections
 from gateway.state.sign_ins import BETWEEN_SIGHTINGS, UNKNOWN, Listed, SignIns
 from gateway.web.idle import AGAIN, EXPIRED, IdleEndings

@@ -11,8 +11,8 @@ import pytest
 from gateway.core.chain import FAILED, PENDING, RETURNED, SKIPPED, begin
 from gateway.core.reach import Reach
 from gateway.core.revocation import ENTRY_MARGIN, NewEntry
-from gateway.core.revocation_keys import sid_key
-from gateway.core.session import Session
+from gateway.core.session.revocation_keys import sid_key
+from gateway.core.session.session import Session
 from gateway.telemetry.audit import AuditKind
 from gateway.web.hops import LOGGED_OUT
 from gateway.web.messages import Response

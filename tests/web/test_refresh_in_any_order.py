@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.core import clock, dice
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 from gateway.web import refresh
 from tests.fakes.refreshing import Door, World, settled, signed_in
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.core.errors import GatewayError, ProviderError
-from gateway.core.lifecycle import Outcome
+from gateway.core.session.lifecycle import Outcome
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.tokens import TokenSet

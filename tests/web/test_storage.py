@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.core import clock, dice
 from gateway.core.http.own_cookies import NO_COOKIES
-from gateway.core.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session import Principal, Session, SessionLimits
+from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
+from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.web.session import Sessions
 from gateway.web.storage import SessionStorage
 from gateway.web.tickets import TicketSessions

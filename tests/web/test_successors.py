@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.ticket import issued
+from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
+from gateway.core.session.ticket import issued
 from gateway.web import refresh
 from gateway.web.successors import Successors
 from tests.fakes.refreshing import ISSUER, World, settled, signed_in

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from gateway.core import clock
-from gateway.core.session import Known, SessionLimits
+from gateway.core.session.session import Known, SessionLimits
 from tests.fakes.refreshing import settled
 from tests.fakes.ticketing import NOW, Replica
 from tests.fakes.tickets import Vault

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import clock
-from gateway.core import ticket as tickets
-from gateway.core.cookies import CookieTooLargeError
 from gateway.core.errors import StateError
 from gateway.core.http.own_cookies import NO_COOKIES
-from gateway.core.sealing import PROMOTE_AFTER
-from gateway.core.session import Known, Principal
+from gateway.core.session import ticket as tickets
+from gateway.core.session.cookies import CookieTooLargeError
+from gateway.core.session.sealing import PROMOTE_AFTER
+from gateway.core.session.session import Known, Principal
 from gateway.web import tickets as module
 from gateway.web.tickets import FRESH
 from tests.fakes.ticketing import FIRST, HERE, NOW, SECOND, Replica, facts, header, session

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.core import clock
-from gateway.core import ticket as tickets
 from gateway.core.http.own_cookies import NO_COOKIES
-from gateway.core.lifecycle import is_due
-from gateway.core.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session import Known, Session
+from gateway.core.session import ticket as tickets
+from gateway.core.session.lifecycle import is_due
+from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
+from gateway.core.session.session import Known, Session
 from gateway.web import refresh
 from gateway.web.tickets import TicketSessions
 from tests.fakes.refreshing import ISSUER, LIMITS, World, settled, signed_in

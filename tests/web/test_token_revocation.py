@@ -11,7 +11,7 @@ import pytest
 from gateway.core import chain as chains
 from gateway.core import clock, token_hold
 from gateway.core.chain import RETURNED
-from gateway.core.sealing import SealingKey
+from gateway.core.session.sealing import SealingKey
 from gateway.core.token_hold import FURTHER
 from gateway.idp.provider import Revocation
 from gateway.state.sqlite import SqliteLog

@@ -8,7 +8,7 @@ from gateway.core import chain as chains
 from gateway.core.chain import Chain, ChainLimits
 from gateway.core.gate import Allow, Challenge, Deny
 from gateway.core.http.facts import DoorRules, build
-from gateway.core.session import Principal, Session
+from gateway.core.session.session import Principal, Session
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail

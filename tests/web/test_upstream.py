@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.core.http.routes import Route
-from gateway.core.identity_headers import IdentityOptions
+from gateway.core.session.identity_headers import IdentityOptions
 from gateway.web.upstream import Forwarder
 from tests.fakes.door import Door, eventually, open_lab
 from tests.fakes.upstream import FakeUpstream, always, reply

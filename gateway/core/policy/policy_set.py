@@ -17,7 +17,7 @@ from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
 from gateway.core.policy.schema import METHODS, auth_age, cedar_context, cedar_request, entities_json
 from gateway.core.policy.statements import Policy, duplicates, examine, statements
 from gateway.core.policy.view import View
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 
 DENIED = "denied"
 UNKNOWN_METHOD = "unknown_method"

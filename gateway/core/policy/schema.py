@@ -11,7 +11,7 @@ import ipaddress
 import json
 from collections.abc import Mapping
 
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 
 READ = frozenset({"GET", "OPTIONS", "PROPFIND", "REPORT", "SEARCH"})
 """Safe methods: RFC 9110 §9.2.1, RFC 4918, RFC 3253, RFC 5323."""

@@ -13,7 +13,7 @@ import yaml
 from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
 from gateway.core.policy.schema import canonical_client
 from gateway.core.policy_cases.cases import CLIENT, HOST, Case, inquiry, person
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 
 _KEYS = ("as", "groups", "email", "acr", "auth_age", "request", "host", "client", "expect", "by")
 _OF_PEOPLE = ("groups", "email", "acr", "auth_age")

@@ -14,7 +14,7 @@ from gateway.core.http.routes import Route, match_route
 from gateway.core.http.target import decode_path, split_target
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.revocation import RevocationIndex
-from gateway.core.session import Principal, Session, SessionLimits
+from gateway.core.session.session import Principal, Session, SessionLimits
 
 NOW = 2_000_000_000
 """Cases have a clock of their own; only the time since sign-in matters."""

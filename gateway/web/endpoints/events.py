@@ -11,7 +11,7 @@ from binascii import crc32
 from gateway.core import clock
 from gateway.core.http.event_stream import LOGGED_OUT
 from gateway.core.http.facts import RequestFacts
-from gateway.core.session import Session, absolute_deadline
+from gateway.core.session.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import TABS, LiveConnections
 from gateway.web import pages

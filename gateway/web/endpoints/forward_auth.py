@@ -15,9 +15,9 @@ from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Prove, Revocation
 from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.core.http.forwarded import original_facts
 from gateway.core.http.routes import Route
-from gateway.core.identity_headers import identity_headers
 from gateway.core.memo import Memo, weight
-from gateway.core.session import Principal
+from gateway.core.session.identity_headers import identity_headers
+from gateway.core.session.session import Principal
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import ANSWERS, refuse

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gateway.core import clock
-from gateway.core.attempt import Attempt, lands
 from gateway.core.gate import Challenge
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
+from gateway.core.session.attempt import Attempt, lands
 from gateway.web import pages
 from gateway.web.attempts import Attempts
 from gateway.web.errors import refuse

@@ -11,7 +11,7 @@ from gateway.core.chain import Chain, HopState
 from gateway.core.gate import Challenge, barrier_stands
 from gateway.core.http.crossing import LogoutStart, may_start_logout
 from gateway.core.http.facts import RequestFacts, prefers_html
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import refuse

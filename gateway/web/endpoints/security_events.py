@@ -14,7 +14,7 @@ from typing import Final
 from gateway.core import clock
 from gateway.core.errors import ProviderError
 from gateway.core.http.facts import RequestFacts
-from gateway.core.revocation_keys import token_key
+from gateway.core.session.revocation_keys import token_key
 from gateway.idp.remote_keys import KeySource, checked
 from gateway.oidc.security_event import (
     HARMLESS,

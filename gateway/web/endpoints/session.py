@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.core import clock
 from gateway.core.gate import barrier_stands
 from gateway.core.http.facts import RequestFacts
-from gateway.core.session import Session, absolute_deadline
+from gateway.core.session.session import Session, absolute_deadline
 from gateway.web import pages
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core import clock
-from gateway.core.device import device_of
 from gateway.core.errors import DownstreamError
 from gateway.core.http.crossing import crosses_origin
 from gateway.core.http.facts import RequestFacts
 from gateway.core.revocation import ENTRY_MARGIN, NewEntry
-from gateway.core.revocation_keys import sid_key, subject_key
-from gateway.core.session import Session
-from gateway.core.sign_in import SignIn
+from gateway.core.session.device import device_of
+from gateway.core.session.revocation_keys import sid_key, subject_key
+from gateway.core.session.session import Session
+from gateway.core.session.sign_in import SignIn
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import Listed, SignIns, living

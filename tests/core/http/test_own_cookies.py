@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.cookies import session_cookie
 from gateway.core.http.own_cookies import (
     MAX_COOKIES,
     NO_COOKIES,
@@ -15,6 +14,7 @@ from gateway.core.http.own_cookies import (
     read,
     strip_own_cookies,
 )
+from gateway.core.session.cookies import session_cookie
 
 
 @given(st.lists(st.binary(max_size=80), max_size=4))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.request_headers import RequestRules, upstream_request_head, wants_websocket
-from gateway.core.identity_headers import IdentityOptions
+from gateway.core.session.identity_headers import IdentityOptions
 
 RULES = RequestRules(IdentityOptions(claims=(("X-Team", "team"),)).own_names)
 IDENTITY = ((b"X-Auth-Request-User", b"alice"), (b"X-Team", b"core"))

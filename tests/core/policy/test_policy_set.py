@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.core.policy.faults import PolicyFaultsError
 from gateway.core.policy.policy_set import MEMO_PATH, PolicySet, PolicyVerdict
 from gateway.core.policy.schema import METHODS
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 from tests.core.policy_samples import NOW, SCHEMA, ask, parsed, somebody
 
 USERS = '@id("users") permit (principal is User, action, resource);'

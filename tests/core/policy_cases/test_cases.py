@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.policy_cases.cases import Case, failures, inquiry, person, summary, undecided
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 from tests.core.policy_samples import parsed
 
 ALICE = person("alice", ["g"])

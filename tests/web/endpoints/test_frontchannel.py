@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.revocation_keys import isid_key
+from gateway.core.session.revocation_keys import isid_key
 from gateway.web.endpoints.frontchannel import Frontchannel
 
 ISSUER = "https://idp.example/pool"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.session import (
+from gateway.core.session.session import (
     FORMAT,
     Life,
     Principal,

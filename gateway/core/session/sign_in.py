@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.session import Session
+from gateway.core.session.session import Session
 
 LONGEST_AGENT = 400
 """Characters of a User-Agent that are kept."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.lifecycle import (
+from gateway.core.session.lifecycle import (
     LONGEST,
     OVERLAP,
     STEPS,
@@ -24,7 +24,7 @@ from gateway.core.lifecycle import (
     successor,
     visible_for,
 )
-from gateway.core.session import Life, Principal, Session, SessionLimits, life
+from gateway.core.session.session import Life, Principal, Session, SessionLimits, life
 
 NOW = 1_700_000_000
 LIMITS = SessionLimits(idle=1_800, absolute=43_200)

@@ -27,11 +27,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from gateway.core import dice
-from gateway.core import session as sessions
-from gateway.core.cookies import CookieTooLargeError
-from gateway.core.revocation_keys import subject_key
-from gateway.core.sealing import Deployment, associated_data, deflated, inflated
-from gateway.core.session import Known, Principal, Session
+from gateway.core.session import session as sessions
+from gateway.core.session.cookies import CookieTooLargeError
+from gateway.core.session.revocation_keys import subject_key
+from gateway.core.session.sealing import Deployment, associated_data, deflated, inflated
+from gateway.core.session.session import Known, Principal, Session
 
 FORMAT = 1
 SECRET = 32

@@ -31,7 +31,7 @@ import zlib
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from gateway.core.session import Principal, Session, SessionLimits, absolute_deadline
+from gateway.core.session.session import Principal, Session, SessionLimits, absolute_deadline
 
 LONGEST = 3_600
 """Seconds. Cognito's tokens may live for a day; what changed there should show within the hour (rule R24)."""

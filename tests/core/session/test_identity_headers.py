@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import GatewayError
-from gateway.core.identity_headers import IdentityOptions, identity_headers
-from gateway.core.session import Principal
+from gateway.core.session.identity_headers import IdentityOptions, identity_headers
+from gateway.core.session.session import Principal
 
 PRINTABLE = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=30)
 

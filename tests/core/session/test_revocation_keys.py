@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core.revocation_keys import (
+from gateway.core.session.revocation_keys import (
     EVERYONE,
     email_key,
     ends_sessions,

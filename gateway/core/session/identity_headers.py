@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import GatewayError
-from gateway.core.session import Principal
+from gateway.core.session.session import Principal
 
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 

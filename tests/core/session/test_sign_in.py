@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core.sign_in import LONGEST_AGENT, signed_in
-from tests.core.test_session import session
+from gateway.core.session.sign_in import LONGEST_AGENT, signed_in
+from tests.core.session.test_session import session
 
 
 def test_a_sign_in_keeps_no_secret_and_no_more_than_is_shown() -> None:

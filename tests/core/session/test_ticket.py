@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core import dice
-from gateway.core.cookies import CookieTooLargeError, session_cookie, ticket_cookie
 from gateway.core.http.own_cookies import NO_COOKIES, OwnCookies
-from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
-from gateway.core.session import Known, Principal, Session, SessionLimits, life
-from gateway.core.ticket import (
+from gateway.core.session.cookies import CookieTooLargeError, session_cookie, ticket_cookie
+from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
+from gateway.core.session.session import Known, Principal, Session, SessionLimits, life
+from gateway.core.session.ticket import (
     LARGEST,
     Ticket,
     from_plain,

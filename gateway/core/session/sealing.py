@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.core import dice
-from gateway.core.key_file import parse_key
+from gateway.core.session.key_file import parse_key
 
 FORMAT = b"gateway-1"
 MAX_INFLATED = 64 * 1024

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from gateway.core import chain as chains
 from gateway.core import dice
 from gateway.core.chain import Chain, HopState, Interrupted
-from gateway.core.cookies import (
+from gateway.core.http import own_cookies
+from gateway.core.http.own_cookies import MAX_PIECES, NO_COOKIES, SESSION, OwnCookies, read
+from gateway.core.session.cookies import (
     PIECE,
     CookieTooLargeError,
     SealedCookie,
@@ -22,9 +24,7 @@ from gateway.core.cookies import (
     logout_cookie,
     session_cookie,
 )
-from gateway.core.http import own_cookies
-from gateway.core.http.own_cookies import MAX_PIECES, NO_COOKIES, SESSION, OwnCookies, read
-from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
+from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
 
 NOW = 1_700_000_000
 RING = KeyRing([SealingKey.of(b"k" * 31 + b"1")], now=0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import dice
-from gateway.core.key_file import format_key, parse_key
+from gateway.core.session.key_file import format_key, parse_key
 
 GOOD = hashlib.sha256(b"a stand-in for 32 random bytes").digest()
 

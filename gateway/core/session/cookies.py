@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core.http.own_cookies import HINT, LOGIN_PREFIX, LOGOUT, MAX_PIECES, SESSION, OwnCookies
-from gateway.core.sealing import Deployment, Failure, KeyRing, Opened, associated_data
+from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, associated_data
 
 PIECE = 3_800
 """Name and value of one cookie, bytes: below the 4,096 of RFC 6265bis §5.7 and of every proxy's line limit."""

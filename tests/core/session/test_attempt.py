@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import dice
-from gateway.core.attempt import (
+from gateway.core.session.attempt import (
     LANDS_WITHIN,
     LIFETIME,
     LOOP_LIMIT,

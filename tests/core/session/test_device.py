@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.device import UNKNOWN, device_of
+from gateway.core.session.device import UNKNOWN, device_of
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import dice
-from gateway.core.key_file import format_key
-from gateway.core.sealing import (
+from gateway.core.session.key_file import format_key
+from gateway.core.session.sealing import (
     MAX_INFLATED,
     PROMOTE_AFTER,
     Deployment,
