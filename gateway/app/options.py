@@ -12,15 +12,15 @@ from gateway.config.model import Settings
 from gateway.config.names import Hop as ConfiguredHop
 from gateway.config.sections import revealed
 from gateway.config.state_urls import SqliteUrl
-from gateway.core.chain import ChainLimits
 from gateway.core.gate import GateRules
 from gateway.core.http.facts import DoorRules
 from gateway.core.http.routes import Route
-from gateway.core.reach import Reach
-from gateway.core.revocation import ENTRY_MARGIN
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.session import SessionLimits
-from gateway.core.token_hold import Hold
+from gateway.core.signout.chain import ChainLimits
+from gateway.core.signout.reach import Reach
+from gateway.core.signout.revocation import ENTRY_MARGIN
+from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.logout import (

@@ -28,9 +28,9 @@ from gateway.config.model import Settings
 from gateway.core import clock
 from gateway.core.gate import Challenge, Revocations, session_state
 from gateway.core.policy.policy_set import PolicySet
-from gateway.core.revocation import ENTRY_MARGIN
 from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits
+from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.proxy.live import REVOKED, Endings, LiveConnections

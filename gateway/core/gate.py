@@ -13,14 +13,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.core.chain import Chain, ChainLimits
 from gateway.core.http.crossing import crosses_origin, names_origin
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route
 from gateway.core.http.target import has_encoded_slash
-from gateway.core.log_extent import Gap, lacks
 from gateway.core.policy.policy_set import PolicyVerdict
-from gateway.core.revocation import Entry, RevocationIndex
 from gateway.core.session.session import (
     Known,
     Life,
@@ -30,6 +27,9 @@ from gateway.core.session.session import (
     absolute_deadline,
     life,
 )
+from gateway.core.signout.chain import Chain, ChainLimits
+from gateway.core.signout.log_extent import Gap, lacks
+from gateway.core.signout.revocation import Entry, RevocationIndex
 
 SESSIONS_AWAY = "sessions_away"
 """The reason where a browser has a ticket and its session cannot be asked for: neither signed in nor out."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
-from gateway.core.evidence import Asked as How
-from gateway.core.evidence import Evidence
+from gateway.core.signout.evidence import Asked as How
+from gateway.core.signout.evidence import Evidence
 from gateway.oidc.providers import origin
 from gateway.oidc.sign_outs import ID_TOKEN, FormUse, Without
 from gateway.oidc.urls import with_query

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.core.evidence import Asked
+from gateway.core.signout.evidence import Asked
 
 ID_TOKEN = "id_token"  # noqa: S105 - the name of a hint, not a secret
 """The hint that OpenID Connect defines; every other is the name of a claim of the ID token."""

@@ -31,8 +31,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt import PyJWS
 
-from gateway.core.chain import HopState
 from gateway.core.errors import ProviderError
+from gateway.core.signout.chain import HopState
 from gateway.oidc.jwks import Key, KeySet, parse_key_set
 from gateway.oidc.signed_token import MAX_TEXT, Kind, read_signed, rejected, text_in, time_in
 from gateway.oidc.wire import Answer

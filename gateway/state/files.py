@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.core.log_extent import lacks
-from gateway.core.revocation import UNPLACED, NewEntry
+from gateway.core.signout.log_extent import lacks
+from gateway.core.signout.revocation import UNPLACED, NewEntry
 from gateway.state.board import Marks
 from gateway.state.counter import Counter
 from gateway.state.forgetting import Forgetting, boot_id

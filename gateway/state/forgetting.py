@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core import clock
-from gateway.core.revocation import ENTRY_MARGIN
+from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.telemetry.log import get_logger
 
 SETTLED: Final = 3_600.0

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.core.log_extent import Gap
-from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.signout.log_extent import Gap
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.renewal import Cause
 from gateway.telemetry.log import get_logger
 
@@ -49,7 +49,7 @@ class RevocationLog(Protocol):
 
     @property
     def gaps(self) -> Sequence[Gap]:
-        """Positions that the log has never given (`core/log_extent.py`)."""
+        """Positions that the log has never given (`core/signout/log_extent.py`)."""
 
     async def open(self) -> None:
         """Connect, load the whole log and start the upkeep. To be called after a fork. A log that cannot be

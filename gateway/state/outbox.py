@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.core import dice
-from gateway.core.revocation import Entry, NewEntry, RevocationIndex
+from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state.spool import Batch
 
 

@@ -42,8 +42,8 @@ from typing import Final
 
 from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
-from gateway.core.log_extent import Gap
-from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.signout.log_extent import Gap
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.forgetting import tell_of_clock
 from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.core import clock
-from gateway.core.log_extent import Gap, lacks
-from gateway.core.revocation import UNPLACED, Entry, RevocationIndex
+from gateway.core.signout.log_extent import Gap, lacks
+from gateway.core.signout.revocation import UNPLACED, Entry, RevocationIndex
 from gateway.state.forgetting import APART, Forgetting
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of

@@ -4,7 +4,7 @@ Two keys. `…:meta` is a hash: `format`; `id`, the log's id; `epoch`, the posit
 because entries may be missing; `position`, the last one given; `length`, how many entries the stream must have; `term`,
 the server's replication id when the last position was given; `trimmed`, up to where dead entries were removed; `beat`,
 when the server's clock was last written there, which shows that the server takes what is written; `forgotten`, the
-latest expiry of what was removed; `gaps`, positions that were never given, as `core/log_extent.py` has them;
+latest expiry of what was removed; `gaps`, positions that were never given, as `core/signout/log_extent.py` has them;
 `renewed`, when and why the log got another id, as `renewal.py` writes it. `…:log` is the stream: the id
 `<position>-0`, the fields `b` (batch), `x` (expires) and `e` (the entry as JSON).
 

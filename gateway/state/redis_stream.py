@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.log_extent import Gap
-from gateway.core.revocation import Entry, NewEntry
+from gateway.core.signout.log_extent import Gap
+from gateway.core.signout.revocation import Entry, NewEntry
 from gateway.state.outbox import Outgoing
 from gateway.state.redis_faults import GarbledError, RefusedError, UnvouchedError
 from gateway.state.redis_link import Command, Link, Reply

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.core.revocation import NewEntry
+from gateway.core.signout.revocation import NewEntry
 from gateway.state import board
 
 FILE: Final = "state.spool"

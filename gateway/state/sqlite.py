@@ -28,8 +28,8 @@ from typing import Final, TypeVar
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError, GatewayError
-from gateway.core.log_extent import Gap, lacks
-from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.signout.log_extent import Gap, lacks
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.age import Age
 from gateway.state.files import Known, LogFiles, Looked, Seen, Written
 from gateway.state.forgetting import Forgetting, tell_of_clock

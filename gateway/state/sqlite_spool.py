@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.core import clock
-from gateway.core.revocation import Entry, RevocationIndex
+from gateway.core.signout.revocation import Entry, RevocationIndex
 from gateway.state.files import Seen
 from gateway.state.outbox import Outbox
 from gateway.state.shared_spool import SharedSpool

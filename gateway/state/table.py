@@ -5,7 +5,7 @@ cut. Positions come from AUTOINCREMENT: they are never given twice, also after t
 milliseconds since the epoch at which the log was made, so that the positions of a log made after another
 was lost are later than what sessions sealed under the lost one. For the same reason a log that is opened goes on with
 the milliseconds of then: should it be an older copy, none of the positions that it has lost is given again, and they
-lie in a gap (core/log_extent.py) for whoever has seen one.
+lie in a gap (core/signout/log_extent.py) for whoever has seen one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from urllib.parse import quote
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.core.log_extent import Gap, lacks
-from gateway.core.revocation import Entry, NewEntry
+from gateway.core.signout.log_extent import Gap, lacks
+from gateway.core.signout.revocation import Entry, NewEntry
 from gateway.state.renewal import Cause, Renewal, new_log_id
 from gateway.state.renewal import read as read_renewal
 from gateway.state.sqlite_faults import UNWRITABLE, unusable

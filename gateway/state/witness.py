@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from gateway.core.revocation import UNPLACED
+from gateway.core.signout.revocation import UNPLACED
 from gateway.state.counter import flocked
 
 LINES: Final = 8

@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 from gateway.core import dice
-from gateway.core.chain import PENDING, Chain
+from gateway.core.signout.chain import PENDING, Chain
 from gateway.oidc.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, who_of
 
 

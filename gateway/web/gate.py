@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gateway.core import clock
-from gateway.core.chain import Interrupted
 from gateway.core.errors import ProviderError, StateError
 from gateway.core.gate import (
     SESSIONS_AWAY,
@@ -30,6 +29,7 @@ from gateway.core.http.target import way_back
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.session import Session
+from gateway.core.signout.chain import Interrupted
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight

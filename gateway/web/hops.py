@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from gateway.core.chain import FAILED, PENDING, SKIPPED, Chain, HopState
-from gateway.core.evidence import ENDED, Evidence
+from gateway.core.signout.chain import FAILED, PENDING, SKIPPED, Chain, HopState
+from gateway.core.signout.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Act, Asked, Form, Redirect, Skip, Way
 from gateway.oidc.sign_outs import ID_TOKEN, Proof, SignOut

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import DownstreamError, GatewayError
-from gateway.core.revocation import UNPLACED, Entry, NewEntry
+from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
@@ -82,7 +82,7 @@ class Inbound:
     ) -> Ended:
         """End what ``keys`` name, once for each token.
 
-        :param keys: of ``core/revocation.py``; none is no error: the token alone is remembered then.
+        :param keys: of ``core/signout/revocation.py``; none is no error: the token alone is remembered then.
         :param reason: of a closed set; it is told in metrics, the audit trail and to whoever is signed out.
         :param event_time: when it happened, if the sender says; capped at ``now`` (rule R6).
         :param token_id: `token_key` of the token that asks for it, None where there is none.

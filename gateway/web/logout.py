@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gateway.core import chain as chains
-from gateway.core import dice, leftovers
-from gateway.core.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
+from gateway.core import dice
 from gateway.core.gate import Challenge
 from gateway.core.http.own_cookies import LOGIN_PREFIX
-from gateway.core.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEntry
 from gateway.core.session.cookies import attempt_cookie
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Known, Life, Session, life
+from gateway.core.signout import chain as chains
+from gateway.core.signout import leftovers
+from gateway.core.signout.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
+from gateway.core.signout.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEntry
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.logout import Redirect, Skip
 from gateway.proxy.live import LiveConnections

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.chain import ChainLimits
-from gateway.core.reach import ALONE, Reach
+from gateway.core.signout.chain import ChainLimits
+from gateway.core.signout.reach import ALONE, Reach
 from gateway.web.hops import Hop
 
 

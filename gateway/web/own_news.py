@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core.chain import Chain, Go, Step
-from gateway.core.revocation import OWN_HOP, hop_marks
 from gateway.core.session.revocation_keys import hop_name, names_provider_session, subject_key
 from gateway.core.session.session import Session
+from gateway.core.signout.chain import Chain, Go, Step
+from gateway.core.signout.revocation import OWN_HOP, hop_marks
 from gateway.state.log import RevocationLog
 from gateway.web.hops import HOP, Hops
 

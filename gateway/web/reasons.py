@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.core.reach import WITH_THE_PROVIDER, WITH_THE_USER
+from gateway.core.signout.reach import WITH_THE_PROVIDER, WITH_THE_USER
 
 ENDED_THERE = "signed_out_elsewhere"
 ENDED_EVERYWHERE = "signed_out_everywhere"

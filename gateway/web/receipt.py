@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.core.evidence import ENDED, Asked, Evidence
+from gateway.core.signout.evidence import ENDED, Asked, Evidence
 
 OURS = "gateway"
 

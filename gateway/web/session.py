@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.core import chain as chains
-from gateway.core.chain import Chain
 from gateway.core.http import own_cookies
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
@@ -22,6 +20,8 @@ from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions, 
 from gateway.core.session.sealing import Deployment, KeyRing, Opened
 from gateway.core.session.session import Session, SessionLimits, from_plain, to_plain, touched
 from gateway.core.session.ticket import Ticket
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain
 from gateway.web.sightings import Sightings
 
 SESSIONS = 4_096

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.core import clock
-from gateway.core.chain import Chain
 from gateway.core.errors import StateError
 from gateway.core.gate import SESSIONS_AWAY
 from gateway.core.http.facts import RequestFacts
@@ -33,6 +32,7 @@ from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions
 from gateway.core.session.sealing import Deployment, KeyRing, Opened
 from gateway.core.session.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.session.ticket import Ticket
+from gateway.core.signout.chain import Chain
 from gateway.state.tickets import Absent, Kept, Overtaken, Tickets
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.session import Carried, Sessions

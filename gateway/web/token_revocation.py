@@ -1,8 +1,8 @@
 """Revoking the refresh tokens of sessions that have ended: after the provider's own hop, whatever happens meanwhile.
 
-``core/token_hold.py`` says when. Until then a token waits in the shared state, sealed, so that neither a browser that
-never comes back nor the end of this process loses it; and where the provider does not answer it waits there for the
-next try. Of all processes one takes a token at a time; when that one dies, another does.
+``core/signout/token_hold.py`` says when. Until then a token waits in the shared state, sealed, so that neither a
+browser that never comes back nor the end of this process loses it; and where the provider does not answer it waits
+there for the next try. Of all processes one takes a token at a time; when that one dies, another does.
 
 Where the state does not take a token, this process keeps it in memory, tries the state again, and when the token is due
 revokes it from there. That is the one case in which a kill loses it; the log and the audit trail say so.
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core import clock, dice
-from gateway.core import token_hold as holds
-from gateway.core.chain import Chain
 from gateway.core.session.sealing import Deployment, KeyRing, Opened, associated_data
 from gateway.core.session.session import Session
-from gateway.core.token_hold import FURTHER, Hold, Parked
+from gateway.core.signout import token_hold as holds
+from gateway.core.signout.chain import Chain
+from gateway.core.signout.token_hold import FURTHER, Hold, Parked
 from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.token_revocations import LARGEST, Taken, TokenRevocations
 from gateway.telemetry.log import get_logger, session_mark

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.gate import Allow, Challenge, Deny, Verdict
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.session import Session
-from gateway.core.token_hold import Parked
+from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
+from gateway.core.signout.token_hold import Parked
 from gateway.idp.provider import Revocation
 from gateway.state.renewal import Cause, tell_of_renewal
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.core.policy import policy_set as policy
 from gateway.core.policy.policy_set import PolicyVerdict
-from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.session.revocation_keys import email_key, isid_key, sid_key, subject_key, token_key
 from gateway.core.session.sealing import KeyRing, SealingKey
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.outbox import Outbox
 from tests.bounds.listed import PAGE, fill, fills, stated
 from tests.bounds.test_sessions import largest
@@ -45,10 +45,10 @@ NAMES = {
 
 
 @fills(
-    "core/revocation.py _sids",
-    "core/revocation.py _named",
-    "core/revocation.py _soonest",
-    "core/revocation.py _held",
+    "core/signout/revocation.py _sids",
+    "core/signout/revocation.py _named",
+    "core/signout/revocation.py _soonest",
+    "core/signout/revocation.py _held",
 )
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 def test_entries_of_the_log(name: Callable[[int], str], measured: Measured) -> None:
@@ -57,14 +57,14 @@ def test_entries_of_the_log(name: Callable[[int], str], measured: Measured) -> N
     place = "_sids" if name is sessions else "_named"
     before = measured()
     held = [index.hold(_new(name(at)), NOW) for at in range(TIMES)]
-    assert measured() - before <= TIMES * stated("core/revocation.py _held")
+    assert measured() - before <= TIMES * stated("core/signout/revocation.py _held")
     while held:
         one = held.pop()
         index.release(one)
         index.apply(_new(one.key).placed(TIMES - len(held)))
     assert len(index) == TIMES
     assert not index._held
-    assert measured() - before <= TIMES * stated(f"core/revocation.py {place}")
+    assert measured() - before <= TIMES * stated(f"core/signout/revocation.py {place}")
     index.expire(NOW + 100_000)
     assert (len(index), index._soonest) == (0, [])
     assert measured() - before < TIMES * 64, "a dict keeps its room when it is emptied, and no more"
@@ -91,7 +91,7 @@ def test_entries_on_their_way(measured: Measured) -> None:
     for at in range(TIMES):
         made.take([_new(longest(at))], NOW)
     assert measured() - before <= TIMES * (
-        stated("state/outbox.py _batches") + stated("core/revocation.py _held")
+        stated("state/outbox.py _batches") + stated("core/signout/revocation.py _held")
     )
 
 

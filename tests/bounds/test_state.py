@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry, RevocationIndex
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.board import Marks
 from gateway.state.counter import Counter
 from gateway.state.files import LogFiles, Seen
@@ -120,7 +120,7 @@ async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) ->
     made.see(Seen(cast("Any", None), batches, (1, b""), Marks()))
     assert made.theirs == 500
     assert measured() - before <= 500 * (
-        stated("state/sqlite_spool.py _theirs") + stated("core/revocation.py _held")
+        stated("state/sqlite_spool.py _theirs") + stated("core/signout/revocation.py _held")
     )
     before = measured()
     for at in range(1_000):

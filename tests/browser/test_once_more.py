@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from gateway.web import pages
 from gateway.web.reasons import BY_OPERATOR
 from tests.browser.driver import BrowserDriver, Mode, shows, visiting

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from tests.browser.driver import LeavingError, Mode, Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALICE,

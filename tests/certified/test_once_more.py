@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import subject_key
+from gateway.core.signout.revocation import NewEntry
 from gateway.web.reasons import BY_OPERATOR
 from tests.bench.person import Person
 from tests.certified.conftest import House, Street

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from typer.testing import CliRunner, Result
 
 from gateway.cli.main import app
-from gateway.core import chain as chains
 from gateway.core import clock
-from gateway.core.chain import ChainLimits
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import ChainLimits
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import chain as chains
-from gateway.core.chain import Chain, ChainLimits
 from gateway.core.gate import (
     SESSIONS_AWAY,
     Allow,
@@ -27,9 +25,11 @@ from gateway.core.gate import (
 from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.routes import Route
 from gateway.core.policy.policy_set import PolicyVerdict
-from gateway.core.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Known, Principal, Session, SessionLimits
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, ChainLimits
+from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
 
 NOW = 1_700_000_000
 HERE = "https://app.example.com"

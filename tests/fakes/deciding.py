@@ -11,9 +11,9 @@ from typing import Any
 from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.request_head import RequestHead, read_block
-from gateway.core.revocation import Entry, NewEntry, RevocationIndex
 from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
+from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state.log import Appended
 from gateway.web.messages import Request
 from gateway.web.session import Carried, Sessions

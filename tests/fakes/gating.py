@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.core.chain import ChainLimits
 from gateway.core.gate import Challenge, GateRules
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import Route, match_route
 from gateway.core.policy.policy_set import PolicyVerdict
-from gateway.core.revocation import NewEntry
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Known, Principal, Session
+from gateway.core.signout.chain import ChainLimits
+from gateway.core.signout.revocation import NewEntry
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.messages import Answer, Response
 from gateway.web.session import Carried, Sessions

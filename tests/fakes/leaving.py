@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.chain import Chain, ChainLimits
 from gateway.core.gate import Challenge, GateRules, Revocations, session_state
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Session
+from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.oidc.logout import CognitoSignout, LocalOnly, OktaSignout
 from gateway.oidc.sign_outs import SIGN_OUTS
 from gateway.proxy.live import LiveConnections

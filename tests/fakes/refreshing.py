@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from gateway.core import clock
 from gateway.core.errors import ProviderError
-from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.tokens import TokenSet

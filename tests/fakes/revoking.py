@@ -10,12 +10,12 @@ from typing import cast
 
 import pytest
 
-from gateway.core import chain as chains
 from gateway.core import clock
-from gateway.core.chain import Chain, ChainLimits
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session
-from gateway.core.token_hold import Hold
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, ChainLimits
+from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
 from gateway.telemetry.audit import AuditEvent, AuditTrail

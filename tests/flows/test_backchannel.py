@@ -14,8 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.core import clock
-from gateway.core.revocation import hop_marks
 from gateway.core.session.revocation_keys import hop_name, isid_key
+from gateway.core.signout.revocation import hop_marks
 from gateway.demo.keys import signing_key
 from gateway.demo.options import CLIENT_ID
 from tests.fakes.browser import Browser

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import jwt
 import pytest
 
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.revocation import NewEntry
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.sso import Sso, running
 from tests.flows.conftest import later

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key, sid_key
+from gateway.core.signout.revocation import NewEntry
 from tests.fakes.browser import Browser
 from tests.fakes.door import Client, eventually
 from tests.flows.conftest import Stand, later

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import EVENT_SKEW, NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import EVENT_SKEW, NewEntry
 from gateway.web.reasons import BY_OPERATOR
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later, standing, switched

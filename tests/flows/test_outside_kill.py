@@ -6,8 +6,8 @@ import re
 from urllib.parse import urlsplit
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from tests.flows.conftest import Stand
 from tests.flows.revoked import nothing_waits
 from tests.flows.stores import BOTH

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH

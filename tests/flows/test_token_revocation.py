@@ -1,4 +1,4 @@
-"""The refresh token is revoked after the provider's own hop, and in any case (``core/token_hold.py``)."""
+"""The refresh token is revoked after the provider's own hop, and in any case (``core/signout/token_hold.py``)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Alone, MachineClock, Serving, launched, serving

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from gateway.core.revocation import UNPLACED, NewEntry, RevocationIndex
+from gateway.core.signout.revocation import UNPLACED, NewEntry, RevocationIndex
 from gateway.state import sqlite
 from gateway.state.board import Board, Marks
 from gateway.state.counter import Counter

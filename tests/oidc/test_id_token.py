@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.core.revocation import ENTRY_MARGIN
+from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.oidc.id_token import ISSUED_WITHIN, Expected, IdTokenClaims, at_hash, verify_id_token
 from gateway.oidc.jwks import parse_key_set
 from gateway.oidc.signed_token import LEEWAY

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import ConfigurationError
-from gateway.core.evidence import Asked as How
-from gateway.core.evidence import Evidence
+from gateway.core.signout.evidence import Asked as How
+from gateway.core.signout.evidence import Evidence
 from gateway.oidc.logout import (
     LONGEST,
     AddressTemplate,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.names import HOPS
-from gateway.core.evidence import Asked, Evidence
+from gateway.core.signout.evidence import Asked, Evidence
 from gateway.oidc.sign_outs import SIGN_OUTS, Ends, FormUse, Proof, SignOut, Without, sign_out_of
 from tests.marked import part
 

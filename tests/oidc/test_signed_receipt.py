@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.chain import FAILED, RETURNED, HopState
 from gateway.core.errors import ProviderError
+from gateway.core.signout.chain import FAILED, RETURNED, HopState
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_receipt import (
     FINISHED,

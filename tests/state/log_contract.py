@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import ENTRY_MARGIN, Entry, NewEntry
 from gateway.core.session.revocation_keys import EVERYONE, sid_key, subject_key
+from gateway.core.signout.revocation import ENTRY_MARGIN, Entry, NewEntry
 from gateway.state.forgetting import Forgetting
 from gateway.state.log import RevocationLog
 from gateway.state.renewal import Cause

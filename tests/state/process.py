@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.revocation import NewEntry
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.sqlite import SqliteLog

@@ -12,7 +12,7 @@ from threading import Barrier
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.core.revocation import NewEntry
+from gateway.core.signout.revocation import NewEntry
 from gateway.state.files import Known, LogFiles
 from gateway.state.renewal import Cause, Renewal
 from gateway.state.spool import Batch, Spool

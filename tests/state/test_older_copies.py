@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core import clock
-from gateway.core.log_extent import lacks
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.log_extent import lacks
+from gateway.core.signout.revocation import NewEntry
 from gateway.state.files import Known, LogFiles
 from gateway.state.renewal import Cause
 from gateway.state.sqlite import SqliteLog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.outbox import Outbox
 from gateway.state.spool import Batch
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.revocation import RevocationIndex
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.revocation import RevocationIndex
 from gateway.state import redis_mirror
 from gateway.state.outbox import Outbox
 from gateway.state.redis_mirror import Mirror

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.core.revocation import RevocationIndex
+from gateway.core.signout.revocation import RevocationIndex
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_spool import RedisSpool
 from gateway.state.spool import FILE, Batch, Spool

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import Entry, NewEntry, RevocationIndex
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state import redis_stream
 from gateway.state.outbox import Outbox, Outgoing
 from gateway.state.redis_faults import GarbledError, RefusedError

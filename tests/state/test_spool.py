@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.revocation import NewEntry
+from gateway.core.signout.revocation import NewEntry
 from gateway.state import board
 from gateway.state import spool as module
 from gateway.state.spool import SIZE, Batch, Spool

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import sid_key
+from gateway.core.signout.revocation import NewEntry
 from gateway.state import sqlite_refreshes
 from gateway.state.refreshes import Granted, Unavailable
 from gateway.state.sqlite import SqliteLog

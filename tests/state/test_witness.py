@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.core.revocation import UNPLACED
+from gateway.core.signout.revocation import UNPLACED
 from gateway.state import witness as module
 from gateway.state.witness import LINES, Witness
 

@@ -14,9 +14,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import chain as chains
 from gateway.core import clock
-from gateway.core.chain import ChainLimits
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import ChainLimits
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail

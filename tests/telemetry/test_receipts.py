@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import chain as chains
-from gateway.core.chain import Chain, ChainLimits, Done
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, ChainLimits, Done
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, verified
 from gateway.telemetry.receipts import ReceiptBook, logout_id

@@ -12,15 +12,15 @@ from typing import Any, Never
 import pytest
 import structlog
 
-from gateway.core import chain as chains
-from gateway.core.chain import ChainLimits
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Deny
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import match_route
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Session
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import ChainLimits
+from gateway.core.signout.revocation import NewEntry
 from gateway.web.messages import Response
 from tests.fakes.deciding import (
     FETCH,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core import chain as chains
-from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits, HopState
-from gateway.core.evidence import Asked, Evidence
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits, HopState
+from gateway.core.signout.evidence import Asked, Evidence
 from gateway.idp.provider import IdentityProvider, ProviderOptions
 from gateway.oidc.logout import (
     CognitoSignout,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.chain import FAILED, PENDING, RETURNED, SKIPPED, begin
-from gateway.core.reach import Reach
-from gateway.core.revocation import ENTRY_MARGIN, NewEntry
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Session
+from gateway.core.signout.chain import FAILED, PENDING, RETURNED, SKIPPED, begin
+from gateway.core.signout.reach import Reach
+from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
 from gateway.telemetry.audit import AuditKind
 from gateway.web.hops import LOGGED_OUT
 from gateway.web.messages import Response

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.core import chain as chains
-from gateway.core.chain import Chain, ChainLimits, Done, Go, Wait
-from gateway.core.revocation import OWN_HOP
 from gateway.core.session.revocation_keys import email_key, hop_name, isid_key, subject_key
 from gateway.core.session.session import Principal, Session
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, ChainLimits, Done, Go, Wait
+from gateway.core.signout.revocation import OWN_HOP
 from gateway.idp.provider import IdentityProvider, ProviderOptions
 from gateway.oidc.logout import CognitoSignout, OidcLogout, OktaSignout
 from gateway.oidc.sign_outs import SIGN_OUTS

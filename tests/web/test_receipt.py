@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from gateway.core.evidence import ENDED, Asked, Evidence
+from gateway.core.signout.evidence import ENDED, Asked, Evidence
 from gateway.web.receipt import HopLine, began, entry, headline, words
 
 OURS = HopLine("gateway", "This application", "returned", 100)

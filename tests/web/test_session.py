@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import chain as chains
-from gateway.core.chain import ChainLimits
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.session.sign_in import Sighting
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import ChainLimits
 from gateway.web.session import HEADERS, LONGEST_HEADER, NOTHING, Sessions
 from gateway.web.sightings import Sightings
 

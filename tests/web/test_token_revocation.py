@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core import chain as chains
-from gateway.core import clock, token_hold
-from gateway.core.chain import RETURNED
+from gateway.core import clock
 from gateway.core.session.sealing import SealingKey
-from gateway.core.token_hold import FURTHER
+from gateway.core.signout import chain as chains
+from gateway.core.signout import token_hold
+from gateway.core.signout.chain import RETURNED
+from gateway.core.signout.token_hold import FURTHER
 from gateway.idp.provider import Revocation
 from gateway.state.sqlite import SqliteLog
 from gateway.web import token_revocation

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core import chain as chains
-from gateway.core.chain import Chain, ChainLimits
 from gateway.core.gate import Allow, Challenge, Deny
 from gateway.core.http.facts import DoorRules, build
 from gateway.core.session.session import Principal, Session
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.oidc.jwks import KeySet
 from gateway.oidc.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail

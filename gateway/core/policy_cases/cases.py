@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.core.chain import ChainLimits
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import GateRules, Revocations, decide
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route, match_route
 from gateway.core.http.target import decode_path, split_target
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
-from gateway.core.revocation import RevocationIndex
 from gateway.core.session.session import Principal, Session, SessionLimits
+from gateway.core.signout.chain import ChainLimits
+from gateway.core.signout.revocation import RevocationIndex
 
 NOW = 2_000_000_000
 """Cases have a clock of their own; only the time since sign-in matters."""

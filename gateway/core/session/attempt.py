@@ -43,7 +43,7 @@ class Attempt:
     :ivar seen: log position when it began. :ivar log: which log that is, and `after` with it; see `log_tag`.
     :ivar prompt: the ``prompt`` it asks for, empty for none: a wish that whoever sits at the browser can take away.
     :ivar max_age: seconds, at the most, since the person has proved who they are, when it began; None where that does
-        not matter. The callback holds the provider to it (``core/freshness.py``).
+        not matter. The callback holds the provider to it (``core/signout/freshness.py``).
     """
 
     secret: str = field(repr=False)

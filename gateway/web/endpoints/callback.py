@@ -8,16 +8,16 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.core import clock, dice
-from gateway.core.chain import Cause, Interrupted
 from gateway.core.errors import GatewayError, ProviderError, StateError
-from gateway.core.freshness import Freshness, answers, freshness
 from gateway.core.http.facts import RequestFacts
-from gateway.core.revocation import Entry
 from gateway.core.session.attempt import Attempt, log_tag, read_state
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.lifecycle import refresh_time
 from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.session.sign_in import SignIn, signed_in
+from gateway.core.signout.chain import Cause, Interrupted
+from gateway.core.signout.freshness import Freshness, answers, freshness
+from gateway.core.signout.revocation import Entry
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.authorization import (
     AuthorizationCode,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from gateway.core import chain as chains
 from gateway.core import clock
-from gateway.core.chain import Chain, HopState
 from gateway.core.gate import Challenge, barrier_stands
 from gateway.core.http.crossing import LogoutStart, may_start_logout
 from gateway.core.http.facts import RequestFacts, prefers_html
 from gateway.core.session.session import Session
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, HopState
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import refuse

@@ -14,11 +14,11 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.http.crossing import crosses_origin
 from gateway.core.http.facts import RequestFacts
-from gateway.core.revocation import ENTRY_MARGIN, NewEntry
 from gateway.core.session.device import device_of
 from gateway.core.session.revocation_keys import sid_key, subject_key
 from gateway.core.session.session import Session
 from gateway.core.session.sign_in import SignIn
+from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import Listed, SignIns, living

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from gateway.core import clock, dice
-from gateway.core.chain import Chain, Interrupted
 from gateway.core.errors import ProviderError
 from gateway.core.gate import Revocations
 from gateway.core.http.crossing import led_here
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.attempt import Attempt, log_tag, looping
 from gateway.core.session.session import Session
+from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.pkce import code_challenge
 from gateway.web import pages

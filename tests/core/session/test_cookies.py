@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import chain as chains
 from gateway.core import dice
-from gateway.core.chain import Chain, HopState, Interrupted
 from gateway.core.http import own_cookies
 from gateway.core.http.own_cookies import MAX_PIECES, NO_COOKIES, SESSION, OwnCookies, read
 from gateway.core.session.cookies import (
@@ -25,6 +23,8 @@ from gateway.core.session.cookies import (
     session_cookie,
 )
 from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import Chain, HopState, Interrupted
 
 NOW = 1_700_000_000
 RING = KeyRing([SealingKey.of(b"k" * 31 + b"1")], now=0)

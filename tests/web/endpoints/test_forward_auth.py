@@ -18,9 +18,9 @@ from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import clock
 from gateway.core.http import own_cookies
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Principal, Session
+from gateway.core.signout.revocation import NewEntry
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
 from tests.fakes.door import Client, Response

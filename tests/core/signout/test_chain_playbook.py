@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.core import chain as chains
-from gateway.core.chain import FAILED, PENDING, RETURNED, SKIPPED, TRIES, ChainLimits, Done, Go, Step
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import FAILED, PENDING, RETURNED, SKIPPED, TRIES, ChainLimits, Done, Go, Step
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
 DAWN = 1_700_000_000

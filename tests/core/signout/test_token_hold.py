@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import chain as chains
-from gateway.core import token_hold
-from gateway.core.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits
 from gateway.core.session.session import Principal, Session
-from gateway.core.token_hold import Hold, Parked, from_plain, parked, session_of, to_plain
+from gateway.core.signout import chain as chains
+from gateway.core.signout import token_hold
+from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits
+from gateway.core.signout.token_hold import Hold, Parked, from_plain, parked, session_of, to_plain
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
 NOW = 1_800_000_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.leftovers import MOST, expired
+from gateway.core.signout.leftovers import MOST, expired
 
 HOST = "app.example.com"
 

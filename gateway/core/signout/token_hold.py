@@ -24,8 +24,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.core.chain import PENDING, Chain, ChainLimits
 from gateway.core.session.session import Principal, Session
+from gateway.core.signout.chain import PENDING, Chain, ChainLimits
 
 FORMAT = 1
 FURTHER = 600

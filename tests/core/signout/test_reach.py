@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.reach import Reach
 from gateway.core.session.revocation_keys import email_key, isid_key, subject_key
 from gateway.core.session.session import Principal, Session
+from gateway.core.signout.reach import Reach
 
 IDP = "https://idp.example.com"
 USER, THERE = subject_key(IDP, "s-1"), isid_key(IDP, "session there")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core.evidence import ENDED, Asked, Evidence
+from gateway.core.signout.evidence import ENDED, Asked, Evidence
 
 
 def test_codes_are_written_as_they_always_were() -> None:

@@ -32,8 +32,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.core.evidence import ENDED, Evidence
-from gateway.core.revocation import UNPLACED, Entry
+from gateway.core.signout.evidence import ENDED, Evidence
+from gateway.core.signout.revocation import UNPLACED, Entry
 
 PENDING, RETURNED, SKIPPED, FAILED = "pending", "returned", "skipped", "failed"
 TRIES = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.log_extent import lacks
+from gateway.core.signout.log_extent import lacks
 
 GAPS = ((5, 9), (20, 30))
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.freshness import Freshness, answers, freshness
-from gateway.core.revocation import EVENT_SKEW, UNPLACED, NewEntry
 from gateway.core.session.attempt import Attempt
 from gateway.core.session.revocation_keys import isid_key, subject_key
+from gateway.core.signout.freshness import Freshness, answers, freshness
+from gateway.core.signout.revocation import EVENT_SKEW, UNPLACED, NewEntry
 
 NOW = 1_700_000_000
 ATTEMPT = Attempt("s" * 22, NOW, "/", seen=5, log="log-id")

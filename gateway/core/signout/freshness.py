@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from gateway.core.revocation import EVENT_SKEW, Entry
 from gateway.core.session.attempt import Attempt
 from gateway.core.session.revocation_keys import names_provider_session
+from gateway.core.signout.revocation import EVENT_SKEW, Entry
 
 
 class Freshness(Enum):

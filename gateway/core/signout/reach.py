@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.revocation import NewEntry
 from gateway.core.session.revocation_keys import names_provider_session, subject_key
 from gateway.core.session.session import Session
+from gateway.core.signout.revocation import NewEntry
 
 WITH_THE_USER = "signed_out_with_user"
 WITH_THE_PROVIDER = "signed_out_with_provider"

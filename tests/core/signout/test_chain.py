@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.core import chain as chains
-from gateway.core.chain import (
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import (
     DOUBLE_CLICK,
     FAILED,
     PENDING,
@@ -26,8 +26,8 @@ from gateway.core.chain import (
     Step,
     Wait,
 )
-from gateway.core.evidence import Asked, Evidence
-from gateway.core.revocation import UNPLACED, NewEntry
+from gateway.core.signout.evidence import Asked, Evidence
+from gateway.core.signout.revocation import UNPLACED, NewEntry
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
 START = 1_700_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.revocation import NewEntry, RevocationIndex
 from gateway.core.session.revocation_keys import isid_key, subject_key
+from gateway.core.signout.revocation import NewEntry, RevocationIndex
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000

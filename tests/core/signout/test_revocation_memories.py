@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.revocation import (
+from gateway.core.session.revocation_keys import (
+    email_key,
+    ends_sessions,
+    hop_name,
+    isid_key,
+    sid_key,
+    subject_key,
+    token_key,
+)
+from gateway.core.signout.revocation import (
     EVENT_SKEW,
     MARKS,
     NEWS_WITHIN,
@@ -14,15 +23,6 @@ from gateway.core.revocation import (
     NewEntry,
     RevocationIndex,
     hop_marks,
-)
-from gateway.core.session.revocation_keys import (
-    email_key,
-    ends_sessions,
-    hop_name,
-    isid_key,
-    sid_key,
-    subject_key,
-    token_key,
 )
 
 NOW = 1_000_000

@@ -5,9 +5,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core import revocation
-from gateway.core.revocation import ENTRY_MARGIN, EVENT_SKEW, UNPLACED, Entry, NewEntry, RevocationIndex
 from gateway.core.session.revocation_keys import EVERYONE, isid_key, sid_key, subject_key
+from gateway.core.signout import revocation
+from gateway.core.signout.revocation import (
+    ENTRY_MARGIN,
+    EVENT_SKEW,
+    UNPLACED,
+    Entry,
+    NewEntry,
+    RevocationIndex,
+)
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000
