@@ -18,8 +18,8 @@ from gateway.idp.event_stream import TURN, EventStream
 from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.remote_keys import KeysAtHand, KeySource, RemoteKeys, keys_at
 from gateway.idp.transport import Transport
-from gateway.oidc.security_event import Transmitter
-from gateway.oidc.subject_ids import Namespace
+from gateway.oidc.events.security_event import Transmitter
+from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.universal_logout import Caller
 from gateway.state.log import RevocationLog
 from gateway.state.refreshes import Refreshes

@@ -19,9 +19,9 @@ from gateway.config.session_sections import SecurityEvents
 from gateway.core import dice
 from gateway.core.errors import GatewayError
 from gateway.idp.transport import Transport
-from gateway.oidc import event_streams
-from gateway.oidc.event_streams import StreamEndpoints, Wanted
-from gateway.oidc.security_event import ENDING
+from gateway.oidc.events import event_streams
+from gateway.oidc.events.event_streams import StreamEndpoints, Wanted
+from gateway.oidc.events.security_event import ENDING
 from gateway.oidc.wire import Answer, Request
 
 GOOD, FINDINGS, USAGE = 0, 1, 2

@@ -15,8 +15,8 @@ from gateway.core import dice
 from gateway.core.errors import ProviderError
 from gateway.idp.discovery import back_off
 from gateway.idp.link import ProviderLink
-from gateway.oidc.event_polls import Polled, parse_poll, poll_request
-from gateway.oidc.security_event import Refusal
+from gateway.oidc.events.event_polls import Polled, parse_poll, poll_request
+from gateway.oidc.events.security_event import Refusal
 from gateway.telemetry.log import get_logger
 
 HELD: Final = 60.0

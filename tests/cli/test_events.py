@@ -16,7 +16,7 @@ from gateway.cli.main import app
 from gateway.demo import configuration, idp
 from gateway.demo.okta.transmitter import TOKEN
 from gateway.demo.options import DemoOptions
-from gateway.oidc import event_streams
+from gateway.oidc.events import event_streams
 from gateway.oidc.wire import Answer
 from tests.fakes.configured import with_inbound
 from tests.fakes.ports import on_free_ports

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core import clock
-from gateway.oidc.security_event import CAEP, RISC
+from gateway.oidc.events.security_event import CAEP, RISC
 from tests.fakes.door import eventually
 from tests.fakes.forge import ABSENT
 from tests.fakes.patience import PATIENCE

@@ -11,7 +11,7 @@ from gateway.core.errors import ProviderError
 from gateway.idp.event_stream import EventStream
 from gateway.idp.link import ProviderLink
 from gateway.idp.transport import Transport
-from gateway.oidc.security_event import Refusal
+from gateway.oidc.events.security_event import Refusal
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.transmitter import TOKEN, Transmitter, transmitting

@@ -15,8 +15,8 @@ from gateway.core import clock
 from gateway.core.errors import ProviderError
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.revocation_keys import token_key
-from gateway.oidc.okta_event import ENDING, MAX_DELIVERY, OktaEvent, read_delivery, verification
-from gateway.oidc.subject_ids import Namespace
+from gateway.oidc.events.okta_event import ENDING, MAX_DELIVERY, OktaEvent, read_delivery, verification
+from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
 from gateway.web.inbound import (

@@ -16,7 +16,7 @@ from gateway.core.errors import ProviderError
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.revocation_keys import token_key
 from gateway.idp.remote_keys import KeySource, checked
-from gateway.oidc.security_event import (
+from gateway.oidc.events.security_event import (
     HARMLESS,
     STREAM_UPDATED,
     VERIFICATION,
@@ -27,7 +27,7 @@ from gateway.oidc.security_event import (
     read_event_token,
     refusal,
 )
-from gateway.oidc.subject_ids import Namespace, subject_keys
+from gateway.oidc.events.subject_ids import Namespace, subject_keys
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
 from gateway.web.inbound import Inbound, answer, only_header, try_again, whole_body

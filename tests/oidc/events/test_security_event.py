@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import parse_key_set
-from gateway.oidc.security_event import (
+from gateway.oidc.events.security_event import (
     CAEP,
     ENDING,
     HARMLESS,
@@ -22,6 +21,7 @@ from gateway.oidc.security_event import (
     read_event_token,
     refusal,
 )
+from gateway.oidc.jwks import parse_key_set
 from tests.fakes.forge import ABSENT, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.event_polls import MAX_SETS, parse_poll, poll_request
-from gateway.oidc.security_event import Refusal
+from gateway.oidc.events.event_polls import MAX_SETS, parse_poll, poll_request
+from gateway.oidc.events.security_event import Refusal
 from gateway.oidc.wire import Answer
 from tests.oidc.documents import json_answer
 

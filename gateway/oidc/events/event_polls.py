@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.security_event import Refusal
+from gateway.oidc.events.security_event import Refusal
 from gateway.oidc.wire import Answer, Request, json_object, status_error
 
 AT_ONCE: Final = 50

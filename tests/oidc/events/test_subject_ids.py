@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.subject_ids import MAX_ALIASES, MAX_NAME, Namespace, subject_keys
+from gateway.oidc.events.subject_ids import MAX_ALIASES, MAX_NAME, Namespace, subject_keys
 
 ORG = "https://example.okta.com"
 OKTA = Namespace(ORG)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.okta_event import MAX_EVENTS, OktaEvent, read_delivery, verification
-from gateway.oidc.subject_ids import Namespace
+from gateway.oidc.events.okta_event import MAX_EVENTS, OktaEvent, read_delivery, verification
+from gateway.oidc.events.subject_ids import Namespace
 
 ORG = "https://example.okta.com"
 ALICE = {"id": "00uALICE", "type": "User", "alternateId": "Alice@example.com", "displayName": "Alice"}

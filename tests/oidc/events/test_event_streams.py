@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.oidc.event_streams import (
+from gateway.oidc.events.event_streams import (
     StreamEndpoints,
     Wanted,
     check_done,

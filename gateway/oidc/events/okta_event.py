@@ -13,7 +13,7 @@ from typing import Final
 
 from gateway.core.errors import ProviderError
 from gateway.core.session.revocation_keys import email_key, idp_key
-from gateway.oidc.subject_ids import MAX_NAME, Namespace
+from gateway.oidc.events.subject_ids import MAX_NAME, Namespace
 from gateway.oidc.wire import has_control, json_object
 
 MAX_DELIVERY: Final = 512 * 1024
