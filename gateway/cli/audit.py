@@ -12,7 +12,7 @@ from gateway.config.secret_files import UnreadableError, read_text
 from gateway.core.errors import ProviderError
 
 if TYPE_CHECKING:
-    from gateway.oidc.jwks import Key, KeySet
+    from gateway.oidc.jose.jwks import Key, KeySet
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 
@@ -64,7 +64,7 @@ def verify(
 
 
 def _keys(pems: list[Path], sets: list[Path]) -> KeySet:
-    from gateway.oidc.jwks import KeySet
+    from gateway.oidc.jose.jwks import KeySet
     from gateway.oidc.signed_receipt import keys_from_jwks, keys_from_pem
 
     if not pems and not sets:

@@ -17,7 +17,7 @@ from gateway.config.secret_files import (
     read_text,
 )
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import certificate_keys
+from gateway.oidc.jose.jwks import certificate_keys
 
 
 @rule("session.key_files")

@@ -10,7 +10,7 @@ from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok
 from gateway.idp.transport import Transport
-from gateway.oidc.jwks import parse_key_set
+from gateway.oidc.jose.jwks import parse_key_set
 from gateway.oidc.wire import get
 
 

@@ -11,7 +11,7 @@ from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.probe import Probe
 from gateway.doctor.served import Served
 from gateway.idp.transport import Transport
-from gateway.oidc.jwks import KeySet, parse_key_set
+from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.logout import Act, Asked, Redirect
 from gateway.oidc.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.wire import document, get

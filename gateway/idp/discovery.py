@@ -15,7 +15,7 @@ from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
 from gateway.idp.remote_keys import FRESH_FOR, RemoteKeys
 from gateway.idp.single_flight import SingleFlight
-from gateway.oidc.jwks import KeySet, parse_key_set
+from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.wire import get
 

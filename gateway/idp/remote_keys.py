@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
 from gateway.idp.single_flight import SingleFlight
-from gateway.oidc.jwks import KeySet, parse_key_set, refetch_allowed
+from gateway.oidc.jose.jwks import KeySet, parse_key_set, refetch_allowed
 from gateway.oidc.wire import get
 
 FRESH_FOR = 3600.0

@@ -13,8 +13,8 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 
-from gateway.oidc.jwks import KeySet
-from gateway.oidc.signed_token import (
+from gateway.oidc.jose.jwks import KeySet
+from gateway.oidc.jose.signed_token import (
     LEEWAY,
     Kind,
     check_audience,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 
 from gateway.core.session.revocation_keys import isid_key, subject_key, token_key
-from gateway.oidc.jwks import KeySet
-from gateway.oidc.signed_token import (
+from gateway.oidc.jose.jwks import KeySet
+from gateway.oidc.jose.signed_token import (
     LEEWAY,
     Kind,
     check_audience,

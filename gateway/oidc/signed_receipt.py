@@ -33,8 +33,8 @@ from jwt import PyJWS
 
 from gateway.core.errors import ProviderError
 from gateway.core.signout.chain import HopState
-from gateway.oidc.jwks import Key, KeySet, parse_key_set
-from gateway.oidc.signed_token import MAX_TEXT, Kind, read_signed, rejected, text_in, time_in
+from gateway.oidc.jose.jwks import Key, KeySet, parse_key_set
+from gateway.oidc.jose.signed_token import MAX_TEXT, Kind, read_signed, rejected, text_in, time_in
 from gateway.oidc.wire import Answer
 
 STARTED, FINISHED = "started", "finished"

@@ -14,7 +14,7 @@ from gateway.idp.remote_keys import RemoteKeys
 from gateway.idp.transport import MAX_BODY
 from gateway.oidc.events.event_polls import MAX_SETS, parse_poll
 from gateway.oidc.events.security_event import Refusal
-from gateway.oidc.jwks import MAX_KEYS, MAX_KID, parse_key_set
+from gateway.oidc.jose.jwks import MAX_KEYS, MAX_KID, parse_key_set
 from gateway.oidc.providers import Preset
 from gateway.oidc.wire import Answer, Request
 from gateway.workers.desk import Board

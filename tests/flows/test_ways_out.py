@@ -199,7 +199,7 @@ async def test_a_second_try_has_the_hint_where_the_provider_may_want_one(tmp_pat
 @pytest.fixture
 def keys_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time, and not only half a minute after the last."""
-    monkeypatch.setattr("gateway.oidc.jwks.REFETCH_INTERVAL", 0)
+    monkeypatch.setattr("gateway.oidc.jose.jwks.REFETCH_INTERVAL", 0)
 
 
 @pytest.mark.usefixtures("keys_looked_at")

@@ -8,7 +8,7 @@ from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
 from gateway.idp.remote_keys import KeysAtHand, RemoteKeys, checked, keys_at
 from gateway.idp.transport import Transport
-from gateway.oidc.jwks import KeySet, parse_key_set
+from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from tests.fakes.forge import rsa_key
 from tests.fakes.op import running
 from tests.fakes.patience import PATIENCE

@@ -13,7 +13,7 @@ from gateway.core.errors import GatewayError
 from gateway.oidc.authorization import read_response
 from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
-from gateway.oidc.jwks import parse_key_set
+from gateway.oidc.jose.jwks import parse_key_set
 from gateway.oidc.metadata import parse_metadata
 from gateway.oidc.tokens import parse_tokens
 from gateway.oidc.wire import Answer

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.errors import ProviderError
 from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
 from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
-from gateway.oidc.jwks import parse_key_set
+from gateway.oidc.jose.jwks import parse_key_set
 from tests.fakes.forge import ABSENT, CLIENT, ISSUER, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
 from gateway.core.signout.chain import FAILED, RETURNED, HopState
-from gateway.oidc.jwks import KeySet
+from gateway.oidc.jose.jwks import KeySet
 from gateway.oidc.signed_receipt import (
     FINISHED,
     LogoutReceipt,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.core import clock
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
-from gateway.oidc.jwks import KeySet
+from gateway.oidc.jose.jwks import KeySet
 from gateway.oidc.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure, get_logger

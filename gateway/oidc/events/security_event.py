@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import KeySet
-from gateway.oidc.signed_token import (
+from gateway.oidc.jose.jwks import KeySet
+from gateway.oidc.jose.signed_token import (
     Kind,
     check_audience,
     check_expiry,

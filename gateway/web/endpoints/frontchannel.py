@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from gateway.core import clock
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.revocation_keys import isid_key
-from gateway.oidc.signed_token import MAX_TEXT
+from gateway.oidc.jose.signed_token import MAX_TEXT
 from gateway.oidc.wire import has_control
 from gateway.state.sign_ins import SignIns
 from gateway.web.inbound import Inbound, try_again

@@ -21,7 +21,7 @@ from gateway.oidc.events.security_event import (
     read_event_token,
     refusal,
 )
-from gateway.oidc.jwks import parse_key_set
+from gateway.oidc.jose.jwks import parse_key_set
 from tests.fakes.forge import ABSENT, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
 

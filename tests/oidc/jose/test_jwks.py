@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import ALGORITHMS, KeySet, certificate_keys, parse_key_set, refetch_allowed
+from gateway.oidc.jose.jwks import ALGORITHMS, KeySet, certificate_keys, parse_key_set, refetch_allowed
 from tests.fakes.forge import SigningKey, ec_key, ed_key, rsa_key
 from tests.oidc.documents import json_answer
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import parse_key_set
-from gateway.oidc.signed_token import (
+from gateway.oidc.jose.jwks import parse_key_set
+from gateway.oidc.jose.signed_token import (
     LEEWAY,
     Kind,
     SignedToken,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from jwt import PyJWS, PyJWTError
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jwks import ALGORITHMS, Key, KeySet
+from gateway.oidc.jose.jwks import ALGORITHMS, Key, KeySet
 from gateway.oidc.wire import has_control, json_object, printable
 
 LEEWAY = 60
