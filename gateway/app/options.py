@@ -22,7 +22,6 @@ from gateway.core.signout.reach import Reach
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
-from gateway.oidc.identity import ClaimOptions
 from gateway.oidc.logout import (
     AddressTemplate,
     Auth0Logout,
@@ -32,8 +31,9 @@ from gateway.oidc.logout import (
     OidcLogout,
     OktaSignout,
 )
-from gateway.oidc.providers import preset_of
 from gateway.oidc.sign_outs import FormUse, Proof, SignOut, sign_out_of
+from gateway.oidc.signin.identity import ClaimOptions
+from gateway.oidc.signin.providers import preset_of
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions

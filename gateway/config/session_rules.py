@@ -9,7 +9,7 @@ from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.config.sections import revealed
 from gateway.config.state_urls import RedisUrl
-from gateway.oidc.providers import preset_of
+from gateway.oidc.signin.providers import preset_of
 
 LEAST_IDLE = 120
 """Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""

@@ -10,7 +10,7 @@ from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.jose.signed_token import LEEWAY
-from gateway.oidc.providers import EndSession, preset_of
+from gateway.oidc.signin.providers import EndSession, preset_of
 from gateway.oidc.wire import printable
 
 NOTICEABLE = 5

@@ -10,8 +10,8 @@ from gateway.doctor.check import check
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Seen, parts_of
 from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
-from gateway.oidc.authorization import authorization_url
-from gateway.oidc.providers import auth_time_proves, endpoints_on, preset_of
+from gateway.oidc.signin.authorization import authorization_url
+from gateway.oidc.signin.providers import auth_time_proves, endpoints_on, preset_of
 from gateway.oidc.wire import printable
 
 # RFC 7636, Appendix B: a challenge whose verifier everybody knows. No code can come of the probe.

@@ -16,7 +16,7 @@ from gateway.idp.link import ProviderLink
 from gateway.idp.remote_keys import FRESH_FOR, RemoteKeys
 from gateway.idp.single_flight import SingleFlight
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
-from gateway.oidc.metadata import ProviderMetadata, metadata_request, parse_metadata
+from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.wire import get
 
 FIRST_BACK_OFF = 1.0  # seconds after the first failure; doubled with each further one

@@ -15,13 +15,13 @@ from gateway.idp.discovery import Discovery
 from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.remote_keys import checked
 from gateway.idp.transport import TIMEOUT, Transport
-from gateway.oidc.authorization import AuthorizationCode, authorization_url
-from gateway.oidc.id_token import ID_TOKEN, Expected, IdTokenClaims, verify_id_token
 from gateway.oidc.jose.signed_token import has_signed
 from gateway.oidc.logout_token import LogoutToken, verify_logout_token
-from gateway.oidc.metadata import ProviderMetadata
-from gateway.oidc.providers import Endpoints, Preset, auth_time_proves, endpoints_on, preset_of
-from gateway.oidc.tokens import (
+from gateway.oidc.signin.authorization import AuthorizationCode, authorization_url
+from gateway.oidc.signin.id_token import ID_TOKEN, Expected, IdTokenClaims, verify_id_token
+from gateway.oidc.signin.metadata import ProviderMetadata
+from gateway.oidc.signin.providers import Endpoints, Preset, auth_time_proves, endpoints_on, preset_of
+from gateway.oidc.signin.tokens import (
     Client,
     ClientAuthentication,
     TokenSet,

@@ -33,7 +33,7 @@ from gateway.core.session.lifecycle import (
 from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits, absolute_deadline
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.identity import ClaimOptions
+from gateway.oidc.signin.identity import ClaimOptions
 from gateway.state.log import RevocationLog
 from gateway.state.refreshes import (
     Busy,

@@ -15,7 +15,7 @@ from gateway.idp.transport import MAX_BODY
 from gateway.oidc.events.event_polls import MAX_SETS, parse_poll
 from gateway.oidc.events.security_event import Refusal
 from gateway.oidc.jose.jwks import MAX_KEYS, MAX_KID, parse_key_set
-from gateway.oidc.providers import Preset
+from gateway.oidc.signin.providers import Preset
 from gateway.oidc.wire import Answer, Request
 from gateway.workers.desk import Board
 from gateway.workers.slots import Slot
@@ -75,7 +75,7 @@ def test_key_sets(measured: Measured) -> None:
 
 
 @fills(
-    "app/inbound.py paths", "app/inbound.py watched", "idp/provider.py resolve", "oidc/providers.py prompts", "oidc/wire.py headers",
+    "app/inbound.py paths", "app/inbound.py watched", "idp/provider.py resolve", "oidc/signin/providers.py prompts", "oidc/wire.py headers",
     "workers/desk.py _said", "workers/slots.py report",
 )  # fmt: skip
 def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
@@ -96,7 +96,7 @@ def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
     assert measured() - before <= 100 * stated("idp/provider.py resolve")
     before = measured()
     preset = Preset("google", prompts={"login": "select_account"})
-    assert measured() - before <= stated("oidc/providers.py prompts")
+    assert measured() - before <= stated("oidc/signin/providers.py prompts")
     before = measured()
     request = Request(
         "POST", "", {"authorization": f"Bearer {len(paths)}" + "t" * 8_000, "accept": "application/json"}

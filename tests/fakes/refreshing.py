@@ -18,8 +18,8 @@ from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.identity import ClaimOptions
-from gateway.oidc.tokens import TokenSet
+from gateway.oidc.signin.identity import ClaimOptions
+from gateway.oidc.signin.tokens import TokenSet
 from gateway.state.log import Appended, RevocationLog
 from gateway.state.refreshes import (
     Ahead,

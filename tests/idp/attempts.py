@@ -7,10 +7,10 @@ from typing import Any
 from gateway.core import dice
 from gateway.core.clock import now
 from gateway.idp.provider import IdentityProvider, ProviderOptions
-from gateway.oidc.authorization import AuthorizationCode, read_response
-from gateway.oidc.id_token import IdTokenClaims
-from gateway.oidc.pkce import code_challenge
-from gateway.oidc.tokens import TokenSet
+from gateway.oidc.signin.authorization import AuthorizationCode, read_response
+from gateway.oidc.signin.id_token import IdTokenClaims
+from gateway.oidc.signin.pkce import code_challenge
+from gateway.oidc.signin.tokens import TokenSet
 from tests.fakes.op import CLIENT, REDIRECT, SECRET, Provider, browse
 
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
 from gateway.idp.transport import Transport
-from gateway.oidc.tokens import check_revocation
+from gateway.oidc.signin.tokens import check_revocation
 from gateway.oidc.wire import Answer, document, get
 from tests.fakes.op import Provider, running
 from tests.fakes.patience import PATIENCE

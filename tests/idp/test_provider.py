@@ -11,7 +11,7 @@ import pytest
 from gateway.core.clock import now
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
+from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from tests.fakes.forge import LIES, rsa_key
 from tests.fakes.op import CLIENT, REDIRECT, Provider, running
 from tests.fakes.patience import PATIENCE

@@ -10,7 +10,7 @@ from gateway.core import dice
 from gateway.core.clock import now
 from gateway.core.errors import ProviderError
 from gateway.idp.provider import IdentityProvider, Revocation
-from gateway.oidc.tokens import ClientAuthentication
+from gateway.oidc.signin.tokens import ClientAuthentication
 from tests.fakes.op import REDIRECT, Provider
 from tests.fakes.patience import PATIENCE
 from tests.idp.attempts import code_for, options, sign_in, tokens_for

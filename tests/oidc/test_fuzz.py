@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import GatewayError
-from gateway.oidc.authorization import read_response
-from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
-from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.jose.jwks import parse_key_set
-from gateway.oidc.metadata import parse_metadata
-from gateway.oidc.tokens import parse_tokens
+from gateway.oidc.signin.authorization import read_response
+from gateway.oidc.signin.id_token import Expected, IdTokenClaims, verify_id_token
+from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
+from gateway.oidc.signin.metadata import parse_metadata
+from gateway.oidc.signin.tokens import parse_tokens
 from gateway.oidc.wire import Answer
 from tests.fakes.forge import CLIENT, ISSUER, LIES, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer

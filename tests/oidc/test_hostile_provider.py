@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.id_token import Expected, verify_id_token
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
+from gateway.oidc.signin.id_token import Expected, verify_id_token
 from gateway.oidc.wire import Answer
 from tests.fakes.forge import CLIENT, ISSUER, LIES, NOW, Forge, Lie, rsa_key
 from tests.oidc.documents import json_answer

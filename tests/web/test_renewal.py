@@ -12,8 +12,8 @@ import pytest
 from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.session.lifecycle import Outcome
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.identity import ClaimOptions
-from gateway.oidc.tokens import TokenSet
+from gateway.oidc.signin.identity import ClaimOptions
+from gateway.oidc.signin.tokens import TokenSet
 from gateway.web import refresh
 from gateway.web.renewal import Renewal
 from tests.fakes.refreshing import ISSUER, World, settled, signed_in

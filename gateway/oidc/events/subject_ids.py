@@ -5,7 +5,7 @@ said to be, and, where it is our own provider, its sessions. What it says of any
 passed over: an answer that claims somebody was signed out must be true.
 
 An e-mail address is the one name that is nobody's own. It reaches those sessions only that carry it, which they do when
-our own provider has verified it or is trusted for it (``oidc/identity.py``).
+our own provider has verified it or is trusted for it (``oidc/signin/identity.py``).
 """
 
 from __future__ import annotations

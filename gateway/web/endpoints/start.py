@@ -14,7 +14,7 @@ from gateway.core.session.attempt import Attempt, log_tag, looping
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.pkce import code_challenge
+from gateway.oidc.signin.pkce import code_challenge
 from gateway.web import pages
 from gateway.web.attempts import Attempts
 from gateway.web.errors import refuse, refuse_error

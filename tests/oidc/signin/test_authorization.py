@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError, ProviderError
-from gateway.oidc.authorization import (
+from gateway.oidc.signin.authorization import (
     AuthorizationCode,
     AuthorizationRefusal,
     AuthorizationResponse,

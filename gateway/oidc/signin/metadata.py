@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.oidc.providers import Endpoints
+from gateway.oidc.signin.providers import Endpoints
 from gateway.oidc.urls import fault_of
 from gateway.oidc.wire import Answer, Request, document, get, printable
 

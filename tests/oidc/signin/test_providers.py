@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.oidc.providers import PRESETS, Endpoints, endpoints_on, origin, preset_of
+from gateway.oidc.signin.providers import PRESETS, Endpoints, endpoints_on, origin, preset_of
 
 
 def test_every_kind_of_the_configuration_has_a_preset() -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 from urllib.parse import quote_plus
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.authorization import AuthorizationCode
+from gateway.oidc.signin.authorization import AuthorizationCode
 from gateway.oidc.urls import form
 from gateway.oidc.wire import Answer, Request, json_object, printable, status_error
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from gateway.core.errors import ProviderError
 from gateway.core.session.revocation_keys import email_key, idp_key, isid_key, subject_key
 from gateway.core.session.session import Principal
-from gateway.oidc.id_token import IdTokenClaims
+from gateway.oidc.signin.id_token import IdTokenClaims
 from gateway.oidc.wire import has_control
 
 EMAIL = "email"

@@ -14,7 +14,7 @@ from dataclasses import InitVar, dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from gateway.core.errors import DownstreamError, ProviderError
-from gateway.oidc.pkce import METHOD
+from gateway.oidc.signin.pkce import METHOD
 from gateway.oidc.urls import with_query
 from gateway.oidc.wire import has_control, printable
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.authorization import AuthorizationCode, read_response
-from gateway.oidc.tokens import (
+from gateway.oidc.signin.authorization import AuthorizationCode, read_response
+from gateway.oidc.signin.tokens import (
     Client,
     ClientAuthentication,
     check_revocation,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.id_token import Expected, IdTokenClaims, verify_id_token
-from gateway.oidc.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.jose.jwks import parse_key_set
+from gateway.oidc.signin.id_token import Expected, IdTokenClaims, verify_id_token
+from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from tests.fakes.forge import ABSENT, CLIENT, ISSUER, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.oidc.metadata import metadata_request, parse_metadata
-from gateway.oidc.providers import Endpoints
+from gateway.oidc.signin.metadata import metadata_request, parse_metadata
+from gateway.oidc.signin.providers import Endpoints
 from tests.fakes.forge import ISSUER
 from tests.oidc.documents import json_answer
 

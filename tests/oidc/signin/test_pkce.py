@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.oidc.pkce import code_challenge
+from gateway.oidc.signin.pkce import code_challenge
 
 
 def test_the_challenge_is_that_of_the_standard() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
 from gateway.core.signout.revocation import ENTRY_MARGIN
-from gateway.oidc.id_token import ISSUED_WITHIN, Expected, IdTokenClaims, at_hash, verify_id_token
 from gateway.oidc.jose.jwks import parse_key_set
 from gateway.oidc.jose.signed_token import LEEWAY
+from gateway.oidc.signin.id_token import ISSUED_WITHIN, Expected, IdTokenClaims, at_hash, verify_id_token
 from tests.fakes.forge import ABSENT, CLIENT, ISSUER, NOW, Forge, SigningKey, ec_key, ed_key, rsa_key
 from tests.oidc.documents import json_answer
 

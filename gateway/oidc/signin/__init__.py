@@ -1,0 +1,1 @@
+"""What a relying party sends and checks when somebody signs in."""
