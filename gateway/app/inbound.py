@@ -20,7 +20,7 @@ from gateway.idp.remote_keys import KeysAtHand, KeySource, RemoteKeys, keys_at
 from gateway.idp.transport import Transport
 from gateway.oidc.events.security_event import Transmitter
 from gateway.oidc.events.subject_ids import Namespace
-from gateway.oidc.universal_logout import Caller
+from gateway.oidc.signout.universal_logout import Caller
 from gateway.state.log import RevocationLog
 from gateway.state.refreshes import Refreshes
 from gateway.state.turns import Turn

@@ -22,7 +22,9 @@ from gateway.core.signout.reach import Reach
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
-from gateway.oidc.logout import (
+from gateway.oidc.signin.identity import ClaimOptions
+from gateway.oidc.signin.providers import preset_of
+from gateway.oidc.signout.logout import (
     AddressTemplate,
     Auth0Logout,
     CognitoSignout,
@@ -31,9 +33,7 @@ from gateway.oidc.logout import (
     OidcLogout,
     OktaSignout,
 )
-from gateway.oidc.sign_outs import FormUse, Proof, SignOut, sign_out_of
-from gateway.oidc.signin.identity import ClaimOptions
-from gateway.oidc.signin.providers import preset_of
+from gateway.oidc.signout.sign_outs import FormUse, Proof, SignOut, sign_out_of
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis_place import RedisPlace
 from gateway.web.admin import AdminOptions

@@ -21,9 +21,9 @@ from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.core.policy.policy_set import PolicySet
 from gateway.core.session.key_file import MAKE_ONE
 from gateway.core.session.sealing import SealingKey
-from gateway.oidc import signed_receipt
 from gateway.oidc.jose.jwks import KeySet, certificate_keys
-from gateway.oidc.signed_receipt import ReceiptKey
+from gateway.oidc.signout import signed_receipt
+from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 

@@ -32,7 +32,7 @@ from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.signed_receipt import ReceiptKey
+from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.proxy.live import REVOKED, Endings, LiveConnections
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger

@@ -65,7 +65,7 @@ def verify(
 
 def _keys(pems: list[Path], sets: list[Path]) -> KeySet:
     from gateway.oidc.jose.jwks import KeySet
-    from gateway.oidc.signed_receipt import keys_from_jwks, keys_from_pem
+    from gateway.oidc.signout.signed_receipt import keys_from_jwks, keys_from_pem
 
     if not pems and not sets:
         _stop("name the key that signed the receipts: --key FILE or --jwks FILE")

@@ -67,7 +67,7 @@ def new(output: Output = None) -> None:
 def receipt(output: Output = None) -> None:
     """Make a key that signs the receipts of sign-outs: a private key for P-256 in PEM."""
     # Late, so that the other commands need not load what it takes.
-    from gateway.oidc.signed_receipt import ReceiptKey
+    from gateway.oidc.signout.signed_receipt import ReceiptKey
 
     key = ReceiptKey.new()
     use = f"name it in logout.receipt_key_file; its id in receipts is {key.public.kid}"

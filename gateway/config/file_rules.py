@@ -43,7 +43,7 @@ def _private_key(settings: Settings) -> Iterator[Remark]:
 @rule("logout.receipt_key_file", "log.level")
 def _receipt_key(settings: Settings) -> Iterator[Remark]:
     # Late, as the policies are: most commands and most deployments sign nothing.
-    from gateway.oidc import signed_receipt
+    from gateway.oidc.signout import signed_receipt
 
     file = settings.logout.receipt_key_file
     if file is None:

@@ -10,7 +10,7 @@ from gateway.config.addresses import Origin, is_host, parse_any_origin, split_ur
 from gateway.config.findings import BadValueError
 from gateway.config.units import shown
 from gateway.core.http.own_cookies import is_own_cookie
-from gateway.oidc.logout import PLACEHOLDERS, placeholders
+from gateway.oidc.signout.logout import PLACEHOLDERS, placeholders
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

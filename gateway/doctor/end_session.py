@@ -14,8 +14,8 @@ from gateway.doctor.hops import shown
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Seen
 from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
-from gateway.oidc.logout import Auth0Logout, EntraLogout, OidcLogout
-from gateway.oidc.sign_outs import FormUse
+from gateway.oidc.signout.logout import Auth0Logout, EntraLogout, OidcLogout
+from gateway.oidc.signout.sign_outs import FormUse
 from gateway.oidc.urls import with_query
 from gateway.web.hops import Hop
 

@@ -14,7 +14,7 @@ from gateway.doctor.hops import NOBODY, same_page, shown
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Seen
 from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
-from gateway.oidc.logout import LocalOnly, Redirect, Skip
+from gateway.oidc.signout.logout import LocalOnly, Redirect, Skip
 from gateway.web.hops import Hop
 from gateway.web.receipt import words
 

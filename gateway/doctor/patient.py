@@ -12,8 +12,8 @@ from gateway.doctor.probe import Probe
 from gateway.doctor.served import Served
 from gateway.idp.transport import Transport
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
-from gateway.oidc.logout import Act, Asked, Redirect
 from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
+from gateway.oidc.signout.logout import Act, Asked, Redirect
 from gateway.oidc.wire import document, get
 from gateway.web.hops import DONE_PREFIX, Hop
 

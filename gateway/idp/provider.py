@@ -16,7 +16,6 @@ from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.remote_keys import checked
 from gateway.idp.transport import TIMEOUT, Transport
 from gateway.oidc.jose.signed_token import has_signed
-from gateway.oidc.logout_token import LogoutToken, verify_logout_token
 from gateway.oidc.signin.authorization import AuthorizationCode, authorization_url
 from gateway.oidc.signin.id_token import ID_TOKEN, Expected, IdTokenClaims, verify_id_token
 from gateway.oidc.signin.metadata import ProviderMetadata
@@ -31,6 +30,7 @@ from gateway.oidc.signin.tokens import (
     refresh_request,
     revocation_request,
 )
+from gateway.oidc.signout.logout_token import LogoutToken, verify_logout_token
 
 REVOKE_TIMEOUT = 2.0
 """Seconds for one try to revoke a token, and for a hop to learn one thing that it has to know: the browser waits."""

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from gateway.core.errors import ProviderError
 from gateway.oidc.jose.jwks import KeySet
-from gateway.oidc.signed_receipt import FINISHED, STARTED, LogoutReceipt, verified
+from gateway.oidc.signout.signed_receipt import FINISHED, STARTED, LogoutReceipt, verified
 from gateway.oidc.wire import json_object, printable
 from gateway.telemetry.receipts import told
 

@@ -7,7 +7,7 @@ import hashlib
 
 from gateway.core import dice
 from gateway.core.signout.chain import PENDING, Chain
-from gateway.oidc.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, who_of
+from gateway.oidc.signout.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, who_of
 
 
 class ReceiptBook:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from gateway.core.signout.chain import FAILED, PENDING, SKIPPED, Chain, HopState
 from gateway.core.signout.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout import Act, Asked, Form, Redirect, Skip, Way
-from gateway.oidc.sign_outs import ID_TOKEN, Proof, SignOut
+from gateway.oidc.signout.logout import Act, Asked, Form, Redirect, Skip, Way
+from gateway.oidc.signout.sign_outs import ID_TOKEN, Proof, SignOut
 from gateway.web import pages
 
 LOGGED_OUT = "/logged-out"

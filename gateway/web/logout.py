@@ -20,7 +20,7 @@ from gateway.core.signout import leftovers
 from gateway.core.signout.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
 from gateway.core.signout.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEntry
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout import Redirect, Skip
+from gateway.oidc.signout.logout import Redirect, Skip
 from gateway.proxy.live import LiveConnections
 from gateway.state.log import RevocationLog
 from gateway.telemetry.log import session_mark

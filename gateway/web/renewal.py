@@ -9,10 +9,10 @@ from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.session.lifecycle import Outcome, refresh_time, successor
 from gateway.core.session.session import Principal, Session
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout import hint_in
 from gateway.oidc.signin.id_token import IdTokenClaims
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.signin.tokens import TokenSet
+from gateway.oidc.signout.logout import hint_in
 from gateway.telemetry.log import get_logger
 
 LONGEST_HINT = 8_192

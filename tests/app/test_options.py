@@ -19,7 +19,7 @@ from gateway.config import load
 from gateway.core.session.session import SessionLimits
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
-from gateway.oidc.logout import Asked, Form, Redirect, Skip
+from gateway.oidc.signout.logout import Asked, Form, Redirect, Skip
 from tests.fakes.configured import with_inbound
 
 

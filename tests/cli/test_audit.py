@@ -16,7 +16,7 @@ from gateway.cli.main import app
 from gateway.core import clock
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
-from gateway.oidc.signed_receipt import ReceiptKey
+from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure
 from gateway.telemetry.metrics import Metrics

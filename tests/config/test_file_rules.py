@@ -9,7 +9,7 @@ import pytest
 from gateway.config.secret_files import MAX_SECRET
 from gateway.core import dice
 from gateway.core.session.key_file import format_key
-from gateway.oidc.signed_receipt import ReceiptKey
+from gateway.oidc.signout.signed_receipt import ReceiptKey
 
 
 @pytest.mark.parametrize(

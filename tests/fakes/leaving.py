@@ -9,8 +9,8 @@ from gateway.core.gate import Challenge, GateRules, Revocations, session_state
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, ChainLimits
-from gateway.oidc.logout import CognitoSignout, LocalOnly, OktaSignout
-from gateway.oidc.sign_outs import SIGN_OUTS
+from gateway.oidc.signout.logout import CognitoSignout, LocalOnly, OktaSignout
+from gateway.oidc.signout.sign_outs import SIGN_OUTS
 from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics

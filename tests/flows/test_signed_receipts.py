@@ -11,7 +11,7 @@ import jwt
 import pytest
 import structlog
 
-from gateway.oidc.signed_receipt import ReceiptKey, keys_from_pem
+from gateway.oidc.signout.signed_receipt import ReceiptKey, keys_from_pem
 from gateway.telemetry.log import configure
 from gateway.telemetry.receipt_log import ReceiptLog, lines_of
 from tests.fakes.browser import Browser

@@ -18,7 +18,7 @@ from gateway.core import clock
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
 from gateway.oidc.jose.jwks import KeySet
-from gateway.oidc.signed_receipt import ReceiptKey
+from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure, get_logger
 from gateway.telemetry.metrics import Metrics

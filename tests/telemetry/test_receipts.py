@@ -7,7 +7,7 @@ from dataclasses import replace
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits, Done
 from gateway.oidc.jose.jwks import KeySet
-from gateway.oidc.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, verified
+from gateway.oidc.signout.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, verified
 from gateway.telemetry.receipts import ReceiptBook, logout_id
 
 NOW = 1_800_000_000

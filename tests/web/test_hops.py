@@ -11,7 +11,7 @@ from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits, HopState
 from gateway.core.signout.evidence import Asked, Evidence
 from gateway.idp.provider import IdentityProvider, ProviderOptions
-from gateway.oidc.logout import (
+from gateway.oidc.signout.logout import (
     CognitoSignout,
     Form,
     LocalOnly,
@@ -20,7 +20,7 @@ from gateway.oidc.logout import (
     Redirect,
     Skip,
 )
-from gateway.oidc.sign_outs import SIGN_OUTS, FormUse, Proof, Without
+from gateway.oidc.signout.sign_outs import SIGN_OUTS, FormUse, Proof, Without
 from gateway.web.hops import HOP, LOGGED_OUT, Hop, Hops
 
 APP = "https://app.example.com"

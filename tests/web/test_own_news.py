@@ -14,8 +14,8 @@ from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits, Done, Go, Wait
 from gateway.core.signout.revocation import OWN_HOP
 from gateway.idp.provider import IdentityProvider, ProviderOptions
-from gateway.oidc.logout import CognitoSignout, OidcLogout, OktaSignout
-from gateway.oidc.sign_outs import SIGN_OUTS
+from gateway.oidc.signout.logout import CognitoSignout, OidcLogout, OktaSignout
+from gateway.oidc.signout.sign_outs import SIGN_OUTS
 from gateway.web.hops import Hop, Hops
 from gateway.web.own_news import MOST, OwnNews
 

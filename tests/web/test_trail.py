@@ -10,7 +10,7 @@ from gateway.core.session.session import Principal, Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.oidc.jose.jwks import KeySet
-from gateway.oidc.signed_receipt import ReceiptKey, verified
+from gateway.oidc.signout.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook

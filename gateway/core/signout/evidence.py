@@ -2,7 +2,7 @@
 
 They are sealed into the chain, signed in receipts and told in the audit trail; sentences are made of them where a page
 is rendered (``web/receipt.py``). A return says that the browser came back, and nothing else; what the provider did with
-its session meanwhile is only known where its manners are (``oidc/sign_outs.py``).
+its session meanwhile is only known where its manners are (``oidc/signout/sign_outs.py``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import ProviderError
 from gateway.core.http.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout_token import MAX_AGE
+from gateway.oidc.signout.logout_token import MAX_AGE
 from gateway.telemetry.log import get_logger
 from gateway.web.inbound import Inbound, answer, try_again, whole_body
 from gateway.web.messages import Request, Response

@@ -19,7 +19,6 @@ from gateway.core.signout.chain import Cause, Interrupted
 from gateway.core.signout.freshness import Freshness, answers, freshness
 from gateway.core.signout.revocation import Entry
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.logout import hint_in
 from gateway.oidc.signin.authorization import (
     AuthorizationCode,
     AuthorizationRefusal,
@@ -28,6 +27,7 @@ from gateway.oidc.signin.authorization import (
 )
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.signin.tokens import TokenSet
+from gateway.oidc.signout.logout import hint_in
 from gateway.state.log import RevocationLog
 from gateway.state.sign_ins import SignIns
 from gateway.telemetry.log import get_logger

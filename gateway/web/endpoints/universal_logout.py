@@ -16,7 +16,7 @@ from gateway.core.session.revocation_keys import token_key
 from gateway.idp.remote_keys import KeySource, checked
 from gateway.oidc.events.subject_ids import Namespace, subject_keys
 from gateway.oidc.jose.signed_token import LEEWAY
-from gateway.oidc.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
+from gateway.oidc.signout.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
 from gateway.state.log import RevocationLog
 from gateway.web.inbound import Inbound, answer, only_header, try_again, whole_body
 from gateway.web.messages import Request, Response

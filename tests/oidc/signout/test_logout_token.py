@@ -13,8 +13,8 @@ from gateway.core.errors import GatewayError, ProviderError
 from gateway.core.session.revocation_keys import isid_key, subject_key, token_key
 from gateway.oidc.jose.jwks import parse_key_set
 from gateway.oidc.jose.signed_token import LEEWAY
-from gateway.oidc.logout_token import MAX_AGE, LogoutToken, verify_logout_token
 from gateway.oidc.signin.id_token import Expected, verify_id_token
+from gateway.oidc.signout.logout_token import MAX_AGE, LogoutToken, verify_logout_token
 from tests.fakes.forge import ABSENT, CLIENT, ISSUER, NOW, Forge, rsa_key
 from tests.fakes.logout_tokens import EVENT, LIES, logout_claims, logout_token
 from tests.oidc.documents import json_answer

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
 from gateway.oidc.jose.jwks import parse_key_set
-from gateway.oidc.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
+from gateway.oidc.signout.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
 from tests.fakes.forge import ABSENT, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
 

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import ProviderError
 from gateway.core.signout.chain import FAILED, RETURNED, HopState
 from gateway.oidc.jose.jwks import KeySet
-from gateway.oidc.signed_receipt import (
+from gateway.oidc.signout.signed_receipt import (
     FINISHED,
     LogoutReceipt,
     ReceiptKey,

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 from gateway.core.signout.evidence import Asked as How
 from gateway.core.signout.evidence import Evidence
-from gateway.oidc.sign_outs import ID_TOKEN, FormUse, Without
 from gateway.oidc.signin.providers import origin
+from gateway.oidc.signout.sign_outs import ID_TOKEN, FormUse, Without
 from gateway.oidc.urls import with_query
 
 LONGEST = 4_096

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.config.names import HOPS
 from gateway.core.signout.evidence import Asked, Evidence
-from gateway.oidc.sign_outs import SIGN_OUTS, Ends, FormUse, Proof, SignOut, Without, sign_out_of
+from gateway.oidc.signout.sign_outs import SIGN_OUTS, Ends, FormUse, Proof, SignOut, Without, sign_out_of
 from tests.marked import part
 
-PAGE = (Path(__file__).parents[2] / "docs" / "hops.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "hops.md").read_text("utf-8")
 STATE = {Proof.STATE: "yes", Proof.STATE_IF_ANY: "perhaps", Proof.PATH: "no", Proof.NOTHING: "no"}
 
 

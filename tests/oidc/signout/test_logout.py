@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.evidence import Asked as How
 from gateway.core.signout.evidence import Evidence
-from gateway.oidc.logout import (
+from gateway.oidc.signout.logout import (
     LONGEST,
     AddressTemplate,
     Asked,
@@ -28,7 +28,7 @@ from gateway.oidc.logout import (
     hint_in,
     placeholders,
 )
-from gateway.oidc.sign_outs import ID_TOKEN, FormUse, Without
+from gateway.oidc.signout.sign_outs import ID_TOKEN, FormUse, Without
 
 BACK = "https://app.example.com/logout/done/oidc"
 ENDPOINT = "https://id.example.com/session/end"
