@@ -10,8 +10,8 @@ from gateway.config.model import Settings
 from gateway.core.session.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
-from gateway.state.log import RevocationLog
-from gateway.state.sign_ins import SignIns
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.sign_ins import SignIns
 from gateway.web.attempts import Attempts
 from gateway.web.endpoints.activity import Activity
 from gateway.web.endpoints.backchannel import Backchannel

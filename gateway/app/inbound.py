@@ -21,9 +21,9 @@ from gateway.idp.transport import Transport
 from gateway.oidc.events.security_event import Transmitter
 from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.signout.universal_logout import Caller
-from gateway.state.log import RevocationLog
-from gateway.state.refreshes import Refreshes
-from gateway.state.turns import Turn
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.refreshes import Refreshes
+from gateway.state.contract.turns import Turn
 from gateway.web.endpoints.okta_events import OktaEvents
 from gateway.web.endpoints.security_events import SecurityEvents
 from gateway.web.endpoints.universal_logout import UniversalLogout

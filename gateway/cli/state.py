@@ -14,8 +14,8 @@ import typer
 from gateway.app.options import state_place
 from gateway.config import examine
 from gateway.core.errors import GatewayError
+from gateway.state.contract.renewal import Cause
 from gateway.state.redis_place import RedisPlace
-from gateway.state.renewal import Cause
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 PATIENCE = 5.0
@@ -95,9 +95,9 @@ async def _in_redis(place: RedisPlace) -> bool:
 
     :raises ConfigurationError: of the connection.
     """
+    from gateway.state.contract.renewal import new_log_id
     from gateway.state.redis_faults import RefusedError, fault_of
     from gateway.state.redis_stream import Standing, Stream
-    from gateway.state.renewal import new_log_id
 
     stream = Stream(place)
     try:

@@ -16,7 +16,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, warning
-from gateway.state import board, spool
+from gateway.state.contract import board, spool
 from gateway.state.redis_place import RedisPlace
 
 _NETWORK_NAMES = """

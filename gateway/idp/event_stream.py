@@ -34,7 +34,7 @@ Receive = Callable[[str], Awaitable[Refusal | None]]
 
 
 class Turns(Protocol):
-    """Whose turn it is to fetch; ``state/turns.py`` knows, for all processes."""
+    """Whose turn it is to fetch; ``state/contract/turns.py`` knows, for all processes."""
 
     async def take(self) -> bool:
         """Whether it is ours now."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.refreshes import Refreshes
+from gateway.state.contract.sign_ins import SignIns
+from gateway.state.contract.spool import SIZE
+from gateway.state.contract.tickets import Tickets
+from gateway.state.contract.token_revocations import TokenRevocations
 from gateway.state.redis_place import Login, RedisPlace
-from gateway.state.refreshes import Refreshes
-from gateway.state.sign_ins import SignIns
-from gateway.state.spool import SIZE
-from gateway.state.tickets import Tickets
-from gateway.state.token_revocations import TokenRevocations
 
 
 @dataclass(frozen=True, slots=True)

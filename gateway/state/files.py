@@ -20,11 +20,11 @@ from typing import Final
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.log_extent import lacks
 from gateway.core.signout.revocation import UNPLACED, NewEntry
-from gateway.state.board import Marks
-from gateway.state.counter import Counter
-from gateway.state.forgetting import Forgetting, boot_id
-from gateway.state.renewal import Cause, Renewal
-from gateway.state.spool import SIZE, Batch, Spool, beside
+from gateway.state.contract.board import Marks
+from gateway.state.contract.counter import Counter
+from gateway.state.contract.forgetting import Forgetting, boot_id
+from gateway.state.contract.renewal import Cause, Renewal
+from gateway.state.contract.spool import SIZE, Batch, Spool, beside
 from gateway.state.sqlite_faults import explain, mend_for
 from gateway.state.table import OPEN_PATIENCE, Table, Tail, require_directory
 from gateway.state.witness import Witness

@@ -44,10 +44,12 @@ from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.log_extent import Gap
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.age import Age
-from gateway.state.forgetting import tell_of_clock
-from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told
-from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.contract.age import Age
+from gateway.state.contract.forgetting import tell_of_clock
+from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, told
+from gateway.state.contract.outbox import Outbox, Outgoing
+from gateway.state.contract.renewal import Cause, tell_of_renewal, why
+from gateway.state.contract.spool import SIZE
 from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis_link import Link
 from gateway.state.redis_mirror import Mirror
@@ -57,8 +59,6 @@ from gateway.state.redis_rounds import Rounds
 from gateway.state.redis_server import examine
 from gateway.state.redis_spool import RedisSpool
 from gateway.state.redis_stream import PAGE, Bell, Stream
-from gateway.state.renewal import Cause, tell_of_renewal, why
-from gateway.state.spool import SIZE
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0
@@ -72,7 +72,7 @@ _log = get_logger("state")
 
 
 class RedisLog:
-    """See `gateway.state.log.RevocationLog` for the contract."""
+    """See `gateway.state.contract.log.RevocationLog` for the contract."""
 
     def __init__(
         self,

@@ -24,10 +24,7 @@ from typing import Final
 
 from gateway.core import clock, dice
 from gateway.core.session.lifecycle import HEAR_OUT
-from gateway.state.redis_link import Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import RETRY_EVERY, WITHIN, SideLink
-from gateway.state.refreshes import (
+from gateway.state.contract.refreshes import (
     Ahead,
     Busy,
     Claim,
@@ -37,6 +34,9 @@ from gateway.state.refreshes import (
     Succeeded,
     Unavailable,
 )
+from gateway.state.redis_link import Reply
+from gateway.state.redis_place import RedisPlace
+from gateway.state.redis_side import RETRY_EVERY, WITHIN, SideLink
 
 RECENT: Final = 60.0
 """Seconds: what a server may forget in a failover is younger by far."""
@@ -172,7 +172,7 @@ class _Published:
 
 
 class RedisRefreshes:
-    """See :class:`gateway.state.refreshes.Refreshes` for the contract.
+    """See :class:`gateway.state.contract.refreshes.Refreshes` for the contract.
 
     :param within: seconds in which a Redis that is near has to answer.
     """

@@ -16,10 +16,10 @@ from itertools import islice
 from typing import Final
 
 from gateway.core.session.sign_in import Sighting, SignIn
+from gateway.state.contract.sign_ins import UNKNOWN, Listed
 from gateway.state.redis_link import Command, Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import WITHIN, SideLink, digest
-from gateway.state.sign_ins import UNKNOWN, Listed
 
 AT_ONCE: Final = 500
 """Sightings, or sign-ins to forget, in one question."""
@@ -123,7 +123,7 @@ return #redis.call('ZRANGE', KEYS[1], '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0,
 
 
 class RedisSignIns:
-    """See :class:`gateway.state.sign_ins.SignIns` for the contract.
+    """See :class:`gateway.state.contract.sign_ins.SignIns` for the contract.
 
     :param within: seconds in which Redis has to answer.
     """

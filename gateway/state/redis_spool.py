@@ -16,10 +16,10 @@ from typing import Final
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.state.board import Marks
-from gateway.state.outbox import Outbox
-from gateway.state.shared_spool import SharedSpool
-from gateway.state.spool import FILE, SIZE, Batch, Spool, explain
+from gateway.state.contract.board import Marks
+from gateway.state.contract.outbox import Outbox
+from gateway.state.contract.shared_spool import SharedSpool
+from gateway.state.contract.spool import FILE, SIZE, Batch, Spool, explain
 
 CLOSE_WITHIN: Final = 2.0
 

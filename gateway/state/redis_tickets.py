@@ -11,10 +11,10 @@ import asyncio
 from itertools import islice
 from typing import Final
 
+from gateway.state.contract.tickets import Absent, Found, Kept, Overtaken, Unavailable
 from gateway.state.redis_link import Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import WITHIN, SideLink
-from gateway.state.tickets import Absent, Found, Kept, Overtaken, Unavailable
 
 AT_ONCE: Final = 128
 """Sessions in one question: with 2 KB each far less than Redis and the network pass in a quarter of a second."""
@@ -47,7 +47,7 @@ by now, -1 where nothing is there. The key's time goes on.
 
 
 class RedisTickets:
-    """See :class:`gateway.state.tickets.Tickets` for the contract.
+    """See :class:`gateway.state.contract.tickets.Tickets` for the contract.
 
     :param within: seconds in which Redis has to answer.
     """

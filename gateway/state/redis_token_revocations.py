@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
 from gateway.state.redis_link import Reply
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_side import WITHIN, SideLink
-from gateway.state.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
 
 MARGIN: Final = 3_600
 """Seconds for which the keys outlive the deadline of the last record, so that somebody can say that it was given up."""
@@ -96,7 +96,7 @@ return {redis.call('HLEN', KEYS[2]), unpack(due)}
 
 
 class RedisTokenRevocations:
-    """See :class:`gateway.state.token_revocations.TokenRevocations` for the contract.
+    """See :class:`gateway.state.contract.token_revocations.TokenRevocations` for the contract.
 
     :param within: seconds in which Redis has to answer.
     """

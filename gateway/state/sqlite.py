@@ -30,13 +30,13 @@ from gateway.core import clock
 from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.core.signout.log_extent import Gap, lacks
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.age import Age
+from gateway.state.contract.age import Age
+from gateway.state.contract.forgetting import Forgetting, tell_of_clock
+from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, told
+from gateway.state.contract.outbox import Outbox, Outgoing
+from gateway.state.contract.renewal import Cause, Renewal, tell_of_renewal, why
+from gateway.state.contract.spool import SIZE
 from gateway.state.files import Known, LogFiles, Looked, Seen, Written
-from gateway.state.forgetting import Forgetting, tell_of_clock
-from gateway.state.log import Appended, tell_of_doubt, tell_of_taking, told
-from gateway.state.outbox import Outbox, Outgoing
-from gateway.state.renewal import Cause, Renewal, tell_of_renewal, why
-from gateway.state.spool import SIZE
 from gateway.state.sqlite_faults import explain, mend_for
 from gateway.state.sqlite_spool import SqliteSpool
 from gateway.state.table import Tail
@@ -53,7 +53,7 @@ _log = get_logger("state")
 
 
 class SqliteLog:
-    """See `gateway.state.log.RevocationLog` for the contract."""
+    """See `gateway.state.contract.log.RevocationLog` for the contract."""
 
     def __init__(
         self,

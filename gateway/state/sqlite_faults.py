@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.state import spool
+from gateway.state.contract import spool
 
 UNWRITABLE: Final = "make the file and its directory writable for the gateway"
 _MENDS: Final = {

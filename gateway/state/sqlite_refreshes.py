@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core import clock, dice
-from gateway.state.refreshes import Ahead, Busy, Claim, Granted, Later, Outdated, Succeeded, Unavailable
+from gateway.state.contract.refreshes import (
+    Ahead,
+    Busy,
+    Claim,
+    Granted,
+    Later,
+    Outdated,
+    Succeeded,
+    Unavailable,
+)
 from gateway.state.sqlite_side import SideTable
 
 TRIM_EVERY: Final = 60
@@ -43,7 +52,7 @@ CREATE TABLE IF NOT EXISTS refresh_tries (
 
 
 class SqliteRefreshes:
-    """See :class:`gateway.state.refreshes.Refreshes` for the contract.
+    """See :class:`gateway.state.contract.refreshes.Refreshes` for the contract.
 
     :param path: of the revocation log; its directory exists, and the log makes the file.
     """

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gateway.core import clock
 from gateway.core.session.sign_in import Sighting, SignIn
-from gateway.state.sign_ins import UNKNOWN, Listed
+from gateway.state.contract.sign_ins import UNKNOWN, Listed
 from gateway.state.sqlite_side import SideTable
 
 TRIM_EVERY: Final = 60
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS sign_ins (
 
 
 class SqliteSignIns:
-    """See :class:`gateway.state.sign_ins.SignIns` for the contract. A power cut may cost the last of them.
+    """See :class:`gateway.state.contract.sign_ins.SignIns` for the contract. A power cut may cost the last of them.
 
     :param path: of the revocation log.
     """

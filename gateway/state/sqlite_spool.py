@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gateway.core import clock
 from gateway.core.signout.revocation import Entry, RevocationIndex
+from gateway.state.contract.outbox import Outbox
+from gateway.state.contract.shared_spool import SharedSpool
+from gateway.state.contract.spool import Spool
 from gateway.state.files import Seen
-from gateway.state.outbox import Outbox
-from gateway.state.shared_spool import SharedSpool
-from gateway.state.spool import Spool
 
 
 class SqliteSpool(SharedSpool):

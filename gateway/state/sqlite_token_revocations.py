@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gateway.core import clock
+from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
 from gateway.state.sqlite_side import WITHIN, Job, SideTable
-from gateway.state.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
 
 _T = TypeVar("_T")
 _SCHEMA: Final = """
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS token_revocations (
 
 
 class SqliteTokenRevocations:
-    """See :class:`gateway.state.token_revocations.TokenRevocations` for the contract.
+    """See :class:`gateway.state.contract.token_revocations.TokenRevocations` for the contract.
 
     :param path: of the revocation log; its directory exists, and the log makes the file.
     :param within: seconds in which the file has to answer.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.signout.revocation import UNPLACED
-from gateway.state.counter import flocked
+from gateway.state.contract.counter import flocked
 
 LINES: Final = 8
 _LINE: Final = re.compile(rb"([0-9a-f]{32}) (\d{19})\n")

@@ -21,8 +21,8 @@ from gateway.core.session.device import device_of
 from gateway.core.session.revocation_keys import EVERYONE, email_key, sid_key, subject_key
 from gateway.core.session.sign_in import SignIn
 from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
-from gateway.state.log import RevocationLog
-from gateway.state.sign_ins import SignIns, living
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.sign_ins import SignIns, living
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.page_shell import Page, own_headers

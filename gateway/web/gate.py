@@ -30,7 +30,7 @@ from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Interrupted
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight
 from gateway.web.errors import refuse

@@ -14,7 +14,7 @@ from __future__ import annotations
 from gateway.core import clock
 from gateway.core.session.session import Session
 from gateway.proxy.live import LiveConnections
-from gateway.state.sign_ins import BETWEEN_SIGHTINGS, SignIns
+from gateway.state.contract.sign_ins import BETWEEN_SIGHTINGS, SignIns
 from gateway.telemetry.log import get_logger, session_mark
 
 LOOK_EVERY = 60.0

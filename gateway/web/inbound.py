@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Response

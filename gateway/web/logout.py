@@ -22,7 +22,7 @@ from gateway.core.signout.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEn
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.logout import Redirect, Skip
 from gateway.proxy.live import LiveConnections
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import session_mark
 from gateway.web import pages
 from gateway.web.hint import Hints

@@ -13,7 +13,7 @@ from gateway.core.session.revocation_keys import hop_name, names_provider_sessio
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Go, Step
 from gateway.core.signout.revocation import OWN_HOP, hop_marks
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
 from gateway.web.hops import HOP, Hops
 
 MOST = 8

@@ -34,16 +34,8 @@ from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits, absolute_deadline
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions
-from gateway.state.log import RevocationLog
-from gateway.state.refreshes import (
-    Busy,
-    Claim,
-    Granted,
-    Later,
-    Refreshes,
-    Succeeded,
-    Unavailable,
-)
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.refreshes import Busy, Claim, Granted, Later, Refreshes, Succeeded, Unavailable
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.renewal import Renewal, Renewed
 from gateway.web.successors import Successors

@@ -7,7 +7,7 @@ way of an ordinary request. So a note and the idle time together are the deadlin
 from __future__ import annotations
 
 from gateway.core.session.sign_in import Sighting
-from gateway.state.sign_ins import SignIns
+from gateway.state.contract.sign_ins import SignIns
 
 WRITE_EVERY = 5.0
 """Seconds between two writings."""

@@ -33,7 +33,7 @@ from gateway.core.session.sealing import Deployment, KeyRing, Opened
 from gateway.core.session.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.session.ticket import Ticket
 from gateway.core.signout.chain import Chain
-from gateway.state.tickets import Absent, Kept, Overtaken, Tickets
+from gateway.state.contract.tickets import Absent, Kept, Overtaken, Tickets
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.session import Carried, Sessions
 from gateway.web.sightings import Sightings

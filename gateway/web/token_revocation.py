@@ -23,7 +23,7 @@ from gateway.core.signout import token_hold as holds
 from gateway.core.signout.chain import Chain
 from gateway.core.signout.token_hold import FURTHER, Hold, Parked
 from gateway.idp.provider import IdentityProvider, Revocation
-from gateway.state.token_revocations import LARGEST, Taken, TokenRevocations
+from gateway.state.contract.token_revocations import LARGEST, Taken, TokenRevocations
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.trail import Trail
 

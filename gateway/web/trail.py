@@ -10,7 +10,7 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.signout.token_hold import Parked
 from gateway.idp.provider import Revocation
-from gateway.state.renewal import Cause, tell_of_renewal
+from gateway.state.contract.renewal import Cause, tell_of_renewal
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook, logout_id, told

@@ -13,7 +13,7 @@ from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.session.revocation_keys import email_key, isid_key, sid_key, subject_key, token_key
 from gateway.core.session.sealing import KeyRing, SealingKey
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.outbox import Outbox
+from gateway.state.contract.outbox import Outbox
 from tests.bounds.listed import PAGE, fill, fills, stated
 from tests.bounds.test_sessions import largest
 from tests.core.policy_samples import parsed
@@ -83,7 +83,7 @@ def test_r25_an_entry_of_a_session_is_small(measured: Measured) -> None:
     assert measured() - before <= TIMES * 512
 
 
-@fills("state/outbox.py _batches")
+@fills("state/contract/outbox.py _batches")
 def test_entries_on_their_way(measured: Measured) -> None:
     """Those of sign-outs, with what they hold of the index."""
     made = Outbox(RevocationIndex())
@@ -91,7 +91,7 @@ def test_entries_on_their_way(measured: Measured) -> None:
     for at in range(TIMES):
         made.take([_new(longest(at))], NOW)
     assert measured() - before <= TIMES * (
-        stated("state/outbox.py _batches") + stated("core/signout/revocation.py _held")
+        stated("state/contract/outbox.py _batches") + stated("core/signout/revocation.py _held")
     )
 
 

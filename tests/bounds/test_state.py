@@ -12,15 +12,15 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.board import Marks
-from gateway.state.counter import Counter
+from gateway.state.contract.board import Marks
+from gateway.state.contract.counter import Counter
+from gateway.state.contract.outbox import Outbox
+from gateway.state.contract.spool import Batch, Spool
 from gateway.state.files import LogFiles, Seen
-from gateway.state.outbox import Outbox
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes, _Published
 from gateway.state.redis_side import SideLink
 from gateway.state.redis_tickets import RedisTickets
-from gateway.state.spool import Batch, Spool
 from gateway.state.sqlite_spool import SqliteSpool
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_log import longest
@@ -99,7 +99,7 @@ def test_refreshes_that_were_published(size: int, measured: Measured) -> None:
 
 
 @fills(
-    "state/sqlite_spool.py _theirs", "state/shared_spool.py _own", "state/shared_spool.py _spoolings", "state/spool.py batches",
+    "state/sqlite_spool.py _theirs", "state/contract/shared_spool.py _own", "state/contract/shared_spool.py _spoolings", "state/contract/spool.py batches",
 )  # fmt: skip
 async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) -> None:
     """Batches of other processes with the longest names there are, own records, and writings under way."""
@@ -113,7 +113,7 @@ async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) ->
         made._spool.put(Batch(f"batch-{at}", (_new(longest(at)),)))
     before = measured()
     assert len(made._spool.batches()) == 60
-    assert measured() - before <= 59 * stated("state/spool.py batches")
+    assert measured() - before <= 59 * stated("state/contract/spool.py batches")
 
     batches = tuple(Batch(f"batch-{at}", (_new(longest(at)),)) for at in range(500))
     before = measured()
@@ -126,7 +126,7 @@ async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) ->
     for at in range(1_000):
         made._know(1_000 + at, 5_000 + at)
     assert len(made._own) == 1_000
-    assert measured() - before <= 1_000 * stated("state/shared_spool.py _own")
+    assert measured() - before <= 1_000 * stated("state/contract/shared_spool.py _own")
 
     made.start()
     outgoing = [outbox.take([_new(longest(1_000 + at))], NOW) for at in range(100)]
@@ -134,7 +134,7 @@ async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) ->
     for one in outgoing:
         made.put(one)
     assert len(made._spoolings) == 100
-    assert measured() - before <= 100 * stated("state/shared_spool.py _spoolings")
+    assert measured() - before <= 100 * stated("state/contract/shared_spool.py _spoolings")
     await asyncio.gather(*made._spoolings.values(), return_exceptions=True)
     await made.stop(within=AMPLE)
 

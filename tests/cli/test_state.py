@@ -15,8 +15,8 @@ from gateway.cli.main import app
 from gateway.core.session.revocation_keys import sid_key
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
+from gateway.state.contract.renewal import Cause
 from gateway.state.files import LogFiles
-from gateway.state.renewal import Cause
 from gateway.state.table import Tail
 from tests.fakes.pieces import put
 from tests.fakes.redis import RedisServer

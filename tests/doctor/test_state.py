@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.doctor.state import file_system_of
-from gateway.state.spool import Spool
+from gateway.state.contract.spool import Spool
 from tests.doctor.deployment import FAILED, OK, WARNING, Deployment
 from tests.fakes.disk import mounted
 from tests.fakes.ports import free_port

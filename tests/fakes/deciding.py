@@ -14,7 +14,7 @@ from gateway.core.http.request_head import RequestHead, read_block
 from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
-from gateway.state.log import Appended
+from gateway.state.contract.log import Appended
 from gateway.web.messages import Request
 from gateway.web.session import Carried, Sessions
 from tests.fakes import ticketing

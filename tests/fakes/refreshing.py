@@ -20,8 +20,8 @@ from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions
 from gateway.oidc.signin.tokens import TokenSet
-from gateway.state.log import Appended, RevocationLog
-from gateway.state.refreshes import (
+from gateway.state.contract.log import Appended, RevocationLog
+from gateway.state.contract.refreshes import (
     Ahead,
     Busy,
     Claim,

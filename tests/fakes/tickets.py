@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.state.tickets import Absent, Found, Kept, Overtaken, Unavailable
+from gateway.state.contract.tickets import Absent, Found, Kept, Overtaken, Unavailable
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Vault:
 
 
 class MemoryTickets:
-    """One process's way to it (:class:`gateway.state.tickets.Tickets`)."""
+    """One process's way to it (:class:`gateway.state.contract.tickets.Tickets`)."""
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from gateway.state.age import Age
+from gateway.state.contract.age import Age
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand

@@ -28,7 +28,7 @@ from gateway.core.gate import GateRules, Revocations, session_state
 from gateway.core.session.revocation_keys import sid_key, subject_key
 from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.signout.revocation import ENTRY_MARGIN, EVENT_SKEW, NewEntry
-from gateway.state.forgetting import SETTLED
+from gateway.state.contract.forgetting import SETTLED
 from tests.model.host import Host, Process
 from tests.model.worker import ALL
 

@@ -20,8 +20,9 @@ from unittest.mock import patch
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.state import board, counter, files, shared_spool, spool, sqlite, table
-from gateway.state.forgetting import Forgetting
+from gateway.state import files, sqlite, table
+from gateway.state.contract import board, counter, shared_spool, spool
+from gateway.state.contract.forgetting import Forgetting
 from gateway.state.sqlite import SqliteLog
 from tests.model.worker import Guard, Worker
 

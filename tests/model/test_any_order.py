@@ -13,11 +13,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from gateway.core.signout.revocation import UNPLACED, NewEntry, RevocationIndex
 from gateway.state import sqlite
-from gateway.state.board import Board, Marks
-from gateway.state.counter import Counter
-from gateway.state.forgetting import Forgetting
-from gateway.state.log import Appended
-from gateway.state.spool import Spool
+from gateway.state.contract.board import Board, Marks
+from gateway.state.contract.counter import Counter
+from gateway.state.contract.forgetting import Forgetting
+from gateway.state.contract.log import Appended
+from gateway.state.contract.spool import Spool
 from gateway.state.table import Table
 from tests.model.any_order import AnyOrder
 

@@ -19,9 +19,9 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import EVERYONE, sid_key, subject_key
 from gateway.core.signout.revocation import ENTRY_MARGIN, Entry, NewEntry
-from gateway.state.forgetting import Forgetting
-from gateway.state.log import RevocationLog
-from gateway.state.renewal import Cause
+from gateway.state.contract.forgetting import Forgetting
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.renewal import Cause
 from tests.fakes.patience import PATIENCE
 
 ALICE = subject_key("https://idp.example", "alice")

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway.core import clock
-from gateway.state.refreshes import Ahead, Busy, Granted, Outdated, Refreshes, Succeeded
+from gateway.state.contract.refreshes import Ahead, Busy, Granted, Outdated, Refreshes, Succeeded
 
 Make = Callable[[], Refreshes]
 

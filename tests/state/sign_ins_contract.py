@@ -11,7 +11,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import isid_key, subject_key
 from gateway.core.session.sign_in import Sighting, SignIn
-from gateway.state.sign_ins import Listed, SignIns
+from gateway.state.contract.sign_ins import Listed, SignIns
 
 Make = Callable[[], SignIns]
 ISSUER = "https://idp.example"

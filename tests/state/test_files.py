@@ -13,9 +13,9 @@ import pytest
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
+from gateway.state.contract.renewal import Cause, Renewal
+from gateway.state.contract.spool import Batch, Spool
 from gateway.state.files import Known, LogFiles
-from gateway.state.renewal import Cause, Renewal
-from gateway.state.spool import Batch, Spool
 from gateway.state.sqlite_faults import explain
 from gateway.state.table import Table
 from tests.fakes.patience import PATIENCE

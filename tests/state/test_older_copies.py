@@ -21,8 +21,8 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.log_extent import lacks
 from gateway.core.signout.revocation import NewEntry
+from gateway.state.contract.renewal import Cause
 from gateway.state.files import Known, LogFiles
-from gateway.state.renewal import Cause
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within

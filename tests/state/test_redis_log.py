@@ -14,11 +14,11 @@ from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.session.revocation_keys import sid_key
 from gateway.state import redis_mirror
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.spool import Batch, Spool
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_stream import Stream
-from gateway.state.spool import Batch, Spool
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, LogContract, Make, called, ended, new, within

@@ -12,10 +12,10 @@ import pytest
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import RevocationIndex
 from gateway.state import redis_mirror
-from gateway.state.outbox import Outbox
+from gateway.state.contract.outbox import Outbox
+from gateway.state.contract.renewal import Cause
 from gateway.state.redis_mirror import Mirror
 from gateway.state.redis_stream import Stream
-from gateway.state.renewal import Cause
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ended, new, within

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import dice
+from gateway.state.contract.renewal import Cause, new_log_id
 from gateway.state.redis_faults import RefusedError, UnvouchedError
 from gateway.state.redis_scripts import GAPS, LEAP
 from gateway.state.redis_stream import Page, Standing, Stream
-from gateway.state.renewal import Cause, new_log_id
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 from tests.state.test_redis_stream import appended, going

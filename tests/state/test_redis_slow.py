@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.revocation_keys import sid_key
+from gateway.state.contract.refreshes import Granted
 from gateway.state.redis_link import Link
 from gateway.state.redis_log import RedisLog
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_refreshes import RedisRefreshes
-from gateway.state.refreshes import Granted
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

@@ -14,9 +14,9 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import RevocationIndex
-from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.contract.outbox import Outbox, Outgoing
+from gateway.state.contract.spool import FILE, Batch, Spool
 from gateway.state.redis_spool import RedisSpool
-from gateway.state.spool import FILE, Batch, Spool
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ALICE, new, within
 

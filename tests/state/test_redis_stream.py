@@ -12,11 +12,11 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state import redis_stream
-from gateway.state.outbox import Outbox, Outgoing
+from gateway.state.contract.outbox import Outbox, Outgoing
+from gateway.state.contract.renewal import Cause, new_log_id
 from gateway.state.redis_faults import GarbledError, RefusedError
 from gateway.state.redis_place import RedisPlace
 from gateway.state.redis_stream import Bell, Page, Standing, Stream, name_of
-from gateway.state.renewal import Cause, new_log_id
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new

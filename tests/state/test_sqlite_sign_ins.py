@@ -12,7 +12,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.state import sqlite_sign_ins
-from gateway.state.sign_ins import UNKNOWN
+from gateway.state.contract.sign_ins import UNKNOWN
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_sign_ins import SqliteSignIns
 from tests.state.sign_ins_contract import SignInsContract, sign_in

@@ -12,7 +12,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.renewal import Cause
+from gateway.state.contract.renewal import Cause
 from gateway.state.table import GAPS, STRETCH, VERSION, Table
 
 

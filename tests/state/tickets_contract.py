@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.state.tickets import Absent, Kept, Overtaken, Tickets
+from gateway.state.contract.tickets import Absent, Kept, Overtaken, Tickets
 
 Make = Callable[[], Tickets]
 

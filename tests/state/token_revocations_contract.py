@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway.core import clock, dice
-from gateway.state.token_revocations import AT_ONCE, LARGEST, SLOTS, Taken, TokenRevocations, Waiting
+from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, SLOTS, Taken, TokenRevocations, Waiting
 
 Make = Callable[[], TokenRevocations]
 DAY = 86_400

@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway.core import clock
 from gateway.core.session.sign_in import signed_in
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.sign_ins import BETWEEN_SIGHTINGS
+from gateway.state.contract.sign_ins import BETWEEN_SIGHTINGS
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from gateway.core.session.sign_in import Sighting
-from gateway.state.sign_ins import SignIns
+from gateway.state.contract.sign_ins import SignIns
 from gateway.web import sightings
 from gateway.web.sightings import Sightings
 

@@ -28,8 +28,8 @@ from gateway.oidc.signin.authorization import (
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.signin.tokens import TokenSet
 from gateway.oidc.signout.logout import hint_in
-from gateway.state.log import RevocationLog
-from gateway.state.sign_ins import SignIns
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.attempts import Attempts

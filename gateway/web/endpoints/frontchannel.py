@@ -17,7 +17,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.session.revocation_keys import isid_key
 from gateway.oidc.jose.signed_token import MAX_TEXT
 from gateway.oidc.wire import has_control
-from gateway.state.sign_ins import SignIns
+from gateway.state.contract.sign_ins import SignIns
 from gateway.web.inbound import Inbound, try_again
 from gateway.web.messages import Request, Response
 from gateway.web.page_shell import Page, own_headers

@@ -20,8 +20,8 @@ from gateway.core.session.session import Session
 from gateway.core.session.sign_in import SignIn
 from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
 from gateway.proxy.live import LiveConnections
-from gateway.state.log import RevocationLog
-from gateway.state.sign_ins import Listed, SignIns, living
+from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.sign_ins import Listed, SignIns, living
 from gateway.web import pages
 from gateway.web.endpoints.session import live_session
 from gateway.web.errors import refuse

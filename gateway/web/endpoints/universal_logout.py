@@ -17,7 +17,7 @@ from gateway.idp.remote_keys import KeySource, checked
 from gateway.oidc.events.subject_ids import Namespace, subject_keys
 from gateway.oidc.jose.signed_token import LEEWAY
 from gateway.oidc.signout.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
 from gateway.web.inbound import Inbound, answer, only_header, try_again, whole_body
 from gateway.web.messages import Request, Response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gateway.state.age import Age
+from gateway.state.contract.age import Age
 
 
 def test_it_is_infinite_before_the_first_reading() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.state.refreshes import Succeeded
+from gateway.state.contract.refreshes import Succeeded
 
 
 def test_a_sealed_successor_is_in_no_repr() -> None:

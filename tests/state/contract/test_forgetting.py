@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.core.signout.revocation import ENTRY_MARGIN
-from gateway.state.forgetting import APART, SETTLED, Forgetting, boot_id, tell_of_clock
+from gateway.state.contract.forgetting import APART, SETTLED, Forgetting, boot_id, tell_of_clock
 
 START = 1_800_000_000.0
 HOURS = 3_600.0

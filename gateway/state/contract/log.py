@@ -9,7 +9,7 @@ from typing import Protocol
 
 from gateway.core.signout.log_extent import Gap
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.renewal import Cause
+from gateway.state.contract.renewal import Cause
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("state")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.core import dice
 from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
-from gateway.state.spool import Batch
+from gateway.state.contract.spool import Batch
 
 
 @dataclass(slots=True)

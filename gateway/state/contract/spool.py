@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
-from gateway.state import board
+from gateway.state.contract import board
 
 FILE: Final = "state.spool"
 """Its name in a directory of its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.state.token_revocations import LARGEST, MOST, Taken
+from gateway.state.contract.token_revocations import LARGEST, MOST, Taken
 
 
 def test_what_is_sealed_is_not_shown() -> None:

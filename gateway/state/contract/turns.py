@@ -5,7 +5,7 @@ The claims of refreshes serve for it: one process is granted a name, and when it
 
 from __future__ import annotations
 
-from gateway.state.refreshes import Granted, Refreshes
+from gateway.state.contract.refreshes import Granted, Refreshes
 
 
 class Turn:

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.outbox import Outbox
-from gateway.state.spool import Batch
+from gateway.state.contract.outbox import Outbox
+from gateway.state.contract.spool import Batch
 
 NOW = 1000
 ENTRY = NewEntry(sid_key("s"), NOW + 100, "logout")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.state.sign_ins import UNKNOWN
+from gateway.state.contract.sign_ins import UNKNOWN
 
 
 def test_without_an_answer_the_list_does_not_claim_to_be_complete() -> None:

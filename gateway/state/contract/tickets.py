@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.state.refreshes import Unavailable
+from gateway.state.contract.refreshes import Unavailable
 
 __all__ = ["Absent", "Found", "Kept", "Overtaken", "Tickets", "Unavailable"]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.state.counter import SIZE, Counter
+from gateway.state.contract.counter import SIZE, Counter
 
 LOG = "00112233445566778899aabbccddeeff"
 OTHER = "f" * 32

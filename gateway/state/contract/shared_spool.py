@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from gateway.state.board import Marks
-from gateway.state.outbox import Outbox, Outgoing
-from gateway.state.renewal import Cause, why
-from gateway.state.spool import Spool, explain
+from gateway.state.contract.board import Marks
+from gateway.state.contract.outbox import Outbox, Outgoing
+from gateway.state.contract.renewal import Cause, why
+from gateway.state.contract.spool import Spool, explain
 from gateway.telemetry.log import get_logger
 
 _UNKNOWN = "another process has entries that neither the log nor the spool has room for"

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from gateway.core import clock
 from gateway.core.session.sign_in import Sighting, SignIn
-from gateway.state.log import RevocationLog
+from gateway.state.contract.log import RevocationLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.signout.revocation import NewEntry
-from gateway.state import board
-from gateway.state import spool as module
-from gateway.state.spool import SIZE, Batch, Spool
+from gateway.state.contract import board
+from gateway.state.contract import spool as module
+from gateway.state.contract.spool import SIZE, Batch, Spool
 
 ONE = Batch(
     "one", (NewEntry("sid:s", 100, "logout", barrier=50), NewEntry("sub:https://i|\u00e9\n", 9, "x", 7))

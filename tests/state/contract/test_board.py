@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.board import Board
-from gateway.state.spool import Spool
+from gateway.state.contract.board import Board
+from gateway.state.contract.spool import Spool
 
 
 @pytest.fixture

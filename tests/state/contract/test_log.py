@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state.log import Appended, RevocationLog
+from gateway.state.contract.log import Appended, RevocationLog
 from gateway.state.sqlite import SqliteLog
 from tests.state.log_contract import ALICE, LogContract, Make, ended, new
 

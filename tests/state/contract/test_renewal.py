@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.state.renewal import TOLD_FOR, Cause, Renewal, read, tell_of_renewal, why
+from gateway.state.contract.renewal import TOLD_FOR, Cause, Renewal, read, tell_of_renewal, why
 
 
 @pytest.mark.parametrize("cause", Cause)

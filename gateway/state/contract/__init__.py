@@ -1,0 +1,1 @@
+"""What a state backend has to do, and what all backends share."""
