@@ -15,7 +15,7 @@ from gateway.app.options import state_place
 from gateway.config import examine
 from gateway.core.errors import GatewayError
 from gateway.state.contract.renewal import Cause
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.place import RedisPlace
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 PATIENCE = 5.0
@@ -96,8 +96,8 @@ async def _in_redis(place: RedisPlace) -> bool:
     :raises ConfigurationError: of the connection.
     """
     from gateway.state.contract.renewal import new_log_id
-    from gateway.state.redis_faults import RefusedError, fault_of
-    from gateway.state.redis_stream import Standing, Stream
+    from gateway.state.redis.faults import RefusedError, fault_of
+    from gateway.state.redis.stream import Standing, Stream
 
     stream = Stream(place)
     try:

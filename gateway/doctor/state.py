@@ -17,7 +17,7 @@ from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, warning
 from gateway.state.contract import board, spool
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.place import RedisPlace
 
 _NETWORK_NAMES = """
     9p afs beegfs ceph cifs coda
@@ -116,9 +116,9 @@ async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
 
 
 async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observation]:
-    from gateway.state.redis_faults import LostError, RefusedError, fault_of
-    from gateway.state.redis_link import Link
-    from gateway.state.redis_server import EXAMINE_WITHIN, examine
+    from gateway.state.redis.faults import LostError, RefusedError, fault_of
+    from gateway.state.redis.link import Link
+    from gateway.state.redis.server import EXAMINE_WITHIN, examine
 
     link = Link(place)
     try:

@@ -11,7 +11,7 @@ from gateway.state.contract.sign_ins import SignIns
 from gateway.state.contract.spool import SIZE
 from gateway.state.contract.tickets import Tickets
 from gateway.state.contract.token_revocations import TokenRevocations
-from gateway.state.redis_place import Login, RedisPlace
+from gateway.state.redis.place import Login, RedisPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ def backends_at(
     """
     # Late: redis-py costs every process half a second and 30 MiB, and SQLite is not needed beside it.
     if isinstance(place, RedisPlace):
-        from gateway.state.redis_log import RedisLog
-        from gateway.state.redis_refreshes import RedisRefreshes
-        from gateway.state.redis_sign_ins import RedisSignIns
-        from gateway.state.redis_tickets import RedisTickets
-        from gateway.state.redis_token_revocations import RedisTokenRevocations
+        from gateway.state.redis.log import RedisLog
+        from gateway.state.redis.refreshes import RedisRefreshes
+        from gateway.state.redis.sign_ins import RedisSignIns
+        from gateway.state.redis.tickets import RedisTickets
+        from gateway.state.redis.token_revocations import RedisTokenRevocations
 
         refreshes = RedisRefreshes(place)
         log = RedisLog(

@@ -17,10 +17,10 @@ from gateway.state.contract.counter import Counter
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.spool import Batch, Spool
 from gateway.state.files import LogFiles, Seen
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_refreshes import RedisRefreshes, _Published
-from gateway.state.redis_side import SideLink
-from gateway.state.redis_tickets import RedisTickets
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.refreshes import RedisRefreshes, _Published
+from gateway.state.redis.side import SideLink
+from gateway.state.redis.tickets import RedisTickets
 from gateway.state.sqlite_spool import SqliteSpool
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_log import longest
@@ -39,7 +39,7 @@ async def silent() -> AsyncIterator[RedisPlace]:
     server.close()
 
 
-@fills("state/redis_side.py _asking", "state/redis_tickets.py _wanted", "state/redis_refreshes.py _saying")
+@fills("state/redis/side.py _asking", "state/redis/tickets.py _wanted", "state/redis/refreshes.py _saying")
 async def test_questions_under_way(silent: RedisPlace, measured: Measured) -> None:
     """As many as requests ask for, of a Redis that does not answer."""
     side = SideLink(silent, "nothing", within=AMPLE)
@@ -49,7 +49,7 @@ async def test_questions_under_way(silent: RedisPlace, measured: Measured) -> No
     asking = [asyncio.create_task(side.ask(("GET", f"{at:0200}"))) for at in range(200)]
     await asyncio.sleep(0)
     assert len(side._asking) == 200
-    assert measured() - before <= 200 * stated("state/redis_side.py _asking")
+    assert measured() - before <= 200 * stated("state/redis/side.py _asking")
     await side.close()
     await _over(*asking)
 
@@ -59,7 +59,7 @@ async def test_questions_under_way(silent: RedisPlace, measured: Measured) -> No
     before = measured()
     await asyncio.sleep(0)
     assert len(store._wanted) == 200
-    assert measured() - before <= 200 * stated("state/redis_tickets.py _wanted")
+    assert measured() - before <= 200 * stated("state/redis/tickets.py _wanted")
     await store.close()
     await _over(*waiting)
 
@@ -71,7 +71,7 @@ async def test_questions_under_way(silent: RedisPlace, measured: Measured) -> No
         refreshes._saying.add(asyncio.create_task(refreshes._say_again()))
     await asyncio.sleep(0)
     assert measured() - before <= 100 * (
-        stated("state/redis_refreshes.py _saying") + stated("state/redis_side.py _asking")
+        stated("state/redis/refreshes.py _saying") + stated("state/redis/side.py _asking")
     )
     tasks = list(refreshes._saying)
     await refreshes.close()
@@ -84,7 +84,7 @@ async def _over(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@fills("state/redis_refreshes.py _recent")
+@fills("state/redis/refreshes.py _recent")
 @pytest.mark.parametrize("size", [300, 4_000, 200_000])
 def test_refreshes_that_were_published(size: int, measured: Measured) -> None:
     """Of more sessions than are remembered, small and large."""
@@ -95,7 +95,7 @@ def test_refreshes_that_were_published(size: int, measured: Measured) -> None:
             f"{at:022}", _Published(1, b64encode(at.to_bytes(8) * (size // 8)).decode(), 60, 60, 1_000.0)
         )
     assert len(made._recent) > 10
-    assert measured() - before <= stated("state/redis_refreshes.py _recent")
+    assert measured() - before <= stated("state/redis/refreshes.py _recent")
 
 
 @fills(
@@ -157,14 +157,14 @@ def test_files_of_a_log(tmp_path: Path, measured: Measured) -> None:
     assert measured() - before <= stated("state/files.py counter")
 
 
-@fills("state/redis_log.py _tasks", "app/wiring.py _tasks")
+@fills("state/redis/log.py _tasks", "app/wiring.py _tasks")
 async def test_tasks_of_a_process(measured: Measured) -> None:
     """Of the log, and of the gateway: few, whatever happens, and each of them small."""
     before = measured()
     tasks = [asyncio.create_task(_asleep()) for _ in range(100)]
     await asyncio.sleep(0)
     taken = measured() - before
-    assert taken <= 100 * min(stated("state/redis_log.py _tasks"), stated("app/wiring.py _tasks"))
+    assert taken <= 100 * min(stated("state/redis/log.py _tasks"), stated("app/wiring.py _tasks"))
     await _over(*tasks)
 
 

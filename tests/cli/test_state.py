@@ -21,8 +21,8 @@ from gateway.state.table import Tail
 from tests.fakes.pieces import put
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ended, new
+from tests.state.redis.test_log import opened
 from tests.state.test_files import locked
-from tests.state.test_redis_log import opened
 
 
 def run(config: Path) -> Result:

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.state import redis_link, sqlite_refreshes
-from gateway.state.redis_log import RedisLog
-from gateway.state.redis_refreshes import RedisRefreshes
-from gateway.state.redis_sign_ins import RedisSignIns
-from gateway.state.redis_tickets import RedisTickets
-from gateway.state.redis_token_revocations import RedisTokenRevocations
+from gateway.state import sqlite_refreshes
+from gateway.state.redis import link as redis_link
+from gateway.state.redis.log import RedisLog
+from gateway.state.redis.refreshes import RedisRefreshes
+from gateway.state.redis.sign_ins import RedisSignIns
+from gateway.state.redis.tickets import RedisTickets
+from gateway.state.redis.token_revocations import RedisTokenRevocations
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_side import SideTable
 from gateway.state.sqlite_token_revocations import SqliteTokenRevocations

@@ -13,8 +13,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from gateway.state.redis_link import Command, Link, Reply
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.link import Command, Link, Reply
+from gateway.state.redis.place import RedisPlace
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_ports

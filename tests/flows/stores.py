@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway.core import dice
-from gateway.state.redis_faults import RIGHTS
+from gateway.state.redis.faults import RIGHTS
 from tests.fakes.certificates import Authority
 from tests.fakes.redis import RedisServer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app import reload
-from gateway.state.redis_faults import RIGHTS
+from gateway.state.redis.faults import RIGHTS
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, standing

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state import redis_mirror
+from gateway.state.redis import mirror as redis_mirror
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, standing

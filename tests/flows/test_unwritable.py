@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.redis_log import RedisLog
+from gateway.state.redis.log import RedisLog
 from tests.fakes.disk import mounted
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gateway.state.redis_log import RedisLog
+from gateway.state.redis.log import RedisLog
 from gateway.state.sqlite import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core import dice
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.place import RedisPlace
 from tests.fakes.redis import RedisServer
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from gateway.state.backends import backends_at
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.place import RedisPlace
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.redis_log import RedisLog
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.log import RedisLog
+from gateway.state.redis.place import RedisPlace
 from gateway.state.sqlite import SqliteLog
 from gateway.telemetry.log import configure
 

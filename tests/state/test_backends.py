@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from gateway.state.backends import backends_at
-from gateway.state.redis_log import RedisLog
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_refreshes import RedisRefreshes
-from gateway.state.redis_sign_ins import RedisSignIns
-from gateway.state.redis_token_revocations import RedisTokenRevocations
+from gateway.state.redis.log import RedisLog
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.refreshes import RedisRefreshes
+from gateway.state.redis.sign_ins import RedisSignIns
+from gateway.state.redis.token_revocations import RedisTokenRevocations
 from gateway.state.sqlite import SqliteLog
 from gateway.state.sqlite_refreshes import SqliteRefreshes
 from gateway.state.sqlite_sign_ins import SqliteSignIns

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state import redis_stream
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis import stream as redis_stream
+from gateway.state.redis.place import RedisPlace
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ended, new, within
-from tests.state.test_redis_log import opened
+from tests.state.redis.test_log import opened
 
 
 class Door:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key, subject_key
-from gateway.state import redis_mirror
 from gateway.state.contract.renewal import Cause
-from gateway.state.redis_log import RedisLog
+from gateway.state.redis import mirror as redis_mirror
+from gateway.state.redis.log import RedisLog
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import new, within
-from tests.state.test_redis_mirror import LOG, Copy
+from tests.state.redis.test_mirror import LOG, Copy
 
 PEOPLE = ("alice", "bob")
 

@@ -11,16 +11,16 @@ import pytest
 
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import RevocationIndex
-from gateway.state import redis_mirror
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.renewal import Cause
-from gateway.state.redis_mirror import Mirror
-from gateway.state.redis_stream import Stream
+from gateway.state.redis import mirror as redis_mirror
+from gateway.state.redis.mirror import Mirror
+from gateway.state.redis.stream import Stream
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ended, new, within
-from tests.state.test_redis_log import opened
-from tests.state.test_redis_mirror import Copy
+from tests.state.redis.test_log import opened
+from tests.state.redis.test_mirror import Copy
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 
 from gateway.core.session.revocation_keys import sid_key
 from gateway.state.contract.refreshes import Granted
-from gateway.state.redis_link import Link
-from gateway.state.redis_log import RedisLog
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_refreshes import RedisRefreshes
+from gateway.state.redis.link import Link
+from gateway.state.redis.log import RedisLog
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.refreshes import RedisRefreshes
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

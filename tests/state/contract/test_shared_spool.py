@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state.redis_log import RedisLog
+from gateway.state.redis.log import RedisLog
 from tests.fakes.disk import Disk, mounted
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

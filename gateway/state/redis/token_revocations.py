@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
-from gateway.state.redis_link import Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import WITHIN, SideLink
+from gateway.state.redis.link import Reply
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.side import WITHIN, SideLink
 
 MARGIN: Final = 3_600
 """Seconds for which the keys outlive the deadline of the last record, so that somebody can say that it was given up."""

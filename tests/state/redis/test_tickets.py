@@ -10,11 +10,11 @@ import pytest
 
 from gateway.core import dice
 from gateway.core.session.ticket import LARGEST
-from gateway.state import redis_side
 from gateway.state.contract.tickets import Absent, Kept, Unavailable
-from gateway.state.redis_faults import RIGHTS
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_tickets import AT_ONCE, RedisTickets
+from gateway.state.redis import side as redis_side
+from gateway.state.redis.faults import RIGHTS
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.tickets import AT_ONCE, RedisTickets
 from tests.fakes.ample import ample
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.state.redis_pace import Pace
+from gateway.state.redis.pace import Pace
 
 
 def test_a_server_that_is_near_has_the_least() -> None:

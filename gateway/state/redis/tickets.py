@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Final
 
 from gateway.state.contract.tickets import Absent, Found, Kept, Overtaken, Unavailable
-from gateway.state.redis_link import Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import WITHIN, SideLink
+from gateway.state.redis.link import Reply
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.side import WITHIN, SideLink
 
 AT_ONCE: Final = 128
 """Sessions in one question: with 2 KB each far less than Redis and the network pass in a quarter of a second."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.state import redis_faults, redis_token_revocations
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_token_revocations import MARGIN, RedisTokenRevocations
+from gateway.state.redis import faults as redis_faults
+from gateway.state.redis import token_revocations as redis_token_revocations
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.token_revocations import MARGIN, RedisTokenRevocations
 from tests.fakes.ample import ample
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

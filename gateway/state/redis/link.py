@@ -27,9 +27,9 @@ from redis.exceptions import RedisError as AnyRedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import MOVES, GarbledError, LostError, RefusedError, refuses_password
-from gateway.state.redis_pace import Pace
-from gateway.state.redis_place import Address, RedisPlace, shown
+from gateway.state.redis.faults import MOVES, GarbledError, LostError, RefusedError, refuses_password
+from gateway.state.redis.pace import Pace
+from gateway.state.redis.place import Address, RedisPlace, shown
 
 CONNECT_WITHIN: Final = 1.0
 """Seconds for finding the server, its name, TCP, TLS and the password, where that goes as fast as it should."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.state import redis_refreshes
 from gateway.state.backends import backends_at
 from gateway.state.contract.refreshes import Busy, Granted, Outdated, Succeeded, Unavailable
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_refreshes import RedisRefreshes
+from gateway.state.redis import refreshes as redis_refreshes
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.refreshes import RedisRefreshes
 from tests.fakes.ample import ample
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

@@ -7,14 +7,7 @@ import ssl
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import (
-    Fault,
-    GarbledError,
-    LostError,
-    RefusedError,
-    UnvouchedError,
-    fault_of,
-)
+from gateway.state.redis.faults import Fault, GarbledError, LostError, RefusedError, UnvouchedError, fault_of
 
 
 @pytest.mark.parametrize(

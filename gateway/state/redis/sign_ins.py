@@ -17,9 +17,9 @@ from typing import Final
 
 from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.contract.sign_ins import UNKNOWN, Listed
-from gateway.state.redis_link import Command, Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import WITHIN, SideLink, digest
+from gateway.state.redis.link import Command, Reply
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.side import WITHIN, SideLink, digest
 
 AT_ONCE: Final = 500
 """Sightings, or sign-ins to forget, in one question."""

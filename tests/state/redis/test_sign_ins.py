@@ -9,16 +9,16 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.session.sign_in import Sighting
-from gateway.state import redis_sign_ins
 from gateway.state.contract.refreshes import Granted, Succeeded
 from gateway.state.contract.sign_ins import UNKNOWN
-from gateway.state.redis_faults import RIGHTS
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_refreshes import RedisRefreshes
-from gateway.state.redis_sign_ins import RedisSignIns
+from gateway.state.redis import sign_ins as redis_sign_ins
+from gateway.state.redis.faults import RIGHTS
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.refreshes import RedisRefreshes
+from gateway.state.redis.sign_ins import RedisSignIns
 from tests.fakes.redis import RedisServer
+from tests.state.redis.test_refreshes import AMPLE, keys
 from tests.state.sign_ins_contract import ISSUER, SignInsContract, sign_in
-from tests.state.test_redis_refreshes import AMPLE, keys
 
 
 @pytest.fixture

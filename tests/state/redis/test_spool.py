@@ -16,7 +16,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import RevocationIndex
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.spool import FILE, Batch, Spool
-from gateway.state.redis_spool import RedisSpool
+from gateway.state.redis.spool import RedisSpool
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ALICE, new, within
 

@@ -10,12 +10,12 @@ import pytest
 
 from gateway.core import dice
 from gateway.state.contract.renewal import Cause, new_log_id
-from gateway.state.redis_faults import RefusedError, UnvouchedError
-from gateway.state.redis_scripts import GAPS, LEAP
-from gateway.state.redis_stream import Page, Standing, Stream
+from gateway.state.redis.faults import RefusedError, UnvouchedError
+from gateway.state.redis.scripts import GAPS, LEAP
+from gateway.state.redis.stream import Page, Standing, Stream
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
-from tests.state.test_redis_stream import appended, going
+from tests.state.redis.test_stream import appended, going
 
 META, LOG = "{gateway}:meta", "{gateway}:log"
 NOBODY = Standing()

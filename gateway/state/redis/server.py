@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import RIGHTS, RefusedError, fault_of
-from gateway.state.redis_link import Link, Reply
-from gateway.state.redis_scripts import PROBE
+from gateway.state.redis.faults import RIGHTS, RefusedError, fault_of
+from gateway.state.redis.link import Link, Reply
+from gateway.state.redis.scripts import PROBE
 
 EXAMINE_WITHIN: Final = 1.0
 OLDEST: Final = (6, 2)

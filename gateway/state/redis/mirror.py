@@ -14,8 +14,8 @@ from gateway.core.signout.revocation import UNPLACED, Entry, RevocationIndex
 from gateway.state.contract.forgetting import APART, Forgetting
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import Cause, Renewal, new_log_id, tell_of_renewal
-from gateway.state.redis_faults import MOVES, RefusedError, UnvouchedError, fault_of
-from gateway.state.redis_stream import Page, Standing, Stream, name_of
+from gateway.state.redis.faults import MOVES, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis.stream import Page, Standing, Stream, name_of
 from gateway.telemetry.log import get_logger
 
 SENT_AT_ONCE: Final = 500

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from gateway.state import redis_side
-from gateway.state.redis_link import Link, Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import WITHIN, SideLink, digest
+from gateway.state.redis import side as redis_side
+from gateway.state.redis.link import Link, Reply
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.side import WITHIN, SideLink, digest
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, questions
 from tests.fakes.slow_way import SlowWay

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_place import RedisPlace, shown
+from gateway.state.redis.place import RedisPlace, shown
 from tests.fakes.certificates import Authority
 
 HOSTS = (("redis-1", 6379), ("fd00::1", 6380))

@@ -13,12 +13,12 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state import redis_mirror
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.spool import Batch, Spool
-from gateway.state.redis_log import RedisLog
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_stream import Stream
+from gateway.state.redis import mirror as redis_mirror
+from gateway.state.redis.log import RedisLog
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.stream import Stream
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, LogContract, Make, called, ended, new, within

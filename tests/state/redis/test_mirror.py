@@ -9,14 +9,14 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state import redis_mirror
-from gateway.state.redis_log import RedisLog
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_stream import Stream
+from gateway.state.redis import mirror as redis_mirror
+from gateway.state.redis.log import RedisLog
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.stream import Stream
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, ended, new, within
-from tests.state.test_redis_log import opened
+from tests.state.redis.test_log import opened
 
 META, LOG = "{gateway}:meta", "{gateway}:log"
 
@@ -165,7 +165,7 @@ async def test_an_instance_behind_a_trimmed_gap_reads_everything(redis: RedisSer
 
 async def test_a_long_log_is_read_page_by_page(place: RedisPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the start, and by whoever fell far behind; nobody is loaded before the last page."""
-    monkeypatch.setattr("gateway.state.redis_stream.PAGE", 10)
+    monkeypatch.setattr("gateway.state.redis.stream.PAGE", 10)
     async with opened(place, beat=60.0) as one:
         await asyncio.gather(*(one.append([new(sid_key(f"s{n}"))]) for n in range(35)))
         assert one.pending == 0

@@ -50,15 +50,15 @@ from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, 
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import Cause, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
-from gateway.state.redis_faults import LostError, RefusedError, UnvouchedError, fault_of
-from gateway.state.redis_link import Link
-from gateway.state.redis_mirror import Mirror
-from gateway.state.redis_pace import pause
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_rounds import Rounds
-from gateway.state.redis_server import examine
-from gateway.state.redis_spool import RedisSpool
-from gateway.state.redis_stream import PAGE, Bell, Stream
+from gateway.state.redis.faults import LostError, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis.link import Link
+from gateway.state.redis.mirror import Mirror
+from gateway.state.redis.pace import pause
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.rounds import Rounds
+from gateway.state.redis.server import examine
+from gateway.state.redis.spool import RedisSpool
+from gateway.state.redis.stream import PAGE, Bell, Stream
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0

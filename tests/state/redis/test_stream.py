@@ -11,12 +11,12 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
-from gateway.state import redis_stream
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import Cause, new_log_id
-from gateway.state.redis_faults import GarbledError, RefusedError
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_stream import Bell, Page, Standing, Stream, name_of
+from gateway.state.redis import stream as redis_stream
+from gateway.state.redis.faults import GarbledError, RefusedError
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.stream import Bell, Page, Standing, Stream, name_of
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new

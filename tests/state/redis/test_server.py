@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import RIGHTS, RefusedError
-from gateway.state.redis_link import Link
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_server import advice_on, examine, parse_info
+from gateway.state.redis.faults import RIGHTS, RefusedError
+from gateway.state.redis.link import Link
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.server import advice_on, examine, parse_info
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, new
-from tests.state.test_redis_log import opened
+from tests.state.redis.test_log import opened
 
 NEEDED = "+eval +info +time +hmget +hset +xadd +xrange +xrevrange +xlen +xtrim +xread +wait"
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import GarbledError, LostError, RefusedError, fault_of
-from gateway.state.redis_link import Link
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.faults import GarbledError, LostError, RefusedError, fault_of
+from gateway.state.redis.link import Link
+from gateway.state.redis.place import RedisPlace
 from tests.fakes.certificates import Authority
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer, follow

@@ -15,10 +15,10 @@ from gateway.core.signout.revocation import Entry, NewEntry
 from gateway.state.contract.outbox import Outgoing
 from gateway.state.contract.renewal import Cause, Renewal
 from gateway.state.contract.renewal import read as read_renewal
-from gateway.state.redis_faults import GarbledError, RefusedError, UnvouchedError
-from gateway.state.redis_link import Command, Link, Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_scripts import APPEND, READ, RENEW, TRIM
+from gateway.state.redis.faults import GarbledError, RefusedError, UnvouchedError
+from gateway.state.redis.link import Command, Link, Reply
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.scripts import APPEND, READ, RENEW, TRIM
 
 PAGE: Final = 1000
 """Entries in one answer; a millisecond of Redis's time, and ten of ours."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from gateway.state.redis_rounds import Rounds
+from gateway.state.redis.rounds import Rounds
 from tests.fakes.patience import PATIENCE
 
 

@@ -34,9 +34,9 @@ from gateway.state.contract.refreshes import (
     Succeeded,
     Unavailable,
 )
-from gateway.state.redis_link import Reply
-from gateway.state.redis_place import RedisPlace
-from gateway.state.redis_side import RETRY_EVERY, WITHIN, SideLink
+from gateway.state.redis.link import Reply
+from gateway.state.redis.place import RedisPlace
+from gateway.state.redis.side import RETRY_EVERY, WITHIN, SideLink
 
 RECENT: Final = 60.0
 """Seconds: what a server may forget in a failover is younger by far."""

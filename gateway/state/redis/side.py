@@ -15,9 +15,9 @@ import time
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis_faults import LostError, RefusedError, fault_of
-from gateway.state.redis_link import Command, Link, Reply
-from gateway.state.redis_place import RedisPlace
+from gateway.state.redis.faults import LostError, RefusedError, fault_of
+from gateway.state.redis.link import Command, Link, Reply
+from gateway.state.redis.place import RedisPlace
 from gateway.telemetry.log import get_logger
 
 WITHIN: Final = 0.25

@@ -1,0 +1,1 @@
+"""A Redis shared by many hosts."""
