@@ -71,8 +71,8 @@ def _in_file(path: Path) -> bool:
     :raises GatewayError: it cannot be written.
     """
     # Late, as the rest of what only one kind of state needs.
-    from gateway.state.files import LogFiles
-    from gateway.state.sqlite_faults import explain
+    from gateway.state.sqlite.faults import explain
+    from gateway.state.sqlite.files import LogFiles
 
     if not path.exists():
         return False

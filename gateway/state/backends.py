@@ -59,10 +59,10 @@ def backends_at(
             RedisTickets(place),
             place.login,
         )
-    from gateway.state.sqlite import SqliteLog
-    from gateway.state.sqlite_refreshes import SqliteRefreshes
-    from gateway.state.sqlite_sign_ins import SqliteSignIns
-    from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
+    from gateway.state.sqlite.log import SqliteLog
+    from gateway.state.sqlite.refreshes import SqliteRefreshes
+    from gateway.state.sqlite.sign_ins import SqliteSignIns
+    from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 
     return Backends(
         SqliteLog(place, state_loss_accepted=state_loss_accepted, room=room),

@@ -16,12 +16,12 @@ from gateway.state.contract.board import Marks
 from gateway.state.contract.counter import Counter
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.spool import Batch, Spool
-from gateway.state.files import LogFiles, Seen
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.refreshes import RedisRefreshes, _Published
 from gateway.state.redis.side import SideLink
 from gateway.state.redis.tickets import RedisTickets
-from gateway.state.sqlite_spool import SqliteSpool
+from gateway.state.sqlite.files import LogFiles, Seen
+from gateway.state.sqlite.spool import SqliteSpool
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_log import longest
 
@@ -99,7 +99,7 @@ def test_refreshes_that_were_published(size: int, measured: Measured) -> None:
 
 
 @fills(
-    "state/sqlite_spool.py _theirs", "state/contract/shared_spool.py _own", "state/contract/shared_spool.py _spoolings", "state/contract/spool.py batches",
+    "state/sqlite/spool.py _theirs", "state/contract/shared_spool.py _own", "state/contract/shared_spool.py _spoolings", "state/contract/spool.py batches",
 )  # fmt: skip
 async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) -> None:
     """Batches of other processes with the longest names there are, own records, and writings under way."""
@@ -120,7 +120,7 @@ async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) ->
     made.see(Seen(cast("Any", None), batches, (1, b""), Marks()))
     assert made.theirs == 500
     assert measured() - before <= 500 * (
-        stated("state/sqlite_spool.py _theirs") + stated("core/signout/revocation.py _held")
+        stated("state/sqlite/spool.py _theirs") + stated("core/signout/revocation.py _held")
     )
     before = measured()
     for at in range(1_000):
@@ -143,18 +143,18 @@ def _new(key: str) -> NewEntry:
     return NewEntry(key, NOW + 50_000, "security_events", event_time=NOW, barrier=NOW + 120)
 
 
-@fills("state/files.py _sent", "state/files.py counter")
+@fills("state/sqlite/files.py _sent", "state/sqlite/files.py counter")
 def test_files_of_a_log(tmp_path: Path, measured: Measured) -> None:
     """Names of batches, of which the spool has as many as fit, and the counter."""
     made = LogFiles(tmp_path / "state.db", patience=1.0)
     names = [f"{at:012}" for at in range(1_000)]
     before = measured()
     made._sent = set(names)
-    assert measured() - before <= 1_000 * stated("state/files.py _sent")
+    assert measured() - before <= 1_000 * stated("state/sqlite/files.py _sent")
     counters = [Counter(tmp_path / "first.seq")]
     before = measured()
     counters.append(Counter(tmp_path / "other.seq"))
-    assert measured() - before <= stated("state/files.py counter")
+    assert measured() - before <= stated("state/sqlite/files.py counter")
 
 
 @fills("state/redis/log.py _tasks", "app/wiring.py _tasks")

@@ -16,13 +16,13 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
 from gateway.state.contract.renewal import Cause
-from gateway.state.files import LogFiles
-from gateway.state.table import Tail
+from gateway.state.sqlite.files import LogFiles
+from gateway.state.sqlite.table import Tail
 from tests.fakes.pieces import put
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ended, new
 from tests.state.redis.test_log import opened
-from tests.state.test_files import locked
+from tests.state.sqlite.test_files import locked
 
 
 def run(config: Path) -> Result:
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_written_is_a_finding(
 ) -> None:
     """With the mend, and status 1: nothing was done."""
     monkeypatch.setattr(state, "PATIENCE", 0.05)
-    monkeypatch.setattr("gateway.state.table.OPEN_PATIENCE", 0.05)
+    monkeypatch.setattr("gateway.state.sqlite.table.OPEN_PATIENCE", 0.05)
     before = loaded(tmp_path / "state.db")
     with locked(tmp_path / "state.db"):
         done = run(config)

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.state import sqlite_refreshes
 from gateway.state.redis import link as redis_link
 from gateway.state.redis.log import RedisLog
 from gateway.state.redis.refreshes import RedisRefreshes
 from gateway.state.redis.sign_ins import RedisSignIns
 from gateway.state.redis.tickets import RedisTickets
 from gateway.state.redis.token_revocations import RedisTokenRevocations
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_side import SideTable
-from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
+from gateway.state.sqlite import refreshes as sqlite_refreshes
+from gateway.state.sqlite.log import SqliteLog
+from gateway.state.sqlite.side import SideTable
+from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from tests.fakes.patience import PATIENCE
 
 LIMITED = {

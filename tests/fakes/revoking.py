@@ -17,7 +17,7 @@ from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import IdentityProvider, Revocation
-from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
+from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.token_revocation import TokenRevoker

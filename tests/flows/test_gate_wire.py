@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.state.contract.age import Age
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand
 

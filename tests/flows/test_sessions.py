@@ -9,7 +9,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from gateway.state.sqlite_sign_ins import SqliteSignIns
+from gateway.state.sqlite.sign_ins import SqliteSignIns
 from tests.fakes.browser import Browser, Loopback
 from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.state.redis.log import RedisLog
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE

@@ -20,10 +20,11 @@ from unittest.mock import patch
 
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
-from gateway.state import files, sqlite, table
 from gateway.state.contract import board, counter, shared_spool, spool
 from gateway.state.contract.forgetting import Forgetting
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite import files, table
+from gateway.state.sqlite import log as sqlite
+from gateway.state.sqlite.log import SqliteLog
 from tests.model.worker import Guard, Worker
 
 START = 1_800_000_000.0

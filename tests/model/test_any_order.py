@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from gateway.core.signout.revocation import UNPLACED, NewEntry, RevocationIndex
-from gateway.state import sqlite
 from gateway.state.contract.board import Board, Marks
 from gateway.state.contract.counter import Counter
 from gateway.state.contract.forgetting import Forgetting
 from gateway.state.contract.log import Appended
 from gateway.state.contract.spool import Spool
-from gateway.state.table import Table
+from gateway.state.sqlite import log as sqlite
+from gateway.state.sqlite.table import Table
 from tests.model.any_order import AnyOrder
 
 LARGE = settings.default is not None and settings.default.max_examples > 500

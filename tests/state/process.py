@@ -18,7 +18,7 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.redis.log import RedisLog
 from gateway.state.redis.place import RedisPlace
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.log import configure
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,10 +12,10 @@ from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.refreshes import RedisRefreshes
 from gateway.state.redis.sign_ins import RedisSignIns
 from gateway.state.redis.token_revocations import RedisTokenRevocations
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_refreshes import SqliteRefreshes
-from gateway.state.sqlite_sign_ins import SqliteSignIns
-from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
+from gateway.state.sqlite.log import SqliteLog
+from gateway.state.sqlite.refreshes import SqliteRefreshes
+from gateway.state.sqlite.sign_ins import SqliteSignIns
+from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 
 REDIS = RedisPlace((("192.0.2.1", 6379),))
 

@@ -22,11 +22,11 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.log_extent import lacks
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.renewal import Cause
-from gateway.state.files import Known, LogFiles
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within
-from tests.state.test_files import locked
+from tests.state.sqlite.test_files import locked
 
 ENTRY = NewEntry("sid:s", 100, "logout")
 
@@ -89,7 +89,7 @@ STEPS = st.tuples(
 def test_r04_a_process_that_lags_never_renews(steps: list[tuple[str, int, int]]) -> None:
     """Whatever each has read, whoever was killed in the middle, and wherever a session was sealed."""
     with (
-        patch("gateway.state.table.STRETCH", 0),  # each start goes on with another position
+        patch("gateway.state.sqlite.table.STRETCH", 0),  # each start goes on with another position
         tempfile.TemporaryDirectory() as directory,
         ExitStack() as opened_files,
     ):

@@ -16,8 +16,8 @@ from gateway.core import clock
 from gateway.core.session.sign_in import signed_in
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.sign_ins import BETWEEN_SIGHTINGS
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_sign_ins import SqliteSignIns
+from gateway.state.sqlite.log import SqliteLog
+from gateway.state.sqlite.sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import MAX_BODY, Admin, AdminOptions, RefusedError, revocation_key

@@ -13,7 +13,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.session.revocation_keys import email_key, subject_key, token_key
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web import inbound

@@ -15,7 +15,7 @@ from gateway.core.signout import token_hold
 from gateway.core.signout.chain import RETURNED
 from gateway.core.signout.token_hold import FURTHER
 from gateway.idp.provider import Revocation
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from gateway.web import token_revocation
 from gateway.web.token_revocation import AGAIN, KEEP, LEASE, TokenRevoker
 from tests.fakes.revoking import AMPLE, LIMITS, World, asleep, begun, beside, signed_in

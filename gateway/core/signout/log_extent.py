@@ -5,8 +5,9 @@ has not given, under the id that it still has, proves that this log is an older 
 may have ended sessions. Only whoever has our key can seal one, and only a log that is read to its end can be judged:
 an index that is merely behind has to catch up first.
 
-A log that may be an older copy goes on far behind its last position (`state/table.py`, `state/redis/scripts.py`), so
-that none is given twice. What lies between is a gap: its positions belong to nobody, unless they were lost.
+A log that may be an older copy goes on far behind its last position (`state/sqlite/table.py`,
+`state/redis/scripts.py`), so that none is given twice. What lies between is a gap: its positions belong to nobody,
+unless they were lost.
 """
 
 from __future__ import annotations

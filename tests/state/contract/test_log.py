@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core.session.revocation_keys import sid_key
 from gateway.state.contract.log import Appended, RevocationLog
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from tests.state.log_contract import ALICE, LogContract, Make, ended, new
 
 

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from gateway.state.contract.turns import Turn
-from gateway.state.sqlite_refreshes import SqliteRefreshes
+from gateway.state.sqlite.refreshes import SqliteRefreshes
 
 
 async def test_of_many_processes_one_has_the_turn(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from gateway.core.signout.revocation import Entry, RevocationIndex
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.shared_spool import SharedSpool
 from gateway.state.contract.spool import Spool
-from gateway.state.files import Seen
+from gateway.state.sqlite.files import Seen
 
 
 class SqliteSpool(SharedSpool):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.disk import Disk, mounted
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within

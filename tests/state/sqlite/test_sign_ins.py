@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from gateway.core import clock
-from gateway.state import sqlite_sign_ins
 from gateway.state.contract.sign_ins import UNKNOWN
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_sign_ins import SqliteSignIns
+from gateway.state.sqlite import sign_ins as sqlite_sign_ins
+from gateway.state.sqlite.log import SqliteLog
+from gateway.state.sqlite.sign_ins import SqliteSignIns
 from tests.state.sign_ins_contract import SignInsContract, sign_in
 
 

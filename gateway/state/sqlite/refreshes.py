@@ -23,7 +23,7 @@ from gateway.state.contract.refreshes import (
     Succeeded,
     Unavailable,
 )
-from gateway.state.sqlite_side import SideTable
+from gateway.state.sqlite.side import SideTable
 
 TRIM_EVERY: Final = 60
 """Seconds."""

@@ -16,8 +16,8 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.session.revocation_keys import sid_key, subject_key
-from gateway.state.files import Known, LogFiles
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ALICE, called, ended, new, within
 from tests.state.process import Peer

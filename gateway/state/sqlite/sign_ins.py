@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.core import clock
 from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.contract.sign_ins import UNKNOWN, Listed
-from gateway.state.sqlite_side import SideTable
+from gateway.state.sqlite.side import SideTable
 
 TRIM_EVERY: Final = 60
 """Seconds."""

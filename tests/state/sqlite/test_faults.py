@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.sqlite_faults import mend_for, primary, unusable
+from gateway.state.sqlite.faults import mend_for, primary, unusable
 
 
 def test_the_mend_follows_the_result_code() -> None:

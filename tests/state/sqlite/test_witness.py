@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.signout.revocation import UNPLACED
-from gateway.state import witness as module
-from gateway.state.witness import LINES, Witness
+from gateway.state.sqlite import witness as module
+from gateway.state.sqlite.witness import LINES, Witness
 
 LOG, OTHER = "00112233445566778899aabbccddeeff", "f" * 32
 

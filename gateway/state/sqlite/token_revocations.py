@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from gateway.core import clock
 from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
-from gateway.state.sqlite_side import WITHIN, Job, SideTable
+from gateway.state.sqlite.side import WITHIN, Job, SideTable
 
 _T = TypeVar("_T")
 _SCHEMA: Final = """

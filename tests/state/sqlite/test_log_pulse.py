@@ -12,11 +12,11 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
-from gateway.state import files
-from gateway.state.sqlite import SqliteLog
+from gateway.state.sqlite import files
+from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within
-from tests.state.test_sqlite import locked, opened
+from tests.state.sqlite.test_log import locked, opened
 
 
 @pytest.fixture

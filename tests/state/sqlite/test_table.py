@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.renewal import Cause
-from gateway.state.table import GAPS, STRETCH, VERSION, Table
+from gateway.state.sqlite.table import GAPS, STRETCH, VERSION, Table
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_a_file_locked_for_good_is_a_finding(
     path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opening waits for another process, but not for ever."""
-    monkeypatch.setattr("gateway.state.table.OPEN_PATIENCE", 0.05)
+    monkeypatch.setattr("gateway.state.sqlite.table.OPEN_PATIENCE", 0.05)
     table._connection().execute("BEGIN IMMEDIATE")
     error = refusal(path)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.sqlite_side import SideTable
+from gateway.state.sqlite.side import SideTable
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
 

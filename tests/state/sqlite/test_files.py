@@ -15,9 +15,9 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.renewal import Cause, Renewal
 from gateway.state.contract.spool import Batch, Spool
-from gateway.state.files import Known, LogFiles
-from gateway.state.sqlite_faults import explain
-from gateway.state.table import Table
+from gateway.state.sqlite.faults import explain
+from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.table import Table
 from tests.fakes.patience import PATIENCE
 
 ENTRY = NewEntry("sid:s", 100, "logout")

@@ -36,10 +36,10 @@ from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, 
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import Cause, Renewal, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
-from gateway.state.files import Known, LogFiles, Looked, Seen, Written
-from gateway.state.sqlite_faults import explain, mend_for
-from gateway.state.sqlite_spool import SqliteSpool
-from gateway.state.table import Tail
+from gateway.state.sqlite.faults import explain, mend_for
+from gateway.state.sqlite.files import Known, LogFiles, Looked, Seen, Written
+from gateway.state.sqlite.spool import SqliteSpool
+from gateway.state.sqlite.table import Tail
 from gateway.telemetry.log import get_logger
 
 TRIM_EVERY: Final = 60.0

@@ -25,9 +25,9 @@ from gateway.state.contract.counter import Counter
 from gateway.state.contract.forgetting import Forgetting, boot_id
 from gateway.state.contract.renewal import Cause, Renewal
 from gateway.state.contract.spool import SIZE, Batch, Spool, beside
-from gateway.state.sqlite_faults import explain, mend_for
-from gateway.state.table import OPEN_PATIENCE, Table, Tail, require_directory
-from gateway.state.witness import Witness
+from gateway.state.sqlite.faults import explain, mend_for
+from gateway.state.sqlite.table import OPEN_PATIENCE, Table, Tail, require_directory
+from gateway.state.sqlite.witness import Witness
 
 PULSE_EVERY: Final = 5.0
 """Seconds without a write of any process that are long enough to try one."""

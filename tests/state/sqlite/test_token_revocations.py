@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state import sqlite_token_revocations
 from gateway.state.contract.token_revocations import Waiting
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_token_revocations import SqliteTokenRevocations
+from gateway.state.sqlite import token_revocations as sqlite_token_revocations
+from gateway.state.sqlite.log import SqliteLog
+from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from tests.fakes.patience import PATIENCE
 from tests.state.parking import Parking
 from tests.state.token_revocations_contract import DAY, TokenRevocationsContract

@@ -12,10 +12,10 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry
-from gateway.state import sqlite_refreshes
 from gateway.state.contract.refreshes import Granted, Unavailable
-from gateway.state.sqlite import SqliteLog
-from gateway.state.sqlite_refreshes import SqliteRefreshes
+from gateway.state.sqlite import refreshes as sqlite_refreshes
+from gateway.state.sqlite.log import SqliteLog
+from gateway.state.sqlite.refreshes import SqliteRefreshes
 from tests.fakes.patience import PATIENCE
 from tests.state.refreshes_contract import RefreshesContract
 

@@ -26,7 +26,7 @@ from gateway.core.signout.log_extent import Gap, lacks
 from gateway.core.signout.revocation import Entry, NewEntry
 from gateway.state.contract.renewal import Cause, Renewal, new_log_id
 from gateway.state.contract.renewal import read as read_renewal
-from gateway.state.sqlite_faults import UNWRITABLE, unusable
+from gateway.state.sqlite.faults import UNWRITABLE, unusable
 
 APPLICATION: Final = 0x67776C67
 VERSION: Final = 1

@@ -1,0 +1,1 @@
+"""Files shared by the processes of one host."""
