@@ -21,7 +21,7 @@ from typing import Final
 from gateway.app.descriptors import shares_of_process
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
-from gateway.web.listener import Listener
+from gateway.web.door.listener import Listener
 
 HANDSHAKES = 5.0
 """Seconds that connections from the queue may take for TLS."""

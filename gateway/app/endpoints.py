@@ -13,6 +13,7 @@ from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.web.attempts import Attempts
+from gateway.web.door.table import Endpoint, Methods, Table
 from gateway.web.endpoints.activity import Activity
 from gateway.web.endpoints.backchannel import Backchannel
 from gateway.web.endpoints.callback import Callback
@@ -32,7 +33,6 @@ from gateway.web.hops import DONE_PREFIX, HOP, LOGGED_OUT
 from gateway.web.inbound import Inbound
 from gateway.web.logout import CONTINUE, Logout
 from gateway.web.session import Sessions
-from gateway.web.table import Endpoint, Methods, Table
 from gateway.web.trail import Trail
 from gateway.web.upstream import Forwarder
 

@@ -24,11 +24,11 @@ from gateway.oidc.signout.universal_logout import Caller
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.refreshes import Refreshes
 from gateway.state.contract.turns import Turn
+from gateway.web.door.table import Methods
 from gateway.web.endpoints.okta_events import OktaEvents
 from gateway.web.endpoints.security_events import SecurityEvents
 from gateway.web.endpoints.universal_logout import UniversalLogout
 from gateway.web.inbound import Inbound
-from gateway.web.table import Methods
 
 
 class Outside:

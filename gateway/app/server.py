@@ -33,7 +33,7 @@ from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
 from gateway.web.admin import Admin
-from gateway.web.listener import Listener
+from gateway.web.door.listener import Listener
 from gateway.web.probes import Readiness, probe_application
 
 _log = get_logger("server")

@@ -38,13 +38,13 @@ from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.accounts import Accounts
 from gateway.web.admin import Admin
+from gateway.web.door.access_log import Accounts
+from gateway.web.door.listener import Door, DoorLimits
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.hint import Hints
 from gateway.web.idle import LOOK_EVERY, IdleEndings
 from gateway.web.inbound import Inbound
-from gateway.web.listener import Door, DoorLimits
 from gateway.web.logout import Logout
 from gateway.web.refresh import Refresher, RefreshOptions
 from gateway.web.session import Sessions

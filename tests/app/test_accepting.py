@@ -19,7 +19,7 @@ from gateway.app.accepting import (
 )
 from gateway.config.addresses import Address
 from gateway.core.errors import ConfigurationError
-from gateway.web.listener import Listener
+from gateway.web.door.listener import Listener
 from gateway.web.messages import Response
 from tests.fakes.door import Client, listener
 

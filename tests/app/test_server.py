@@ -25,8 +25,8 @@ from gateway.app.server import drain, keep
 from gateway.app.tls import tls_context
 from gateway.config.addresses import Address
 from gateway.proxy.live import EVENTS, LiveConnections
-from gateway.web.connection import Connection
-from gateway.web.listener import Listener
+from gateway.web.door.connection import Connection
+from gateway.web.door.listener import Listener
 from gateway.web.messages import Request, Response
 from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually, listener

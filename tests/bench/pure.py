@@ -31,7 +31,7 @@ from gateway.core.http import own_cookies
 from gateway.core.session.key_file import format_key
 from gateway.core.session.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection
-from gateway.web.connection import Connection
+from gateway.web.door.connection import Connection
 
 ORIGIN, HOST = "http://localhost:8080", "localhost:8080"
 CONFIG = """

@@ -12,17 +12,17 @@ from gateway.core.http.facts import DoorRules
 from gateway.proxy.live import LiveConnections
 from gateway.web import errors, page_shell
 from gateway.web.body import HELD, Body
-from gateway.web.connections import Listener
+from gateway.web.door.connections import Listener
+from gateway.web.door.limits import DoorLimits
+from gateway.web.door.request_reader import AHEAD
 from gateway.web.endpoints import forward_auth
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.okta_events import OktaEvents
 from gateway.web.endpoints.security_events import SecurityEvents
 from gateway.web.errors import ANSWERS, refuse
 from gateway.web.idle import IdleEndings
-from gateway.web.limits import DoorLimits
 from gateway.web.messages import Request
 from gateway.web.probes import Readiness
-from gateway.web.request_reader import AHEAD
 from gateway.web.respond import Prepared
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_sessions import FACE, largest
@@ -51,14 +51,14 @@ class Wire(asyncio.Transport):
 
 
 @fills(
-    "web/connections.py connections", "web/connections.py _clients", "web/connections.py _tasks", "web/body.py _pieces",
+    "web/door/connections.py connections", "web/door/connections.py _clients", "web/door/connections.py _tasks", "web/body.py _pieces",
     "proxy/deadlines.py _watched",
 )  # fmt: skip
 async def test_connections_of_clients(measured: Measured) -> None:
     """Each from another address, with a request under way, and as much behind it as a client may send ahead."""
     asked: list[Request] = []
     listener = Listener(asked.append, DoorLimits(header=AHEAD, body=0), lambda *_: _never())
-    most = stated("web/connections.py connections") + stated("proxy/deadlines.py _watched")
+    most = stated("web/door/connections.py connections") + stated("proxy/deadlines.py _watched")
     before = measured()
     connections = []
     for at in range(100):
@@ -69,13 +69,13 @@ async def test_connections_of_clients(measured: Measured) -> None:
         connections.append(connection)
     assert len(asked) == len(listener.connections) == len(listener._clients) == 100
     taken = measured() - before
-    assert 100 * AHEAD < taken <= 100 * (most + stated("web/connections.py _clients"))
+    assert 100 * AHEAD < taken <= 100 * (most + stated("web/door/connections.py _clients"))
     waiting = asyncio.Event()
     before = measured()
     for connection in connections:
         connection.wait(_wait(waiting))
     assert len(listener._tasks) == 100
-    assert measured() - before <= 100 * stated("web/connections.py _tasks")
+    assert measured() - before <= 100 * stated("web/door/connections.py _tasks")
     waiting.set()
     await asyncio.gather(*listener._tasks)
     await listener.shutdown(0.0)

@@ -13,7 +13,7 @@ from gateway.core.http.addresses import LONGEST
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Principal, Session
 from gateway.core.session.ticket import ticket_of
-from gateway.web.rates import SOURCES, TriesPerSource
+from gateway.web.door.rates import SOURCES, TriesPerSource
 from gateway.web.refresh import AT_ONCE, KNOWN, Newest
 from gateway.web.session import Carried
 from gateway.web.sightings import GATHERED, Sightings
@@ -168,7 +168,7 @@ async def _cancel(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@fills("web/rates.py _left")
+@fills("web/door/rates.py _left")
 def test_sources_that_try(measured: Measured) -> None:
     """Also those that send from a new /64 every time, and what is no address."""
     tries = TriesPerSource()
@@ -177,7 +177,7 @@ def test_sources_that_try(measured: Measured) -> None:
         tries.spend(f"2001:db8:{at >> 8:x}:{at & 255:x}::1")
         tries.spend(f"{at}".ljust(LONGEST, FACE))
     assert tries._left.kept <= SOURCES
-    assert measured() - before <= tries._left.taken <= stated("web/rates.py _left")
+    assert measured() - before <= tries._left.taken <= stated("web/door/rates.py _left")
 
 
 @fills("web/sightings.py _waiting")

@@ -14,7 +14,7 @@ from gateway.telemetry import metrics as module
 from gateway.telemetry.log import AccessLog
 from gateway.telemetry.metrics import OTHER, TABLE, Family, Metrics
 from gateway.telemetry.seldom import Seldom
-from gateway.web.connection import Connection
+from gateway.web.door.connection import Connection
 from tests.bench.pure import HOST, Collector, settings_for
 from tests.bounds.listed import fills, stated
 

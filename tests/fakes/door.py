@@ -12,8 +12,8 @@ from gateway.core.http.routes import Route
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.session import Principal, Session
 from gateway.proxy.live import LiveConnections
+from gateway.web.door.listener import DoorLimits, Listener
 from gateway.web.errors import refuse_error
-from gateway.web.listener import DoorLimits, Listener
 from gateway.web.messages import Answer, Request, Sent
 from gateway.web.messages import Response as Made
 from gateway.web.upstream import Forwarder

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from gateway.core.errors import DownstreamError
-from gateway.web.connections import Listener
-from gateway.web.limits import DoorLimits
+from gateway.web.door.connections import Listener
+from gateway.web.door.limits import DoorLimits
 from gateway.web.messages import Answer, Request, Response, Sent
 from tests.fakes.door import Client, eventually, listener
 

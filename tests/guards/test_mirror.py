@@ -32,7 +32,7 @@ ELSEWHERE = {
     "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/start.py": "tests/flows/test_login.py",
     "web/endpoints/universal_logout.py": "tests/flows/test_universal_logout.py",
-    "web/limits.py": "tests/web/test_connections.py",
+    "web/door/limits.py": "tests/web/door/test_connections.py",
     "web/logout_options.py": "tests/web/test_logout.py",  # what they do
     "workers/desk.py": "tests/workers/test_parent.py",  # real processes
     "workers/worker.py": "tests/workers/test_parent.py",

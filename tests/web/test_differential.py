@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.web.limits import DoorLimits
+from gateway.web.door.limits import DoorLimits
 from gateway.web.messages import Answer, Request, Response
 from tests.fakes.door import listener
 from tests.fakes.nonsense import METHODS, streams

@@ -1,1 +1,1 @@
-"""The gateway's own endpoints, one file each; the table in `web/listener.py` says which path is whose."""
+"""The gateway's own endpoints, one file each; the table in `web/door/listener.py` says which path is whose."""

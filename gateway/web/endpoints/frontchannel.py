@@ -18,10 +18,10 @@ from gateway.core.session.revocation_keys import isid_key
 from gateway.oidc.jose.signed_token import MAX_TEXT
 from gateway.oidc.wire import has_control
 from gateway.state.contract.sign_ins import SignIns
+from gateway.web.door.rates import TriesPerSource
 from gateway.web.inbound import Inbound, try_again
 from gateway.web.messages import Request, Response
 from gateway.web.page_shell import Page, own_headers
-from gateway.web.rates import TriesPerSource
 from gateway.web.respond import Prepared
 from gateway.web.session import Sessions
 

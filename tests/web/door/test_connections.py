@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import DownstreamError
-from gateway.web import connections
-from gateway.web.connections import Listener
-from gateway.web.limits import DoorLimits
+from gateway.web.door import connections
+from gateway.web.door.connections import Listener
+from gateway.web.door.limits import DoorLimits
 from gateway.web.messages import Request, Response
 from tests.fakes.door import Client, eventually, listener
 from tests.fakes.hand import Hand

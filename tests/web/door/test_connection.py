@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.web.connections import Listener
-from gateway.web.limits import DoorLimits
+from gateway.web.door.connections import Listener
+from gateway.web.door.limits import DoorLimits
+from gateway.web.door.request_reader import AHEAD
 from gateway.web.messages import Answer, Request, Response, Sent
-from gateway.web.request_reader import AHEAD
 from tests.fakes.door import Client, eventually, listener
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from gateway.core.http.facts import DoorRules, build
 from gateway.core.http.request_head import RequestHead, read_block
 from gateway.telemetry.metrics import Metrics
-from gateway.web.accounts import Accounts
+from gateway.web.door.access_log import Accounts
 from gateway.web.messages import Request, Response
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))

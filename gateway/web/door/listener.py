@@ -16,13 +16,13 @@ from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import DoorRules, is_person
 from gateway.core.policy.schema import METHODS
 from gateway.telemetry.log import get_logger
-from gateway.web.accounts import Accounts
-from gateway.web.connections import Listener
+from gateway.web.door.access_log import Accounts
+from gateway.web.door.connections import Listener
+from gateway.web.door.limits import LOOPBACK, DoorLimits
+from gateway.web.door.table import Table
 from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
-from gateway.web.limits import LOOPBACK, DoorLimits
 from gateway.web.messages import Answer, Request, Response, Sent, Whole
-from gateway.web.table import Table
 
 __all__ = ["Door", "DoorLimits", "Listener"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.core.http.facts import DoorRules, RequestFacts, build
+from gateway.web.door.table import Table
 from gateway.web.messages import Request, Response
-from gateway.web.table import Table
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
 UNREAD: Any = None

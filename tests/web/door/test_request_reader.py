@@ -8,8 +8,8 @@ from gateway.core.errors import DownstreamError
 from gateway.core.http.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body
-from gateway.web.limits import DoorLimits
-from gateway.web.request_reader import AHEAD, RequestReader
+from gateway.web.door.limits import DoorLimits
+from gateway.web.door.request_reader import AHEAD, RequestReader
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"

@@ -20,9 +20,9 @@ from gateway.core.errors import DownstreamError
 from gateway.core.http.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
-from gateway.web.limits import DoorLimits
+from gateway.web.door.limits import DoorLimits
+from gateway.web.door.request_reader import RequestReader
 from gateway.web.messages import Receiver, Request, Response, Whole
-from gateway.web.request_reader import RequestReader
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER without time: closing sends RST."""

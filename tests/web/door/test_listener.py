@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from gateway.core.errors import ProviderError, UpstreamError
 from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.telemetry.metrics import Metrics
-from gateway.web.accounts import Accounts
-from gateway.web.limits import DoorLimits
-from gateway.web.listener import Door
+from gateway.web.door.access_log import Accounts
+from gateway.web.door.limits import DoorLimits
+from gateway.web.door.listener import Door
+from gateway.web.door.table import Table
 from gateway.web.messages import Request, Response
-from gateway.web.table import Table
 from tests.fakes.door import Client
 
 Answers = Callable[[Request, RequestFacts], Awaitable[Response]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web.rates import SOURCES, TriesPerSource
+from gateway.web.door.rates import SOURCES, TriesPerSource
 
 
 class Clock:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web.limits import DoorLimits
+from gateway.web.door.limits import DoorLimits
 from gateway.web.messages import Answer, Request, Response, Sent
 from tests.fakes.certificates import Authority
 from tests.fakes.door import Client, eventually, listener

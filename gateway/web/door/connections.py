@@ -17,8 +17,8 @@ from gateway.core.http.addresses import is_trusted
 from gateway.proxy.deadlines import Deadlines
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
-from gateway.web.connection import Connection
-from gateway.web.limits import DoorLimits
+from gateway.web.door.connection import Connection
+from gateway.web.door.limits import DoorLimits
 from gateway.web.messages import Request, Response
 
 NEXT_REQUEST = 0.5

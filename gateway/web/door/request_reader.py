@@ -13,7 +13,7 @@ from gateway.core.http.inbox import Inbox
 from gateway.core.http.request_head import RequestHead
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
-from gateway.web.limits import DoorLimits
+from gateway.web.door.limits import DoorLimits
 
 AHEAD = 65_536
 """Bytes that a client may send ahead of the answer it waits for."""

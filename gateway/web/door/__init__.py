@@ -1,0 +1,1 @@
+"""Bytes become requests: listening, reading, limits, and the access log."""
