@@ -15,11 +15,11 @@ from gateway.state.contract.sign_ins import SignIns
 from gateway.web.attempts import Attempts
 from gateway.web.door.table import Endpoint, Methods, Table
 from gateway.web.endpoints.activity import Activity
-from gateway.web.endpoints.backchannel import Backchannel
 from gateway.web.endpoints.callback import Callback
 from gateway.web.endpoints.events import Events
 from gateway.web.endpoints.forward_auth import ForwardAuth
-from gateway.web.endpoints.frontchannel import Frontchannel
+from gateway.web.endpoints.inbound.backchannel import Backchannel
+from gateway.web.endpoints.inbound.frontchannel import Frontchannel
 from gateway.web.endpoints.landing import Landing, Onward
 from gateway.web.endpoints.logout import LogoutEndpoints
 from gateway.web.endpoints.receipt_keys import ReceiptKeys

@@ -25,9 +25,9 @@ from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.refreshes import Refreshes
 from gateway.state.contract.turns import Turn
 from gateway.web.door.table import Methods
-from gateway.web.endpoints.okta_events import OktaEvents
-from gateway.web.endpoints.security_events import SecurityEvents
-from gateway.web.endpoints.universal_logout import UniversalLogout
+from gateway.web.endpoints.inbound.okta_events import OktaEvents
+from gateway.web.endpoints.inbound.security_events import SecurityEvents
+from gateway.web.endpoints.inbound.universal_logout import UniversalLogout
 from gateway.web.inbound import Inbound
 
 

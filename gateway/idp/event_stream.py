@@ -46,7 +46,7 @@ class Turns(Protocol):
 class EventStream:
     """Fetches from one address, for ever.
 
-    :param receive: takes in a token; see ``web/endpoints/security_events.py``.
+    :param receive: takes in a token; see ``web/endpoints/inbound/security_events.py``.
     :param jitter: a number in [0, 1).
     """
 

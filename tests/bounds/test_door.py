@@ -17,8 +17,8 @@ from gateway.web.door.limits import DoorLimits
 from gateway.web.door.request_reader import AHEAD
 from gateway.web.endpoints import forward_auth
 from gateway.web.endpoints.forward_auth import ForwardAuth
-from gateway.web.endpoints.okta_events import OktaEvents
-from gateway.web.endpoints.security_events import SecurityEvents
+from gateway.web.endpoints.inbound.okta_events import OktaEvents
+from gateway.web.endpoints.inbound.security_events import SecurityEvents
 from gateway.web.errors import ANSWERS, refuse
 from gateway.web.idle import IdleEndings
 from gateway.web.messages import Request
@@ -170,7 +170,7 @@ def test_answers_to_a_proxy_in_front(measured: Measured) -> None:
     assert measured() - before <= stated("web/endpoints/forward_auth.py _refusal")
 
 
-@fills("web/endpoints/okta_events.py _unused", "web/endpoints/security_events.py _unknown")
+@fills("web/endpoints/inbound/okta_events.py _unused", "web/endpoints/inbound/security_events.py _unknown")
 def test_kinds_of_events_that_are_not_known(measured: Measured) -> None:
     """A transmitter may call its events what it likes, as long as a body may be."""
     unused: Any = OktaEvents(secret="", namespace=None, by_users=False, inbound=cast("Any", None))
@@ -179,8 +179,8 @@ def test_kinds_of_events_that_are_not_known(measured: Measured) -> None:
         secret=None, inbound=cast("Any", None),
     )  # fmt: skip
     for place, made in (
-        ("web/endpoints/okta_events.py _unused", unused),
-        ("web/endpoints/security_events.py _unknown", unknown),
+        ("web/endpoints/inbound/okta_events.py _unused", unused),
+        ("web/endpoints/inbound/security_events.py _unknown", unknown),
     ):
         before = measured()
         for at in range(1_000):

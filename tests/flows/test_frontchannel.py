@@ -16,7 +16,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import isid_key
 from gateway.web.door.rates import BURST
-from gateway.web.endpoints.frontchannel import AGAIN_BURST
+from gateway.web.endpoints.inbound.frontchannel import AGAIN_BURST
 from tests.fakes.browser import Browser
 from tests.fakes.door import Response, eventually
 from tests.fakes.patience import PATIENCE

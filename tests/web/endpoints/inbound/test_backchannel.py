@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.web.endpoints.backchannel import _logout_token
+from gateway.web.endpoints.inbound.backchannel import _logout_token
 
 FORM = "application/x-www-form-urlencoded"
 

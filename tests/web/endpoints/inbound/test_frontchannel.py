@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.session.revocation_keys import isid_key
-from gateway.web.endpoints.frontchannel import Frontchannel
+from gateway.web.endpoints.inbound.frontchannel import Frontchannel
 
 ISSUER = "https://idp.example/pool"
 

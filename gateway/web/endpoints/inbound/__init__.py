@@ -1,0 +1,1 @@
+"""What providers call to end sessions from their side."""
