@@ -19,7 +19,7 @@ ELSEWHERE = {
     "doctor/verdict.py": "tests/doctor/test_examination.py",
     "app/inbound.py": "tests/flows/test_security_events.py",  # over real sockets, each way in for itself
     "app/endpoints.py": "tests/flows/test_gate_wire.py",  # over real sockets
-    "web/endpoints/activity.py": "tests/flows/test_activity.py",
+    "web/endpoints/session/activity.py": "tests/flows/test_activity.py",
     "web/endpoints/inbound/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
     "web/endpoints/callback.py": "tests/flows/test_login.py",
     "web/endpoints/inbound/frontchannel.py": "tests/flows/test_frontchannel.py",
@@ -27,9 +27,9 @@ ELSEWHERE = {
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
     "web/endpoints/inbound/okta_events.py": "tests/flows/test_okta_events.py",
     "web/endpoints/receipt_keys.py": "tests/flows/test_signed_receipts.py",
-    "web/endpoints/sessions.py": "tests/flows/test_sessions.py",
+    "web/endpoints/session/sessions.py": "tests/flows/test_sessions.py",
     "web/endpoints/inbound/security_events.py": "tests/flows/test_security_events.py",
-    "web/endpoints/session.py": "tests/flows/test_gate_wire.py",
+    "web/endpoints/session/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/start.py": "tests/flows/test_login.py",
     "web/endpoints/inbound/universal_logout.py": "tests/flows/test_universal_logout.py",
     "web/door/limits.py": "tests/web/door/test_connections.py",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.core import clock
 from gateway.core.http.crossing import crosses_origin
 from gateway.core.http.facts import RequestFacts
-from gateway.web.endpoints.session import live_session
+from gateway.web.endpoints.session.session import live_session
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response

@@ -23,7 +23,7 @@ from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import Listed, SignIns, living
 from gateway.web import pages
-from gateway.web.endpoints.session import live_session
+from gateway.web.endpoints.session.session import live_session
 from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import LiveConnections
-from gateway.web.endpoints.events import EventStream, greeting
+from gateway.web.endpoints.session.events import EventStream, greeting
 from gateway.web.messages import Request
 from tests.fakes.door import Client, eventually, listener, session
 

@@ -15,7 +15,7 @@ from gateway.core.session.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import TABS, LiveConnections
 from gateway.web import pages
-from gateway.web.endpoints.session import live_session
+from gateway.web.endpoints.session.session import live_session
 from gateway.web.gate import Gate
 from gateway.web.messages import CLIENT_GONE, Request, Response, Sent
 

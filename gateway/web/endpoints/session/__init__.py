@@ -1,0 +1,1 @@
+"""What a signed-in page asks about its own sessions."""
