@@ -21,16 +21,16 @@ ELSEWHERE = {
     "app/endpoints.py": "tests/flows/test_gate_wire.py",  # over real sockets
     "web/endpoints/session/activity.py": "tests/flows/test_activity.py",
     "web/endpoints/inbound/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
-    "web/endpoints/callback.py": "tests/flows/test_login.py",
+    "web/endpoints/signin/callback.py": "tests/flows/test_login.py",
     "web/endpoints/inbound/frontchannel.py": "tests/flows/test_frontchannel.py",
-    "web/endpoints/landing.py": "tests/flows/test_landing.py",
+    "web/endpoints/signin/landing.py": "tests/flows/test_landing.py",
     "web/endpoints/logout.py": "tests/flows/test_logout.py",
     "web/endpoints/inbound/okta_events.py": "tests/flows/test_okta_events.py",
     "web/endpoints/receipt_keys.py": "tests/flows/test_signed_receipts.py",
     "web/endpoints/session/sessions.py": "tests/flows/test_sessions.py",
     "web/endpoints/inbound/security_events.py": "tests/flows/test_security_events.py",
     "web/endpoints/session/session.py": "tests/flows/test_gate_wire.py",
-    "web/endpoints/start.py": "tests/flows/test_login.py",
+    "web/endpoints/signin/start.py": "tests/flows/test_login.py",
     "web/endpoints/inbound/universal_logout.py": "tests/flows/test_universal_logout.py",
     "web/door/limits.py": "tests/web/door/test_connections.py",
     "web/logout_options.py": "tests/web/test_logout.py",  # what they do
