@@ -17,8 +17,6 @@ from gateway.web.door.table import Endpoint, Methods, Table
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.backchannel import Backchannel
 from gateway.web.endpoints.inbound.frontchannel import Frontchannel
-from gateway.web.endpoints.logout import LogoutEndpoints
-from gateway.web.endpoints.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.session.activity import Activity
 from gateway.web.endpoints.session.events import Events
 from gateway.web.endpoints.session.session import SessionEndpoint
@@ -26,6 +24,8 @@ from gateway.web.endpoints.session.sessions import SessionsEndpoint
 from gateway.web.endpoints.signin.callback import Callback
 from gateway.web.endpoints.signin.landing import Landing, Onward
 from gateway.web.endpoints.signin.start import Start
+from gateway.web.endpoints.signout.logout import LogoutEndpoints
+from gateway.web.endpoints.signout.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.tab import TabScript
 from gateway.web.gate import Gate
 from gateway.web.hint import Hints

@@ -1,0 +1,1 @@
+"""The way out: the sign-out and the keys of its receipts."""
