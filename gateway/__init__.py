@@ -2,7 +2,7 @@
 
 The way of a request, by file name::
 
-    web/door/listener.py -> web/session.py -> web/gate.py -> web/upstream.py (or web/websocket.py)
+    web/door/listener.py -> web/session.py -> web/gate.py -> web/forward/forwarder.py (or web/forward/websocket.py)
          |                  |                |
     core/http/facts.py      core/session/session.py   core/gate.py      the rules behind each stage
 

@@ -27,6 +27,7 @@ from gateway.web.endpoints.signin.start import Start
 from gateway.web.endpoints.signout.logout import LogoutEndpoints
 from gateway.web.endpoints.signout.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.tab import TabScript
+from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.hint import Hints
 from gateway.web.hops import DONE_PREFIX, HOP, LOGGED_OUT
@@ -34,7 +35,6 @@ from gateway.web.inbound import Inbound
 from gateway.web.logout import CONTINUE, Logout
 from gateway.web.session import Sessions
 from gateway.web.trail import Trail
-from gateway.web.upstream import Forwarder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

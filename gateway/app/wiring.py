@@ -41,6 +41,7 @@ from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.admin import Admin
 from gateway.web.door.access_log import Accounts
 from gateway.web.door.listener import Door, DoorLimits
+from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.hint import Hints
 from gateway.web.idle import LOOK_EVERY, IdleEndings
@@ -52,7 +53,6 @@ from gateway.web.sightings import WRITE_EVERY, Sightings
 from gateway.web.tickets import TicketSessions
 from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail
-from gateway.web.upstream import Forwarder
 
 WATCH_EVERY = 0.05
 """Seconds between two looks at the log's sequence number: live connections elsewhere on this host end this soon."""
@@ -341,7 +341,7 @@ class Gateway:
         """The reason to end a session's live connections, None while it lives.
 
         Idleness is none: what a connection came with knows nothing of what its browser has done since. That is looked
-        after by itself (``web/idle.py``), and the absolute end has a timer (``web/downstream.py``).
+        after by itself (``web/idle.py``), and the absolute end has a timer (``web/forward/downstream.py``).
         """
         if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
             return "log_lost"

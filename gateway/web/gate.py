@@ -35,13 +35,13 @@ from gateway.telemetry.log import get_logger
 from gateway.web import pages, preflight
 from gateway.web.errors import refuse
 from gateway.web.farewell import last_worker
+from gateway.web.forward.forwarder import Forwarder
 from gateway.web.logout import Logout
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.refresh import Refresher
 from gateway.web.respond import Prepared, redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
-from gateway.web.upstream import Forwarder
 
 _log = get_logger("gate")
 

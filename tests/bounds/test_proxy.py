@@ -19,7 +19,7 @@ from gateway.proxy.live import EVENTS, Endings, LiveConnections
 from gateway.proxy.pool import MAX_CONNECTIONS, MAX_QUEUED, Pool
 from gateway.proxy.response import MAX_FIELDS, MAX_HEAD
 from gateway.proxy.tunnel import Tunnel
-from gateway.web.upstream import Forwarder
+from gateway.web.forward.forwarder import Forwarder
 from tests.bounds.listed import fills, resident, stated
 from tests.fakes.door import session
 from tests.proxy.test_exchange import Client, Transport
@@ -118,7 +118,9 @@ async def test_a_response_that_nobody_takes(measured: Measured) -> None:
     answering.close()
 
 
-@fills("proxy/pool.py _idle", "proxy/pool.py _open", "proxy/pool.py _waiting", "web/upstream.py _pools")
+@fills(
+    "proxy/pool.py _idle", "proxy/pool.py _open", "proxy/pool.py _waiting", "web/forward/forwarder.py _pools"
+)
 async def test_connections_to_upstreams(measured: Measured) -> None:
     """As many as there may be, all free; then all taken and a full queue, behind which nobody gets in."""
     before = measured()
@@ -146,7 +148,7 @@ async def test_connections_to_upstreams(measured: Measured) -> None:
     before = measured()
     routes = [Route(f"/{n}/", f"http://127.0.0.1:{n + 1}") for n in range(100)]
     forwarder = Forwarder(routes, live=LiveConnections())
-    assert measured() - before <= 100 * (stated("web/upstream.py _pools") + 2 * 8 * SPELLINGS)
+    assert measured() - before <= 100 * (stated("web/forward/forwarder.py _pools") + 2 * 8 * SPELLINGS)
     await forwarder.close()
 
 

@@ -14,9 +14,9 @@ from gateway.core.session.session import Principal, Session
 from gateway.proxy.live import LiveConnections
 from gateway.web.door.listener import DoorLimits, Listener
 from gateway.web.errors import refuse_error
+from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import Answer, Request, Sent
 from gateway.web.messages import Response as Made
-from gateway.web.upstream import Forwarder
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import FakeUpstream
 

@@ -1,4 +1,4 @@
-"""The directory upstream below HTTP; its answers over the wire are tested in tests/web/test_static.py."""
+"""The directory upstream below HTTP; its answers over the wire are tested in tests/web/forward/test_static.py."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ from gateway.telemetry.log import get_logger
 from gateway.web import pages
 from gateway.web.errors import ANSWERS, refuse
 from gateway.web.errors import Answer as Reason
+from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages import Page
 from gateway.web.respond import Prepared, redirect, send
 from gateway.web.trail import Trail
-from gateway.web.upstream import Forwarder
 
 REASON = "X-Gateway-Reason"
 """On every answer but 200: the stable code, for proxies that write answers of their own."""

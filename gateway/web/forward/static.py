@@ -15,7 +15,7 @@ from gateway.core.http.static_files import Conditions
 from gateway.core.http.tab_injection import insertion, reframed
 from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
 from gateway.proxy.sendfile import FileSender
-from gateway.web.downstream import ClientSide
+from gateway.web.forward.downstream import ClientSide
 from gateway.web.messages import Request, Sent
 
 _NOT_THIS_WAY = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})

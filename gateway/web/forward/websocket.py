@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.live import WEBSOCKET
 from gateway.proxy.tunnel import Tunnel
-from gateway.web.downstream import ClientSide
+from gateway.web.forward.downstream import ClientSide
 from gateway.web.messages import Request
 
 

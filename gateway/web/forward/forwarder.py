@@ -16,11 +16,11 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.files import FileUpstream, parse_directory
 from gateway.proxy.live import EVENTS, WEBSOCKET, LiveConnections
 from gateway.proxy.pool import Pool
-from gateway.web.downstream import ClientSide
+from gateway.web.forward.downstream import ClientSide
+from gateway.web.forward.forwarding import Passage
+from gateway.web.forward.static import serve_file
+from gateway.web.forward.upload import Upload
 from gateway.web.messages import Answer, Request, Sent
-from gateway.web.passage import Passage
-from gateway.web.static import serve_file
-from gateway.web.upload import Upload
 
 _METHODS = {name: name.encode() for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.http.routes import Route
 from gateway.core.session.identity_headers import IdentityOptions
-from gateway.web.upstream import Forwarder
+from gateway.web.forward.forwarder import Forwarder
 from tests.fakes.door import Door, eventually, open_lab
 from tests.fakes.upstream import FakeUpstream, always, reply
 

@@ -17,10 +17,10 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError
 from gateway.proxy.insertion import InsertingExchange
 from gateway.proxy.pool import Pool
-from gateway.web.downstream import ClientSide
+from gateway.web.forward.downstream import ClientSide
+from gateway.web.forward.upload import Upload
+from gateway.web.forward.websocket import run_tunnel
 from gateway.web.messages import CLIENT_GONE, Answer, Request, Sent
-from gateway.web.upload import Upload
-from gateway.web.websocket import run_tunnel
 
 REPLAYABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent (RFC 9110 §9.2.2): sent once more when a pooled connection was stale and there is no body."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.proxy.connection import UpstreamConnection
-from gateway.web.websocket import run_tunnel
+from gateway.web.forward.websocket import run_tunnel
 from tests.fakes.door import comes_to_rest, eventually, open_lab, session
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import accept_key, always, frame, read_frame, reply, websocket_echo

@@ -1,0 +1,1 @@
+"""An admitted request goes to the upstream, and the answer comes back."""
