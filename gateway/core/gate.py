@@ -93,7 +93,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """Not this one, and signing in would not help. ``reason`` is turned into HTTP in ``web/errors.py``."""
+    """Not this one, and signing in would not help. ``reason`` is turned into HTTP in ``web/pages/errors.py``."""
 
     reason: str
     policies: Collection[str] = ()

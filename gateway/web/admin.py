@@ -24,8 +24,8 @@ from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns, living
 from gateway.telemetry.log import get_logger
-from gateway.web import pages
-from gateway.web.page_shell import Page, own_headers
+from gateway.web.pages import pages
+from gateway.web.pages.shell import Page, own_headers
 from gateway.web.reasons import BY_OPERATOR
 from gateway.web.trail import Trail
 

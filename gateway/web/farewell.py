@@ -6,7 +6,7 @@ the worker that answers from its caches after a sign-out is gone by the next nav
 
 from __future__ import annotations
 
-from gateway.web.page_shell import Page, asset, own_headers
+from gateway.web.pages.shell import Page, asset, own_headers
 
 
 def last_worker() -> Page:

@@ -12,7 +12,7 @@ from gateway.core.signout.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.logout import Act, Asked, Form, Redirect, Skip, Way
 from gateway.oidc.signout.sign_outs import ID_TOKEN, Proof, SignOut
-from gateway.web import pages
+from gateway.web.pages import pages
 
 LOGGED_OUT = "/logged-out"
 DONE_PREFIX = "/logout/done/"

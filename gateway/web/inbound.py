@@ -18,8 +18,8 @@ from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Response
-from gateway.web.page_shell import Page, own_headers
-from gateway.web.respond import send
+from gateway.web.pages.respond import send
+from gateway.web.pages.shell import Page, own_headers
 from gateway.web.trail import Trail
 
 MAX_BODY = 65_536

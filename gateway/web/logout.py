@@ -24,13 +24,13 @@ from gateway.oidc.signout.logout import Redirect, Skip
 from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import session_mark
-from gateway.web import pages
 from gateway.web.hint import Hints
 from gateway.web.hops import LOGGED_OUT, Hops
 from gateway.web.logout_options import LogoutOptions
 from gateway.web.messages import Response
 from gateway.web.own_news import OwnNews
-from gateway.web.respond import redirect, send
+from gateway.web.pages import pages
+from gateway.web.pages.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail

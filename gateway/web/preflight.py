@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from gateway.core.http.facts import RequestFacts
-from gateway.web.errors import refuse
 from gateway.web.messages import Response
-from gateway.web.pages import Page
-from gateway.web.respond import send
+from gateway.web.pages.errors import refuse
+from gateway.web.pages.pages import Page
+from gateway.web.pages.respond import send
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = (

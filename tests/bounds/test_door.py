@@ -10,7 +10,6 @@ from typing import Any, cast
 from gateway.core import clock
 from gateway.core.http.facts import DoorRules
 from gateway.proxy.live import LiveConnections
-from gateway.web import errors, page_shell
 from gateway.web.body import HELD, Body
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import DoorLimits
@@ -19,11 +18,13 @@ from gateway.web.endpoints import forward_auth
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.okta_events import OktaEvents
 from gateway.web.endpoints.inbound.security_events import SecurityEvents
-from gateway.web.errors import ANSWERS, refuse
 from gateway.web.idle import IdleEndings
 from gateway.web.messages import Request
+from gateway.web.pages import errors
+from gateway.web.pages import shell as page_shell
+from gateway.web.pages.errors import ANSWERS, refuse
+from gateway.web.pages.respond import Prepared
 from gateway.web.probes import Readiness
-from gateway.web.respond import Prepared
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_sessions import FACE, largest
 from tests.fakes import gating
@@ -122,7 +123,7 @@ def _chunks(size: int) -> bytes:
     return b"%x\r\n%b\r\n" % (size, b"z" * size)
 
 
-@fills("web/errors.py _prepared", "web/gate.py _prepared", "web/endpoints/forward_auth.py _prepared")
+@fills("web/pages/errors.py _prepared", "web/gate.py _prepared", "web/endpoints/forward_auth.py _prepared")
 async def test_refusals(measured: Measured) -> None:
     """Every reason with the longest way back that a sign-in may have, each another one; 401 by reason, twice."""
     refuse(None, "denied")
@@ -138,7 +139,7 @@ async def test_refusals(measured: Measured) -> None:
             refuse(None, reason)
             refuse(None, reason, person=False)
     assert errors._prepared.kept > len(ANSWERS)
-    assert measured() - before <= errors._prepared.taken <= stated("web/errors.py _prepared")
+    assert measured() - before <= errors._prepared.taken <= stated("web/pages/errors.py _prepared")
     reasons = [reason for reason in ANSWERS if ANSWERS[reason].status == 401]
     lab = gating.Lab()
     before = measured()
@@ -203,7 +204,7 @@ async def test_sessions_with_live_connections(measured: Measured) -> None:
 
 
 @fills(
-    "web/page_shell.py _environment", "web/page_shell.py _hash_source", "web/page_shell.py asset", "web/probes.py details",
+    "web/pages/shell.py _environment", "web/pages/shell.py _hash_source", "web/pages/shell.py asset", "web/probes.py details",
     "core/clock.py _http_date",
 )  # fmt: skip
 def test_what_the_package_brings(measured: Measured) -> None:
@@ -213,13 +214,13 @@ def test_what_the_package_brings(measured: Measured) -> None:
     before = measured()
     for template in page_shell._TEMPLATES.glob("*.html"):
         page_shell._environment().get_template(template.name)
-    assert measured() - before <= stated("web/page_shell.py _environment")
+    assert measured() - before <= stated("web/pages/shell.py _environment")
     for place, made in (("asset", page_shell.asset), ("_hash_source", page_shell._hash_source)):
         before = measured()
         for path in page_shell._TEMPLATES.iterdir():
             if path.suffix in {".css", ".js"}:
                 made(path.name if made is page_shell.asset else page_shell.asset(path.name))
-        assert measured() - before <= stated(f"web/page_shell.py {place}")
+        assert measured() - before <= stated(f"web/pages/shell.py {place}")
     clock.http_date()
     before = measured()
     for second in range(1_000):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Route, sync_playwright
 
-from gateway.web.pages import Page
+from gateway.web.pages.pages import Page
 from tests import programs
 from tests.web.page_samples import SAMPLES
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
-from gateway.web import pages
+from gateway.web.pages import pages
 from gateway.web.reasons import BY_OPERATOR
 from tests.browser.driver import BrowserDriver, Mode, shows, visiting
 from tests.browser.person import ALICE, Person

@@ -12,8 +12,8 @@ from aiohttp import web
 from playwright.async_api import Browser, ConsoleMessage, Request, async_playwright
 from playwright.async_api import Page as Tab
 
-from gateway.web import pages
-from gateway.web.pages import Page
+from gateway.web.pages import pages
+from gateway.web.pages.pages import Page
 from tests.programs import program
 from tests.web.page_samples import SAMPLES, receipt
 

@@ -13,10 +13,10 @@ from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.session import Principal, Session
 from gateway.proxy.live import LiveConnections
 from gateway.web.door.listener import DoorLimits, Listener
-from gateway.web.errors import refuse_error
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import Answer, Request, Sent
 from gateway.web.messages import Response as Made
+from gateway.web.pages.errors import refuse_error
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import FakeUpstream
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.web import pages
-from gateway.web.pages import HopLine, Page
+from gateway.web.pages import pages
+from gateway.web.pages.pages import HopLine, Page
 
 IDP = "https://example.auth.eu-west-1.amazoncognito.com"
 OKTA = "https://example.okta.com"

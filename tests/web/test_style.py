@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.web import page_shell
+from gateway.web.pages import shell as page_shell
 
 
 def palettes() -> dict[str, dict[str, str]]:

@@ -20,9 +20,9 @@ from gateway.web.door.access_log import Accounts
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
 from gateway.web.door.table import Table
-from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response, Sent, Whole
+from gateway.web.pages.errors import refuse, refuse_error
 
 __all__ = ["Door", "DoorLimits", "Listener"]
 

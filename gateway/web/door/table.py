@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.target import is_reserved
-from gateway.web.errors import refuse
 from gateway.web.messages import Answer, Request, Response
+from gateway.web.pages.errors import refuse
 
 Endpoint = Callable[[Request, RequestFacts], Answer]
 Methods = Mapping[str, Endpoint]

@@ -19,14 +19,14 @@ from gateway.core.memo import Memo, weight
 from gateway.core.session.identity_headers import identity_headers
 from gateway.core.session.session import Principal
 from gateway.telemetry.log import get_logger
-from gateway.web import pages
-from gateway.web.errors import ANSWERS, refuse
-from gateway.web.errors import Answer as Reason
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
-from gateway.web.pages import Page
-from gateway.web.respond import Prepared, redirect, send
+from gateway.web.pages import pages
+from gateway.web.pages.errors import ANSWERS, refuse
+from gateway.web.pages.errors import Answer as Reason
+from gateway.web.pages.pages import Page
+from gateway.web.pages.respond import Prepared, redirect, send
 from gateway.web.trail import Trail
 
 REASON = "X-Gateway-Reason"

@@ -9,8 +9,8 @@ import re
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.static_files import choose_encoding
 from gateway.web.messages import Request, Response
-from gateway.web.page_shell import Page, asset, own_headers
-from gateway.web.respond import send
+from gateway.web.pages.respond import send
+from gateway.web.pages.shell import Page, asset, own_headers
 
 _HEADERS = (
     *own_headers("text/javascript; charset=utf-8", "default-src 'none'"),

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.demo.build import node_and_npm
 from gateway.web.endpoints.tab import TabScript, script
-from gateway.web.page_shell import asset
+from gateway.web.pages.shell import asset
 from tests.fakes.door import Client, listener
 
 LARGEST = 1_024

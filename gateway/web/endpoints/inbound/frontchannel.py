@@ -21,8 +21,8 @@ from gateway.state.contract.sign_ins import SignIns
 from gateway.web.door.rates import TriesPerSource
 from gateway.web.inbound import Inbound, try_again
 from gateway.web.messages import Request, Response
-from gateway.web.page_shell import Page, own_headers
-from gateway.web.respond import Prepared
+from gateway.web.pages.respond import Prepared
+from gateway.web.pages.shell import Page, own_headers
 from gateway.web.session import Sessions
 
 WAY = "frontchannel"

@@ -8,11 +8,11 @@ from gateway.core import clock
 from gateway.core.http.crossing import crosses_origin
 from gateway.core.http.facts import RequestFacts
 from gateway.web.endpoints.session.session import live_session
-from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
-from gateway.web.pages import Page
-from gateway.web.respond import send
+from gateway.web.pages.errors import refuse
+from gateway.web.pages.pages import Page
+from gateway.web.pages.respond import send
 
 _SEEN = Page(204, b"", (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")))
 

@@ -14,10 +14,10 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.session.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import TABS, LiveConnections
-from gateway.web import pages
 from gateway.web.endpoints.session.session import live_session
 from gateway.web.gate import Gate
 from gateway.web.messages import CLIENT_GONE, Request, Response, Sent
+from gateway.web.pages import pages
 
 BEAT = 25.0
 """Seconds between two comments: proxies cut what is silent for a minute (nginx's proxy_read_timeout, AWS's ALB)."""

@@ -9,12 +9,12 @@ from gateway.core import clock
 from gateway.core.gate import barrier_stands
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.session import Session, absolute_deadline
-from gateway.web import pages
-from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
-from gateway.web.pages import Page
-from gateway.web.respond import send
+from gateway.web.pages import pages
+from gateway.web.pages.errors import refuse
+from gateway.web.pages.pages import Page
+from gateway.web.pages.respond import send
 from gateway.web.session import Carried
 
 

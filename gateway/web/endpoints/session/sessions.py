@@ -22,16 +22,16 @@ from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
 from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import Listed, SignIns, living
-from gateway.web import pages
 from gateway.web.endpoints.session.session import live_session
-from gateway.web.errors import refuse
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
-from gateway.web.pages import Page, SessionLine
+from gateway.web.pages import pages
+from gateway.web.pages.errors import refuse
+from gateway.web.pages.pages import Page, SessionLine
+from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
 from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
-from gateway.web.respond import redirect, send
 from gateway.web.session import Carried
 from gateway.web.trail import Trail
 

@@ -31,14 +31,14 @@ from gateway.oidc.signout.logout import hint_in
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
-from gateway.web import pages
 from gateway.web.attempts import Attempts
-from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
 from gateway.web.hint import Hints
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
-from gateway.web.respond import redirect, send
+from gateway.web.pages import pages
+from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.pages.respond import redirect, send
 from gateway.web.session import Carried, Sessions
 from gateway.web.trail import Trail
 

@@ -15,15 +15,15 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
-from gateway.web import pages
 from gateway.web.attempts import Attempts
-from gateway.web.errors import refuse, refuse_error
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
+from gateway.web.pages import pages
+from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
 from gateway.web.reasons import ended_because
-from gateway.web.respond import redirect, send
 from gateway.web.session import Carried
 
 LOOP_CAUSE = (

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from gateway.core.http.facts import RequestFacts
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web import pages
 from gateway.web.messages import Request, Response
-from gateway.web.pages import Page
-from gateway.web.respond import send
+from gateway.web.pages import pages
+from gateway.web.pages.pages import Page
+from gateway.web.pages.respond import send
 
 
 @dataclass(frozen=True, slots=True)

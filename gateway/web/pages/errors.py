@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from gateway.core.errors import GatewayError
 from gateway.core.http.facts import RequestFacts
 from gateway.core.memo import Memo, weight
-from gateway.web import pages
 from gateway.web.messages import Response
-from gateway.web.respond import Prepared
+from gateway.web.pages import pages
+from gateway.web.pages.respond import Prepared
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gateway.core.errors import (
     UpstreamError,
 )
 from gateway.core.http.facts import DoorRules, RequestFacts, build
-from gateway.web.errors import ANSWERS, refuse, refuse_error
+from gateway.web.pages.errors import ANSWERS, refuse, refuse_error
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.web import page_shell
-from gateway.web.page_shell import FormsTo, Page, content_security_policy, local_path, web_address
+from gateway.web.pages import shell as page_shell
+from gateway.web.pages.shell import FormsTo, Page, content_security_policy, local_path, web_address
 
 HASH_OF_ABC = "'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0='"  # FIPS 180-2, appendix B.1
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.web.page_shell import FormsTo, Page, local_path, own_headers, render, web_address
+from gateway.web.pages.shell import FormsTo, Page, local_path, own_headers, render, web_address
 from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [

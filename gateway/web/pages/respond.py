@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from multidict import CIMultiDict
 
 from gateway.web.messages import Response
-from gateway.web.pages import Page
+from gateway.web.pages.pages import Page
 
 _REDIRECT_HEADERS = (
     ("Cache-Control", "no-store"),

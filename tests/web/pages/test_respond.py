@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.web.pages import problem
-from gateway.web.respond import Prepared, redirect, send
+from gateway.web.pages.pages import problem
+from gateway.web.pages.respond import Prepared, redirect, send
 
 
 def test_a_page_goes_with_its_headers_and_cookies() -> None:

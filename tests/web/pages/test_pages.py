@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.web import page_shell, pages
-from gateway.web.pages import HopLine, Page
+from gateway.web.pages import pages
+from gateway.web.pages import shell as page_shell
+from gateway.web.pages.pages import HopLine, Page
 from tests.web.page_samples import ATTEMPT, AUTHORIZE, SAMPLES, receipt
 
 VOID = {"meta", "input"}
-CORPUS = Path(__file__).parents[1] / "corpus" / "markup_injection.txt"
+CORPUS = Path(__file__).parents[2] / "corpus" / "markup_injection.txt"
 HOSTILE = [line for line in CORPUS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
 MOVING = [
     "start",
