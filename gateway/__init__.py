@@ -2,9 +2,9 @@
 
 The way of a request, by file name::
 
-    web/door/listener.py -> web/session.py -> web/gate.py -> web/forward/forwarder.py (or web/forward/websocket.py)
-         |                  |                |
-    core/http/facts.py      core/session/session.py   core/gate.py      the rules behind each stage
+    web/door/listener.py -> web/gate.py -> web/session/session.py -> web/forward/forwarder.py
+         |                       |              |
+    core/http/facts.py      core/gate.py   core/session/session.py       the rules behind each stage
 
 A request becomes *facts*, a cookie becomes a *session*; facts, session, policy and revocations give a *verdict*.
 Everything up to the verdict is plain synchronous code that takes ``now`` as an argument. Only the edges await:

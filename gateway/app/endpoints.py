@@ -12,7 +12,6 @@ from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
-from gateway.web.attempts import Attempts
 from gateway.web.door.table import Endpoint, Methods, Table
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.backchannel import Backchannel
@@ -33,7 +32,8 @@ from gateway.web.hint import Hints
 from gateway.web.hops import DONE_PREFIX, HOP, LOGGED_OUT
 from gateway.web.inbound import Inbound
 from gateway.web.logout import CONTINUE, Logout
-from gateway.web.session import Sessions
+from gateway.web.session.attempts import Attempts
+from gateway.web.session.session import Sessions
 from gateway.web.trail import Trail
 
 

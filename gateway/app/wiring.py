@@ -44,13 +44,13 @@ from gateway.web.door.listener import Door, DoorLimits
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.hint import Hints
-from gateway.web.idle import LOOK_EVERY, IdleEndings
 from gateway.web.inbound import Inbound
 from gateway.web.logout import Logout
-from gateway.web.refresh import Refresher, RefreshOptions
-from gateway.web.session import Sessions
-from gateway.web.sightings import WRITE_EVERY, Sightings
-from gateway.web.tickets import TicketSessions
+from gateway.web.session.idle import LOOK_EVERY, IdleEndings
+from gateway.web.session.refresh import Refresher, RefreshOptions
+from gateway.web.session.session import Sessions
+from gateway.web.session.sightings import WRITE_EVERY, Sightings
+from gateway.web.session.tickets import TicketSessions
 from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail
 
@@ -341,7 +341,7 @@ class Gateway:
         """The reason to end a session's live connections, None while it lives.
 
         Idleness is none: what a connection came with knows nothing of what its browser has done since. That is looked
-        after by itself (``web/idle.py``), and the absolute end has a timer (``web/forward/downstream.py``).
+        after by itself (``web/session/idle.py``), and the absolute end has a timer (``web/forward/downstream.py``).
         """
         if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
             return "log_lost"

@@ -40,8 +40,8 @@ from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.respond import Prepared, redirect, send
-from gateway.web.refresh import Refresher
-from gateway.web.session import Carried, Sessions
+from gateway.web.session.refresh import Refresher
+from gateway.web.session.session import Carried, Sessions
 from gateway.web.trail import Trail
 
 _log = get_logger("gate")

@@ -17,7 +17,7 @@ from gateway.core.session.cookies import (
 )
 from gateway.core.session.session import Session
 from gateway.telemetry.log import get_logger
-from gateway.web.session import Sessions
+from gateway.web.session.session import Sessions
 
 _log = get_logger("hint")
 

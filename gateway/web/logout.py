@@ -31,7 +31,7 @@ from gateway.web.messages import Response
 from gateway.web.own_news import OwnNews
 from gateway.web.pages import pages
 from gateway.web.pages.respond import redirect, send
-from gateway.web.session import Carried, Sessions
+from gateway.web.session.session import Carried, Sessions
 from gateway.web.token_revocation import TokenRevoker
 from gateway.web.trail import Trail
 

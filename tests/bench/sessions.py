@@ -12,7 +12,7 @@ from gateway.core import clock, dice
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits
-from gateway.web.session import Sessions
+from gateway.web.session.session import Sessions
 
 
 @dataclass(frozen=True)

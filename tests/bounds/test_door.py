@@ -18,13 +18,13 @@ from gateway.web.endpoints import forward_auth
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.okta_events import OktaEvents
 from gateway.web.endpoints.inbound.security_events import SecurityEvents
-from gateway.web.idle import IdleEndings
 from gateway.web.messages import Request
 from gateway.web.pages import errors
 from gateway.web.pages import shell as page_shell
 from gateway.web.pages.errors import ANSWERS, refuse
 from gateway.web.pages.respond import Prepared
 from gateway.web.probes import Readiness
+from gateway.web.session.idle import IdleEndings
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_sessions import FACE, largest
 from tests.fakes import gating
@@ -189,7 +189,7 @@ def test_kinds_of_events_that_are_not_known(measured: Measured) -> None:
         assert measured() - before <= stated(place)
 
 
-@fills("web/idle.py _next")
+@fills("web/session/idle.py _next")
 async def test_sessions_with_live_connections(measured: Measured) -> None:
     """When each is looked at next."""
     live = LiveConnections()
@@ -200,7 +200,7 @@ async def test_sessions_with_live_connections(measured: Measured) -> None:
     before = measured()
     assert await made.look() == 0
     assert len(made._next) == 1_000
-    assert measured() - before <= 1_000 * stated("web/idle.py _next")
+    assert measured() - before <= 1_000 * stated("web/session/idle.py _next")
 
 
 @fills(

@@ -14,10 +14,10 @@ from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Principal, Session
 from gateway.core.session.ticket import ticket_of
 from gateway.web.door.rates import SOURCES, TriesPerSource
-from gateway.web.refresh import AT_ONCE, KNOWN, Newest
-from gateway.web.session import Carried
-from gateway.web.sightings import GATHERED, Sightings
-from gateway.web.tickets import MOST
+from gateway.web.session.refresh import AT_ONCE, KNOWN, Newest
+from gateway.web.session.session import Carried
+from gateway.web.session.sightings import GATHERED, Sightings
+from gateway.web.session.tickets import MOST
 from gateway.web.token_revocation import IN_MEMORY
 from tests.bounds.listed import fill, fills, stated
 from tests.fakes import deciding, refreshing, revoking, ticketing
@@ -45,8 +45,8 @@ def largest(at: int, size: int = 4_000) -> Session:
 
 
 @fills(
-    "web/session.py _by_cookies",
-    "web/session.py _by_header",
+    "web/session/session.py _by_cookies",
+    "web/session/session.py _by_header",
     "core/session/session.py claims",
     "core/session/session.py page",
 )
@@ -69,7 +69,7 @@ def test_sessions_by_their_cookies(size: int, measured: Measured) -> None:
                 1_600,
             )
         assert memory.kept > 8
-        assert measured() - before <= memory.taken <= memory.size == stated(f"web/session.py {place}")
+        assert measured() - before <= memory.taken <= memory.size == stated(f"web/session/session.py {place}")
         memory.forget()
 
 
@@ -89,7 +89,7 @@ async def test_cookies_that_are_none_are_not_remembered() -> None:
     assert (made._by_cookies.kept, made._by_header.kept) == (0, 0)
 
 
-@fills("web/tickets.py _held", "web/tickets.py _asking", "web/tickets.py _writing")
+@fills("web/session/tickets.py _held", "web/session/tickets.py _asking", "web/session/tickets.py _writing")
 async def test_sessions_by_their_tickets(measured: Measured) -> None:
     """As many as are remembered and more, small ones and large ones; and as many questions and writes under way."""
     vault = Vault()
@@ -100,7 +100,7 @@ async def test_sessions_by_their_tickets(measured: Measured) -> None:
         for at in range(times):
             session = replace(largest(at, size), secret=b"%32d" % at)
             made._hold(ticket_of(session), session, ticketing.NOW)
-        assert measured() - before <= stated("web/tickets.py _held")
+        assert measured() - before <= stated("web/session/tickets.py _held")
         assert len(made._held) <= MOST
     vault.held = True
     headers = [
@@ -112,14 +112,14 @@ async def test_sessions_by_their_tickets(measured: Measured) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(made._asking) == 100
-    assert measured() - before <= 100 * stated("web/tickets.py _asking")
+    assert measured() - before <= 100 * stated("web/session/tickets.py _asking")
     for task in asking:
         task.cancel()
 
 
 @fills(
-    "web/refresh.py _newest", "web/refresh.py _looked", "web/refresh.py _alone", "web/refresh.py _under_way",
-    "web/refresh.py _settling",
+    "web/session/refresh.py _newest", "web/session/refresh.py _looked", "web/session/refresh.py _alone", "web/session/refresh.py _under_way",
+    "web/session/refresh.py _settling",
 )  # fmt: skip
 async def test_refreshes(measured: Measured) -> None:
     """Of more sessions than are remembered, and of large ones; and as many under way as requests ask for."""
@@ -128,13 +128,13 @@ async def test_refreshes(measured: Measured) -> None:
     before = measured() - made._newest.taken
     for size in (0, 40_000):
         fill(made._newest, lambda at: made._newest.keep(f"{at}", Newest(1, largest(at, size))), 6_200)  # noqa: B023 - called at once
-        assert measured() - before <= made._newest.taken <= stated("web/refresh.py _newest")
+        assert measured() - before <= made._newest.taken <= stated("web/session/refresh.py _newest")
     made._newest.forget()
     for name, kept in (("_looked", made._looked), ("_alone", made._alone)):
         before = measured()
         for at in range(2 * KNOWN):
             kept.keep(f"{at:0100}", at / 7)
-        assert measured() - before <= stated(f"web/refresh.py {name}")
+        assert measured() - before <= stated(f"web/session/refresh.py {name}")
         assert kept.kept > KNOWN // 3
     world.provider.at_once = False
     sessions = [largest(at, 4_000) for at in range(100)]
@@ -143,13 +143,13 @@ async def test_refreshes(measured: Measured) -> None:
         made.begin(session)
     await refreshing.settled()
     assert len(made._under_way) == 100
-    assert measured() - before <= 100 * stated("web/refresh.py _under_way")
+    assert measured() - before <= 100 * stated("web/session/refresh.py _under_way")
     world.store.down = True
     await _answer_all(world)
     assert 0 < len(made._settling) <= 2 * AT_ONCE
-    assert measured() - before <= len(made._settling) * stated("web/refresh.py _settling") + 100 * stated(
-        "web/refresh.py _looked"
-    )
+    assert measured() - before <= len(made._settling) * stated(
+        "web/session/refresh.py _settling"
+    ) + 100 * stated("web/session/refresh.py _looked")
     await _cancel(*made._under_way.values(), *made._settling.values())
 
 
@@ -180,7 +180,7 @@ def test_sources_that_try(measured: Measured) -> None:
     assert measured() - before <= tries._left.taken <= stated("web/door/rates.py _left")
 
 
-@fills("web/sightings.py _waiting")
+@fills("web/session/sightings.py _waiting")
 def test_sightings(measured: Measured) -> None:
     """More sessions than are gathered, and from addresses as long as they can be."""
     made = Sightings()
@@ -188,7 +188,7 @@ def test_sightings(measured: Measured) -> None:
     for at in range(GATHERED + 1_000):
         made.note(f"{at:022}", f"2001:db8:{at:x}:ffff:ffff:ffff:255.255.255.255%{at:015}", 1_700_000_000 + at)
     assert len(made._waiting) == GATHERED
-    assert measured() - before <= stated("web/sightings.py _waiting")
+    assert measured() - before <= stated("web/session/sightings.py _waiting")
 
 
 @fills("web/token_revocation.py _mine", "web/token_revocation.py _beside")

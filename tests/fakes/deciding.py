@@ -16,7 +16,7 @@ from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state.contract.log import Appended
 from gateway.web.messages import Request
-from gateway.web.session import Carried, Sessions
+from gateway.web.session.session import Carried, Sessions
 from tests.fakes import ticketing
 
 NOW = ticketing.NOW

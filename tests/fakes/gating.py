@@ -18,7 +18,7 @@ from gateway.core.signout.chain import ChainLimits
 from gateway.core.signout.revocation import NewEntry
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.messages import Answer, Response
-from gateway.web.session import Carried, Sessions
+from gateway.web.session.session import Carried, Sessions
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, header, request, session, sessions
 
 ROUTES = (Route("/", "http://127.0.0.1:1"), Route("/api/", "http://127.0.0.1:2"))

@@ -19,7 +19,7 @@ from gateway.web.hops import Hop
 from gateway.web.logout import Logout
 from gateway.web.logout_options import LogoutOptions
 from gateway.web.messages import Response
-from gateway.web.session import Carried
+from gateway.web.session.session import Carried
 from gateway.web.trail import Trail
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, session, sessions
 

@@ -32,7 +32,7 @@ from gateway.state.contract.refreshes import (
     Succeeded,
     Unavailable,
 )
-from gateway.web.refresh import Refresher, RefreshOptions
+from gateway.web.session.refresh import Refresher, RefreshOptions
 
 ISSUER = "https://idp.example.com"
 LIMITS = SessionLimits(idle=1_800, absolute=43_200)

@@ -10,8 +10,8 @@ from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
-from gateway.web.sightings import Sightings
-from gateway.web.tickets import TicketSessions
+from gateway.web.session.sightings import Sightings
+from gateway.web.session.tickets import TicketSessions
 from tests.fakes.refreshing import settled
 from tests.fakes.tickets import MemoryTickets, Vault
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from gateway.core.session.session import Session
-from gateway.web.renewal import Renewed
+from gateway.web.session.renewal import Renewed
 from tests.fakes.browser import Browser, Loopback
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import FakeUpstream, always, reply

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.session import Session
-from gateway.web import refresh
-from gateway.web.renewal import Renewed
-from gateway.web.tickets import TicketSessions
+from gateway.web.session import refresh
+from gateway.web.session.renewal import Renewed
+from gateway.web.session.tickets import TicketSessions
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.state.redis.side import WITHIN
-from gateway.web.tickets import TicketSessions
+from gateway.web.session.tickets import TicketSessions
 from tests.fakes.door import Response
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer

@@ -12,7 +12,7 @@ import pytest
 from gateway.core.errors import ProviderError, StateError
 from gateway.core.gate import SESSIONS_AWAY, Challenge
 from gateway.core.session.session import Known, Session
-from gateway.web.session import NOTHING, Carried, Sessions
+from gateway.web.session.session import NOTHING, Carried, Sessions
 from tests.fakes.deciding import (
     FETCH,
     HERE,

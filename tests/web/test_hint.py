@@ -13,7 +13,7 @@ from gateway.core.session.cookies import PIECE
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.web.hint import Hints
-from gateway.web.session import Sessions
+from gateway.web.session.session import Sessions
 
 NOW = 1_800_000_000
 TOKEN = "header." + "x1Y" * 400 + ".signature"

@@ -53,7 +53,7 @@ class Session:
     :ivar absolute_until: seconds; never moves.
     :ivar refresh_at: seconds; when its tokens are to be refreshed, None where they cannot be.
     :ivar access_token: kept only where upstreams are to have it. :ivar access_until: seconds; when it expires.
-    :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/storage.py``).
+    :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/session/storage.py``).
     :ivar secret: of its ticket, None where it is kept in its cookie. :ivar known: only one that is whole can be alive.
         Neither is sealed.
     :ivar hint: what names it to its provider at sign-out, where a refresh has renewed that; not in its own cookie.

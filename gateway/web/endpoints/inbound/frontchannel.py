@@ -23,7 +23,7 @@ from gateway.web.inbound import Inbound, try_again
 from gateway.web.messages import Request, Response
 from gateway.web.pages.respond import Prepared
 from gateway.web.pages.shell import Page, own_headers
-from gateway.web.session import Sessions
+from gateway.web.session.session import Sessions
 
 WAY = "frontchannel"
 AGAIN_BURST, AGAIN_EACH_SECOND = 5, 0.1

@@ -15,7 +15,7 @@ from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import send
-from gateway.web.session import Carried
+from gateway.web.session.session import Carried
 
 
 async def live_session(gate: Gate, facts: RequestFacts, now: int) -> tuple[Carried, Session] | Response:

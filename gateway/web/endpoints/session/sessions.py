@@ -32,7 +32,7 @@ from gateway.web.pages.pages import Page, SessionLine
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
 from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
-from gateway.web.session import Carried
+from gateway.web.session.session import Carried
 from gateway.web.trail import Trail
 
 SHOWN = 100

@@ -31,7 +31,6 @@ from gateway.oidc.signout.logout import hint_in
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
-from gateway.web.attempts import Attempts
 from gateway.web.gate import Gate
 from gateway.web.hint import Hints
 from gateway.web.logout import Logout
@@ -39,7 +38,8 @@ from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.pages.respond import redirect, send
-from gateway.web.session import Carried, Sessions
+from gateway.web.session.attempts import Attempts
+from gateway.web.session.session import Carried, Sessions
 from gateway.web.trail import Trail
 
 _log = get_logger("callback")

@@ -16,7 +16,6 @@ from gateway.core.gate import Challenge
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
 from gateway.core.session.attempt import Attempt, lands
-from gateway.web.attempts import Attempts
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
@@ -24,6 +23,7 @@ from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
+from gateway.web.session.attempts import Attempts
 
 _ID = re.compile(r"[0-9a-f]{8}")
 

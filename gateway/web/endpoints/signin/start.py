@@ -15,7 +15,6 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
-from gateway.web.attempts import Attempts
 from gateway.web.gate import Gate
 from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
@@ -24,7 +23,8 @@ from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
 from gateway.web.reasons import ended_because
-from gateway.web.session import Carried
+from gateway.web.session.attempts import Attempts
+from gateway.web.session.session import Carried
 
 LOOP_CAUSE = (
     "Most often the browser drops our cookie, the clock of this computer is wrong, "

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.ticket import issued
-from gateway.web import refresh
-from gateway.web.successors import Successors
+from gateway.web.session import refresh
+from gateway.web.session.successors import Successors
 from tests.fakes.refreshing import ISSUER, World, settled, signed_in
 
 

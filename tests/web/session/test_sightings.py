@@ -9,8 +9,8 @@ import pytest
 
 from gateway.core.session.sign_in import Sighting
 from gateway.state.contract.sign_ins import SignIns
-from gateway.web import sightings
-from gateway.web.sightings import Sightings
+from gateway.web.session import sightings
+from gateway.web.session.sightings import Sightings
 
 
 class Store:

@@ -14,8 +14,8 @@ from gateway.core.session.lifecycle import Outcome
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions
 from gateway.oidc.signin.tokens import TokenSet
-from gateway.web import refresh
-from gateway.web.renewal import Renewal
+from gateway.web.session import refresh
+from gateway.web.session.renewal import Renewal
 from tests.fakes.refreshing import ISSUER, World, settled, signed_in
 
 

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from gateway.core import clock
 from gateway.core.session.session import Known, Session
-from gateway.web.session import Carried, Sessions
+from gateway.web.session.session import Carried, Sessions
 
 PAGE = "page"
 MAX_PAGE = 512

@@ -35,8 +35,8 @@ from gateway.core.session.ticket import Ticket
 from gateway.core.signout.chain import Chain
 from gateway.state.contract.tickets import Absent, Kept, Overtaken, Tickets
 from gateway.telemetry.log import get_logger, session_mark
-from gateway.web.session import Carried, Sessions
-from gateway.web.sightings import Sightings
+from gateway.web.session.session import Carried, Sessions
+from gateway.web.session.sightings import Sightings
 
 FRESH = 5
 """Seconds for which Redis is not asked again."""
@@ -80,7 +80,7 @@ class _Held:
 class TicketSessions(Sessions):
     """Reads and writes sessions in Redis, and their tickets.
 
-    :param store: of all processes. The others are those of :class:`gateway.web.session.Sessions`.
+    :param store: of all processes. The others are those of :class:`gateway.web.session.session.Sessions`.
     """
 
     remote = True

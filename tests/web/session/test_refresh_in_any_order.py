@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.core import clock, dice
 from gateway.core.session.session import Session
-from gateway.web import refresh
+from gateway.web.session import refresh
 from tests.fakes.refreshing import Door, World, settled, signed_in
 
 

@@ -37,8 +37,8 @@ from gateway.oidc.signin.identity import ClaimOptions
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.refreshes import Busy, Claim, Granted, Later, Refreshes, Succeeded, Unavailable
 from gateway.telemetry.log import get_logger, session_mark
-from gateway.web.renewal import Renewal, Renewed
-from gateway.web.successors import Successors
+from gateway.web.session.renewal import Renewal, Renewed
+from gateway.web.session.successors import Successors
 
 KNOWN, KNOWN_BYTES = 4_096, 24 * 1024 * 1024
 """Sessions whose latest generation this process remembers, and bytes that they may take."""

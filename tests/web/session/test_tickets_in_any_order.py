@@ -21,8 +21,8 @@ from gateway.core.session import ticket as tickets
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Known, Session
-from gateway.web import refresh
-from gateway.web.tickets import TicketSessions
+from gateway.web.session import refresh
+from gateway.web.session.tickets import TicketSessions
 from tests.fakes.refreshing import ISSUER, LIMITS, World, settled, signed_in
 from tests.fakes.tickets import MemoryTickets, Vault
 

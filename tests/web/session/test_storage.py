@@ -14,9 +14,9 @@ from gateway.core import clock, dice
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
-from gateway.web.session import Sessions
-from gateway.web.storage import SessionStorage
-from gateway.web.tickets import TicketSessions
+from gateway.web.session.session import Sessions
+from gateway.web.session.storage import SessionStorage
+from gateway.web.session.tickets import TicketSessions
 from tests.fakes.tickets import MemoryTickets, Vault
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")

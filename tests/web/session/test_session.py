@@ -14,8 +14,8 @@ from gateway.core.session.session import Principal, Session, SessionLimits
 from gateway.core.session.sign_in import Sighting
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
-from gateway.web.session import HEADERS, LONGEST_HEADER, NOTHING, Sessions
-from gateway.web.sightings import Sightings
+from gateway.web.session.session import HEADERS, LONGEST_HEADER, NOTHING, Sessions
+from gateway.web.session.sightings import Sightings
 
 NOW = 1_700_000_000
 LIMITS = SessionLimits(idle=1_800, absolute=43_200)
@@ -122,7 +122,7 @@ def test_other_peoples_cookies_cost_no_decryption() -> None:
 
 def test_the_number_of_sessions_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is opened anew."""
-    monkeypatch.setattr("gateway.web.session.SESSIONS", 4)
+    monkeypatch.setattr("gateway.web.session.session.SESSIONS", 4)
     made = sessions()
     for _ in range(9):
         made.carried(header(*made.seal(session(), NO_COOKIES, NOW)), NOW)

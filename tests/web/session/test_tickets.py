@@ -16,8 +16,8 @@ from gateway.core.session import ticket as tickets
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.sealing import PROMOTE_AFTER
 from gateway.core.session.session import Known, Principal
-from gateway.web import tickets as module
-from gateway.web.tickets import FRESH
+from gateway.web.session import tickets as module
+from gateway.web.session.tickets import FRESH
 from tests.fakes.ticketing import FIRST, HERE, NOW, SECOND, Replica, facts, header, session
 from tests.fakes.tickets import Vault
 

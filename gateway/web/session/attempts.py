@@ -8,7 +8,7 @@ from gateway.core.http.own_cookies import LOGIN_PREFIX, OwnCookies
 from gateway.core.session import attempt as attempts
 from gateway.core.session.attempt import LOOP_WINDOW, MAX_ATTEMPTS, Attempt
 from gateway.core.session.cookies import ATTEMPT_BUDGET, CookieTooLargeError, attempt_cookie
-from gateway.web.session import Sessions
+from gateway.web.session.session import Sessions
 
 SCRIPTLESS_BUDGET = 2_048
 """Bytes, for clients that cannot run the start page, in which a way back beyond 300 bytes would wait (rule R33)."""

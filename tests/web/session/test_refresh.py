@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.core import clock
-from gateway.web import refresh
+from gateway.web.session import refresh
 from tests.fakes.patience import PATIENCE
 from tests.fakes.refreshing import World, settled, signed_in
 

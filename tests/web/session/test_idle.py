@@ -11,7 +11,7 @@ from gateway.core.session.session import Session
 from gateway.core.session.sign_in import Sighting, signed_in
 from gateway.proxy.live import LiveConnections
 from gateway.state.contract.sign_ins import BETWEEN_SIGHTINGS, UNKNOWN, Listed, SignIns
-from gateway.web.idle import AGAIN, EXPIRED, IdleEndings
+from gateway.web.session.idle import AGAIN, EXPIRED, IdleEndings
 from tests.fakes.door import session
 from tests.fakes.ticketing import NOW
 

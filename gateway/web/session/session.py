@@ -22,7 +22,7 @@ from gateway.core.session.session import Session, SessionLimits, from_plain, to_
 from gateway.core.session.ticket import Ticket
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain
-from gateway.web.sightings import Sightings
+from gateway.web.session.sightings import Sightings
 
 SESSIONS = 4_096
 """Sets of our own cookies whose content is kept; only of those with a session."""
@@ -45,7 +45,7 @@ class Carried:
 
     :ivar outdated: the cookie is to be set anew: its key no longer seals, or it holds an older generation.
     :ivar identity: the identity headers of its principal.
-    :ivar ticket: where the session is not in its cookie (``web/tickets.py``).
+    :ivar ticket: where the session is not in its cookie (``web/session/tickets.py``).
     """
 
     cookies: OwnCookies

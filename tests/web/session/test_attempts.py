@@ -10,8 +10,8 @@ from gateway.core.session.attempt import LIFETIME, MAX_ATTEMPTS, Attempt
 from gateway.core.session.cookies import ATTEMPT_BUDGET
 from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
 from gateway.core.session.session import SessionLimits
-from gateway.web.attempts import SCRIPTLESS_BUDGET, Attempts
-from gateway.web.session import Sessions
+from gateway.web.session.attempts import SCRIPTLESS_BUDGET, Attempts
+from gateway.web.session.session import Sessions
 
 NOW = 1_700_000_000
 HERE = Deployment("https://app.example.com", "https://idp", "client")

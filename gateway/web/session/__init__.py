@@ -1,0 +1,1 @@
+"""Sessions at work: found, refreshed, kept alive, and stored."""
