@@ -28,13 +28,13 @@ from gateway.web.endpoints.signout.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.tab import TabScript
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
-from gateway.web.hint import Hints
-from gateway.web.hops import DONE_PREFIX, HOP, LOGGED_OUT
-from gateway.web.inbound import Inbound
-from gateway.web.logout import CONTINUE, Logout
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Sessions
-from gateway.web.trail import Trail
+from gateway.web.signout.hint import Hints
+from gateway.web.signout.hops import DONE_PREFIX, HOP, LOGGED_OUT
+from gateway.web.signout.inbound import Inbound
+from gateway.web.signout.logout import CONTINUE, Logout
+from gateway.web.signout.trail import Trail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from gateway.web.door.table import Methods
 from gateway.web.endpoints.inbound.okta_events import OktaEvents
 from gateway.web.endpoints.inbound.security_events import SecurityEvents
 from gateway.web.endpoints.inbound.universal_logout import UniversalLogout
-from gateway.web.inbound import Inbound
+from gateway.web.signout.inbound import Inbound
 
 
 class Outside:

@@ -37,8 +37,8 @@ from gateway.oidc.signout.sign_outs import FormUse, Proof, SignOut, sign_out_of
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis.place import RedisPlace
 from gateway.web.admin import AdminOptions
-from gateway.web.hops import Hop, origin_of
-from gateway.web.logout_options import LogoutOptions
+from gateway.web.signout.hops import Hop, origin_of
+from gateway.web.signout.logout_options import LogoutOptions
 
 
 def admin_options(settings: Settings) -> AdminOptions:

@@ -43,16 +43,16 @@ from gateway.web.door.access_log import Accounts
 from gateway.web.door.listener import Door, DoorLimits
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
-from gateway.web.hint import Hints
-from gateway.web.inbound import Inbound
-from gateway.web.logout import Logout
 from gateway.web.session.idle import LOOK_EVERY, IdleEndings
 from gateway.web.session.refresh import Refresher, RefreshOptions
 from gateway.web.session.session import Sessions
 from gateway.web.session.sightings import WRITE_EVERY, Sightings
 from gateway.web.session.tickets import TicketSessions
-from gateway.web.token_revocation import TokenRevoker
-from gateway.web.trail import Trail
+from gateway.web.signout.hint import Hints
+from gateway.web.signout.inbound import Inbound
+from gateway.web.signout.logout import Logout
+from gateway.web.signout.token_revocation import TokenRevoker
+from gateway.web.signout.trail import Trail
 
 WATCH_EVERY = 0.05
 """Seconds between two looks at the log's sequence number: live connections elsewhere on this host end this soon."""

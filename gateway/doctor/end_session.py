@@ -17,7 +17,7 @@ from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, 
 from gateway.oidc.signout.logout import Auth0Logout, EntraLogout, OidcLogout
 from gateway.oidc.signout.sign_outs import FormUse
 from gateway.oidc.urls import with_query
-from gateway.web.hops import Hop
+from gateway.web.signout.hops import Hop
 
 _NOT_TAKEN = {404, 405, 501}
 _BY_EYE = "sign out once in a browser; if the next sign-in asks for no password, write the hop without `form`"

@@ -15,8 +15,8 @@ from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Seen
 from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
 from gateway.oidc.signout.logout import LocalOnly, Redirect, Skip
-from gateway.web.hops import Hop
-from gateway.web.receipt import words
+from gateway.web.pages.receipt import words
+from gateway.web.signout.hops import Hop
 
 _BY_EYE = "sign out once in a browser, and read the receipt"
 _PASTE = "`gateway doctor --register` names the screen and the field"

@@ -15,7 +15,7 @@ from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.signout.logout import Act, Asked, Redirect
 from gateway.oidc.wire import document, get
-from gateway.web.hops import DONE_PREFIX, Hop
+from gateway.web.signout.hops import DONE_PREFIX, Hop
 
 STATE = "gateway-doctor"
 """What stands for a state or a nonce: no sign-in and no sign-out has it."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from gateway.config.model import Settings
 from gateway.config.names import Hop
-from gateway.web.hops import DONE_PREFIX
+from gateway.web.signout.hops import DONE_PREFIX
 
 _COGNITO = "Amazon Cognito"
 _OKTA = "Okta"

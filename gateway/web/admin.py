@@ -27,7 +27,7 @@ from gateway.telemetry.log import get_logger
 from gateway.web.pages import pages
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.reasons import BY_OPERATOR
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 MAX_BODY = 16 * 1024
 BODY_WITHIN = 10.0

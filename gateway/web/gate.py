@@ -33,16 +33,16 @@ from gateway.core.signout.chain import Interrupted
 from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import get_logger
 from gateway.web import preflight
-from gateway.web.farewell import last_worker
 from gateway.web.forward.forwarder import Forwarder
-from gateway.web.logout import Logout
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.respond import Prepared, redirect, send
 from gateway.web.session.refresh import Refresher
 from gateway.web.session.session import Carried, Sessions
-from gateway.web.trail import Trail
+from gateway.web.signout.farewell import last_worker
+from gateway.web.signout.logout import Logout
+from gateway.web.signout.trail import Trail
 
 _log = get_logger("gate")
 

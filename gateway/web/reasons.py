@@ -24,5 +24,5 @@ _BY_PROVIDER = "The service that you sign in with has signed you out."
 
 
 def ended_because(reason: str) -> str:
-    """A sentence for the reason of an entry; all that are not our own come from a provider (``web/inbound.py``)."""
+    """A sentence for the reason of an entry; all but our own come from a provider (``web/signout/inbound.py``)."""
     return _WORDS.get(reason, _BY_PROVIDER)

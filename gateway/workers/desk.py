@@ -17,7 +17,7 @@ from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import Admin
 from gateway.web.probes import Readiness
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 from gateway.workers.line import Line
 
 

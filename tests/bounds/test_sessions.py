@@ -18,7 +18,7 @@ from gateway.web.session.refresh import AT_ONCE, KNOWN, Newest
 from gateway.web.session.session import Carried
 from gateway.web.session.sightings import GATHERED, Sightings
 from gateway.web.session.tickets import MOST
-from gateway.web.token_revocation import IN_MEMORY
+from gateway.web.signout.token_revocation import IN_MEMORY
 from tests.bounds.listed import fill, fills, stated
 from tests.fakes import deciding, refreshing, revoking, ticketing
 from tests.fakes.tickets import Vault
@@ -191,7 +191,7 @@ def test_sightings(measured: Measured) -> None:
     assert measured() - before <= stated("web/session/sightings.py _waiting")
 
 
-@fills("web/token_revocation.py _mine", "web/token_revocation.py _beside")
+@fills("web/signout/token_revocation.py _mine", "web/signout/token_revocation.py _beside")
 async def test_tokens_that_the_state_does_not_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Measured
 ) -> None:
@@ -203,14 +203,14 @@ async def test_tokens_that_the_state_does_not_take(
     for at in range(200):
         replica.dropped(revoking.signed_in(sid=f"{at}", refresh_token=f"{at}" + "r" * 7_000))
     assert len(replica._beside) == 200
-    assert measured() - before <= 200 * stated("web/token_revocation.py _beside")
+    assert measured() - before <= 200 * stated("web/signout/token_revocation.py _beside")
     await revoking.beside(replica)
     for at in range(200, IN_MEMORY + 10):
         await replica.ended(revoking.signed_in(sid=f"{at}", refresh_token=f"{at}" + "r" * 7_000))
     assert len(replica._mine) == IN_MEMORY
     assert world.counted("no_room") == 10
     world.audit.clear()
-    assert measured() - before <= IN_MEMORY * stated("web/token_revocation.py _mine")
+    assert measured() - before <= IN_MEMORY * stated("web/signout/token_revocation.py _mine")
 
 
 class Refusing:

@@ -21,7 +21,7 @@ from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 KEY = ReceiptKey.new()
 

@@ -14,7 +14,7 @@ from gateway.config import load
 from gateway.config.session_sections import Inbound
 from gateway.doctor.registrations import Registration, registrations
 from gateway.oidc.signout.logout import Asked, Redirect
-from gateway.web.hops import DONE_PREFIX
+from gateway.web.signout.hops import DONE_PREFIX
 from tests.doctor.deployment import APP, Deployment
 from tests.fakes.puppet import Puppet
 

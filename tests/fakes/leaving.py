@@ -14,13 +14,13 @@ from gateway.oidc.signout.sign_outs import SIGN_OUTS
 from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
-from gateway.web.hint import Hints
-from gateway.web.hops import Hop
-from gateway.web.logout import Logout
-from gateway.web.logout_options import LogoutOptions
 from gateway.web.messages import Response
 from gateway.web.session.session import Carried
-from gateway.web.trail import Trail
+from gateway.web.signout.hint import Hints
+from gateway.web.signout.hops import Hop
+from gateway.web.signout.logout import Logout
+from gateway.web.signout.logout_options import LogoutOptions
+from gateway.web.signout.trail import Trail
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, session, sessions
 
 COGNITO = Hop("cognito", "Cognito", CognitoSignout("https://c.example.com", "client"), SIGN_OUTS["cognito"])

@@ -20,8 +20,8 @@ from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
-from gateway.web.token_revocation import TokenRevoker
-from gateway.web.trail import Trail
+from gateway.web.signout.token_revocation import TokenRevoker
+from gateway.web.signout.trail import Trail
 from tests.fakes.patience import PATIENCE
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)

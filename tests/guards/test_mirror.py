@@ -33,7 +33,7 @@ ELSEWHERE = {
     "web/endpoints/signin/start.py": "tests/flows/test_login.py",
     "web/endpoints/inbound/universal_logout.py": "tests/flows/test_universal_logout.py",
     "web/door/limits.py": "tests/web/door/test_connections.py",
-    "web/logout_options.py": "tests/web/test_logout.py",  # what they do
+    "web/signout/logout_options.py": "tests/web/signout/test_logout.py",  # what they do
     "workers/desk.py": "tests/workers/test_parent.py",  # real processes
     "workers/worker.py": "tests/workers/test_parent.py",
 }

@@ -24,7 +24,7 @@ from gateway.telemetry.log import configure, get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipt_log import LONGEST, Finding, ReceiptLog, lines_of, shown
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 KEY = ReceiptKey.new()
 KEYS = KeySet((KEY.public,))
@@ -34,7 +34,7 @@ STARTED, FINISHED, LAST_STARTED, LAST_FINISHED = 1, 3, 4, 6
 
 
 def sign_out(trail: Trail, user: str, *, finish: bool = True) -> None:
-    """As ``web/logout.py`` tells it."""
+    """As ``web/signout/logout.py`` tells it."""
     now = clock.now()
     begun = chains.begin(["cognito"], LIMITS, now=now, nonce=f"nonce of {user}").chain
     begun = replace(begun, who=(f"mark-of-{user}", f"subject of {user}", user))

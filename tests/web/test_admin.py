@@ -21,7 +21,7 @@ from gateway.state.sqlite.sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import MAX_BODY, Admin, AdminOptions, RefusedError, revocation_key
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 from tests.fakes.door import session
 
 ISSUER = "https://idp.test/pool"

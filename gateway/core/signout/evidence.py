@@ -1,8 +1,8 @@
 """What is known of a hop when it is over, as codes: on what its end rests, and how it was asked.
 
 They are sealed into the chain, signed in receipts and told in the audit trail; sentences are made of them where a page
-is rendered (``web/receipt.py``). A return says that the browser came back, and nothing else; what the provider did with
-its session meanwhile is only known where its manners are (``oidc/signout/sign_outs.py``).
+is rendered (``web/pages/receipt.py``). A return says that the browser came back, and nothing else; what the provider
+did with its session meanwhile is only known where its manners are (``oidc/signout/sign_outs.py``).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from gateway.web.pages.errors import ANSWERS, refuse
 from gateway.web.pages.errors import Answer as Reason
 from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import Prepared, redirect, send
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 REASON = "X-Gateway-Reason"
 """On every answer but 200: the stable code, for proxies that write answers of their own."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.web.pages.receipt import HopLine, began, entry, headline
 from gateway.web.pages.shell import FormsTo, Page, local_path, own_headers, render, web_address
-from gateway.web.receipt import HopLine, began, entry, headline
 
 __all__ = [
     "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "leaving",

@@ -15,8 +15,8 @@ from gateway.core.http.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.logout_token import MAX_AGE
 from gateway.telemetry.log import get_logger
-from gateway.web.inbound import Inbound, answer, try_again, whole_body
 from gateway.web.messages import Request, Response
+from gateway.web.signout.inbound import Inbound, answer, try_again, whole_body
 
 WAY = "backchannel"
 _FORM = "application/x-www-form-urlencoded"

@@ -19,11 +19,11 @@ from gateway.oidc.jose.signed_token import MAX_TEXT
 from gateway.oidc.wire import has_control
 from gateway.state.contract.sign_ins import SignIns
 from gateway.web.door.rates import TriesPerSource
-from gateway.web.inbound import Inbound, try_again
 from gateway.web.messages import Request, Response
 from gateway.web.pages.respond import Prepared
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.session.session import Sessions
+from gateway.web.signout.inbound import Inbound, try_again
 
 WAY = "frontchannel"
 AGAIN_BURST, AGAIN_EACH_SECOND = 5, 0.1

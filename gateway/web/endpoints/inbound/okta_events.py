@@ -19,7 +19,8 @@ from gateway.oidc.events.okta_event import ENDING, MAX_DELIVERY, OktaEvent, read
 from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
-from gateway.web.inbound import (
+from gateway.web.messages import Request, Response
+from gateway.web.signout.inbound import (
     NOT_DURABLE,
     OWN_HOP,
     Ended,
@@ -29,7 +30,6 @@ from gateway.web.inbound import (
     try_again,
     whole_body,
 )
-from gateway.web.messages import Request, Response
 
 WAY: Final = "okta_event_hook"
 IGNORED, UNMAPPED = "ignored", "unmapped_subject"

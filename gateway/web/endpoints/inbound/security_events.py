@@ -30,8 +30,8 @@ from gateway.oidc.events.security_event import (
 from gateway.oidc.events.subject_ids import Namespace, subject_keys
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
-from gateway.web.inbound import Inbound, answer, only_header, try_again, whole_body
 from gateway.web.messages import Request, Response
+from gateway.web.signout.inbound import Inbound, answer, only_header, try_again, whole_body
 
 WAY: Final = "security_events"
 IGNORED, VERIFIED = "ignored", "verified"

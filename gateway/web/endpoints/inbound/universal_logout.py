@@ -18,8 +18,8 @@ from gateway.oidc.events.subject_ids import Namespace, subject_keys
 from gateway.oidc.jose.signed_token import LEEWAY
 from gateway.oidc.signout.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
 from gateway.state.contract.log import RevocationLog
-from gateway.web.inbound import Inbound, answer, only_header, try_again, whole_body
 from gateway.web.messages import Request, Response
+from gateway.web.signout.inbound import Inbound, answer, only_header, try_again, whole_body
 
 WAY: Final = "universal_logout"
 _STATUSES: Final = {

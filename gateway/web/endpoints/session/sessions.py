@@ -24,7 +24,6 @@ from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import Listed, SignIns, living
 from gateway.web.endpoints.session.session import live_session
 from gateway.web.gate import Gate
-from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
@@ -33,7 +32,8 @@ from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
 from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
 from gateway.web.session.session import Carried
-from gateway.web.trail import Trail
+from gateway.web.signout.logout import Logout
+from gateway.web.signout.trail import Trail
 
 SHOWN = 100
 """Sessions in one answer."""

@@ -32,15 +32,15 @@ from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
 from gateway.web.gate import Gate
-from gateway.web.hint import Hints
-from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried, Sessions
-from gateway.web.trail import Trail
+from gateway.web.signout.hint import Hints
+from gateway.web.signout.logout import Logout
+from gateway.web.signout.trail import Trail
 
 _log = get_logger("callback")
 

@@ -17,13 +17,13 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
 from gateway.core.session.attempt import Attempt, lands
 from gateway.web.gate import Gate
-from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
 from gateway.web.session.attempts import Attempts
+from gateway.web.signout.logout import Logout
 
 _ID = re.compile(r"[0-9a-f]{8}")
 

@@ -16,7 +16,6 @@ from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
 from gateway.web.gate import Gate
-from gateway.web.logout import Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse, refuse_error
@@ -25,6 +24,7 @@ from gateway.web.query import parameter, way_back
 from gateway.web.reasons import ended_because
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried
+from gateway.web.signout.logout import Logout
 
 LOOP_CAUSE = (
     "Most often the browser drops our cookie, the clock of this computer is wrong, "

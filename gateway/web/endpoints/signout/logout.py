@@ -14,16 +14,16 @@ from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, HopState
 from gateway.telemetry.log import get_logger
 from gateway.web.gate import Gate
-from gateway.web.hops import DONE_PREFIX, LOGGED_OUT
-from gateway.web.logout import CONTINUE, STILL_WAITING, Logout
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.pages import HopLine, Page
+from gateway.web.pages.receipt import OURS
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
 from gateway.web.reasons import ended_because
-from gateway.web.receipt import OURS
+from gateway.web.signout.hops import DONE_PREFIX, LOGGED_OUT
+from gateway.web.signout.logout import CONTINUE, STILL_WAITING, Logout
 
 _log = get_logger("logout")
 

@@ -20,7 +20,7 @@ from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Response
 from gateway.web.pages.respond import send
 from gateway.web.pages.shell import Page, own_headers
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 MAX_BODY = 65_536
 """Bytes of a body, where a way in does not take more."""

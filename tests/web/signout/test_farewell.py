@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from deploy.demo.build import node_and_npm
-from gateway.web.farewell import last_worker
+from gateway.web.signout.farewell import last_worker
 
 
 def test_it_may_take_the_place_of_any_worker() -> None:

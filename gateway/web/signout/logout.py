@@ -24,16 +24,16 @@ from gateway.oidc.signout.logout import Redirect, Skip
 from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import session_mark
-from gateway.web.hint import Hints
-from gateway.web.hops import LOGGED_OUT, Hops
-from gateway.web.logout_options import LogoutOptions
 from gateway.web.messages import Response
-from gateway.web.own_news import OwnNews
 from gateway.web.pages import pages
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.session import Carried, Sessions
-from gateway.web.token_revocation import TokenRevoker
-from gateway.web.trail import Trail
+from gateway.web.signout.hint import Hints
+from gateway.web.signout.hops import LOGGED_OUT, Hops
+from gateway.web.signout.logout_options import LogoutOptions
+from gateway.web.signout.own_news import OwnNews
+from gateway.web.signout.token_revocation import TokenRevoker
+from gateway.web.signout.trail import Trail
 
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""

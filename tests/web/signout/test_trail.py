@@ -14,7 +14,7 @@ from gateway.oidc.signout.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 NOW = 1_700_000_000
 WHO = Session(

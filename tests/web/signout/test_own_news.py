@@ -16,8 +16,8 @@ from gateway.core.signout.revocation import OWN_HOP
 from gateway.idp.provider import IdentityProvider, ProviderOptions
 from gateway.oidc.signout.logout import CognitoSignout, OidcLogout, OktaSignout
 from gateway.oidc.signout.sign_outs import SIGN_OUTS
-from gateway.web.hops import Hop, Hops
-from gateway.web.own_news import MOST, OwnNews
+from gateway.web.signout.hops import Hop, Hops
+from gateway.web.signout.own_news import MOST, OwnNews
 
 ISSUER = "https://id.example.com"
 OURS, MAIL = subject_key(ISSUER, "s-1"), email_key("alice@example.com")

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from gateway.core.signout.evidence import ENDED, Asked, Evidence
-from gateway.web.receipt import HopLine, began, entry, headline, words
+from gateway.web.pages.receipt import HopLine, began, entry, headline, words
 
 OURS = HopLine("gateway", "This application", "returned", 100)
 

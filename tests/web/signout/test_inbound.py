@@ -16,10 +16,10 @@ from gateway.core.session.revocation_keys import email_key, subject_key, token_k
 from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
-from gateway.web import inbound
 from gateway.web.body import Body
-from gateway.web.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
-from gateway.web.trail import Trail
+from gateway.web.signout import inbound
+from gateway.web.signout.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
+from gateway.web.signout.trail import Trail
 from tests.fakes.patience import PATIENCE
 
 ISSUER = "https://idp.example"

@@ -21,7 +21,7 @@ from gateway.oidc.signout.logout import (
     Skip,
 )
 from gateway.oidc.signout.sign_outs import SIGN_OUTS, FormUse, Proof, Without
-from gateway.web.hops import HOP, LOGGED_OUT, Hop, Hops
+from gateway.web.signout.hops import HOP, LOGGED_OUT, Hop, Hops
 
 APP = "https://app.example.com"
 OIDC = Hop(

@@ -12,8 +12,8 @@ from gateway.core.session import cookies
 from gateway.core.session.cookies import PIECE
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Principal, Session, SessionLimits
-from gateway.web.hint import Hints
 from gateway.web.session.session import Sessions
+from gateway.web.signout.hint import Hints
 
 NOW = 1_800_000_000
 TOKEN = "header." + "x1Y" * 400 + ".signature"

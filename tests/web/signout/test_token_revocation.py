@@ -16,8 +16,8 @@ from gateway.core.signout.chain import RETURNED
 from gateway.core.signout.token_hold import FURTHER
 from gateway.idp.provider import Revocation
 from gateway.state.sqlite.log import SqliteLog
-from gateway.web import token_revocation
-from gateway.web.token_revocation import AGAIN, KEEP, LEASE, TokenRevoker
+from gateway.web.signout import token_revocation
+from gateway.web.signout.token_revocation import AGAIN, KEEP, LEASE, TokenRevoker
 from tests.fakes.revoking import AMPLE, LIMITS, World, asleep, begun, beside, signed_in
 
 

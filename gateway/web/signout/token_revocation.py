@@ -25,7 +25,7 @@ from gateway.core.signout.token_hold import FURTHER, Hold, Parked
 from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.contract.token_revocations import LARGEST, Taken, TokenRevocations
 from gateway.telemetry.log import get_logger, session_mark
-from gateway.web.trail import Trail
+from gateway.web.signout.trail import Trail
 
 KEEP = 86_400
 """Seconds after which a token that could not be revoked is given up: most have run out by then, or soon will."""

@@ -14,7 +14,7 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Go, Step
 from gateway.core.signout.revocation import OWN_HOP, hop_marks
 from gateway.state.contract.log import RevocationLog
-from gateway.web.hops import HOP, Hops
+from gateway.web.signout.hops import HOP, Hops
 
 MOST = 8
 """Names of a user that travel with the chain."""

@@ -14,8 +14,8 @@ from gateway.core.signout.chain import FAILED, PENDING, RETURNED, SKIPPED, begin
 from gateway.core.signout.reach import Reach
 from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
 from gateway.telemetry.audit import AuditKind
-from gateway.web.hops import LOGGED_OUT
 from gateway.web.messages import Response
+from gateway.web.signout.hops import LOGGED_OUT
 from tests.fakes.deciding import NOW, SUBJECT, session
 from tests.fakes.leaving import COGNITO, GOOGLE, OKTA, Jar, Lab
 

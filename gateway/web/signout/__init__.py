@@ -1,0 +1,1 @@
+"""The sign-out at work: the hops, their evidence, and everything that ends sessions."""
