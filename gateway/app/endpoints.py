@@ -34,6 +34,7 @@ from gateway.web.signout.hint import Hints
 from gateway.web.signout.hops import DONE_PREFIX, HOP, LOGGED_OUT
 from gateway.web.signout.inbound import Inbound
 from gateway.web.signout.logout import CONTINUE, Logout
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 
 
@@ -51,6 +52,7 @@ class Parts:
     forwarder: Forwarder
     live: LiveConnections
     log: RevocationLog
+    revoker: Revoker
     sign_ins: SignIns
     trail: Trail
     inbound: Inbound
@@ -105,7 +107,7 @@ def _session(parts: Parts) -> dict[str, Methods]:
         gate=parts.gate,
         logout=parts.logout,
         log=parts.log,
-        live=parts.live,
+        revoker=parts.revoker,
         sign_ins=parts.sign_ins,
         trail=parts.trail,
     )

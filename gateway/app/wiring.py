@@ -51,6 +51,7 @@ from gateway.web.session.tickets import TicketSessions
 from gateway.web.signout.hint import Hints
 from gateway.web.signout.inbound import Inbound
 from gateway.web.signout.logout import Logout
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.token_revocation import TokenRevoker
 from gateway.web.signout.trail import Trail
 
@@ -91,6 +92,7 @@ class Gateway:
         self.sessions = self._sessions(deployment)
         self.live = LiveConnections()
         self.endings = Endings(self.live, self._why_closed)
+        self.revoker = Revoker(self.log, self.endings.end)
         self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
         self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.trail.log_renewed
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
@@ -137,7 +139,7 @@ class Gateway:
             signing_out,
             sessions=self.sessions,
             log=self.log,
-            live=self.live,
+            revoker=self.revoker,
             hints=self.hints,
             provider=self.provider,
             newest=self.refresher.current,
@@ -145,10 +147,7 @@ class Gateway:
             trail=self.trail,
         )
         self.inbound = Inbound(
-            log=self.log,
-            trail=self.trail,
-            end_live=self.endings.carry_out,
-            lifetime=self.limits.absolute + ENTRY_MARGIN,
+            log=self.log, revoker=self.revoker, trail=self.trail, lifetime=self.limits.absolute + ENTRY_MARGIN
         )
         self.outside = Outside(
             settings, inbound=self.inbound, log=self.log, refreshes=self.refreshes, on_call=self._count_call
@@ -246,8 +245,8 @@ class Gateway:
         return Admin(
             admin_options(self.settings),
             log=self.log,
+            revoker=self.revoker,
             trail=self.trail,
-            end_live=self.endings.carry_out,
             sign_ins=self.sign_ins,
         )
 
@@ -393,6 +392,7 @@ class Gateway:
             forwarder=self.forwarder,
             live=self.live,
             log=self.log,
+            revoker=self.revoker,
             sign_ins=self.sign_ins,
             trail=self.trail,
             inbound=self.inbound,

@@ -6,11 +6,12 @@ What nobody is signed in for is here too, under no session, because a gateway th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.session.revocation_keys import ends_sessions, sid_of
 from gateway.core.session.session import Session
+from gateway.core.signout.revocation import NewEntry
 
 End = Callable[[str], None]
 Leave = Callable[[], None]
@@ -157,6 +158,14 @@ class Endings:
         count = sum(self._live.end(sid, REVOKED) for sid in sids) if names_one else self.sweep()
         self._keys.clear()  # last: what a failure has kept from being ended is tried again
         return count
+
+    def end(self, entries: Sequence[NewEntry]) -> int:
+        """End what these entries have ended, for their own reasons where they name one session.
+
+        :returns: how many connections were ended.
+        """
+        named = [(sid, entry.reason) for entry in entries if (sid := sid_of(entry.key)) is not None]
+        return sum(self._live.end(sid, reason) for sid, reason in named) + self.carry_out()
 
     def sweep(self) -> int:
         """Look at every session; how many connections were ended."""

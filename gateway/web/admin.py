@@ -27,6 +27,7 @@ from gateway.telemetry.log import get_logger
 from gateway.web.pages import pages
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.reasons import BY_OPERATOR
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 
 MAX_BODY = 16 * 1024
@@ -79,7 +80,6 @@ class RefusedError(Exception):
 class Admin:
     """Answers ``/api/sessions`` and ``/api/revocations``.
 
-    :param end_live: ends the live connections of this process whose session is over, and says how many.
     :param sign_ins: what was recorded of sign-ins.
     """
 
@@ -88,14 +88,14 @@ class Admin:
         options: AdminOptions,
         *,
         log: RevocationLog,
+        revoker: Revoker,
         trail: Trail,
-        end_live: Callable[[], int] = lambda: 0,
         sign_ins: SignIns,
     ) -> None:
         self._options = options
         self._log = log
         self._trail = trail
-        self._end_live = end_live
+        self._revoker = revoker
         self._sign_ins = sign_ins
         self._table: Mapping[str, Mapping[str, Callable[[web.BaseRequest], Awaitable[object]]]] = {
             "/api/sessions": {"GET": self._sessions},
@@ -172,13 +172,12 @@ class Admin:
     async def _revoke(self, request: web.BaseRequest) -> object:
         key = revocation_key(await _json(request), self._options.issuer)
         entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=BY_OPERATOR)
-        appending = self._log.append([entry])
-        # The entry denies here already; waiting for the disk would keep connections alive, and leave them to the watch,
-        # which does not count.
-        closed = self._end_live()
-        appended = await appending
-        self._trail.revoked(key, BY_OPERATOR, durable=appended.durable, client=request.remote or "")
-        return {"durable": appended.durable, "position": appended.position, "live_closed": closed}
+
+        def tell(entry: NewEntry, durable: bool) -> None:
+            self._trail.revoked(entry.key, entry.reason, durable=durable, client=request.remote or "")
+
+        done = await self._revoker.end([entry], tell)
+        return {"durable": done.durable, "position": done.position, "live_closed": done.closed}
 
     async def _in_step(self) -> None:
         if self._log.moved():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from gateway.core.gate import Challenge, GateRules, Revocations, session_state
 from gateway.core.http.own_cookies import NO_COOKIES
@@ -11,7 +11,7 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.oidc.signout.logout import CognitoSignout, LocalOnly, OktaSignout
 from gateway.oidc.signout.sign_outs import SIGN_OUTS
-from gateway.proxy.live import LiveConnections
+from gateway.proxy.live import Endings, LiveConnections
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.messages import Response
@@ -20,6 +20,7 @@ from gateway.web.signout.hint import Hints
 from gateway.web.signout.hops import Hop
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.logout_options import LogoutOptions
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, session, sessions
 
@@ -90,7 +91,8 @@ class Lab:
         self.told: list[AuditEvent] = []
         self.newest: dict[str, Session] = {}
         parts: dict[str, Any] = {
-            "sessions": self.sessions, "log": self.log, "live": self.live, "provider": None,
+            "sessions": self.sessions, "log": self.log, "provider": None,
+            "revoker": Revoker(cast("Any", self.log), Endings(self.live, lambda _: None).end),
             "tokens": self.tokens,
             "hints": Hints(self.sessions, ""), "trail": Trail(AuditTrail(self.told.append), Metrics()),
             "newest": lambda who, _: self.newest.get(who.sid),

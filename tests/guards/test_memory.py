@@ -72,7 +72,6 @@ GROWTH = {"add", "append", "appendleft", "extend", "insert", "setdefault"}
 NO_MEMORIES = {
     "_live": "adds to what proxy/live.py has",
     "_log": "appends to the log, which its own rows are about",
-    "log": "the same",
     "table": "appends to the file of the log",
     "_map": "a file in memory, of a fixed size",
     "_words": "the same",

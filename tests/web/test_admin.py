@@ -21,6 +21,7 @@ from gateway.state.sqlite.sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import MAX_BODY, Admin, AdminOptions, RefusedError, revocation_key
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 from tests.fakes.door import session
 
@@ -63,8 +64,8 @@ async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRu
     admin = Admin(
         AdminOptions(token, ISSUER, 3_600, 1_800),
         log=log,
+        revoker=Revoker(log, lambda _: 7),
         trail=Trail(AuditTrail(audit.append), Metrics()),
-        end_live=lambda: 7,
         sign_ins=sign_ins,
     )
     runner = web.ServerRunner(web.Server(admin.handle, access_log=None))

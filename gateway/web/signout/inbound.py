@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import DownstreamError, GatewayError
@@ -20,6 +20,7 @@ from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Response
 from gateway.web.pages.respond import send
 from gateway.web.pages.shell import Page, own_headers
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 
 MAX_BODY = 65_536
@@ -55,16 +56,13 @@ class Ended:
 class Inbound:
     """Ends sessions on the word of others.
 
-    :param end_live: ends the live connections of this process whose session is over.
     :param lifetime: seconds an entry must live to outlast every session.
     """
 
-    def __init__(
-        self, *, log: RevocationLog, trail: Trail, end_live: Callable[[], int], lifetime: int
-    ) -> None:
+    def __init__(self, *, log: RevocationLog, revoker: Revoker, trail: Trail, lifetime: int) -> None:
         self._log = log
+        self._revoker = revoker
         self._trail = trail
-        self._end_live = end_live
         self._lifetime = lifetime
         self._seldom = Seldom()
 
@@ -97,15 +95,11 @@ class Inbound:
             entries.append(NewEntry(token_id, until if token_until is None else token_until, reason))
         if not entries:
             return Ended(durable=True)
-        appending = self._log.append(entries)
-        self._end_live()  # they deny here already; live connections need not wait for the disk
-        durable = (await appending).durable
-        for entry in entries:
-            if entry.key != token_id:
-                self._trail.ended_from_outside(
-                    entry.key, reason, durable=durable, source=source, client=client
-                )
-        return Ended(durable)
+
+        def tell(entry: NewEntry, durable: bool) -> None:
+            self._trail.ended_from_outside(entry.key, reason, durable=durable, source=source, client=client)
+
+        return Ended((await self._revoker.end(entries, tell)).durable)
 
     async def own_news(
         self,

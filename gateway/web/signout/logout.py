@@ -21,7 +21,6 @@ from gateway.core.signout.chain import Cause, Chain, Done, Go, Interrupted, Step
 from gateway.core.signout.revocation import ENTRY_MARGIN, UNPLACED, Entry, NewEntry
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.logout import Redirect, Skip
-from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.telemetry.log import session_mark
 from gateway.web.messages import Response
@@ -32,6 +31,7 @@ from gateway.web.signout.hint import Hints
 from gateway.web.signout.hops import LOGGED_OUT, Hops
 from gateway.web.signout.logout_options import LogoutOptions
 from gateway.web.signout.own_news import OwnNews
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.token_revocation import TokenRevoker
 from gateway.web.signout.trail import Trail
 
@@ -52,7 +52,7 @@ class Logout:
         *,
         sessions: Sessions,
         log: RevocationLog,
-        live: LiveConnections,
+        revoker: Revoker,
         hints: Hints,
         provider: IdentityProvider,
         newest: Callable[[Session, int], Session | None],
@@ -64,7 +64,7 @@ class Logout:
         self._news = OwnNews(self.hops, log, listening=options.news_comes_back)
         self._sessions = sessions
         self._log = log
-        self._live = live
+        self._revoker = revoker
         self._hints = hints
         self._newest = newest
         self._tokens = tokens
@@ -250,14 +250,13 @@ class Logout:
     async def end(self, session: Session, reason: str) -> None:
         """End a session that nobody has signed out of; its browser's next navigation enters the chain (rule R1)."""
         entry = NewEntry(sid_key(session.sid), session.absolute_until + ENTRY_MARGIN, reason)
-        appending = self._log.append([entry])
-        self._live.end(session.sid, reason)
-        appended = await appending
-        self._trail.ended(session, reason, durable=appended.durable)
-        await self._tokens.ended_elsewhere(session, durable=appended.durable)
+        done = await self._revoker.end(
+            [entry], lambda _, durable: self._trail.ended(session, reason, durable=durable)
+        )
+        await self._tokens.ended_elsewhere(session, durable=done.durable)
 
     async def _end(self, session: Session, now: int) -> bool:
-        """Append the deny entry, close live connections, park the refresh token. Whether the entry is durable.
+        """End the session and what its sign-out reaches, park the refresh token. Whether the entry is durable.
 
         Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work. So
         nothing is awaited between looking whether it was done and doing it.
@@ -273,18 +272,17 @@ class Logout:
             reason="logout",
             barrier=now + self.options.limits.barrier,
         )
-        others = self._others(session, now)
-        appending = self._log.append(
-            [entry, *others]
-        )  # it denies here already; the rest need not wait for the disk
-        self._live.end(session.sid, "logout")
-        appended = await appending
-        self._trail.revocation(entry.reason, durable=appended.durable)
-        for other in others:
-            self._trail.revoked(other.key, other.reason, durable=appended.durable)
+
+        def tell(ended: NewEntry, durable: bool) -> None:
+            if ended is entry:  # who signs out is told of with the chain
+                self._trail.revocation(entry.reason, durable=durable)
+            else:
+                self._trail.revoked(ended.key, ended.reason, durable=durable)
+
+        done = await self._revoker.end([entry, *self._others(session, now)], tell)
         # Only now: a refresh that was under way has published its token by then, or finds the entry and drops it.
-        await self._tokens.ended(session, durable=appended.durable)
-        return appended.durable
+        await self._tokens.ended(session, durable=done.durable)
+        return done.durable
 
     def _others(self, session: Session, now: int) -> list[NewEntry]:
         """What ends beside ``session``, if it lives still (`Reach`)."""

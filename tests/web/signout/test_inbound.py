@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,14 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.session.revocation_keys import email_key, subject_key, token_key
+from gateway.core.signout.revocation import NewEntry
 from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.body import Body
 from gateway.web.signout import inbound
 from gateway.web.signout.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 from tests.fakes.patience import PATIENCE
 
@@ -56,12 +58,14 @@ async def house(path: Path) -> House:
     audit: list[AuditEvent] = []
     metrics, swept = Metrics(), list[int]()
 
-    def sweep() -> int:
+    def sweep(_: Sequence[NewEntry]) -> int:
         swept.append(len(log.index))
         return 0
 
     trail = Trail(AuditTrail(audit.append), metrics)
-    return House(log, Inbound(log=log, trail=trail, end_live=sweep, lifetime=3_660), audit, metrics, swept)
+    return House(
+        log, Inbound(log=log, revoker=Revoker(log, sweep), trail=trail, lifetime=3_660), audit, metrics, swept
+    )
 
 
 @pytest.fixture

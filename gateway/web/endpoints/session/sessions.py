@@ -19,7 +19,6 @@ from gateway.core.session.revocation_keys import sid_key, subject_key
 from gateway.core.session.session import Session
 from gateway.core.session.sign_in import SignIn
 from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
-from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import Listed, SignIns, living
 from gateway.web.endpoints.session.session import live_session
@@ -33,6 +32,7 @@ from gateway.web.query import parameter
 from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
 from gateway.web.session.session import Carried
 from gateway.web.signout.logout import Logout
+from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 
 SHOWN = 100
@@ -49,7 +49,7 @@ class SessionsEndpoint:
     gate: Gate
     logout: Logout
     log: RevocationLog
-    live: LiveConnections
+    revoker: Revoker
     sign_ins: SignIns
     trail: Trail
 
@@ -104,15 +104,13 @@ class SessionsEndpoint:
 
     async def _end(self, chosen: Sequence[SignIn], session: Session, client: str) -> bool:
         entries = [NewEntry(sid_key(each.sid), each.until + ENTRY_MARGIN, ENDED_THERE) for each in chosen]
-        if not entries:
-            return True
-        appending = self.log.append(entries)
-        for each in chosen:  # they deny here already; live connections need not wait for the disk
-            self.live.end(each.sid, ENDED_THERE)
-        appended = await appending
-        for entry in entries:
-            self.trail.revoked(entry.key, ENDED_THERE, durable=appended.durable, client=client)
-        return appended.durable
+        return not entries or await self._revoke(entries, client)
+
+    async def _revoke(self, entries: Sequence[NewEntry], client: str) -> bool:
+        def tell(entry: NewEntry, durable: bool) -> None:
+            self.trail.revoked(entry.key, entry.reason, durable=durable, client=client)
+
+        return (await self.revoker.end(entries, tell)).durable
 
     async def _everywhere(
         self, facts: RequestFacts, carried: Carried, session: Session, now: int
@@ -120,12 +118,11 @@ class SessionsEndpoint:
         """By the subject's name, so that sessions are ended too that no list knows of; then the chain."""
         subject = subject_key(session.principal.issuer, session.principal.subject)
         entry = NewEntry(subject, now + self.gate.rules.session.absolute + ENTRY_MARGIN, ENDED_EVERYWHERE)
-        appended = await self.log.append([entry])
-        self.trail.revoked(subject, ENDED_EVERYWHERE, durable=appended.durable, client=facts.client)
+        durable = await self._revoke([entry], facts.client)
         if facts.wants_page:
             return await self.logout.leave(carried, how="everywhere", now=now, sent=facts.cookies)
         step, cookies = await self.logout.start(carried, how="everywhere", now=now, sent=facts.cookies)
-        return send(_json({"location": self.logout.location(step), "durable": appended.durable}), cookies)
+        return send(_json({"location": self.logout.location(step), "durable": durable}), cookies)
 
     def _to_sign_in(self, facts: RequestFacts, refused: Response) -> Response:
         if not facts.navigation or refused.status != 401:
