@@ -11,7 +11,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from gateway.app.options import state_place
 from gateway.config import examine
 from gateway.core.errors import GatewayError
 from gateway.state.contract.renewal import Cause
@@ -39,6 +38,8 @@ def renew(
 
     The revocation log gets another id. Works while the gateway is stopped and while it runs.
     """
+    from gateway.app.options import state_place  # late: it knows of every part of a gateway
+
     settings = examine(config, os.environ)
     if settings.settings is None:
         for finding in settings.findings:

@@ -48,8 +48,8 @@ async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 
 async def again(gateway: Serving) -> None:
     """The same configuration, served by the command itself."""
-    words = ("-m", "gateway", "serve", "-c", str(gateway.config), "--workers", "2")
-    gateway.process = await launched(gateway.config, *words, workers=2, accept_for=5.0)
+    command = f"-m gateway serve -c {gateway.config} --workers 2".split()
+    gateway.process = await launched(gateway.config, *command, workers=2, accept_for=5.0)
     await gateway.until("/readyz", 200)
 
 

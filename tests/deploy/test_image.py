@@ -88,4 +88,4 @@ def test_the_installed_gateway_finds_its_policies_and_pages(installed: Path) -> 
     """Package data is in the wheel: policies, templates."""
     answer = run(installed, "policy", "test", "builtin:groups")
     assert answer.returncode == 0, answer.stderr
-    assert (installed / "gateway" / "web" / "templates" / "style.css").is_file()
+    assert (installed / "gateway" / "web" / "pages" / "templates" / "style.css").is_file()
