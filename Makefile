@@ -10,7 +10,8 @@ MORE := \
   conformance-long:3 \
   memory:6 \
   faults:8 \
-  providers:10
+  windows:4 \
+  providers:9
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help setup setup-demo setup-test servers demo test test-more test-again coverage check format lock spa clean \
@@ -53,7 +54,7 @@ demo: setup-demo                 ## the gateway, emulated Cognito and Okta, and 
 	$(BIN)/gateway demo
 
 test: setup-test servers check   ## everything that is run on every change
-	$(BIN)/python -m pytest -n 4 --dist loadgroup
+	$(BIN)/python -m pytest -n 5 --dist loadgroup -m "not large"
 
 test-more: setup-test servers    ## what is large besides, each bounded, 30 minutes together
 	@MAKE="$(MAKE)" bash tests/more.sh $(MORE)
@@ -101,6 +102,9 @@ memory: setup-test servers       ## twice as many users as a worker remembers, i
 providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in real browsers; 2 minutes, and a download of 160 MB at first
 	@bash tests/servers.sh providers
 	$(BIN)/python -m pytest tests/providers
+
+windows: setup-test servers      ## the matrix of sign-outs in every kind of window, not in one for each row; 3 minutes
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m large tests/browser
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
 	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \

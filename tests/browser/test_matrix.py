@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from _pytest.mark import ParameterSet
 
 from tests.browser.conftest import Programs
 from tests.browser.driver import shows
@@ -24,16 +25,19 @@ from tests.browser.person import (
 from tests.fakes.patience import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+def _run(row: Row, window: Window, *, here: bool) -> ParameterSet:
+    marks = [pytest.mark.xdist_group(f"{window.program}-matrix"), *([] if here else [pytest.mark.large])]
+    return pytest.param(row, window, id=f"{row.id}-{window.name.lower().replace('_', '-')}", marks=marks)
+
+
 RUNS = [
-    pytest.param(
-        row,
-        window,
-        id=f"{row.id}-{window.name.lower().replace('_', '-')}",
-        marks=pytest.mark.xdist_group(f"{window.program}-matrix"),
-    )
-    for row in ROWS
-    for window in row.windows
+    _run(row, window, here=place == at % len(row.windows))
+    for at, row in enumerate(ROWS)
+    for place, window in enumerate(row.windows)
 ]
+"""``make test`` tries each row in one of its windows, in turn; ``make windows`` in all the others."""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 
+from tests.marked import with_part
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
-_BLOCK = re.compile(r"(?<=<!-- floors -->\n).*?(?=<!-- /floors -->)", re.DOTALL)
 
 
 def picture() -> str:
@@ -29,15 +29,8 @@ def picture() -> str:
             rooms = layers.get(f"gateway.{room}", [])
             if rooms:
                 lines.append(f"    {room}: " + "  >  ".join(each.replace(" | ", " · ") for each in rooms))
-    return "```\n" + "\n".join(lines) + "\n```\n"
-
-
-def written() -> str:
-    """What the page has."""
-    found = _BLOCK.search(PAGE.read_text("utf-8"))
-    assert found is not None
-    return found[0]
+    return "```\n" + "\n".join(lines) + "\n```"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(_BLOCK.sub(lambda _: picture(), PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_part(PAGE.read_text("utf-8"), "floors", picture()), "utf-8")

@@ -77,3 +77,19 @@ def test_more_than_half_an_hour_is_refused(more: list[str | Path]) -> None:
     ran = run(more, "good:30", "good-too:1")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "31 minutes, more than 30" in ran.stderr
+
+
+def test_what_make_test_leaves_out_is_run_by_a_target_of_make_test_more() -> None:
+    """Tests that are marked as large stand in a place that such a target runs."""
+    files = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if "pytest.mark.large" in path.read_text("utf-8")
+    ]
+    places = {
+        place
+        for name, recipe in re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+        if name in large()
+        for place in re.findall(r"-m large (\S+)", recipe)
+    }
+    named = {path for path in files if path != Path(__file__)}
+    assert named
+    assert {path for path in named if not any(path.is_relative_to(ROOT / place) for place in places)} == set()
