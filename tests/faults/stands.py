@@ -234,7 +234,7 @@ async def one_host(directory: Path) -> AsyncIterator[OneHost]:
     clock = directory / "clock"
     clock.write_text("0")
     environment = {"SET_CLOCK": str(clock)}
-    with mounted(directory / "disk", mebibytes=8) as disk:
+    with mounted(directory / "disk", mebibytes=64) as disk:
         state = {f"sqlite://{directory / 'state.db'}": f"sqlite://{disk.directory}/state.db"}
         async with serving(directory, workers=OneHost.workers, env=environment, replaced=state) as gateway:
             yield OneHost(gateway, disk, clock, environment)
