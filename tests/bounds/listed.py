@@ -15,6 +15,8 @@ PAGE = Path(__file__).parents[2] / "docs/memory.md"
 _ROW = re.compile(r"^\| `([\w/.]+ \w+)` \| (.+) \| (.+) \| ([^|]+) \| `(\w+)` \|$", re.MULTILINE)
 _BYTES = re.compile(r"(\d[\d.]*) (B|KiB|MiB)( each)?")
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+NOISE = 16 * 1024
+"""Bytes that the interpreter takes and gives by itself while something is measured: less than that cannot be told."""
 PAGE_SIZE = sysconf("SC_PAGESIZE")
 Memory = Kept[Any, Any] | Memo[Any, Any]
 _T = TypeVar("_T", bound=Callable[..., object])
@@ -47,9 +49,10 @@ def rows() -> dict[str, Row]:
 
 def stated(place: str) -> int:
     """Bytes that the page allows a place, or each thing in it."""
-    size = rows()[place].bytes
+    row = rows()[place]
+    size = row.bytes
     assert size is not None, place
-    return size
+    return size if row.size.endswith("each") else max(size, NOISE)
 
 
 def fill(memory: Memory, add: Callable[[int], object], most: int) -> None:
