@@ -99,7 +99,7 @@ def let_nobody_in(sock: socket.socket) -> bool:
     Connections that stand go on. A client that is passed over tries again a second later, and is then refused, or
     taken by the next gateway at this address; one that was queued would lose what it has sent.
 
-    :returns: False: the system does not allow it. Linux from 6.17 on wants CAP_NET_ADMIN for it.
+    :returns: False: the system does not allow it. Linux 6.18 wants CAP_NET_ADMIN for it.
     """
     program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
     steps = len(_DROP_SYN) // struct.calcsize("HBBI")
