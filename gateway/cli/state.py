@@ -13,7 +13,7 @@ import typer
 
 from gateway.config import examine
 from gateway.core.errors import GatewayError
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.state.redis.place import RedisPlace
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
@@ -83,7 +83,7 @@ def _in_file(path: Path) -> bool:
     files = LogFiles(path, patience=PATIENCE)
     try:
         files.start()
-        files.renew(Cause.OPERATOR)
+        files.renew(RenewalCause.OPERATOR)
     except (sqlite3.Error, OSError) as error:
         _stop(f"{path}: {explain(error)}")
     finally:
@@ -102,7 +102,7 @@ async def _in_redis(place: RedisPlace) -> bool:
 
     stream = Stream(place)
     try:
-        return await stream.renew(Standing(), new_log_id(), Cause.OPERATOR) == "renewed"
+        return await stream.renew(Standing(), new_log_id(), RenewalCause.OPERATOR) == "renewed"
     except (OSError, RefusedError) as error:
         fault = fault_of(error)
         _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.mend}" if fault.mend else ""))

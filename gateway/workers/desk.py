@@ -22,7 +22,7 @@ from gateway.web.signout.trail import Trail
 from gateway.workers.line import Line
 
 
-class Board:
+class Noticeboard:
     """What the parent says of the workers."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ def run(settings: Settings, sockets: Sockets, line: socket.socket) -> int:
 async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop, (signal.SIGTERM,))
-    board = Board()
+    board = Noticeboard()
     orphaned = asyncio.Event()
 
     def ended() -> None:

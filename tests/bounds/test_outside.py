@@ -17,7 +17,7 @@ from gateway.oidc.events.security_event import Refusal
 from gateway.oidc.jose.jwks import MAX_KEYS, MAX_KID, parse_key_set
 from gateway.oidc.signin.providers import Preset
 from gateway.oidc.wire import Answer, Request
-from gateway.workers.desk import Board
+from gateway.workers.desk import Noticeboard
 from gateway.workers.slots import Slot
 from tests.bounds.listed import fills, stated
 
@@ -103,7 +103,7 @@ def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
     )
     assert measured() - before <= stated("oidc/wire.py headers")
     before = measured()
-    board = Board()
+    board = Noticeboard()
     board.write(
         json.loads(
             json.dumps(

@@ -15,7 +15,7 @@ from gateway.cli.main import app
 from gateway.core.session.revocation_keys import sid_key
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.state.sqlite.files import LogFiles
 from gateway.state.sqlite.table import Tail
 from tests.fakes.pieces import put
@@ -61,7 +61,7 @@ def test_r04_the_log_gets_another_id_and_keeps_what_it_has(tmp_path: Path, confi
     assert after.position > position
     assert [entry.key for entry in after.entries] == ["sid:s"]
     assert after.renewal is not None
-    assert after.renewal.cause is Cause.OPERATOR
+    assert after.renewal.cause is RenewalCause.OPERATOR
     assert run(config).exit_code == 0
     assert loaded(path).log_id != after.log_id
 
@@ -137,7 +137,7 @@ def in_redis(tmp_path: Path, config: Path) -> Iterator[RedisServer]:
 async def test_r04_instances_on_redis_follow(config: Path, in_redis: RedisServer) -> None:
     """One that runs has the other id within a beat, and still ends what it ended; one tells of it."""
     async with opened(in_redis.place()) as log:
-        told: list[Cause] = []
+        told: list[RenewalCause] = []
         log.on_renewed = told.append
         await log.append([new(sid_key("s"))])
         before = log.log_id
@@ -148,7 +148,7 @@ async def test_r04_instances_on_redis_follow(config: Path, in_redis: RedisServer
 
         assert log.log_id != before
         assert ended(log, "s") is not None
-        assert told == [Cause.OPERATOR]
+        assert told == [RenewalCause.OPERATOR]
 
 
 def test_a_redis_that_has_no_log_or_does_not_answer(config: Path, in_redis: RedisServer) -> None:

@@ -21,7 +21,7 @@ from gateway.core.session.revocation_keys import EVERYONE, sid_key, subject_key
 from gateway.core.signout.revocation import ENTRY_MARGIN, Entry, NewEntry
 from gateway.state.contract.forgetting import Forgetting
 from gateway.state.contract.log import RevocationLog
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from tests.fakes.patience import PATIENCE
 
 ALICE = subject_key("https://idp.example", "alice")
@@ -235,7 +235,7 @@ class LogContract:
         self, make: Make, one: RevocationLog, other: RevocationLog
     ) -> None:
         """It is an older copy of the one that did. One process of all tells of it, and nobody is let in meanwhile."""
-        told: list[Cause] = []
+        told: list[RenewalCause] = []
         one.on_renewed = other.on_renewed = told.append
         await one.append([new(sid_key("s"))])
         before, sealed = one.log_id, one.index.position + 5
@@ -244,7 +244,7 @@ class LogContract:
         assert all(log.log_id != before or log.age() == math.inf for log in (one, other))
         assert await within(PATIENCE, lambda: one.log_id == other.log_id != before)
         assert await within(PATIENCE, lambda: one.age() < math.inf and other.age() < math.inf)
-        assert await within(PATIENCE, lambda: told == [Cause.SESSION])
+        assert await within(PATIENCE, lambda: told == [RenewalCause.SESSION])
         assert one.index.position > sealed
         assert ended(other, "s") is not None
         assert await within(PATIENCE, lambda: "a browser has seen more of it" in other.health())
@@ -256,7 +256,7 @@ class LogContract:
         await later.prove(sealed)
         assert later.log_id == after == one.log_id
         await later.close()
-        assert told == [Cause.SESSION]
+        assert told == [RenewalCause.SESSION]
 
     async def test_a_batch_keeps_its_order(self, one: RevocationLog, other: RevocationLog) -> None:
         """Entries of one append follow each other."""

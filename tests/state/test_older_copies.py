@@ -21,7 +21,7 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.log_extent import lacks
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.state.sqlite.files import Known, LogFiles
 from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
@@ -150,7 +150,7 @@ def without_witness() -> None:
 async def test_r04_a_restored_directory_is_another_log(gone_back: tuple[Path, str, int]) -> None:
     """The host has seen more of it. What the copy has still counts."""
     path, log_id, sealed = gone_back
-    told: list[Cause] = []
+    told: list[RenewalCause] = []
     log = SqliteLog(path)
     log.on_renewed = told.append
     await log.open()
@@ -158,7 +158,7 @@ async def test_r04_a_restored_directory_is_another_log(gone_back: tuple[Path, st
         assert log.log_id != log_id
         assert log.index.position > sealed
         assert ended(log, "before") is not None
-        assert told == [Cause.WITNESS]
+        assert told == [RenewalCause.WITNESS]
         assert "this host has seen more of it" in log.health()
     finally:
         await log.close()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key, subject_key
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.state.redis import mirror as redis_mirror
 from gateway.state.redis.log import RedisLog
 from tests.fakes.patience import PATIENCE
@@ -51,7 +51,7 @@ class World:
     logs: list[RedisLog] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     copy: Copy | None = None
-    renewed: list[Cause] = field(default_factory=list)
+    renewed: list[RenewalCause] = field(default_factory=list)
 
     async def begin(self) -> None:
         self.redis.ask("FLUSHALL")
@@ -169,7 +169,7 @@ async def _live_through(redis: RedisServer, steps: list[tuple[str, int, object]]
         await world.in_step()
         world.logs.append(await world.instance())  # which knows only what Redis has
         world.check()
-        assert Cause.SESSION not in world.renewed  # who is merely behind proves nothing
+        assert RenewalCause.SESSION not in world.renewed  # who is merely behind proves nothing
     finally:
         await world.end()
 

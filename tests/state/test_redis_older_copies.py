@@ -12,7 +12,7 @@ import pytest
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import RevocationIndex
 from gateway.state.contract.outbox import Outbox
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.state.redis import mirror as redis_mirror
 from gateway.state.redis.mirror import Mirror
 from gateway.state.redis.stream import Stream
@@ -55,7 +55,7 @@ async def test_r04_a_session_proves_that_redis_went_back(
         await log.append([new(sid_key("lost"))])
         log_id, sealed = log.log_id, log.index.position
     go_back(kept_redis, copy)
-    told: list[Cause] = []
+    told: list[RenewalCause] = []
     async with (
         opened(kept_redis.place(), deadline=PATIENCE) as one,
         opened(kept_redis.place(), deadline=PATIENCE) as other,
@@ -70,7 +70,7 @@ async def test_r04_a_session_proves_that_redis_went_back(
         assert await within(PATIENCE, lambda: one.age() < math.inf and other.age() < math.inf)
         assert one.index.position > sealed
         assert ended(other, "before") is not None
-        assert told == [Cause.SESSION]
+        assert told == [RenewalCause.SESSION]
 
 
 @pytest.mark.usefixtures("prompt")
@@ -86,7 +86,7 @@ async def test_r05_a_restored_snapshot_of_redis_is_vouched_for_by_nobody(redis: 
     redis.stop()
     snapshot.write_bytes(copy)
     redis.start()
-    told: list[Cause] = []
+    told: list[RenewalCause] = []
     async with opened(redis.place(), deadline=PATIENCE) as fresh:
         fresh.on_renewed = told.append
         assert fresh.age() == math.inf
@@ -94,7 +94,7 @@ async def test_r05_a_restored_snapshot_of_redis_is_vouched_for_by_nobody(redis: 
 
         assert fresh.log_id != log_id
         assert ended(fresh, "before") is not None
-        assert told == [Cause.UNVOUCHED]
+        assert told == [RenewalCause.UNVOUCHED]
         assert "nobody vouched" in fresh.health()
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from gateway.core.signout.log_extent import Gap
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.telemetry.log import get_logger
 
 _log = get_logger("state")
@@ -44,7 +44,7 @@ class RevocationLog(Protocol):
         the log was lost (rule R4).
         """
 
-    on_renewed: Callable[[Cause], None]
+    on_renewed: Callable[[RenewalCause], None]
     """Told when the log has got another id because it may lack entries, in one process of all; must not raise."""
 
     @property

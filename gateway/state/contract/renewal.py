@@ -27,7 +27,7 @@ def new_log_id() -> str:
     return base64.urlsafe_b64decode(dice.token(16) + "==").hex()
 
 
-class Cause(Enum):
+class RenewalCause(Enum):
     """Why. The values are written into the log."""
 
     SESSION = "session"
@@ -39,24 +39,24 @@ class Cause(Enum):
     OPERATOR = "operator"
 
 
-_WORDS: Final[Mapping[Cause, str]] = {
-    Cause.SESSION: "a browser has seen more of it than it has: it is an older copy",
-    Cause.INDEX: "a process has read more of it than it has: it is an older copy",
-    Cause.COUNTER: "its counter has seen more of it than it has: it is an older copy",
-    Cause.WITNESS: "this host has seen more of it than it has: it is an older copy",
-    Cause.UNWRITTEN: "a process has died with entries that neither it nor the spool had room for",
-    Cause.UNVOUCHED: "nobody vouched for what Redis has",
-    Cause.OPERATOR: "somebody asked for it (gateway state renew)",
+_WORDS: Final[Mapping[RenewalCause, str]] = {
+    RenewalCause.SESSION: "a browser has seen more of it than it has: it is an older copy",
+    RenewalCause.INDEX: "a process has read more of it than it has: it is an older copy",
+    RenewalCause.COUNTER: "its counter has seen more of it than it has: it is an older copy",
+    RenewalCause.WITNESS: "this host has seen more of it than it has: it is an older copy",
+    RenewalCause.UNWRITTEN: "a process has died with entries that neither it nor the spool had room for",
+    RenewalCause.UNVOUCHED: "nobody vouched for what Redis has",
+    RenewalCause.OPERATOR: "somebody asked for it (gateway state renew)",
 }
 
-_VALUES: Final = frozenset(cause.value for cause in Cause)
+_VALUES: Final = frozenset(cause.value for cause in RenewalCause)
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class LogRenewal:
     """One of them. ``at``: seconds. ``told``: some process has told of it."""
 
-    cause: Cause
+    cause: RenewalCause
     at: int
     told: bool = False
 
@@ -72,19 +72,19 @@ class Renewal:
         return f"; it got another id at {at}, everybody had to sign in again: {why(self.cause)}"
 
 
-def why(cause: Cause) -> str:
+def why(cause: RenewalCause) -> str:
     """The cause in words."""
     return _WORDS[cause]
 
 
-def tell_of_renewal(cause: Cause) -> None:
+def tell_of_renewal(cause: RenewalCause) -> None:
     """A line about it."""
     _log.error("state_log_renewed", cause=cause.value, why=why(cause))
 
 
-def read(text: str) -> Renewal | None:
-    """What `Renewal.written` wrote, with ``told`` behind it where that was done; None for anything else."""
+def read(text: str) -> LogRenewal | None:
+    """What `LogRenewal.written` wrote, with ``told`` behind it where that was done; None for anything else."""
     match text.split(" "):
         case [at, cause, *told] if at.isdigit() and cause in _VALUES:
-            return Renewal(Cause(cause), int(at), told=told == ["told"])
+            return LogRenewal(RenewalCause(cause), int(at), told=told == ["told"])
     return None

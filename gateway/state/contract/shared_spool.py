@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from gateway.state.contract.board import Marks
 from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import Cause, why
+from gateway.state.contract.renewal import RenewalCause, why
 from gateway.state.contract.spool import Spool, explain
 from gateway.telemetry.log import get_logger
 
@@ -118,7 +118,7 @@ class SharedSpool:
         self.stamp = stamp
         self._own.clear()
         if marks.dead:
-            return why(Cause.UNWRITTEN)
+            return why(RenewalCause.UNWRITTEN)
         return _UNKNOWN if marks.alive else ""
 
     def tell_shortage(self) -> None:

@@ -48,7 +48,7 @@ from gateway.state.contract.age import Age
 from gateway.state.contract.forgetting import tell_of_clock
 from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, told
 from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import Cause, tell_of_renewal, why
+from gateway.state.contract.renewal import RenewalCause, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
 from gateway.state.redis.faults import LostError, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis.link import Link
@@ -92,7 +92,7 @@ class RedisLog:
         """
         self.index = RevocationIndex()
         self.state_loss_accepted = state_loss_accepted
-        self.on_renewed: Callable[[Cause], None] = tell_of_renewal
+        self.on_renewed: Callable[[RenewalCause], None] = tell_of_renewal
         self._place = place
         self._on_epoch = on_epoch
         self._deadline = deadline
@@ -380,7 +380,7 @@ class RedisLog:
     def _tell_doubt(self, *, lifted: bool = False) -> None:
         """What others of this host had, the log has when they say so: doubt ends with an exchange that begins then."""
         before = self._age.doubt
-        known = why(Cause.SESSION) if self._mirror.proven else self._spool.doubt
+        known = why(RenewalCause.SESSION) if self._mirror.proven else self._spool.doubt
         self._age.doubt = known or ("" if lifted else before)
         tell_of_doubt(before, self._age.doubt)
         if self._age.doubt and not known:

@@ -13,7 +13,7 @@ from gateway.core.signout.log_extent import Gap, lacks
 from gateway.core.signout.revocation import UNPLACED, Entry, RevocationIndex
 from gateway.state.contract.forgetting import APART, Forgetting
 from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import Cause, Renewal, new_log_id, tell_of_renewal
+from gateway.state.contract.renewal import LogRenewal, RenewalCause, new_log_id, tell_of_renewal
 from gateway.state.redis.faults import MOVES, RefusedError, UnvouchedError, fault_of
 from gateway.state.redis.stream import Page, Standing, Stream, name_of
 from gateway.telemetry.log import get_logger
@@ -43,8 +43,8 @@ class Mirror:
         """Seconds since it did; None where nobody has written that down."""
         self.gaps: tuple[Gap, ...] = ()
         """Positions that the log has never given."""
-        self.renewal: Renewal | None = None
-        self.on_renewed: Callable[[Cause], None] = tell_of_renewal
+        self.renewal: LogRenewal | None = None
+        self.on_renewed: Callable[[RenewalCause], None] = tell_of_renewal
         self.copied = True
         """A replica of the server has confirmed every append, or there is none."""
         self._index = index
@@ -122,7 +122,9 @@ class Mirror:
             return False
         settled = time.monotonic() - self._proven_at > VOUCH_WITHIN
         sealed = self._proof.position
-        done = await stream.renew(self.known, new_log_id(), Cause.SESSION, sealed=sealed, settled=settled)
+        done = await stream.renew(
+            self.known, new_log_id(), RenewalCause.SESSION, sealed=sealed, settled=settled
+        )
         if done == "has":
             self._proof = Standing()
         elif done != "lacks":
@@ -134,7 +136,7 @@ class Mirror:
 
         :raises: what the stream raises.
         """
-        await stream.renew(self.known, new_log_id(), Cause.UNWRITTEN, copies=self._replicas > 0)
+        await stream.renew(self.known, new_log_id(), RenewalCause.UNWRITTEN, copies=self._replicas > 0)
         self.doubt()
 
     async def _send(self, stream: Stream, within: float) -> bool:

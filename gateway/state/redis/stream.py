@@ -13,7 +13,7 @@ from typing import Final
 from gateway.core.signout.log_extent import Gap
 from gateway.core.signout.revocation import Entry, NewEntry
 from gateway.state.contract.outbox import Outgoing
-from gateway.state.contract.renewal import Cause, Renewal
+from gateway.state.contract.renewal import LogRenewal, RenewalCause
 from gateway.state.contract.renewal import read as read_renewal
 from gateway.state.redis.faults import GarbledError, RefusedError, UnvouchedError
 from gateway.state.redis.link import Command, Link, Reply
@@ -83,7 +83,7 @@ class Page:
     beat: int = 0
     forgotten: int = 0
     gaps: tuple[Gap, ...] = ()
-    renewal: Renewal | None = None
+    renewal: LogRenewal | None = None
 
 
 class Stream:
@@ -139,7 +139,7 @@ class Stream:
         self,
         known: Standing,
         candidate: str,
-        cause: Cause,
+        cause: RenewalCause,
         *,
         sealed: int = 0,
         settled: bool = False,

@@ -23,7 +23,7 @@ from gateway.core.signout.revocation import UNPLACED, NewEntry
 from gateway.state.contract.board import Marks
 from gateway.state.contract.counter import Counter
 from gateway.state.contract.forgetting import Forgetting, boot_id
-from gateway.state.contract.renewal import Cause, Renewal
+from gateway.state.contract.renewal import LogRenewal, RenewalCause
 from gateway.state.contract.spool import SIZE, Batch, Spool, beside
 from gateway.state.sqlite.faults import explain, mend_for
 from gateway.state.sqlite.table import OPEN_PATIENCE, Table, Tail, require_directory
@@ -64,7 +64,7 @@ class Seen:
     spooled: tuple[Batch, ...]
     stamp: tuple[int, bytes]
     marks: Marks
-    older: Cause | None = None
+    older: RenewalCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Looked:
     seen: Seen
     refusal: str = ""
     pulse: int = 0
-    renewal: Renewal | None = None
+    renewal: LogRenewal | None = None
 
 
 class LogFiles:
@@ -90,7 +90,7 @@ class LogFiles:
         self.witness = Witness(path)
         self.made = False
         self._proof = NOTHING
-        self._older: Cause | None = None
+        self._older: RenewalCause | None = None
         self._noted = ""
         self._pulse, self._pulse_at, self._refusal = -1, 0.0, ""
         self._sent: set[str] = set()
@@ -185,7 +185,7 @@ class LogFiles:
         self._take_pulse()
         return Looked(seen, self._refusal, self._pulse, self.to_tell(seen.tail.renewal))
 
-    def to_tell(self, renewal: Renewal | None) -> Renewal | None:
+    def to_tell(self, renewal: LogRenewal | None) -> LogRenewal | None:
         """The log's last renewal, if it is for this process to tell of it: of all of them one does."""
         with suppress(sqlite3.Error):
             if renewal is not None and not renewal.told and self.table.claim_telling(renewal):
@@ -201,7 +201,7 @@ class LogFiles:
         self._compare(known)
         return self.see(known)
 
-    def renew(self, cause: Cause) -> None:
+    def renew(self, cause: RenewalCause) -> None:
         """Give the log another id. Raises sqlite3.Error."""
         with self.counter.locked(patience=OPEN_PATIENCE):
             self._renew(self.table.tail(UNPLACED).position, cause)
@@ -217,11 +217,13 @@ class LogFiles:
         with self.counter.locked(patience=OPEN_PATIENCE), suppress(sqlite3.Error):
             dead = self.spool.board.marks().dead
             if dead:
-                self._renew(max(self.counter.value(), self.table.tail(UNPLACED).position), Cause.UNWRITTEN)
+                self._renew(
+                    max(self.counter.value(), self.table.tail(UNPLACED).position), RenewalCause.UNWRITTEN
+                )
                 self.spool.board.forget(dead)
                 self.spool.board.keep()
 
-    def _renew(self, position: int, cause: Cause, *, unless: tuple[str, int] | None = None) -> None:
+    def _renew(self, position: int, cause: RenewalCause, *, unless: tuple[str, int] | None = None) -> None:
         """Another id, and a later position, so that every process looks; the caller holds the counter's lock."""
         self.table.renew(position + 1, cause, unless=unless)
         tail = self.table.tail(UNPLACED)
@@ -294,15 +296,15 @@ class LogFiles:
             self._renew(beyond, self._older, unless=(log_id, position))
             self._older = None
 
-    def _proven(self, known: Known) -> tuple[Cause | None, str, int]:
+    def _proven(self, known: Known) -> tuple[RenewalCause | None, str, int]:
         """Who has seen more of the table's log than it has, of which log, and how far; None where nobody has."""
         log_id = self.table.tail(UNPLACED).log_id
         # Before the table's position: what they say now was committed before.
         shown = {
-            Cause.COUNTER: self.counter.remembered(log_id) or 0,
-            Cause.WITNESS: self.witness.remembered(log_id),
-            Cause.INDEX: known.position if known.log_id == log_id else 0,
-            Cause.SESSION: self._proof.position if self._proof.log_id == log_id else 0,
+            RenewalCause.COUNTER: self.counter.remembered(log_id) or 0,
+            RenewalCause.WITNESS: self.witness.remembered(log_id),
+            RenewalCause.INDEX: known.position if known.log_id == log_id else 0,
+            RenewalCause.SESSION: self._proof.position if self._proof.log_id == log_id else 0,
         }
         tail = self.table.tail(UNPLACED)
         lost = [(seen, cause) for cause, seen in shown.items() if lacks(seen, tail.position, tail.gaps)]

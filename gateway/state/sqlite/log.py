@@ -34,7 +34,7 @@ from gateway.state.contract.age import Age
 from gateway.state.contract.forgetting import Forgetting, tell_of_clock
 from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, told
 from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import Cause, Renewal, tell_of_renewal, why
+from gateway.state.contract.renewal import LogRenewal, RenewalCause, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
 from gateway.state.sqlite.faults import explain, mend_for
 from gateway.state.sqlite.files import Known, LogFiles, Looked, Seen, Written
@@ -72,7 +72,7 @@ class SqliteLog:
         self.index = RevocationIndex()
         self.log_id = ""
         self.gaps: tuple[Gap, ...] = ()
-        self.on_renewed: Callable[[Cause], None] = tell_of_renewal
+        self.on_renewed: Callable[[RenewalCause], None] = tell_of_renewal
         self.state_loss_accepted = state_loss_accepted
         self._path = path
         self._deadline = deadline
@@ -84,7 +84,7 @@ class SqliteLog:
         self._file_thread: ThreadPoolExecutor | None = None
         self._reading: asyncio.Future[Seen] | None = None
         self._proving: asyncio.Future[Seen] | None = None
-        self._renewal: Renewal | None = None
+        self._renewal: LogRenewal | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._read_trouble = self._write_trouble = ""
         self._age = Age()
@@ -383,7 +383,7 @@ class SqliteLog:
         if self.state_loss_accepted:
             _log.warning("state_loss_accepted", path=str(self._path))
 
-    def _tell_renewed(self, renewal: Renewal | None) -> None:
+    def _tell_renewed(self, renewal: LogRenewal | None) -> None:
         if renewal is not None:
             self.on_renewed(renewal.cause)
 

@@ -24,7 +24,7 @@ from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.log_extent import Gap, lacks
 from gateway.core.signout.revocation import Entry, NewEntry
-from gateway.state.contract.renewal import Cause, Renewal, new_log_id
+from gateway.state.contract.renewal import LogRenewal, RenewalCause, new_log_id
 from gateway.state.contract.renewal import read as read_renewal
 from gateway.state.sqlite.faults import UNWRITABLE, unusable
 
@@ -64,7 +64,7 @@ class Tail:
     position: int
     entries: tuple[Entry, ...]
     forgotten: int = 0
-    renewal: Renewal | None = None
+    renewal: LogRenewal | None = None
     gaps: tuple[Gap, ...] = ()
 
 
@@ -182,7 +182,7 @@ class Table:
             rows = [("pace", f"{boot} {offset}"), ("latest", str(latest)), ("furthest", str(furthest))]
             db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
-    def renew(self, position: int, cause: Cause, *, unless: tuple[str, int] | None = None) -> bool:
+    def renew(self, position: int, cause: RenewalCause, *, unless: tuple[str, int] | None = None) -> bool:
         """Give the log another id and no position up to this one: acknowledged entries are not in it
         any more. Was that done?
 
@@ -196,7 +196,7 @@ class Table:
                 return False
             db.execute("UPDATE facts SET value = ? WHERE name = 'log_id'", (new_log_id(),))
             db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entries'", (position,))
-            text = Renewal(cause, clock.now()).written()
+            text = LogRenewal(cause, clock.now()).written()
             db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", [("renewed", text), ("gaps", "")])
         return True
 
@@ -212,7 +212,7 @@ class Table:
             db.execute("INSERT OR REPLACE INTO facts VALUES ('gaps', ?)", (text,))
             db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'entries'", (now,))
 
-    def claim_telling(self, renewal: Renewal) -> bool:
+    def claim_telling(self, renewal: LogRenewal) -> bool:
         """Is it for this process to tell of it? For one of all. Raises sqlite3.Error."""
         db, text = self._connection(), renewal.written()
         with _writing(db):
@@ -302,7 +302,7 @@ def _gaps(db: sqlite3.Connection) -> tuple[Gap, ...]:
     return tuple((int(before), int(behind)) for before, behind in pairs)
 
 
-def _renewal(db: sqlite3.Connection) -> Renewal | None:
+def _renewal(db: sqlite3.Connection) -> LogRenewal | None:
     return read_renewal(_fact(db, "renewed"))
 
 

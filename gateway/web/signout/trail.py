@@ -10,7 +10,7 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.signout.token_hold import Parked
 from gateway.idp.provider import Revocation
-from gateway.state.contract.renewal import Cause, tell_of_renewal
+from gateway.state.contract.renewal import RenewalCause, tell_of_renewal
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook, logout_id, told
@@ -138,7 +138,7 @@ class Trail:
             )
         )
 
-    def log_renewed(self, cause: Cause) -> None:
+    def log_renewed(self, cause: RenewalCause) -> None:
         """The revocation log has got another id, and everybody has to sign in again."""
         tell_of_renewal(cause)
         self._audit.record(AuditEvent(AuditKind.LOG_RENEWED, reason=cause.value))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.state.contract.renewal import TOLD_FOR, Cause, Renewal, read, tell_of_renewal, why
+from gateway.state.contract.renewal import TOLD_FOR, LogRenewal, RenewalCause, read, tell_of_renewal, why
 
 
-@pytest.mark.parametrize("cause", Cause)
-def test_what_is_written_is_read(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", RenewalCause)
+def test_what_is_written_is_read(cause: RenewalCause) -> None:
     """Told or not; and every cause has words."""
-    renewal = Renewal(cause, 1_700_000_000)
+    renewal = LogRenewal(cause, 1_700_000_000)
 
     assert read(renewal.written()) == renewal
-    assert read(f"{renewal.written()} told") == Renewal(cause, 1_700_000_000, told=True)
+    assert read(f"{renewal.written()} told") == LogRenewal(cause, 1_700_000_000, told=True)
     assert why(cause)
 
 
@@ -26,17 +26,17 @@ def test_anything_else_is_none(text: str) -> None:
 
 def test_readyz_tells_of_it_for_a_day() -> None:
     """With the time and the cause."""
-    renewal = Renewal(Cause.WITNESS, 1_700_000_000)
+    renewal = LogRenewal(RenewalCause.WITNESS, 1_700_000_000)
 
     note = renewal.note(1_700_000_000 + TOLD_FOR)
     assert "2023-11-14 22:13:20Z" in note
-    assert why(Cause.WITNESS) in note
+    assert why(RenewalCause.WITNESS) in note
     assert renewal.note(1_700_000_001 + TOLD_FOR) == ""
 
 
 def test_a_line_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     """As an error: everybody was signed out."""
-    tell_of_renewal(Cause.SESSION)
+    tell_of_renewal(RenewalCause.SESSION)
 
     out = capsys.readouterr().out
     assert "state_log_renewed" in out

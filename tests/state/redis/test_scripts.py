@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core import dice
-from gateway.state.contract.renewal import Cause, new_log_id
+from gateway.state.contract.renewal import RenewalCause, new_log_id
 from gateway.state.redis.faults import RefusedError, UnvouchedError
 from gateway.state.redis.scripts import GAPS, LEAP
 from gateway.state.redis.stream import Page, Standing, Stream
@@ -184,7 +184,7 @@ async def test_a_replica_is_no_place_for_a_log(
 
 async def sealed_under(stream: Stream, history: Standing, sealed: int, *, settled: bool = True) -> str:
     """What becomes of the log when somebody shows this position."""
-    return await stream.renew(history, new_log_id(), Cause.SESSION, sealed=sealed, settled=settled)
+    return await stream.renew(history, new_log_id(), RenewalCause.SESSION, sealed=sealed, settled=settled)
 
 
 async def test_r04_a_position_that_was_never_given_renews_the_log_once(
@@ -258,13 +258,13 @@ async def test_gaps_are_kept_for_so_many_restarts(stream: Stream, redis: RedisSe
 
 async def test_an_operator_renews_a_log_for_no_reason_of_its_own(stream: Stream, redis: RedisServer) -> None:
     """Where there is one; the reason and the time are in it, and one reader is to tell of it."""
-    assert await stream.renew(NOBODY, new_log_id(), Cause.OPERATOR) == "none"
+    assert await stream.renew(NOBODY, new_log_id(), RenewalCause.OPERATOR) == "none"
     assert redis.ask("KEYS", "*") == []
     known = (await read(stream)).standing
-    assert await stream.renew(NOBODY, new_log_id(), Cause.OPERATOR) == "renewed"
+    assert await stream.renew(NOBODY, new_log_id(), RenewalCause.OPERATOR) == "renewed"
     pages = [await read(stream, known) for _ in range(3)]
 
     assert len({page.standing for page in pages} | {known}) == 2
     assert [page.renewal is not None and page.renewal.told for page in pages] == [False, True, True]
-    assert {page.renewal.cause for page in pages if page.renewal} == {Cause.OPERATOR}
+    assert {page.renewal.cause for page in pages if page.renewal} == {RenewalCause.OPERATOR}
     assert await stream.append(known, (), within=5, copies=False) is None

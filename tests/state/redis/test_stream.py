@@ -12,7 +12,7 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import Cause, new_log_id
+from gateway.state.contract.renewal import RenewalCause, new_log_id
 from gateway.state.redis import stream as redis_stream
 from gateway.state.redis.faults import GarbledError, RefusedError
 from gateway.state.redis.place import RedisPlace
@@ -178,12 +178,12 @@ async def test_r04_another_id_is_confirmed_by_a_replica(
         stream = Stream(primary.place())
         page = await stream.read(Standing(), Standing(), new_log_id(), renew=False)
         with pytest.raises(RefusedError, match="NOREPLICAS"):
-            await stream.renew(page.standing, new_log_id(), Cause.UNWRITTEN, copies=True)
+            await stream.renew(page.standing, new_log_id(), RenewalCause.UNWRITTEN, copies=True)
         follow(replica, primary)
         monkeypatch.setattr(redis_stream, "COPY_WITHIN", PATIENCE)
         monkeypatch.setattr(redis_stream, "READ_WITHIN", 2 * PATIENCE)
         candidate = new_log_id()
-        assert await stream.renew(page.standing, candidate, Cause.UNWRITTEN, copies=True) == "renewed"
+        assert await stream.renew(page.standing, candidate, RenewalCause.UNWRITTEN, copies=True) == "renewed"
         assert replica.ask("HGET", "{gateway}:meta", "id") == candidate.encode()
         await stream.link.close()
 

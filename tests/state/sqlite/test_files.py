@@ -13,7 +13,7 @@ import pytest
 
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.contract.renewal import Cause, Renewal
+from gateway.state.contract.renewal import LogRenewal, RenewalCause
 from gateway.state.contract.spool import Batch, Spool
 from gateway.state.sqlite.faults import explain
 from gateway.state.sqlite.files import Known, LogFiles
@@ -36,7 +36,7 @@ def known(files: LogFiles) -> Known:
     return Known(tail.log_id, tail.position)
 
 
-def cause(files: LogFiles) -> Cause | None:
+def cause(files: LogFiles) -> RenewalCause | None:
     """Why the log got the id that it has."""
     renewal = files.load().renewal
     return None if renewal is None else renewal.cause
@@ -144,24 +144,26 @@ def test_r04_a_table_behind_its_counter_is_renewed(tmp_path: Path, files: LogFil
     again = LogFiles(tmp_path / "state.db", patience=0.05)
     again.start()
 
-    assert cause(again) is Cause.COUNTER
+    assert cause(again) is RenewalCause.COUNTER
     assert known(again).log_id != before.log_id
     assert known(again).position == before.position + 11
     again.close()
 
 
-@pytest.mark.parametrize("name", [Cause.COUNTER, Cause.WITNESS, Cause.INDEX, Cause.SESSION])
-def test_r04_whoever_has_seen_more_than_the_table_renews_it(files: LogFiles, name: Cause) -> None:
+@pytest.mark.parametrize(
+    "name", [RenewalCause.COUNTER, RenewalCause.WITNESS, RenewalCause.INDEX, RenewalCause.SESSION]
+)
+def test_r04_whoever_has_seen_more_than_the_table_renews_it(files: LogFiles, name: RenewalCause) -> None:
     """At work, by the next look: once, with a position that nobody has seen, and then all is well."""
     before = known(files)
     position = before.position + 5
-    if name is Cause.COUNTER:
+    if name is RenewalCause.COUNTER:
         files.counter.raise_to(position)
-    elif name is Cause.WITNESS:
+    elif name is RenewalCause.WITNESS:
         files.witness.note(before.log_id, position)
-    elif name is Cause.SESSION:
+    elif name is RenewalCause.SESSION:
         files.prove(Known(before.log_id, position), before)
-    looked = files.look(Known(before.log_id, position) if name is Cause.INDEX else before)
+    looked = files.look(Known(before.log_id, position) if name is RenewalCause.INDEX else before)
 
     assert cause(files) is name
     assert looked.seen.older is None
@@ -198,7 +200,7 @@ def test_r04_of_many_that_find_out_one_renews(tmp_path: Path, files: LogFiles) -
     before, together = known(files), Barrier(4)
     proof = Known(before.log_id, before.position + 5)
 
-    def find_out(_: int) -> tuple[str, Renewal | None]:
+    def find_out(_: int) -> tuple[str, LogRenewal | None]:
         one = LogFiles(tmp_path / "state.db", patience=PATIENCE)
         one.start()
         together.wait()
@@ -222,7 +224,7 @@ def test_r04_an_older_copy_that_cannot_be_written_is_told_until_it_can(
     before = known(files)
     files.counter.raise_to(before.position + 5)
     with locked(tmp_path / "state.db"):
-        assert files.look(before).seen.older is Cause.COUNTER
+        assert files.look(before).seen.older is RenewalCause.COUNTER
         assert files.load().log_id == before.log_id
     assert files.counter.value() == before.position + 5
     looked = files.look(before)
@@ -235,7 +237,7 @@ def test_r04_a_retired_id_that_comes_back_is_an_older_copy(tmp_path: Path, files
     """However far it is: it was replaced, and no session of it was to count any more."""
     before = known(files)
     copy = {file: file.read_bytes() for file in tmp_path.glob("state.db*") if file.suffix != ".db-shm"}
-    files.renew(Cause.OPERATOR)
+    files.renew(RenewalCause.OPERATOR)
     after = known(files)
     files.close()
     for file in tmp_path.glob("state.db*"):
@@ -246,7 +248,7 @@ def test_r04_a_retired_id_that_comes_back_is_an_older_copy(tmp_path: Path, files
     again.start()
 
     assert known(again).log_id not in {before.log_id, after.log_id}
-    assert cause(again) is Cause.WITNESS
+    assert cause(again) is RenewalCause.WITNESS
     assert known(again).position < 1 << 60
     again.close()
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.contract.renewal import Cause
+from gateway.state.contract.renewal import RenewalCause
 from gateway.state.sqlite.table import GAPS, STRETCH, VERSION, Table
 
 
@@ -108,12 +108,12 @@ def test_whoever_comes_learns_the_pace(table: Table) -> None:
 def test_r04_a_renewed_log_has_another_id_and_later_positions(table: Table) -> None:
     """Its sessions are refused, and no position that one of them saw is given again."""
     before = table.tail(-1)
-    assert table.renew(before.position + 100, Cause.OPERATOR)
+    assert table.renew(before.position + 100, RenewalCause.OPERATOR)
     after = table.tail(-1)
 
     assert after.log_id != before.log_id
     assert after.position == before.position + 100
-    assert table.renew(0, Cause.COUNTER)
+    assert table.renew(0, RenewalCause.COUNTER)
     assert table.tail(-1).position == after.position
 
 
@@ -121,10 +121,10 @@ def test_r04_a_log_that_was_renewed_meanwhile_stays_as_it_is(table: Table) -> No
     """Nor is one that has come as far as it was said to lack."""
     before = table.tail(-1)
 
-    assert not table.renew(0, Cause.SESSION, unless=(before.log_id, before.position))
-    assert not table.renew(0, Cause.SESSION, unless=("0" * 32, before.position + 1))
+    assert not table.renew(0, RenewalCause.SESSION, unless=(before.log_id, before.position))
+    assert not table.renew(0, RenewalCause.SESSION, unless=("0" * 32, before.position + 1))
     assert table.tail(-1) == before
-    assert table.renew(0, Cause.SESSION, unless=(before.log_id, before.position + 1))
+    assert table.renew(0, RenewalCause.SESSION, unless=(before.log_id, before.position + 1))
 
 
 def test_r04_a_log_that_is_opened_gives_no_position_again(
@@ -159,19 +159,19 @@ def test_gaps_are_kept_for_so_many_starts(table: Table, monkeypatch: pytest.Monk
     assert len(gaps) == GAPS
     assert gaps[-1][1] == table.tail(-1).position
     before = table.tail(-1)
-    assert not table.renew(0, Cause.SESSION, unless=(before.log_id, gaps[0][1]))
-    assert table.renew(0, Cause.SESSION, unless=(before.log_id, gaps[0][1] - 1))
+    assert not table.renew(0, RenewalCause.SESSION, unless=(before.log_id, gaps[0][1]))
+    assert table.renew(0, RenewalCause.SESSION, unless=(before.log_id, gaps[0][1] - 1))
     assert table.tail(-1).gaps == ()
 
 
 def test_a_renewal_is_told_by_one(table: Table) -> None:
     """It is in the log, with its cause and time, whether it was told or not."""
     assert table.tail(-1).renewal is None
-    table.renew(0, Cause.WITNESS)
+    table.renew(0, RenewalCause.WITNESS)
     renewal = table.tail(-1).renewal
 
     assert renewal is not None
-    assert (renewal.cause, renewal.told) == (Cause.WITNESS, False)
+    assert (renewal.cause, renewal.told) == (RenewalCause.WITNESS, False)
     assert abs(renewal.at - clock.now()) < 60
     assert table.claim_telling(renewal)
     assert not table.claim_telling(renewal)
