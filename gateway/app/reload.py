@@ -3,7 +3,7 @@ the certificate of our own listener (rule R26, pain P19).
 
 They are read every two seconds, not watched: orchestrators swap mounted files by renaming directories, which file
 events miss, and the files are small. What cannot be used changes nothing: the old content stays in force, the log and
-``/readyz`` name the file and the mend until it is put right.
+``/readyz`` name the file and the fix until it is put right.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Watched(Generic[C, V]):
         try:
             changed = await asyncio.to_thread(self._changed)
         except ConfigurationError as error:
-            self._tell(f"{error.detail}; {error.mend}")
+            self._tell(f"{error.detail}; {error.fix}")
             return
         if changed is not None:
             self._content = changed[0]
@@ -156,7 +156,7 @@ def _certificate(file: Path, text: str) -> KeySet:
         return certificate_keys(text.encode())
     except ProviderError as fault:
         raise ConfigurationError(
-            "bad_certificate", f"{named(file)} is {fault.detail}", mend="download the certificate anew"
+            "bad_certificate", f"{named(file)} is {fault.detail}", fix="download the certificate anew"
         ) from None
 
 
@@ -173,7 +173,7 @@ def _receipt_key(file: Path, text: str) -> ReceiptKey:
         return ReceiptKey.parse(text)
     except ValueError as reason:
         raise ConfigurationError(
-            "bad_key", f"the key in {named(file)} {reason}", mend=signed_receipt.MAKE_ONE
+            "bad_key", f"the key in {named(file)} {reason}", fix=signed_receipt.MAKE_ONE
         ) from None
 
 
@@ -196,18 +196,18 @@ def _key(file: Path, text: str) -> SealingKey:
     try:
         return SealingKey.parse(text)
     except ValueError as reason:
-        raise ConfigurationError("bad_key", f"the key in {named(file)} {reason}", mend=MAKE_ONE) from None
+        raise ConfigurationError("bad_key", f"the key in {named(file)} {reason}", fix=MAKE_ONE) from None
 
 
 def _readable(file: Path) -> str:
     try:
         return read_text(file)
     except UnreadableError as error:
-        raise ConfigurationError("unreadable_file", error.what, mend=error.mend) from None
+        raise ConfigurationError("unreadable_file", error.what, fix=error.fix) from None
 
 
 def _secret(file: Path) -> str:
     try:
         return read_secret(file).get_secret_value()
     except UnreadableError as error:
-        raise ConfigurationError("unreadable_file", error.what, mend=error.mend) from None
+        raise ConfigurationError("unreadable_file", error.what, fix=error.fix) from None

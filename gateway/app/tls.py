@@ -29,8 +29,8 @@ def context_of(cert_file: Path, key_file: Path) -> ssl.SSLContext:
     except OSError as error:
         cause = getattr(error, "reason", None) or error.strerror or str(error)
         what = f"{cert_file} and {key_file} cannot be used ({cause})"
-        mend = "give a certificate chain and its private key, both in PEM and without a passphrase"
-        raise ConfigurationError("bad_certificate", what, mend=mend) from None
+        fix = "give a certificate chain and its private key, both in PEM and without a passphrase"
+        raise ConfigurationError("bad_certificate", what, fix=fix) from None
     return context
 
 

@@ -75,7 +75,7 @@ def _keys(pems: list[Path], sets: list[Path]) -> KeySet:
         try:
             keys += read(read_text(file)).keys
         except UnreadableError as error:
-            _stop(f"{error.what}; {error.mend}")
+            _stop(f"{error.what}; {error.fix}")
         except ValueError as reason:
             _stop(f"{file}: the key {reason}")
         except ProviderError as error:

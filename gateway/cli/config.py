@@ -35,7 +35,7 @@ def check(
         typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file."),
     ] = Path("gateway.yaml"),
 ) -> None:
-    """Say everything that is wrong with a configuration, each with its place and mend: 0 good, 1 findings, 2 usage."""
+    """Say everything that is wrong with a configuration, each with its place and fix: 0 good, 1 findings, 2 usage."""
     examination = examine(config, os.environ)
     for finding in examination.findings:
         typer.echo(str(finding))

@@ -75,7 +75,7 @@ def demo(context: typer.Context, federation: Federation = "saml", switches: Swit
                     settings, on_ready=lambda: _ready(options), on_audit=_tell, accept_for=0.0
                 )
             except GatewayError as error:
-                typer.echo(f"gateway: {error.detail}; {error.mend}", err=True)
+                typer.echo(f"gateway: {error.detail}; {error.fix}", err=True)
                 raise typer.Exit(1) from None
     raise typer.Exit(status)
 

@@ -141,7 +141,7 @@ def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]
     try:
         asyncio.run(_work(settings, asked, token, work))
     except GatewayError as error:
-        _stop("; ".join(filter(None, (error.detail, error.mend))), FINDINGS)
+        _stop("; ".join(filter(None, (error.detail, error.fix))), FINDINGS)
 
 
 async def _work(

@@ -29,7 +29,7 @@ def serve(
     try:
         status = parent.serve(settings, workers=workers)
     except GatewayError as error:
-        typer.echo(f"gateway: {error.detail or error.code}; {error.mend}", err=True)
+        typer.echo(f"gateway: {error.detail or error.code}; {error.fix}", err=True)
         raise typer.Exit(1) from None
     except OSError as error:
         typer.echo(f"gateway: {error}; see what the system refuses", err=True)

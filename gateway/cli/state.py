@@ -53,7 +53,7 @@ def renew(
     try:
         done = asyncio.run(_in_redis(place)) if isinstance(place, RedisPlace) else _in_file(place)
     except GatewayError as error:
-        _stop("; ".join(filter(None, (error.detail, error.mend))))
+        _stop("; ".join(filter(None, (error.detail, error.fix))))
     if not done:
         typer.echo(
             f"{place}: there is no revocation log yet; the first start makes one, and nobody is signed in under it"
@@ -105,7 +105,7 @@ async def _in_redis(place: RedisPlace) -> bool:
         return await stream.renew(Standing(), new_log_id(), RenewalCause.OPERATOR) == "renewed"
     except (OSError, RefusedError) as error:
         fault = fault_of(error)
-        _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.mend}" if fault.mend else ""))
+        _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.fix}" if fault.fix else ""))
     finally:
         await stream.link.close()
 

@@ -5,7 +5,7 @@
 * ``rules.py``, ``session_rules.py``, ``file_rules.py``: what keys say about each other and about files
 * ``not_yet.py``: keys that are known and refused, because their feature is not here yet
 
-A *finding* is one thing to mend; all are found before any is shown.
+A *finding* is one thing to fix; all are found before any is shown.
 """
 
 from gateway.config.findings import ConfigurationErrors, Finding, Severity

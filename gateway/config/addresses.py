@@ -92,18 +92,18 @@ def is_local(host: str) -> bool:
 
 def parse_address(value: object) -> Address:
     """``0.0.0.0:8080``, ``[::]:8080``, ``localhost:9090``."""
-    mend = "write an IP address and a port, such as 0.0.0.0:8080"
+    fix = "write an IP address and a port, such as 0.0.0.0:8080"
     if isinstance(value, Address):
         return value
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise BadValueError(f"{shown(value)} is not an address to listen on", mend)
+        raise BadValueError(f"{shown(value)} is not an address to listen on", fix)
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
         raise BadValueError(f"{shown(value)} is an IPv6 address without brackets", "write it as [::1]:8080")
     if host != "localhost" and not _is_ip(host):
-        raise BadValueError(f"{shown(value)} does not begin with an IP address", mend)
+        raise BadValueError(f"{shown(value)} does not begin with an IP address", fix)
     return Address(host, int(port))
 
 
@@ -137,23 +137,23 @@ def origin_of(parts: SplitResult) -> Origin:
 
 def split_url(value: object, example: str) -> SplitResult:
     """The parts of an absolute http or https URL without user name and password."""
-    mend = f"write it as {example}"
+    fix = f"write it as {example}"
     if (
         not isinstance(value, str)
         or not value.isascii()
         or not value.isprintable()
         or set(value) & set(" \\<>\"'")
     ):
-        raise BadValueError(f"{shown(value) if '@' not in str(value) else 'the value'} is not a URL", mend)
+        raise BadValueError(f"{shown(value) if '@' not in str(value) else 'the value'} is not a URL", fix)
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise BadValueError("is not a URL: its host or port cannot be read", mend) from None
+        raise BadValueError("is not a URL: its host or port cannot be read", fix) from None
     if "@" in parts.netloc:
         raise BadValueError("holds a user name or password", "leave them out")
     if parts.scheme not in _DEFAULT_PORTS or port == 0 or not is_host(parts.hostname or ""):
-        raise BadValueError(f"{shown(value)} is not an http or https URL", mend)
+        raise BadValueError(f"{shown(value)} is not an http or https URL", fix)
     return parts
 
 

@@ -110,11 +110,11 @@ def _unknown(name: str) -> Finding:
     near = difflib.get_close_matches(name, names(), n=1, cutoff=0.7)
     section = [known for known in names() if known.startswith(f"{name}__")]
     if section:
-        mend = f"set its parts, such as {section[0]}"
+        fix = f"set its parts, such as {section[0]}"
     elif _OTHER_SERVICE_LINKS.fullmatch(name):
-        mend = "remove it; if Kubernetes set it for a Service, write `enableServiceLinks: false` in the pod"
+        fix = "remove it; if Kubernetes set it for a Service, write `enableServiceLinks: false` in the pod"
     elif near:
-        mend = f"did you mean {near[0]}?"
+        fix = f"did you mean {near[0]}?"
     else:
-        mend = "remove it; docs/configuration.md lists every name"
-    return Finding(Place(env=name), "", "names no key", mend)
+        fix = "remove it; docs/configuration.md lists every name"
+    return Finding(Place(env=name), "", "names no key", fix)

@@ -155,9 +155,9 @@ class Reading:
             self.broken.add(path)
             return UNUSABLE
 
-    def _unusable(self, path: KeyPath, what: str, mend: str) -> object:
+    def _unusable(self, path: KeyPath, what: str, fix: str) -> object:
         self.broken.add(path)
-        self.findings.append(self.places.finding(path, what, mend))
+        self.findings.append(self.places.finding(path, what, fix))
         return UNUSABLE
 
     def _unknown(self, kind: type[Section], path: KeyPath) -> None:
@@ -165,12 +165,12 @@ class Reading:
         near = difflib.get_close_matches(name, kind.model_fields, n=1, cutoff=0.6)
         elsewhere = [key.dotted for key in keys() if key.path[-1] == name and key.path != path]
         if near:
-            mend = f"did you mean `{dotted((*path[:-1], near[0]))}`?"
+            fix = f"did you mean `{dotted((*path[:-1], near[0]))}`?"
         elif elsewhere:
-            mend = f"did you mean `{'` or `'.join(elsewhere)}`?"
+            fix = f"did you mean `{'` or `'.join(elsewhere)}`?"
         else:
-            mend = f"remove it; the keys here are {', '.join(kind.model_fields)}"
-        self.findings.append(self.places.finding(path, "is not a key", mend))
+            fix = f"remove it; the keys here are {', '.join(kind.model_fields)}"
+        self.findings.append(self.places.finding(path, "is not a key", fix))
 
 
 def _is_optional(info: FieldInfo) -> bool:
@@ -200,7 +200,7 @@ _EXPECTED = {
 def _words(details: ErrorDetails) -> tuple[str, str]:
     error = details.get("ctx", {}).get("error")
     if isinstance(error, BadValueError):
-        return error.what, error.mend
+        return error.what, error.fix
     if details["type"] == "literal_error":
         return "is none of its choices", f"choose {details['ctx']['expected'].replace(chr(39), '`')}"
     return _EXPECTED.get(details["type"], (f"cannot be used: {details['msg']}", "see docs/configuration.md"))

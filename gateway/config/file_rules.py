@@ -51,7 +51,7 @@ def _receipt_key(settings: Settings) -> Iterator[Remark]:
     try:
         signed_receipt.ReceiptKey.parse(read_text(file))
     except UnreadableError as unreadable:
-        yield error("logout.receipt_key_file", unreadable.what, unreadable.mend)
+        yield error("logout.receipt_key_file", unreadable.what, unreadable.fix)
     except ValueError as reason:
         yield error("logout.receipt_key_file", f"the key in {named(file)} {reason}", signed_receipt.MAKE_ONE)
     else:
@@ -116,7 +116,7 @@ def _policies(settings: Settings) -> Iterator[Remark]:
     except PolicyFaultsError as faulty:
         for fault in faulty.faults:
             place = f"{fault.file}:{fault.line}" if fault.line else fault.file
-            yield error("policies", f"{place}: {fault.what}", fault.mend)
+            yield error("policies", f"{place}: {fault.what}", fault.fix)
 
 
 RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

@@ -1,6 +1,6 @@
-"""Findings: what is wrong with a configuration, where, and how to mend it.
+"""Findings: what is wrong with a configuration, where, and how to fix it.
 
-A finding is read aloud by the person who has to mend it, so its text names the cause and the mend in whole
+A finding is read aloud by the person who has to fix it, so its text names the cause and the fix in whole
 words, and never holds a secret.
 """
 
@@ -26,13 +26,13 @@ class BadValueError(ValueError):
     """A value that cannot be used, told by the code that parses it.
 
     :param what: the cause.
-    :param mend: what to do about it.
+    :param fix: what to do about it.
     """
 
-    def __init__(self, what: str, mend: str) -> None:
-        super().__init__(f"{what}; {mend}")
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(f"{what}; {fix}")
         self.what = what
-        self.mend = mend
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,13 @@ class Finding:
     place: Place
     key: str
     what: str
-    mend: str
+    fix: str
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         where = str(self.place) if self.place.env or not self.key else f"{self.place} {self.key}"
         kind = "" if self.severity is Severity.ERROR else f"{self.severity.value}: "
-        return f"{where}: {kind}{self.what}; {self.mend}"
+        return f"{where}: {kind}{self.what}; {self.fix}"
 
     @property
     def failing(self) -> bool:
@@ -123,5 +123,5 @@ class Places:
                 return place
         return Place(self._file)
 
-    def finding(self, path: KeyPath, what: str, mend: str, severity: Severity = Severity.ERROR) -> Finding:
-        return Finding(self.of(path), dotted(path), what, mend, severity)
+    def finding(self, path: KeyPath, what: str, fix: str, severity: Severity = Severity.ERROR) -> Finding:
+        return Finding(self.of(path), dotted(path), what, fix, severity)

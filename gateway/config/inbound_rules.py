@@ -42,8 +42,8 @@ def _frontchannel_is_a_frame(settings: Settings) -> Iterator[Remark]:
         yield warning("inbound.frontchannel", what, _INSTEAD[kind])
         return
     what = "it takes the user's browser, and `iss` and `sid`, because our cookies rarely reach such a frame"
-    mend = "register it as one that needs the session (frontchannel_logout_session_required)"
-    yield note("inbound.frontchannel", what, mend)
+    fix = "register it as one that needs the session (frontchannel_logout_session_required)"
+    yield note("inbound.frontchannel", what, fix)
 
 
 @rule("inbound.universal_logout")
@@ -51,10 +51,10 @@ def _one_source_of_keys(settings: Settings) -> Iterator[Remark]:
     asked = settings.inbound.universal_logout
     if asked is not None and (asked.jwks_uri is None) == (asked.certificate_file is None):
         what = "needs `jwks_uri` or `certificate_file`, and not both"
-        mend = (
+        fix = (
             "write jwks_uri for an OpenID Connect application, certificate_file for one that signs in by SAML"
         )
-        yield error("inbound.universal_logout", what, mend)
+        yield error("inbound.universal_logout", what, fix)
 
 
 @rule("public_url", "inbound.universal_logout", "inbound.security_events", "inbound.okta_event_hook")
@@ -123,15 +123,15 @@ def _whose_users_they_are(settings: Settings) -> Iterator[Remark]:
         if issuer in known:
             continue
         what = "user ids from there are not linked to the ids here, so only e-mail addresses find sessions"
-        mend = (
+        fix = (
             "name the provider behind Cognito that it is in provider.linked_providers, or the claim with its user id in"
             " provider.linked_subjects"
         )
-        yield warning(f"inbound.{name}", what, mend)
+        yield warning(f"inbound.{name}", what, fix)
         if provider.kind == "cognito" and not provider.trusted_email_from:
             what = "Cognito rarely calls addresses of federated users verified, and others are nobody's name here"
-            mend = "name the provider in provider.trusted_email_from, if nobody can choose an address there"
-            yield warning(f"inbound.{name}", what, mend)
+            fix = "name the provider in provider.trusted_email_from, if nobody can choose an address there"
+            yield warning(f"inbound.{name}", what, fix)
 
 
 def _from_elsewhere(settings: Settings) -> dict[str, Section]:

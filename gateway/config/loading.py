@@ -63,7 +63,7 @@ def examine(path: Path, environ: Mapping[str, str]) -> Examination:
     try:
         text = read_text(path)
     except UnreadableError as unreadable:
-        return Examination(None, (Finding(Place(str(path)), "", unreadable.what, unreadable.mend),))
+        return Examination(None, (Finding(Place(str(path)), "", unreadable.what, unreadable.fix),))
     values, places, findings = read_tree(text.removeprefix("\ufeff"), str(path))
     broken = bool(findings) and not values
     findings += overlay(values, environ, places)
@@ -77,7 +77,7 @@ def examine(path: Path, environ: Mapping[str, str]) -> Examination:
     findings += reading.findings
     for at, entry in later.items():
         findings.append(
-            places.finding(at, f"{entry.feature} is not yet available in this version", entry.mend)
+            places.finding(at, f"{entry.feature} is not yet available in this version", entry.fix)
         )
     for at in _SECRETS:
         settings, found = _with_secret(settings, at, reading)
@@ -103,9 +103,9 @@ def _with_secret(settings: Settings, at: KeyPath, reading: Reading) -> tuple[Set
         secret = read_secret(file)
     except UnreadableError as unreadable:
         reading.broken.add(at)
-        return settings, [reading.places.finding(by_file, unreadable.what, unreadable.mend)]
+        return settings, [reading.places.finding(by_file, unreadable.what, unreadable.fix)]
     return _put(settings, at, secret), [
-        reading.places.finding(remark.path, remark.what, remark.mend, remark.severity)
+        reading.places.finding(remark.path, remark.what, remark.fix, remark.severity)
         for remark in exposure(by_file, file)
     ]
 

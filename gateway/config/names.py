@@ -52,15 +52,15 @@ class Hop:
 
 def parse_host(value: object) -> str:
     """A ``Host`` header that is ours: a name, with a port where it is not the default."""
-    mend = "write a host name such as www.example.com, with a port only where browsers send one"
+    fix = "write a host name such as www.example.com, with a port only where browsers send one"
     if not isinstance(value, str) or "/" in value:
-        raise BadValueError(f"{shown(value)} is not a host name", mend)
+        raise BadValueError(f"{shown(value)} is not a host name", fix)
     name, colon, port = value.lower().rpartition(":") if not value.endswith("]") else (value.lower(), "", "")
     name = name if colon else value.lower()
     if not is_host(name.strip("[]")) or (
         colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
     ):
-        raise BadValueError(f"{shown(value)} is not a host name", mend)
+        raise BadValueError(f"{shown(value)} is not a host name", fix)
     return value.lower()
 
 
@@ -74,28 +74,28 @@ def parse_host_name(value: object) -> str:
 
 def parse_prefix(value: object) -> str:
     """Where the gateway's own endpoints live."""
-    mend = "write a path such as /oauth2"
+    fix = "write a path such as /oauth2"
     if not isinstance(value, str) or not value.startswith("/") or value == "/":
-        raise BadValueError(f"{shown(value)} is not a prefix", mend)
+        raise BadValueError(f"{shown(value)} is not a prefix", fix)
     if value.endswith("/"):
         raise BadValueError(f"{shown(value)} ends in a slash", f"write {value.rstrip('/') or '/oauth2'}")
     segments = value[1:].split("/")
     if not all(_SEGMENT.fullmatch(segment) and segment.strip(".") for segment in segments):
-        raise BadValueError(f"{shown(value)} is not a plain path", mend)
+        raise BadValueError(f"{shown(value)} is not a plain path", fix)
     if segments[0] in {"logout", "logged-out"}:
-        raise BadValueError(f"{shown(value)} lies under the logout path, which is reserved", mend)
+        raise BadValueError(f"{shown(value)} lies under the logout path, which is reserved", fix)
     return value
 
 
 def parse_route_path(value: object) -> str:
     """A path prefix as policies see it: decoded once, absolute, without anything two parsers read differently."""
-    mend = "write the decoded path, such as / or /api/"
+    fix = "write the decoded path, such as / or /api/"
     if not isinstance(value, str) or not value.startswith("/"):
-        raise BadValueError(f"{shown(value)} does not begin with a slash", mend)
+        raise BadValueError(f"{shown(value)} does not begin with a slash", fix)
     if not value.isprintable() or set(value) & set("\\?#%;") or "//" in value:
-        raise BadValueError(f"{shown(value)} is not a plain path", mend)
+        raise BadValueError(f"{shown(value)} is not a plain path", fix)
     if any(segment in {".", ".."} for segment in value.split("/")):
-        raise BadValueError(f"{shown(value)} has a dot segment", mend)
+        raise BadValueError(f"{shown(value)} has a dot segment", fix)
     return value
 
 
@@ -227,8 +227,8 @@ def parse_hop(value: object) -> Hop:
         return Hop(kind, parse_hop_template(address))
     choices = HOPS_WITH_CHOICE.get(kind, ())
     if address is not None and address not in choices:
-        mend = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in choices)
-        raise BadValueError(f"the hop {kind} takes no {shown(address)}", mend)
+        fix = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in choices)
+        raise BadValueError(f"the hop {kind} takes no {shown(address)}", fix)
     return Hop(kind, choice=str(address) if address is not None else "")
 
 

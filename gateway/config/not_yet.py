@@ -25,7 +25,7 @@ class NotYet:
     key: str
     asks: Callable[[Value], bool]
     feature: str
-    mend: str = "remove the key"
+    fix: str = "remove the key"
     values: str = ""
 
     @property
@@ -34,9 +34,9 @@ class NotYet:
         return f"Not yet available: {self.values}." if self.values else "Not yet available."
 
 
-def _choice(key: str, *choices: str, feature: str, mend: str) -> NotYet:
+def _choice(key: str, *choices: str, feature: str, fix: str) -> NotYet:
     named = ", ".join(f"`{choice}`" for choice in choices)
-    return NotYet(key, lambda value: value in choices, feature, mend, named)
+    return NotYet(key, lambda value: value in choices, feature, fix, named)
 
 
 NOT_YET = (
@@ -44,7 +44,7 @@ NOT_YET = (
         "forward_auth.caller",
         *("traefik", "caddy", "envoy", "haproxy"),
         feature="answering for this proxy",
-        mend="write `nginx`, or let the gateway forward the requests itself",
+        fix="write `nginx`, or let the gateway forward the requests itself",
     ),
 )
 

@@ -16,7 +16,7 @@ class Remark:
 
     path: KeyPath
     what: str
-    mend: str
+    fix: str
     severity: Severity = Severity.ERROR
 
 
@@ -39,16 +39,16 @@ def rule(*needs: str) -> Callable[[Check], Rule]:
     return lambda check: Rule(tuple(tuple(need.split(".")) for need in needs), check)
 
 
-def error(key: str | KeyPath, what: str, mend: str) -> Remark:
-    return Remark(_path(key), what, mend)
+def error(key: str | KeyPath, what: str, fix: str) -> Remark:
+    return Remark(_path(key), what, fix)
 
 
-def warning(key: str | KeyPath, what: str, mend: str) -> Remark:
-    return Remark(_path(key), what, mend, Severity.WARNING)
+def warning(key: str | KeyPath, what: str, fix: str) -> Remark:
+    return Remark(_path(key), what, fix, Severity.WARNING)
 
 
-def note(key: str | KeyPath, what: str, mend: str) -> Remark:
-    return Remark(_path(key), what, mend, Severity.NOTE)
+def note(key: str | KeyPath, what: str, fix: str) -> Remark:
+    return Remark(_path(key), what, fix, Severity.NOTE)
 
 
 def _path(key: str | KeyPath) -> KeyPath:
@@ -60,4 +60,4 @@ def apply(rules: Iterable[Rule], settings: Settings, reading: Reading) -> Iterat
     for each in rules:
         if all(reading.usable(need) for need in each.needs):
             for remark in each.check(settings):
-                yield reading.places.finding(remark.path, remark.what, remark.mend, remark.severity)
+                yield reading.places.finding(remark.path, remark.what, remark.fix, remark.severity)

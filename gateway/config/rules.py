@@ -120,12 +120,12 @@ def _forward_auth(settings: Settings) -> Iterator[Remark]:
             "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
             " everybody would be signed out after session.idle, active or not"
         )
-        mend = (
+        fix = (
             "set session.idle to the same as session.absolute, and that as short as people may stay signed in;"
             " or keep sessions in Redis with `session.store: ticket`;"
             " or remove forward_auth and let the gateway forward the requests itself"
         )
-        yield error("forward_auth", what, mend)
+        yield error("forward_auth", what, fix)
     if settings.headers.authorization:
         what = "behind a proxy in front no token is ever refreshed, so callers would soon get expired ones"
         yield error(
@@ -145,8 +145,8 @@ def _activity(settings: Settings) -> Iterator[Remark]:
         what = "every request behind the gate keeps a session alive, also the polling of a forgotten tab"
         if settings.session.passive:
             what = "every request behind the gate keeps a session alive, except under session.passive"
-        mend = "list the paths that pages poll in session.passive, or send `X-Auth-Passive: 1` with such requests"
-        yield note("session.activity", what, mend)
+        fix = "list the paths that pages poll in session.passive, or send `X-Auth-Passive: 1` with such requests"
+        yield note("session.activity", what, fix)
 
 
 @rule("provider", "headers")
@@ -157,8 +157,8 @@ def _federated_attributes(settings: Settings) -> Iterator[Remark]:
             "Cognito learns the attributes of users of another provider at sign-in, and does not ask that provider when"
             " it refreshes: what changes there (groups mapped to an attribute, say) counts from the next sign-in on"
         )
-        mend = "choose session.absolute as long as a change may wait; to end sessions sooner, revoke them"
-        yield note("provider.identity_provider", what, mend)
+        fix = "choose session.absolute as long as a change may wait; to end sessions sooner, revoke them"
+        yield note("provider.identity_provider", what, fix)
 
 
 @rule("provider")
@@ -171,8 +171,8 @@ def _auth_time_of_a_broker(settings: Settings) -> Iterator[Remark]:
             " provider is mostly the time of its answer, even one from memory: after a revocation it could let in who"
             " was only remembered"
         )
-        mend = "take it out, unless you know that the time is that of the sign-in there"
-        yield warning("provider.auth_time_proves", what, mend)
+        fix = "take it out, unless you know that the time is that of the sign-in there"
+        yield warning("provider.auth_time_proves", what, fix)
 
 
 RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

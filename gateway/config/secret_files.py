@@ -17,12 +17,12 @@ MAX_SECRET = 64 * 1024
 
 
 class UnreadableError(Exception):
-    """A file cannot be used; the arguments are the cause and the mend."""
+    """A file cannot be used; the arguments are the cause and the fix."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
         self.what = what
-        self.mend = mend
+        self.fix = fix
 
 
 def named(path: Path) -> str:
@@ -39,19 +39,19 @@ def named(path: Path) -> str:
 def read_text(path: Path) -> str:
     """The whole of a small text file.
 
-    :raises UnreadableError: with the cause and the mend.
+    :raises UnreadableError: with the cause and the fix.
     """
     try:
         if not path.is_file():
             if path.exists():
                 raise UnreadableError(f"{named(path)} is not a file", "name the file itself")
-            raise UnreadableError(f"{named(path)} does not exist", "create it, or mend the path")
+            raise UnreadableError(f"{named(path)} does not exist", "create it, or fix the path")
         with path.open("rb") as file:
             raw = file.read(MAX_SECRET + 1)
     except OSError as error:
         cause = error.strerror or "an error"
-        mend = "let the gateway's user read it"
-        raise UnreadableError(f"{named(path)} cannot be read ({cause.lower()})", mend) from None
+        fix = "let the gateway's user read it"
+        raise UnreadableError(f"{named(path)} cannot be read ({cause.lower()})", fix) from None
     if len(raw) > MAX_SECRET:
         raise UnreadableError(f"{named(path)} is longer than {MAX_SECRET // 1024} KiB", "name the right file")
     try:
@@ -63,7 +63,7 @@ def read_text(path: Path) -> str:
 def read_secret(path: Path) -> SecretStr:
     """The one line of a secret file, without its line end.
 
-    :raises UnreadableError: with the cause and the mend.
+    :raises UnreadableError: with the cause and the fix.
     """
     text = read_text(path)
     line = text.removesuffix("\n").removesuffix("\r")
@@ -79,8 +79,8 @@ def read_secret(path: Path) -> SecretStr:
 def exposure(path: KeyPath, file: Path) -> Iterator[Remark]:
     """A warning when everybody on the machine can read a secret."""
     if _mode(file) & stat.S_IROTH:
-        mend = "take that right away (chmod 640, or `defaultMode: 0440` of a Kubernetes volume)"
-        yield Remark(path, f"{named(file)} can be read by every user of the machine", mend, Severity.WARNING)
+        fix = "take that right away (chmod 640, or `defaultMode: 0440` of a Kubernetes volume)"
+        yield Remark(path, f"{named(file)} can be read by every user of the machine", fix, Severity.WARNING)
 
 
 def _mode(file: Path) -> int:
@@ -99,10 +99,8 @@ def check_key_file(path: KeyPath, file: Path) -> Iterator[Remark]:
     try:
         parse_key(read_text(file))
     except UnreadableError as unreadable:
-        mend = (
-            unreadable.mend if file.exists() else "make it with `gateway keys new -o FILE`, or mend the path"
-        )
-        yield Remark(path, unreadable.what, mend)
+        fix = unreadable.fix if file.exists() else "make it with `gateway keys new -o FILE`, or fix the path"
+        yield Remark(path, unreadable.what, fix)
     except ValueError as reason:
         yield Remark(path, f"the key in {named(file)} {reason}", MAKE_ONE)
     else:
@@ -122,7 +120,7 @@ def check_readable(path: KeyPath, file: Path, *, marker: str) -> Iterator[Remark
     try:
         text = read_text(file)
     except UnreadableError as unreadable:
-        yield Remark(path, unreadable.what, unreadable.mend)
+        yield Remark(path, unreadable.what, unreadable.fix)
     else:
         if "-----BEGIN" not in text or marker not in text:
             yield Remark(path, f"{named(file)} holds no {marker.lower()} in PEM", "name the right file")
@@ -132,4 +130,4 @@ def check_directory(path: KeyPath, directory: Path, *, purpose: str) -> Iterator
     """A directory that must be there."""
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
-        yield Remark(path, f"{directory} {what}", f"create it ({purpose}), or mend the path")
+        yield Remark(path, f"{directory} {what}", f"create it ({purpose}), or fix the path")

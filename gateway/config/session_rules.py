@@ -200,8 +200,8 @@ def _ways_out_over_https(settings: Settings) -> Iterator[Remark]:
             yield error(("logout", "chain", index), f"`{hop.url}` is not https", "write its https address")
         if hop.kind == "url" and "{return_to}" not in (hop.url or ""):
             what = f"does not say where to return to, which is {settings.public_url}/logout/done/url"
-            mend = "add {return_to} to it, unless that address is registered there as the only one"
-            yield warning(("logout", "chain", index), what, mend)
+            fix = "add {return_to} to it, unless that address is registered there as the only one"
+            yield warning(("logout", "chain", index), what, fix)
     for name, target in settings.logout.targets.items():
         if target.startswith("http:"):
             yield error(("logout", "targets", name), f"`{target}` is not https", "write its https address")

@@ -14,8 +14,8 @@ from gateway.config.addresses import is_host
 from gateway.config.findings import BadValueError
 from gateway.config.units import shown
 
-_SQLITE_MEND = "write sqlite:///absolute/path, such as sqlite:///var/lib/gateway/state.db"
-_REDIS_MEND = (
+_SQLITE_FIX = "write sqlite:///absolute/path, such as sqlite:///var/lib/gateway/state.db"
+_REDIS_FIX = (
     "write redis://host:6379/0, redis+sentinel://host:26379,host:26379/service, or redis+cluster://host:6379;"
     " with rediss in front for TLS"
 )
@@ -68,12 +68,12 @@ def parse_state(value: object) -> SqliteUrl | RedisUrl:
     if isinstance(value, str) and value.startswith("redis"):
         return _redis(value)
     if not isinstance(value, str) or not value.startswith("sqlite:"):
-        raise BadValueError("is not the address of a state log", f"{_SQLITE_MEND}; or {_REDIS_MEND}")
+        raise BadValueError("is not the address of a state log", f"{_SQLITE_FIX}; or {_REDIS_FIX}")
     path = value.removeprefix("sqlite:")
     if not path.startswith("///"):
-        raise BadValueError(f"{shown(value)} is not an absolute path", _SQLITE_MEND)
+        raise BadValueError(f"{shown(value)} is not an absolute path", _SQLITE_FIX)
     if path.endswith("/") or "?" in path or "\0" in path:
-        raise BadValueError(f"{shown(value)} does not name a file", _SQLITE_MEND)
+        raise BadValueError(f"{shown(value)} does not name a file", _SQLITE_FIX)
     return SqliteUrl(Path("/" + path.lstrip("/")))
 
 
@@ -88,7 +88,7 @@ def _redis(value: str) -> RedisUrl:
     # Nothing of the value is repeated in a finding: a password may stand in any part of what cannot be read.
     found = _REDIS.fullmatch(value) if value.isprintable() and " " not in value else None
     if found is None:
-        raise BadValueError("is not a Redis URL", _REDIS_MEND)
+        raise BadValueError("is not a Redis URL", _REDIS_FIX)
     kind: Literal["single", "sentinel", "cluster"] = "single"
     if found["kind"] is not None:
         kind = "sentinel" if found["kind"] == "sentinel" else "cluster"
@@ -110,7 +110,7 @@ def _host(text: str, default: int) -> tuple[str, int]:
         name, port = plain[1].lower(), int(plain[2] or default)
         if is_host(name) and (":" in name) == (bracketed is not None) and 0 < port < 65536:
             return name, port
-    raise BadValueError("has a host or port that cannot be read", _REDIS_MEND)
+    raise BadValueError("has a host or port that cannot be read", _REDIS_FIX)
 
 
 def _path(kind: str, path: str) -> tuple[str, int]:
@@ -119,10 +119,10 @@ def _path(kind: str, path: str) -> tuple[str, int]:
     if kind != "sentinel":
         master, slash, number = "", path, path
     elif not _SERVICE.fullmatch(master):
-        mend = "write redis+sentinel://host:26379/service, with the name that `sentinel monitor` has"
-        raise BadValueError("names no service for the Sentinels", mend)
+        fix = "write redis+sentinel://host:26379/service, with the name that `sentinel monitor` has"
+        raise BadValueError("names no service for the Sentinels", fix)
     if kind == "cluster" and path:
         raise BadValueError("names a database, which a cluster has not", "write redis+cluster://host:6379")
     if slash and not re.fullmatch(r"[0-9]{1,4}", number):
-        raise BadValueError("has something else than the number of a database at its end", _REDIS_MEND)
+        raise BadValueError("has something else than the number of a database at its end", _REDIS_FIX)
     return master, int(number) if slash else 0

@@ -60,9 +60,9 @@ class _Tree:
         self.findings: list[Finding] = []
         self._seen: set[int] = set()
 
-    def add(self, path: KeyPath, mark: yaml.Mark | None, what: str, mend: str) -> None:
+    def add(self, path: KeyPath, mark: yaml.Mark | None, what: str, fix: str) -> None:
         place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
-        self.findings.append(Finding(place, dotted(path), what, mend))
+        self.findings.append(Finding(place, dotted(path), what, fix))
 
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
         problem = error.problem or error.context or "cannot be understood"
@@ -70,7 +70,7 @@ class _Tree:
             (),
             error.problem_mark or error.context_mark,
             f"is not YAML: {problem}",
-            "mend the line, or quote the value",
+            "fix the line, or quote the value",
         )
 
     def unreadable(self, text: str, error: yaml.reader.ReaderError) -> None:

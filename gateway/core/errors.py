@@ -1,4 +1,4 @@
-"""Errors that name their cause, whose fault it is, and the mend.
+"""Errors that name their cause, whose fault it is, and the fix.
 
 * GatewayError              has a stable ``code``; the prose may change
   * DownstreamError         the client's request cannot be served as it is
@@ -18,16 +18,16 @@ class GatewayError(Exception):
 
     :param code: stable, snake_case; appears in logs, metrics and problem documents.
     :param detail: one sentence for people; never holds a secret.
-    :param mend: what to do about it, one sentence.
+    :param fix: what to do about it, one sentence.
     """
 
     side: ClassVar[str] = "internal"
 
-    def __init__(self, code: str, detail: str = "", *, mend: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", *, fix: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
-        self.mend = mend
+        self.fix = fix
 
 
 class DownstreamError(GatewayError):
@@ -45,9 +45,9 @@ class ProviderError(GatewayError):
     side = "idp"
 
     def __init__(
-        self, code: str, detail: str = "", *, mend: str = "", retryable: bool = False, acted: bool = True
+        self, code: str, detail: str = "", *, fix: str = "", retryable: bool = False, acted: bool = True
     ) -> None:
-        super().__init__(code, detail, mend=mend)
+        super().__init__(code, detail, fix=fix)
         self.retryable = retryable
         self.acted = acted
 

@@ -25,7 +25,7 @@ async def upstreams(patient: Patient) -> AsyncIterator[Observation]:
     for served in patient.served:
         name = f"{served.upstream.path} → {served.upstream.url}"
         if served.seen is None:
-            yield failed(name, served.fault, "start it, or mend its url in upstreams")
+            yield failed(name, served.fault, "start it, or fix its url in upstreams")
         elif served.seen.status >= 500:
             yield warning(name, f"it answers {served.seen.status}", "look at the application's own log")
         else:
@@ -43,11 +43,11 @@ async def service_worker(patient: Patient) -> AsyncIterator[Observation]:
             "a service worker with a navigation fallback shows the application at /logout and"
             " /logged-out too, without asking us"
         )
-        mend = (
+        fix = (
             "sign out with a form (POST) or tab.js, never a link, and keep /logout, /logged-out and"
             f" {patient.settings.prefix} out of the worker's fallback (docs/tabs.md)"
         )
-        yield warning(worker, what, mend)
+        yield warning(worker, what, fix)
 
 
 @check("form-action", "Do the application's pages let a sign-out form go through the chain?")
@@ -63,8 +63,8 @@ async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
                 "Chromium holds form-action against the redirects behind a form too, and stops the chain"
                 " after our own session"
             )
-            mend = f"add {' '.join(missing)} to form-action, or sign out with gatewaySignOut() of tab.js"
-            yield failed(upstream.path, what, mend)
+            fix = f"add {' '.join(missing)} to form-action, or sign out with gatewaySignOut() of tab.js"
+            yield failed(upstream.path, what, fix)
         elif _leads_on(patient.settings) and any(uncovered(sources, [NOBODY], own) for sources in listed):
             what = (
                 "form-action allows Cognito; in SAML single logout Cognito leads on to the provider"
@@ -111,8 +111,8 @@ async def tab_script(patient: Patient) -> AsyncIterator[Observation]:
                 f"{script} is not in its first page: other tabs show what they have until their next"
                 " request, which is refused"
             )
-            mend = f'load it in every page (<script src="{script}" async></script>), or set browser.inject_tab_script'
-            yield warning(upstream.path, what, mend)
+            fix = f'load it in every page (<script src="{script}" async></script>), or set browser.inject_tab_script'
+            yield warning(upstream.path, what, fix)
 
 
 @check("site-data", "Could a Clear-Site-Data header sign people out of the wrong things?")

@@ -13,7 +13,7 @@ from gateway.doctor.check import check
 from gateway.doctor.hops import shown
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Seen
-from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
+from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signout.logout import Auth0Logout, EntraLogout, OidcLogout
 from gateway.oidc.signout.sign_outs import FormUse
 from gateway.oidc.urls import with_query
@@ -30,7 +30,7 @@ async def end_session(patient: Patient) -> AsyncIterator[Observation]:
         if endpoint is None:
             continue
         if not patient.live:
-            yield unknown(endpoint, "whether it takes GET and POST was not asked", LIVE_MEND)
+            yield unknown(endpoint, "whether it takes GET and POST was not asked", LIVE_FIX)
             continue
         asked = [
             ("client_id", patient.settings.provider.client_id),
@@ -60,12 +60,12 @@ def _judged(hop: Hop, endpoint: str, by_get: Seen, by_form: Seen) -> Observation
         return unknown(endpoint, what, "ask again later")
     if getattr(hop.way, "form", FormUse.NEVER) is not FormUse.ALWAYS:
         if by_get.status in _NOT_TAKEN:
-            mend = f"write {{{hop.name}: form}}, and see whether the next sign-in asks for the password"
-            return failed(endpoint, f"{what}: the address that the gateway sends people to is none", mend)
+            fix = f"write {{{hop.name}: form}}, and see whether the next sign-in asks for the password"
+            return failed(endpoint, f"{what}: the address that the gateway sends people to is none", fix)
         return ok(endpoint, f"{what}; the gateway asks by GET, with which Lax cookies come along")
     if by_form.status in _NOT_TAKEN:
-        mend = f"write {hop.name} without `form`"
-        return failed(endpoint, f"{what}: the form that the gateway sends strands people there", mend)
+        fix = f"write {hop.name} without `form`"
+        return failed(endpoint, f"{what}: the form that the gateway sends strands people there", fix)
     if hop.known.form is FormUse.ALWAYS:
         return ok(
             endpoint,

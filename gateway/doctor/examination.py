@@ -82,7 +82,7 @@ class _Sheet:
             observation,
             looked_at=self.hide(observation.looked_at),
             what=self.hide(observation.what),
-            mend=self.hide(observation.mend),
+            fix=self.hide(observation.fix),
         )
         self.rows.append((name, hidden))
 

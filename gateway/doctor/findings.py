@@ -21,4 +21,4 @@ def observed(file: str, findings: Sequence[Finding]) -> Iterator[Observation]:
         yield ok(file, "every key can be used")
     for finding in findings:
         place = str(finding.place) if not finding.key else f"{finding.place} {finding.key}"
-        yield Observation(place, _VERDICTS[finding.severity], finding.what, finding.mend)
+        yield Observation(place, _VERDICTS[finding.severity], finding.what, finding.fix)

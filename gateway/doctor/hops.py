@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Seen, parts_of
-from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
+from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.wire import printable
 
 NOBODY = "https://gateway-doctor.invalid/"
@@ -59,7 +59,7 @@ async def cognito(patient: Patient) -> AsyncIterator[Observation]:
         return
     back, url = patient.return_address(hop), patient.url(hop)
     if not patient.live:
-        yield unknown(url, f"whether {back} is an allowed sign-out URL was not asked", LIVE_MEND)
+        yield unknown(url, f"whether {back} is an allowed sign-out URL was not asked", LIVE_FIX)
         return
     try:
         yield _cognitos_answer(await patient.probe.get(url), url, back)
@@ -68,9 +68,7 @@ async def cognito(patient: Patient) -> AsyncIterator[Observation]:
 
 
 def _cognitos_answer(seen: Seen, url: str, back: str) -> Observation:
-    mend = (
-        f"paste {back} into the app client's Allowed sign-out URLs; scheme, port and a trailing slash count"
-    )
+    fix = f"paste {back} into the app client's Allowed sign-out URLs; scheme, port and a trailing slash count"
     if seen.unwell and not seen.redirects:
         return unknown(url, f"it answers {seen.status} now", "ask again later")
     if seen.redirects and seen.location == back:
@@ -83,12 +81,12 @@ def _cognitos_answer(seen: Seen, url: str, back: str) -> Observation:
         )
         return unknown(url, what, "sign out once in a browser, and read the receipt")
     if seen.redirects and seen.location.startswith(back):
-        return warning(url, f"it comes back to {where}, with something appended", mend)
+        return warning(url, f"it comes back to {where}, with something appended", fix)
     what = (
         f"an error page ({seen.status}{f', {where}' if where else ''}) in place of the way back;"
         " Cognito's session ends, the chain stops"
     )
-    return failed(url, what, mend)
+    return failed(url, what, fix)
 
 
 @check("hop-okta-signout", "Does Okta trust our origin, and send the browser back?")
@@ -99,7 +97,7 @@ async def okta_signout(patient: Patient) -> AsyncIterator[Observation]:
     back, url = patient.return_address(hop), patient.url(hop)
     if not patient.live:
         yield unknown(
-            url, f"whether {patient.settings.public_url} is a Trusted Origin was not asked", LIVE_MEND
+            url, f"whether {patient.settings.public_url} is a Trusted Origin was not asked", LIVE_FIX
         )
         return
     try:
@@ -117,7 +115,7 @@ async def okta_signout(patient: Patient) -> AsyncIterator[Observation]:
 
 
 def _oktas_answer(seen: Seen, refused: Seen, url: str, back: str, origin: str) -> Observation:
-    mend = f"add {origin} to Security > API > Trusted Origins, with type Redirect"
+    fix = f"add {origin} to Security > API > Trusted Origins, with type Redirect"
     if seen.unwell and not seen.redirects:
         return unknown(url, f"it answers {seen.status} now", "ask again later")
     if refused.redirects and refused.location.startswith(NOBODY):
@@ -131,12 +129,12 @@ def _oktas_answer(seen: Seen, refused: Seen, url: str, back: str, origin: str) -
         return ok(url, "a page of Okta's own that leads back: the origin is trusted")
     if (seen.status, seen.location) != (refused.status, refused.location):
         what = f"it answers {shown(seen)}; Okta's session ends there, but the browser does not come back"
-        return failed(url, what, mend)
+        return failed(url, what, fix)
     what = f"it answers {shown(seen)}, the same as to an address that is certainly not trusted"
     if seen.status >= 400:
-        return failed(url, what, mend)
+        return failed(url, what, fix)
     what = f"{what}: either ours is not trusted, or this org does so with everybody who is not signed in"
-    return warning(url, what, f"{mend}; if it is there, sign out once in a browser, and read the receipt")
+    return warning(url, what, f"{fix}; if it is there, sign out once in a browser, and read the receipt")
 
 
 def same_page(location: str, back: str) -> bool:

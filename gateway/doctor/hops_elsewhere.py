@@ -13,7 +13,7 @@ from gateway.doctor.check import Check, check
 from gateway.doctor.hops import NOBODY, same_page, shown
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Seen
-from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
+from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signout.logout import LocalOnly, Redirect, Skip
 from gateway.web.pages.receipt import words
 from gateway.web.signout.hops import Hop
@@ -60,7 +60,7 @@ async def _asked(hop: Hop, patient: Patient) -> AsyncIterator[Observation]:
         yield unknown(url, "it is asked by a form, which the doctor does not send", _BY_EYE)
         return
     if not patient.live:
-        yield unknown(url, f"whether {back} is registered was not asked", LIVE_MEND)
+        yield unknown(url, f"whether {back} is registered was not asked", LIVE_FIX)
         return
     other = patient.act(hop, NOBODY)
     try:
@@ -95,11 +95,11 @@ def _whose(endpoint: str, issuer: str) -> Observation:
     if one.netloc == other.netloc and one.path.startswith(other.path.rstrip("/") + "/"):
         return ok(endpoint, "an endpoint of the very issuer that signs the ID tokens")
     if one.netloc == other.netloc:
-        mend = (
+        fix = (
             "compare provider.issuer with `iss` in an ID token: org and custom authorization servers"
             " have endpoints of their own"
         )
-        return warning(endpoint, f"it is not below the issuer {issuer}, whose ID tokens are the hint", mend)
+        return warning(endpoint, f"it is not below the issuer {issuer}, whose ID tokens are the hint", fix)
     return ok(endpoint, "named by the issuer itself")
 
 

@@ -30,17 +30,17 @@ def _key_sets(settings: Settings) -> Iterator[tuple[str, str]]:
 
 async def _asked(name: str, uri: str, settings: Settings) -> Observation:
     """The keys are fetched as the gateway fetches them when the first call comes."""
-    mend = (
+    fix = (
         f"compare {name}.jwks_uri with the sender's own metadata: without its keys every call is answered 503"
     )
     try:
         transport = Transport(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve)
     except ConfigurationError as error:
-        return failed(uri, error.detail, error.mend)
+        return failed(uri, error.detail, error.fix)
     try:
         count = len(parse_key_set(await transport.send(get(uri))).keys)
     except ProviderError as error:
-        return failed(uri, error.detail or error.code, mend)
+        return failed(uri, error.detail or error.code, fix)
     finally:
         await transport.close()
     return ok(uri, f"{count} {'key' if count == 1 else 'keys'} for what {name} receives")

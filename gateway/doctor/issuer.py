@@ -21,10 +21,10 @@ NOTICEABLE = 5
 async def discovery(patient: Patient) -> AsyncIterator[Observation]:
     told, issuer = patient.told, patient.settings.provider.issuer
     if told.fault is not None:
-        mend = told.fault.mend or (
+        fix = told.fault.fix or (
             "see that this machine reaches the provider, and that provider.issuer, ca_file and resolve are right"
         )
-        yield failed(told.url or issuer, told.fault.detail or told.fault.code, mend)
+        yield failed(told.url or issuer, told.fault.detail or told.fault.code, fix)
         return
     yield ok(told.url, f"the issuer is the configured one, {issuer}")
 
@@ -36,8 +36,8 @@ async def keys(patient: Patient) -> AsyncIterator[Observation]:
         return
     if told.keys is None:
         fault = told.keys_fault
-        mend = "look at the address in a browser; it must serve a JSON Web Key Set with RSA or EC keys"
-        yield failed(told.metadata.jwks_uri, fault.detail if fault else "no keys", mend)
+        fix = "look at the address in a browser; it must serve a JSON Web Key Set with RSA or EC keys"
+        yield failed(told.metadata.jwks_uri, fault.detail if fault else "no keys", fix)
         return
     count = len(told.keys.keys)
     yield ok(told.metadata.jwks_uri, f"{count} {'key' if count == 1 else 'keys'} for signatures")
@@ -91,12 +91,12 @@ async def revocation(patient: Patient) -> AsyncIterator[Observation]:
             "whether the app client has token revocation enabled (new ones have, old ones may not)"
             " cannot be seen from outside"
         )
-        mend = "User pool > App clients > your client: enable token revocation"
-        yield unknown(f"{provider.domain}/oauth2/revoke", what, mend)
+        fix = "User pool > App clients > your client: enable token revocation"
+        yield unknown(f"{provider.domain}/oauth2/revoke", what, fix)
     elif told.metadata is not None and told.metadata.endpoints.revocation is None:
         what = "the metadata has no revocation_endpoint, so refresh tokens live on at the provider after a sign-out"
-        mend = "keep their lifetime at the provider as short as session.absolute; no copy leaves the gateway"
-        yield warning(told.url, what, mend)
+        fix = "keep their lifetime at the provider as short as session.absolute; no copy leaves the gateway"
+        yield warning(told.url, what, fix)
     elif told.metadata is not None:
         yield ok(str(told.metadata.endpoints.revocation), "named in the metadata")
 
@@ -124,8 +124,8 @@ async def end_session(patient: Patient) -> AsyncIterator[Observation]:
             "the metadata has no end_session_endpoint, so the provider's own session cannot be ended by"
             " OpenID Connect"
         )
-        mend = "enable RP-initiated logout at the provider, or put a hop with an address of its own into logout.chain"
-        yield warning(told.url, what, mend)
+        fix = "enable RP-initiated logout at the provider, or put a hop with an address of its own into logout.chain"
+        yield warning(told.url, what, fix)
     else:
         yield ok(named, "OpenID Connect RP-initiated logout")
 
@@ -144,8 +144,8 @@ async def one_domain(patient: Patient) -> AsyncIterator[Observation]:
         f"the pool names {printable(other)}; each domain has cookies of its own, so who signed in there"
         " stays signed in there"
     )
-    mend = "use one of the two everywhere, best the custom domain, and sign people out where they signed in"
-    yield warning(provider.domain, what, mend)
+    fix = "use one of the two everywhere, best the custom domain, and sign people out where they signed in"
+    yield warning(provider.domain, what, fix)
 
 
 def _shown(value: object) -> str:

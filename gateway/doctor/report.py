@@ -67,7 +67,7 @@ def as_data(examination: Examination) -> dict[str, Any]:
                 "looked_at": observation.looked_at,
                 "verdict": observation.verdict.value,
                 "what": observation.what,
-                "mend": observation.mend,
+                "fix": observation.fix,
             }
             for name, observation in examination.seen
         ],
@@ -92,8 +92,8 @@ def register_data(register: Iterable[Registration]) -> list[dict[str, str]]:
 def _shown(observation: Observation) -> Iterator[str]:
     yield f"  {_MARK[observation.verdict]:<8}{observation.looked_at}"
     yield from _wrapped(observation.what, " " * 10)
-    if observation.mend:
-        yield from _wrapped(f"mend: {observation.mend}", " " * 10)
+    if observation.fix:
+        yield from _wrapped(f"fix: {observation.fix}", " " * 10)
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -9,7 +9,7 @@ from gateway.config.model import Settings
 from gateway.doctor.check import check
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Seen, parts_of
-from gateway.doctor.verdict import LIVE_MEND, Observation, failed, ok, unknown, warning
+from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signin.authorization import authorization_url
 from gateway.oidc.signin.providers import auth_time_proves, endpoints_on, preset_of
 from gateway.oidc.wire import printable
@@ -28,7 +28,7 @@ async def callback(patient: Patient) -> AsyncIterator[Observation]:
     if endpoint is None:
         return
     if not patient.live:
-        yield unknown(endpoint, f"whether {patient.callback} is registered was not asked", LIVE_MEND)
+        yield unknown(endpoint, f"whether {patient.callback} is registered was not asked", LIVE_FIX)
         return
     url = authorization_url(
         endpoint,
@@ -62,13 +62,13 @@ def _judged(seen: Seen, endpoint: str, patient: Patient) -> Observation:
     }:
         iss = " and names its issuer in it (RFC 9207)" if "iss" in parse_qs(query) else ""
         return ok(endpoint, f"it knows the client and answers to {patient.callback}{iss}")
-    mend = "allow the authorization code grant and provider.scopes for this client"
-    return failed(endpoint, f"it knows the callback and refuses the request: {error}", mend)
+    fix = "allow the authorization code grant and provider.scopes for this client"
+    return failed(endpoint, f"it knows the callback and refuses the request: {error}", fix)
 
 
 def _elsewhere(seen: Seen, endpoint: str, callback: str) -> Observation:
     """The provider did not answer to the callback: an error page of its own, or a sign-in page all the same."""
-    mend = (
+    fix = (
         f"register exactly {callback} (`gateway doctor --register` names the screen), and compare"
         " provider.client_id"
     )
@@ -79,7 +79,7 @@ def _elsewhere(seen: Seen, endpoint: str, callback: str) -> Observation:
             f"an error page of its own ({seen.status}{f', {where}' if where else ''}): client or"
             " callback is not known there"
         )
-        return failed(endpoint, what, mend)
+        return failed(endpoint, what, fix)
     if seen.redirects and parts_of(seen.location).path:
         # Classic pages of Cognito ignore prompt=none; an unknown callback never gets as far as the sign-in page.
         return ok(
@@ -109,8 +109,8 @@ async def fresh_sign_in(patient: Patient) -> AsyncIterator[Observation]:
             " it, and whether Okta gets"
             " to hear of it by SAML is not documented"
         )
-        mend = "do not rely on it: what ends a session is the chain, so have every provider in it"
-        yield unknown(f"{provider.domain}/oauth2/authorize", what, mend)
+        fix = "do not rely on it: what ends a session is the chain, so have every provider in it"
+        yield unknown(f"{provider.domain}/oauth2/authorize", what, fix)
     said, listed = provider.auth_time_proves, patient.told.document.get("claims_supported")
     if not auth_time_proves(preset_of(provider.kind), said, provider.identity_provider):
         return
@@ -119,8 +119,8 @@ async def fresh_sign_in(patient: Patient) -> AsyncIterator[Observation]:
             "the metadata does not list `auth_time` among its claims, and without it people are asked"
             " twice after a revocation"
         )
-        mend = "have it put into ID tokens (optional claims, `require_auth_time`, or the like), if that can be done"
-        yield warning(patient.told.url, what, mend)
+        fix = "have it put into ID tokens (optional claims, `require_auth_time`, or the like), if that can be done"
+        yield warning(patient.told.url, what, fix)
     elif isinstance(listed, list):
         yield ok(patient.told.url, "`auth_time` can say when somebody last proved who they are")
 
@@ -148,11 +148,11 @@ async def refused_refreshes(patient: Patient) -> AsyncIterator[Observation]:
         " scope asks for, and everybody"
         " is signed out at the first refresh; from outside this looks like a revoked token"
     )
-    mend = (
+    fix = (
         "User pool > App clients > your client > Attribute permissions: read access to the attributes of"
         " provider.scopes"
     )
-    yield unknown("provider.scopes", what, mend)
+    yield unknown("provider.scopes", what, fix)
 
 
 @check("rate-limits", "How many sign-ins and refreshes does the provider take?")

@@ -89,8 +89,8 @@ async def state_spool(patient: Patient) -> AsyncIterator[Observation]:
     missing = board.SIZE + size - (file.stat().st_blocks * 512 if file.exists() else 0)
     if missing > (free := _free(directory)):
         what = f"{missing // 1024} KiB are still to be reserved, and {free // 1024} KiB are free"
-        mend = "make room: on a full disk, a sign-out that fits nowhere lets nobody in at the host's other processes"
-        yield failed(shown, what, mend)
+        fix = "make room: on a full disk, a sign-out that fits nowhere lets nobody in at the host's other processes"
+        yield failed(shown, what, fix)
     else:
         how = "are reserved" if missing <= 0 else "can be reserved"
         yield ok(shown, f"{size // 1024} KiB {how} for what the log cannot take")
@@ -106,7 +106,7 @@ async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
     try:
         observations = await _redis(place, str(url), tickets=patient.settings.session.store == "ticket")
     except ConfigurationError as error:
-        observations = [failed(str(url), error.detail, error.mend)]
+        observations = [failed(str(url), error.detail, error.fix)]
     for each in observations:
         yield each
     if revealed(patient.settings.redis.password) is None and url.password is None:
@@ -127,13 +127,13 @@ async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observ
         usual = link.pace.usual
     except (RefusedError, LostError, OSError, TimeoutError) as error:
         fault = fault_of(error)
-        return [failed(shown, fault.what or "it does not answer", fault.mend or "see that Redis runs there")]
+        return [failed(shown, fault.what or "it does not answer", fault.fix or "see that Redis runs there")]
     finally:
         await link.close()
     found = [
-        failed(shown, each.what, each.mend)
+        failed(shown, each.what, each.fix)
         if each.code == "redis_evicts"
-        else warning(shown, each.what, each.mend)
+        else warning(shown, each.what, each.fix)
         for each in advice
     ]
     found.append(_clocks(told, shown))

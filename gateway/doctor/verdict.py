@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-LIVE_MEND = "run `gateway doctor --live`, which asks"
+LIVE_FIX = "run `gateway doctor --live`, which asks"
 
 
 class Verdict(Enum):
@@ -22,13 +22,13 @@ class Observation:
     """One thing looked at.
 
     :ivar looked_at: a URL, a file, a key of the configuration. :ivar what: what was seen, in one sentence.
-    :ivar mend: what to do about it; empty where nothing is to be done.
+    :ivar fix: what to do about it; empty where nothing is to be done.
     """
 
     looked_at: str
     verdict: Verdict
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(looked_at: str, what: str) -> Observation:
@@ -36,16 +36,16 @@ def ok(looked_at: str, what: str) -> Observation:
     return Observation(looked_at, Verdict.OK, what)
 
 
-def warning(looked_at: str, what: str, mend: str) -> Observation:
+def warning(looked_at: str, what: str, fix: str) -> Observation:
     """It works, and somebody will be surprised."""
-    return Observation(looked_at, Verdict.WARNING, what, mend)
+    return Observation(looked_at, Verdict.WARNING, what, fix)
 
 
-def failed(looked_at: str, what: str, mend: str) -> Observation:
+def failed(looked_at: str, what: str, fix: str) -> Observation:
     """A sign-in or a sign-out does not work like this, or does not keep its promise."""
-    return Observation(looked_at, Verdict.FAILED, what, mend)
+    return Observation(looked_at, Verdict.FAILED, what, fix)
 
 
-def unknown(looked_at: str, what: str, mend: str = "") -> Observation:
+def unknown(looked_at: str, what: str, fix: str = "") -> Observation:
     """It cannot be seen from here, or not without what was not allowed."""
-    return Observation(looked_at, Verdict.UNKNOWN, what, mend)
+    return Observation(looked_at, Verdict.UNKNOWN, what, fix)

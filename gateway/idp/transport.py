@@ -142,7 +142,7 @@ def _address(name: str, address: str) -> str:
         return str(ip_address(address))
     except ValueError:
         raise ConfigurationError(
-            "bad_address", f"provider.resolve: {name} has no IP address", mend="name: 192.0.2.1"
+            "bad_address", f"provider.resolve: {name} has no IP address", fix="name: 192.0.2.1"
         ) from None
 
 
@@ -154,5 +154,5 @@ def _tls_context(ca_file: str | Path | None) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=str(ca_file))
     except OSError as error:  # ssl.SSLError is one
         raise ConfigurationError(
-            "bad_ca_file", f"provider.ca_file: {error.strerror or error}", mend="a readable PEM file"
+            "bad_ca_file", f"provider.ca_file: {error.strerror or error}", fix="a readable PEM file"
         ) from error

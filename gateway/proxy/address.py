@@ -55,7 +55,7 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
         raise ConfigurationError(
             "bad_ca_file",
             f"upstreams[].ca_file: {ca_file} cannot be used ({error.strerror or error}).",
-            mend="Name a readable file of certificates in PEM.",
+            fix="Name a readable file of certificates in PEM.",
         ) from error
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -89,5 +89,5 @@ def _refused(url: str) -> ConfigurationError:
     return ConfigurationError(
         "upstream_url",
         f"{url!r} is not an upstream.",
-        mend="Use http://host:port, https://host, unix:/path/to.sock or file:///directory; no path after a host.",
+        fix="Use http://host:port, https://host, unix:/path/to.sock or file:///directory; no path after a host.",
     )

@@ -161,7 +161,7 @@ class Exchange(ResponseReader[Downstream]):
             self.fail(StaleConnectionError("broken_response", "The application closed the connection."))
         else:
             self.fail(
-                UpstreamError("broken_response", "The application broke off.", mend="Try again shortly.")
+                UpstreamError("broken_response", "The application broke off.", fix="Try again shortly.")
             )
 
     def writable(self) -> None:

@@ -176,7 +176,7 @@ def parse_directory(url: str) -> str:
         or parts.fragment
     ):
         raise ConfigurationError(
-            "upstream_url", f"{url!r} is not a directory.", mend="Use file:///absolute/path."
+            "upstream_url", f"{url!r} is not a directory.", fix="Use file:///absolute/path."
         )
     return unquote(parts.path)
 

@@ -188,5 +188,5 @@ def _cause(error: OSError) -> str:
 
 def _busy() -> UpstreamError:
     return UpstreamError(
-        "upstream_busy", "Too many requests are waiting for the application.", mend="Try again shortly."
+        "upstream_busy", "Too many requests are waiting for the application.", fix="Try again shortly."
     )

@@ -70,8 +70,8 @@ def directory_of(source: str, base: Path) -> Path:
     directory = base / source
     if not directory.is_dir():
         what = "this is a file" if directory.exists() else "there is no such directory"
-        mend = f"name a directory that holds *.cedar files, or one of {_known()}"
-        raise PolicyFaultsError([PolicyFault(source, 0, what, mend)])
+        fix = f"name a directory that holds *.cedar files, or one of {_known()}"
+        raise PolicyFaultsError([PolicyFault(source, 0, what, fix)])
     return directory
 
 

@@ -123,8 +123,8 @@ class Admin:
             raise RefusedError(421, "unknown_host", "Unknown host", f"Call this listener as {hosts[0]}.")
         token = self._options.token
         if token is None:
-            mend = "Set admin.token_file in the configuration, and send the token as `Authorization: Bearer`."
-            raise RefusedError(403, "no_token_configured", "The admin API is closed", mend)
+            fix = "Set admin.token_file in the configuration, and send the token as `Authorization: Bearer`."
+            raise RefusedError(403, "no_token_configured", "The admin API is closed", fix)
         given = request.headers.getall("Authorization", [])
         scheme, _, value = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         same = hmac.compare_digest(value.strip().encode("utf-8", "surrogateescape"), token.encode())

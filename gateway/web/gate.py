@@ -157,7 +157,7 @@ class Gate:
         _log.warning(
             "service_worker_seen",
             path=facts.raw_path,
-            mend="sign out by a POST form, or keep the worker away from /logout and the gateway's prefix",
+            fix="sign out by a POST form, or keep the worker away from /logout and the gateway's prefix",
         )
 
     async def _after_reading(self, request: Request, facts: RequestFacts, route: Route) -> Answer:
@@ -314,7 +314,7 @@ class Gate:
             status=401,
             title="You are not signed in",
             what="What you sent was not handed on to the application, and nothing of it was kept here.",
-            mend="Sign in in another tab, then go back with your browser's Back button and send it again.",
+            fix="Sign in in another tab, then go back with your browser's Back button and send it again.",
             code=reason if reason == "logout_in_progress" else "login_required",
             action=("Sign in", f"{self.options.prefix}/start"),
         )

@@ -18,11 +18,11 @@ def parameter(facts: RequestFacts, name: str) -> str | None:
         pairs = parse_qsl(facts.query or "", keep_blank_values=True, max_num_fields=50)
     except ValueError:
         raise DownstreamError(
-            "bad_parameter", "This link has too many parameters.", mend="Send at most 50."
+            "bad_parameter", "This link has too many parameters.", fix="Send at most 50."
         ) from None
     found = [value for key, value in pairs if key == name]
     if len(found) > 1:
-        raise DownstreamError("bad_parameter", f"The parameter {name} came twice.", mend="Send it once.")
+        raise DownstreamError("bad_parameter", f"The parameter {name} came twice.", fix="Send it once.")
     return found[0] if found else None
 
 
@@ -40,6 +40,6 @@ def way_back(facts: RequestFacts, public_url: str, prefix: str) -> str:
         raise DownstreamError(
             "bad_parameter",
             "The address to return to (rd) is not a path of the application at this site.",
-            mend="Use a path that begins with a single slash and is none of the gateway's own.",
+            fix="Use a path that begins with a single slash and is none of the gateway's own.",
         )
     return path

@@ -76,7 +76,7 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
         await desk.open(sockets.probes, sockets.admin)
         await stop.wait()
     except GatewayError as error:
-        line.say(failed=[error.code, error.detail, error.mend])
+        line.say(failed=[error.code, error.detail, error.fix])
         return 1
     finally:
         await desk.close()

@@ -88,8 +88,8 @@ def _shared_directory() -> Iterator[Path]:
         directory = tempfile.mkdtemp(prefix="gateway-workers-")
     except OSError as error:
         what = f"no temporary directory for what several workers share ({error.strerror or error})"
-        mend = "make /tmp writable, set TMPDIR, or run with --workers 1"
-        raise ConfigurationError("no_temporary_directory", what, mend=mend) from None
+        fix = "make /tmp writable, set TMPDIR, or run with --workers 1"
+        raise ConfigurationError("no_temporary_directory", what, fix=fix) from None
     os.environ[METRICS_DIRECTORY] = directory
     try:
         yield Path(directory)
@@ -288,13 +288,13 @@ class Parent:
         if self._draining:
             return
         if failed and not self._started:
-            self._give_up(GatewayError(*failed[:2], mend=failed[2]))
+            self._give_up(GatewayError(*failed[:2], fix=failed[2]))
             return
         pause = slot.deaths.pause(lived)
         _log.error("child_died", child=slot.name, pid=pid, how=_ending(status), again_in=pause)
         if pause is None:
             what = f"the {slot.name} died {Deaths.MOST} times soon after its start, last by {_ending(status)}"
-            self._give_up(GatewayError("children_die", what, mend="see the log above for the cause"))
+            self._give_up(GatewayError("children_die", what, fix="see the log above for the cause"))
             return
         slot.due = time.monotonic() + pause
 

@@ -58,7 +58,7 @@ async def _serve(
             beside=[door for door in doors if door is not doors[place]],
         )
     except GatewayError as error:
-        line.say(failed=[error.code, error.detail, error.mend])
+        line.say(failed=[error.code, error.detail, error.fix])
         return 1
     finally:
         if reporting is not None:

@@ -48,7 +48,7 @@ def test_an_address_that_is_taken_is_named_with_its_key() -> None:
         with pytest.raises(ConfigurationError) as error:
             listening_socket(Address("127.0.0.1", port), "probes.listen")
     assert f"127.0.0.1:{port} (probes.listen): Address already in use" in error.value.detail
-    assert error.value.mend
+    assert error.value.fix
 
 
 def test_the_sockets_of_several_workers_have_one_address() -> None:

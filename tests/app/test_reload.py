@@ -93,7 +93,7 @@ async def test_r26_a_mounted_secret_is_followed_when_its_directory_is_swapped(tm
 async def test_r26_p19_what_is_no_key_changes_nothing(
     tmp_path: Path, content: bytes | None, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    """The old ring stays; one error names the file and the mend, and never the content; the mended file ends it."""
+    """The old ring stays; one error names the file and the fix, and never the content; the fixed file ends it."""
     watched, taken, files = counted(tmp_path, key())
     good = files[0].read_text()
     if content is None:

@@ -93,7 +93,7 @@ async def test_a_stream_that_is_fetched_says_from_where(place: Place) -> None:
     ],
 )
 async def test_what_cannot_be_done_is_said(place: Place, old: str, new: str, status: int, said: str) -> None:
-    """With the mend, and its own exit status."""
+    """With the fix, and its own exit status."""
     text = place.config.read_text()
     place.config.write_text(text.replace(old, new))
     found, _, err = await place.run("status")

@@ -79,10 +79,10 @@ def test_an_address_that_is_taken_is_named(config: Path) -> None:
     ("trouble", "said"),
     [
         (
-            GatewayError("children_die", "the worker 1 died 5 times", mend="see the log"),
+            GatewayError("children_die", "the worker 1 died 5 times", fix="see the log"),
             "gateway: the worker 1 died 5 times; see the log\n",
         ),
-        (GatewayError("children_die", mend="see the log"), "gateway: children_die; see the log\n"),
+        (GatewayError("children_die", fix="see the log"), "gateway: children_die; see the log\n"),
         (
             OSError(24, "Too many open files"),
             "gateway: [Errno 24] Too many open files; see what the system refuses\n",

@@ -61,7 +61,7 @@ async def test_an_operator_lists_sessions_and_ends_them(gateway: Serving) -> Non
 
 
 async def test_what_cannot_be_done_is_said_in_one_line(gateway: Serving, tmp_path: Path) -> None:
-    """Wrong use is 2; no gateway, no token and a wrong one are 1, each with its mend."""
+    """Wrong use is 2; no gateway, no token and a wrong one are 1, each with its fix."""
     for words in ((), ("--sid", "a", "--all"), ("--sub", "a", "--email", "b")):
         status, _, err = await command(gateway.config, "revoke", *words)
         assert (status, err) == (2, "gateway: give exactly one of --sid, --sub, --email and --all\n")

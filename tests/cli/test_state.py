@@ -91,7 +91,7 @@ def test_only_the_file_s_owner_may(tmp_path: Path, config: Path, monkeypatch: py
 def test_a_file_that_cannot_be_written_is_a_finding(
     tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the mend, and status 1: nothing was done."""
+    """With the fix, and status 1: nothing was done."""
     monkeypatch.setattr(state, "PATIENCE", 0.05)
     monkeypatch.setattr("gateway.state.sqlite.table.OPEN_PATIENCE", 0.05)
     before = loaded(tmp_path / "state.db")

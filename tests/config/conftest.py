@@ -62,7 +62,7 @@ def examined(house: Path) -> Examine:
 
 @pytest.fixture
 def found(examined: Examine) -> Callable[..., list[str]]:
-    """What is found after the changes: ``key: what; mend`` lines without their places."""
+    """What is found after the changes: ``key: what; fix`` lines without their places."""
 
     def run(changes: Mapping[str, Any] | None = None, **environ: str) -> list[str]:
         findings = examined(changes, **environ).findings

@@ -49,7 +49,7 @@ def test_an_empty_variable_is_absent(examined):
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "fix"),
     [
         ("GATEWAY_LISTN", "did you mean GATEWAY_LISTEN?"),
         ("GATEWAY_SESSION_IDLE", "did you mean GATEWAY_SESSION__IDLE?"),
@@ -60,11 +60,11 @@ def test_an_empty_variable_is_absent(examined):
         ("GATEWAY_UPSTREAMS__0__URL", ""),
     ],
 )
-def test_an_unknown_variable_is_a_finding(examined, name, mend):
+def test_an_unknown_variable_is_a_finding(examined, name, fix):
     """A misspelt variable would otherwise leave a default in force, unseen."""
     (finding,) = [finding for finding in examined(None, **{name: "x"}).findings if finding.failing]
 
-    assert str(finding).startswith(f"env {name}: names no key; {mend}")
+    assert str(finding).startswith(f"env {name}: names no key; {fix}")
 
 
 def test_service_links_and_other_programs_variables_are_passed_over(examined):

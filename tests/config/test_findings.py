@@ -19,9 +19,9 @@ from gateway.config.findings import (
 @pytest.mark.parametrize(
     ("finding", "text"),
     [
-        (Finding(Place("g.yaml", 3, 5), "a.b", "is bad", "mend it"), "g.yaml:3:5 a.b: is bad; mend it"),
-        (Finding(Place("g.yaml", 3, 5), "", "is bad", "mend it"), "g.yaml:3:5: is bad; mend it"),
-        (Finding(Place(env="GATEWAY_A"), "a", "is bad", "mend it"), "env GATEWAY_A: is bad; mend it"),
+        (Finding(Place("g.yaml", 3, 5), "a.b", "is bad", "fix it"), "g.yaml:3:5 a.b: is bad; fix it"),
+        (Finding(Place("g.yaml", 3, 5), "", "is bad", "fix it"), "g.yaml:3:5: is bad; fix it"),
+        (Finding(Place(env="GATEWAY_A"), "a", "is bad", "fix it"), "env GATEWAY_A: is bad; fix it"),
         (
             Finding(Place("g.yaml"), "a", "is odd", "look", Severity.WARNING),
             "g.yaml:1:1 a: warning: is odd; look",
@@ -29,7 +29,7 @@ from gateway.config.findings import (
     ],
 )
 def test_the_text_of_a_finding(finding, text):
-    """`FILE:LINE:COL key: what; mend`, or `env NAME: what; mend`."""
+    """`FILE:LINE:COL key: what; fix`, or `env NAME: what; fix`."""
     assert str(finding) == text
 
 
@@ -61,10 +61,10 @@ def test_the_environment_takes_the_place_of_what_it_replaced():
 
 def test_errors_hold_their_findings():
     """The exception's text is what `gateway check` prints; only errors fail."""
-    finding = Finding(Place("g.yaml"), "a", "is bad", "mend it")
+    finding = Finding(Place("g.yaml"), "a", "is bad", "fix it")
 
     assert ConfigurationErrors([finding]).findings == [finding]
     assert str(ConfigurationErrors([finding])) == str(finding)
     assert finding.failing
     assert not Finding(Place(), "a", "x", "y", Severity.NOTE).failing
-    assert str(BadValueError("is bad", "mend it")) == "is bad; mend it"
+    assert str(BadValueError("is bad", "fix it")) == "is bad; fix it"

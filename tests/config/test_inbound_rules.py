@@ -15,7 +15,7 @@ def said(examined: Any, changes: dict[str, Any], key: str) -> list[tuple[Severit
     examination = examined(changes)
     assert examination.settings is not None, examination.findings
     return [
-        (finding.severity, finding.what, finding.mend)
+        (finding.severity, finding.what, finding.fix)
         for finding in examination.findings
         if finding.key == key
     ]
@@ -24,19 +24,19 @@ def said(examined: Any, changes: dict[str, Any], key: str) -> list[tuple[Severit
 @pytest.mark.parametrize("key", ["backchannel", "frontchannel"])
 def test_what_cognito_never_sends_is_warned_of(examined: Any, key: str) -> None:
     """Whoever opens a door that nobody comes through believes in something that is not so."""
-    ((severity, what, mend),) = said(examined, {f"inbound.{key}": "true"}, f"inbound.{key}")
+    ((severity, what, fix),) = said(examined, {f"inbound.{key}": "true"}, f"inbound.{key}")
     assert severity is Severity.WARNING
     assert what.startswith("Cognito ")
-    assert "okta_event_hook" in mend
+    assert "okta_event_hook" in fix
 
 
 def test_who_sends_them_is_not_warned_of(examined: Any) -> None:
     """Keycloak has both; what a frame can and cannot do is noted."""
     changes = {**KEYCLOAK, "inbound.backchannel": "true", "inbound.frontchannel": "true"}
     assert said(examined, changes, "inbound.backchannel") == []
-    ((severity, _, mend),) = said(examined, changes, "inbound.frontchannel")
+    ((severity, _, fix),) = said(examined, changes, "inbound.frontchannel")
     assert severity is Severity.NOTE
-    assert "frontchannel_logout_session_required" in mend
+    assert "frontchannel_logout_session_required" in fix
 
 
 def test_nothing_is_said_about_what_is_closed(examined: Any) -> None:

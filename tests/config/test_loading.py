@@ -80,18 +80,18 @@ def test_all_findings_come_together_in_order(examined):
     assert examination.settings is None
 
 
-def test_a_finding_reads_file_line_column_key_what_mend(house):
-    """`FILE:LINE:COL key: what; mend`, or `env NAME: what; mend`."""
+def test_a_finding_reads_file_line_column_key_what_fix(house):
+    """`FILE:LINE:COL key: what; fix`, or `env NAME: what; fix`."""
     file = house / "g.yaml"
     file.write_text("public_url: https://app.example.com\nsession:\n  idle: 30\n")
 
     with pytest.raises(ConfigurationErrors) as caught:
         load(file, {"GATEWAY_LISTEN": "8080"})
 
-    mend = "write a whole number and one unit of ms, s, m, h, d, such as 30m"
-    assert f"{file}:3:3 session.idle: `30` is not a duration; {mend}" in str(caught.value)
-    mend = "write an IP address and a port, such as 0.0.0.0:8080"
-    assert f"env GATEWAY_LISTEN: `8080` is not an address to listen on; {mend}" in str(caught.value)
+    fix = "write a whole number and one unit of ms, s, m, h, d, such as 30m"
+    assert f"{file}:3:3 session.idle: `30` is not a duration; {fix}" in str(caught.value)
+    fix = "write an IP address and a port, such as 0.0.0.0:8080"
+    assert f"env GATEWAY_LISTEN: `8080` is not an address to listen on; {fix}" in str(caught.value)
 
 
 def test_required_keys_are_asked_for_with_their_meaning(house):
@@ -157,7 +157,7 @@ def test_the_environment_fills_an_empty_file(house):
 
 
 @pytest.mark.parametrize(
-    ("key", "mend"),
+    ("key", "fix"),
     [
         ("sesion", "did you mean `session`?"),
         ("session.idel", "did you mean `session.idle`?"),
@@ -166,9 +166,9 @@ def test_the_environment_fills_an_empty_file(house):
         ("log.colour", "remove it; the keys here are level, access"),
     ],
 )
-def test_an_unknown_key_is_told_what_was_meant(found, key, mend):
+def test_an_unknown_key_is_told_what_was_meant(found, key, fix):
     """By its spelling, or by the section it belongs to."""
-    assert f"{key}: is not a key; {mend}" in found({key: "x"})
+    assert f"{key}: is not a key; {fix}" in found({key: "x"})
 
 
 def test_an_unknown_blank_key_is_a_finding_too(found):

@@ -123,13 +123,13 @@ def test_good_names(parse, text, value):
         (names.parse_hop, ["cognito"]),
     ],
 )
-def test_other_names_are_refused_with_a_mend(parse, text):
+def test_other_names_are_refused_with_a_fix(parse, text):
     """What two programs could read differently, or nobody can use, is refused."""
     with pytest.raises(BadValueError) as caught:
         parse(text)
 
     assert caught.value.what
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_network_with_host_bits_is_told_its_base():

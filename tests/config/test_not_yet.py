@@ -25,7 +25,7 @@ def test_what_is_not_there_yet_is_refused_with_one_finding(examined, entry):
 
     said = [finding for finding in examination.findings if finding.failing and finding.key.startswith(key)]
     assert [f"{entry.feature} is not yet available in this version"] == [finding.what for finding in said]
-    assert said[0].mend
+    assert said[0].fix
     assert examination.settings is None
 
 

@@ -35,7 +35,7 @@ from gateway.config.fields import keys
     ],
 )
 def test_contradictions_are_findings(examined, changes, key, what):
-    """Each keeps the gateway from starting, with its place and a mend."""
+    """Each keeps the gateway from starting, with its place and a fix."""
     examination = examined(changes)
 
     assert any(
@@ -93,15 +93,15 @@ def test_r10_tokens_are_not_told_under_forward_auth(found):
 
 
 def test_r10_an_idle_deadline_in_the_cookie_is_refused_under_forward_auth(examined):
-    """Forward-auth never renews the cookie: active users would be signed out; the mend names a way that works."""
+    """Forward-auth never renews the cookie: active users would be signed out; the fix names a way that works."""
     changes = {"forward_auth": {}, "trusted_proxies": ["10.0.0.7"]}
 
     (finding,) = [finding for finding in examined(changes).findings if finding.failing]
 
     assert finding.key == "forward_auth"
     assert "signed out after session.idle, active or not" in finding.what
-    assert "set session.idle to the same as session.absolute" in finding.mend
-    assert "`session.store: ticket`" in finding.mend
+    assert "set session.idle to the same as session.absolute" in finding.fix
+    assert "`session.store: ticket`" in finding.fix
     assert examined({**changes, "session.idle": "8h", "session.absolute": "8h"}).settings is not None
     in_redis = {"session.store": "ticket", "state": "rediss://redis.example.com/0"}
     assert examined({**changes, **in_redis}).settings is not None
@@ -114,7 +114,7 @@ def test_r24_check_says_when_changes_of_groups_count(examined):
 
     assert note.severity is Severity.NOTE
     assert "from the next sign-in on" in note.what
-    assert "session.absolute" in note.mend
+    assert "session.absolute" in note.fix
     assert not any(one.key == "provider.identity_provider" for one in examined({}).findings)
 
 
@@ -126,7 +126,7 @@ def test_r16_check_says_what_counts_as_activity(examined):
 
         assert note.severity is Severity.NOTE
         assert "keeps a session alive" in note.what
-        assert "session.passive" in note.mend
+        assert "session.passive" in note.fix
 
 
 def test_r16_by_input_the_script_has_to_be_loaded(examined):
@@ -136,7 +136,7 @@ def test_r16_by_input_the_script_has_to_be_loaded(examined):
     (note,) = [finding for finding in examination.findings if finding.severity is Severity.NOTE]
     assert note.key == "session.activity"
     assert "input" in note.what
-    assert "/auth/tab.js" in note.mend
+    assert "/auth/tab.js" in note.fix
 
 
 @pytest.mark.parametrize(

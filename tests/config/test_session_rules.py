@@ -57,7 +57,7 @@ LOCAL = {
     ],
 )
 def test_contradictions_are_findings(examined, changes, key, what):
-    """Each keeps the gateway from starting, with its place and a mend."""
+    """Each keeps the gateway from starting, with its place and a fix."""
     examination = examined(changes)
 
     assert any(
@@ -193,7 +193,7 @@ def test_tickets_need_a_redis(examined):
     """A file of one host keeps no sessions; with a Redis it is said what that means."""
     (finding,) = [one for one in examined({"session.store": "ticket"}).findings if one.failing]
     assert (finding.key, "is a file of this host" in finding.what) == ("session.store", True)
-    assert "write a redis:// URL in `state`" in finding.mend
+    assert "write a redis:// URL in `state`" in finding.fix
 
     sound = examined({"session.store": "ticket", "state": "rediss://redis.example.com/0"})
     assert sound.settings is not None

@@ -29,7 +29,7 @@ REDIS = {"state": "rediss://redis:6379/0"}
     ],
 )
 def test_what_cannot_work_is_refused(found, changes, key, what):
-    """One line at the key to mend."""
+    """One line at the key to fix."""
     assert [line for line in found(changes) if line.startswith(f"{key}:") and what in line]
 
 
@@ -53,7 +53,7 @@ def test_without_a_spool_it_is_said_what_is_lost(examined):
     (finding,) = [finding for finding in examination.findings if finding.key == "state"]
 
     assert "kept in memory only" in finding.what
-    assert "`redis.spool`" in finding.mend
+    assert "`redis.spool`" in finding.fix
     assert finding.severity is Severity.NOTE
     assert examination.settings is not None
 

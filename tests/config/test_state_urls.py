@@ -111,7 +111,7 @@ def test_what_is_no_redis_url_is_refused(text):
     with pytest.raises(BadValueError) as caught:
         parse_state(text)
 
-    assert "redis" in caught.value.mend
+    assert "redis" in caught.value.fix
 
 
 @given(st.text(max_size=40))
@@ -120,7 +120,7 @@ def test_no_finding_repeats_any_part_of_a_redis_url(text):
     try:
         url = parse_state(f"redis://:hunter2@{text}")
     except BadValueError as error:
-        assert "hunter2" not in f"{error.what} {error.mend}"
+        assert "hunter2" not in f"{error.what} {error.fix}"
     else:
         assert "hunter2" not in str(url)
 

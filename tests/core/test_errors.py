@@ -1,4 +1,4 @@
-"""Errors name their cause, whose fault it is, and the mend."""
+"""Errors name their cause, whose fault it is, and the fix."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from gateway.core.errors import (
         (ConfigurationError, "config"),
     ],
 )
-def test_an_error_has_a_code_a_side_and_a_mend(kind: type[GatewayError], side: str) -> None:
+def test_an_error_has_a_code_a_side_and_a_fix(kind: type[GatewayError], side: str) -> None:
     """The code is stable, the prose may change, and what is printed holds both."""
-    error = kind("a_code", "What happened.", mend="What to do.")
-    assert (error.code, error.side, error.detail, error.mend) == (
+    error = kind("a_code", "What happened.", fix="What to do.")
+    assert (error.code, error.side, error.detail, error.fix) == (
         "a_code",
         side,
         "What happened.",

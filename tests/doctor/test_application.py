@@ -66,7 +66,7 @@ async def test_r14_a_service_worker_is_found(behind: Deployment, spa: Puppet, li
     spa.lines |= lines
     seen = await behind.only("service-worker")
     assert seen.verdict is WARNING
-    assert "form (POST)" in seen.mend
+    assert "form (POST)" in seen.fix
 
 
 async def test_trap_25_no_worker_found_is_no_promise(behind: Deployment, spa: Puppet) -> None:
@@ -90,13 +90,13 @@ async def test_trap_25_no_worker_found_is_no_promise(behind: Deployment, spa: Pu
 async def test_trap_26_a_form_action_that_stops_the_chain(
     behind: Deployment, spa: Puppet, idp: Puppet, policy: str, verdict: object
 ) -> None:
-    """In the header or in the page; the mend has the origins that are missing."""
+    """In the header or in the page; the fix has the origins that are missing."""
     policy = policy.format(login=idp.origin("login"), okta=idp.origin("okta"))
     spa.lines["/"] = Says(headers={"Content-Security-Policy": policy} if policy else {})
     seen = await behind.only("form-action")
     assert seen.verdict is verdict, seen
     if verdict is FAILED:
-        assert idp.origin("okta") in seen.mend
+        assert idp.origin("okta") in seen.fix
     if "," not in policy:
         spa.lines["/"] = Says(body=f'<meta http-equiv="Content-Security-Policy" content="{policy}">')
         assert (await behind.only("form-action")).verdict is verdict
@@ -125,7 +125,7 @@ async def test_trap_24_who_adds_no_store(behind: Deployment, spa: Puppet) -> Non
     }
     seen = await behind.only("caching")
     assert seen.verdict is WARNING
-    assert "no-store" in seen.mend
+    assert "no-store" in seen.fix
     spa.lines["/"] = Says(headers={"Cache-Control": "private, NO-STORE"})
     assert (await behind.only("caching")).verdict is OK
 
@@ -134,7 +134,7 @@ async def test_tabs_that_hear_of_nothing(behind: Deployment, spa: Puppet) -> Non
     """The script is in the page, is put there, or is missing."""
     seen = await behind.only("tab-script")
     assert seen.verdict is WARNING
-    assert '<script src="/oauth2/tab.js" async>' in seen.mend
+    assert '<script src="/oauth2/tab.js" async>' in seen.fix
     spa.lines["/"] = Says(body='<script type=module>import "/oauth2/tab.js"</script>')
     assert (await behind.only("tab-script")).verdict is OK
     spa.lines["/"] = Says()

@@ -16,7 +16,7 @@ def test_each_severity_has_its_verdict() -> None:
     seen = list(observed("gateway.yaml", given))
     assert [each.verdict for each in seen] == [Verdict.FAILED, Verdict.WARNING, Verdict.OK]
     assert seen[0].looked_at == "gateway.yaml:3:5 state"
-    assert (seen[0].what, seen[0].mend) == ("is so", "do that")
+    assert (seen[0].what, seen[0].fix) == ("is so", "do that")
 
 
 def test_a_configuration_without_findings_is_said_to_be_good() -> None:

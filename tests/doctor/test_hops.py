@@ -44,13 +44,13 @@ SIGNOUT = "/login/signout"
 async def test_trap_05_cognitos_answer_is_read_to_the_byte(
     cognito: Deployment, idp: Puppet, answer: Line, verdict: object, said: str
 ) -> None:
-    """Only a redirect to exactly our address is good; the mend has it to be pasted."""
+    """Only a redirect to exactly our address is good; the fix has it to be pasted."""
     idp.lines["/logout"] = answer
     seen = await cognito.only("hop-cognito", live=True)
     assert seen.verdict is verdict, seen
     assert said in seen.what
     if verdict is FAILED and said:
-        assert COGNITO in seen.mend
+        assert COGNITO in seen.fix
     asked = idp.asked[-1]
     assert dict(asked.query) == {"client_id": "client", "logout_uri": COGNITO}
     assert "Cookie" not in asked.headers
@@ -92,8 +92,8 @@ async def test_trap_13_oktas_trust_is_told_by_comparison(
     assert seen.verdict is verdict, seen
     assert said in seen.what
     if verdict is FAILED:
-        assert "Trusted Origins" in seen.mend
-        assert APP in seen.mend
+        assert "Trusted Origins" in seen.fix
+        assert APP in seen.fix
     assert rest.verdict is UNKNOWN
     assert "only a real sign-out tells" in rest.what
     if refused is LOGIN:
@@ -105,7 +105,7 @@ async def test_an_okta_that_is_not_there_fails(cognito: Deployment) -> None:
     cognito.pieces["logout"] = {"chain": ["cognito", {"okta_signout": "http://okta.localhost:9"}]}
     seen = await cognito.only("hop-okta-signout", live=True)
     assert seen.verdict is FAILED
-    assert "Okta org" in seen.mend
+    assert "Okta org" in seen.fix
 
 
 async def test_nothing_is_asked_without_live(cognito: Deployment, idp: Puppet) -> None:
@@ -113,7 +113,7 @@ async def test_nothing_is_asked_without_live(cognito: Deployment, idp: Puppet) -
     for name in ("hop-cognito", "hop-okta-signout"):
         seen = await cognito.only(name)
         assert seen.verdict is UNKNOWN
-        assert "--live" in seen.mend
+        assert "--live" in seen.fix
     assert {request.path for request in idp.asked} <= {
         "/eu-west-1_pool/.well-known/openid-configuration",
         "/eu-west-1_pool/jwks.json",

@@ -49,7 +49,7 @@ async def test_what_differs_is_known(
     assert seen.verdict is verdict, seen
     assert said in seen.what
     if verdict is FAILED and said:
-        assert f"{APP}/logout/done/{kind}" in seen.mend
+        assert f"{APP}/logout/done/{kind}" in seen.fix
     idp.asked.clear()
     assert (await made.only(f"hop-{kind}")).verdict is UNKNOWN
     assert [request.path for request in idp.asked if request.path == LOGOUT] == []
@@ -69,7 +69,7 @@ async def test_trap_14_okta_ends_nothing_without_a_hint(tmp_path: Path, idp: Pup
     *_, seen = await made.seen("hop-oidc", live=True)
     assert seen.verdict is UNKNOWN
     assert "without an ID token" in seen.what
-    assert "--register" in seen.mend
+    assert "--register" in seen.fix
 
 
 @pytest.mark.parametrize(

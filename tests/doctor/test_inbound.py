@@ -31,7 +31,7 @@ async def test_keys_that_cannot_be_had(opened: Deployment, idp: Puppet, said: Sa
     idp.lines["/keys"] = said
     seen = await opened.seen("inbound-keys")
     assert [each.verdict for each in seen] == [FAILED, FAILED]
-    assert "inbound.universal_logout.jwks_uri" in seen[0].mend
+    assert "inbound.universal_logout.jwks_uri" in seen[0].fix
 
 
 async def test_it_is_silent_where_nobody_may(cognito: Deployment) -> None:

@@ -38,17 +38,17 @@ async def test_what_is_no_discovery_fails(cognito: Deployment, idp: Puppet, answ
     seen = await cognito.only("discovery")
     assert seen.verdict is FAILED
     assert said in seen.what or "broke" in seen.what or "idp" in seen.what, seen
-    assert seen.mend
+    assert seen.fix
     assert await cognito.seen("keys") == []
     assert await cognito.seen("end-session") == []
 
 
 async def test_another_issuer_fails(cognito: Deployment, idp: Puppet) -> None:
-    """Character for character; the mend says what to write."""
+    """Character for character; the fix says what to write."""
     idp.lines |= honest(idp, issuer=f"{idp.origin('issuer')}/eu-west-1_pool/")
     seen = await cognito.only("discovery")
     assert seen.verdict is FAILED
-    assert "provider.issuer" in seen.mend
+    assert "provider.issuer" in seen.fix
 
 
 async def test_nobody_there_fails(cognito: Deployment) -> None:
@@ -56,7 +56,7 @@ async def test_nobody_there_fails(cognito: Deployment) -> None:
     cognito.pieces["provider"] = cognito.pieces["provider"] | {"issuer": "http://issuer.localhost:9/pool"}
     seen = await cognito.only("discovery")
     assert seen.verdict is FAILED
-    assert "ca_file and resolve" in seen.mend
+    assert "ca_file and resolve" in seen.fix
 
 
 @pytest.mark.parametrize("answer", [Says(404), Says(body='{"keys": []}', kind="application/json")])

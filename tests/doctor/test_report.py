@@ -26,7 +26,7 @@ SEEN = Examination(
 
 
 def test_the_list_names_each_check_once() -> None:
-    """Verdict, what was looked at, what was seen, the mend."""
+    """Verdict, what was looked at, what was seen, the fix."""
     shown = list(lines(SEEN))
     assert [line for line in shown[:-1] if line and not line.startswith(" ")] == [
         "discovery",
@@ -36,7 +36,7 @@ def test_the_list_names_each_check_once() -> None:
         "Okta",
     ]
     assert "  ok      https://id.example.com" in shown
-    assert "          mend: make room" in shown
+    assert "          fix: make room" in shown
     assert shown[-1].startswith(
         "gateway.yaml: 1 failed, 1 to look at, 1 that cannot be known from here, 1 good"
     )
@@ -59,7 +59,7 @@ def test_programs_get_all_of_it() -> None:
         "looked_at": "/var",
         "verdict": "warning",
         "what": "is full",
-        "mend": "make room",
+        "fix": "make room",
     }
     assert data["register"][0]["value"] == "https://app.example.com"
 

@@ -44,13 +44,13 @@ def service(binding: str) -> str:
 async def test_trap_10_single_logout_is_in_the_metadata_or_not(
     cognito: Deployment, idp: Puppet, answer: Says, verdicts: list[object], said: str
 ) -> None:
-    """Cognito can call only what the metadata shows; the order of the settings is in the mend."""
+    """Cognito can call only what the metadata shows; the order of the settings is in the fix."""
     idp.lines["/metadata"] = answer
     seen = await cognito.seen("saml-slo", saml_metadata=f"{idp.origin('okta')}/metadata")
     assert [each.verdict for each in seen] == verdicts, seen
     assert said in seen[0].what
     if verdicts == [WARNING]:
-        assert "enable Single Logout first" in seen[0].mend
+        assert "enable Single Logout first" in seen[0].fix
 
 
 async def test_trap_11_and_12_what_metadata_does_not_show_is_said(cognito: Deployment, idp: Puppet) -> None:
@@ -59,7 +59,7 @@ async def test_trap_11_and_12_what_metadata_does_not_show_is_said(cognito: Deplo
     _, rest = await cognito.seen("saml-slo", saml_metadata=f"{idp.origin('okta')}/metadata")
     assert "certificate" in rest.what
     assert "already over" in rest.what
-    assert "okta_signout" in rest.mend
+    assert "okta_signout" in rest.fix
 
 
 async def test_without_its_address_nothing_is_looked_at(cognito: Deployment, openid: Deployment) -> None:

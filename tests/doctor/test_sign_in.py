@@ -47,7 +47,7 @@ async def test_without_live_it_is_not_asked(cognito: Deployment, idp: Puppet) ->
     """It says so, and how to have it asked."""
     seen = await cognito.only("callback")
     assert seen.verdict is UNKNOWN
-    assert "--live" in seen.mend
+    assert "--live" in seen.fix
     assert [request.path for request in idp.asked if request.path == AUTHORIZE] == []
 
 
@@ -71,7 +71,7 @@ async def test_trap_35_prompt_login_is_no_sign_out(cognito: Deployment, openid: 
     seen = await cognito.only("fresh-sign-in")
     assert seen.verdict is UNKNOWN
     assert "prompt=login" in seen.what
-    assert "chain" in seen.mend
+    assert "chain" in seen.fix
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_trap_31_a_refusal_for_another_reason_is_named(cognito: Deployment
     """From outside it looks like a revoked token."""
     seen = await cognito.only("refused-refreshes")
     assert "invalid_grant" in seen.what
-    assert "Attribute permissions" in seen.mend
+    assert "Attribute permissions" in seen.fix
 
 
 async def test_trap_30_the_limits_of_cognitos_domain_are_named(cognito: Deployment) -> None:

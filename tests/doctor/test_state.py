@@ -71,7 +71,7 @@ async def test_a_network_file_system_fails(
     seen = (await cognito.seen("state-file"))[0]
     assert seen.verdict is FAILED
     assert "nfs4" in seen.what
-    assert "redis://" in seen.mend
+    assert "redis://" in seen.fix
 
 
 async def test_a_file_that_cannot_be_written_fails(cognito: Deployment, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_a_spool_that_no_room_is_left_for_fails(cognito: Deployment, tmp_p
         (seen,) = await cognito.seen("state-spool")
     assert seen.verdict is FAILED
     assert seen.what == "516 KiB are still to be reserved, and 256 KiB are free"
-    assert "lets nobody in" in seen.mend
+    assert "lets nobody in" in seen.fix
 
 
 async def test_a_spool_that_cannot_be_written_fails(cognito: Deployment, tmp_path: Path) -> None:
@@ -154,12 +154,12 @@ async def test_r05_a_redis_that_may_drop_revocations_fails(cognito: Deployment, 
     with RedisServer(tmp_path / "redis", "maxmemory-policy allkeys-lru") as server:
         cognito.pieces["state"] = f"redis://127.0.0.1:{server.port}/0"
         seen = await cognito.seen("state-redis")
-    assert (seen[0].verdict, "noeviction" in seen[0].mend) == (FAILED, True)
-    assert (seen[1].verdict, "appendonly" in seen[1].mend) == (WARNING, True)
+    assert (seen[0].verdict, "noeviction" in seen[0].fix) == (FAILED, True)
+    assert (seen[1].verdict, "appendonly" in seen[1].fix) == (WARNING, True)
 
 
 async def test_a_user_without_rights_fails(cognito: Deployment, tmp_path: Path) -> None:
-    """The rights to give are in the mend, and the password is nowhere."""
+    """The rights to give are in the fix, and the password is nowhere."""
     with RedisServer(
         tmp_path / "redis", "user poor on >a-password-of-redis ~* +@read +@connection"
     ) as server:
@@ -168,7 +168,7 @@ async def test_a_user_without_rights_fails(cognito: Deployment, tmp_path: Path) 
         cognito.pieces["state"] = f"redis://poor:another-one@127.0.0.1:{server.port}/0"
         (wrong,) = await cognito.seen("state-redis")
     assert (seen.verdict, wrong.verdict) == (FAILED, FAILED)
-    assert "+eval" in seen.mend
+    assert "+eval" in seen.fix
     assert "password" in wrong.what
     assert "a-password-of-redis" not in repr(seen) + repr(wrong)
 
@@ -177,7 +177,7 @@ async def test_a_redis_that_is_not_there_fails(cognito: Deployment) -> None:
     """Nobody listens."""
     cognito.pieces["state"] = f"redis://127.0.0.1:{free_port()}/0"
     seen = (await cognito.seen("state-redis"))[0]
-    assert (seen.verdict, bool(seen.mend)) == (FAILED, True)
+    assert (seen.verdict, bool(seen.fix)) == (FAILED, True)
 
 
 @pytest.mark.parametrize(

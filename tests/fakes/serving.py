@@ -41,7 +41,7 @@ from gateway.workers.parent import serve
 try:
     sys.exit(serve(load(Path(sys.argv[1]), {}), workers=int(sys.argv[2]), accept_for=float(sys.argv[3])))
 except GatewayError as error:
-    sys.exit(f"gateway: {error.detail}; {error.mend}")
+    sys.exit(f"gateway: {error.detail}; {error.fix}")
 """
 
 

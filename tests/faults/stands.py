@@ -1,4 +1,4 @@
-"""Gateways as operators run them, and what can befall them: each fault for real, and mended when it is left."""
+"""Gateways as operators run them, and what can befall them: each fault for real, and fixed when it is left."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _AT_ONCE = 20
 
 @dataclass(frozen=True)
 class Fault:
-    """`lasts`: it begins and is mended. `clock`: whoever is signed in is not, meanwhile, and is again afterwards."""
+    """`lasts`: it begins and is fixed. `clock`: whoever is signed in is not, meanwhile, and is again afterwards."""
 
     name: str
     lasts: Callable[[], AbstractAsyncContextManager[None]]

@@ -220,7 +220,7 @@ async def test_r37_what_is_reserved_never_reaches_an_upstream(
     "path", ["/a//b", "/a/%2e%2e/b", "/public/..%2Fadmin", "/a/..;/b", "/%5cevil", "/a%00"]
 )
 async def test_r32_an_ambiguous_target_is_400(shared: Stand, alice: Browser, path: str) -> None:
-    """Before anything else is asked, for anybody; the page names the mend and repeats nothing."""
+    """Before anything else is asked, for anybody; the page names the fix and repeats nothing."""
     answer = await alice.send("GET", shared.app + path, FETCH, None)
     assert (answer.status, problem(answer)["code"]) == (400, "ambiguous_target")
     assert "text/html" in (await alice.navigate(shared.app + path)).header("Content-Type")
@@ -228,7 +228,7 @@ async def test_r32_an_ambiguous_target_is_400(shared: Stand, alice: Browser, pat
 
 
 async def test_an_unknown_host_is_421(shared: Stand, alice: Browser) -> None:
-    """Whatever the path; the page names the mend and not the host."""
+    """Whatever the path; the page names the fix and not the host."""
     for path in ("/", "/logout", "/oauth2/start", "/logged-out"):
         answer = await alice.send("GET", shared.app + path, {**HTML, "Host": "evil.example"}, None)
         assert answer.status == 421

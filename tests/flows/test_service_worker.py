@@ -11,7 +11,7 @@ from tests.flows.conftest import Stand
 async def test_r14_a_service_worker_is_told_of_once(
     stand: Stand, browser: Browser, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first request for a worker's script is a warning that names the mend; the next ones are silent."""
+    """The first request for a worker's script is a warning that names the fix; the next ones are silent."""
     await stand.sign_in(browser, "/api/me")
     for _ in range(3):
         await browser.fetch(f"{stand.app}/sw.js", Service_Worker="script", Sec_Fetch_Dest="serviceworker")

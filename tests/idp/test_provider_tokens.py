@@ -80,7 +80,7 @@ async def test_the_client_proves_itself_either_way(
 
 
 async def test_a_wrong_client_secret_is_named(op: Provider) -> None:
-    """It is the operator's to mend, and the secret is not in the error."""
+    """It is the operator's to fix, and the secret is not in the error."""
     provider = IdentityProvider(options(op, client_secret="wr0ng"))
     with pytest.raises(ProviderError) as caught:
         await sign_in(provider)

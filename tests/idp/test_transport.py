@@ -166,7 +166,7 @@ async def test_a_ca_file_is_what_is_trusted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no PEM"])
-def test_a_bad_ca_file_is_the_operators_to_mend(tmp_path: Path, content: bytes | None) -> None:
+def test_a_bad_ca_file_is_the_operators_to_fix(tmp_path: Path, content: bytes | None) -> None:
     """Missing, empty or no certificate: refused at start, not at the first sign-in."""
     path = tmp_path / "ca.pem"
     if content is not None:

@@ -130,7 +130,7 @@ FOUND = (
 
 
 @pytest.mark.parametrize("what", FOUND, ids=lambda what: what.__name__)
-def test_what_was_found_is_mended(what: Callable[[AnyOrder], None]) -> None:
+def test_what_was_found_is_fixed(what: Callable[[AnyOrder], None]) -> None:
     """By the model, or by whoever thought about it."""
     lived_through(what)
 

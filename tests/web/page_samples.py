@@ -38,9 +38,9 @@ def receipt(*hops: HopLine, **changes: object) -> Page:
 
 
 def _error(
-    status: int, code: str, title: str, what: str, mend: str, action: tuple[str, str] | None = None
+    status: int, code: str, title: str, what: str, fix: str, action: tuple[str, str] | None = None
 ) -> Page:
-    return pages.error(status=status, code=code, title=title, what=what, mend=mend, action=action)
+    return pages.error(status=status, code=code, title=title, what=what, fix=fix, action=action)
 
 
 SAMPLES: dict[str, Callable[[], Page]] = {

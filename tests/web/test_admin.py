@@ -107,7 +107,7 @@ async def test_r12_nothing_is_shown_without_the_token(desk: Desk, headers: dict[
 
 @pytest.mark.parametrize("desk", [None], indirect=True)
 async def test_r12_without_a_configured_token_it_is_closed(desk: Desk) -> None:
-    """403 whatever is sent, with the mend; an empty token opens nothing."""
+    """403 whatever is sent, with the fix; an empty token opens nothing."""
     for value in ("Bearer ", "Bearer None", f"Bearer {TOKEN}"):
         status, told, _ = await desk.ask("GET", "/api/sessions", Authorization=value)
         assert (status, told["code"]) == (403, "no_token_configured")

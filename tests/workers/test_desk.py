@@ -62,15 +62,15 @@ async def test_probes_say_what_the_parent_says(tmp_path: Path) -> None:
 
 
 async def test_a_state_file_that_cannot_be_used_is_told_to_the_parent(tmp_path: Path) -> None:
-    """Code, cause and mend; the parent says it once for all children."""
+    """Code, cause and fix; the parent says it once for all children."""
     (tmp_path / "state.db").write_bytes(b"no database " * 1_000)
     wire, sockets, task = started(tmp_path)
     assert await asyncio.wait_for(task, PATIENCE) == 1
     messages = wire.hear()
     assert messages is not None
-    ((code, detail, mend),) = [message["failed"] for message in messages]
+    ((code, detail, fix),) = [message["failed"] for message in messages]
     assert code.startswith("state_")
     assert detail
-    assert mend
+    assert fix
     for sock in (wire.sock, sockets.probes, sockets.admin):
         sock.close()

@@ -199,7 +199,7 @@ async def test_workers_that_keep_dying_end_the_gateway_with_a_clear_error(tmp_pa
 
 
 async def test_what_keeps_every_worker_from_starting_is_said_once(tmp_path: Path) -> None:
-    """Nothing is tried again, status 1 and one line with the cause and the mend; nothing is left running."""
+    """Nothing is tried again, status 1 and one line with the cause and the fix; nothing is left running."""
     application = Application()
     application.port = 9
     config = written(tmp_path, DemoOptions(), application)
@@ -353,4 +353,4 @@ def test_without_a_temporary_directory_the_error_says_what_to_do(monkeypatch: py
     monkeypatch.setattr(tempfile, "mkdtemp", read_only)
     with pytest.raises(ConfigurationError, match="Read-only") as error, parent._shared_directory():
         pass
-    assert "--workers 1" in error.value.mend
+    assert "--workers 1" in error.value.fix

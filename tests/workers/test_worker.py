@@ -60,13 +60,13 @@ async def test_it_says_that_it_is_ready_and_how_it_is(tmp_path: Path) -> None:
 
 
 async def test_what_keeps_it_from_starting_is_told_to_the_parent(tmp_path: Path) -> None:
-    """Code, cause and mend."""
+    """Code, cause and fix."""
     (tmp_path / "state.db").write_bytes(b"no database " * 1_000)
     wire, sockets, task = started(tmp_path)
-    code, detail, mend = (await heard(wire, "failed"))["failed"]
+    code, detail, fix = (await heard(wire, "failed"))["failed"]
     assert code.startswith("state_")
     assert detail
-    assert mend
+    assert fix
     assert await asyncio.wait_for(task, PATIENCE) == 1
     sockets.doors[0].close()
     wire.sock.close()

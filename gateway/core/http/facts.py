@@ -200,7 +200,7 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
             raise DownstreamError(
                 "ambiguous_header",
                 f"The header {name.decode()} came more than once.",
-                mend="Send it once.",
+                fix="Send it once.",
             )
         else:
             found[name] = value.decode("latin-1")
@@ -208,7 +208,7 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
         raise DownstreamError(
             "ambiguous_header",
             "Both Content-Length and Transfer-Encoding came (RFC 9112 §6.1).",
-            mend="Frame the body in one way.",
+            fix="Frame the body in one way.",
         )
     return found, tuple(cookies), tuple(forwarded)
 
@@ -220,6 +220,6 @@ def _host(authority: str, rules: DoorRules) -> str:
         raise DownstreamError(
             "unknown_host",
             "This gateway does not answer for that host name.",
-            mend="Open the application at its public address, or add the name to `hosts` in the configuration.",
+            fix="Open the application at its public address, or add the name to `hosts` in the configuration.",
         )
     return authority

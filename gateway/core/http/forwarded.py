@@ -50,7 +50,7 @@ def original_facts(
         raise DownstreamError(
             "untrusted_caller",
             "The question came from an address that is not trusted.",
-            mend="List the proxy's address in `trusted_proxies`; loopback, too, counts only when it is listed.",
+            fix="List the proxy's address in `trusted_proxies`; loopback, too, counts only when it is listed.",
         )
     told = _told(headers)
     original = _CALLERS[caller](told)
@@ -95,12 +95,12 @@ def _only(told: _Told, name: bytes) -> bytes:
     if not found:
         what = f"The question has no {name.decode()} header."
         raise DownstreamError(
-            "original_missing", what, mend="Have the proxy send it, as the recipe for it does."
+            "original_missing", what, fix="Have the proxy send it, as the recipe for it does."
         )
     if len(found) > 1:
         what = f"The question has {name.decode()} more than once."
         raise DownstreamError(
-            "original_ambiguous", what, mend="Have the proxy replace the client's own, as the recipe does."
+            "original_ambiguous", what, fix="Have the proxy replace the client's own, as the recipe does."
         )
     return found[0]
 
@@ -109,5 +109,5 @@ def _malformed(part: str) -> DownstreamError:
     return DownstreamError(
         "original_malformed",
         f"The {part} of the request that is asked about cannot be read.",
-        mend="Have the proxy send method and URL as they came, as the recipe for it does.",
+        fix="Have the proxy send method and URL as they came, as the recipe for it does.",
     )

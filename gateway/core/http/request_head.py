@@ -189,7 +189,7 @@ def _framing(told: Mapping[bytes, Sequence[bytes]]) -> tuple[int, bool, bool]:
         raise DownstreamError(
             "ambiguous_header",
             "The body has a transfer coding other than chunked (RFC 9112 §6.1).",
-            mend="Send it chunked or with a Content-Length.",
+            fix="Send it chunked or with a Content-Length.",
         )
     lengths = told.get(b"content-length")
     if lengths and _LENGTH.fullmatch(lengths[0]) is None:

@@ -181,6 +181,6 @@ def _only_chunked(value: bytes) -> bool:
         raise DownstreamError(
             "ambiguous_header",
             "The body has a transfer coding other than chunked (RFC 9112 §6.1).",
-            mend="Send it chunked or with a Content-Length.",
+            fix="Send it chunked or with a Content-Length.",
         )
     return True

@@ -29,7 +29,7 @@ def _ambiguous(what: str) -> DownstreamError:
     return DownstreamError(
         "ambiguous_target",
         f"The address of this request {what}.",
-        mend="Send a plain absolute path in which every segment is encoded once.",
+        fix="Send a plain absolute path in which every segment is encoded once.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Faults in policy files, each with its place, what is wrong and the mend; and the mends for what Cedar reports."""
+"""Faults in policy files, each with its place, what is wrong and the fix; and the fixes for what Cedar reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.core.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class PolicyFault:
-    """One thing to mend in a policy, schema or cases file.
+    """One thing to fix in a policy, schema or cases file.
 
     :ivar line: counted from 1; 0 when the fault is the file's as a whole.
     """
@@ -19,11 +19,11 @@ class PolicyFault:
     file: str
     line: int
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.what}; {self.mend}"
+        return f"{place}: {self.what}; {self.fix}"
 
 
 class PolicyFaultsError(ConfigurationError):
@@ -31,14 +31,14 @@ class PolicyFaultsError(ConfigurationError):
 
     def __init__(self, faults: Sequence[PolicyFault]) -> None:
         self.faults = tuple(sorted(faults, key=lambda fault: (fault.file, fault.line)))
-        super().__init__("policy_invalid", "\n".join(map(str, self.faults)), mend="mend the policy files")
+        super().__init__("policy_invalid", "\n".join(map(str, self.faults)), fix="fix the policy files")
 
 
 _FORMULA = re.compile(r"^for policy `[^`]*`, | for Action::\"[^\"]*\"|: (?=unexpected type)")
 _OPTIONAL = re.compile(
     r"unable to guarantee safety of access to optional attribute `(\w+)` (in context|on .*)"
 )
-_MENDS = (
+_FIXES = (
     ("unrecognized action", "methods are upper case as in schema.cedarschema; HEAD is decided as GET"),
     ("unrecognized entity type", "the types are User, Group, Anonymous and Route"),
     (
@@ -56,7 +56,7 @@ _MENDS = (
     ("unexpected token `@`", "end the policy before it with `;`"),
     ("unexpected token `permit`", "end the policy before it with `;`"),
     ("unexpected token `forbid`", "end the policy before it with `;`"),
-    ("unexpected token", "mend the syntax near it"),
+    ("unexpected token", "fix the syntax near it"),
     ("invalid token", 'close every string; Cedar strings are in double quotes ("…")'),
     ("where the variable", "the scope is (principal, action, resource), in this order"),
     ("invalid variable", "the scope is (principal, action, resource), in this order"),
@@ -64,7 +64,7 @@ _MENDS = (
 
 
 def explained(complaints: Iterable[str]) -> list[tuple[str, str]]:
-    """What Cedar's parser or validator said, each thing once, with its mend.
+    """What Cedar's parser or validator said, each thing once, with its fix.
 
     The validator repeats itself for every action, in no order, and ends on a consequence where it knows the cause.
     """
@@ -80,7 +80,7 @@ def _explained(complaint: str) -> tuple[str, str]:
         owner = "context" if place == "in context" else "principal"
         what = f"`{name}` may be absent from {owner}"
         return what, f"ask first, `{owner} has {name} && …`, and mind what its absence shall mean"
-    for part, mend in _MENDS:
+    for part, fix in _FIXES:
         if part in complaint:
-            return complaint, mend
+            return complaint, fix
     return complaint, "compare with schema.cedarschema and the Cedar language reference"

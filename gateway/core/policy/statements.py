@@ -36,8 +36,8 @@ class Statement:
     line: int
     text: str
 
-    def fault(self, what: str, mend: str, *, line: int | None = None) -> PolicyFault:
-        return PolicyFault(self.file, line or self.line, what, mend)
+    def fault(self, what: str, fix: str, *, line: int | None = None) -> PolicyFault:
+        return PolicyFault(self.file, line or self.line, what, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _house_faults(statement: Statement, node: pst.Template) -> Iterator[PolicyFa
 
 
 def _cedar_faults(statement: Statement, complaints: Iterable[str]) -> list[PolicyFault]:
-    return [statement.fault(what, mend, line=_line(statement, what)) for what, mend in explained(complaints)]
+    return [statement.fault(what, fix, line=_line(statement, what)) for what, fix in explained(complaints)]
 
 
 def _line(statement: Statement, complaint: str) -> int:

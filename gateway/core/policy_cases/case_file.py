@@ -21,14 +21,14 @@ _EXAMPLE = "{as: alice, groups: [admins], request: GET /admin/x, expect: allow, 
 
 
 class _Wrong(Exception):  # noqa: N818  it carries a fault to where faults are collected, and goes no further
-    def __init__(self, node: yaml.Node, what: str, mend: str) -> None:
+    def __init__(self, node: yaml.Node, what: str, fix: str) -> None:
         super().__init__(what)
         self.node = node
         self.what = what
-        self.mend = mend
+        self.fix = fix
 
     def fault(self, file: str) -> PolicyFault:
-        return PolicyFault(file, self.node.start_mark.line + 1, self.what, self.mend)
+        return PolicyFault(file, self.node.start_mark.line + 1, self.what, self.fix)
 
 
 def parse_cases(file: str, text: str) -> list[Case]:
@@ -96,7 +96,7 @@ def _case(file: str, node: yaml.Node, routes: list[str]) -> Case:
         asked = inquiry(_principal(keys), method, url.strip(), routes=routes, host=host, client=client)
     except ValueError as error:
         raise _Wrong(
-            keys["client" if "client" in keys else "request"], str(error), "mend it, or leave it out"
+            keys["client" if "client" in keys else "request"], str(error), "fix it, or leave it out"
         ) from error
     by = keys.get("by")
     exactly = frozenset(_texts(by)) if isinstance(by, yaml.SequenceNode) else None
@@ -140,8 +140,8 @@ def _mapping(node: yaml.Node, allowed: Iterable[str], what: str) -> dict[str, ya
         name = _text(key)
         if name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1)
-            mend = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(allowed)}"
-            raise _Wrong(key, f"unknown key `{name}`", mend)
+            fix = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(allowed)}"
+            raise _Wrong(key, f"unknown key `{name}`", fix)
         if name in found:
             raise _Wrong(key, f"`{name}` comes twice", "keep one of them")
         found[name] = value

@@ -82,7 +82,7 @@ def _text(value: str | None) -> bytes:
         raise GatewayError(
             "claim_control_byte",
             "A claim holds a control character, which no header can carry.",
-            mend="Correct the attribute at the identity provider.",
+            fix="Correct the attribute at the identity provider.",
         )
     inner = "".join(
         char if " " <= char <= "~" and char != "%" else "".join(f"%{byte:02X}" for byte in _utf8(char))

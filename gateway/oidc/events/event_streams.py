@@ -55,7 +55,7 @@ def stream_metadata_request(issuer: str) -> Request:
     """
     fault = fault_of(issuer)
     if fault:
-        raise ConfigurationError("bad_issuer", f"inbound.security_events.issuer {fault}", mend="correct it")
+        raise ConfigurationError("bad_issuer", f"inbound.security_events.issuer {fault}", fix="correct it")
     parts = urlsplit(issuer)
     return get(f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}")
 
@@ -70,7 +70,7 @@ def parse_stream_metadata(answer: Answer, *, issuer: str) -> StreamEndpoints:
         raise ProviderError(
             "issuer_mismatch",
             f"the metadata is of issuer {printable(str(found.get('issuer')))}",
-            mend="set inbound.security_events.issuer to exactly that, if it is the transmitter you mean",
+            fix="set inbound.security_events.issuer to exactly that, if it is the transmitter you mean",
         )
     local = urlsplit(issuer).scheme == "http"
     configuration = _endpoint(found, "configuration_endpoint", local)

@@ -165,5 +165,5 @@ def _unmapped(what: str) -> ProviderError:
     return ProviderError(
         "unmapped_subject",
         f"subject: {what} means no session here",
-        mend="send an e-mail address, or link the issuer's users in provider.linked_subjects or linked_providers",
+        fix="send an e-mail address, or link the issuer's users in provider.linked_subjects or linked_providers",
     )

@@ -3,7 +3,7 @@
 ID tokens, logout tokens and security events differ in their claims, not in this. PyJWT verifies the signature with the
 algorithm named here; everything else is checked here, against ``now``. All refusals are `ProviderError`
 ``token_rejected`` whose detail begins with the member at fault; ``unknown_key`` is the one refusal that fresh keys can
-mend.
+fix.
 """
 
 from __future__ import annotations

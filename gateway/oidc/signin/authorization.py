@@ -166,4 +166,4 @@ def _refusal(found: dict[str, str]) -> AuthorizationRefusal:
 
 
 def _bad(what: str) -> DownstreamError:
-    return DownstreamError("bad_callback", f"the authorization response {what}", mend="sign in again")
+    return DownstreamError("bad_callback", f"the authorization response {what}", fix="sign in again")

@@ -2,7 +2,7 @@
 
 ``signed_token.py`` has what every signed token has to stand, here is the rest. All refusals are `ProviderError`
 ``token_rejected`` whose detail begins with the member at fault; ``unknown_key`` is the one refusal that fresh keys can
-mend.
+fix.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def principal_from(verified: IdTokenClaims, options: ClaimOptions) -> Principal:
         raise ProviderError(
             "unusable_claim",
             f"{options.user}: the ID token has none, or none that is verified",
-            mend="ask for it in provider.scopes, or choose another claim in headers.user",
+            fix="ask for it in provider.scopes, or choose another claim in headers.user",
         )
     return Principal(
         issuer=verified.issuer,
@@ -175,5 +175,5 @@ def _is_clean(value: object, depth: int = 0) -> bool:
 
 def _unusable(name: str, why: str) -> ProviderError:
     return ProviderError(
-        "unusable_claim", f"{name}: {why}", mend="correct the attribute or its mapping at the provider"
+        "unusable_claim", f"{name}: {why}", fix="correct the attribute or its mapping at the provider"
     )

@@ -35,7 +35,7 @@ def metadata_request(issuer: str) -> Request:
     fault = fault_of(issuer) or ("has a query" if "?" in issuer else None)
     if fault:
         raise ConfigurationError(
-            "bad_issuer", f"provider.issuer {fault}", mend="copy it from the provider's own metadata"
+            "bad_issuer", f"provider.issuer {fault}", fix="copy it from the provider's own metadata"
         )
     return get(issuer.removesuffix("/") + WELL_KNOWN)
 
@@ -55,7 +55,7 @@ def parse_metadata(answer: Answer, *, issuer: str) -> ProviderMetadata:
         raise ProviderError(
             "issuer_mismatch",
             f"the metadata is of issuer {printable(str(found.get('issuer')))}",
-            mend="set provider.issuer to exactly what the provider says, trailing slash included",
+            fix="set provider.issuer to exactly what the provider says, trailing slash included",
         )
     reader = _EndpointReader(found, http_on_loopback=urlsplit(issuer).scheme == "http")
     return ProviderMetadata(

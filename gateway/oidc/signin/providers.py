@@ -93,7 +93,7 @@ def preset_of(kind: str) -> Preset:
         return PRESETS[kind]
     except KeyError:
         raise ConfigurationError(
-            "unknown_provider_kind", f"no provider kind {kind!r}", mend=f"one of: {', '.join(PRESETS)}"
+            "unknown_provider_kind", f"no provider kind {kind!r}", fix=f"one of: {', '.join(PRESETS)}"
         ) from None
 
 
@@ -129,5 +129,5 @@ def origin(url: str, name: str) -> str:
     bare = base.count("/") == 2 and "?" not in base
     fault = fault_of(base) or (None if bare else "is more than scheme, host and port")
     if fault:
-        raise ConfigurationError("bad_origin", f"{name} {fault}", mend="write it as https://host")
+        raise ConfigurationError("bad_origin", f"{name} {fault}", fix="write it as https://host")
     return base

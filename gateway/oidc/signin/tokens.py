@@ -93,7 +93,7 @@ def parse_tokens(answer: Answer, *, id_token_required: bool) -> TokenSet:
         raise ProviderError(
             "bad_response",
             "the token answer has no id_token",
-            mend="put openid in provider.scopes and allow it for this client",
+            fix="put openid in provider.scopes and allow it for this client",
         )
     return TokenSet(access_token, id_token, _text(found, "refresh_token"), _lifetime(found.get("expires_in")))
 
@@ -140,7 +140,7 @@ def _error(answer: Answer, what: str) -> ProviderError:
         return ProviderError(
             "invalid_client",
             detail,
-            mend="compare provider.client_id and client_secret with the provider's",
+            fix="compare provider.client_id and client_secret with the provider's",
             acted=False,
         )
     retryable = named in {"temporarily_unavailable", "server_error", "slow_down"}

@@ -266,9 +266,9 @@ def _entry(row: list[Any]) -> NewEntry:
 
 
 def explain(error: BaseException) -> str:
-    """Trouble with files in one line for /readyz: what happened, and the mend where there is one."""
+    """Trouble with files in one line for /readyz: what happened, and the fix where there is one."""
     if isinstance(error, ConfigurationError):
-        return f"{error.detail}; {error.mend}"
+        return f"{error.detail}; {error.fix}"
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return type(error).__name__

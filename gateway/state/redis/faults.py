@@ -1,4 +1,4 @@
-"""What can go wrong with Redis, in words for people: what happened, the mend, and whether waiting can help."""
+"""What can go wrong with Redis, in words for people: what happened, the fix, and whether waiting can help."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ class Fault:
     """
 
     what: str
-    mend: str = ""
+    fix: str = ""
     code: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}; {self.mend}" if self.mend else self.what
+        return f"{self.what}; {self.fix}" if self.fix else self.what
 
 
 _NAMED: Final = {
     "NOAUTH": Fault("Redis asks for a password", "set `redis.password_file`", "state_refused"),
     "WRONGPASS": Fault(
-        "Redis refuses the user name or the password", "mend them in `state` and `redis`", "state_refused"
+        "Redis refuses the user name or the password", "fix them in `state` and `redis`", "state_refused"
     ),
     "NOPERM": Fault("the Redis user lacks a right", f"give it the rights {RIGHTS}", "state_refused"),
     "DENIED": Fault("Redis is in protected mode", "give it a password", "state_refused"),
@@ -94,16 +94,16 @@ def fault_of(error: BaseException) -> Fault:
     if isinstance(error, RefusedError):
         return _refusal(error)
     if isinstance(error, ConfigurationError):
-        return Fault(error.detail, error.mend, error.code)
+        return Fault(error.detail, error.fix, error.code)
     if isinstance(error, UnvouchedError):
-        mend = "turn on `appendonly`, so that a restart of everything at once loses nothing"
+        fix = "turn on `appendonly`, so that a restart of everything at once loses nothing"
         return Fault(
             "Redis was restarted or replaced without an append-only file, and may lack the latest entries",
-            mend,
+            fix,
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        mend = "set `redis.ca_file`, or name the host as its certificate does"
-        return Fault(f"Redis's certificate cannot be trusted ({error.verify_message})", mend, "state_refused")
+        fix = "set `redis.ca_file`, or name the host as its certificate does"
+        return Fault(f"Redis's certificate cannot be trusted ({error.verify_message})", fix, "state_refused")
     if isinstance(error, TimeoutError):
         return Fault("Redis does not answer in time")
     if isinstance(error, OSError):
@@ -126,7 +126,7 @@ def _refusal(error: RefusedError) -> Fault:
         if name in _NAMED:
             return _NAMED[name]
     if "DB index is out of range" in text or "SELECT is not allowed" in text:
-        return Fault("Redis has no such database", "mend the number at the end of `state`", "state_refused")
+        return Fault("Redis has no such database", "fix the number at the end of `state`", "state_refused")
     if "unknown command" in text.lower():
         return Fault("the server lacks a command", "use Redis 6.2 or later", "state_too_old")
     return Fault(f"Redis refuses: {text}")

@@ -229,7 +229,7 @@ class Link:
         raise ConfigurationError(
             "state_unknown_service",
             f"the Sentinels know no service {self.place.master!r}",
-            mend="name it in `state` as `sentinel monitor` does",
+            fix="name it in `state` as `sentinel monitor` does",
         )
 
     async def _by_slot(self) -> Address:

@@ -284,7 +284,7 @@ class RedisLog:
     async def _exchange(self, *, fatal: bool = False) -> None:
         """One exchange, with a second try where only the connection was an old one.
 
-        :param fatal: raise ConfigurationError for what waiting cannot mend.
+        :param fatal: raise ConfigurationError for what waiting cannot fix.
         """
         started, epoch, certain = clock.elapsed(), self._mirror.known.epoch, not self._spool.doubt
         try:
@@ -297,7 +297,7 @@ class RedisLog:
             fault = fault_of(error)
             self._tell_trouble(str(fault))
             if fatal and fault.code:
-                raise ConfigurationError(fault.code, fault.what, mend=fault.mend) from None
+                raise ConfigurationError(fault.code, fault.what, fix=fault.fix) from None
             return
         self._failures = 0
         self._age.read(started)
@@ -325,7 +325,7 @@ class RedisLog:
     async def _through(self) -> None:
         if not self._examined:
             for advice in await examine(self._stream.link):
-                _log.warning("state_log_at_risk", code=advice.code, what=advice.what, mend=advice.mend)
+                _log.warning("state_log_at_risk", code=advice.code, what=advice.what, fix=advice.fix)
             self._examined = True
         await self._mirror.exchange(self._stream, within=self._deadline)
         if await self._mirror.settle(self._stream):

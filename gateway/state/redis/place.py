@@ -96,7 +96,7 @@ class RedisPlace:
             raise ConfigurationError(
                 "bad_certificate",
                 f"the certificates for Redis cannot be used ({cause})",
-                mend="give certificates and key in PEM, the key without a passphrase",
+                fix="give certificates and key in PEM, the key without a passphrase",
             ) from None
         return context
 

@@ -93,19 +93,19 @@ if not whole then
   if not id then
     id, told = CANDIDATE, 'made'
   elseif HISTORY == id then
-    told = 'mended'
+    told = 'fixed'
   elseif complete and string.find(redis.call('INFO', 'persistence'), 'aof_enabled:1', 1, true) then
-    told = 'mended'
+    told = 'fixed'
   elseif RENEW == '1' then
     id, told = CANDIDATE, 'renewed'
     renewed = digits(math.floor(clock / 1000)) .. ' unvouched'
   else
     return {{'unvouched'}}
   end
-  local before = math.max(position, end_of_stream(), told == 'mended' and HISTORY == id and KNOWN or 0)
+  local before = math.max(position, end_of_stream(), told == 'fixed' and HISTORY == id and KNOWN or 0)
   position = math.max(before, clock, KNOWN) + {LEAP}
   epoch = position
-  gaps = told == 'mended' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
+  gaps = told == 'fixed' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
   while select(2, string.gsub(gaps, ' ', '')) > {GAPS} do
     gaps = string.gsub(gaps, '^%S+ ', '')
   end
@@ -134,7 +134,7 @@ return answer(told, start, page(AFTER, LIMIT))
 """KEYS meta, log. ARGV: the id of the log that the reader has read whole ('' for none) and the last position it knows;
 an id for a log that has to be made; '1' if the reader has waited long enough for somebody to vouch; where it goes on:
 id/epoch and position; how many entries. Answers {'unvouched'} or what `answer` makes; `start` is 1 where the entries
-are from the beginning because the reader cannot go on. Whoever vouches for more than the one that has mended the log
+are from the beginning because the reader cannot go on. Whoever vouches for more than the one that has fixed the log
 makes its gap smaller. A renewal of which nobody has told yet is answered to one reader.
 """
 

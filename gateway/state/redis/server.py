@@ -22,12 +22,12 @@ _REFUSED: Final = ("can't run this command", "can't access", "NOPERM")
 class Advice:
     """A setting of the server under which the log can lose entries.
 
-    :ivar code: stable. :ivar what: is so. :ivar mend: what to set.
+    :ivar code: stable. :ivar what: is so. :ivar fix: what to set.
     """
 
     code: str
     what: str
-    mend: str
+    fix: str
 
 
 async def examine(link: Link) -> list[Advice]:
@@ -75,7 +75,7 @@ def _require_version(facts: Mapping[str, str]) -> None:
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers and numbers < OLDEST:
         raise ConfigurationError(
-            "state_too_old", f"the server is Redis {version}", mend="use Redis 6.2 or later"
+            "state_too_old", f"the server is Redis {version}", fix="use Redis 6.2 or later"
         )
 
 
@@ -86,12 +86,12 @@ def _require_rights(refused: list[str]) -> None:
         raise ConfigurationError(
             "state_refused",
             f"the Redis user may not run {', '.join(missing)} on the keys of the log",
-            mend=f"give it the rights {RIGHTS}",
+            fix=f"give it the rights {RIGHTS}",
         )
     for line in refused:
         fault = fault_of(RefusedError(line.partition(" ")[2]))
         if fault.code:
-            raise ConfigurationError(fault.code, fault.what, mend=fault.mend)
+            raise ConfigurationError(fault.code, fault.what, fix=fault.fix)
 
 
 def _texts(found: Reply) -> list[bytes]:

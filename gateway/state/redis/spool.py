@@ -58,7 +58,7 @@ class RedisSpool(SharedSpool):
             raise ConfigurationError(
                 "spool_not_writable",
                 f"{self._spool.path}: {error.strerror or error}",
-                mend="create the directory `redis.spool`, writable for the gateway",
+                fix="create the directory `redis.spool`, writable for the gateway",
             ) from error
         self._outbox.rouse()
 

@@ -62,7 +62,7 @@ class Page:
     :ivar standing: of a reader that has read it. :ivar end: the log's last position.
     :ivar clock: milliseconds, the server's. :ivar replicas: of the server, those that follow it.
     :ivar from_start: it begins with the first entry, because the reader could not go on where it was.
-    :ivar told: `made`, `mended` or `renewed` when the reader had that done to the log.
+    :ivar told: `made`, `fixed` or `renewed` when the reader had that done to the log.
     :ivar more: there may be entries behind it.
     :ivar copied: a replica has what was appended with this call; True where there is none.
     :ivar refusal: why the server takes nothing; empty where it does. :ivar beat: when it last took something, by its
@@ -96,7 +96,7 @@ class Stream:
     async def read(self, history: Standing, cursor: Standing, candidate: str, *, renew: bool) -> Page:
         """The next page for `cursor`, by a reader that has read `history` whole.
 
-        Makes the log where there is none, with the id `candidate`, and mends it where it may lack entries.
+        Makes the log where there is none, with the id `candidate`, and fixes it where it may lack entries.
 
         :param renew: give it another id if nobody can vouch for it. :raises UnvouchedError: nobody can, and not that.
         """

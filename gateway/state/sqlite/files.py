@@ -25,7 +25,7 @@ from gateway.state.contract.counter import Counter
 from gateway.state.contract.forgetting import Forgetting, boot_id
 from gateway.state.contract.renewal import LogRenewal, RenewalCause
 from gateway.state.contract.spool import SIZE, Batch, Spool, beside
-from gateway.state.sqlite.faults import explain, mend_for
+from gateway.state.sqlite.faults import explain, fix_for
 from gateway.state.sqlite.table import OPEN_PATIENCE, Table, Tail, require_directory
 from gateway.state.sqlite.witness import Witness
 
@@ -115,7 +115,7 @@ class LogFiles:
                     raise ConfigurationError(
                         "state_locked",
                         f"another process has held {self.counter.path} for too long",
-                        mend="end the process that hangs in opening it",
+                        fix="end the process that hangs in opening it",
                     )
                 self.made = self.table.open()
                 self._begin_counter(NOTHING, goes_on=not self.made)
@@ -123,12 +123,12 @@ class LogFiles:
             self.spool.prepare()
             self._bury()
         except sqlite3.Error as error:
-            raise ConfigurationError("state_not_writable", str(error), mend=mend_for(error)) from error
+            raise ConfigurationError("state_not_writable", str(error), fix=fix_for(error)) from error
         except OSError as error:
             raise ConfigurationError(
                 "state_not_writable",
                 f"{error.filename or self.table.path}: {error.strerror or error}",
-                mend="make the state file's directory writable for the gateway",
+                fix="make the state file's directory writable for the gateway",
             ) from error
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, 
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import LogRenewal, RenewalCause, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
-from gateway.state.sqlite.faults import explain, mend_for
+from gateway.state.sqlite.faults import explain, fix_for
 from gateway.state.sqlite.files import Known, LogFiles, Looked, Seen, Written
 from gateway.state.sqlite.spool import SqliteSpool
 from gateway.state.sqlite.table import Tail
@@ -119,7 +119,7 @@ class SqliteLog:
             self._tell_renewed(await self._on_files(partial(self._files.to_tell, self._renewal)))
         except sqlite3.Error as error:
             await self.close()
-            raise ConfigurationError("state_unreadable", str(error), mend=mend_for(error)) from error
+            raise ConfigurationError("state_unreadable", str(error), fix=fix_for(error)) from error
         except BaseException:
             await self.close()
             raise

@@ -95,7 +95,7 @@ class Table:
             raise ConfigurationError(
                 "state_not_writable",
                 f"the state file {self.path} cannot be used: {error.strerror}",
-                mend=UNWRITABLE,
+                fix=UNWRITABLE,
             ) from error
         except ConfigurationError:
             self.close()
@@ -254,20 +254,20 @@ class Table:
             raise ConfigurationError(
                 "state_foreign",
                 f"the state file {self.path} is a database of another program",
-                mend="name a file of the gateway's own in `state`",
+                fix="name a file of the gateway's own in `state`",
             )
         if not fresh and version > VERSION:
             raise ConfigurationError(
                 "state_too_new",
                 f"the state file {self.path} has format {version}; this release knows {VERSION}",
-                mend="run the newer release, or move the file away, which signs everybody out",
+                fix="run the newer release, or move the file away, which signs everybody out",
             )
         (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise ConfigurationError(
                 "state_no_wal",
                 f"the file system of {self.path} has no shared memory, which a log of many processes needs",
-                mend="keep the state file on a local file system",
+                fix="keep the state file on a local file system",
             )
         db.execute("PRAGMA synchronous = FULL")
         if fresh:
@@ -336,7 +336,7 @@ def require_directory(path: Path) -> None:
         raise ConfigurationError(
             "state_directory_missing",
             f"the directory {path.parent} of the state file does not exist",
-            mend=f"create it, writable for the gateway: mkdir -p {path.parent}",
+            fix=f"create it, writable for the gateway: mkdir -p {path.parent}",
         )
 
 

@@ -145,9 +145,9 @@ def _forbidden(facts: RequestFacts, reason: str) -> Response:
 def _refusal(reason: str, *, person: bool) -> Prepared:
     """403 whatever the reason is: callers take other refusals for errors (protocol facts D.1)."""
     answer = ANSWERS.get(reason, _MISASKED)
-    what, mend = answer.what or _MISASKED.what, answer.mend or _MISASKED.mend
+    what, fix = answer.what or _MISASKED.what, answer.fix or _MISASKED.fix
     if person:
-        page = pages.error(status=403, title=answer.title, what=what, mend=mend, code=reason)
+        page = pages.error(status=403, title=answer.title, what=what, fix=fix, code=reason)
     else:
-        page = pages.problem(status=403, code=reason, title=answer.title, detail=f"{what} {mend}")
+        page = pages.problem(status=403, code=reason, title=answer.title, detail=f"{what} {fix}")
     return Prepared(page, ((REASON, reason),))

@@ -20,7 +20,7 @@ class Answer:
     status: int
     title: str
     what: str
-    mend: str
+    fix: str
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -123,7 +123,7 @@ def refuse(
     reason: str,
     *,
     what: str = "",
-    mend: str = "",
+    fix: str = "",
     headers: Iterable[tuple[str, str]] = (),
     cookies: Iterable[str] = (),
     action: tuple[str, str] | None = None,
@@ -133,10 +133,10 @@ def refuse(
     """The answer for ``reason``.
 
     :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
-    :param what: said instead of the table's sentence, as is ``mend``; never text from the request.
+    :param what: said instead of the table's sentence, as is ``fix``; never text from the request.
     """
     person = person if facts is None else facts.wants_page
-    prepared = _prepared[reason, what, mend, tuple(headers), action, default, person]
+    prepared = _prepared[reason, what, fix, tuple(headers), action, default, person]
     return prepared.response(tuple(cookies))
 
 
@@ -144,16 +144,16 @@ _Said = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, str] | None
 
 
 def _prepare(said: _Said) -> Prepared:
-    reason, what, mend, headers, action, default, person = said
+    reason, what, fix, headers, action, default, person = said
     answer = answer_for(reason, default=default)
-    what, mend = what or answer.what, mend or answer.mend
+    what, fix = what or answer.what, fix or answer.fix
     if person:
         page = pages.error(
-            status=answer.status, title=answer.title, what=what, mend=mend, code=reason, action=action
+            status=answer.status, title=answer.title, what=what, fix=fix, code=reason, action=action
         )
     else:
         page = pages.problem(
-            status=answer.status, code=reason, title=answer.title, detail=f"{what} {mend}".strip()
+            status=answer.status, code=reason, title=answer.title, detail=f"{what} {fix}".strip()
         )
     return Prepared(page, (*answer.headers, *headers))
 
@@ -178,7 +178,7 @@ def refuse_error(
             facts,
             error.code,
             what=error.detail,
-            mend=error.mend,
+            fix=error.fix,
             default="malformed_request",
             person=person,
         )

@@ -235,16 +235,16 @@ def session_ended(*, reason_text: str, sign_in_url: str) -> Page:
         tone="out",
         title="Your session has ended",
         what=reason_text,
-        mend="Anything you had not saved in this tab may be lost. You can sign in again whenever you like.",
+        fix="Anything you had not saved in this tab may be lost. You can sign in again whenever you like.",
         action=("Sign in again", sign_in_url),
     )
 
 
 def error(
-    *, status: int, title: str, what: str, mend: str, code: str, action: tuple[str, str] | None = None
+    *, status: int, title: str, what: str, fix: str, code: str, action: tuple[str, str] | None = None
 ) -> Page:
-    """A refusal or a failure: `what` happened, how to `mend` it, perhaps an `action` (label, address)."""
-    return _message(status, code=code, title=title, what=what, mend=mend, action=action)
+    """A refusal or a failure: `what` happened, how to `fix` it, perhaps an `action` (label, address)."""
+    return _message(status, code=code, title=title, what=what, fix=fix, action=action)
 
 
 def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> Page:
@@ -292,7 +292,7 @@ def _message(
     *,
     title: str,
     what: str,
-    mend: str = "",
+    fix: str = "",
     steps: Sequence[str] = (),
     code: str = "",
     action: tuple[str, str] | None = None,
@@ -304,7 +304,7 @@ def _message(
         tone=tone or ("bad" if status >= 500 else "warn"),
         title=title,
         what=what,
-        mend=mend,
+        fix=fix,
         steps=steps,
         code=code,
         action=action,

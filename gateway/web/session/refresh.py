@@ -270,7 +270,7 @@ class Refresher:
     async def _until_settled(self, session: Session, renewed: Renewed) -> None:
         _log.warning(
             "refresh_unsettled", session=session_mark(session.sid), outcome=renewed.outcome.value,
-            mend="the state does not answer; see /readyz",
+            fix="the state does not answer; see /readyz",
         )  # fmt: skip
         pause = LOOK_AGAIN
         try:

@@ -227,7 +227,7 @@ class TicketSessions(Sessions):
             _log.warning(
                 "session_unreadable",
                 session=session_mark(ticket.sid),
-                mend="somebody else writes to the keys in Redis",
+                fix="somebody else writes to the keys in Redis",
             )
             session = tickets.husk(ticket, Known.GONE)
         self._hold(ticket, session, now, revision=found.revision)

@@ -50,8 +50,8 @@ class Hints:
             try:
                 return cookie.set({"s": sid, "h": hint}, ring, deployment, now=now, carried=carried)
             except CookieTooLargeError as error:
-                mend = "put fewer claims into ID tokens, or a hop behind this one that needs no hint"
-                _log.info("hint_too_large", needed=error.needed, budget=error.budget, mend=mend)
+                fix = "put fewer claims into ID tokens, or a hop behind this one that needs no hint"
+                _log.info("hint_too_large", needed=error.needed, budget=error.budget, fix=fix)
         return self.clear()
 
     def renew(self, session: Session, lines: list[str], carried: OwnCookies, now: int) -> list[str]:

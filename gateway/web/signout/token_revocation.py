@@ -278,8 +278,8 @@ class TokenRevoker:
         except ValueError:
             one = None
         if one is None:
-            mend = f"keep a key file that was replaced for {KEEP // 3600} hours"
-            _log.error("token_unreadable", session=session_mark(sid), mend=mend)
+            fix = f"keep a key file that was replaced for {KEEP // 3600} hours"
+            _log.error("token_unreadable", session=session_mark(sid), fix=fix)
             self._trail.token_not_revoked(Parked(sid, ()), "unreadable")
         return one
 

@@ -8,15 +8,12 @@ from gateway.core.policy.faults import PolicyFault, PolicyFaultsError, explained
 from tests.core.policy_samples import faults
 
 
-def test_a_fault_has_place_cause_and_mend() -> None:
+def test_a_fault_has_place_cause_and_fix() -> None:
     """One line each; a fault of the whole file has no line number."""
     assert (
-        str(PolicyFault("a.cedar", 3, "this is wrong", "mend it so"))
-        == "a.cedar:3: this is wrong; mend it so"
+        str(PolicyFault("a.cedar", 3, "this is wrong", "fix it so")) == "a.cedar:3: this is wrong; fix it so"
     )
-    assert (
-        str(PolicyFault("a.cedar", 0, "this is wrong", "mend it so")) == "a.cedar: this is wrong; mend it so"
-    )
+    assert str(PolicyFault("a.cedar", 0, "this is wrong", "fix it so")) == "a.cedar: this is wrong; fix it so"
 
 
 def test_faults_come_in_the_order_of_files_and_lines() -> None:
@@ -43,7 +40,7 @@ PERMIT = '@id("a") permit (principal is User, action, resource)'
 
 
 @pytest.mark.parametrize(
-    ("text", "what", "mend"),
+    ("text", "what", "fix"),
     [
         (
             f'{PERMIT} when {{ principal.email == "x" }};',
@@ -79,17 +76,17 @@ PERMIT = '@id("a") permit (principal is User, action, resource)'
         (f"{PERMIT}\n{PERMIT};", "unexpected token `@`", "end the policy before it with `;`"),
         (PERMIT, "unexpected end of input", "end every policy with `;`"),
         ("@id('a') permit (principal is User, action, resource);", "invalid token", "double quotes"),
-        (f"{PERMIT};;", "unexpected token `;`", "mend the syntax near it"),
+        (f"{PERMIT};;", "unexpected token `;`", "fix the syntax near it"),
     ],
 )
-def test_every_complaint_has_its_mend(text: str, what: str, mend: str) -> None:
+def test_every_complaint_has_its_fix(text: str, what: str, fix: str) -> None:
     """What people get wrong is answered with what to write instead."""
     (fault,) = faults(text)
     place, _, rest = fault.partition(": ")
-    said, _, mended = rest.partition("; ")
+    said, _, fixed = rest.partition("; ")
     assert place.startswith("p.cedar:")
-    assert what in said + mended
-    assert mend in fault
+    assert what in said + fixed
+    assert fix in fault
 
 
 def test_the_line_is_that_of_the_thing_complained_of() -> None:

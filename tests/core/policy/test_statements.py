@@ -1,4 +1,4 @@
-"""What is refused when policies are loaded (rule R9), each fault with its place and mend."""
+"""What is refused when policies are loaded (rule R9), each fault with its place and fix."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_set_without_a_file_is_refused() -> None:
 
 
 def test_r09_all_faults_are_reported_at_once() -> None:
-    """One pass over all files names every fault, in order, with line and mend."""
+    """One pass over all files names every fault, in order, with line and fix."""
     text = """// a comment
 @id("a") permit (principal, action, resource);
 permit (principal is User, action, resource) when { context.pth == "x" && context.auth_age > 3 };

@@ -124,7 +124,7 @@ def test_values_are_the_text_that_is_written() -> None:
         ("- {as: a\n\x00", "cases.yaml: this is not YAML: "),
     ],
 )
-def test_every_fault_has_its_line_and_mend(text: str, fault: str) -> None:
+def test_every_fault_has_its_line_and_fix(text: str, fault: str) -> None:
     """What is wrong is said where it is wrong."""
     (found,) = faults(text)
     assert found.startswith(fault)

@@ -60,7 +60,7 @@ def test_the_answer_has_tokens_and_says_whether_there_are_more() -> None:
     ],
 )
 def test_what_is_no_answer_is_an_error(answer: Answer, retryable: bool) -> None:
-    """Which of them time may mend is told apart."""
+    """Which of them time may fix is told apart."""
     with pytest.raises(ProviderError) as raised:
         parse_poll(answer)
     assert raised.value.retryable is retryable

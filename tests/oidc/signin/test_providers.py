@@ -13,10 +13,10 @@ def test_every_kind_of_the_configuration_has_a_preset() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    """The mend lists what could have been meant."""
+    """The fix lists what could have been meant."""
     with pytest.raises(ConfigurationError) as caught:
         preset_of("cogneto")
-    assert "cognito" in caught.value.mend
+    assert "cognito" in caught.value.fix
 
 
 def test_cognito_keeps_its_endpoints_on_the_domain() -> None:

@@ -1,4 +1,4 @@
-"""Every trouble with Redis has its words; what waiting cannot mend has a code."""
+"""Every trouble with Redis has its words; what waiting cannot fix has a code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_refusals_are_explained(text: str, code: str, words: str) -> None:
         (LostError("redis:6379 closed the connection"), "closed the connection"),
         (GarbledError("not the protocol of Redis"), "not the protocol"),
         (UnvouchedError(), "append-only file"),
-        (ConfigurationError("x", "detail", mend="mend"), "detail; mend"),
+        (ConfigurationError("x", "detail", fix="fix"), "detail; fix"),
         (ZeroDivisionError(), "ZeroDivisionError"),
     ],
 )
@@ -67,6 +67,6 @@ def test_an_unknown_authority_is_no_passing_trouble() -> None:
     assert "redis.ca_file" in str(fault_of(error))
 
 
-def test_a_fault_without_a_mend_is_its_cause_alone() -> None:
+def test_a_fault_without_a_fix_is_its_cause_alone() -> None:
     """No dangling semicolon."""
     assert str(Fault("Redis is still loading its data")) == "Redis is still loading its data"

@@ -188,7 +188,7 @@ class TestTls:
         assert await answer(secured.place()) == b"PONG"
 
     async def test_another_authority_is_not(self, secured: RedisServer, tmp_path: Path) -> None:
-        """Nor the system's, where none is configured; the mend names the key."""
+        """Nor the system's, where none is configured; the fix names the key."""
         other = Authority.make(tmp_path, "other")
         for file in (other.file, None):
             with pytest.raises(OSError) as caught:
@@ -270,7 +270,7 @@ class TestCluster:
         assert node.ask("CLUSTER", "KEYSLOT", place.log_key) == place.slot
 
     async def test_a_slot_that_nobody_serves_is_trouble_that_may_pass(self, node: RedisServer) -> None:
-        """The cluster is being mended."""
+        """The cluster is being fixed."""
         place = node.place(kind="cluster")
         node.ask("CLUSTER", "DELSLOTS", place.slot)
         with pytest.raises(RefusedError) as caught:

@@ -205,7 +205,7 @@ async def test_a_machine_that_was_suspended_asks_before_it_decides(
 
 
 async def test_a_server_that_takes_nothing_is_still_read(redis: RedisServer) -> None:
-    """Out of memory: health says it with the mend, and what waits goes when there is room. Meanwhile the age grows."""
+    """Out of memory: health says it with the fix, and what waits goes when there is room. Meanwhile the age grows."""
     async with opened(redis.place()) as log:
         redis.ask("CONFIG", "SET", "maxmemory", "1")
         answer = await log.append([new(sid_key("s"))])
@@ -329,8 +329,8 @@ async def test_an_accepted_loss_is_said_loudly(place: RedisPlace, capsys: pytest
         assert "loss of the log is accepted" in log.health()
 
 
-async def test_what_waiting_cannot_mend_stops_the_start(redis: RedisServer) -> None:
-    """The wrong password: a ConfigurationError that names the keys to mend, and not the password."""
+async def test_what_waiting_cannot_fix_stops_the_start(redis: RedisServer) -> None:
+    """The wrong password: a ConfigurationError that names the keys to fix, and not the password."""
     redis.ask("CONFIG", "SET", "requirepass", "right")
     with pytest.raises(ConfigurationError) as caught:
         await RedisLog(redis.place(password="hunter2")).open()

@@ -134,7 +134,7 @@ async def test_an_instance_that_was_there_vouches_for_one_that_starts(redis: Red
 
 
 async def test_r05_what_somebody_else_trimmed_is_sent_again(redis: RedisServer) -> None:
-    """`XTRIM` by hand: noticed within a beat, and mended by all who know the entries."""
+    """`XTRIM` by hand: noticed within a beat, and fixed by all who know the entries."""
     async with opened(redis.place()) as one, opened(redis.place()) as other:
         await one.append([new(sid_key(f"s{n}")) for n in range(5)])
         before = one.log_id

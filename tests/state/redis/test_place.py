@@ -45,13 +45,13 @@ def test_tls_verifies_and_trusts_the_given_authority_alone(tmp_path: Path) -> No
 
 
 def test_a_certificate_that_cannot_be_used_is_a_finding(tmp_path: Path) -> None:
-    """With its mend, before anything is connected."""
+    """With its fix, before anything is connected."""
     (tmp_path / "bad.pem").write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     with pytest.raises(ConfigurationError) as caught:
         RedisPlace(HOSTS, tls=True, ca_file=tmp_path / "bad.pem").tls_context()
 
     assert caught.value.code == "bad_certificate"
-    assert "PEM" in caught.value.mend
+    assert "PEM" in caught.value.fix
 
 
 def test_the_latest_password_and_the_one_before_are_known() -> None:

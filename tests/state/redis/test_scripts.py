@@ -1,4 +1,4 @@
-"""What Redis does by itself: who may make a log, mend it, or give it another id, and which positions it gives."""
+"""What Redis does by itself: who may make a log, fix it, or give it another id, and which positions it gives."""
 
 from __future__ import annotations
 
@@ -61,28 +61,28 @@ async def test_another_term_is_another_epoch_of_the_same_log(stream: Stream, red
     page = await appended(stream, known, going(new(ALICE)))
     another_term(redis)
     assert await stream.append(page.standing, [going(new(ALICE))], within=5, copies=False) is None
-    mended = await read(stream, page.standing)
+    fixed = await read(stream, page.standing)
 
-    assert mended.told == "mended"
-    assert mended.from_start
-    assert mended.standing.log_id == known.log_id
-    assert mended.standing.epoch != known.epoch
-    assert mended.standing.position >= page.standing.position + LEAP
-    assert [row.entry.key for row in mended.rows] == [ALICE]
+    assert fixed.told == "fixed"
+    assert fixed.from_start
+    assert fixed.standing.log_id == known.log_id
+    assert fixed.standing.epoch != known.epoch
+    assert fixed.standing.position >= page.standing.position + LEAP
+    assert [row.entry.key for row in fixed.rows] == [ALICE]
     assert (await read(stream, page.standing)).told == ""
 
 
-async def test_a_log_behind_its_reader_is_mended(stream: Stream, redis: RedisServer) -> None:
+async def test_a_log_behind_its_reader_is_fixed(stream: Stream, redis: RedisServer) -> None:
     """Whatever the term says: a position that somebody knows was given."""
     known = (await read(stream)).standing
     ahead = replace(known, position=known.position + 5)
-    mended = await read(stream, ahead)
+    fixed = await read(stream, ahead)
 
-    assert mended.told == "mended"
-    assert mended.standing.position >= ahead.position + LEAP
+    assert fixed.told == "fixed"
+    assert fixed.standing.position >= ahead.position + LEAP
 
 
-async def test_r05_a_truncated_stream_is_mended(stream: Stream, redis: RedisServer) -> None:
+async def test_r05_a_truncated_stream_is_fixed(stream: Stream, redis: RedisServer) -> None:
     """Somebody has trimmed it who is not the gateway: it is not "nothing revoked"."""
     known = (await read(stream)).standing
     page = await appended(stream, known, going(new(ALICE)), going(new(ALICE)))
@@ -91,7 +91,7 @@ async def test_r05_a_truncated_stream_is_mended(stream: Stream, redis: RedisServ
     assert await stream.append(page.standing, (), within=5, copies=False) is None
     with pytest.raises(UnvouchedError):
         await read(stream)
-    assert (await read(stream, page.standing)).told == "mended"
+    assert (await read(stream, page.standing)).told == "fixed"
 
 
 async def test_r05_nobody_without_history_vouches_for_an_older_copy(
@@ -123,7 +123,7 @@ async def test_an_append_only_file_vouches(kept_redis: RedisServer) -> None:
     await stream.link.drop()
     page = await read(stream)
 
-    assert page.told == "mended"
+    assert page.told == "fixed"
     assert page.standing.log_id == known.log_id
     assert len(page.rows) == 1
     await stream.link.close()
@@ -216,21 +216,21 @@ async def test_r04_between_two_epochs_is_a_gap(stream: Stream, redis: RedisServe
     end = page.standing.position
     another_term(redis)
     assert await sealed_under(stream, page.standing, end + 1) == "rejoin"
-    mended = await read(stream, page.standing)
-    begun = mended.standing.position
+    fixed = await read(stream, page.standing)
+    begun = fixed.standing.position
 
-    assert mended.gaps == ((end, begun),)
-    assert [await sealed_under(stream, mended.standing, one, settled=False) for one in (end, end + 1)] == [
+    assert fixed.gaps == ((end, begun),)
+    assert [await sealed_under(stream, fixed.standing, one, settled=False) for one in (end, end + 1)] == [
         "has",
         "lacks",
     ]
     for one, said in ((begun - 1, "lacks"), (begun, "has"), (begun + 1, "lacks")):
-        assert await sealed_under(stream, mended.standing, one, settled=False) == said
-    assert (await appended(stream, mended.standing, going(new(ALICE)))).gaps == mended.gaps
+        assert await sealed_under(stream, fixed.standing, one, settled=False) == said
+    assert (await appended(stream, fixed.standing, going(new(ALICE)))).gaps == fixed.gaps
 
 
 async def test_r04_whoever_vouches_for_more_makes_the_gap_smaller(stream: Stream, redis: RedisServer) -> None:
-    """An instance that was there, and comes later than the one that mended the log, sends what it has."""
+    """An instance that was there, and comes later than the one that fixed the log, sends what it has."""
     known = (await read(stream)).standing
     end = known.position
     another_term(redis)

@@ -40,7 +40,7 @@ def test_advice_says_what_to_set() -> None:
     (advice,) = advice_on(parse_info("# Memory\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:1\r\n"))
 
     assert "allkeys-lru" in advice.what
-    assert advice.mend == "set maxmemory-policy to noeviction"
+    assert advice.fix == "set maxmemory-policy to noeviction"
     assert list(advice_on({})) == []
 
 
@@ -72,7 +72,7 @@ async def test_a_missing_right_is_named(redis: RedisServer, right: str) -> None:
 
     assert caught.value.code == "state_refused"
     assert right.removeprefix("+").upper() in caught.value.detail
-    assert RIGHTS in caught.value.mend
+    assert RIGHTS in caught.value.fix
 
 
 async def test_the_wrong_keys_are_named(redis: RedisServer) -> None:

@@ -202,12 +202,12 @@ async def test_what_died_with_a_process_is_answered_for_once(process: Process, t
 
 
 async def test_a_directory_that_is_missing_stops_the_start(tmp_path: Path) -> None:
-    """A mount may be missing; the mend names the key."""
+    """A mount may be missing; the fix names the key."""
     with pytest.raises(ConfigurationError) as caught:
         await Process(tmp_path / "missing").spool.open()
 
     assert caught.value.code == "spool_not_writable"
-    assert "redis.spool" in caught.value.mend
+    assert "redis.spool" in caught.value.fix
 
 
 async def test_without_a_directory_nothing_is_written(tmp_path: Path) -> None:

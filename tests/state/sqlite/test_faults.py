@@ -1,4 +1,4 @@
-"""Trouble with the state file in words: a cause and a mend for each. Real files are broken in test_table.py."""
+"""Trouble with the state file in words: a cause and a fix for each. Real files are broken in test_table.py."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.sqlite.faults import mend_for, primary, unusable
+from gateway.state.sqlite.faults import fix_for, primary, unusable
 
 
-def test_the_mend_follows_the_result_code() -> None:
+def test_the_fix_follows_the_result_code() -> None:
     """Extended result codes are told by their primary one; unknown ones still get advice."""
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
 
     assert primary(error) == "SQLITE_READONLY"
-    assert "writable" in mend_for(error)
-    assert "disk" in mend_for(sqlite3.OperationalError("x"))
+    assert "writable" in fix_for(error)
+    assert "disk" in fix_for(sqlite3.OperationalError("x"))
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_what_cannot_be_opened_has_a_code_and_names_the_file(name: str, code: st
 
     assert found.code == code
     assert "/state.db" in found.detail
-    assert found.mend
+    assert found.fix

@@ -263,23 +263,23 @@ def test_a_counter_that_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
     assert "state.db.seq" in caught.value.detail
 
 
-def test_a_missing_directory_is_a_finding_with_its_mend(tmp_path: Path) -> None:
+def test_a_missing_directory_is_a_finding_with_its_fix(tmp_path: Path) -> None:
     """A mount that is missing must not become an empty log somewhere else."""
     with pytest.raises(ConfigurationError) as caught:
         LogFiles(tmp_path / "none" / "state.db", patience=0.05).start()
 
     assert caught.value.code == "state_directory_missing"
-    assert "mkdir" in caught.value.mend
+    assert "mkdir" in caught.value.fix
     assert not (tmp_path / "none").exists()
 
 
 def test_trouble_is_explained_in_one_line() -> None:
-    """With the mend where it is known, and without a traceback in any case."""
+    """With the fix where it is known, and without a traceback in any case."""
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorname = "SQLITE_FULL"
 
     assert explain(full) == "database or disk is full; free space on the disk"
-    assert explain(ConfigurationError("x", "it is so", mend="do this")) == "it is so; do this"
+    assert explain(ConfigurationError("x", "it is so", fix="do this")) == "it is so; do this"
     assert explain(FileNotFoundError(2, "No such file", "x")) == "No such file"
     assert explain(TimeoutError("late")) == "late"
     assert explain(KeyError("k")) == "KeyError"

@@ -201,7 +201,7 @@ async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(prompt: Sqlite
     }
 
 
-async def test_a_full_disk_is_named_and_mended(path: Path, log: SqliteLog) -> None:
+async def test_a_full_disk_is_named_and_fixed(path: Path, log: SqliteLog) -> None:
     """SQLITE_FULL: not durable, spooled in the room made beforehand, sent when there is space."""
 
     def limit(pages: int) -> None:
@@ -328,7 +328,7 @@ async def test_the_files_are_for_their_owner_only(path: Path, log: SqliteLog) ->
     assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
-async def test_a_damaged_file_is_a_finding_with_its_mend(path: Path) -> None:
+async def test_a_damaged_file_is_a_finding_with_its_fix(path: Path) -> None:
     """A file that is no database, or a broken one, is not silently replaced."""
     path.write_bytes(b"this is no database at all, not even nearly" * 100)
     with pytest.raises(ConfigurationError) as caught:
@@ -336,7 +336,7 @@ async def test_a_damaged_file_is_a_finding_with_its_mend(path: Path) -> None:
 
     assert caught.value.code == "state_corrupt"
     assert str(path) in caught.value.detail
-    assert "move it" in caught.value.mend
+    assert "move it" in caught.value.fix
     assert path.read_bytes().startswith(b"this is no database")
 
 

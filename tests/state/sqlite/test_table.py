@@ -225,7 +225,7 @@ def test_a_newer_format_is_refused(path: Path, table: Table) -> None:
 
     assert error.code == "state_too_new"
     assert str(VERSION + 1) in error.detail
-    assert "newer release" in error.mend
+    assert "newer release" in error.fix
 
 
 def test_a_database_of_another_program_is_refused(path: Path) -> None:
@@ -245,7 +245,7 @@ def test_broken_pages_are_found_at_the_start(path: Path, table: Table) -> None:
     error = refusal(path)
 
     assert error.code == "state_corrupt"
-    assert "move it" in error.mend
+    assert "move it" in error.fix
 
 
 def test_a_file_locked_for_good_is_a_finding(
@@ -257,7 +257,7 @@ def test_a_file_locked_for_good_is_a_finding(
     error = refusal(path)
 
     assert error.code == "state_locked"
-    assert "lock" in error.mend
+    assert "lock" in error.fix
 
 
 def test_an_empty_file_becomes_a_log(path: Path) -> None:

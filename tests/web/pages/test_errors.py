@@ -27,7 +27,7 @@ def facts(*, person: bool) -> RequestFacts:
 
 @pytest.mark.parametrize("reason", ANSWERS)
 def test_every_reason_has_a_page_and_a_problem(reason: str) -> None:
-    """People get a page that names the code and a mend, programs a problem document; neither is cached."""
+    """People get a page that names the code and a fix, programs a problem document; neither is cached."""
     page, problem = refuse(facts(person=True), reason), refuse(facts(person=False), reason)
     assert page.status == problem.status == ANSWERS[reason].status
     assert page.headers["Content-Type"].startswith("text/html")

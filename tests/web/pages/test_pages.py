@@ -238,7 +238,7 @@ def everywhere(text: str) -> dict[str, Page]:
             *hops, finished=False, sign_in_url=text, retry_action=text, resume_url=text, target_url=text
         ),
         "ended": pages.session_ended(reason_text=text, sign_in_url=text),
-        "error": pages.error(status=403, title=text, what=text, mend=text, code=text, action=(text, text)),
+        "error": pages.error(status=403, title=text, what=text, fix=text, code=text, action=(text, text)),
         "oversized": pages.oversized_session(bytes_needed=1, budget=1, largest_claim=text),
     }
 

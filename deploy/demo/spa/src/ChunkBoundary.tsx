@@ -1,7 +1,7 @@
 import { Component, type ReactNode } from "react";
 import { askWhy } from "./http.ts";
 
-/** Shows a mend instead of a blank page when a lazy part cannot be loaded. */
+/** Shows a fix instead of a blank page when a lazy part cannot be loaded. */
 export class ChunkBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
 

@@ -89,7 +89,7 @@ class SessionsEndpoint:
             raise DownstreamError(
                 "bad_parameter",
                 "The session to end is none of your other sessions; it may have ended already.",
-                mend="Look at the list again; your own session here ends at /logout.",
+                fix="Look at the list again; your own session here ends at /logout.",
             )
         durable = await self._end(chosen, session, facts.client)
         if facts.wants_page:

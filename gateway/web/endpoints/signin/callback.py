@@ -221,7 +221,7 @@ class Callback:
             self.logout.discard(session.refresh_token)
             raise
         if not await self.sign_ins.record(sign_in):
-            _log.warning("sign_in_not_listed", mend="the state does not answer; see /readyz")
+            _log.warning("sign_in_not_listed", fix="the state does not answer; see /readyz")
         self.trail.login(session, sign_in.client)
         cookies += self.hints.keep(hint, session.sid, cookies, carried.cookies, now)
         return self._onward(carried, attempt, now, cookies)
@@ -264,7 +264,7 @@ class Callback:
             facts,
             "sign_in_refused",
             what=f"The identity provider did not sign you in. It said: {refusal.error}.",
-            mend="Try again. If it happens again, tell the people who run this site.",
+            fix="Try again. If it happens again, tell the people who run this site.",
             cookies=self._drop(attempt) if attempt else (),
             action=("Try again", self._again(attempt)),
         )
