@@ -11,10 +11,11 @@ import pytest
 
 from gateway.core.http.addresses import LONGEST
 from gateway.core.http.own_cookies import NO_COOKIES
+from gateway.core.session.lifecycle import Newest
 from gateway.core.session.session import Principal, Session
 from gateway.core.session.ticket import ticket_of
 from gateway.web.door.rates import SOURCES, TriesPerSource
-from gateway.web.session.refresh import AT_ONCE, KNOWN, Newest
+from gateway.web.session.refresh import AT_ONCE, KNOWN
 from gateway.web.session.session import Carried
 from gateway.web.session.sightings import GATHERED, Sightings
 from gateway.web.session.tickets import MOST

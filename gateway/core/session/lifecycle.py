@@ -1,4 +1,4 @@
-"""The life of a session, as two tables.
+"""The life of a session: its copies, its generations, and the table of what a refresh leads to.
 
 A session is a value, sealed into cookies. A browser sends the same one with many requests at once, answers cross each
 other and get lost, and somebody may have copied it: at any moment there are *copies* of it, of one or more
@@ -6,7 +6,7 @@ other and get lost, and somebody may have copied it: at any moment there are *co
 
 * All copies share ``sid``, ``login_at``, ``seen`` and ``absolute_until``, which never move (rule R6). An entry of the
   revocation log against any name of the session therefore ends every copy of every generation, however late it was
-  made; nothing in these tables leads out of an ended state.
+  made; nothing leads out of an ended state.
 * All copies of one generation share ``refresh_at``. A later generation can only exist once that has passed, so a copy
   that is not due needs to ask nobody whether it is the newest.
 * ``idle_until`` moves by activity only (pain P24). It may differ between copies; a refresh hands on that of the copy
@@ -22,7 +22,7 @@ other and get lost, and somebody may have copied it: at any moment there are *co
   and a little more: a page that asks every five minutes must get it too, where the provider takes each refresh token
   once only. A copy that is due is therefore set anew only when nothing newer is known.
 
-The first table says what a copy is worth at a request, the second what the outcome of a refresh leads to.
+What a copy is worth at a request, `core.gate.session_state` decides; `current` says whether another stands in for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import zlib
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from gateway.core.session.session import Principal, Session, SessionLimits, absolute_deadline
+from gateway.core.session.session import Life, Principal, Session, SessionLimits, life
 
 LONGEST = 3_600
 """Seconds. Cognito's tokens may live for a day; what changed there should show within the hour (rule R24)."""
@@ -47,41 +47,12 @@ LEFT_ALONE = 600
 """Seconds until a token that was refused is tried again, where the refusal could not be believed."""
 
 
-class State(Enum):
-    """Where a copy of a session stands."""
-
-    FRESH = "fresh"
-    REFRESH_DUE = "refresh_due"
-    SUCCEEDED = "succeeded"
-    SUPERSEDED = "superseded"
-    IDLE_EXPIRED = "idle_expired"
-    ABSOLUTE_EXPIRED = "absolute_expired"
-    REVOKED = "revoked"
-
-
 @dataclass(frozen=True, slots=True)
-class Worth:
-    """What a copy is worth.
+class Newest:
+    """The latest generation of a session that is known; ``session`` is None where it is not handed out."""
 
-    :ivar serves: a request that carries it may pass. :ivar moves: activity moves its idle deadline.
-    :ivar renews: it is to be refreshed. :ivar replaced: its successor is taken in its place, and set as the cookie.
-    """
-
-    serves: bool = False
-    moves: bool = False
-    renews: bool = False
-    replaced: bool = False
-
-
-WORTH = {
-    State.FRESH: Worth(serves=True, moves=True),
-    State.REFRESH_DUE: Worth(serves=True, moves=True, renews=True),
-    State.SUCCEEDED: Worth(serves=True, moves=True, replaced=True),
-    State.SUPERSEDED: Worth(),
-    State.IDLE_EXPIRED: Worth(),
-    State.ABSOLUTE_EXPIRED: Worth(),
-    State.REVOKED: Worth(),
-}
+    generation: int
+    session: Session | None
 
 
 class Outcome(Enum):
@@ -149,24 +120,16 @@ def is_due(session: Session, now: int) -> bool:
     return session.refresh_at is not None and now >= session.refresh_at
 
 
-def state_of(
-    session: Session, limits: SessionLimits, now: int, *, ended: bool = False, newest: int | None = None,
-    published: bool = False,
-) -> State:  # fmt: skip
-    """Where a copy stands at ``now``.
+def current(session: Session, newest: Newest | None, limits: SessionLimits, now: int) -> Session | None:
+    """The copy that counts in place of ``session``: itself, or its successor; None where that is not handed out.
 
-    :param ended: the revocation log has an entry against it. :param newest: the latest generation known.
-    :param published: that one is handed out.
+    A copy whose time is over has none, or it would live again.
     """
-    if ended:
-        return State.REVOKED
-    if now >= absolute_deadline(session, limits):
-        return State.ABSOLUTE_EXPIRED
-    if now >= session.idle_until:
-        return State.IDLE_EXPIRED
-    if newest is not None and newest > session.generation and is_due(session, now):
-        return State.SUCCEEDED if published else State.SUPERSEDED
-    return State.REFRESH_DUE if is_due(session, now) else State.FRESH
+    older = newest is not None and newest.generation > session.generation and is_due(session, now)
+    if newest is None or not older or life(session, limits, now) is not Life.FRESH:
+        return session
+    later = newest.session
+    return later and replace(later, idle_until=max(later.idle_until, session.idle_until), page=session.page)
 
 
 def refresh_time(sid: str, generation: int, *, now: int, lives: int | None) -> int:

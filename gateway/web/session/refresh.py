@@ -1,4 +1,4 @@
-"""Refreshing sessions beside requests that carry them (rules R10, R24; ``core/session/lifecycle.py`` has the tables).
+"""Refreshing sessions beside requests that carry them (rules R10, R24; ``core/session/lifecycle.py`` has the table).
 
 Of all requests, in all processes, that meet a session whose refresh is due, one refreshes it; nobody waits for that
 unless upstreams get the access token and it has expired. The successor's cookie goes out with the next answers to
@@ -17,17 +17,16 @@ from dataclasses import dataclass, replace
 
 from gateway.core import clock, dice
 from gateway.core.memo import Kept
+from gateway.core.session import lifecycle
 from gateway.core.session.lifecycle import (
     HEAR_OUT,
     LEASE,
     LEFT_ALONE,
     STEPS,
-    WORTH,
     Knowledge,
+    Newest,
     Outcome,
-    State,
     Step,
-    state_of,
     visible_for,
 )
 from gateway.core.session.sealing import Deployment, KeyRing
@@ -59,14 +58,6 @@ LOOK_ANEW = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 600.0
 """Seconds without a refresh after one that failed: doubled each time, and jittered."""
 _log = get_logger("refresh")
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """The latest generation of a session that this process knows of; ``session`` is None where it is not published."""
-
-    generation: int
-    session: Session | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +131,7 @@ class Refresher:
 
     def current(self, session: Session, now: int) -> Session | None:
         """The copy that counts in place of one whose refresh is due: itself, its successor, or none."""
-        newest = self._newest[session.sid]
-        state = state_of(
-            session, self._options.limits, now,
-            newest=newest.generation if newest else None, published=newest is not None and newest.session is not None,
-        )  # fmt: skip
-        if state is State.SUPERSEDED:
-            return None
-        if WORTH[state].replaced and newest is not None and newest.session is not None:
-            later = newest.session
-            return replace(later, idle_until=max(later.idle_until, session.idle_until), page=session.page)
-        return session
+        return lifecycle.current(session, self._newest[session.sid], self._options.limits, now)
 
     def begin(self, session: Session) -> bool:
         """Have a session refreshed that is due, unless this was looked into just now; whether that is under way."""

@@ -1,4 +1,4 @@
-"""The life of a session: both tables whole, and what holds for every copy of it."""
+"""The life of a session: the table whole, and what holds for every copy of it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from gateway.core.session.lifecycle import (
     LONGEST,
     OVERLAP,
     STEPS,
-    WORTH,
     Knowledge,
+    Newest,
     Outcome,
-    State,
     Step,
+    current,
     is_due,
     refresh_time,
-    state_of,
     successor,
     visible_for,
 )
-from gateway.core.session.session import Life, Principal, Session, SessionLimits, life
+from gateway.core.session.session import Principal, Session, SessionLimits
 
 NOW = 1_700_000_000
 LIMITS = SessionLimits(idle=1_800, absolute=43_200)
@@ -43,21 +42,9 @@ MADE = Session(
 )
 
 
-def test_both_tables_are_whole() -> None:
-    """Every state has its worth, and every outcome its step whatever is known."""
-    assert set(WORTH) == set(State)
+def test_the_table_is_whole() -> None:
+    """Every outcome has its step, whatever is known."""
     assert set(STEPS) == set(product(Outcome, Knowledge))
-
-
-def test_only_a_copy_that_may_pass_moves_renews_or_is_replaced() -> None:
-    """Nothing leads out of an ended state."""
-    for worth in WORTH.values():
-        assert worth.serves or not (worth.moves or worth.renews or worth.replaced)
-    assert {state for state, worth in WORTH.items() if worth.serves} == {
-        State.FRESH,
-        State.REFRESH_DUE,
-        State.SUCCEEDED,
-    }
 
 
 def test_r10_only_the_newest_generation_is_ended_by_a_refusal() -> None:
@@ -73,31 +60,35 @@ def test_r10_nothing_is_done_of_a_refusal_that_cannot_be_believed() -> None:
     assert STEPS[Outcome.REFUSED, Knowledge.DOUBTED] is Step.KEEP
 
 
+LATER = replace(MADE, generation=1, refresh_at=NOW + 9_000, idle_until=NOW + 1_500)
+ITSELF, SUCCESSOR, NONE = MADE, replace(LATER, idle_until=MADE.idle_until), None
+
+
 @pytest.mark.parametrize(
-    ("at", "ended", "newest", "published", "state"),
+    ("at", "newest", "counts"),
     [
-        (999, False, None, False, State.FRESH),
-        (1_000, False, None, False, State.REFRESH_DUE),
-        (1_000, False, 0, True, State.REFRESH_DUE),
-        (1_000, False, 1, True, State.SUCCEEDED),
-        (1_000, False, 1, False, State.SUPERSEDED),
-        (999, False, 1, True, State.FRESH),
-        (1_800, False, 1, True, State.IDLE_EXPIRED),
-        (43_200, False, 1, True, State.ABSOLUTE_EXPIRED),
-        (999, True, None, False, State.REVOKED),
-        (43_200, True, 1, True, State.REVOKED),
+        (1_000, None, ITSELF),
+        (1_000, Newest(0, MADE), ITSELF),
+        (1_000, Newest(1, LATER), SUCCESSOR),
+        (1_000, Newest(1, None), NONE),
+        (999, Newest(1, LATER), ITSELF),
+        (999, Newest(1, None), ITSELF),
+        (1_799, Newest(1, LATER), SUCCESSOR),
+        (1_800, Newest(1, LATER), ITSELF),
+        (1_800, Newest(1, None), ITSELF),
+        (43_200, Newest(1, replace(LATER, idle_until=NOW + 43_200)), ITSELF),
     ],
 )
-def test_where_a_copy_stands(at: int, ended: bool, newest: int | None, published: bool, state: State) -> None:
-    """Revocation before everything, then the deadlines, then the generation."""
-    assert state_of(MADE, LIMITS, NOW + at, ended=ended, newest=newest, published=published) is state
+def test_which_copy_counts(at: int, newest: Newest | None, counts: Session | None) -> None:
+    """A successor stands in for a copy that is due and alive; one whose time is over gets none to live on by."""
+    assert current(MADE, newest, LIMITS, NOW + at) == counts
 
 
-@given(st.integers(min_value=-10, max_value=50_000))
-def test_the_gate_and_the_table_agree_on_the_deadlines(at: int) -> None:
-    """What the gate reads on every request is the same as what the table says."""
-    alive = WORTH[state_of(MADE, LIMITS, NOW + at)].serves
-    assert alive is (life(MADE, LIMITS, NOW + at) is Life.FRESH)
+def test_p24_a_successor_takes_the_later_deadline_and_what_pages_keep() -> None:
+    """Activity that only one of the two copies has seen is not lost."""
+    ahead = replace(LATER, idle_until=NOW + 1_900)
+    found = current(replace(MADE, page={"a": 1}), Newest(1, ahead), LIMITS, NOW + 1_000)
+    assert found == replace(ahead, page={"a": 1})
 
 
 @given(
