@@ -40,6 +40,8 @@ ANSWER_WITHIN: Final = 0.25
 ANSWER_AT_MOST: Final = 5.0
 """Seconds for one of a server that is known to take long."""
 CLOSE_WITHIN: Final = 0.2
+LATE: Final = 0.1
+"""Seconds by which a time that ran out is noticed late when this process itself stood still, or nearly."""
 
 T = TypeVar("T")
 Command: TypeAlias = Sequence[str | int | bytes]
@@ -142,6 +144,11 @@ class Link:
         self._answered: Address = ("", 0)
 
     @property
+    def patience(self) -> float:
+        """Seconds after which a question is answered or given up, connecting included."""
+        return self.connecting.within + self.pace.within
+
+    @property
     def address(self) -> Address | None:
         """The server of the connection; None without one."""
         return self._node.address if self._node else None
@@ -152,23 +159,25 @@ class Link:
 
         :param blocking: seconds for which the server waits by itself, if it has nothing to say, besides the others.
         :raises RefusedError: the server refuses. :raises OSError: no answer, in time or at all (LostError and
-            TimeoutError are that too). :raises ConfigurationError: the Sentinels do not know the service.
+            TimeoutError are that too). :raises LostError: also when the time ran out while this process stood still.
+            :raises ConfigurationError: the Sentinels do not know the service.
         """
         if self._node is None:
             self._node = await self._connected()
         if not commands:
             return []
-        started = time.monotonic()
+        started, within = time.monotonic(), blocking + max(within, self.pace.within)
         try:
-            async with asyncio.timeout(blocking + max(within, self.pace.within)):
+            async with asyncio.timeout(within):
                 replies = await self._node.ask(*commands)
         except RefusedError as error:
             if error.code in MOVES:
                 await self.drop()
             raise
         except TimeoutError:
-            self.pace.gave_up()
             await self.drop()
+            _require_awake(started + within)
+            self.pace.gave_up()
             raise
         except BaseException:
             await self.drop()
@@ -195,6 +204,7 @@ class Link:
             async with asyncio.timeout(self.connecting.within):
                 node = await self._connect()
         except TimeoutError:
+            _require_awake(started + self.connecting.within)
             self.connecting.gave_up()
             raise
         took = time.monotonic() - started
@@ -270,6 +280,17 @@ class Link:
             return await node.ask(command)
         finally:
             await node.drop()
+
+
+def _require_awake(due: float) -> None:
+    """A time that ran out says nothing of the server, if nobody here was there to read the answer.
+
+    A process that was held still finds its time over before it looks into its sockets.
+
+    :param due: when the time was over, by `time.monotonic`. :raises LostError: that was noticed late.
+    """
+    if time.monotonic() - due > LATE:
+        raise LostError("this process stood still")
 
 
 def _ours(error: AnyRedisError, address: Address) -> Exception:

@@ -231,9 +231,13 @@ class RedisLog:
         return Appended(durable=one.position is not None and one.copied, position=self.index.position)
 
     async def catch_up(self) -> None:
-        """Wait for an exchange that begins after this call, and for what the spool has, or the deadline."""
+        """Wait for an exchange that begins after this call, and for what the spool has, or the deadline.
+
+        Who was held still waits until Redis has answered or has not: what it knows is of no use until then.
+        """
         self._require_open()
-        until = time.monotonic() + self._deadline
+        held_still = self._age.of_reading(clock.elapsed()) > self._unheard_for
+        until = time.monotonic() + (self._stream.link.patience if held_still else self._deadline)
         exchange = [] if self._failures else [self._rounds.next(until)]
         await asyncio.gather(self._spool.catch_up(until), *exchange)
         self._tell_doubt()

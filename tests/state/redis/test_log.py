@@ -189,21 +189,6 @@ async def test_it_starts_without_redis(redis: RedisServer) -> None:
         assert log.health().startswith("ok")
 
 
-async def test_a_machine_that_was_suspended_asks_before_it_decides(
-    place: RedisPlace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What went by meanwhile counts, though the loop's own clock stood still."""
-    async with opened(place, beat=60.0) as log:
-        assert (log.moved(), log.age() < 5) == (False, True)
-        true = clock.elapsed
-        monkeypatch.setattr(clock, "elapsed", lambda: true() + 3_600)
-        assert (log.moved(), log.age() > 3_599) == (True, True)
-        await log.catch_up()
-
-        assert (log.moved(), log.age() < 5) == (False, True)
-        assert (await log.append([new(sid_key("s"))])).durable
-
-
 async def test_a_server_that_takes_nothing_is_still_read(redis: RedisServer) -> None:
     """Out of memory: health says it with the fix, and what waits goes when there is room. Meanwhile the age grows."""
     async with opened(redis.place()) as log:
