@@ -34,6 +34,7 @@ from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.proxy.live import REVOKED, Endings, LiveConnections
+from gateway.state.contract.log import in_step
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
@@ -271,8 +272,7 @@ class Gateway:
             try:
                 self.metrics.settle()
                 self.accounts.flush()
-                if self.log.moved():
-                    await self.log.catch_up()
+                await in_step(self.log)
                 self.endings.carry_out()
                 if self.log.log_id != log_id:
                     log_id = self.log.log_id
@@ -344,10 +344,7 @@ class Gateway:
         """
         if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
             return "log_lost"
-        ended = self.log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
-        )
-        return None if ended is None else REVOKED
+        return None if self.log.index.ended_by(session) is None else REVOKED
 
     def _receipt_book(self) -> ReceiptBook | None:
         if self._receipt_key is None:

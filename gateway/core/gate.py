@@ -146,9 +146,7 @@ def session_state(
         absolute_deadline(session, rules.session)
     ):
         return Challenge(Life.ABSOLUTE_EXPIRED.value)
-    ended = revocations.index.ended_by(
-        session.sid, session.aliases, seen=session.seen, login_at=session.login_at
-    )
+    ended = revocations.index.ended_by(session)
     if ended is not None:
         return Challenge("revoked", ended)
     if chain is not None and chain.supersedes(session.login_at):

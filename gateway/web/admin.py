@@ -21,7 +21,7 @@ from gateway.core.session.device import device_of
 from gateway.core.session.revocation_keys import EVERYONE, email_key, sid_key, subject_key
 from gateway.core.session.sign_in import SignIn
 from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
-from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.sign_ins import SignIns, living
 from gateway.telemetry.log import get_logger
 from gateway.web.pages import pages
@@ -148,7 +148,7 @@ class Admin:
         return endpoint
 
     async def _sessions(self, _: web.BaseRequest) -> object:
-        await self._in_step()
+        await in_step(self._log)
         listed = await self._sign_ins.all(limit=LISTED)
         listed = await living(listed, self._log, self._sign_ins, idle=self._options.idle)
         return {
@@ -159,8 +159,7 @@ class Admin:
         }
 
     async def _revocations(self, _: web.BaseRequest) -> object:
-        await self._in_step()
-        index = self._log.index
+        index = await in_step(self._log)
         entries = index.live(clock.now())
         return {
             "position": index.position,
@@ -178,10 +177,6 @@ class Admin:
 
         done = await self._revoker.end([entry], tell)
         return {"durable": done.durable, "position": done.position, "live_closed": done.closed}
-
-    async def _in_step(self) -> None:
-        if self._log.moved():
-            await self._log.catch_up()
 
 
 def revocation_key(asked: object, issuer: str) -> str:

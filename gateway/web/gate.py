@@ -30,7 +30,7 @@ from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Interrupted
-from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.log import RevocationLog, in_step
 from gateway.telemetry.log import get_logger
 from gateway.web import preflight
 from gateway.web.forward.forwarder import Forwarder
@@ -107,8 +107,7 @@ class Gate:
 
     async def revocations(self) -> Revocations:
         """The index, in step with the log: a moved log is read before anything is decided (rule R4)."""
-        if self._log.moved():
-            await self._log.catch_up()
+        await in_step(self._log)
         return self.in_step()
 
     def in_step(self) -> Revocations:

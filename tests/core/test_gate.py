@@ -379,4 +379,4 @@ def test_nothing_passes_without_a_live_session(
     assert who.absolute_until > NOW
     assert who.log_id == "log"
     assert chain is None or who.login_at > chain.started
-    assert known.index.ended_by(who.sid, who.aliases, seen=who.seen, login_at=who.login_at) is None
+    assert known.index.ended_by(who) is None

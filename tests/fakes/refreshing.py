@@ -254,10 +254,7 @@ class World:
         await self.log.append([NewEntry(sid_key(session.sid), session.absolute_until, reason)])
 
     def ended(self, session: Session) -> bool:
-        found = self.log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
-        )
-        return found is not None
+        return self.log.index.ended_by(session) is not None
 
     def request(self, replica: int, session: Session) -> Session | None:
         """What the gate does with a copy: the one to set as the cookie, or None where it is not let through."""

@@ -20,9 +20,10 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import EVERYONE, sid_key, subject_key
 from gateway.core.signout.revocation import ENTRY_MARGIN, Entry, NewEntry
 from gateway.state.contract.forgetting import Forgetting
-from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.renewal import RenewalCause
 from tests.fakes.patience import PATIENCE
+from tests.fakes.signed_in import SignedIn
 
 ALICE = subject_key("https://idp.example", "alice")
 Make = Callable[[], RevocationLog]
@@ -37,7 +38,7 @@ def ended(log: RevocationLog, sid: str, *, seen: int | None = None) -> Entry | N
     """What the log says of a session of Alice that logged in now, when the log stood at `seen`."""
     now = clock.now()
     position = log.index.position if seen is None else seen
-    return log.index.ended_by(sid, (ALICE,), seen=position, login_at=now)
+    return log.index.ended_by(SignedIn(sid, (ALICE,), seen=position, login_at=now))
 
 
 async def within(seconds: float, happens: Callable[[], bool]) -> bool:
@@ -194,6 +195,19 @@ class LogContract:
         assert ended(other, "s") is not None
         assert other.index.position == one.index.position
 
+    async def test_r04_whoever_decides_reads_a_log_that_has_moved_and_no_other(
+        self, one: RevocationLog, other: RevocationLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`in_step` brings the entry of another process, and waits for nothing where there is nothing to read."""
+        await one.append([new(sid_key("s"))])
+        assert await within(PATIENCE, lambda: other.moved() or ended(other, "s") is not None)
+        index = await in_step(other)
+        assert index is other.index
+        assert ended(other, "s") is not None
+        monkeypatch.setattr(other, "moved", lambda: False)
+        with pytest.raises(StopIteration):
+            in_step(other).send(None)
+
     async def test_r06_positions_order_logins_and_entries_of_all_processes(
         self, one: RevocationLog, other: RevocationLog
     ) -> None:
@@ -332,7 +346,7 @@ class LogContract:
         await other.catch_up()
         now = clock.now()
 
-        assert other.index.ended_by("x", (name,), seen=0, login_at=now) is not None
+        assert other.index.ended_by(SignedIn("x", (name,), login_at=now)) is not None
 
     async def test_the_upkeep_reads_without_being_asked(
         self, one: RevocationLog, other: RevocationLog

@@ -16,10 +16,12 @@ from pathlib import Path
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry
+from gateway.state.contract.log import in_step
 from gateway.state.redis.log import RedisLog
 from gateway.state.redis.place import RedisPlace
 from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.log import configure
+from tests.fakes.signed_in import SignedIn
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = 64 * 1024
@@ -75,9 +77,7 @@ async def _answer(log: SqliteLog | RedisLog, words: list[str]) -> str:
         case "moved":
             return str(log.moved())
         case "ended":
-            if log.moved():
-                await log.catch_up()
-            found = log.index.ended_by(words[1], (), seen=log.index.position, login_at=0)
+            found = (await in_step(log)).ended_by(SignedIn(words[1], seen=log.index.position))
             return str(found is not None)
         case "fill":
             number = 0

@@ -18,6 +18,7 @@ from gateway.state.redis import mirror as redis_mirror
 from gateway.state.redis.log import RedisLog
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
+from tests.fakes.signed_in import SignedIn
 from tests.state.log_contract import new, within
 from tests.state.redis.test_mirror import LOG, Copy
 
@@ -138,12 +139,10 @@ class World:
     def check(self) -> None:
         for log in self.logs:
             for session in self.sessions:
-                alive = session.log_id == log.log_id and not log.index.ended_by(
-                    session.sid,
-                    (subject_key("i", session.person),),
-                    seen=session.seen,
-                    login_at=session.login_at,
+                who = SignedIn(
+                    session.sid, (subject_key("i", session.person),), session.seen, session.login_at
                 )
+                alive = session.log_id == log.log_id and not log.index.ended_by(who)
                 assert not (alive and session.ended), session
                 assert alive or session.ended or session.log_id != log.log_id, session
 

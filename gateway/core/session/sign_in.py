@@ -33,6 +33,11 @@ class SignIn:
     client: str
     seen_at: int
 
+    @property
+    def seen(self) -> int:
+        """What a session calls so (`SignedIn`)."""
+        return self.position
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:

@@ -40,7 +40,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.core.session.revocation_keys import (
     EVERYONE,
@@ -76,6 +76,25 @@ def hop_marks(names: Iterable[str], now: int) -> tuple[NewEntry, ...]:
     """
     until = now + OWN_HOP + NEWS_WITHIN
     return tuple(NewEntry(hop_key(name), until, "own_hop", now) for name in names)
+
+
+class SignedIn(Protocol):
+    """What entries are compared with: a session, or what was recorded of one at its sign-in.
+
+    `aliases` are its keys besides its sid, `seen` is the log position at its login, `login_at` the time of that.
+    """
+
+    @property
+    def sid(self) -> str: ...
+
+    @property
+    def aliases(self) -> Sequence[str]: ...
+
+    @property
+    def seen(self) -> int: ...
+
+    @property
+    def login_at(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +139,14 @@ class Entry(NewEntry):
         """The event's time, where logins are compared with it; None where only the log's order counts."""
         return None if names_provider_session(self.key) else self.event_time
 
-    def ends(self, *, seen: int, login_at: int) -> bool:
-        """Does this entry end a session of its key that logged in at this position and time? (rule R6)"""
+    def ends(self, session: SignedIn) -> bool:
+        """Does this entry end a session that has its key? (rule R6)"""
         if sid_of(self.key) is not None:
             return True
-        if seen >= self.position:
+        if session.seen >= self.position:
             return False
         happened = self.compared_time
-        return happened is None or login_at <= happened + EVENT_SKEW
+        return happened is None or session.login_at <= happened + EVENT_SKEW
 
     def unanswered(self, position: int, since: int | None) -> bool:
         """Was this entry made after a sign-out that was complete at this position and time? (rule R1)"""
@@ -193,28 +212,27 @@ class RevocationIndex:
         else:
             self._held.pop(held.key, None)
 
-    def ended_by(self, sid: str, aliases: Sequence[str], *, seen: int, login_at: int) -> Entry | None:
+    def ended_by(self, session: SignedIn) -> Entry | None:
         """The entry that ended this session, or None while it lives or nobody knows any more (`may_be_forgotten`).
 
-        `aliases` are the keys of the session besides its sid, `seen` the log position at its login and
-        `login_at` the time of it. Of several entries the one with the latest barrier is named, then the
-        latest.
+        No clock is asked (see above). Of several entries the one with the latest barrier is named, then the latest.
         """
-        suspects = self._sids.get(sid, ())
+        suspects = self._sids.get(session.sid, ())
         if self._named:
             entries_of = self._named.get
             suspects += entries_of(EVERYONE, ())
-            for alias in aliases:
+            for alias in session.aliases:
                 suspects += entries_of(alias, ())
         if self._held:
-            suspects += self._held_against((sid_key(sid), EVERYONE, *aliases))
+            suspects += self._held_against((sid_key(session.sid), EVERYONE, *session.aliases))
         if not suspects:
             return None
-        found: Entry | None = None
-        for entry in suspects:
-            if entry.ends(seen=seen, login_at=login_at):
-                found = _graver(found, entry)
-        return found
+        return max((entry for entry in suspects if entry.ends(session)), key=_gravity, default=None)
+
+    def sign_out_of(self, sid: str) -> Entry | None:
+        """The entry that names this very session; of several the same one as `ended_by` has."""
+        entries = (*self._sids.get(sid, ()), *self._held_against((sid_key(sid),)))
+        return max(entries, key=_gravity, default=None)
 
     def may_be_forgotten(self, deadline: int) -> bool:
         """Whether an entry against a session that ends by itself at ``deadline`` may have been forgotten.
@@ -338,7 +356,5 @@ def _covers(one: Entry, other: Entry) -> bool:
     )
 
 
-def _graver(found: Entry | None, entry: Entry) -> Entry:
-    if found is None or (entry.barrier or 0, entry.position) > (found.barrier or 0, found.position):
-        return entry
-    return found
+def _gravity(entry: Entry) -> tuple[int, int]:
+    return entry.barrier or 0, entry.position

@@ -110,6 +110,13 @@ class RevocationLog(Protocol):
         """Has the whole log been read once? Never loaded is not the same as nothing revoked (rule R5)."""
 
 
+async def in_step(log: RevocationLog) -> RevocationIndex:
+    """The index, for a decision: a log that has moved is read first (rule R4)."""
+    if log.moved():
+        await log.catch_up()
+    return log.index
+
+
 def told(appended: Appended) -> Awaitable[Appended]:
     """What `append` returns when there is nothing to wait for."""
     future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()

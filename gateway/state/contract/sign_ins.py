@@ -69,17 +69,10 @@ async def living(listed: Listed, log: RevocationLog, sign_ins: SignIns, *, idle:
 
     :param idle: seconds; the configured idle time.
     """
-    now, index = clock.now(), log.index
-
-    def is_ended(one: SignIn) -> bool:
-        seen, login_at = one.position, one.login_at
-        if one.log_id != log.log_id:
-            return True
-        return index.ended_by(one.sid, one.aliases, seen=seen, login_at=login_at) is not None
-
-    ended = {one.sid for one in listed.sign_ins if is_ended(one)}
+    log_id, ended_by = log.log_id, log.index.ended_by
+    ended = {one.sid for one in listed.sign_ins if one.log_id != log_id or ended_by(one) is not None}
     if ended:
         await sign_ins.forget(sorted(ended))
-    seen_since = now - idle - BETWEEN_SIGHTINGS
+    seen_since = clock.now() - idle - BETWEEN_SIGHTINGS
     left = [one for one in listed.sign_ins if one.sid not in ended and one.seen_at >= seen_since]
     return Listed(tuple(left), listed.total - len(listed.sign_ins) + len(left), listed.complete)

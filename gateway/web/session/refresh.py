@@ -33,7 +33,7 @@ from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits, absolute_deadline
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions
-from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.refreshes import Busy, Claim, Granted, Later, Refreshes, Succeeded, Unavailable
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.session.renewal import Renewal, Renewed
@@ -296,12 +296,7 @@ class Refresher:
 
     async def _knowledge(self, session: Session) -> tuple[Knowledge, Later | None]:
         """What the others have done meanwhile: a sign-out comes before everything else (rule R10)."""
-        if self._log.moved():
-            await self._log.catch_up()
-        ended = self._log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
-        )
-        if ended is not None:
+        if (await in_step(self._log)).ended_by(session) is not None:
             return Knowledge.ENDED, None
         claim = await self._hold(session)
         if isinstance(claim, Later):

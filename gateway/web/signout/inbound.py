@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
-from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.log import RevocationLog, in_step
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Response
@@ -118,9 +118,7 @@ class Inbound:
         """
         if token_id is not None and await self._taken(token_id, now) is not None:
             return None
-        if self._log.moved():
-            await self._log.catch_up()
-        heard = self._log.index.own_news(keys, way=way, at=at, now=now)
+        heard = (await in_step(self._log)).own_news(keys, way=way, at=at, now=now)
         if not heard:
             return None
         until = now + self._lifetime if until is None else until
@@ -143,9 +141,7 @@ class Inbound:
 
     async def _taken(self, token_id: str, now: int) -> Entry | None:
         """The entry of this token, if it came before, in whichever process."""
-        if self._log.moved():
-            await self._log.catch_up()
-        before = self._log.index.taken(token_id, now)
+        before = (await in_step(self._log)).taken(token_id, now)
         if before is not None and before.position == UNPLACED:
             await self._log.catch_up()  # it may just be on its way, when the sender is impatient
             before = self._log.index.taken(token_id, now) or before

@@ -286,27 +286,22 @@ class Logout:
 
     def _others(self, session: Session, now: int) -> list[NewEntry]:
         """What ends beside ``session``, if it lives still (`Reach`)."""
-        found = self._log.index.ended_by(
-            session.sid, session.aliases, seen=session.seen, login_at=session.login_at
-        )
-        limits = self._sessions.limits
+        limits, found = self._sessions.limits, self._log.index.ended_by(session)
         if found is not None or session.known is Known.GONE or life(session, limits, now) is not Life.FRESH:
             return []
         return self.options.reach.others(session, now + limits.absolute + ENTRY_MARGIN)
 
     def _ended(self, session: Session) -> Entry | None:
         """The entry of an earlier logout of this very session."""
-        found = self._log.index.ended_by(session.sid, (), seen=session.seen, login_at=session.login_at)
-        if found is None or found.key != sid_key(session.sid) or found.barrier is None:
-            return None
-        return found
+        found = self._log.index.sign_out_of(session.sid)
+        return None if found is None or found.barrier is None else found
 
     def _in_log(self, sid: str) -> bool:
         """Whether the log has the entry of an earlier logout of this session, as far as this process has read it: what
         another one took may be waiting there still.
         """
-        found = self._log.index.ended_by(sid, (), seen=0, login_at=0)
-        return found is not None and found.key == sid_key(sid) and found.position != UNPLACED
+        found = self._log.index.sign_out_of(sid)
+        return found is not None and found.position != UNPLACED
 
     async def _with_superseded(self, carried: Carried, chain: Chain, now: int) -> Chain:
         """End a session whose callback was under way when this browser's logout began (rule R2); the chain is its."""

@@ -15,6 +15,7 @@ from gateway.core.signout.revocation import (
     NewEntry,
     RevocationIndex,
 )
+from tests.fakes.signed_in import SignedIn
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000
@@ -34,7 +35,7 @@ def index_of(*entries: Entry) -> RevocationIndex:
 
 
 def ended(index: RevocationIndex, sid: str = "s", *, seen: int = 0, login_at: int = NOW) -> Entry | None:
-    return index.ended_by(sid, (ALICE,), seen=seen, login_at=login_at)
+    return index.ended_by(SignedIn(sid, (ALICE,), seen=seen, login_at=login_at))
 
 
 def test_an_empty_index_ends_nothing() -> None:
@@ -121,9 +122,7 @@ def test_what_was_ended_never_lives_again(
     for now in clocks:
         index.expire(now)
         if ends_at is not None:
-            assert index.ended_by("s", (), seen=0, login_at=0) or index.may_be_forgotten(
-                min(ends_at, deadline)
-            )
+            assert index.ended_by(SignedIn("s")) or index.may_be_forgotten(min(ends_at, deadline))
 
 
 def test_r02_the_entry_with_the_latest_barrier_is_named() -> None:
@@ -135,11 +134,25 @@ def test_r02_the_entry_with_the_latest_barrier_is_named() -> None:
     assert ended(index_of(plain, barrier)) == barrier
 
 
+def test_what_names_a_session_itself_is_told_from_what_ended_it() -> None:
+    """Its own sign-out, held or in the log, and never an entry against its subject or everybody."""
+    index = index_of(entry(ALICE, 1, barrier=NOW + 500), entry(EVERYONE, 2))
+    assert index.sign_out_of("s") is None
+    held = index.hold(NewEntry(sid_key("s"), NOW + 3600, "logout", barrier=NOW + 120), NOW)
+    assert index.sign_out_of("s") is held
+    index.release(held)
+    index.apply(held.placed(3))
+    placed = index.sign_out_of("s")
+    assert placed is not None
+    assert placed.position == 3
+    assert index.sign_out_of("t") is None
+
+
 def test_an_earlier_short_entry_does_not_hide_a_longer_one() -> None:
     """Entries of one key end their sessions each for their own time."""
     index = index_of(entry(sid_key("s"), 1, expires=NOW + 50), entry(sid_key("s"), 2, expires=NOW + 10))
 
-    assert index.ended_by("s", (), seen=0, login_at=0) is not None
+    assert index.ended_by(SignedIn("s")) is not None
 
 
 def test_applying_twice_changes_nothing() -> None:
@@ -299,7 +312,7 @@ def test_the_index_answers_as_a_list_of_all_entries_would(
     index.expire(expired_at)
     names = tuple(aliases)
 
-    found = index.ended_by(sid, names, seen=seen, login_at=login_at)
+    found = index.ended_by(SignedIn(sid, names, seen=seen, login_at=login_at))
     answer = found and ((found.barrier or 0), found.position)
 
     assert answer == naive(model, sid, names, seen, login_at, expired_at)
@@ -339,14 +352,14 @@ def test_the_question_of_every_request_allocates_nothing() -> None:
     import tracemalloc
 
     index = index_of(*(entry(sid_key(f"s{n}"), n) for n in range(1, 2000)), entry("email:x@y", 2000))
-    aliases = (ALICE, "email:a@b", "idp:Okta|u1")
+    who = SignedIn("live", (ALICE, "email:a@b", "idp:Okta|u1"), seen=5000, login_at=NOW)
     ask = index.ended_by
-    ask("live", aliases, seen=5000, login_at=NOW)
+    ask(who)
     tracemalloc.start()
     try:
         before = tracemalloc.take_snapshot()
         for _ in range(1000):
-            ask("live", aliases, seen=5000, login_at=NOW)
+            ask(who)
         grown = tracemalloc.take_snapshot().compare_to(before, "filename")
     finally:
         tracemalloc.stop()

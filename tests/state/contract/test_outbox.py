@@ -8,6 +8,7 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.spool import Batch
+from tests.fakes.signed_in import SignedIn
 
 NOW = 1000
 ENTRY = NewEntry(sid_key("s"), NOW + 100, "logout")
@@ -24,7 +25,7 @@ def outbox(index: RevocationIndex) -> Outbox:
 
 
 def ended(index: RevocationIndex) -> bool:
-    return index.ended_by("s", (), seen=0, login_at=0) is not None
+    return index.ended_by(SignedIn("s")) is not None
 
 
 def test_what_is_taken_denies(index: RevocationIndex, outbox: Outbox) -> None:

@@ -73,7 +73,7 @@ async def test_live_connections_end_before_the_disk_has_answered(lab: Lab) -> No
     leaving = asyncio.ensure_future(lab.begin(lab.browser(WHO)))
     while not ended:
         await asyncio.sleep(0)
-    assert lab.log.index.ended_by("sid-1", (), seen=0, login_at=NOW) is not None
+    assert lab.log.index.sign_out_of("sid-1") is not None
     assert not leaving.done()
     lab.log.disk.set()
     assert leads_to(await leaving, FIRST)
@@ -86,7 +86,7 @@ async def test_r04_a_log_that_cannot_be_written_stops_nobody_from_leaving(lab: L
     jar = lab.browser(WHO)
     copied = Jar(dict(jar.cookies))
     assert leads_to(await lab.begin(jar), FIRST)
-    assert lab.log.index.ended_by("sid-1", (), seen=0, login_at=NOW) is not None
+    assert lab.log.index.sign_out_of("sid-1") is not None
     await lab.begin(copied)
     await lab.begin(jar, now=NOW + 1)
     assert not (lab.chain(jar).durable or lab.chain(copied).durable)

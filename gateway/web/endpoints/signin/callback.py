@@ -28,7 +28,7 @@ from gateway.oidc.signin.authorization import (
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.signin.tokens import TokenSet
 from gateway.oidc.signout.logout import hint_in
-from gateway.state.contract.log import RevocationLog
+from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
 from gateway.web.gate import Gate
@@ -119,8 +119,7 @@ class Callback:
             return self._refused(facts, answer, attempt)
         found = await self._identify(answer, attempt)
         tokens, principal, aliases, hint, authenticated_at = found
-        if self.log.moved():
-            await self.log.catch_up()
+        await in_step(self.log)
         entry = self._unanswered(carried, attempt, found, now)
         if entry is not None:
             # R1: the provider may only have remembered somebody whose sessions were ended; the chain runs first, and
@@ -170,7 +169,7 @@ class Callback:
         )
 
         def answered(entry: Entry) -> bool:
-            if before is not None and not entry.ends(seen=before.seen, login_at=before.login_at):
+            if before is not None and not entry.ends(before):
                 return True
             return here and answers(entry, attempt, found.authenticated_at)
 
