@@ -137,7 +137,7 @@ def _sentence(event: AuditEvent) -> str:
         AuditKind.HOP_RETURNED: f"hop {event.hop} returned: {event.evidence}",
         AuditKind.HOP_FAILED: f"hop {event.hop} not confirmed: {event.evidence}",
         AuditKind.HOP_SKIPPED: f"hop {event.hop} skipped: {event.evidence}",
-        AuditKind.LOGOUT_FINISHED: f"sign-out finished: {event.evidence}",
+        AuditKind.LOGOUT_FINISHED: f"sign-out finished: {', '.join(event.hops) or 'no hops'}",
         AuditKind.REVOKED: f"revoked: {event.revocation}{kept}",
         AuditKind.TOKEN_REVOKED: f"the refresh token of {who} is revoked",
         AuditKind.TOKEN_NOT_REVOKED: f"the refresh token of {who} is not revoked: {event.reason}",

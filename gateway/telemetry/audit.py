@@ -40,8 +40,10 @@ class AuditEvent:
 
     `user`: the user name of the principal; `subject`: the `sub` claim; `client`: the client's address;
     `request`: the request id. `reason`: a stable word for why a login failed or was refused, what ended a
-    session, how a hop failed, why the revocation log got another id. `hop`: the hop of the logout chain; `evidence`:
-    on what its return rests (rule R28). `revocation`: the key of the entry written, `durable`: whether the log has it.
+    session, why the revocation log got another id; `detail`: what was seen then, for a person to read and nothing to
+    depend on. `hop`: the hop of the logout chain; `evidence`: on what its end rests, one of `Evidence` (rule R28);
+    `hops`: how each ended. `revocation`: the key of the entry written, `source`: who wanted it, by name, `durable`:
+    whether the log has it.
     `policies`: the @ids that decided; `method`, `path`: the request that was denied. `mark`: the session as logs name
     it, where its sid is not known any more. `logout`: the id of the sign-out; `receipt`: what the gateway has signed
     about it.
@@ -55,8 +57,11 @@ class AuditEvent:
     client: str | None = None
     request: str | None = None
     reason: str | None = None
+    detail: str | None = None
     hop: str | None = None
     evidence: str | None = None
+    hops: tuple[str, ...] = ()
+    source: str | None = None
     revocation: str | None = None
     durable: bool | None = None
     policies: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from gateway.core.errors import ProviderError
 from gateway.oidc.jose.jwks import KeySet
 from gateway.oidc.signout.signed_receipt import FINISHED, STARTED, LogoutReceipt, verified
 from gateway.oidc.wire import json_object, printable
-from gateway.telemetry.receipts import told
+from gateway.telemetry.receipts import ended
 
 LONGEST = 256 * 1024
 """Bytes of a line. An audit line has a few thousand; what is longer is none, and is passed over piece by piece."""
@@ -169,15 +169,19 @@ def lines_of(stream: BinaryIO) -> Iterator[bytes | None]:
 
 def _differences(line: Mapping[str, object], receipt: LogoutReceipt, state: str | None) -> Iterator[str]:
     """The names of the fields in which a line says something else than its receipt."""
-    who = receipt.who
+    who, hops = receipt.who, ended(receipt.hops) if receipt.state == FINISHED else ()
     claimed: dict[str, object | None] = {
         "logout": receipt.logout,
         "session": receipt.session,
         "subject": who.subject if who else None,
         "reason": receipt.how,
         "durable": receipt.durable,
-        "evidence": told(receipt) if receipt.state == FINISHED else None,
+        "hops": list(hops) or None,
+        "evidence": None,
     }
+    if "evidence" in line:  # of an older version, which wrote the same codes as a phrase
+        phrase = ", ".join(hops).replace(":", " ") or "no hops"
+        claimed |= {"hops": None, "evidence": phrase if receipt.state == FINISHED else None}
     if who is None or who.user:
         claimed["user"] = who.user if who else None
     if state != receipt.state:

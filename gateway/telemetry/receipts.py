@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 
 from gateway.core import dice
-from gateway.core.signout.chain import PENDING, Chain
+from gateway.core.signout.chain import PENDING, Chain, HopState
 from gateway.oidc.signout.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, who_of
 
 
@@ -73,7 +74,6 @@ def logout_id(chain: Chain) -> str:
     return base64.urlsafe_b64encode(digest[:12]).decode()
 
 
-def told(receipt_or_chain: LogoutReceipt | Chain) -> str:
-    """How the hops ended, in a phrase."""
-    ended = (hop for hop in receipt_or_chain.hops if hop.status != PENDING)
-    return ", ".join(f"{hop.name} {hop.status}" for hop in ended) or "no hops"
+def ended(hops: Iterable[HopState]) -> tuple[str, ...]:
+    """How they ended, as an audit line has it: ``NAME:STATUS``."""
+    return tuple(f"{hop.name}:{hop.status}" for hop in hops if hop.status != PENDING)

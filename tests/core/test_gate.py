@@ -29,6 +29,7 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Known, Principal, Session, SessionLimits
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
+from gateway.core.signout.evidence import Evidence
 from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry, RevocationIndex
 
 NOW = 1_700_000_000
@@ -104,7 +105,7 @@ def open_chain(started: int = NOW - 5) -> Chain:
 
 
 def closed_chain(started: int = NOW - 5) -> Chain:
-    step = chains.returned(open_chain(started), "cognito", "seen", LIMITS, now=started + 1)
+    step = chains.returned(open_chain(started), "cognito", Evidence.CAME_BACK, LIMITS, now=started + 1)
     assert step is not None
     return step.chain
 

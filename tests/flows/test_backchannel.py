@@ -208,7 +208,7 @@ async def test_the_trail_says_who_asked(stand: Stand, alice: Browser) -> None:
     await sent(stand, "sub_only")
     event = stand.audit[-1]
     assert (event.kind.value, event.reason, event.durable) == ("revoked", "backchannel", True)
-    assert event.evidence == f"on the word of {stand.okta}"
+    assert event.source == stand.okta
     assert event.client == "127.0.0.1"
     await sent(stand, "with_nonce")
     told = stand.gateway.metrics.exposition().decode()

@@ -204,7 +204,7 @@ async def test_the_audit_trail_says_on_whose_word(stand: Stand) -> None:
     assert await sent(stand, WAY) == [204]
     event = stand.audit[-1]
     assert (event.kind.value, event.reason, event.revocation) == ("revoked", WAY, "email:alice@example.com")
-    assert event.evidence == f"on the word of {stand.okta}"
+    assert event.source == stand.okta
 
 
 async def test_a_saml_application_s_certificate_is_enough(tmp_path: Path) -> None:

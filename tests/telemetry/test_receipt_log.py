@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from gateway.core import clock
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
+from gateway.core.signout.evidence import Evidence
 from gateway.oidc.jose.jwks import KeySet
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
@@ -40,7 +41,7 @@ def sign_out(trail: Trail, user: str, *, finish: bool = True) -> None:
     begun = replace(begun, who=(f"mark-of-{user}", f"subject of {user}", user))
     trail.logout_started(begun, "post")
     if finish:
-        done = chains.returned(begun, "cognito", "it was seen", LIMITS, now=now + 1)
+        done = chains.returned(begun, "cognito", Evidence.CAME_BACK, LIMITS, now=now + 1)
         assert done is not None
         trail.hop(done.chain.hops[0])
         trail.logout_finished(done.chain)
@@ -130,8 +131,15 @@ def test_a_changed_line_differs_from_its_receipt(log: list[bytes], field: str, v
 
 def test_what_became_of_the_hops_cannot_be_changed(log: list[bytes]) -> None:
     """A failed hop does not become a confirmed one."""
-    ((at, what),) = faults(changed(log, FINISHED, evidence="cognito failed"))
+    ((at, what),) = faults(changed(log, FINISHED, hops=["cognito:failed"]))
+    assert (at, what) == (FINISHED, "the line was changed: it differs from its receipt in hops")
+    ((at, what),) = faults(changed(log, FINISHED, hops=None, evidence="cognito failed"))
     assert (at, what) == (FINISHED, "the line was changed: it differs from its receipt in evidence")
+
+
+def test_the_log_of_an_older_version_is_good_too(log: list[bytes]) -> None:
+    """It had the same codes as a phrase."""
+    assert faults(changed(log, FINISHED, hops=None, evidence="cognito returned")) == []
 
 
 @pytest.mark.parametrize("at", [STARTED, FINISHED, LAST_STARTED])
@@ -226,7 +234,7 @@ def test_receipts_that_contradict_each_other_are_found(changes: dict[str, Any]) 
         begun = chains.begin(["cognito"], LIMITS, now=now, nonce="n").chain
         begun = replace(begun, who=("mark-of-alice", "subject of alice", "alice"))
         book.logout_started(begun, "post")
-        done = chains.returned(replace(begun, **changes), "cognito", "it was seen", LIMITS, now=now + 1)
+        done = chains.returned(replace(begun, **changes), "cognito", Evidence.CAME_BACK, LIMITS, now=now + 1)
         assert done is not None
         book.logout_finished(done.chain)
 

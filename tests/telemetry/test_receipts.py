@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits, Done
+from gateway.core.signout.evidence import Evidence
 from gateway.oidc.jose.jwks import KeySet
 from gateway.oidc.signout.signed_receipt import FINISHED, STARTED, LogoutReceipt, ReceiptKey, verified
 from gateway.telemetry.receipts import ReceiptBook, logout_id
@@ -30,7 +36,7 @@ def chain() -> Chain:
 
 
 def closed() -> Chain:
-    done = chains.returned(chain(), "cognito", "it was seen", LIMITS, now=NOW + 5)
+    done = chains.returned(chain(), "cognito", Evidence.CAME_BACK, LIMITS, now=NOW + 5)
     assert isinstance(done, Done)
     return done.chain
 
@@ -87,3 +93,22 @@ def test_another_key_signs_from_then_on() -> None:
     made, new = book(), ReceiptKey.new()
     made.key = new
     assert verified(made.copy(closed()), KeySet((new.public,))).state == FINISHED
+
+
+def test_other_words_change_nothing_that_is_signed_sealed_or_written_down() -> None:
+    """All of the gateway's sentences are reworded; what a page says is another text then, and no claim is."""
+    ours, other = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, *how], cwd=Path(__file__).parents[2], check=True, capture_output=True
+            ).stdout.splitlines()[-1]
+        )
+        for how in (
+            ["-m", "tests.telemetry.claims"],
+            ["-m", "tests.fakes.reworded", "tests.telemetry.claims"],
+        )
+    )
+    assert all(mine != theirs for mine, theirs in zip(ours["words"], other["words"], strict=True))
+    assert ours["codes"] == other["codes"]
+    codes = re.sub("what the provider said", "", json.dumps(ours["codes"]))
+    assert re.findall(r"[a-z]{2,} [a-z]{2,}", codes) == []

@@ -32,7 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.core.signout.evidence import ENDED, Evidence
+from gateway.core.signout.evidence import ENDED, Asked, Evidence
 from gateway.core.signout.revocation import UNPLACED, Entry
 
 PENDING, RETURNED, SKIPPED, FAILED = "pending", "returned", "skipped", "failed"
@@ -232,7 +232,7 @@ def begin(
     return _enter(chain, 0, limits, now)
 
 
-def returned(chain: Chain, hop: str, evidence: str, limits: ChainLimits, *, now: int) -> Step | None:
+def returned(chain: Chain, hop: str, evidence: Evidence, limits: ChainLimits, *, now: int) -> Step | None:
     """The browser came back from ``hop``; None when that is not the current hop, and nothing changes."""
     current = chain.current
     if current is None or current.name != hop:
@@ -255,7 +255,7 @@ def resumed(chain: Chain, limits: ChainLimits, *, now: int, pushed: bool = False
     return settled(chain, FAILED, Evidence.NO_RETURN, limits, now=now)
 
 
-def settled(chain: Chain, status: str, evidence: str, limits: ChainLimits, *, now: int) -> Go | Done:
+def settled(chain: Chain, status: str, evidence: Evidence, limits: ChainLimits, *, now: int) -> Go | Done:
     """The current hop is over with ``status``, whatever the clock says; on to the next one.
 
     :param evidence: why. A hop that was tried before is not skipped, whatever there is to ask of the browser now.
@@ -267,7 +267,7 @@ def settled(chain: Chain, status: str, evidence: str, limits: ChainLimits, *, no
     return _enter(_with(chain, over), chain.index + 1, limits, now)
 
 
-def sent(chain: Chain, asked: str) -> Chain:
+def sent(chain: Chain, asked: Asked) -> Chain:
     """The browser is on its way to the current hop, ``asked`` so."""
     return _with(chain, replace(chain.hops[chain.index], asked=str(asked)))
 

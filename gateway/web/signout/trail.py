@@ -13,7 +13,7 @@ from gateway.idp.provider import Revocation
 from gateway.state.contract.renewal import RenewalCause, tell_of_renewal
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.receipts import ReceiptBook, logout_id, told
+from gateway.telemetry.receipts import ReceiptBook, ended, logout_id
 
 _HOPS = {
     RETURNED: AuditKind.HOP_RETURNED,
@@ -62,7 +62,7 @@ class Trail:
         """The provider's answer did not become a session. ``code`` is stable, ``detail`` holds no secret."""
         self._metrics.logins_total[code].inc()
         self._audit.record(
-            AuditEvent(AuditKind.LOGIN_FAILED, reason=code, evidence=detail or None, client=client)
+            AuditEvent(AuditKind.LOGIN_FAILED, reason=code, detail=detail or None, client=client)
         )
 
     def logout_started(self, chain: Chain, how: str) -> None:
@@ -118,7 +118,7 @@ class Trail:
     def logout_finished(self, chain: Chain) -> None:
         """The last hop was settled."""
         receipt = self.receipts.finished(chain) if self.receipts else None
-        self._audit.record(_of_logout(chain, AuditKind.LOGOUT_FINISHED, receipt, evidence=told(chain)))
+        self._audit.record(_of_logout(chain, AuditKind.LOGOUT_FINISHED, receipt, hops=ended(chain.hops)))
 
     def copy_of(self, chain: Chain) -> str | None:
         """The user's copy of the signed receipt of a closed chain; None where none are signed."""
@@ -132,7 +132,7 @@ class Trail:
                 AuditKind.REVOKED,
                 revocation=key,
                 reason=reason,
-                evidence=f"on the word of {source}",
+                source=source,
                 durable=durable,
                 client=client or None,
             )
@@ -178,7 +178,7 @@ def _of_logout(
     receipt: str | None,
     *,
     reason: str | None = None,
-    evidence: str | None = None,
+    hops: tuple[str, ...] = (),
 ) -> AuditEvent:
     mark, subject, user = chain.who or (None, None, None)
     return AuditEvent(
@@ -187,7 +187,7 @@ def _of_logout(
         user=user,
         subject=subject,
         reason=reason,
-        evidence=evidence,
+        hops=hops,
         durable=chain.durable,
         logout=logout_id(chain),
         receipt=receipt,

@@ -23,6 +23,7 @@ from gateway.core.signout.chain import (
     ChainLimits,
     Done,
     Go,
+    HopState,
     Step,
     Wait,
 )
@@ -54,7 +55,7 @@ class Playbook:
 
     def returns(self, at: int, hop: str) -> str:
         self.at = at
-        step = chains.returned(self.chain, hop, "seen", LIMITS, now=self.now)
+        step = chains.returned(self.chain, hop, Evidence.CAME_BACK, LIMITS, now=self.now)
         return self._follow(step) if step is not None else "nothing"
 
     def navigates(self, at: int) -> str:
@@ -185,11 +186,11 @@ def test_r28_every_chain_and_every_hop_has_its_own_ticket() -> None:
 def test_a_hop_with_nothing_to_ask_is_settled_where_it_stands() -> None:
     """Its reason is kept, the next hop has a deadline of its own, and after the last one the chain is closed."""
     play = Playbook.begin("a", "b")
-    step = chains.settled(play.chain, SKIPPED, "no address", LIMITS, now=START + 7)
+    step = chains.settled(play.chain, SKIPPED, Evidence.NO_ENDPOINT, LIMITS, now=START + 7)
     assert isinstance(step, Go)
-    assert (step.chain.hops[0].status, step.chain.hops[0].evidence) == (SKIPPED, "no address")
+    assert (step.chain.hops[0].status, step.chain.hops[0].evidence) == (SKIPPED, "no_endpoint")
     assert (step.chain.hops[1].tries, step.chain.deadline) == (1, START + 37)
-    last = chains.settled(step.chain, SKIPPED, "no address", LIMITS, now=START + 7)
+    last = chains.settled(step.chain, SKIPPED, Evidence.NO_ENDPOINT, LIMITS, now=START + 7)
     assert isinstance(last, Done)
     assert last.chain.closed == START + 7
 
@@ -216,7 +217,7 @@ def test_how_a_hop_was_asked_travels_in_the_chain() -> None:
 @pytest.mark.parametrize("evidence", [*Evidence, "your browser came back from Okta", ""])
 def test_only_some_evidence_means_that_a_session_is_over(evidence: str) -> None:
     """What an older version has sealed is none."""
-    chain = chains.settled(Playbook.begin("a").chain, RETURNED, evidence, LIMITS, now=START).chain
+    chain = replace(Playbook.begin("a").chain, hops=(HopState("a", RETURNED, START, evidence),))
     assert chain.has_ended("a") is (evidence in {"session_ended", "ended_address_reached"})
     assert not chain.has_ended("x")
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import FAILED, PENDING, RETURNED, SKIPPED, TRIES, ChainLimits, Done, Go, Step
+from gateway.core.signout.evidence import Evidence
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
 DAWN = 1_700_000_000
@@ -24,7 +25,7 @@ class Story:
     """One browser. ``wordless`` are hops that have nothing to ask of it, with why."""
 
     hops: tuple[str, ...]
-    wordless: dict[str, str] = field(default_factory=dict)
+    wordless: dict[str, Evidence] = field(default_factory=dict)
     now: int = DAWN
     step: Step | None = None
 
@@ -34,7 +35,7 @@ class Story:
 
     def comes_back_from(self, hop: str) -> str:
         chain = self._chain()
-        step = chains.returned(chain, hop, f"came back from {hop}", LIMITS, now=self.now)
+        step = chains.returned(chain, hop, Evidence.CAME_BACK, LIMITS, now=self.now)
         return self._shown(step if step is not None else chains.resumed(chain, LIMITS, now=self.now))
 
     def opens_a_page(self) -> str:
@@ -135,17 +136,17 @@ def test_two_tabs() -> None:
 
 def test_the_hint_is_lost() -> None:
     """Frank's browser has lost what names him to Okta: that hop is skipped with the reason, the next one is walked."""
-    frank = Story(("oidc", "okta_signout"), {"oidc": "nothing names the session"})
+    frank = Story(("oidc", "okta_signout"), {"oidc": Evidence.NO_HINT})
     assert frank.signs_out() == "off to okta_signout"
     assert frank.later(1).comes_back_from("okta_signout") == "the receipt"
     assert frank.receipt() == {"oidc": SKIPPED, "okta_signout": RETURNED}
     assert frank.step is not None
-    assert frank.step.chain.hops[0].evidence == "nothing names the session"
+    assert frank.step.chain.hops[0].evidence == "no_hint"
 
 
 def test_a_provider_with_nothing_to_ask() -> None:
     """Grace uses Google: the receipt at once, and no claim about Google."""
-    grace = Story(("google",), {"google": "Google has no address for that"})
+    grace = Story(("google",), {"google": Evidence.NO_ENDPOINT})
     assert grace.signs_out() == "the receipt"
     assert grace.receipt() == {"google": SKIPPED}
     assert grace.may_sign_in()
@@ -155,7 +156,7 @@ def test_a_hop_that_leaves_while_the_browser_is_there() -> None:
     """Heidi is at a hop that the next deployment does not have: it is settled where it stands, and the rest goes on."""
     heidi = Story(("keycloak", "url"))
     heidi.signs_out()
-    heidi.wordless["keycloak"] = "taken out"
+    heidi.wordless["keycloak"] = Evidence.NOT_CONFIGURED
     assert heidi.later(3).opens_a_page() == "off to url"
     assert heidi.later(1).comes_back_from("url") == "the receipt"
 
@@ -173,7 +174,7 @@ class AnySignOut(RuleBasedStateMachine):
     @precondition(lambda self: not self.begun)
     def the_person_signs_out(self, wordless: set[str]) -> None:
         self.begun = True
-        self.story.wordless = dict.fromkeys(wordless, "nothing to ask")
+        self.story.wordless = dict.fromkeys(wordless, Evidence.NO_HINT)
         self.story.signs_out()
 
     @rule(hop=st.sampled_from(["a", "b", "c", "d", "x"]))
@@ -201,7 +202,7 @@ class AnySignOut(RuleBasedStateMachine):
     @rule(hop=st.sampled_from("abcd"))
     @precondition(lambda self: self.begun)
     def a_deployment_takes_a_hop_out(self, hop: str) -> None:
-        self.story.wordless[hop] = "taken out"
+        self.story.wordless[hop] = Evidence.NOT_CONFIGURED
 
     @invariant()
     def no_return_is_claimed_that_did_not_happen(self) -> None:

@@ -14,6 +14,7 @@ from gateway.core.session.session import Principal, Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout import token_hold
 from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, ChainLimits
+from gateway.core.signout.evidence import Evidence
 from gateway.core.signout.token_hold import Hold, Parked, from_plain, parked, session_of, to_plain
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
@@ -55,7 +56,7 @@ def test_it_waits_until_its_hop_can_be_over() -> None:
 @pytest.mark.parametrize("status", [RETURNED, SKIPPED, FAILED])
 def test_a_hop_that_is_settled_is_not_waited_for(status: str) -> None:
     """However it was settled, and whatever is still to come."""
-    step = chains.settled(begun("cognito", "okta_signout"), status, "", LIMITS, now=NOW + 5)
+    step = chains.settled(begun("cognito", "okta_signout"), status, Evidence.CAME_BACK, LIMITS, now=NOW + 5)
     assert hold("cognito").until(step.chain) == 0
     assert hold("cognito", "okta_signout").until(step.chain) == NOW + 120
 
@@ -63,9 +64,11 @@ def test_a_hop_that_is_settled_is_not_waited_for(status: str) -> None:
 def test_all_its_hops_are_waited_for() -> None:
     """Where a second one stands in for the first, the first one's failing is not the end."""
     both = hold("oidc", "okta_signout")
-    step = chains.settled(begun("oidc", "okta_signout"), FAILED, "", LIMITS, now=NOW + 60)
+    step = chains.settled(begun("oidc", "okta_signout"), FAILED, Evidence.CAME_BACK, LIMITS, now=NOW + 60)
     assert both.until(step.chain) == NOW + 120
-    assert both.until(chains.settled(step.chain, RETURNED, "", LIMITS, now=NOW + 61).chain) == 0
+    assert (
+        both.until(chains.settled(step.chain, RETURNED, Evidence.CAME_BACK, LIMITS, now=NOW + 61).chain) == 0
+    )
 
 
 @given(st.lists(st.sampled_from([RETURNED, SKIPPED, FAILED, "again"]), max_size=12))
@@ -80,7 +83,7 @@ def test_a_chain_that_is_over_holds_nothing(moves: list[str]) -> None:
         if move == "again":
             chain = chains.resumed(chain, LIMITS, now=now, pushed=True).chain
         else:
-            chain = chains.settled(chain, move, "", LIMITS, now=now).chain
+            chain = chains.settled(chain, move, Evidence.CAME_BACK, LIMITS, now=now).chain
     if chain.closed:
         assert hold("a", "own", "b").until(chain) == 0
 
@@ -89,7 +92,7 @@ def test_what_waits_for_a_chain_is_found_by_its_session() -> None:
     """Or, where there was none, by a name from which nobody can tell the nonce, and that stays the same."""
     assert session_of(begun("cognito")) == "sid"
     nameless = replace(begun("cognito"), sid="")
-    later = chains.settled(nameless, RETURNED, "", LIMITS, now=NOW).chain
+    later = chains.settled(nameless, RETURNED, Evidence.CAME_BACK, LIMITS, now=NOW).chain
     assert session_of(nameless) == session_of(later) != ""
     assert "nonce" not in session_of(nameless)
     assert session_of(nameless) != session_of(replace(nameless, nonce="another"))

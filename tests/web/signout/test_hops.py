@@ -112,7 +112,7 @@ async def test_r28_a_return_proves_what_the_provider_lets_it_prove(
     provider: IdentityProvider, hop: Hop, asked: str, ticket: str, state: str | None, evidence: str | None
 ) -> None:
     """By the path, the state, or nothing; and that a session is over only where this provider is known to lead back so."""
-    chain = chains.sent(chain_of(hop.name), asked)
+    chain = chains.sent(chain_of(hop.name), Asked(asked))
     right = chain.ticket(hop.name)
     given = (ticket.replace("RIGHT", right), state.replace("RIGHT", right) if state is not None else None)
     assert hops_of(provider, hop).evidence(chain, hop.name, *given) == evidence

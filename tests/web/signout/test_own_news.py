@@ -12,6 +12,7 @@ from gateway.core.session.revocation_keys import email_key, hop_name, isid_key, 
 from gateway.core.session.session import Principal, Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits, Done, Go, Wait
+from gateway.core.signout.evidence import Evidence
 from gateway.core.signout.revocation import OWN_HOP
 from gateway.idp.provider import IdentityProvider, ProviderOptions
 from gateway.oidc.signout.logout import CognitoSignout, OidcLogout, OktaSignout
@@ -77,7 +78,7 @@ async def test_the_log_hears_of_it_when_the_browser_is_sent(provider: IdentityPr
     news = listening(provider, log)
     step = await news.leaving(Go(chain_of("cognito", "okta_signout")), None, 1_000)
     assert (log.told, step.chain.marked) == ([NAMES], 1_000)
-    onward = chains.returned(step.chain, "cognito", "x", LIMITS, now=1_001)
+    onward = chains.returned(step.chain, "cognito", Evidence.CAME_BACK, LIMITS, now=1_001)
     assert onward is not None
     step = await news.leaving(onward, step.chain, 1_001)
     assert log.told == [NAMES]
@@ -92,7 +93,7 @@ async def test_a_provider_of_others_has_no_news_of_ours(provider: IdentityProvid
     news = listening(provider, log)
     step = await news.leaving(Go(chain_of("okta_signout", "cognito")), None, 1_000)
     assert (log.told, step.chain.marked) == ([NAMES[1:]], 0)
-    onward = chains.returned(step.chain, "okta_signout", "x", LIMITS, now=1_001)
+    onward = chains.returned(step.chain, "okta_signout", Evidence.CAME_BACK, LIMITS, now=1_001)
     assert onward is not None
     await news.leaving(onward, step.chain, 1_001)
     assert log.told[-1] == NAMES

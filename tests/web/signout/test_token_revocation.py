@@ -13,6 +13,7 @@ from gateway.core.session.sealing import SealingKey
 from gateway.core.signout import chain as chains
 from gateway.core.signout import token_hold
 from gateway.core.signout.chain import RETURNED
+from gateway.core.signout.evidence import Evidence
 from gateway.core.signout.token_hold import FURTHER
 from gateway.idp.provider import Revocation
 from gateway.state.sqlite.log import SqliteLog
@@ -44,7 +45,7 @@ async def test_it_waits_for_its_hop(world: World, one: TokenRevoker) -> None:
     await one.ended(signed_in())
     await one._look()
     assert (world.provider.asked, one.waiting) == ([], 1)
-    other.follow(chains.settled(begun(), RETURNED, "", LIMITS, now=clock.now()).chain)
+    other.follow(chains.settled(begun(), RETURNED, Evidence.CAME_BACK, LIMITS, now=clock.now()).chain)
     await beside(other)
     await one._look()
 
@@ -89,7 +90,7 @@ async def test_what_was_ended_elsewhere_waits_for_the_browser_longer(world: Worl
     world.pass_seconds(10)
     await one._look()
     assert world.provider.asked == []
-    one.follow(chains.settled(begun(), RETURNED, "", LIMITS, now=clock.now()).chain)
+    one.follow(chains.settled(begun(), RETURNED, Evidence.CAME_BACK, LIMITS, now=clock.now()).chain)
     await beside(one)
     await one._look()
     assert world.provider.asked == ["first"]
@@ -128,7 +129,7 @@ async def test_r10_a_dropped_generation_waits_as_its_session_does(world: World, 
     await beside(one)
     await one._look()
     assert world.provider.asked == []
-    one.follow(chains.settled(begun(), RETURNED, "", LIMITS, now=clock.now()).chain)
+    one.follow(chains.settled(begun(), RETURNED, Evidence.CAME_BACK, LIMITS, now=clock.now()).chain)
     await beside(one)
     await one._look()
     assert sorted(world.provider.asked) == ["first", "second"]
@@ -141,7 +142,7 @@ async def test_r01_an_unused_token_waits_for_the_chain_it_comes_with(world: Worl
     await one.unused("left over", chain)
     await one._look()
     assert world.provider.asked == []
-    one.follow(chains.settled(chain, RETURNED, "", LIMITS, now=clock.now()).chain)
+    one.follow(chains.settled(chain, RETURNED, Evidence.CAME_BACK, LIMITS, now=clock.now()).chain)
     await beside(one)
     await one._look()
     assert world.provider.asked == ["left over"]
@@ -270,7 +271,7 @@ async def test_without_the_state_this_process_does_it(world: World, tmp_path: Pa
     await beside(replica)
     await replica._look()
     assert (world.provider.asked, replica.waiting, len(replica._mine)) == ([], 2, 2)
-    replica.follow(chains.settled(begun(), RETURNED, "", LIMITS, now=clock.now()).chain)
+    replica.follow(chains.settled(begun(), RETURNED, Evidence.CAME_BACK, LIMITS, now=clock.now()).chain)
     await beside(replica)
     world.provider.says = lambda _: Revocation.UNANSWERED
     await replica._look()

@@ -9,6 +9,7 @@ from gateway.core.http.facts import DoorRules, build
 from gateway.core.session.session import Principal, Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
+from gateway.core.signout.evidence import Evidence
 from gateway.oidc.jose.jwks import KeySet
 from gateway.oidc.signout.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
@@ -49,7 +50,7 @@ def test_a_sign_in_and_out_is_told_in_order() -> None:
     book.login(WHO, "192.0.2.1")
     begun = begun_by("mark", "s-1", "alice")
     book.logout_started(begun, "post")
-    done = chains.returned(begun, "cognito", "the browser came back", ChainLimits(30, 120), now=NOW)
+    done = chains.returned(begun, "cognito", Evidence.CAME_BACK, ChainLimits(30, 120), now=NOW)
     assert done is not None
     book.hop(done.chain.hops[0])
     book.logout_finished(done.chain)
@@ -57,8 +58,8 @@ def test_a_sign_in_and_out_is_told_in_order() -> None:
         AuditKind.LOGIN, AuditKind.LOGOUT_STARTED, AuditKind.HOP_RETURNED, AuditKind.LOGOUT_FINISHED,
     ]  # fmt: skip
     assert (told[0].user, told[0].client) == ("alice", "192.0.2.1")
-    assert (told[2].hop, told[2].evidence) == ("cognito", "the browser came back")
-    assert told[3].evidence == "cognito returned"
+    assert (told[2].hop, told[2].evidence) == ("cognito", "came_back")
+    assert told[3].hops == ("cognito:returned",)
     for event in (told[1], told[3]):
         assert (event.session, event.subject, event.user) == ("mark", "s-1", "alice")
     assert told[1].logout == told[3].logout is not None
@@ -71,7 +72,7 @@ def test_a_sign_in_and_out_is_told_in_order() -> None:
 def test_a_failed_hop_is_told_as_failed() -> None:
     """Never as a return."""
     book, told, _ = trail()
-    book.hop(chains.HopState("okta", chains.FAILED, NOW, "the browser did not come back", 2))
+    book.hop(chains.HopState("okta", chains.FAILED, NOW, Evidence.NO_RETURN, 2))
     assert told[0].kind is AuditKind.HOP_FAILED
 
 
@@ -89,7 +90,7 @@ def test_what_is_told_of_a_sign_out_is_signed_where_there_is_a_key() -> None:
     book = Trail(AuditTrail(told.append), Metrics(), ReceiptBook("https://app", "https://idp", key))
     begun = begun_by("mark", "s-1", "alice")
     book.logout_started(begun, "post")
-    done = chains.returned(begun, "cognito", "the browser came back", ChainLimits(30, 120), now=NOW)
+    done = chains.returned(begun, "cognito", Evidence.CAME_BACK, ChainLimits(30, 120), now=NOW)
     assert done is not None
     book.logout_finished(done.chain)
     tokens = [told[0].receipt, told[1].receipt, book.copy_of(done.chain)]

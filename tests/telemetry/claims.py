@@ -1,0 +1,53 @@
+"""Prints all that is sealed, signed and written down of sign-outs of every kind, and what a page makes of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from gateway.core.signout import chain as chains
+from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, ChainLimits
+from gateway.core.signout.evidence import Asked, Evidence
+from gateway.oidc.jose.jwks import KeySet
+from gateway.oidc.signout.signed_receipt import ReceiptKey, claims_of, verified
+from gateway.telemetry.audit import AuditEvent, AuditTrail
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.receipts import ReceiptBook
+from gateway.web.pages.receipt import HopLine, entry
+from gateway.web.signout.trail import Trail
+
+NOW = 1_800_000_000
+LIMITS = ChainLimits(30, 120)
+KEY = ReceiptKey.new()
+
+
+def main() -> None:
+    """The codes first, then the words."""
+    events: list[AuditEvent] = []
+    trail = Trail(
+        AuditTrail(events.append), Metrics(), ReceiptBook("https://app.example.com", "https://idp", KEY)
+    )
+    sealed, words = [], []
+    for status in (RETURNED, SKIPPED, FAILED):
+        for evidence in Evidence:
+            for asked in Asked:
+                begun = chains.begin(["cognito", "okta"], LIMITS, now=NOW, nonce=f"{status}{evidence}{asked}")
+                chain = replace(begun.chain, who=("mark", "subject", "alice"))
+                trail.logout_started(chain, "revoked:logout")
+                for _ in range(2):
+                    chain = chains.sent(chain, asked)
+                    chain = chains.settled(chain, status, evidence, LIMITS, now=NOW + 1).chain
+                    trail.hop(chain.hops[0])
+                trail.logout_finished(chain)
+                sealed.append(chains.to_plain(chain))
+                words.append(entry(HopLine("okta", "Okta", status, 1, evidence, asked)).evidence)
+    trail.ended_from_outside("sub:x|y", "backchannel", durable=True, source="https://idp", client="192.0.2.1")
+    trail.login_failed("bad_response", "what the provider said", "192.0.2.1")
+    signed = [verified(event.receipt, KeySet((KEY.public,))) for event in events if event.receipt]
+    claims = [claims_of(replace(receipt, run=None)) for receipt in signed]
+    told = [repr(replace(event, receipt=None)) for event in events]
+    print(json.dumps({"codes": [sealed, claims, told], "words": words}))
+
+
+if __name__ == "__main__":
+    main()
