@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.app.descriptors import shares_of_process
-from gateway.config.addresses import Address
+from gateway.config.addresses import ListenAddress
 from gateway.core.errors import ConfigurationError
 from gateway.web.door.listener import Listener
 
@@ -50,7 +50,7 @@ def backlog() -> int:
     return shares_of_process(1).backlog
 
 
-def listening_socket(address: Address, key: str) -> socket.socket:
+def listening_socket(address: ListenAddress, key: str) -> socket.socket:
     """A bound, listening TCP socket.
 
     :param key: of the configuration, for the error.
@@ -59,7 +59,7 @@ def listening_socket(address: Address, key: str) -> socket.socket:
     return listening_sockets(address, key, 1)[0]
 
 
-def listening_sockets(address: Address, key: str, count: int) -> tuple[socket.socket, ...]:
+def listening_sockets(address: ListenAddress, key: str, count: int) -> tuple[socket.socket, ...]:
     """As many on one address; where the system cannot deal out connections, one and the same so many times."""
     try:
         bound = _bound(address)
@@ -67,7 +67,7 @@ def listening_sockets(address: Address, key: str, count: int) -> tuple[socket.so
             # Bound alone first: those that share would share with another gateway of the same user as well.
             port = bound.getsockname()[1]
             bound.close()
-            found = tuple(_bound(Address(address.host, port), shared=True) for _ in range(count))
+            found = tuple(_bound(ListenAddress(address.host, port), shared=True) for _ in range(count))
         else:
             found = (bound,) * count
         for sock in found:
@@ -79,7 +79,7 @@ def listening_sockets(address: Address, key: str, count: int) -> tuple[socket.so
     return found
 
 
-def _bound(address: Address, *, shared: bool = False) -> socket.socket:
+def _bound(address: ListenAddress, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -12,7 +12,7 @@ from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
-from gateway.web.door.table import Endpoint, Methods, Table
+from gateway.web.door.table import Endpoint, EndpointTable, Methods
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.backchannel import Backchannel
 from gateway.web.endpoints.inbound.frontchannel import Frontchannel
@@ -59,7 +59,7 @@ class Parts:
     outside: Outside
 
 
-def own_paths(parts: Parts) -> Table:
+def own_paths(parts: Parts) -> EndpointTable:
     """Every path that is ours, with what answers there."""
     exact = {
         **_signing_in(parts),
@@ -68,7 +68,7 @@ def own_paths(parts: Parts) -> Table:
         **_signing_out(parts),
         **_inbound(parts),
     }
-    return Table(exact, parts.settings.prefix, _forward_auth(parts))
+    return EndpointTable(exact, parts.settings.prefix, _forward_auth(parts))
 
 
 def _signing_in(parts: Parts) -> dict[str, Methods]:

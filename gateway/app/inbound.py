@@ -11,11 +11,11 @@ from typing import Any
 from gateway.app.reload import Watched, application_certificate, inbound_secret
 from gateway.config.model import Settings
 from gateway.config.sections import revealed
-from gateway.config.session_sections import OktaEventHook as HookSection
-from gateway.config.session_sections import SecurityEvents as EventsSection
-from gateway.config.session_sections import UniversalLogout as CallSection
-from gateway.idp.event_stream import TURN, EventStream
+from gateway.config.session_sections import OktaEventHookSection as HookSection
+from gateway.config.session_sections import SecurityEventsSection as EventsSection
+from gateway.config.session_sections import UniversalLogoutSection as CallSection
 from gateway.idp.link import OnCall, ProviderLink
+from gateway.idp.poll import TURN, Poller
 from gateway.idp.remote_keys import KeysAtHand, KeySource, RemoteKeys, keys_at
 from gateway.idp.transport import Transport
 from gateway.oidc.events.security_event import Transmitter
@@ -55,7 +55,7 @@ class Outside:
         self._on_call = on_call
         self._transport = Transport(ca_file=provider.ca_file, resolve=provider.resolve)
         self._link = ProviderLink(self._transport, on_call)
-        self.stream: EventStream | None = None
+        self.stream: Poller | None = None
         self._fetched: list[RemoteKeys] = []
         self.paths: dict[str, Methods] = {}
         self.watched: list[Watched[Any, Any]] = []
@@ -109,8 +109,8 @@ class Outside:
             self.stream = self._polled(asked, asked.poll_endpoint, endpoint)
         self.paths[f"{self._settings.prefix}/security-events"] = {"POST": endpoint}
 
-    def _polled(self, asked: EventsSection, address: str, endpoint: SecurityEvents) -> EventStream:
-        stream = EventStream(
+    def _polled(self, asked: EventsSection, address: str, endpoint: SecurityEvents) -> Poller:
+        stream = Poller(
             ProviderLink(self._transport, self._on_call),
             address,
             revealed(asked.token) or "",

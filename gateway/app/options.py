@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.config.model import Settings
-from gateway.config.names import Hop as ConfiguredHop
+from gateway.config.names import ConfiguredHop
 from gateway.config.sections import revealed
 from gateway.config.state_urls import SqliteUrl
 from gateway.core.gate import GateRules

@@ -32,7 +32,7 @@ from gateway.config.model import Settings
 from gateway.proxy.live import LiveConnections
 from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
-from gateway.web.admin import Admin
+from gateway.web.admin import AdminApi
 from gateway.web.door.listener import Listener
 from gateway.web.probes import Readiness, probe_application
 
@@ -88,7 +88,7 @@ class Desk:
     """The listeners beside the door: probes, and the operator's API."""
 
     def __init__(
-        self, readiness: Callable[[], Readiness], exposition: Callable[[], bytes], admin: Admin
+        self, readiness: Callable[[], Readiness], exposition: Callable[[], bytes], admin: AdminApi
     ) -> None:
         self._probes: web.BaseRunner = web.AppRunner(
             probe_application(readiness, exposition), access_log=None

@@ -39,7 +39,7 @@ from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.admin import Admin
+from gateway.web.admin import AdminApi
 from gateway.web.door.access_log import Accounts
 from gateway.web.door.listener import Door, DoorLimits
 from gateway.web.forward.forwarder import Forwarder
@@ -241,9 +241,9 @@ class Gateway:
         self.door.draining = True
         self.forwarder.draining = True
 
-    def admin(self) -> Admin:
+    def admin(self) -> AdminApi:
         """The operator's API over this replica."""
-        return Admin(
+        return AdminApi(
             admin_options(self.settings),
             log=self.log,
             revoker=self.revoker,

@@ -12,7 +12,7 @@ from gateway.config.secret_files import UnreadableError, read_text
 from gateway.core.errors import ProviderError
 
 if TYPE_CHECKING:
-    from gateway.oidc.jose.jwks import Key, KeySet
+    from gateway.oidc.jose.jwks import KeySet, VerificationKey
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 
@@ -70,7 +70,7 @@ def _keys(pems: list[Path], sets: list[Path]) -> KeySet:
     if not pems and not sets:
         _stop("name the key that signed the receipts: --key FILE or --jwks FILE")
     readers = [*((file, keys_from_pem) for file in pems), *((file, keys_from_jwks) for file in sets)]
-    keys: list[Key] = []
+    keys: list[VerificationKey] = []
     for file, read in readers:
         try:
             keys += read(read_text(file)).keys

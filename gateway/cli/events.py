@@ -15,14 +15,14 @@ import typer
 from gateway.config import examine
 from gateway.config.model import Settings
 from gateway.config.sections import revealed
-from gateway.config.session_sections import SecurityEvents
+from gateway.config.session_sections import SecurityEventsSection
 from gateway.core import dice
 from gateway.core.errors import GatewayError
 from gateway.idp.transport import Transport
-from gateway.oidc.events import event_streams
-from gateway.oidc.events.event_streams import StreamEndpoints, Wanted
+from gateway.oidc.events import ssf_stream
 from gateway.oidc.events.security_event import ENDING
-from gateway.oidc.wire import Answer, Request
+from gateway.oidc.events.ssf_stream import StreamEndpoints, Wanted
+from gateway.oidc.wire import ProviderRequest, ProviderResponse
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 
@@ -42,10 +42,10 @@ class Station:
     """The transmitter, as far as the commands need it."""
 
     settings: Settings
-    asked: SecurityEvents
+    asked: SecurityEventsSection
     token: str
     endpoints: StreamEndpoints
-    send: Callable[[Request], Awaitable[Answer]]
+    send: Callable[[ProviderRequest], Awaitable[ProviderResponse]]
 
 
 @app.command()
@@ -64,8 +64,8 @@ def create(
             push_to=None if poll else f"{settings.public_url}{settings.prefix}/security-events",
             secret=revealed(asked.secret),
         )
-        request = event_streams.create_request(station.endpoints, wanted, station.token)
-        told = event_streams.parse_stream(await station.send(request))
+        request = ssf_stream.create_request(station.endpoints, wanted, station.token)
+        told = ssf_stream.parse_stream(await station.send(request))
         _print(told)
         delivery = told.get("delivery")
         if poll and isinstance(delivery, dict):
@@ -83,10 +83,10 @@ def status(config: _Config = _CONFIG, stream: _Stream = "") -> None:
     async def show(station: Station) -> None:
         told = dict(await _stream(station, stream))
         if station.endpoints.status is not None:
-            request = event_streams.show_request(
+            request = ssf_stream.show_request(
                 station.endpoints.status, station.token, str(told.get("stream_id"))
             )
-            told["status"] = event_streams.parse_stream(await station.send(request)).get("status")
+            told["status"] = ssf_stream.parse_stream(await station.send(request)).get("status")
         _print(told)
 
     _at_the_transmitter(config, show)
@@ -100,10 +100,10 @@ def verify(config: _Config = _CONFIG, stream: _Stream = "") -> None:
         if station.endpoints.verification is None:
             _stop("the transmitter verifies no streams", FINDINGS)
         found, state = await _stream(station, stream), dice.token(12)
-        request = event_streams.verify_request(
+        request = ssf_stream.verify_request(
             station.endpoints.verification, station.token, str(found.get("stream_id")), state
         )
-        event_streams.check_done(await station.send(request))
+        ssf_stream.check_done(await station.send(request))
         typer.echo(f"asked for; the gateway's log should say stream_verified with state {state}")
 
     _at_the_transmitter(config, ask)
@@ -114,16 +114,16 @@ def delete(config: _Config = _CONFIG, stream: _Stream = "") -> None:
     """End the stream: 0 ended, 1 not, 2 usage."""
 
     async def end(station: Station) -> None:
-        request = event_streams.delete_request(station.endpoints, station.token, stream or None)
-        event_streams.check_done(await station.send(request))
+        request = ssf_stream.delete_request(station.endpoints, station.token, stream or None)
+        ssf_stream.check_done(await station.send(request))
         typer.echo("ended")
 
     _at_the_transmitter(config, end)
 
 
 async def _stream(station: Station, stream: str) -> Mapping[str, object]:
-    request = event_streams.show_request(station.endpoints.configuration, station.token, stream or None)
-    return event_streams.parse_stream(await station.send(request))
+    request = ssf_stream.show_request(station.endpoints.configuration, station.token, stream or None)
+    return ssf_stream.parse_stream(await station.send(request))
 
 
 def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]) -> None:
@@ -145,12 +145,12 @@ def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]
 
 
 async def _work(
-    settings: Settings, asked: SecurityEvents, token: str, work: Callable[[Station], Awaitable[None]]
+    settings: Settings, asked: SecurityEventsSection, token: str, work: Callable[[Station], Awaitable[None]]
 ) -> None:
     transport = Transport(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve)
     try:
-        answer = await transport.send(event_streams.stream_metadata_request(asked.issuer))
-        endpoints = event_streams.parse_stream_metadata(answer, issuer=asked.issuer)
+        answer = await transport.send(ssf_stream.stream_metadata_request(asked.issuer))
+        endpoints = ssf_stream.parse_stream_metadata(answer, issuer=asked.issuer)
         await work(Station(settings, asked, token, endpoints, transport.send))
     finally:
         await transport.close()

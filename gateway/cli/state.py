@@ -97,13 +97,13 @@ async def _in_redis(place: RedisPlace) -> bool:
     :raises ConfigurationError: of the connection.
     """
     from gateway.state.contract.renewal import new_log_id
-    from gateway.state.redis.faults import RefusedError, fault_of
+    from gateway.state.redis.faults import CommandRefusedError, fault_of
     from gateway.state.redis.stream import Standing, Stream
 
     stream = Stream(place)
     try:
         return await stream.renew(Standing(), new_log_id(), RenewalCause.OPERATOR) == "renewed"
-    except (OSError, RefusedError) as error:
+    except (OSError, CommandRefusedError) as error:
         fault = fault_of(error)
         _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.fix}" if fault.fix else ""))
     finally:

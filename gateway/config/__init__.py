@@ -9,7 +9,7 @@ A *finding* is one thing to fix; all are found before any is shown.
 """
 
 from gateway.config.findings import ConfigurationErrors, Finding, Severity
-from gateway.config.loading import Examination, examine, load
+from gateway.config.loading import CheckResult, examine, load
 from gateway.config.model import Settings
 
-__all__ = ["ConfigurationErrors", "Examination", "Finding", "Settings", "Severity", "examine", "load"]
+__all__ = ["CheckResult", "ConfigurationErrors", "Finding", "Settings", "Severity", "examine", "load"]

@@ -19,7 +19,7 @@ _HOST_LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ListenAddress:
     """A listener: IP address (or ``localhost``) and port; port 0 takes a free one."""
 
     host: str
@@ -82,7 +82,7 @@ class UpstreamUrl:
     def __str__(self) -> str:
         if self.path is not None:
             return f"unix:{self.path}" if self.kind == "unix" else f"file://{self.path}"
-        return f"{self.kind}://{Address(self.host, self.port)}"
+        return f"{self.kind}://{ListenAddress(self.host, self.port)}"
 
 
 def is_local(host: str) -> bool:
@@ -90,10 +90,10 @@ def is_local(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
-def parse_address(value: object) -> Address:
+def parse_address(value: object) -> ListenAddress:
     """``0.0.0.0:8080``, ``[::]:8080``, ``localhost:9090``."""
     fix = "write an IP address and a port, such as 0.0.0.0:8080"
-    if isinstance(value, Address):
+    if isinstance(value, ListenAddress):
         return value
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
@@ -104,7 +104,7 @@ def parse_address(value: object) -> Address:
         raise BadValueError(f"{shown(value)} is an IPv6 address without brackets", "write it as [::1]:8080")
     if host != "localhost" and not _is_ip(host):
         raise BadValueError(f"{shown(value)} does not begin with an IP address", fix)
-    return Address(host, int(port))
+    return ListenAddress(host, int(port))
 
 
 def parse_origin(value: object) -> Origin:

@@ -83,7 +83,7 @@ Count = Annotated[
 ]
 Flag = Annotated[bool, BeforeValidator(units.parse_flag)]
 Address = Annotated[
-    addresses.Address, *_text(addresses.parse_address, "address:port", examples=["0.0.0.0:8080"])
+    addresses.ListenAddress, *_text(addresses.parse_address, "address:port", examples=["0.0.0.0:8080"])
 ]
 PublicUrl = Annotated[addresses.Origin, *_text(addresses.parse_origin, "https origin")]
 Origin = Annotated[addresses.Origin, *_text(addresses.parse_any_origin, "origin")]
@@ -113,7 +113,7 @@ SiteData = Annotated[str, *_text(names.parse_site_data, "directive", enum=list(n
 TargetName = Annotated[str, *_text(names.parse_target_name, "name")]
 Target = Annotated[str, *_text(names.parse_target, "URL or path")]
 Hop = Annotated[
-    names.Hop,
+    names.ConfiguredHop,
     PlainValidator(names.parse_hop),
     WithJsonSchema(
         {

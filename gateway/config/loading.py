@@ -14,7 +14,7 @@ from gateway.config.environment import overlay
 from gateway.config.fields import Reading
 from gateway.config.findings import ConfigurationErrors, Finding, KeyPath, Place, in_order
 from gateway.config.model import Settings
-from gateway.config.names import Hop
+from gateway.config.names import ConfiguredHop
 from gateway.config.remarks import apply
 from gateway.config.secret_files import UnreadableError, exposure, read_secret, read_text
 from gateway.config.sections import Section
@@ -34,7 +34,7 @@ _RULES = (*rules.RULES, *session_rules.RULES, *inbound_rules.RULES, *state_rules
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class CheckResult:
     """What ``gateway check`` sees.
 
     :ivar settings: None when a finding keeps the gateway from starting.
@@ -58,19 +58,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     return examination.settings
 
 
-def examine(path: Path, environ: Mapping[str, str]) -> Examination:
+def examine(path: Path, environ: Mapping[str, str]) -> CheckResult:
     """The configuration and everything there is to say about it; never raises for what an operator wrote."""
     try:
         text = read_text(path)
     except UnreadableError as unreadable:
-        return Examination(None, (Finding(Place(str(path)), "", unreadable.what, unreadable.fix),))
+        return CheckResult(None, (Finding(Place(str(path)), "", unreadable.what, unreadable.fix),))
     values, places, findings = read_tree(text.removeprefix("\ufeff"), str(path))
     broken = bool(findings) and not values
     findings += overlay(values, environ, places)
     if broken or not values:
         # Nothing is said of missing keys: in a file that cannot be read they may all be there.
         findings += [] if broken else [places.finding((), "is empty", _BEGIN)]
-        return Examination(None, tuple(in_order(findings)))
+        return CheckResult(None, tuple(in_order(findings)))
     later = dict(not_yet.refused(values))
     reading = Reading(places, path.absolute().parent, refused=frozenset(later))
     settings = reading.build(Settings, values)
@@ -85,7 +85,7 @@ def examine(path: Path, environ: Mapping[str, str]) -> Examination:
     settings = _with_chain(settings, reading)
     findings += apply(_RULES, settings, reading)
     ordered = tuple(in_order(findings))
-    return Examination(None if any(finding.failing for finding in ordered) else settings, ordered)
+    return CheckResult(None if any(finding.failing for finding in ordered) else settings, ordered)
 
 
 def _with_secret(settings: Settings, at: KeyPath, reading: Reading) -> tuple[Settings, list[Finding]]:
@@ -117,7 +117,9 @@ def _with_chain(settings: Settings, reading: Reading) -> Settings:
         return settings
     kind = settings.provider.kind
     implied = (
-        Hop("okta_signout", origin_of(urlsplit(settings.provider.issuer))) if kind == "okta" else Hop(kind)
+        ConfiguredHop("okta_signout", origin_of(urlsplit(settings.provider.issuer)))
+        if kind == "okta"
+        else ConfiguredHop(kind)
     )
     return _put(settings, ("logout", "chain"), (implied,), given=False)
 

@@ -6,22 +6,22 @@ from typing import Literal
 
 from gateway.config import kinds
 from gateway.config.sections import (
-    Admin,
-    Browser,
-    ForwardAuth,
-    Headers,
-    Limits,
-    Log,
-    Probes,
-    Redis,
+    AdminSection,
+    BrowserSection,
+    ForwardAuthSection,
+    HeadersSection,
+    LimitsSection,
+    LogSection,
+    ProbesSection,
+    RedisSection,
     Section,
-    Timeouts,
-    Tls,
-    Upstream,
+    TimeoutsSection,
+    TlsSection,
+    UpstreamSection,
     key,
     section,
 )
-from gateway.config.session_sections import Inbound, Logout, Provider, Session
+from gateway.config.session_sections import InboundSection, LogoutSection, ProviderSection, SessionSection
 
 
 class Settings(Section):
@@ -35,7 +35,7 @@ class Settings(Section):
         (), description="Further `Host` names to accept; any other is answered 421."
     )
     prefix: kinds.Prefix = key("/oauth2", description="Where the gateway's own endpoints live.")
-    tls: Tls = section(Tls, "TLS on the gateway's own listener.")
+    tls: TlsSection = section(TlsSection, "TLS on the gateway's own listener.")
     trusted_proxies: tuple[kinds.Network, ...] = key(
         (), description="Networks whose forwarded headers count."
     )
@@ -43,16 +43,16 @@ class Settings(Section):
         (),
         description="Other origins that may send unsafe requests, preflights and WebSocket handshakes.",
     )
-    upstreams: tuple[Upstream, ...] = key(
+    upstreams: tuple[UpstreamSection, ...] = key(
         description="Where requests go on to; the longest path prefix wins."
     )
-    provider: Provider = key(description="The identity provider.")
-    session: Session = key(description="The session and its cookie.")
+    provider: ProviderSection = key(description="The identity provider.")
+    session: SessionSection = key(description="The session and its cookie.")
     state: kinds.State = key(
         "sqlite:///var/lib/gateway/state.db",
         description="The revocation log: a file for one host, `redis://…` for several.",
     )
-    redis: Redis = section(Redis, "What a Redis in `state` needs besides.")
+    redis: RedisSection = section(RedisSection, "What a Redis in `state` needs besides.")
     state_spool: kinds.Room = key(
         "1MiB",
         description="Room to reserve for revocations that the log cannot take, beside `state` or in `redis.spool`.",
@@ -62,16 +62,18 @@ class Settings(Section):
         description="After the log was lost: refuse its sessions, or accept that revocations are forgotten.",
     )
     max_staleness: kinds.Lifetime = key("5m", description="Age of the log from which requests are refused.")
-    headers: Headers = section(Headers, "Identity headers to upstreams.")
-    logout: Logout = section(Logout, "Signing out.")
-    inbound: Inbound = section(Inbound, "Who may end sessions from outside; absent is closed.")
+    headers: HeadersSection = section(HeadersSection, "Identity headers to upstreams.")
+    logout: LogoutSection = section(LogoutSection, "Signing out.")
+    inbound: InboundSection = section(InboundSection, "Who may end sessions from outside; absent is closed.")
     policies: kinds.Policies = key(
         "builtin:spa", description="Cedar policies: a built-in set, or a directory with `*.cedar`."
     )
-    forward_auth: ForwardAuth | None = key(None, description="Answer for a proxy in front; absent is off.")
-    browser: Browser = section(Browser, "Inside the page.")
-    timeouts: Timeouts = section(Timeouts, "Towards upstreams.")
-    limits: Limits = section(Limits, "What requests and clients may take.")
-    probes: Probes = section(Probes, "Probes and metrics.")
-    admin: Admin = section(Admin, "The operator's API.")
-    log: Log = section(Log, "Logging.")
+    forward_auth: ForwardAuthSection | None = key(
+        None, description="Answer for a proxy in front; absent is off."
+    )
+    browser: BrowserSection = section(BrowserSection, "Inside the page.")
+    timeouts: TimeoutsSection = section(TimeoutsSection, "Towards upstreams.")
+    limits: LimitsSection = section(LimitsSection, "What requests and clients may take.")
+    probes: ProbesSection = section(ProbesSection, "Probes and metrics.")
+    admin: AdminSection = section(AdminSection, "The operator's API.")
+    log: LogSection = section(LogSection, "Logging.")

@@ -33,7 +33,7 @@ SITE_DATA = ("cache", "storage", "executionContexts", "clientHints", "prefetchCa
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class ConfiguredHop:
     """One station of the logout chain.
 
     :ivar kind: also its name in ``/logout/done/<kind>``.
@@ -205,9 +205,9 @@ def parse_target(value: object) -> str:
     return str(value)
 
 
-def parse_hop(value: object) -> Hop:
+def parse_hop(value: object) -> ConfiguredHop:
     """``cognito``, or a mapping of one hop to its address, or to a choice it has."""
-    if isinstance(value, Hop):
+    if isinstance(value, ConfiguredHop):
         return value
     if isinstance(value, str):
         kind, address = value, None
@@ -222,14 +222,14 @@ def parse_hop(value: object) -> Hop:
             f"the hop {kind} needs an address", f"write {{{kind}: {HOPS_WITH_ADDRESS[kind]}}}"
         )
     if kind == "okta_signout":
-        return Hop(kind, parse_any_origin(address))
+        return ConfiguredHop(kind, parse_any_origin(address))
     if kind == "url":
-        return Hop(kind, parse_hop_template(address))
+        return ConfiguredHop(kind, parse_hop_template(address))
     choices = HOPS_WITH_CHOICE.get(kind, ())
     if address is not None and address not in choices:
         fix = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in choices)
         raise BadValueError(f"the hop {kind} takes no {shown(address)}", fix)
-    return Hop(kind, choice=str(address) if address is not None else "")
+    return ConfiguredHop(kind, choice=str(address) if address is not None else "")
 
 
 def parse_hop_template(value: object) -> str:

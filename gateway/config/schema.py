@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
         for name, item in definition["properties"].items():
             if name not in required:
                 definition["properties"][name] = _or_blank(item)
-    del made["$defs"]["Logout"]["properties"]["chain"]["default"]  # the provider's kind implies it
+    del made["$defs"]["LogoutSection"]["properties"]["chain"]["default"]  # the provider's kind implies it
     made["$defs"] = dict(sorted(made["$defs"].items()))
     return {"$schema": DIALECT, "title": "gateway.yaml", **made}
 

@@ -36,7 +36,7 @@ def section(kind: type[Section], description: str) -> Any:
     return Field(default_factory=kind, description=description)
 
 
-class Tls(Section):
+class TlsSection(Section):
     """TLS on our own listener; both files or none."""
 
     cert_file: kinds.File | None = key(
@@ -51,7 +51,7 @@ class Tls(Section):
         return self.cert_file is not None and self.key_file is not None
 
 
-class Upstream(Section):
+class UpstreamSection(Section):
     """One place requests go on to; the longest matching `path` wins."""
 
     path: kinds.RoutePath = key(description="Path prefix, decoded; also the name of this route in policies.")
@@ -75,7 +75,7 @@ class Upstream(Section):
     )
 
 
-class Redis(Section):
+class RedisSection(Section):
     """What is not in the URL; it means nothing where the log is a file."""
 
     password: kinds.Secret | None = key(
@@ -100,7 +100,7 @@ class Redis(Section):
     )
 
 
-class Headers(Section):
+class HeadersSection(Section):
     """Which claims become identity headers."""
 
     user: kinds.Word = key("sub", description="Claim that becomes `X-Auth-Request-User`.")
@@ -115,7 +115,7 @@ class Headers(Section):
     )
 
 
-class ForwardAuth(Section):
+class ForwardAuthSection(Section):
     """Answering for a proxy in front; absent means that the endpoint is closed."""
 
     caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
@@ -129,7 +129,7 @@ class ForwardAuth(Section):
     )
 
 
-class Browser(Section):
+class BrowserSection(Section):
     """What is done inside the page."""
 
     inject_tab_script: kinds.Flag = key(
@@ -148,7 +148,7 @@ class Browser(Section):
     )
 
 
-class Timeouts(Section):
+class TimeoutsSection(Section):
     """Towards upstreams."""
 
     connect: kinds.Lifetime = key("5s", description="Until an upstream accepts a connection, then 504.")
@@ -159,7 +159,7 @@ class Timeouts(Section):
     )
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """What a request may weigh, and how much of the gateway one client may take."""
 
     header: kinds.Size = key("32KiB", description="All request headers together, then 431.")
@@ -176,7 +176,7 @@ class Limits(Section):
     )
 
 
-class Probes(Section):
+class ProbesSection(Section):
     """The read-only listener of probes and metrics."""
 
     listen: kinds.Address = key(
@@ -184,7 +184,7 @@ class Probes(Section):
     )
 
 
-class Admin(Section):
+class AdminSection(Section):
     """The operator's listener."""
 
     listen: kinds.Address = key("127.0.0.1:9090", description="Where `/api` answers.")
@@ -194,7 +194,7 @@ class Admin(Section):
     token_file: kinds.File | None = key(None, description="File that holds the token.")
 
 
-class Log(Section):
+class LogSection(Section):
     """What is logged."""
 
     level: Literal["debug", "info", "warning", "error"] = key(

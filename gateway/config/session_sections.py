@@ -8,7 +8,7 @@ from gateway.config import kinds
 from gateway.config.sections import Section, key
 
 
-class Provider(Section):
+class ProviderSection(Section):
     """The identity provider."""
 
     kind: Literal["cognito", "okta", "oidc", "keycloak", "entra", "auth0", "google"] = key(
@@ -60,7 +60,7 @@ class Provider(Section):
     )
 
 
-class Session(Section):
+class SessionSection(Section):
     """The session and its cookie."""
 
     key_files: tuple[kinds.File, ...] = key(
@@ -83,7 +83,7 @@ class Session(Section):
     )
 
 
-class Logout(Section):
+class LogoutSection(Section):
     """Ending a session, and what comes after it."""
 
     chain: tuple[kinds.Hop, ...] = key(
@@ -119,7 +119,7 @@ class Logout(Section):
     )
 
 
-class UniversalLogout(Section):
+class UniversalLogoutSection(Section):
     """Okta Universal Logout."""
 
     issuer: kinds.Issuer = key(description="The Okta org.")
@@ -132,7 +132,7 @@ class UniversalLogout(Section):
     )
 
 
-class SecurityEvents(Section):
+class SecurityEventsSection(Section):
     """Shared signals (SSF, CAEP)."""
 
     issuer: kinds.Issuer = key(description="The transmitter.")
@@ -164,7 +164,7 @@ class SecurityEvents(Section):
     token_file: kinds.File | None = key(None, description="File that holds the token.")
 
 
-class OktaEventHook(Section):
+class OktaEventHookSection(Section):
     """Okta event hooks."""
 
     issuer: kinds.Issuer | None = key(
@@ -178,11 +178,11 @@ class OktaEventHook(Section):
     )
 
 
-class Inbound(Section):
+class InboundSection(Section):
     """Who may end sessions from outside; what is absent is closed."""
 
     backchannel: kinds.Flag = key(False, description="OpenID Connect back-channel logout by the provider.")
     frontchannel: kinds.Flag = key(False, description="OpenID Connect front-channel logout by the provider.")
-    universal_logout: UniversalLogout | None = key(None, description="Okta Universal Logout.")
-    security_events: SecurityEvents | None = key(None, description="Shared security events.")
-    okta_event_hook: OktaEventHook | None = key(None, description="Okta event hook.")
+    universal_logout: UniversalLogoutSection | None = key(None, description="Okta Universal Logout.")
+    security_events: SecurityEventsSection | None = key(None, description="Shared security events.")
+    okta_event_hook: OktaEventHookSection | None = key(None, description="Okta event hook.")

@@ -35,7 +35,7 @@ SESSIONS_AWAY = "sessions_away"
 """The reason where a browser has a ticket and its session cannot be asked for: neither signed in nor out."""
 
 
-class Policy(Protocol):
+class Authorizer(Protocol):
     """What the gate needs of a policy set; ``core/policy/policy_set.py`` is the one there is."""
 
     def decide(
@@ -160,7 +160,7 @@ def decide(
     facts: RequestFacts,
     session: Session | None,
     route: Route,
-    policy: Policy,
+    policy: Authorizer,
     revocations: Revocations,
     rules: GateRules,
     *,

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from gateway.app.options import logout_options
 from gateway.config.model import Settings
-from gateway.config.sections import Upstream
+from gateway.config.sections import UpstreamSection
 from gateway.doctor.check import check
 from gateway.doctor.hops import NOBODY
-from gateway.doctor.page import Page, form_action, may_share_a_site, policies_of, uncovered
+from gateway.doctor.page import Html, form_action, may_share_a_site, policies_of, uncovered
 from gateway.doctor.patient import Patient
-from gateway.doctor.probe import NoAnswerError, Seen, parts_of
+from gateway.doctor.probe import NoAnswerError, Reply, parts_of
 from gateway.doctor.served import fetched
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.wire import printable
@@ -55,7 +55,10 @@ async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
     own = str(patient.settings.public_url)
     origins = [origin for origin in logout_options(patient.settings).form_origins if origin != own]
     for upstream, seen in _documents(patient):
-        policies = [*policies_of(seen.header("content-security-policy")), *Page.read(seen.body).policies]
+        policies = [
+            *policies_of(seen.header("content-security-policy")),
+            *Html.read(seen.body).policies,
+        ]
         listed = [sources for policy in policies if (sources := form_action(policy)) is not None]
         missing = list(dict.fromkeys(each for sources in listed for each in uncovered(sources, origins, own)))
         if missing:
@@ -103,7 +106,7 @@ async def tab_script(patient: Patient) -> AsyncIterator[Observation]:
         yield ok("browser.inject_tab_script", f"{script} is put into every page of a signed-in user")
         return
     for upstream, seen in _documents(patient):
-        loaded = any(parts_of(src).path == script for src in Page.read(seen.body).scripts)
+        loaded = any(parts_of(src).path == script for src in Html.read(seen.body).scripts)
         if loaded or f'"{script}"' in seen.body or f"'{script}'" in seen.body:
             yield ok(upstream.path, f"its pages load {script}")
         else:
@@ -148,16 +151,16 @@ def _leads_on(settings: Settings) -> bool:
     return settings.provider.identity_provider is not None and not named
 
 
-def _documents(patient: Patient) -> Iterator[tuple[Upstream, Seen]]:
+def _documents(patient: Patient) -> Iterator[tuple[UpstreamSection, Reply]]:
     """The HTML documents at the roots of the upstreams; what does not answer is the business of ``upstreams``."""
     for served in patient.served:
         if served.document is not None:
             yield served.upstream, served.document
 
 
-async def _worker(upstream: Upstream, seen: Seen, settings: Settings) -> str | None:
+async def _worker(upstream: UpstreamSection, seen: Reply, settings: Settings) -> str | None:
     """Address of the service worker, as far as it can be found without running the application."""
-    registered = Page.read(seen.body).worker
+    registered = Html.read(seen.body).worker
     if registered is not None:
         return printable(registered, 120) or upstream.path
     for name in USUAL_WORKERS:

@@ -12,7 +12,7 @@ from gateway.app.options import logout_options
 from gateway.doctor.check import check
 from gateway.doctor.hops import shown
 from gateway.doctor.patient import STATE, Patient
-from gateway.doctor.probe import NoAnswerError, Seen
+from gateway.doctor.probe import NoAnswerError, Reply
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signout.logout import Auth0Logout, EntraLogout, OidcLogout
 from gateway.oidc.signout.sign_outs import FormUse
@@ -54,7 +54,7 @@ def _endpoint(hop: Hop, patient: Patient) -> str | None:
     return (metadata.end_session if metadata else None) or hop.way.derived
 
 
-def _judged(hop: Hop, endpoint: str, by_get: Seen, by_form: Seen) -> Observation:
+def _judged(hop: Hop, endpoint: str, by_get: Reply, by_form: Reply) -> Observation:
     what = f"without a session it answers GET with {shown(by_get)}, a form with {shown(by_form)}"
     if by_get.unwell or by_form.unwell:
         return unknown(endpoint, what, "ask again later")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
-from gateway.doctor.probe import NoAnswerError, Seen, parts_of
+from gateway.doctor.probe import NoAnswerError, Reply, parts_of
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.wire import printable
 
@@ -67,7 +67,7 @@ async def cognito(patient: Patient) -> AsyncIterator[Observation]:
         yield failed(url, str(error), "compare provider.domain with the domain of the user pool")
 
 
-def _cognitos_answer(seen: Seen, url: str, back: str) -> Observation:
+def _cognitos_answer(seen: Reply, url: str, back: str) -> Observation:
     fix = f"paste {back} into the app client's Allowed sign-out URLs; scheme, port and a trailing slash count"
     if seen.unwell and not seen.redirects:
         return unknown(url, f"it answers {seen.status} now", "ask again later")
@@ -114,7 +114,7 @@ async def okta_signout(patient: Patient) -> AsyncIterator[Observation]:
     yield unknown(url, what, "sign out once in a browser, and read the receipt")
 
 
-def _oktas_answer(seen: Seen, refused: Seen, url: str, back: str, origin: str) -> Observation:
+def _oktas_answer(seen: Reply, refused: Reply, url: str, back: str, origin: str) -> Observation:
     fix = f"add {origin} to Security > API > Trusted Origins, with type Redirect"
     if seen.unwell and not seen.redirects:
         return unknown(url, f"it answers {seen.status} now", "ask again later")
@@ -143,7 +143,7 @@ def same_page(location: str, back: str) -> bool:
     return (one.scheme, one.netloc, one.path) == (other.scheme, other.netloc, other.path)
 
 
-def shown(seen: Seen) -> str:
+def shown(seen: Reply) -> str:
     """Status and, where there is one, target of an answer."""
     where = printable(seen.location, 120)
     return f"{seen.status} to {where}" if where else str(seen.status)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from gateway.doctor.check import Check, check
 from gateway.doctor.hops import NOBODY, same_page, shown
 from gateway.doctor.patient import Patient
-from gateway.doctor.probe import NoAnswerError, Seen
+from gateway.doctor.probe import NoAnswerError, Reply
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signout.logout import LocalOnly, Redirect, Skip
 from gateway.web.pages.receipt import words
@@ -72,7 +72,7 @@ async def _asked(hop: Hop, patient: Patient) -> AsyncIterator[Observation]:
     yield _judged(seen, refused, url, back)
 
 
-def _judged(seen: Seen, refused: Seen | None, url: str, back: str) -> Observation:
+def _judged(seen: Reply, refused: Reply | None, url: str, back: str) -> Observation:
     if seen.unwell and not seen.redirects:
         return unknown(url, f"it answers {seen.status} now", "ask again later")
     if seen.redirects and same_page(seen.location, back):

@@ -13,7 +13,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(slots=True)
-class Page:
+class Html:
     """One HTML document.
 
     :ivar scripts: addresses of scripts, as written. :ivar policies: Content-Security-Policies in meta elements.
@@ -26,7 +26,7 @@ class Page:
     worker: str | None = None
 
     @classmethod
-    def read(cls, text: str) -> Page:
+    def read(cls, text: str) -> Html:
         """The document, however broken it is."""
         reader = _Reader()
         reader.feed(text)
@@ -38,7 +38,7 @@ class Page:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.page = Page()
+        self.page = Html()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Both elements count wherever they stand."""

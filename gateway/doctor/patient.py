@@ -13,7 +13,7 @@ from gateway.doctor.served import Served
 from gateway.idp.transport import Transport
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
-from gateway.oidc.signout.logout import Act, Asked, Redirect
+from gateway.oidc.signout.logout import Act, HopRequest, Redirect
 from gateway.oidc.wire import document, get
 from gateway.web.signout.hops import DONE_PREFIX, Hop
 
@@ -73,7 +73,9 @@ class Patient:
         """What a browser that has no hint would have to do at ``hop`` to end its session and come to ``back``."""
         metadata = self.told.metadata
         end_session = metadata.end_session if metadata else None
-        return hop.way.act(Asked(back, state=STATE, end_session=end_session, reached=metadata is not None))
+        return hop.way.act(
+            HopRequest(back, state=STATE, end_session=end_session, reached=metadata is not None)
+        )
 
     @property
     def callback(self) -> str:

@@ -36,7 +36,7 @@ class NoAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Reply:
     """An answer.
 
     :ivar headers: in order, names in lower case. :ivar body: its beginning.
@@ -89,19 +89,19 @@ class Probe:
         self._socket = socket
         self._within = within
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Seen:
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """What is at ``url``.
 
         :raises NoAnswerError: nothing came, or it was no HTTP.
         """
         return await self._look(url, headers or {}, None)
 
-    async def post(self, url: str, fields: Iterable[tuple[str, str]]) -> Seen:
+    async def post(self, url: str, fields: Iterable[tuple[str, str]]) -> Reply:
         """What ``url`` answers to a form. Raises as :meth:`get`."""
         kind = {"content-type": "application/x-www-form-urlencoded"}
         return await self._look(url, kind, form(fields))
 
-    async def _look(self, url: str, headers: Mapping[str, str], body: bytes | None) -> Seen:
+    async def _look(self, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         try:
             async with asyncio.timeout(self._within), self._session() as session:
                 return await _exchange(session, url, headers, body)
@@ -145,7 +145,7 @@ def _said(error: Exception) -> str:
 
 async def _exchange(
     session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], form_body: bytes | None
-) -> Seen:
+) -> Reply:
     asked = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "identity", **headers}
     method = "GET" if form_body is None else "POST"
     async with session.request(
@@ -158,4 +158,4 @@ async def _exchange(
                 break
         raw = response.raw_headers
         found = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw)
-        return Seen(response.status, found, bytes(body[:ENOUGH]).decode("utf-8", "replace"))
+        return Reply(response.status, found, bytes(body[:ENOUGH]).decode("utf-8", "replace"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.config.model import Settings
-from gateway.config.names import Hop
+from gateway.config.names import ConfiguredHop
 from gateway.web.signout.hops import DONE_PREFIX
 
 _COGNITO = "Amazon Cognito"
@@ -91,7 +91,7 @@ def _signing_in(settings: Settings) -> Iterator[Registration]:
         yield Registration(_CONSOLES[kind], *_SIGN_IN_SCREENS[kind], callback, why)
 
 
-def _hop(hop: Hop, settings: Settings) -> Iterator[Registration]:
+def _hop(hop: ConfiguredHop, settings: Settings) -> Iterator[Registration]:
     back = f"{settings.public_url}{DONE_PREFIX}{hop.kind}"
     if hop.kind == "cognito":
         screen = "User pool > App clients > your client > Login pages"

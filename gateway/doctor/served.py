@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.config.model import Settings
-from gateway.config.sections import Upstream
-from gateway.doctor.probe import NoAnswerError, Probe, Seen
+from gateway.config.sections import UpstreamSection
+from gateway.doctor.probe import NoAnswerError, Probe, Reply
 
 WITHIN = 5.0
 """Seconds that the application may take for one answer."""
@@ -16,12 +16,12 @@ WITHIN = 5.0
 class Served:
     """What one upstream answers to a navigation. ``fault``: why there is no answer."""
 
-    upstream: Upstream
-    seen: Seen | None = None
+    upstream: UpstreamSection
+    seen: Reply | None = None
     fault: str = ""
 
     @property
-    def document(self) -> Seen | None:
+    def document(self) -> Reply | None:
         """The answer, if it is HTML that a browser would show."""
         seen = self.seen
         return seen if seen is not None and seen.is_html and seen.status < 500 else None
@@ -38,7 +38,7 @@ async def ask_upstreams(settings: Settings) -> tuple[Served, ...]:
     return tuple(found)
 
 
-async def fetched(upstream: Upstream, settings: Settings, path: str) -> Seen:
+async def fetched(upstream: UpstreamSection, settings: Settings, path: str) -> Reply:
     """What a navigation to ``path`` is answered; a directory answers with its files.
 
     :raises NoAnswerError: nothing came.
@@ -56,7 +56,7 @@ async def fetched(upstream: Upstream, settings: Settings, path: str) -> Seen:
     return await probe.get(f"{base}{path}", headers)
 
 
-def _file(upstream: Upstream, path: str) -> Seen:
+def _file(upstream: UpstreamSection, path: str) -> Reply:
     directory = upstream.url.path
     assert directory is not None
     name = path.removeprefix(upstream.path).lstrip("/") or "index.html"
@@ -65,4 +65,4 @@ def _file(upstream: Upstream, path: str) -> Seen:
         text = (directory / name).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise NoAnswerError(f"{directory / name}: {error.strerror}") from None
-    return Seen(200, (("content-type", kind), ("cache-control", "no-store")), text)
+    return Reply(200, (("content-type", kind), ("cache-control", "no-store")), text)

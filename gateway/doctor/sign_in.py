@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from gateway.config.model import Settings
 from gateway.doctor.check import check
 from gateway.doctor.patient import STATE, Patient
-from gateway.doctor.probe import NoAnswerError, Seen, parts_of
+from gateway.doctor.probe import NoAnswerError, Reply, parts_of
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signin.authorization import authorization_url
 from gateway.oidc.signin.providers import auth_time_proves, endpoints_on, preset_of
@@ -46,7 +46,7 @@ async def callback(patient: Patient) -> AsyncIterator[Observation]:
         yield failed(endpoint, str(error), "see that this machine and the browsers reach it")
 
 
-def _judged(seen: Seen, endpoint: str, patient: Patient) -> Observation:
+def _judged(seen: Reply, endpoint: str, patient: Patient) -> Observation:
     if seen.unwell:
         return unknown(endpoint, f"it answers {seen.status} now", "ask again later")
     target, _, query = seen.location.partition("?")
@@ -66,7 +66,7 @@ def _judged(seen: Seen, endpoint: str, patient: Patient) -> Observation:
     return failed(endpoint, f"it knows the callback and refuses the request: {error}", fix)
 
 
-def _elsewhere(seen: Seen, endpoint: str, callback: str) -> Observation:
+def _elsewhere(seen: Reply, endpoint: str, callback: str) -> Observation:
     """The provider did not answer to the callback: an error page of its own, or a sign-in page all the same."""
     fix = (
         f"register exactly {callback} (`gateway doctor --register` names the screen), and compare"

@@ -116,7 +116,7 @@ async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
 
 
 async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observation]:
-    from gateway.state.redis.faults import LostError, RefusedError, fault_of
+    from gateway.state.redis.faults import CommandRefusedError, LostError, fault_of
     from gateway.state.redis.link import Link
     from gateway.state.redis.server import EXAMINE_WITHIN, examine
 
@@ -125,7 +125,7 @@ async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observ
         advice = await _patiently(lambda: examine(link))
         (told,) = await link.ask(("TIME",), within=EXAMINE_WITHIN)
         usual = link.pace.usual
-    except (RefusedError, LostError, OSError, TimeoutError) as error:
+    except (CommandRefusedError, LostError, OSError, TimeoutError) as error:
         fault = fault_of(error)
         return [failed(shown, fault.what or "it does not answer", fault.fix or "see that Redis runs there")]
     finally:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
-from gateway.doctor.probe import NoAnswerError, Seen
+from gateway.doctor.probe import NoAnswerError, Reply
 from gateway.doctor.verdict import Observation, ok, unknown
 from gateway.oidc.wire import printable
 
@@ -42,7 +42,7 @@ async def _cookies(url: str, patient: Patient) -> Observation:
     return ok(where, f"it sets {'; '.join(found)}")
 
 
-def _attributes(seen: Seen) -> Iterable[str]:
+def _attributes(seen: Reply) -> Iterable[str]:
     """Name and attributes of each cookie, without its value."""
     for name, value in seen.headers:
         if name == "set-cookie":

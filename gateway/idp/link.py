@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gateway.core.errors import ProviderError
 from gateway.idp.transport import Transport
-from gateway.oidc.wire import Answer, Request
+from gateway.oidc.wire import ProviderRequest, ProviderResponse
 
 T = TypeVar("T")
 OnCall = Callable[[str, str], None]
@@ -33,8 +33,8 @@ class ProviderLink:
     async def exchange(
         self,
         endpoint: str,
-        request: Request,
-        parse: Callable[[Answer], T],
+        request: ProviderRequest,
+        parse: Callable[[ProviderResponse], T],
         *,
         timeout: float | None = None,
     ) -> T:

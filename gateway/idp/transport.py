@@ -16,7 +16,7 @@ from yarl import URL
 
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.oidc.urls import is_loopback
-from gateway.oidc.wire import Answer, Request, printable
+from gateway.oidc.wire import ProviderRequest, ProviderResponse, printable
 
 MAX_BODY = 1 << 20  # bytes; CVE-2026-26998: an authentication server's answer read without bound
 TIMEOUT = 10.0  # seconds for the whole of one exchange
@@ -24,7 +24,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Transport:
-    """Sends `Request` values and returns `Answer` values.
+    """Sends `ProviderRequest` values and returns `ProviderResponse` values.
 
     :param ca_file: PEM file of the only authorities to trust; the system's when absent.
     :param resolve: host name to address, as ``curl --resolve``; ``localhost`` and ``*.localhost`` are
@@ -44,7 +44,7 @@ class Transport:
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: Request, *, timeout: float | None = None) -> Answer:
+    async def send(self, request: ProviderRequest, *, timeout: float | None = None) -> ProviderResponse:
         """The provider's answer, whatever its status.
 
         :param timeout: seconds for the whole exchange, if not the usual.
@@ -67,7 +67,7 @@ class Transport:
         if self._session is not None:
             await self._session.close()
 
-    async def _exchange(self, request: Request) -> Answer:
+    async def _exchange(self, request: ProviderRequest) -> ProviderResponse:
         async with self._opened().request(
             request.method,
             URL(request.url, encoded=True),
@@ -79,7 +79,7 @@ class Transport:
                 raise ProviderError("bad_response", "the answer is compressed, which was not asked for")
             body = await _bounded_body(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, headers, body)
+            return ProviderResponse(response.status, headers, body)
 
     def _opened(self) -> aiohttp.ClientSession:
         """The client session, made at the first use because it belongs to the running event loop."""

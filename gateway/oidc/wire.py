@@ -1,7 +1,7 @@
 """What goes to the provider and what comes back, as values; and the strict reading of its JSON.
 
-Every exchange is a pair of pure functions, one that builds a `Request` and one that parses an `Answer`, so a
-test is a literal and the sending is somebody else's job.
+Every exchange is a pair of pure functions, one that builds a `ProviderRequest` and one that parses a
+`ProviderResponse`, so a test is a literal and the sending is somebody else's job.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gateway.core.errors import ProviderError
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ProviderRequest:
     """One request to the provider. Headers and body may hold secrets and stay out of the repr."""
 
     method: str
@@ -25,7 +25,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderResponse:
     """One answer of the provider, complete. Header names are lower-case."""
 
     status: int
@@ -33,9 +33,9 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
 
 
-def get(url: str) -> Request:
+def get(url: str) -> ProviderRequest:
     """A request for one of the provider's public JSON documents."""
-    return Request("GET", url, {"accept": "application/json"})
+    return ProviderRequest("GET", url, {"accept": "application/json"})
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -67,7 +67,7 @@ def json_object(body: bytes | str, what: str, *, code: str = "bad_response") -> 
     return parsed
 
 
-def document(answer: Answer, what: str) -> dict[str, object]:
+def document(answer: ProviderResponse, what: str) -> dict[str, object]:
     """The JSON object of a public document (metadata, key set).
 
     :raises ProviderError: ``provider_error`` (retryable for 429 and 5xx) when it was not served;

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 
-class Watched(Protocol):
+class HasDeadline(Protocol):
     """Something that can be too late: an exchange, a tunnel."""
 
     def check(self, now: float) -> None:
@@ -27,7 +27,7 @@ class Deadlines:
     def __init__(self, interval: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._interval = interval
-        self._watched: set[Watched] = set()
+        self._watched: set[HasDeadline] = set()
         self._handle: asyncio.TimerHandle | None = None
         self.now = self._loop.time()
 
@@ -38,14 +38,14 @@ class Deadlines:
         """The loop time at which ``seconds`` from now have surely passed."""
         return self.now + self._interval + seconds
 
-    def watch(self, item: Watched) -> None:
+    def watch(self, item: HasDeadline) -> None:
         """Look at ``item`` at every tick from now on."""
         if self._handle is None:
             self.now = self._loop.time()
             self._handle = self._loop.call_later(self._interval, self._tick)
         self._watched.add(item)
 
-    def unwatch(self, item: Watched) -> None:
+    def unwatch(self, item: HasDeadline) -> None:
         """``item`` is over; doing this twice is no error."""
         self._watched.discard(item)
 

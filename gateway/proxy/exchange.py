@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.core.errors import DownstreamError, GatewayError, UpstreamError
-from gateway.core.http.event_stream import LOGGED_OUT
 from gateway.core.http.response_headers import CHUNKED, LENGTH, UNTIL_CLOSE, switching_head
+from gateway.core.http.sse import LOGGED_OUT
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.response import Asker, ResponseReader
@@ -238,7 +238,7 @@ class Exchange(ResponseReader[Downstream]):
     # Ends
 
     def check(self, now: float) -> None:
-        """A tick (:class:`Watched`)."""
+        """A tick (:class:`HasDeadline`)."""
         if self.downstream.gone:
             self.cancel()
         elif now >= self._deadline:

@@ -15,7 +15,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import httptools
 
 from gateway.core.errors import GatewayError, UpstreamError
-from gateway.core.http.event_stream import EventTracker
 from gateway.core.http.response_headers import (
     NONE,
     ResponseHead,
@@ -24,6 +23,7 @@ from gateway.core.http.response_headers import (
     plain_response_head,
     trailer_lines,
 )
+from gateway.core.http.sse import EventTracker
 
 MAX_HEAD = 65_536
 """Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB. As

@@ -37,7 +37,7 @@ _COOKIE_BYTES: Final = (500.0, 1000.0, 1500.0, 2000.0, 3000.0, 3800.0, 4500.0, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Metric:
     """One metric. `mode` says how a gauge adds up over workers; `buckets` belong to a histogram."""
 
     name: str
@@ -49,104 +49,104 @@ class Row:
 
 
 TABLE: Final = (
-    Row(
+    Metric(
         "gateway_requests_total",
         "counter",
         ("route", "outcome"),
         "Requests answered, by upstream route (its path prefix, or `own` for the gateway's endpoints) and outcome.",
     ),
-    Row(
+    Metric(
         "gateway_request_duration_seconds",
         "histogram",
         ("route",),
         "Time from a request's first byte read to its response's last byte written.",
         buckets=_SECONDS,
     ),
-    Row(
+    Metric(
         "gateway_unreadable_requests_total",
         "counter",
         ("reason",),
         "What came from clients and is no request, by the reason it was refused for; not in the requests answered.",
     ),
-    Row(
+    Metric(
         "gateway_verdicts_total",
         "counter",
         ("verdict", "reason"),
         "Decisions of the gate: allow, challenge, refresh or deny, and why.",
     ),
-    Row(
+    Metric(
         "gateway_logins_total",
         "counter",
         ("result",),
         "Sign-ins that came back from the identity provider: ok, or what was wrong.",
     ),
-    Row(
+    Metric(
         "gateway_refreshes_total",
         "counter",
         ("result",),
         "Refreshes of sessions: renewed, adopted from another process, refused, doubted, failed, or dropped.",
     ),
-    Row("gateway_logouts_total", "counter", ("how",), "Logouts begun, by what began them."),
-    Row(
+    Metric("gateway_logouts_total", "counter", ("how",), "Logouts begun, by what began them."),
+    Metric(
         "gateway_hops_total",
         "counter",
         ("hop", "status"),
         "Hops of logout chains: returned, skipped or failed.",
     ),
-    Row(
+    Metric(
         "gateway_revocations_total",
         "counter",
         ("reason", "durable"),
         "Revocation entries written; durable is `no` for those that the log did not take at once.",
     ),
-    Row(
+    Metric(
         "gateway_token_revocations_total",
         "counter",
         ("result",),
         "Refresh tokens at the identity provider after a sign-out, try by try: revoked, refused, no_endpoint (it has "
         "none), or unanswered; given_up, no_room and unreadable count tokens that nobody asks for again.",
     ),
-    Row(
+    Metric(
         "gateway_token_revocations_waiting",
         "gauge",
         (),
         "Refresh tokens that are still to be revoked; of all who share the state.",
         mode="livemax",
     ),
-    Row(
+    Metric(
         "gateway_inbound_total",
         "counter",
         ("way", "result"),
         "Calls of others that want sessions ended, by the way they came: ended, replayed, not durable, or why refused.",
     ),
-    Row(
+    Metric(
         "gateway_state_log_age_seconds",
         "gauge",
         (),
         "Time since the revocation index was last in step with a log that takes entries; the worst worker.",
         mode="livemax",
     ),
-    Row(
+    Metric(
         "gateway_state_log_entries",
         "gauge",
         (),
         "Entries in the revocation index; the fullest worker.",
         mode="livemax",
     ),
-    Row(
+    Metric(
         "gateway_state_log_pending",
         "gauge",
         (),
         "Revocation entries that the log has not taken yet; all workers.",
         mode="livesum",
     ),
-    Row(
+    Metric(
         "gateway_state_log_renewals_total",
         "counter",
         ("cause",),
         "Times that the revocation log got another id, for it may lack entries; everybody had to sign in again.",
     ),
-    Row(
+    Metric(
         "gateway_state_spool_used_ratio",
         "gauge",
         (),
@@ -154,60 +154,60 @@ TABLE: Final = (
         "nobody in at the other workers.",
         mode="livemax",
     ),
-    Row(
+    Metric(
         "gateway_sessions_sealed_total",
         "counter",
         (),
         "Session cookies sealed: sign-ins, activity and key changes.",
     ),
-    Row(
+    Metric(
         "gateway_cookie_bytes",
         "histogram",
         (),
         "Size of the session cookies sent, all pieces together.",
         buckets=_COOKIE_BYTES,
     ),
-    Row(
+    Metric(
         "gateway_upstream_requests_total",
         "counter",
         ("route", "result"),
         "Requests sent to upstreams, by result: ok, or the code of the failure.",
     ),
-    Row(
+    Metric(
         "gateway_upstream_connections",
         "gauge",
         (),
         "Open connections to upstreams; all workers.",
         mode="livesum",
     ),
-    Row(
+    Metric(
         "gateway_live_connections",
         "gauge",
         ("kind",),
         "Long-lived connections that end with their session, by kind; all workers.",
         mode="livesum",
     ),
-    Row(
+    Metric(
         "gateway_idp_up",
         "gauge",
         (),
         "1 while the identity provider's metadata and keys are known, 0 while they are not; the worst worker.",
         mode="livemin",
     ),
-    Row(
+    Metric(
         "gateway_idp_requests_total",
         "counter",
         ("endpoint", "result"),
         "Requests to the identity provider, by endpoint and result.",
     ),
-    Row(
+    Metric(
         "gateway_policy_decisions_total",
         "counter",
         ("policy", "decision"),
         "Requests that policies let through, or denied to somebody signed in, by the @id that determined it; "
         "`none` where no policy matched.",
     ),
-    Row(
+    Metric(
         "gateway_build_info",
         "gauge",
         ("version", "python"),
@@ -381,7 +381,7 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _make(row: Row, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+def _make(row: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
     if row.kind == "counter":
         return Counter(row.name, row.help, row.labels, registry=registry)
     if row.kind == "histogram":

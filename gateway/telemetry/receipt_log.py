@@ -35,7 +35,7 @@ _STATES = {"logout_started": STARTED, "logout_finished": FINISHED}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """Something to be told about a line.
 
     :ivar line: counted from 1; 0 for the log as a whole. :ivar note: nothing is wrong with it.
@@ -74,7 +74,7 @@ class ReceiptLog:
         """How many there are receipts of."""
         return len(self._logouts)
 
-    def examine(self, lines: Iterable[bytes | None]) -> Iterator[Finding]:
+    def examine(self, lines: Iterable[bytes | None]) -> Iterator[AuditFinding]:
         """What there is to tell; all of it once the iterator has come to its end.
 
         :param lines: as `lines_of` reads them.
@@ -85,11 +85,11 @@ class ReceiptLog:
                 self.unread += 1
             elif b'"receipt"' in line or b'"logout_' in line:
                 for what, note in self._line(line):
-                    yield Finding(self.lines, what, note)
+                    yield AuditFinding(self.lines, what, note)
         yield from self._gaps()
         yield from self._unfinished()
         if not self.receipts:
-            yield Finding(0, "there is no good receipt in it, so nothing is proven")
+            yield AuditFinding(0, "there is no good receipt in it, so nothing is proven")
 
     def _line(self, line: bytes) -> Iterator[tuple[str, bool]]:
         try:
@@ -134,26 +134,26 @@ class ReceiptLog:
         if receipt.session is not None and receipt.state == STARTED:
             self._began_at[receipt.session] = self.lines
 
-    def _gaps(self) -> Iterator[Finding]:
+    def _gaps(self) -> Iterator[AuditFinding]:
         for run, lines in self._runs.items():
             numbers = sorted(lines)
             if numbers[0] > 1:
                 what = f"process {run} begins with number {numbers[0]}: what was before is elsewhere, or gone"
-                yield Finding(lines[numbers[0]], what, note=True)
+                yield AuditFinding(lines[numbers[0]], what, note=True)
             for before, after in pairwise(numbers):
                 if after > before + 1:
                     missing = f"{before + 1}" if after == before + 2 else f"{before + 1} to {after - 1}"
-                    yield Finding(lines[after], f"missing before it: number {missing} of process {run}")
+                    yield AuditFinding(lines[after], f"missing before it: number {missing} of process {run}")
 
-    def _unfinished(self) -> Iterator[Finding]:
+    def _unfinished(self) -> Iterator[AuditFinding]:
         for known in self._logouts.values():
             started, finished = known.lines.get(STARTED), known.lines.get(FINISHED)
             if started is None and finished is not None:
-                yield Finding(finished, "the beginning of this sign-out is not in this log", note=True)
+                yield AuditFinding(finished, "the beginning of this sign-out is not in this log", note=True)
             elif started is not None and finished is None:
                 again = self._began_at.get(known.receipt.session or "", started)
                 after = f"; line {again} began anew" if again > started else ""
-                yield Finding(started, f"this sign-out never finished in this log{after}", note=True)
+                yield AuditFinding(started, f"this sign-out never finished in this log{after}", note=True)
 
 
 def lines_of(stream: BinaryIO) -> Iterator[bytes | None]:
@@ -192,7 +192,7 @@ def _differences(line: Mapping[str, object], receipt: LogoutReceipt, state: str 
         yield "time"
 
 
-def shown(finding: Finding, name: str) -> str:
+def shown(finding: AuditFinding, name: str) -> str:
     """A finding as a line for people; nothing of the log's text gets into a terminal as it stands.
 
     :param name: of the log.

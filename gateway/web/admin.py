@@ -77,7 +77,7 @@ class RefusedError(Exception):
         self.headers = headers
 
 
-class Admin:
+class AdminApi:
     """Answers ``/api/sessions`` and ``/api/revocations``.
 
     :param sign_ins: what was recorded of sign-ins.

@@ -19,7 +19,7 @@ def broken_body() -> DownstreamError:
     return DownstreamError("broken_body", "The request body is incomplete or malformed.")
 
 
-class Client(Protocol):
+class BodyClient(Protocol):
     """The connection, as far as a body needs it."""
 
     def hold(self) -> None:
@@ -44,7 +44,7 @@ class Body:
         "complete", "expected", "holding", "size",
     )  # fmt: skip
 
-    def __init__(self, client: Client, length: int | None, *, expected: bool) -> None:
+    def __init__(self, client: BodyClient, length: int | None, *, expected: bool) -> None:
         self._client = client
         self.chunked = length is None
         self._chunks = ChunkReader() if length is None else None

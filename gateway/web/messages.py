@@ -87,7 +87,7 @@ Answer = Whole | Awaitable["Answer"] | None
 """At hand; to be awaited, which takes a task; or on its way already: then it is settled by whoever is forwarding it."""
 
 
-class Receiver(Protocol):
+class UpgradeReceiver(Protocol):
     """Who takes all bytes after an upgrade: a tunnel."""
 
     def from_client(self, data: bytes) -> None:
@@ -131,7 +131,7 @@ class ClientConnection(Protocol):
     async def drain(self) -> None:
         """Until there is room for more."""
 
-    def hand_over(self, receiver: Receiver) -> None:
+    def hand_over(self, receiver: UpgradeReceiver) -> None:
         """The connection is no HTTP any more."""
 
     def hold(self) -> None:

@@ -15,7 +15,7 @@ from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
-from gateway.web.admin import Admin
+from gateway.web.admin import AdminApi
 from gateway.web.probes import Readiness
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
@@ -68,7 +68,7 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
     log, sign_ins = shared.log, shared.sign_ins
     trail = Trail(AuditTrail(), metrics)
     log.on_renewed = trail.log_renewed
-    admin = Admin(admin_options(settings), log=log, revoker=Revoker(log), trail=trail, sign_ins=sign_ins)
+    admin = AdminApi(admin_options(settings), log=log, revoker=Revoker(log), trail=trail, sign_ins=sign_ins)
     desk = Desk(board.readiness, metrics.exposition, admin)
     try:
         await log.open()

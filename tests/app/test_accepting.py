@@ -17,7 +17,7 @@ from gateway.app.accepting import (
     stand_in,
     take_queued,
 )
-from gateway.config.addresses import Address
+from gateway.config.addresses import ListenAddress
 from gateway.core.errors import ConfigurationError
 from gateway.web.door.listener import Listener
 from gateway.web.messages import Response
@@ -32,7 +32,7 @@ async def closing(client: Client) -> AsyncIterator[Client]:
         await client.close()
 
 
-ANYWHERE = Address("127.0.0.1", 0)
+ANYWHERE = ListenAddress("127.0.0.1", 0)
 
 
 def answering() -> Listener:
@@ -46,7 +46,7 @@ def test_an_address_that_is_taken_is_named_with_its_key() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError) as error:
-            listening_socket(Address("127.0.0.1", port), "probes.listen")
+            listening_socket(ListenAddress("127.0.0.1", port), "probes.listen")
     assert f"127.0.0.1:{port} (probes.listen): Address already in use" in error.value.detail
     assert error.value.fix
 
@@ -58,7 +58,7 @@ def test_the_sockets_of_several_workers_have_one_address() -> None:
         assert len({sock.fileno() for sock in ours}) == 3
         (name,) = {sock.getsockname() for sock in ours}
         with pytest.raises(ConfigurationError, match="Address already in use"):
-            listening_socket(Address(*name), "listen")
+            listening_socket(ListenAddress(*name), "listen")
 
 
 def test_another_gateway_of_the_same_user_gets_no_share() -> None:
@@ -66,7 +66,7 @@ def test_another_gateway_of_the_same_user_gets_no_share() -> None:
     with contextlib.ExitStack() as stack:
         ours = [stack.enter_context(sock) for sock in listening_sockets(ANYWHERE, "listen", 2)]
         with pytest.raises(ConfigurationError, match="Address already in use"):
-            listening_sockets(Address(*ours[0].getsockname()), "listen", 2)
+            listening_sockets(ListenAddress(*ours[0].getsockname()), "listen", 2)
 
 
 def test_connections_are_dealt_out_evenly() -> None:

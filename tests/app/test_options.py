@@ -19,7 +19,7 @@ from gateway.config import load
 from gateway.core.session.session import SessionLimits
 from gateway.demo import configuration
 from gateway.demo.options import DemoOptions
-from gateway.oidc.signout.logout import Asked, Form, Redirect, Skip
+from gateway.oidc.signout.logout import Form, HopRequest, Redirect, Skip
 from tests.fakes.configured import with_inbound
 
 
@@ -109,8 +109,8 @@ def test_the_chain_is_what_the_operator_wrote(
     for hop in needs:
         falls_back = kind == "okta" or "okta_signout of oidc" in hops
         back, end = "https://app.example.com/x", "https://id.example.com/end"
-        assert isinstance(hop.way.act(Asked(back, end_session=end)), Skip if falls_back else Redirect)
-        hinted = hop.way.act(Asked(back, hint="h", end_session=end))
+        assert isinstance(hop.way.act(HopRequest(back, end_session=end)), Skip if falls_back else Redirect)
+        hinted = hop.way.act(HopRequest(back, hint="h", end_session=end))
         assert isinstance(hinted, Form if falls_back else Redirect)
 
 
@@ -138,7 +138,9 @@ def test_a_form_is_for_those_who_are_known_to_take_it_or_who_are_said_to(
     (found,) = logout_options(load(configured(tmp_path, kind, f"[{hop}]"), {})).hops
 
     def how(size: int) -> str:
-        asked = Asked("https://app.example.com/x", hint="h" * size, end_session="https://id.example.com/end")
+        asked = HopRequest(
+            "https://app.example.com/x", hint="h" * size, end_session="https://id.example.com/end"
+        )
         act = found.way.act(asked)
         if isinstance(act, Form):
             return "form"

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from gateway.app.accepting import listening_socket, take_queued
 from gateway.app.server import drain, keep
 from gateway.app.tls import tls_context
-from gateway.config.addresses import Address
+from gateway.config.addresses import ListenAddress
 from gateway.proxy.live import EVENTS, LiveConnections
 from gateway.web.door.connection import Connection
 from gateway.web.door.listener import Listener
@@ -171,7 +171,7 @@ def answering(answer: str = "here") -> Listener:
 
 async def test_what_the_kernel_has_queued_is_answered() -> None:
     """A client that was connected before the close gets its answer, though nobody had accepted it."""
-    sock = listening_socket(Address("127.0.0.1", 0), "listen")
+    sock = listening_socket(ListenAddress("127.0.0.1", 0), "listen")
     address = sock.getsockname()
     reader, writer = await asyncio.open_connection(*address)
     doors = answering()
@@ -276,7 +276,7 @@ async def test_tls_connections_in_the_queue_are_answered_too(tmp_path: Path) -> 
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     trusting = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    sock = listening_socket(Address("127.0.0.1", 0), "listen")
+    sock = listening_socket(ListenAddress("127.0.0.1", 0), "listen")
     connecting = asyncio.create_task(
         asyncio.open_connection(*sock.getsockname(), ssl=trusting, server_hostname="app.test")
     )

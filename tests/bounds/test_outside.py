@@ -8,15 +8,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
-from gateway.idp.event_stream import EventStream
+from gateway.idp.poll import Poller
 from gateway.idp.provider import ProviderOptions
 from gateway.idp.remote_keys import RemoteKeys
 from gateway.idp.transport import MAX_BODY
-from gateway.oidc.events.event_polls import MAX_SETS, parse_poll
+from gateway.oidc.events.poll import MAX_SETS, parse_poll
 from gateway.oidc.events.security_event import Refusal
 from gateway.oidc.jose.jwks import MAX_KEYS, MAX_KID, parse_key_set
 from gateway.oidc.signin.providers import Preset
-from gateway.oidc.wire import Answer, Request
+from gateway.oidc.wire import ProviderRequest, ProviderResponse
 from gateway.workers.desk import Noticeboard
 from gateway.workers.slots import Slot
 from tests.bounds.listed import fills, stated
@@ -25,7 +25,7 @@ Measured = Callable[[], int]
 FACE = "\U0001f600"
 
 
-@fills("idp/event_stream.py _done", "idp/event_stream.py _refused")
+@fills("idp/poll.py _done", "idp/poll.py _refused")
 async def test_events_of_one_answer(measured: Measured) -> None:
     """The largest answer there is, of as many events as are taken, whose names make each character 4 bytes."""
     size = MAX_BODY // MAX_SETS - 20
@@ -38,11 +38,11 @@ async def test_events_of_one_answer(measured: Measured) -> None:
         async def receive(_: str, refused: Refusal | None = refused) -> Refusal | None:
             return refused
 
-        made = EventStream(cast("Any", None), "", "", receive=receive, turn=cast("Any", None))
+        made = Poller(cast("Any", None), "", "", receive=receive, turn=cast("Any", None))
         before = measured()
-        await made._take_in(parse_poll(Answer(200, {"content-type": "application/json"}, body)))
+        await made._take_in(parse_poll(ProviderResponse(200, {"content-type": "application/json"}, body)))
         assert len(made._done) + len(made._refused) == MAX_SETS
-        assert measured() - before <= stated(f"idp/event_stream.py {place}")
+        assert measured() - before <= stated(f"idp/poll.py {place}")
 
 
 @fills("app/inbound.py _fetched")
@@ -70,7 +70,7 @@ def test_key_sets(measured: Measured) -> None:
     del keys
     made = RemoteKeys(cast("Any", None))
     before = measured()
-    made._known = parse_key_set(Answer(200, {"content-type": "application/json"}, body))
+    made._known = parse_key_set(ProviderResponse(200, {"content-type": "application/json"}, body))
     assert measured() - before <= stated("app/inbound.py _fetched")
 
 
@@ -98,7 +98,7 @@ def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
     preset = Preset("google", prompts={"login": "select_account"})
     assert measured() - before <= stated("oidc/signin/providers.py prompts")
     before = measured()
-    request = Request(
+    request = ProviderRequest(
         "POST", "", {"authorization": f"Bearer {len(paths)}" + "t" * 8_000, "accept": "application/json"}
     )
     assert measured() - before <= stated("oidc/wire.py headers")

@@ -20,7 +20,7 @@ from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.refreshes import RedisRefreshes, _Published
 from gateway.state.redis.side import SideLink
 from gateway.state.redis.tickets import RedisTickets
-from gateway.state.sqlite.files import LogFiles, Seen
+from gateway.state.sqlite.files import LogFiles, LogSnapshot
 from gateway.state.sqlite.spool import SqliteSpool
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_log import longest
@@ -117,7 +117,7 @@ async def test_what_is_known_of_the_spool(tmp_path: Path, measured: Measured) ->
 
     batches = tuple(Batch(f"batch-{at}", (_new(longest(at)),)) for at in range(500))
     before = measured()
-    made.see(Seen(cast("Any", None), batches, (1, b""), Marks()))
+    made.see(LogSnapshot(cast("Any", None), batches, (1, b""), Marks()))
     assert made.theirs == 500
     assert measured() - before <= 500 * (
         stated("state/sqlite/spool.py _theirs") + stated("core/signout/revocation.py _held")

@@ -16,8 +16,8 @@ from gateway.cli.main import app
 from gateway.demo import configuration, idp
 from gateway.demo.okta.transmitter import TOKEN
 from gateway.demo.options import DemoOptions
-from gateway.oidc.events import event_streams
-from gateway.oidc.wire import Answer
+from gateway.oidc.events import ssf_stream
+from gateway.oidc.wire import ProviderResponse
 from tests.fakes.configured import with_inbound
 from tests.fakes.ports import on_free_ports
 
@@ -104,12 +104,12 @@ async def test_a_transmitter_that_verifies_no_streams_is_said_to_be_that(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both addresses are optional (Shared Signals Framework §7.1): what can be shown is."""
-    parse = event_streams.parse_stream_metadata
+    parse = ssf_stream.parse_stream_metadata
 
-    def fewer(answer: Answer, *, issuer: str) -> event_streams.StreamEndpoints:
+    def fewer(answer: ProviderResponse, *, issuer: str) -> ssf_stream.StreamEndpoints:
         return replace(parse(answer, issuer=issuer), status=None, verification=None)
 
-    monkeypatch.setattr(event_streams, "parse_stream_metadata", fewer)
+    monkeypatch.setattr(ssf_stream, "parse_stream_metadata", fewer)
     made = await place.told("create")
     shown = await place.told("status")
     assert (shown["stream_id"], shown.get("status")) == (made["stream_id"], None)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.config import Examination, examine
+from gateway.config import CheckResult, examine
 from gateway.core import dice
 from gateway.core.session.key_file import format_key
 
@@ -29,7 +29,7 @@ SOUND: Mapping[str, Any] = {
     "logout": {"chain": ["cognito", {"okta_signout": "https://example.okta.com"}]},
 }
 
-Examine = Callable[..., Examination]
+Examine = Callable[..., CheckResult]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def examined(house: Path) -> Examine:
     None as a value removes the key.
     """
 
-    def run(changes: Mapping[str, Any] | None = None, **environ: str) -> Examination:
+    def run(changes: Mapping[str, Any] | None = None, **environ: str) -> CheckResult:
         values = copy.deepcopy(dict(SOUND))
         values["state"] = f"sqlite://{house}/state.db"
         for key, value in (changes or {}).items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.config.fields import Reading, keys
 from gateway.config.findings import Places
 from gateway.config.model import Settings
-from gateway.config.sections import Timeouts
+from gateway.config.sections import TimeoutsSection
 
 BASE = Path("/etc/gateway")
 
@@ -16,7 +16,7 @@ def test_a_bad_key_leaves_the_rest_of_its_section_usable():
     """What is sound has its value, what is not is known to be broken."""
     reading = Reading(Places("g.yaml"), BASE)
 
-    timeouts = reading.build(Timeouts, {"connect": "soon", "idle": "5s"}, ("timeouts",))
+    timeouts = reading.build(TimeoutsSection, {"connect": "soon", "idle": "5s"}, ("timeouts",))
 
     assert timeouts.idle == 5
     assert timeouts.first_byte == 60
@@ -29,7 +29,7 @@ def test_what_was_written_is_known():
     """Rules tell a default from a choice."""
     reading = Reading(Places("g.yaml"), BASE)
 
-    timeouts = reading.build(Timeouts, {"idle": "60s"}, ("timeouts",))
+    timeouts = reading.build(TimeoutsSection, {"idle": "60s"}, ("timeouts",))
 
     assert timeouts.model_fields_set == {"idle"}
     assert reading.given == {("timeouts", "idle")}
@@ -39,7 +39,7 @@ def test_a_refused_key_gets_no_second_finding():
     """It has been refused elsewhere, and no rule may read it."""
     reading = Reading(Places("g.yaml"), BASE, refused=frozenset({("timeouts", "idle")}))
 
-    reading.build(Timeouts, {"idle": "nonsense"}, ("timeouts",))
+    reading.build(TimeoutsSection, {"idle": "nonsense"}, ("timeouts",))
 
     assert not reading.findings
     assert not reading.usable(("timeouts", "idle"))

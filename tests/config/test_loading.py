@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from gateway.config import ConfigurationErrors, Severity, examine, load
-from gateway.config.names import Hop
+from gateway.config.names import ConfiguredHop
 
 
 def test_a_sound_configuration_is_settings(examined, house):
@@ -21,7 +21,10 @@ def test_a_sound_configuration_is_settings(examined, house):
     assert settings.limits.header == 32768
     assert settings.session.key_files == (house / "session-key",)
     assert settings.state.path == house / "state.db"
-    assert settings.logout.chain == (Hop("cognito"), Hop("okta_signout", "https://example.okta.com"))
+    assert settings.logout.chain == (
+        ConfiguredHop("cognito"),
+        ConfiguredHop("okta_signout", "https://example.okta.com"),
+    )
     assert settings.forward_auth is None
     assert settings.tls.enabled is False
 
@@ -254,13 +257,21 @@ def test_a_secret_that_everybody_can_read_is_a_warning(examined, house):
 @pytest.mark.parametrize(
     ("kind", "issuer", "chain"),
     [
-        ("cognito", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf", (Hop("cognito"),)),
-        ("okta", "https://org.okta.com/oauth2/default", (Hop("okta_signout", "https://org.okta.com"),)),
-        ("oidc", "https://id.example.com", (Hop("oidc"),)),
-        ("keycloak", "https://id.example.com/realms/demo", (Hop("keycloak"),)),
-        ("entra", "https://login.microsoftonline.com/tenant/v2.0", (Hop("entra"),)),
-        ("auth0", "https://tenant.auth0.com/", (Hop("auth0"),)),
-        ("google", "https://accounts.google.com", (Hop("google"),)),
+        (
+            "cognito",
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf",
+            (ConfiguredHop("cognito"),),
+        ),
+        (
+            "okta",
+            "https://org.okta.com/oauth2/default",
+            (ConfiguredHop("okta_signout", "https://org.okta.com"),),
+        ),
+        ("oidc", "https://id.example.com", (ConfiguredHop("oidc"),)),
+        ("keycloak", "https://id.example.com/realms/demo", (ConfiguredHop("keycloak"),)),
+        ("entra", "https://login.microsoftonline.com/tenant/v2.0", (ConfiguredHop("entra"),)),
+        ("auth0", "https://tenant.auth0.com/", (ConfiguredHop("auth0"),)),
+        ("google", "https://accounts.google.com", (ConfiguredHop("google"),)),
     ],
 )
 def test_the_provider_implies_a_chain_where_none_is_written(examined, kind, issuer, chain):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.config import names
 from gateway.config.findings import BadValueError
-from gateway.config.names import Hop
+from gateway.config.names import ConfiguredHop
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,19 @@ from gateway.config.names import Hop
         (names.parse_target, "/goodbye?x=1", "/goodbye?x=1"),
         (names.parse_target, "https://www.example.com/", "https://www.example.com/"),
         (names.parse_site_data, "storage", "storage"),
-        (names.parse_hop, "cognito", Hop("cognito")),
-        (names.parse_hop, "oidc", Hop("oidc")),
-        (names.parse_hop, {"oidc": "get"}, Hop("oidc", choice="get")),
-        (names.parse_hop, {"auth0": "federated"}, Hop("auth0", choice="federated")),
+        (names.parse_hop, "cognito", ConfiguredHop("cognito")),
+        (names.parse_hop, "oidc", ConfiguredHop("oidc")),
+        (names.parse_hop, {"oidc": "get"}, ConfiguredHop("oidc", choice="get")),
+        (names.parse_hop, {"auth0": "federated"}, ConfiguredHop("auth0", choice="federated")),
         (
             names.parse_hop,
             {"url": "https://id.example.com/out?to={return_to}&c={client_id}"},
-            Hop("url", "https://id.example.com/out?to={return_to}&c={client_id}"),
+            ConfiguredHop("url", "https://id.example.com/out?to={return_to}&c={client_id}"),
         ),
         (
             names.parse_hop,
             {"okta_signout": "https://Org.okta.com/"},
-            Hop("okta_signout", "https://org.okta.com"),
+            ConfiguredHop("okta_signout", "https://org.okta.com"),
         ),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config import Examination, Severity
+from gateway.config import CheckResult, Severity
 from gateway.config.sections import revealed
 from tests.fakes.certificates import self_signed
 from tests.fakes.forge import rsa_key
@@ -20,7 +20,7 @@ HOOK = {"issuer": ORG, "secret": "a-secret-that-is-long-enough"}
 LINKED = {"provider.linked_providers": {ORG: "Okta"}}
 
 
-def findings(examination: Examination, key: str) -> list[tuple[Severity, str]]:
+def findings(examination: CheckResult, key: str) -> list[tuple[Severity, str]]:
     """What is said about ``key``."""
     return [(found.severity, found.what) for found in examination.findings if found.key == key]
 

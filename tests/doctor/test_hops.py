@@ -15,7 +15,7 @@ from gateway.demo import idp as emulators
 from gateway.demo.options import DemoOptions
 from gateway.doctor.examination import examined
 from gateway.doctor.hops import _cognitos_answer, _oktas_answer
-from gateway.doctor.probe import Seen
+from gateway.doctor.probe import Reply
 from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, cognito_provider
 from tests.fakes.ports import on_free_ports
 from tests.fakes.puppet import Line, Puppet, Says, moved
@@ -182,7 +182,7 @@ async def test_the_emulators_in_their_variants(
 
 
 SEEN = st.builds(
-    Seen,
+    Reply,
     st.integers(100, 599),
     st.lists(
         st.tuples(st.sampled_from(["location", "set-cookie", "content-type"]), st.text(max_size=80))
@@ -192,7 +192,7 @@ SEEN = st.builds(
 
 
 @given(SEEN, SEEN)
-def test_whatever_is_answered_is_a_verdict(one: Seen, other: Seen) -> None:
+def test_whatever_is_answered_is_a_verdict(one: Reply, other: Reply) -> None:
     """Statuses, targets and pages of any kind, and what is said of them is fit to be shown."""
     for told in (_cognitos_answer(one, "url", COGNITO), _oktas_answer(one, other, "url", OKTA, APP)):
         assert told.what.isprintable()

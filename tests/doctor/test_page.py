@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.doctor.page import Page, form_action, may_share_a_site, policies_of, uncovered
+from gateway.doctor.page import Html, form_action, may_share_a_site, policies_of, uncovered
 
 OWN = "https://app.example.com"
 OKTA = "https://example.okta.com"
@@ -14,7 +14,7 @@ OKTA = "https://example.okta.com"
 
 def test_what_a_document_says() -> None:
     """Scripts, policies in meta elements, and the worker that an inline script registers."""
-    page = Page.read(
+    page = Html.read(
         "<!doctype html><meta http-equiv='Content-Security-Policy' content=\"form-action 'self'\">"
         '<script src=/oauth2/tab.js async></script><script type=module src="/assets/a.js"></script>'
         "<script>navigator . serviceWorker.register( '/sw.js', {scope: '/'})</script>"
@@ -35,7 +35,7 @@ def test_what_a_document_says() -> None:
 )
 def test_a_worker_whose_name_cannot_be_read_is_one(text: str, worker: str | None) -> None:
     """Its name may be computed."""
-    assert Page.read(text).worker == worker
+    assert Html.read(text).worker == worker
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_domains_in_common(one: str, other: str, shared: str) -> None:
 @given(st.text(), st.lists(st.text(max_size=30), max_size=5))
 def test_nothing_a_document_or_policy_says_raises(text: str, sources: list[str]) -> None:
     """Both are foreign."""
-    Page.read(text)
-    Page.read(f"<meta http-equiv=content-security-policy content='{text}'><script src='{text}'>")
+    Html.read(text)
+    Html.read(f"<meta http-equiv=content-security-policy content='{text}'><script src='{text}'>")
     for policy in policies_of(text):
         form_action(policy)
     uncovered([*sources, text], [OKTA, OWN], OWN)

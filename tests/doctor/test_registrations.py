@@ -11,9 +11,9 @@ import pytest
 from gateway.app.options import logout_options
 from gateway.app.wiring import Gateway
 from gateway.config import load
-from gateway.config.session_sections import Inbound
+from gateway.config.session_sections import InboundSection
 from gateway.doctor.registrations import Registration, registrations
-from gateway.oidc.signout.logout import Asked, Redirect
+from gateway.oidc.signout.logout import HopRequest, Redirect
 from gateway.web.signout.hops import DONE_PREFIX
 from tests.doctor.deployment import APP, Deployment
 from tests.fakes.puppet import Puppet
@@ -62,7 +62,7 @@ def test_each_console_comes_once(cognito: Deployment) -> None:
 def test_trap_05_what_is_registered_is_what_is_sent(cognito: Deployment) -> None:
     """To the byte: the address in the hop and the address to paste are one string."""
     hop = next(hop for hop in logout_options(load(cognito.write(), {})).hops if hop.name == "cognito")
-    act = hop.way.act(Asked(f"{APP}{DONE_PREFIX}cognito"))
+    act = hop.way.act(HopRequest(f"{APP}{DONE_PREFIX}cognito"))
     assert isinstance(act, Redirect)
     (sent,) = parse_qs(urlsplit(act.url).query)["logout_uri"]
     assert sent == values(cognito)["Amazon Cognito", "Allowed sign-out URLs"]
@@ -124,7 +124,7 @@ def test_what_ends_sessions_from_outside(
 ) -> None:
     """Where it is configured, and nowhere else."""
     settings = load(openid.write(), {})
-    opened = settings.model_copy(update={"inbound": Inbound.model_validate(inbound)})
+    opened = settings.model_copy(update={"inbound": InboundSection.model_validate(inbound)})
     before = {each.value for each in registrations(settings)}
     (new,) = [each for each in registrations(opened) if each.value not in before]
     assert (new.field, new.value) == (field, f"{APP}{path}")
@@ -135,7 +135,9 @@ def test_events_that_are_fetched_need_no_address(openid: Deployment) -> None:
     """Nobody is told where to push them."""
     settings = load(openid.write(), {})
     polled = OKTAS["security_events"] | {"poll_endpoint": "https://x.okta.com/poll"}
-    opened = settings.model_copy(update={"inbound": Inbound.model_validate({"security_events": polled})})
+    opened = settings.model_copy(
+        update={"inbound": InboundSection.model_validate({"security_events": polled})}
+    )
     assert registrations(opened) == registrations(settings)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app.accepting import listening_sockets
-from gateway.config.addresses import Address
+from gateway.config.addresses import ListenAddress
 from gateway.demo.options import DemoOptions, port_of
 from tests.fakes import ports
 from tests.fakes.ports import free_port, free_ports, on_free_ports
@@ -35,7 +35,7 @@ def test_who_was_given_it_can_listen_again_and_again(count: int) -> None:
     """A gateway with one socket and with several, and whatever else allows an address to be used again."""
     port = free_port()
     for _ in range(2):
-        doors = listening_sockets(Address("127.0.0.1", port), "listen", count)
+        doors = listening_sockets(ListenAddress("127.0.0.1", port), "listen", count)
         with socket.create_connection(("127.0.0.1", port)):
             pass
         for door in doors:

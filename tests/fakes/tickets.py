@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.state.contract.tickets import Absent, Found, Kept, Overtaken, Unavailable
+from gateway.state.contract.tickets import Absent, Found, Overtaken, StoredSession, Unavailable
 
 
 @dataclass
@@ -70,7 +70,7 @@ class MemoryTickets:
         if found.revision != revision:
             return Overtaken()
         self.vault.kept[sid] = revision + 1, sealed, self.vault.kept[sid][2]
-        return Kept(revision + 1, sealed)
+        return StoredSession(revision + 1, sealed)
 
     async def remove(self, sid: str) -> bool:
         if not await self._answers():
@@ -78,9 +78,9 @@ class MemoryTickets:
         self.vault.kept.pop(sid, None)
         return True
 
-    def _found(self, sid: str) -> Kept | None:
+    def _found(self, sid: str) -> StoredSession | None:
         revision, sealed, until = self.vault.kept.get(sid, (0, b"", 0))
-        return Kept(revision, sealed) if self.vault.now < until else None
+        return StoredSession(revision, sealed) if self.vault.now < until else None
 
     async def _answers(self, *, reading: bool = False) -> bool:
         if not self._open:

@@ -8,7 +8,7 @@ from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
 from gateway.idp.transport import Transport
 from gateway.oidc.signin.tokens import check_revocation
-from gateway.oidc.wire import Answer, document, get
+from gateway.oidc.wire import ProviderResponse, document, get
 from tests.fakes.op import Provider, running
 from tests.fakes.patience import PATIENCE
 
@@ -66,7 +66,7 @@ async def test_a_refusal_is_a_sensible_answer(op: Provider) -> None:
     link = ProviderLink(Transport())
     op.trouble["metadata"] = "invalid_grant"
 
-    def parse(answer: Answer) -> None:
+    def parse(answer: ProviderResponse) -> None:
         check_revocation(answer)
 
     with pytest.raises(ProviderError, match="invalid_grant"):

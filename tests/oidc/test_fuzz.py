@@ -16,7 +16,7 @@ from gateway.oidc.signin.id_token import Expected, IdTokenClaims, verify_id_toke
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from gateway.oidc.signin.metadata import parse_metadata
 from gateway.oidc.signin.tokens import parse_tokens
-from gateway.oidc.wire import Answer
+from gateway.oidc.wire import ProviderResponse
 from tests.fakes.forge import CLIENT, ISSUER, LIES, NOW, Forge, rsa_key
 from tests.oidc.documents import json_answer
 
@@ -71,7 +71,7 @@ def test_any_combination_of_parameters_is_read_or_refused(pairs: list[tuple[str,
 def test_any_metadata_is_read_or_refused(status: int, body: bytes) -> None:
     """A broken or hostile metadata document."""
     with suppress(GatewayError):
-        parse_metadata(Answer(status, {}, body), issuer=ISSUER)
+        parse_metadata(ProviderResponse(status, {}, body), issuer=ISSUER)
 
 
 @UNHURRIED
@@ -100,7 +100,7 @@ def test_any_key_set_is_read_or_refused(keys: list[Any]) -> None:
 def test_any_key_document_is_read_or_refused(body: bytes, status: int) -> None:
     """Not even a set."""
     with suppress(GatewayError):
-        parse_key_set(Answer(status, {}, body))
+        parse_key_set(ProviderResponse(status, {}, body))
 
 
 @UNHURRIED
@@ -108,7 +108,7 @@ def test_any_key_document_is_read_or_refused(body: bytes, status: int) -> None:
 def test_any_token_answer_is_read_or_refused(body: bytes, status: int) -> None:
     """The token endpoint in any state of health."""
     with suppress(GatewayError):
-        parse_tokens(Answer(status, {}, body), id_token_required=True)
+        parse_tokens(ProviderResponse(status, {}, body), id_token_required=True)
 
 
 def verify(token: str) -> IdTokenClaims:

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.errors import ProviderError
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.signin.id_token import Expected, verify_id_token
-from gateway.oidc.wire import Answer
+from gateway.oidc.wire import ProviderResponse
 from tests.fakes.forge import CLIENT, ISSUER, LIES, NOW, Forge, Lie, rsa_key
 from tests.oidc.documents import json_answer
 
@@ -83,4 +83,6 @@ def test_a_private_key_in_the_key_set_serves_as_its_public_half() -> None:
 def test_an_html_page_is_no_key_set() -> None:
     """A captive portal's page is refused as what it is."""
     with pytest.raises(ProviderError, match="well-formed JSON"):
-        parse_key_set(Answer(200, {"content-type": "text/html"}, b"<html>sign in to the network</html>"))
+        parse_key_set(
+            ProviderResponse(200, {"content-type": "text/html"}, b"<html>sign in to the network</html>")
+        )

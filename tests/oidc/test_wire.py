@@ -3,16 +3,24 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.wire import Answer, Request, document, has_control, json_object, printable, status_error
+from gateway.oidc.wire import (
+    ProviderRequest,
+    ProviderResponse,
+    document,
+    has_control,
+    json_object,
+    printable,
+    status_error,
+)
 
 
 def test_the_repr_of_a_request_holds_no_secret() -> None:
     """Headers and body carry the client secret and tokens; a log line of the request must not."""
     shown = repr(
-        Request("POST", "https://op.example/token", {"authorization": "Basic s3cret"}, b"code=s3cret")
+        ProviderRequest("POST", "https://op.example/token", {"authorization": "Basic s3cret"}, b"code=s3cret")
     )
     assert "s3cret" not in shown
-    assert "s3cret" not in repr(Answer(200, {"x": "s3cret"}, b"s3cret"))
+    assert "s3cret" not in repr(ProviderResponse(200, {"x": "s3cret"}, b"s3cret"))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_the_status_says_whether_something_may_have_been_done(status: int, acted
     """A refresh token may be spent by what ended in trouble; never by what was turned away."""
     assert status_error(status, "token endpoint").acted is acted
     with pytest.raises(ProviderError):
-        document(Answer(status, {}, b"{}"), "key set")
+        document(ProviderResponse(status, {}, b"{}"), "key set")
 
 
 def test_foreign_text_becomes_one_bounded_printable_line() -> None:

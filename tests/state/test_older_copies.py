@@ -22,7 +22,7 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.log_extent import lacks
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.renewal import RenewalCause
-from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.files import IndexPosition, LogFiles
 from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ended, new, within
@@ -41,7 +41,7 @@ class Lagging:
             opened.callback(one.close)
         tail = self.files[0].load()
         self.log_id = tail.log_id
-        self.known = [Known(tail.log_id, tail.position)] * processes
+        self.known = [IndexPosition(tail.log_id, tail.position)] * processes
         self.sealed = [tail.position]
 
     def commit(self, where: int, _: int) -> None:
@@ -61,7 +61,7 @@ class Lagging:
 
     def prove(self, where: int, which: int) -> None:
         sealed = self.sealed[which % len(self.sealed)]
-        seen = self.files[where].prove(Known(self.log_id, sealed), self.known[where])
+        seen = self.files[where].prove(IndexPosition(self.log_id, sealed), self.known[where])
         assert seen.older is None
         assert seen.tail.position >= sealed
         self.see(where, seen.tail.position)
@@ -69,11 +69,11 @@ class Lagging:
     def restart(self, where: int, _: int) -> None:
         self.files[where].close()
         self.files[where].start()
-        self.known[where] = Known("", 0)
+        self.known[where] = IndexPosition("", 0)
 
     def see(self, where: int, position: int) -> None:
         """Somebody signs in with what this process has read."""
-        self.known[where] = Known(self.log_id, position)
+        self.known[where] = IndexPosition(self.log_id, position)
         self.sealed.append(position)
 
 

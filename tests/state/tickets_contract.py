@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.state.contract.tickets import Absent, Kept, Overtaken, Tickets
+from gateway.state.contract.tickets import Absent, Overtaken, StoredSession, Tickets
 
 Make = Callable[[], Tickets]
 
@@ -33,7 +33,7 @@ class TicketsContract:
         """Byte for byte; what nobody has kept is absent."""
         assert await one.create("a", b"\x00\xff sealed \r\n", keep=600)
 
-        assert await other.read("a") == Kept(1, b"\x00\xff sealed \r\n")
+        assert await other.read("a") == StoredSession(1, b"\x00\xff sealed \r\n")
         assert await other.read("A") == Absent()
         assert other.health() == "ok"
 
@@ -43,20 +43,20 @@ class TicketsContract:
         assert not await other.create("a", b"second", keep=600)
         assert await other.create("a", b"first", keep=600)
 
-        assert await other.read("a") == Kept(1, b"first")
+        assert await other.read("a") == StoredSession(1, b"first")
 
     async def test_a_change_names_what_it_was_made_from(self, one: Tickets, other: Tickets) -> None:
         """Of two at the same time one is too late, and knows it."""
         await one.create("a", b"first", keep=600)
         answers = await asyncio.gather(one.replace("a", 1, b"one's"), other.replace("a", 1, b"other's"))
 
-        (done,) = [answer for answer in answers if isinstance(answer, Kept)]
+        (done,) = [answer for answer in answers if isinstance(answer, StoredSession)]
         assert Overtaken() in answers
         assert done.revision == 2
         assert await one.read("a") == done
-        assert isinstance(await other.replace("a", 2, b"third"), Kept)
+        assert isinstance(await other.replace("a", 2, b"third"), StoredSession)
         assert await other.replace("a", 2, b"late") == Overtaken()
-        assert await one.read("a") == Kept(3, b"third")
+        assert await one.read("a") == StoredSession(3, b"third")
 
     async def test_r10_what_was_removed_does_not_come_back(self, one: Tickets, other: Tickets) -> None:
         """A change that was under way when somebody signed out finds nothing to change."""
@@ -72,7 +72,7 @@ class TicketsContract:
         await one.create("a", b"first", keep=600)
         await one.replace("a", 1, b"second")
         await self.pass_seconds(599)
-        assert isinstance(await one.read("a"), Kept)
+        assert isinstance(await one.read("a"), StoredSession)
         await self.pass_seconds(2)
 
         assert await one.read("a") == Absent()
@@ -88,7 +88,7 @@ class TicketsContract:
         found = await asyncio.gather(*(one.read(name) for name in (*names, *names)))
 
         assert found[:300] == found[300:]
-        assert found[:300:2] == [Kept(1, name.encode()) for name in names[::2]]
+        assert found[:300:2] == [StoredSession(1, name.encode()) for name in names[::2]]
         assert set(found[1:300:2]) == {Absent()}
 
     async def test_what_is_closed_says_so(self, make: Make) -> None:

@@ -23,7 +23,7 @@ from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure, get_logger
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.receipt_log import LONGEST, Finding, ReceiptLog, lines_of, shown
+from gateway.telemetry.receipt_log import LONGEST, AuditFinding, ReceiptLog, lines_of, shown
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.signout.trail import Trail
 
@@ -77,7 +77,7 @@ def log() -> list[bytes]:
     return written(write)
 
 
-def examined(lines: list[bytes], keys: KeySet = KEYS) -> tuple[list[Finding], ReceiptLog]:
+def examined(lines: list[bytes], keys: KeySet = KEYS) -> tuple[list[AuditFinding], ReceiptLog]:
     book = ReceiptLog(keys)
     found = list(book.examine(lines_of(io.BytesIO(b"".join(lines)))))
     return found, book

@@ -20,7 +20,7 @@ from gateway.state.sqlite.log import SqliteLog
 from gateway.state.sqlite.sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
-from gateway.web.admin import MAX_BODY, Admin, AdminOptions, RefusedError, revocation_key
+from gateway.web.admin import MAX_BODY, AdminApi, AdminOptions, RefusedError, revocation_key
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 from tests.fakes.door import session
@@ -61,7 +61,7 @@ async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRu
     audit: list[AuditEvent] = []
     sign_ins = SqliteSignIns(directory / "state.db")
     await sign_ins.open()
-    admin = Admin(
+    admin = AdminApi(
         AdminOptions(token, ISSUER, 3_600, 1_800),
         log=log,
         revoker=Revoker(log, lambda _: 7),

@@ -15,7 +15,7 @@ import cedarpy
 from cedarpy import pst
 
 from gateway.core.policy.faults import PolicyFault, explained
-from gateway.core.policy.view import Asked, asked, mentioned
+from gateway.core.policy.view import Uses, asked, mentioned
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n\r]*|;', re.DOTALL)
 _BLANK = re.compile(r"(?:\s|//[^\n\r]*)*")
@@ -53,7 +53,7 @@ class Policy:
     effect: str
     statement: Statement
     mentions: frozenset[str]
-    of_path: Asked
+    of_path: Uses
 
     @property
     def place(self) -> str:

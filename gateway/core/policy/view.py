@@ -27,7 +27,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Uses:
     """Everything that is asked about one text.
 
     :ivar texts: what it is compared with: ``==``, ``!=``, ``contains``, and ``like`` without a wildcard.
@@ -39,11 +39,11 @@ class Asked:
     patterns: frozenset[tuple[str, ...]] = frozenset()
     whole: bool = False
 
-    def __or__(self, other: Asked) -> Asked:
-        return Asked(self.texts | other.texts, self.patterns | other.patterns, self.whole or other.whole)
+    def __or__(self, other: Uses) -> Uses:
+        return Uses(self.texts | other.texts, self.patterns | other.patterns, self.whole or other.whole)
 
 
-_NOTHING = Asked()
+_NOTHING = Uses()
 
 
 class View:
@@ -54,8 +54,8 @@ class View:
 
     __slots__ = ("_others", "_prefix", "_texts", "_whole")
 
-    def __init__(self, asked: Iterable[Asked]) -> None:
-        total = reduce(Asked.__or__, asked, _NOTHING)
+    def __init__(self, asked: Iterable[Uses]) -> None:
+        total = reduce(Uses.__or__, asked, _NOTHING)
         prefixes = [first for first, *rest in total.patterns if rest == [""]]
         self._prefix = re.compile("|".join(map(re.escape, sorted(prefixes, key=len, reverse=True)))).match
         self._others = tuple(pattern for pattern in total.patterns if pattern[1:] != ("",))
@@ -98,7 +98,7 @@ def is_like(text: str, pattern: tuple[str, ...]) -> bool:
     return True
 
 
-def asked(node: object, attribute: str) -> Asked:
+def asked(node: object, attribute: str) -> Uses:
     """What ``node``, a part of a policy, asks about the text that is this attribute of ``context``.
 
     :param attribute: one that every request has, so that ``has`` says nothing about it.
@@ -116,8 +116,8 @@ def asked(node: object, attribute: str) -> Asked:
         case pst.GetAttr(base, other) if base == _CONTEXT and other != attribute:
             return _NOTHING
     if node == _CONTEXT:
-        return Asked(whole=True)
-    return reduce(Asked.__or__, (asked(part, attribute) for part in _parts(node)), _NOTHING)
+        return Uses(whole=True)
+    return reduce(Uses.__or__, (asked(part, attribute) for part in _parts(node)), _NOTHING)
 
 
 def mentioned(node: object) -> frozenset[str]:
@@ -131,19 +131,19 @@ def mentioned(node: object) -> frozenset[str]:
     return frozenset().union(*map(mentioned, _parts(node)))
 
 
-def _texts(compared: Sequence[pst.Expr]) -> Asked:
+def _texts(compared: Sequence[pst.Expr]) -> Uses:
     literals = [each.value for each in compared if isinstance(each, pst.StringLit)]
-    return Asked(frozenset(literals), whole=len(literals) < len(compared))
+    return Uses(frozenset(literals), whole=len(literals) < len(compared))
 
 
-def _pattern(elements: Iterable[pst.PatternElem]) -> Asked:
+def _pattern(elements: Iterable[pst.PatternElem]) -> Uses:
     pieces = [""]
     for element in elements:
         if isinstance(element, pst.Char):
             pieces[-1] += element.value
         else:
             pieces.append("")
-    return Asked(frozenset(pieces)) if len(pieces) == 1 else Asked(patterns=frozenset({tuple(pieces)}))
+    return Uses(frozenset(pieces)) if len(pieces) == 1 else Uses(patterns=frozenset({tuple(pieces)}))
 
 
 def _parts(node: object) -> Iterable[object]:

@@ -14,7 +14,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from jwt import PyJWK, PyJWTError
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.wire import Answer, document
+from gateway.oidc.wire import ProviderResponse, document
 
 REFETCH_INTERVAL = 30  # seconds between two refetches for unknown key ids
 MAX_KEYS = 64  # of one set; the rest is ignored
@@ -38,7 +38,7 @@ PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class VerificationKey:
     """One usable verification key.
 
     :ivar algorithm: the only algorithm the provider uses it with, if it says so.
@@ -61,14 +61,14 @@ class KeySet:
     :ivar named: the keys have ids; those of a certificate have none, whatever id a token names.
     """
 
-    keys: tuple[Key, ...]
+    keys: tuple[VerificationKey, ...]
     named: bool = True
 
-    def fitting(self, algorithm: str) -> tuple[Key, ...]:
+    def fitting(self, algorithm: str) -> tuple[VerificationKey, ...]:
         """All keys that signatures of ``algorithm`` are made with."""
         return tuple(key for key in self.keys if key.fits(algorithm))
 
-    def candidates(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
+    def candidates(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
         """The keys that may have made a signature.
 
         With a ``kid``, those that carry it: usually one, several when the provider repeats an id. Without
@@ -81,7 +81,7 @@ class KeySet:
         return tuple(key for key in fitting if key.kid == kid)
 
 
-def parse_key_set(answer: Answer) -> KeySet:
+def parse_key_set(answer: ProviderResponse) -> KeySet:
     """The usable keys in ``answer``. Keys we cannot use (other types, encryption, too short) are passed over.
 
     :raises ProviderError: ``bad_response`` when no key is usable; ``provider_error`` when it was not served.
@@ -118,7 +118,7 @@ def certificate_keys(pem: bytes) -> KeySet:
         kind = ("OKP", "Ed25519")
     if not isinstance(public, PublicKey) or not _strong(public) or kind not in ALGORITHMS.values():
         raise ProviderError("bad_certificate", "its key is of a kind or length that we do not accept")
-    return KeySet((Key(kid=None, kind=kind, algorithm=None, public=public),), named=False)
+    return KeySet((VerificationKey(kid=None, kind=kind, algorithm=None, public=public),), named=False)
 
 
 def refetch_allowed(last: float | None, *, now: float) -> bool:
@@ -129,7 +129,7 @@ def refetch_allowed(last: float | None, *, now: float) -> bool:
     return last is None or now - last >= REFETCH_INTERVAL
 
 
-def _usable(jwk: object) -> Key | None:
+def _usable(jwk: object) -> VerificationKey | None:
     if not isinstance(jwk, dict) or not _is_for_signatures(jwk):
         return None
     kid, algorithm = jwk.get("kid"), jwk.get("alg")
@@ -141,7 +141,7 @@ def _usable(jwk: object) -> Key | None:
     if public is None:
         return None
     crv = jwk["crv"] if "crv" in _MEMBERS[jwk["kty"]] else None
-    return Key(kid=kid, kind=(jwk["kty"], crv), algorithm=algorithm, public=public)
+    return VerificationKey(kid=kid, kind=(jwk["kty"], crv), algorithm=algorithm, public=public)
 
 
 def _is_for_signatures(jwk: Mapping[str, object]) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from jwt import PyJWS, PyJWTError
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.jose.jwks import ALGORITHMS, Key, KeySet
+from gateway.oidc.jose.jwks import ALGORITHMS, KeySet, VerificationKey
 from gateway.oidc.wire import has_control, json_object, printable
 
 LEEWAY = 60
@@ -220,7 +220,7 @@ def _is_base64url(segment: str) -> bool:
     return _SEGMENT.fullmatch(segment) is not None and len(segment) % 4 != 1
 
 
-def _verified_payload(token: str, header: _Header, candidates: tuple[Key, ...]) -> bytes:
+def _verified_payload(token: str, header: _Header, candidates: tuple[VerificationKey, ...]) -> bytes:
     for key in candidates:
         try:
             decoded = _JWS.decode_complete(token, key.public, algorithms=[header.algorithm])

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.oidc.signin.providers import Endpoints
 from gateway.oidc.urls import fault_of
-from gateway.oidc.wire import Answer, Request, document, get, printable
+from gateway.oidc.wire import ProviderRequest, ProviderResponse, document, get, printable
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -27,7 +27,7 @@ class ProviderMetadata:
     iss_required: bool = False
 
 
-def metadata_request(issuer: str) -> Request:
+def metadata_request(issuer: str) -> ProviderRequest:
     """The request for the metadata of ``issuer`` (OpenID Connect Discovery 1.0 §4.1).
 
     :raises ConfigurationError: the issuer is not an https URL (http on loopback names), or has a query (§3).
@@ -40,7 +40,7 @@ def metadata_request(issuer: str) -> Request:
     return get(issuer.removesuffix("/") + WELL_KNOWN)
 
 
-def parse_metadata(answer: Answer, *, issuer: str) -> ProviderMetadata:
+def parse_metadata(answer: ProviderResponse, *, issuer: str) -> ProviderMetadata:
     """The metadata in ``answer``.
 
     The issuer in it must be ``issuer`` character for character (§4.3): everything else it says is believed

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 from gateway.core.errors import ProviderError
 from gateway.oidc.signin.authorization import AuthorizationCode
 from gateway.oidc.urls import form
-from gateway.oidc.wire import Answer, Request, json_object, printable, status_error
+from gateway.oidc.wire import ProviderRequest, ProviderResponse, json_object, printable, status_error
 
 MAX_LIFETIME = 10 * 365 * 86_400  # seconds; Cognito's longest token lives so long
 
@@ -48,7 +48,7 @@ class TokenSet:
 
 def code_request(
     endpoint: str, client: Client, code: AuthorizationCode, *, code_verifier: str, redirect_uri: str
-) -> Request:
+) -> ProviderRequest:
     """Redeem ``code`` (RFC 6749 §4.1.3, RFC 7636 §4.5); ``redirect_uri`` as in the authorization request."""
     return _authenticated(
         endpoint,
@@ -62,19 +62,19 @@ def code_request(
     )
 
 
-def refresh_request(endpoint: str, client: Client, refresh_token: str) -> Request:
+def refresh_request(endpoint: str, client: Client, refresh_token: str) -> ProviderRequest:
     """Ask for fresh tokens (RFC 6749 §6)."""
     return _authenticated(
         endpoint, client, [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
     )
 
 
-def revocation_request(endpoint: str, client: Client, refresh_token: str) -> Request:
+def revocation_request(endpoint: str, client: Client, refresh_token: str) -> ProviderRequest:
     """Revoke ``refresh_token`` and its children (RFC 7009 §2.1). No type hint: Cognito documents none."""
     return _authenticated(endpoint, client, [("token", refresh_token)])
 
 
-def parse_tokens(answer: Answer, *, id_token_required: bool) -> TokenSet:
+def parse_tokens(answer: ProviderResponse, *, id_token_required: bool) -> TokenSet:
     """The tokens in ``answer``.
 
     :param id_token_required: true for a code, where the scope holds ``openid``.
@@ -98,7 +98,7 @@ def parse_tokens(answer: Answer, *, id_token_required: bool) -> TokenSet:
     return TokenSet(access_token, id_token, _text(found, "refresh_token"), _lifetime(found.get("expires_in")))
 
 
-def check_revocation(answer: Answer) -> None:
+def check_revocation(answer: ProviderResponse) -> None:
     """Return when the provider says the token is dead: 200, also for a token it never knew (RFC 7009 §2.2).
 
     :raises ProviderError: anything else; 503 means that the token must be taken to be alive.
@@ -107,7 +107,7 @@ def check_revocation(answer: Answer) -> None:
         raise _error(answer, "revocation endpoint")
 
 
-def _authenticated(endpoint: str, client: Client, parameters: list[tuple[str, str]]) -> Request:
+def _authenticated(endpoint: str, client: Client, parameters: list[tuple[str, str]]) -> ProviderRequest:
     headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
     if client.secret is not None and client.authentication is ClientAuthentication.BASIC:
         # RFC 6749 §2.3.1: each half form-encoded before they are joined.
@@ -117,10 +117,10 @@ def _authenticated(endpoint: str, client: Client, parameters: list[tuple[str, st
         parameters = [*parameters, ("client_id", client.client_id)]
         if client.secret is not None:
             parameters.append(("client_secret", client.secret))
-    return Request("POST", endpoint, headers, form(parameters))
+    return ProviderRequest("POST", endpoint, headers, form(parameters))
 
 
-def _error(answer: Answer, what: str) -> ProviderError:
+def _error(answer: ProviderResponse, what: str) -> ProviderError:
     """The error of RFC 6749 §5.2. A status that asks for patience outranks what the body says."""
     by_status = status_error(answer.status, what)
     if by_status.retryable or answer.status not in {400, 401, 403}:

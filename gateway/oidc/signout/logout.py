@@ -36,7 +36,7 @@ _UNNAMED: Mapping[How, Evidence] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HopRequest:
     """What a hop has to work with.
 
     :ivar return_to: our own address, as registered. :ivar state: what only this chain's return from this hop carries.
@@ -101,7 +101,7 @@ Act = Redirect | Form | Skip
 class Way(Protocol):
     """How a hop is reached."""
 
-    def act(self, asked: Asked) -> Act: ...
+    def act(self, asked: HopRequest) -> Act: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class CognitoSignout:
         base = origin(self.domain, "provider.domain")
         return with_query(f"{base}/logout", [("client_id", self.client_id), ("logout_uri", return_to)])
 
-    def act(self, asked: Asked) -> Redirect:
+    def act(self, asked: HopRequest) -> Redirect:
         return Redirect(self.url(asked.return_to))
 
 
@@ -144,7 +144,7 @@ class OktaSignout:
         base = origin(self.org, "logout.chain okta_signout")
         return with_query(f"{base}/login/signout", [("fromURI", return_to)])
 
-    def act(self, asked: Asked) -> Redirect:
+    def act(self, asked: HopRequest) -> Redirect:
         return Redirect(self.url(asked.return_to))
 
 
@@ -163,7 +163,7 @@ class OidcLogout:
     without: Without = Without.UNCERTAIN
     derived: str | None = None
 
-    def act(self, asked: Asked) -> Act:
+    def act(self, asked: HopRequest) -> Act:
         endpoint = asked.end_session or self.derived
         if endpoint is None:
             return Skip(no_endpoint(reached=asked.reached))
@@ -178,15 +178,15 @@ class OidcLogout:
             return Form(endpoint, self._parameters(asked, hint), how)
         return self._unnamed(endpoint, asked, How.HINT_TOO_LONG) if long else hinted
 
-    def _unnamed(self, endpoint: str, asked: Asked, how: How) -> Act:
+    def _unnamed(self, endpoint: str, asked: HopRequest, how: How) -> Act:
         if self.without is Without.STRANDED:
             return Skip(_UNNAMED[how])
         return self._address(endpoint, asked, how)
 
-    def _address(self, endpoint: str, asked: Asked, how: How, hint: str | None = None) -> Redirect:
+    def _address(self, endpoint: str, asked: HopRequest, how: How, hint: str | None = None) -> Redirect:
         return Redirect(with_query(endpoint, self._parameters(asked, hint)), how)
 
-    def _parameters(self, asked: Asked, hint: str | None) -> tuple[tuple[str, str], ...]:
+    def _parameters(self, asked: HopRequest, hint: str | None) -> tuple[tuple[str, str], ...]:
         """``client_id`` beside the hint too: it says whose return address it is where the hint is not understood."""
         return (
             *([("id_token_hint", hint)] if hint is not None else []),
@@ -210,7 +210,7 @@ class EntraLogout:
         """The endpoint as Microsoft documents it, should discovery not be reached."""
         return f"{self.issuer.removesuffix('/').removesuffix('/v2.0')}/oauth2/v2.0/logout"
 
-    def act(self, asked: Asked) -> Redirect:
+    def act(self, asked: HopRequest) -> Redirect:
         more = [("post_logout_redirect_uri", asked.return_to), ("state", asked.state)]
         return _with_logout_hint(asked.end_session or self.derived, asked, more)
 
@@ -232,7 +232,7 @@ class Auth0Logout:
         """The endpoint as Auth0 documents it, where discovery does not name it."""
         return f"{self.issuer.removesuffix('/')}/oidc/logout"
 
-    def act(self, asked: Asked) -> Redirect:
+    def act(self, asked: HopRequest) -> Redirect:
         endpoint = asked.end_session or self.derived
         parameters = [
             ("client_id", self.client_id),
@@ -247,7 +247,7 @@ class Auth0Logout:
 class LocalOnly:
     """A provider that signs nobody out on behalf of an application, such as Google."""
 
-    def act(self, asked: Asked) -> Skip:
+    def act(self, asked: HopRequest) -> Skip:
         return Skip(Evidence.NO_ENDPOINT)
 
 
@@ -263,12 +263,12 @@ class AddressTemplate:
         """Whether the provider is expected to hand ``state`` back."""
         return "state" in placeholders(self.template)
 
-    def act(self, asked: Asked) -> Redirect:
+    def act(self, asked: HopRequest) -> Redirect:
         given = {"return_to": asked.return_to, "client_id": self.client_id, "state": asked.state}
         return Redirect(_PLACEHOLDER.sub(lambda found: quote(given[found[1]], safe=""), self.template))
 
 
-def _with_logout_hint(endpoint: str, asked: Asked, parameters: list[tuple[str, str]]) -> Redirect:
+def _with_logout_hint(endpoint: str, asked: HopRequest, parameters: list[tuple[str, str]]) -> Redirect:
     """A hint that is no token, in front of the other parameters where there is one that fits."""
     hint, how = asked.named(Without.ASKED)
     if hint is None:

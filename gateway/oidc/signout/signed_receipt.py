@@ -33,9 +33,9 @@ from jwt import PyJWS
 
 from gateway.core.errors import ProviderError
 from gateway.core.signout.chain import HopState
-from gateway.oidc.jose.jwks import Key, KeySet, parse_key_set
+from gateway.oidc.jose.jwks import KeySet, VerificationKey, parse_key_set
 from gateway.oidc.jose.signed_token import MAX_TEXT, Kind, read_signed, rejected, text_in, time_in
-from gateway.oidc.wire import Answer
+from gateway.oidc.wire import ProviderResponse
 
 STARTED, FINISHED = "started", "finished"
 MAKE_ONE = "make one with `gateway keys receipt -o FILE`"
@@ -195,7 +195,9 @@ def keys_from_jwks(text: str) -> KeySet:
 
     :raises ProviderError: there is none.
     """
-    found = tuple(key for key in parse_key_set(Answer(200, body=text.encode())).keys if key.kind == _CURVE)
+    found = tuple(
+        key for key in parse_key_set(ProviderResponse(200, body=text.encode())).keys if key.kind == _CURVE
+    )
     if not found:
         raise ProviderError("bad_response", "the key set has no key for the curve P-256")
     return KeySet(found)
@@ -217,8 +219,8 @@ def keys_from_pem(text: str) -> KeySet:
     return KeySet((_public(public),))
 
 
-def _public(public: ec.EllipticCurvePublicKey) -> Key:
-    return Key(_thumbprint(public), _CURVE, _ALGORITHM, public)
+def _public(public: ec.EllipticCurvePublicKey) -> VerificationKey:
+    return VerificationKey(_thumbprint(public), _CURVE, _ALGORITHM, public)
 
 
 def _thumbprint(public: ec.EllipticCurvePublicKey) -> str:

@@ -12,11 +12,11 @@ from typing import Protocol
 
 from gateway.state.contract.refreshes import Unavailable
 
-__all__ = ["Absent", "Found", "Kept", "Overtaken", "Tickets", "Unavailable"]
+__all__ = ["Absent", "Found", "Overtaken", "StoredSession", "Tickets", "Unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredSession:
     """What is kept of a session; ``revision`` grows with every change."""
 
     revision: int
@@ -33,7 +33,7 @@ class Overtaken:
     """Somebody else has changed it meanwhile."""
 
 
-Found = Kept | Absent | Unavailable
+Found = StoredSession | Absent | Unavailable
 
 
 class Tickets(Protocol):

@@ -14,7 +14,7 @@ RIGHTS: Final = "+@read +@write +@connection -@dangerous +eval +info +time ~{PRE
 """Of the Redis user, as ACL SETUSER takes them; the braces are part of the keys' names."""
 
 
-class RefusedError(Exception):
+class CommandRefusedError(Exception):
     """The server's answer to a command that it refuses.
 
     :ivar code: its first word, such as ``NOAUTH``.
@@ -91,7 +91,7 @@ MOVES: Final = frozenset({"NOTPRIMARY", "READONLY", "MASTERDOWN", "CLUSTERDOWN",
 
 def fault_of(error: BaseException) -> Fault:
     """What an exception of the link or the log means."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, CommandRefusedError):
         return _refusal(error)
     if isinstance(error, ConfigurationError):
         return Fault(error.detail, error.fix, error.code)
@@ -113,12 +113,12 @@ def fault_of(error: BaseException) -> Fault:
     return Fault(type(error).__name__)
 
 
-def refuses_password(error: RefusedError) -> bool:
+def refuses_password(error: CommandRefusedError) -> bool:
     """Whether the server knows no such password."""
     return fault_of(error) is _NAMED["WRONGPASS"]
 
 
-def _refusal(error: RefusedError) -> Fault:
+def _refusal(error: CommandRefusedError) -> Fault:
     text = str(error)
     # Redis before 7 wraps an error that a script met in one of its own.
     names = [error.code, *_NAMES.findall(text), *(name for words, name in _WORDS if words in text)]

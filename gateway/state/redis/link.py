@@ -27,7 +27,7 @@ from redis.exceptions import RedisError as AnyRedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import MOVES, GarbledError, LostError, RefusedError, refuses_password
+from gateway.state.redis.faults import MOVES, CommandRefusedError, GarbledError, LostError, refuses_password
 from gateway.state.redis.pace import Pace
 from gateway.state.redis.place import Address, RedisPlace, shown
 
@@ -98,7 +98,7 @@ class Node:
 
         :raises RefusedError: one of them was refused. :raises LostError: the connection ended.
         """
-        refused: RefusedError | None = None
+        refused: CommandRefusedError | None = None
         replies: list[Reply] = []
         try:
             await self._connection.send_packed_command(self._connection.pack_commands(commands), False)
@@ -170,7 +170,7 @@ class Link:
         try:
             async with asyncio.timeout(within):
                 replies = await self._node.ask(*commands)
-        except RefusedError as error:
+        except CommandRefusedError as error:
             if error.code in MOVES:
                 await self.drop()
             raise
@@ -222,7 +222,7 @@ class Link:
         latest, *former = self.place.login.passwords
         try:
             return await enter(latest)
-        except RefusedError as error:
+        except CommandRefusedError as error:
             if not former or not refuses_password(error):
                 raise
         return await enter(former[0])
@@ -250,7 +250,7 @@ class Link:
                 case [int(first), int(last), [host, int(port), *_], *_] if first <= self.place.slot <= last:
                     # Without a name it is the one by which the cluster was reached.
                     return (host.decode() if isinstance(host, bytes) and host else self._answered[0]), port
-        raise RefusedError("CLUSTERDOWN no node serves the slot of the log")
+        raise CommandRefusedError("CLUSTERDOWN no node serves the slot of the log")
 
     async def _of_any(self, *command: str) -> list[Reply]:
         """The answer of the first of `hosts` that gives one."""
@@ -260,7 +260,7 @@ class Link:
                 # Each host has its share of the time, so that one that hangs does not hide the others.
                 async with asyncio.timeout(self.connecting.within * 0.8 / len(self.place.hosts)):
                     answer = await self._of_one(host, command)
-            except (OSError, RefusedError) as error:
+            except (OSError, CommandRefusedError) as error:
                 failed = error
             else:
                 self._answered = host
@@ -272,7 +272,7 @@ class Link:
         node = await Node.dial(host, self.place, self._tls, "", bare=True)
         try:
             return await node.ask(command)
-        except RefusedError as error:
+        except CommandRefusedError as error:
             if error.code != "NOAUTH" or not self.place.login.passwords[0]:
                 raise
             names = [self.place.username] if self.place.username else []
@@ -306,7 +306,7 @@ def _ours(error: AnyRedisError, address: Address) -> Exception:
     return LostError(f"{shown(address)} closed the connection")
 
 
-def _refused(error: AnyRedisError) -> RefusedError:
+def _refused(error: AnyRedisError) -> CommandRefusedError:
     # The library takes the code off the texts that it has a class for.
     code = getattr(error, "status_code", None)
-    return RefusedError(f"{code} {error}" if code and not str(error).startswith(code) else str(error))
+    return CommandRefusedError(f"{code} {error}" if code and not str(error).startswith(code) else str(error))

@@ -50,7 +50,7 @@ from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, 
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import RenewalCause, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
-from gateway.state.redis.faults import LostError, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis.faults import CommandRefusedError, LostError, UnvouchedError, fault_of
 from gateway.state.redis.link import Link
 from gateway.state.redis.mirror import Mirror
 from gateway.state.redis.pace import pause
@@ -66,7 +66,7 @@ EXPIRED_AT_ONCE: Final = 1000
 """Entries that the index forgets in one go."""
 SPOOL_AFTER: Final = 0.8
 """The part of the deadline of an append after which it is written down, so that this is done when it is answered."""
-TROUBLE: Final = (OSError, RefusedError, ConfigurationError, UnvouchedError)
+TROUBLE: Final = (OSError, CommandRefusedError, ConfigurationError, UnvouchedError)
 
 _log = get_logger("state")
 

@@ -14,8 +14,8 @@ from gateway.core.signout.revocation import UNPLACED, Entry, RevocationIndex
 from gateway.state.contract.forgetting import APART, Forgetting
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import LogRenewal, RenewalCause, new_log_id, tell_of_renewal
-from gateway.state.redis.faults import MOVES, RefusedError, UnvouchedError, fault_of
-from gateway.state.redis.stream import Page, Standing, Stream, name_of
+from gateway.state.redis.faults import MOVES, CommandRefusedError, UnvouchedError, fault_of
+from gateway.state.redis.stream import LogPage, Standing, Stream, name_of
 from gateway.telemetry.log import get_logger
 
 SENT_AT_ONCE: Final = 500
@@ -99,7 +99,7 @@ class Mirror:
                 self._outbox.settle()
                 return
             await self._read(stream)
-        raise RefusedError("UNSTEADY")
+        raise CommandRefusedError("UNSTEADY")
 
     def prove(self, sealed: int) -> None:
         """Somebody has sealed this position; if the log, read just now, lacks it, later exchanges answer for that."""
@@ -145,7 +145,7 @@ class Mirror:
         copies = self._replicas > 0 and bool(batches or not self.copied)
         try:
             page = await stream.append(self.known, batches, within=within, copies=copies)
-        except RefusedError as error:
+        except CommandRefusedError as error:
             if not batches or error.code in MOVES:
                 raise
             self._refused(batches, str(fault_of(error)))
@@ -156,7 +156,7 @@ class Mirror:
         self._take(page)
         self.known = page.standing
         self._sent(batches, copied=page.copied)
-        self.takes_nothing = str(fault_of(RefusedError(page.refusal))) if page.refusal else ""
+        self.takes_nothing = str(fault_of(CommandRefusedError(page.refusal))) if page.refusal else ""
         self.took_ago = max(0, page.clock - page.beat) / 1000 if page.beat else None
         return True
 
@@ -184,7 +184,7 @@ class Mirror:
         if whole:
             self._tell(before, told, self._restore(there))
 
-    async def _page(self, stream: Stream, cursor: Standing) -> Page:
+    async def _page(self, stream: Stream, cursor: Standing) -> LogPage:
         history = replace(self.known, position=self._index.position)
         renew = time.monotonic() - self._unvouched_since > VOUCH_WITHIN
         try:
@@ -195,7 +195,7 @@ class Mirror:
         self._unvouched_since = math.inf
         return page
 
-    def _take(self, page: Page) -> None:
+    def _take(self, page: LogPage) -> None:
         for row in page.rows:
             self._index.apply(row.entry)
             self._outbox.found(row.batch, row.position)

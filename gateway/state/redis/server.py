@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import RIGHTS, RefusedError, fault_of
+from gateway.state.redis.faults import RIGHTS, CommandRefusedError, fault_of
 from gateway.state.redis.link import Link, Reply
 from gateway.state.redis.scripts import PROBE
 
@@ -39,7 +39,7 @@ async def examine(link: Link) -> list[Advice]:
     probe = ("EVAL", PROBE, 3, place.meta_key, place.log_key, f"{{{place.prefix}}}:probe")
     try:
         (found,) = await link.ask(probe, within=EXAMINE_WITHIN)
-    except RefusedError as error:
+    except CommandRefusedError as error:
         _require_rights([f"EVAL {error}"])
         raise
     seen, *refused = [part.decode("utf-8", "replace") for part in _texts(found)]
@@ -48,7 +48,7 @@ async def examine(link: Link) -> list[Advice]:
     _require_rights(refused)
     try:
         await link.ask(("WAIT", 0, 1), within=EXAMINE_WITHIN)
-    except RefusedError as error:
+    except CommandRefusedError as error:
         _require_rights([f"WAIT {error}"])
     return list(advice_on(facts))
 
@@ -89,7 +89,7 @@ def _require_rights(refused: list[str]) -> None:
             fix=f"give it the rights {RIGHTS}",
         )
     for line in refused:
-        fault = fault_of(RefusedError(line.partition(" ")[2]))
+        fault = fault_of(CommandRefusedError(line.partition(" ")[2]))
         if fault.code:
             raise ConfigurationError(fault.code, fault.what, fix=fault.fix)
 

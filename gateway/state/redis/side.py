@@ -15,7 +15,7 @@ import time
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import LostError, RefusedError, fault_of
+from gateway.state.redis.faults import CommandRefusedError, LostError, fault_of
 from gateway.state.redis.link import Command, Link, Reply
 from gateway.state.redis.place import RedisPlace
 from gateway.telemetry.log import get_logger
@@ -28,7 +28,7 @@ PATIENT: Final = 15.0
 """Seconds in which a patient question is answered, those before it and a new connection included."""
 TELL_EVERY: Final = 60.0
 """Seconds between two lines about trouble in the log of the process."""
-TROUBLE: Final = (OSError, RefusedError, ConfigurationError)
+TROUBLE: Final = (OSError, CommandRefusedError, ConfigurationError)
 _log = get_logger("state")
 
 
@@ -129,7 +129,7 @@ class SideLink:
         self.why = str(fault_of(error))
         self.unheard = isinstance(error, TimeoutError | LostError)
         # A refusal costs nobody any time, and may be of one command only.
-        if not isinstance(error, RefusedError):
+        if not isinstance(error, CommandRefusedError):
             self._unanswered, self._not_before = True, now + RETRY_EVERY
         if now >= self._told_at + TELL_EVERY:
             self._told_at = now

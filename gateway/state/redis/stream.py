@@ -15,7 +15,7 @@ from gateway.core.signout.revocation import Entry, NewEntry
 from gateway.state.contract.outbox import Outgoing
 from gateway.state.contract.renewal import LogRenewal, RenewalCause
 from gateway.state.contract.renewal import read as read_renewal
-from gateway.state.redis.faults import GarbledError, RefusedError, UnvouchedError
+from gateway.state.redis.faults import CommandRefusedError, GarbledError, UnvouchedError
 from gateway.state.redis.link import Command, Link, Reply
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.scripts import APPEND, READ, RENEW, TRIM
@@ -47,7 +47,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StreamEntry:
     """One entry of the stream: where it is in it, the batch it came with, the entry at the position it denies from."""
 
     position: int
@@ -56,7 +56,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """A piece of the log.
 
     :ivar standing: of a reader that has read it. :ivar end: the log's last position.
@@ -76,7 +76,7 @@ class Page:
     replicas: int
     from_start: bool
     told: str
-    rows: tuple[Row, ...]
+    rows: tuple[StreamEntry, ...]
     more: bool
     copied: bool
     refusal: str = ""
@@ -93,7 +93,7 @@ class Stream:
         self.link = Link(place)
         self._place = place
 
-    async def read(self, history: Standing, cursor: Standing, candidate: str, *, renew: bool) -> Page:
+    async def read(self, history: Standing, cursor: Standing, candidate: str, *, renew: bool) -> LogPage:
         """The next page for `cursor`, by a reader that has read `history` whole.
 
         Makes the log where there is none, with the id `candidate`, and fixes it where it may lack entries.
@@ -116,7 +116,7 @@ class Stream:
 
     async def append(
         self, known: Standing, batches: Sequence[Outgoing], *, within: float, copies: bool
-    ) -> Page | None:
+    ) -> LogPage | None:
         """Append what the stream has not yet, and answer everything behind `known`; None when it must be read first.
 
         :param copies: wait, for a part of the time, until a replica has all that came over this connection.
@@ -154,7 +154,7 @@ class Stream:
         wait = [("WAIT", 1, round(COPY_WITHIN * 1000))] if copies else []
         reply, *counts = await self.link.ask(self._script(RENEW, arguments), *wait, within=READ_WITHIN)
         if 0 in counts:
-            raise RefusedError("NOREPLICAS")
+            raise CommandRefusedError("NOREPLICAS")
         match reply:
             case [bytes() as done]:
                 return done.decode()
@@ -210,7 +210,7 @@ def _written(entry: NewEntry) -> str:
     )
 
 
-def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Page:
+def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> LogPage:
     match reply:
         case [
             bytes() as told, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
@@ -220,7 +220,7 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Pag
             rows = tuple(map(_row, lines.split(b"\n"))) if count else ()
             end, more = _position(position), count == limit
             standing = Standing(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
-            return Page(
+            return LogPage(
                 standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied,
                 refusal.decode("utf-8", "replace"), _position(beat), _position(forgotten), _gaps(gaps),
                 read_renewal(renewed.decode("utf-8", "replace")),
@@ -228,7 +228,7 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Pag
     raise GarbledError("not the answer of our script")
 
 
-def _row(line: bytes) -> Row:
+def _row(line: bytes) -> StreamEntry:
     """An entry of the stream. One that was restored names the position that it had before."""
     try:
         where, batch, text = line.split(b" ", 2)
@@ -237,7 +237,7 @@ def _row(line: bytes) -> Row:
         entry = Entry(key, expires, reason, event_time, barrier, position=placed[0] if placed else position)
     except (TypeError, ValueError) as error:
         raise GarbledError("the log has an entry that the gateway did not write") from error
-    return Row(position, batch.decode(), entry)
+    return StreamEntry(position, batch.decode(), entry)
 
 
 def _gaps(text: bytes) -> tuple[Gap, ...]:

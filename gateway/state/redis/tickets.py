@@ -11,7 +11,7 @@ import asyncio
 from itertools import islice
 from typing import Final
 
-from gateway.state.contract.tickets import Absent, Found, Kept, Overtaken, Unavailable
+from gateway.state.contract.tickets import Absent, Found, Overtaken, StoredSession, Unavailable
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.side import WITHIN, SideLink
@@ -95,7 +95,7 @@ class RedisTickets:
             case 0:
                 return Overtaken()
             case int():
-                return Kept(answer, sealed)
+                return StoredSession(answer, sealed)
         return Unavailable(self._side.why)
 
     async def remove(self, sid: str) -> bool:
@@ -131,5 +131,5 @@ class RedisTickets:
 def _found(reply: Reply) -> Found:
     match reply:
         case [bytes() as revision, bytes() as sealed] if revision.isdigit():
-            return Kept(int(revision), sealed)
+            return StoredSession(int(revision), sealed)
     return Absent()

@@ -34,14 +34,14 @@ PULSE_EVERY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class IndexPosition:
     """How far the index has read, and of which log."""
 
     log_id: str
     position: int
 
 
-NOTHING: Final = Known("", 0)
+NOTHING: Final = IndexPosition("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LogSnapshot:
     """What the files of the log have: the tail, and what waits in the spool as of a moment before.
 
     `stamp`: of the spool when it was looked at. `marks`: of processes that have more than the files have.
@@ -73,7 +73,7 @@ class Looked:
     since the epoch, 0 where nobody knows. `renewal`: what this process has to tell of.
     """
 
-    seen: Seen
+    seen: LogSnapshot
     refusal: str = ""
     pulse: int = 0
     renewal: LogRenewal | None = None
@@ -141,7 +141,7 @@ class LogFiles:
         """The whole log."""
         return self.table.tail(-1)
 
-    def write(self, entries: Sequence[NewEntry], known: Known) -> Written:
+    def write(self, entries: Sequence[NewEntry], known: IndexPosition) -> Written:
         """Commit entries and tell the other processes. Raises sqlite3.Error, OSError or
         ConfigurationError.
         """
@@ -155,20 +155,20 @@ class LogFiles:
         self.witness.note(tail.log_id, tail.position)
         return Written(position, tail)
 
-    def read(self, known: Known) -> Tail:
+    def read(self, known: IndexPosition) -> Tail:
         """What follows; the whole log where it is another one than was known."""
         tail = self.table.tail(known.position)
         return tail if tail.log_id == known.log_id else self.load()
 
-    def see(self, known: Known) -> Seen:
+    def see(self, known: IndexPosition) -> LogSnapshot:
         """All that the files have. Raises sqlite3.Error and OSError."""
         # In this order: what leaves the spool after it was looked at, or whose owner unmarks, is in the log by then.
         stamp = self.spool.board.stamp()
         marks = self.spool.board.marks()
         spooled = tuple(self.spool.batches())
-        return Seen(self.read(known), spooled, stamp, marks, self._older)
+        return LogSnapshot(self.read(known), spooled, stamp, marks, self._older)
 
-    def look(self, known: Known) -> Looked:
+    def look(self, known: IndexPosition) -> Looked:
         """The upkeep of every beat: notice files that were removed, read the tail, see whether the
         spool waits.
         """
@@ -192,7 +192,7 @@ class LogFiles:
                 return renewal
         return None
 
-    def prove(self, proof: Known, known: Known) -> Seen:
+    def prove(self, proof: IndexPosition, known: IndexPosition) -> LogSnapshot:
         """A session was sealed by somebody who had seen this position of this log; all that the files have. Raises
         sqlite3.Error, OSError or ConfigurationError.
         """
@@ -242,7 +242,7 @@ class LogFiles:
             else:
                 self._pulse, self._pulse_at, self._refusal = self.table.pulse(), now, ""
 
-    def send(self, unsent: Sequence[Batch], committed: Collection[str], known: Known) -> Tail:
+    def send(self, unsent: Sequence[Batch], committed: Collection[str], known: IndexPosition) -> Tail:
         """Append what is unsent and what the spool holds, but for batches known to be in the log; clear the
         spool. Returns the tail, in which all of them are. Raises BlockingIOError when another process is sending.
 
@@ -269,7 +269,7 @@ class LogFiles:
             self.table.close()
             self.start()
 
-    def _begin_counter(self, known: Known, *, goes_on: bool = False) -> None:
+    def _begin_counter(self, known: IndexPosition, *, goes_on: bool = False) -> None:
         """Write the counter anew, unless it is needed as a proof; the caller holds its lock."""
         self._settle(known)
         if goes_on:
@@ -279,14 +279,14 @@ class LogFiles:
             tail = self.table.tail(UNPLACED)
             self.counter.begin(tail.log_id, tail.position)
 
-    def _compare(self, known: Known) -> None:
+    def _compare(self, known: IndexPosition) -> None:
         """See whether the table is an older copy, and have it answered for."""
         self._older = self._proven(known)[0]
         if self._older is not None:
             with self.counter.locked(patience=OPEN_PATIENCE):
                 self._settle(known)
 
-    def _settle(self, known: Known) -> None:
+    def _settle(self, known: IndexPosition) -> None:
         """The same; the caller holds the counter's lock."""
         self._older, log_id, position = self._proven(known)
         if self._older is None:
@@ -296,7 +296,7 @@ class LogFiles:
             self._renew(beyond, self._older, unless=(log_id, position))
             self._older = None
 
-    def _proven(self, known: Known) -> tuple[RenewalCause | None, str, int]:
+    def _proven(self, known: IndexPosition) -> tuple[RenewalCause | None, str, int]:
         """Who has seen more of the table's log than it has, of which log, and how far; None where nobody has."""
         log_id = self.table.tail(UNPLACED).log_id
         # Before the table's position: what they say now was committed before.

@@ -37,7 +37,7 @@ from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import LogRenewal, RenewalCause, tell_of_renewal, why
 from gateway.state.contract.spool import SIZE
 from gateway.state.sqlite.faults import explain, fix_for
-from gateway.state.sqlite.files import Known, LogFiles, Looked, Seen, Written
+from gateway.state.sqlite.files import IndexPosition, LogFiles, LogSnapshot, Looked, Written
 from gateway.state.sqlite.spool import SqliteSpool
 from gateway.state.sqlite.table import Tail
 from gateway.telemetry.log import get_logger
@@ -82,8 +82,8 @@ class SqliteLog:
         self._outbox = Outbox(self.index)
         self._spool = SqliteSpool(self._files.spool, self.index, self._outbox)
         self._file_thread: ThreadPoolExecutor | None = None
-        self._reading: asyncio.Future[Seen] | None = None
-        self._proving: asyncio.Future[Seen] | None = None
+        self._reading: asyncio.Future[LogSnapshot] | None = None
+        self._proving: asyncio.Future[LogSnapshot] | None = None
         self._renewal: LogRenewal | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._read_trouble = self._write_trouble = ""
@@ -225,18 +225,18 @@ class SqliteLog:
         # As in catch_up.
         self._age.doubt = "somebody has seen more of the log than was read, and it cannot be read"
 
-    def _start_proving(self, position: int) -> asyncio.Future[Seen]:
-        job = partial(self._files.prove, Known(self.log_id, position), self._known())
+    def _start_proving(self, position: int) -> asyncio.Future[LogSnapshot]:
+        job = partial(self._files.prove, IndexPosition(self.log_id, position), self._known())
         proving = self._proving = self._on_files(job)
         proving.add_done_callback(partial(self._was_proven, time.monotonic()))
         return proving
 
-    def _was_proven(self, started: float, proving: asyncio.Future[Seen]) -> None:
+    def _was_proven(self, started: float, proving: asyncio.Future[LogSnapshot]) -> None:
         self._proving = None
         self._was_read(started, proving)
 
     def _write(
-        self, new: Sequence[NewEntry], dated: Sequence[NewEntry], until: float, known: Known
+        self, new: Sequence[NewEntry], dated: Sequence[NewEntry], until: float, known: IndexPosition
     ) -> Written:
         # Written at once, the order of the log alone says when it was; written later, its date says so too.
         return self._files.write(new if time.monotonic() < until else dated, known)
@@ -245,22 +245,22 @@ class SqliteLog:
         if self._file_thread is None:
             raise RuntimeError("the state log is not open")
 
-    def _known(self) -> Known:
-        return Known(self.log_id, self.index.position)
+    def _known(self) -> IndexPosition:
+        return IndexPosition(self.log_id, self.index.position)
 
     def _on_files(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._file_thread, job)
 
-    def _start_reading(self) -> asyncio.Future[Seen]:
+    def _start_reading(self) -> asyncio.Future[LogSnapshot]:
         reading = self._reading = self._on_files(partial(self._files.see, self._known()))
         reading.add_done_callback(partial(self._reading_ended, time.monotonic()))
         return reading
 
-    def _reading_ended(self, started: float, reading: asyncio.Future[Seen]) -> None:
+    def _reading_ended(self, started: float, reading: asyncio.Future[LogSnapshot]) -> None:
         self._reading = None
         self._was_read(started, reading)
 
-    def _was_read(self, started: float, reading: asyncio.Future[Seen]) -> None:
+    def _was_read(self, started: float, reading: asyncio.Future[LogSnapshot]) -> None:
         error = reading.exception()
         if error is None:
             self._see(reading.result(), started)
@@ -301,7 +301,7 @@ class SqliteLog:
         self._tell_read_trouble("")
         self._outbox.settle()
 
-    def _see(self, seen: Seen, started: float) -> None:
+    def _see(self, seen: LogSnapshot, started: float) -> None:
         """Bring the index to what the files had at `started`: the log, and what waits in the spool."""
         self._adopt(seen.tail, started)
         doubt = self._spool.see(seen)

@@ -7,7 +7,7 @@ from gateway.core.signout.revocation import Entry, RevocationIndex
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.shared_spool import SharedSpool
 from gateway.state.contract.spool import Spool
-from gateway.state.sqlite.files import Seen
+from gateway.state.sqlite.files import LogSnapshot
 
 
 class SqliteSpool(SharedSpool):
@@ -23,7 +23,7 @@ class SqliteSpool(SharedSpool):
         """How many entries of other processes wait there."""
         return sum(map(len, self._theirs.values()))
 
-    def see(self, seen: Seen) -> str:
+    def see(self, seen: LogSnapshot) -> str:
         """What the files had, after the tail was applied; why more is missing, empty where nothing is."""
         theirs = {batch.id: batch for batch in seen.spooled if batch.id not in self._outbox}
         for name in [name for name in self._theirs if name not in theirs]:

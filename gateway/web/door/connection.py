@@ -22,13 +22,13 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.request_reader import RequestReader
-from gateway.web.messages import Receiver, Request, Response, Whole
+from gateway.web.messages import Request, Response, UpgradeReceiver, Whole
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER without time: closing sends RST."""
 
 
-class Owner(Protocol):
+class Acceptor(Protocol):
     """Whoever accepts connections: the listener."""
 
     clock: Deadlines
@@ -64,12 +64,12 @@ class Connection(RequestReader, asyncio.Protocol):
         "transport",
     )  # fmt: skip
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Acceptor) -> None:
         super().__init__(owner.limits, owner.clock)
         self._owner = owner
         self._asked: Request | None = None
         self._answering = False  # a part of the answer is out
-        self._receiver: Receiver | None = None
+        self._receiver: UpgradeReceiver | None = None
         self._task: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._unsent = 0  # when a deadline had passed
@@ -226,7 +226,7 @@ class Connection(RequestReader, asyncio.Protocol):
         if self._ahead.size or self._half_closed:
             self._advance()
 
-    def hand_over(self, receiver: Receiver) -> None:
+    def hand_over(self, receiver: UpgradeReceiver) -> None:
         """After an upgrade: every byte from the client goes to ``receiver``, and it hears of its end."""
         self._receiver = receiver
         ahead = self._ahead.clear()
@@ -253,7 +253,7 @@ class Connection(RequestReader, asyncio.Protocol):
     # Ends
 
     def check(self, now: float) -> None:
-        """A look at the clock (:class:`gateway.proxy.deadlines.Watched`)."""
+        """A look at the clock (:class:`gateway.proxy.deadlines.HasDeadline`)."""
         if self._half_closed and not self.gone and self._reset:
             self.abort()
         elif self._body is not None and self._busy:

@@ -19,7 +19,7 @@ from gateway.telemetry.log import get_logger
 from gateway.web.door.access_log import Accounts
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
-from gateway.web.door.table import Table
+from gateway.web.door.table import EndpointTable
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response, Sent, Whole
 from gateway.web.pages.errors import refuse, refuse_error
@@ -45,7 +45,7 @@ class Door:
         rules: DoorRules,
         limits: DoorLimits,
         *,
-        table: Table,
+        table: EndpointTable,
         gate: Gate,
         accounts: Accounts,
     ) -> None:

@@ -19,7 +19,7 @@ Methods = Mapping[str, Endpoint]
 _LOGOUT = "/logout"
 
 
-class Table:
+class EndpointTable:
     """Our own endpoints.
 
     :param exact: raw path -> method -> endpoint; a last segment ``*`` stands for any one segment.

@@ -23,8 +23,7 @@ from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages import pages
-from gateway.web.pages.errors import ANSWERS, refuse
-from gateway.web.pages.errors import Answer as Reason
+from gateway.web.pages.errors import ANSWERS, Reason, refuse
 from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import Prepared, redirect, send
 from gateway.web.signout.trail import Trail

@@ -14,7 +14,7 @@ from gateway.web.pages.respond import Prepared
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reason:
     """How one reason is said. ``headers`` go with it."""
 
     status: int
@@ -27,94 +27,94 @@ class Answer:
 _RETRY = (("Retry-After", "5"),)
 _UPSTREAM = "The application behind this gateway"
 
-ANSWERS: dict[str, Answer] = {
-    "denied": Answer(
+ANSWERS: dict[str, Reason] = {
+    "denied": Reason(
         403, "You may not open this", "You are signed in, but your account has no right to this page.",
         "Ask the people who run this site for access, or sign in with another account.",
     ),
-    "cross_origin": Answer(
+    "cross_origin": Reason(
         403, "This request came from another site",
         "A page of another site tried to do something here in your name, so it was stopped.",
         "Open the application itself and try again there. Operators: see allowed_origins.",
     ),
-    "iframe_or_prefetch": Answer(
+    "iframe_or_prefetch": Reason(
         403, "Sign-in cannot start here", "Sign-in starts only in a tab that you opened yourself.",
         "Open this address in a tab of its own.",
     ),
-    "ambiguous_target": Answer(400, "This address cannot be understood", "", ""),
-    "encoded_slash": Answer(
+    "ambiguous_target": Reason(400, "This address cannot be understood", "", ""),
+    "encoded_slash": Reason(
         400, "This address cannot be understood", "The path holds an encoded slash, which servers read differently.",
         "Use a plain slash. Operators: `encoded_slashes: allow` on the upstream admits it.",
     ),
-    "ambiguous_header": Answer(400, "This request cannot be understood", "", ""),
-    "malformed_request": Answer(
+    "ambiguous_header": Reason(400, "This request cannot be understood", "", ""),
+    "malformed_request": Reason(
         400, "This request cannot be understood", "It breaks the rules of HTTP.",
         "If a browser sent it, clear this site's cookies and try again.",
     ),
-    "bad_parameter": Answer(400, "This link is not complete", "", ""),
-    "state_unknown": Answer(
+    "bad_parameter": Reason(400, "This link is not complete", "", ""),
+    "state_unknown": Reason(
         400, "This sign-in cannot be finished here",
         "It was started in another browser, or too long ago, or your browser did not keep our cookie.",
         "Start again, and allow cookies for this site.",
     ),
-    "not_asked_again": Answer(
+    "not_asked_again": Reason(
         403, "You were not asked to sign in",
         "Your sessions were ended, so the service that you sign in with should have asked you to sign in anew. "
         "It only remembered you.",
         "Sign out there, then try again. If it happens again, tell the people who run this site what this page says.",
     ),
-    "sign_in_refused": Answer(400, "Sign-in was not completed", "", ""),
-    "not_found": Answer(404, "There is nothing here", "This address is reserved for the gateway and has no page.",
+    "sign_in_refused": Reason(400, "Sign-in was not completed", "", ""),
+    "not_found": Reason(404, "There is nothing here", "This address is reserved for the gateway and has no page.",
                         "Go to the application's start page."),
-    "unknown_method": Answer(405, "That is not possible here", "The gateway does not know this method.",
+    "unknown_method": Reason(405, "That is not possible here", "The gateway does not know this method.",
                              "Use one of the methods of RFC 9110."),
-    "wrong_method": Answer(405, "That is not possible here", "This address does not take that method.",
+    "wrong_method": Reason(405, "That is not possible here", "This address does not take that method.",
                            "See the Allow header for those it takes."),
-    "broken_body": Answer(
+    "broken_body": Reason(
         400, "This request cannot be understood", "Its body is incomplete, or not framed as it said.", "Send it again.",
     ),
-    "too_slow": Answer(408, "Too slow", "The rest of your request did not arrive in time.",
+    "too_slow": Reason(408, "Too slow", "The rest of your request did not arrive in time.",
                        "Check your connection, and send it again."),
-    "too_large": Answer(413, "Too large", "The request's body is larger than this site accepts.",
+    "too_large": Reason(413, "Too large", "The request's body is larger than this site accepts.",
                         "Send less at once. Operators: see limits.body."),
-    "unknown_host": Answer(421, "Unknown host", "", ""),
-    "headers_too_large": Answer(431, "Headers too large", "The request's headers are larger than this site accepts.",
+    "unknown_host": Reason(421, "Unknown host", "", ""),
+    "headers_too_large": Reason(431, "Headers too large", "The request's headers are larger than this site accepts.",
                                 "Clear this site's cookies and try again. Operators: see limits.header."),
-    "internal": Answer(500, "Something went wrong",
+    "internal": Reason(500, "Something went wrong",
                        "The gateway could not handle this request; nothing was let through.",
                        "Try again. If it happens again, tell the people who run this site."),
-    "state_stale": Answer(503, "Not available for the moment",
+    "state_stale": Reason(503, "Not available for the moment",
                           "The gateway cannot tell at the moment which sessions have been ended. "
                           "So it lets nothing through.",
                           "Try again in a few seconds.", _RETRY),
-    "sessions_away": Answer(503, "Not available for the moment",
+    "sessions_away": Reason(503, "Not available for the moment",
                             "The gateway cannot look up your sign-in at the moment. You are not signed out.",
                             "Try again in a few seconds; you need not sign in again.", _RETRY),
-    "upstream_busy": Answer(503, "Too busy", f"{_UPSTREAM} has all it can handle.",
+    "upstream_busy": Reason(503, "Too busy", f"{_UPSTREAM} has all it can handle.",
                             "Try again in a few seconds.", _RETRY),
-    "connect_failed": Answer(502, "The application does not answer", f"{_UPSTREAM} could not be reached.",
+    "connect_failed": Reason(502, "The application does not answer", f"{_UPSTREAM} could not be reached.",
                              "Try again in a moment.", _RETRY),
-    "broken_response": Answer(502, "The application broke off", f"{_UPSTREAM} sent no complete answer.",
+    "broken_response": Reason(502, "The application broke off", f"{_UPSTREAM} sent no complete answer.",
                               "Try again in a moment."),
-    "tls_failed": Answer(502, "The application cannot be reached safely",
+    "tls_failed": Reason(502, "The application cannot be reached safely",
                          f"{_UPSTREAM} did not prove that it is the right one, so nothing was sent to it.",
                          "Try again later. Operators: the log says what is wrong with its certificate; an authority of "
                          "your own goes into `ca_file` of the upstream.", _RETRY),
-    "connect_timeout": Answer(504, "The application does not answer", f"{_UPSTREAM} could not be reached in time.",
+    "connect_timeout": Reason(504, "The application does not answer", f"{_UPSTREAM} could not be reached in time.",
                               "Try again in a moment.", _RETRY),
-    "first_byte_timeout": Answer(504, "The application takes too long", f"{_UPSTREAM} did not answer in time.",
+    "first_byte_timeout": Reason(504, "The application takes too long", f"{_UPSTREAM} did not answer in time.",
                                  "Try again in a moment.", _RETRY),
-    "idle_timeout": Answer(504, "The application takes too long",
+    "idle_timeout": Reason(504, "The application takes too long",
                            f"{_UPSTREAM} stopped taking the request's body.",
                            "Send it again in a moment.", _RETRY),
-    "provider": Answer(502, "Sign-in is not available for the moment",
+    "provider": Reason(502, "Sign-in is not available for the moment",
                        "The identity provider did not answer as it should. You are not signed in.",
                        "Try again in a moment. Sessions that exist go on."),
 }  # fmt: skip
 """Reasons not in this table are ours to have forgotten: they are ``internal``."""
 
 
-def answer_for(code: str, *, default: str = "internal") -> Answer:
+def answer_for(code: str, *, default: str = "internal") -> Reason:
     return ANSWERS.get(code, ANSWERS[default])
 
 

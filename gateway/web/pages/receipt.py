@@ -43,7 +43,7 @@ class HopLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReceiptLine:
     """One line as it is shown; `tone` picks colour and icon, which never speak alone."""
 
     label: str
@@ -64,7 +64,7 @@ class Headline:
     summary: str
 
 
-def entry(hop: HopLine, *, durable: bool = True) -> Entry:
+def entry(hop: HopLine, *, durable: bool = True) -> ReceiptLine:
     """Put one hop into words; only a `durable` end is known to reach copies of our session elsewhere."""
     if hop.name == OURS:
         return _our_entry(hop, durable=durable)
@@ -73,25 +73,27 @@ def entry(hop: HopLine, *, durable: bool = True) -> Entry:
     match hop.status:
         case "returned" if hop.sure:
             outcome = "Sign-out confirmed"
-            return Entry(hop.label, "good", "Confirmed", outcome, hop.at, evidence, "")
+            return ReceiptLine(hop.label, "good", "Confirmed", outcome, hop.at, evidence, "")
         case "returned":
             advice = _asked(hop) or (
                 f"{hop.label} may lead back without having ended your session there. If the next sign-in asks for no"
                 f" password, you are still signed in {there}: sign out {there} itself."
             )
-            return Entry(hop.label, "skip", "Came back", "Your browser came back", hop.at, evidence, advice)
+            return ReceiptLine(
+                hop.label, "skip", "Came back", "Your browser came back", hop.at, evidence, advice
+            )
         case "skipped":
             outcome, advice = "Not asked to sign you out", f"If you were signed in {there}, you still are."
-            return Entry(hop.label, "skip", "Skipped", outcome, None, evidence, advice)
+            return ReceiptLine(hop.label, "skip", "Skipped", outcome, None, evidence, advice)
         case "pending":
-            return Entry(hop.label, "wait", "Waiting", "Not confirmed yet", None, evidence, "")
+            return ReceiptLine(hop.label, "wait", "Waiting", "Not confirmed yet", None, evidence, "")
         case _:
             advice = (
                 f"You may still be signed in {there}. Try again; if that does not help, sign out {there} "
                 "itself, or close the browser completely, before you leave this computer."
             )
             evidence = evidence or _sentence(words(Evidence.NO_RETURN, hop.label))
-            return Entry(hop.label, "bad", "Not confirmed", "Not confirmed", hop.at, evidence, advice)
+            return ReceiptLine(hop.label, "bad", "Not confirmed", "Not confirmed", hop.at, evidence, advice)
 
 
 def words(evidence: str, service: str) -> str:
@@ -136,17 +138,17 @@ def _asked(hop: HopLine) -> str:
     return ""
 
 
-def _our_entry(hop: HopLine, *, durable: bool) -> Entry:
+def _our_entry(hop: HopLine, *, durable: bool) -> ReceiptLine:
     match hop.status:
         case "returned":
             evidence = "it works in no tab any more, nor does a copy of it" if durable else ""
-            return Entry(hop.label, "good", "Ended", "Session ended", hop.at, _sentence(evidence), "")
+            return ReceiptLine(hop.label, "good", "Ended", "Session ended", hop.at, _sentence(evidence), "")
         case "skipped":
             outcome = "There was no session to end"
-            return Entry(hop.label, "skip", "Nothing to end", outcome, None, "", "")
+            return ReceiptLine(hop.label, "skip", "Nothing to end", outcome, None, "", "")
         case _:
             advice = "You may still be signed in here. Try again, or close the browser completely."
-            return Entry(hop.label, "bad", "Not ended", "Not ended", hop.at, "", advice)
+            return ReceiptLine(hop.label, "bad", "Not ended", "Not ended", hop.at, "", advice)
 
 
 def headline(

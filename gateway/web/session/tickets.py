@@ -33,7 +33,7 @@ from gateway.core.session.sealing import Deployment, KeyRing, Opened
 from gateway.core.session.session import Known, Session, SessionLimits, absolute_deadline, touched
 from gateway.core.session.ticket import Ticket
 from gateway.core.signout.chain import Chain
-from gateway.state.contract.tickets import Absent, Kept, Overtaken, Tickets
+from gateway.state.contract.tickets import Absent, Overtaken, StoredSession, Tickets
 from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.session.session import Carried, Sessions
 from gateway.web.session.sightings import Sightings
@@ -212,7 +212,7 @@ class TicketSessions(Sessions):
     async def _ask(self, ticket: Ticket) -> None:
         found = await self._store.read(ticket.sid)
         now, held = clock.now(), self._held.get(ticket)
-        if isinstance(found, Kept):
+        if isinstance(found, StoredSession):
             self._take(ticket, found, now)
         elif isinstance(found, Absent):
             self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
@@ -221,7 +221,7 @@ class TicketSessions(Sessions):
         elif held is not None:
             held.until = now + AGAIN
 
-    def _take(self, ticket: Ticket, found: Kept, now: int) -> None:
+    def _take(self, ticket: Ticket, found: StoredSession, now: int) -> None:
         session = tickets.opened(found.sealed, ticket.sid, ticket.secret, self.deployment)
         if session is None:
             _log.warning(
@@ -252,13 +252,13 @@ class TicketSessions(Sessions):
         sealed = tickets.sealed(later, self.deployment)
         answer = await self._store.replace(ticket.sid, held.revision, sealed)
         now = clock.now()
-        if isinstance(answer, Kept):
+        if isinstance(answer, StoredSession):
             self._hold(ticket, later, now, revision=answer.revision)
         elif isinstance(answer, Overtaken):
             self._forget(ticket)
         elif isinstance(answer, Absent):
             self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
-        return isinstance(answer, Kept)
+        return isinstance(answer, StoredSession)
 
     def _hold(self, ticket: Ticket, session: Session, now: int, *, revision: int = 0) -> None:
         self._forget(ticket)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gateway.core.signout.chain import FAILED, PENDING, SKIPPED, Chain, HopState
 from gateway.core.signout.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.signout.logout import Act, Asked, Form, Redirect, Skip, Way
+from gateway.oidc.signout.logout import Act, Form, HopRequest, Redirect, Skip, Way
 from gateway.oidc.signout.sign_outs import ID_TOKEN, Proof, SignOut
 from gateway.web.pages import pages
 
@@ -49,7 +49,7 @@ class Hop:
 
     def url(self, return_to: str) -> str | None:
         """The address of a hop that is one plain redirect, the same for everybody but for where it returns to."""
-        act = None if self.hint else self.way.act(Asked(return_to))
+        act = None if self.hint else self.way.act(HopRequest(return_to))
         return act.url if isinstance(act, Redirect) else None
 
 
@@ -160,10 +160,10 @@ class Hops:
         }
         return [hop for hop in chain.hops if hop.name not in hidden]
 
-    def _asked(self, chain: Chain, hop: Hop) -> Asked:
+    def _asked(self, chain: Chain, hop: Hop) -> HopRequest:
         ticket = chain.ticket(hop.name)
         end = f"/{ticket}" if hop.nonced else ""
-        return Asked(return_to=f"{self._public_url}{DONE_PREFIX}{hop.name}{end}", state=ticket)
+        return HopRequest(return_to=f"{self._public_url}{DONE_PREFIX}{hop.name}{end}", state=ticket)
 
 
 def origin_of(url: str) -> str:

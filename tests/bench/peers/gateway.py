@@ -14,7 +14,7 @@ from gateway.core import clock, dice
 from gateway.core.session.key_file import format_key
 from gateway.core.session.revocation_keys import email_key, sid_key, subject_key
 from gateway.core.signout.revocation import NewEntry
-from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.files import IndexPosition, LogFiles
 from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.stand import Process, Stand
 
@@ -107,7 +107,7 @@ def sign_out_others(state: Path, issuer: str) -> None:
     ]
     files = LogFiles(state, patience=5)
     files.start()
-    files.write([NewEntry(key, expires, "bench") for key in keys], Known("", 0))
+    files.write([NewEntry(key, expires, "bench") for key in keys], IndexPosition("", 0))
     files.close()
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.policy.policy_set import MEMO_PATH, PolicySet
-from gateway.core.policy.view import MOST_PATTERNS, Asked, View, is_like, mentioned
+from gateway.core.policy.view import MOST_PATTERNS, Uses, View, is_like, mentioned
 from tests.core.policy_samples import ask, parsed, somebody
 
 EVERYTHING = {"host", "path", "client", "auth_age", "acr"}
@@ -42,19 +42,19 @@ def test_r25_what_a_policy_mentions_is_never_underestimated(condition: str, ment
         assert permitting(condition, clause).mentions == mentions
 
 
-def texts(*these: str) -> Asked:
-    return Asked(texts=frozenset(these))
+def texts(*these: str) -> Uses:
+    return Uses(texts=frozenset(these))
 
 
-def patterns(*these: tuple[str, ...]) -> Asked:
-    return Asked(patterns=frozenset(these))
+def patterns(*these: tuple[str, ...]) -> Uses:
+    return Uses(patterns=frozenset(these))
 
 
 @pytest.mark.parametrize(
     ("condition", "asks"),
     [
-        ('context.host == "/a"', Asked()),
-        ('context has path && principal.user like "/a*"', Asked()),
+        ('context.host == "/a"', Uses()),
+        ('context has path && principal.user like "/a*"', Uses()),
         ('context.path == "/a"', texts("/a")),
         ('"/a" != context["path"]', texts("/a")),
         (r'"\u{1F600}\0\x41" == context.path', texts("😀\0A")),
@@ -72,7 +72,7 @@ def patterns(*these: tuple[str, ...]) -> Asked:
         ),
     ],
 )
-def test_r25_tests_of_the_path_are_found(condition: str, asks: Asked) -> None:
+def test_r25_tests_of_the_path_are_found(condition: str, asks: Uses) -> None:
     """Comparisons with texts and patterns are all that is asked, wherever in a condition they are."""
     for clause in ("when", "unless"):
         assert permitting(condition, clause).policies[0].of_path == asks
@@ -147,7 +147,7 @@ def test_r25_a_set_with_very_many_patterns_is_remembered_by_path() -> None:
     """Testing them all would take longer than it spares; prefixes and texts are one look each, however many."""
 
     def seen(number: int, *rest: str) -> Any:
-        return View([Asked(frozenset({"/x"}), frozenset({(f"/{n}/", *rest)})) for n in range(number)]).seen("/1/b")  # fmt: skip
+        return View([Uses(frozenset({"/x"}), frozenset({(f"/{n}/", *rest)})) for n in range(number)]).seen("/1/b")  # fmt: skip
 
     assert seen(1_000, "") == ("/1/",)
     assert seen(MOST_PATTERNS, "b") != "/1/b"

@@ -18,7 +18,7 @@ from gateway.oidc.signin.tokens import (
     refresh_request,
     revocation_request,
 )
-from gateway.oidc.wire import Answer, Request
+from gateway.oidc.wire import ProviderRequest, ProviderResponse
 from tests.oidc.documents import json_answer
 
 ENDPOINT = "https://d.example/oauth2/token"
@@ -31,7 +31,7 @@ TOKENS = {
 }
 
 
-def form_of(request: Request) -> dict[str, str]:
+def form_of(request: ProviderRequest) -> dict[str, str]:
     """The form in the body of ``request``."""
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     return dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True))
@@ -177,7 +177,7 @@ def test_an_error_says_whether_the_session_is_over(
     """Only a 400, 401 or 403 can say invalid_grant: a server in trouble logs nobody out (rule R10)."""
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     with pytest.raises(ProviderError) as caught:
-        parse_tokens(Answer(status, {}, raw), id_token_required=True)
+        parse_tokens(ProviderResponse(status, {}, raw), id_token_required=True)
     assert (caught.value.code, caught.value.retryable) == (code, retryable)
 
 
@@ -192,7 +192,7 @@ def test_the_providers_words_reach_the_log_tamed() -> None:
 
 def test_revocation_is_confirmed_by_200_alone() -> None:
     """Cognito answers an empty 200, also for a token it never knew; 503 means alive (RFC 7009 §2.2.1)."""
-    check_revocation(Answer(200))
+    check_revocation(ProviderResponse(200))
     for status in (204, 302, 400, 401, 500, 503):
         with pytest.raises(ProviderError):
-            check_revocation(Answer(status))
+            check_revocation(ProviderResponse(status))

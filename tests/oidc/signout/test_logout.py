@@ -15,11 +15,11 @@ from gateway.core.signout.evidence import Evidence
 from gateway.oidc.signout.logout import (
     LONGEST,
     AddressTemplate,
-    Asked,
     Auth0Logout,
     CognitoSignout,
     EntraLogout,
     Form,
+    HopRequest,
     LocalOnly,
     OidcLogout,
     OktaSignout,
@@ -32,8 +32,8 @@ from gateway.oidc.signout.sign_outs import ID_TOKEN, FormUse, Without
 
 BACK = "https://app.example.com/logout/done/oidc"
 ENDPOINT = "https://id.example.com/session/end"
-ASKED = Asked(BACK, state="the-state", hint="the-hint", end_session=ENDPOINT)
-LOST = Asked(BACK, state="the-state", end_session=ENDPOINT)
+ASKED = HopRequest(BACK, state="the-state", hint="the-hint", end_session=ENDPOINT)
+LOST = HopRequest(BACK, state="the-state", end_session=ENDPOINT)
 
 
 def asked_of(url: str) -> list[tuple[str, str]]:
@@ -43,7 +43,7 @@ def asked_of(url: str) -> list[tuple[str, str]]:
 def test_cognitos_hop_is_exact() -> None:
     """client_id and logout_uri, nothing of OIDC's, nothing else."""
     hop = CognitoSignout("https://example.auth.eu-west-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE")
-    assert hop.act(Asked("https://app.example.com/logout/done/cognito", "state", "hint")) == Redirect(
+    assert hop.act(HopRequest("https://app.example.com/logout/done/cognito", "state", "hint")) == Redirect(
         "https://example.auth.eu-west-1.amazoncognito.com/logout?client_id=1h57kf5cpq17m0eml12EXAMPLE"
         "&logout_uri=https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Fcognito"
     )
@@ -51,7 +51,7 @@ def test_cognitos_hop_is_exact() -> None:
 
 def test_oktas_hop_is_exact() -> None:
     """fromURI, capitals included."""
-    assert OktaSignout("https://example.okta.com/").act(Asked("https://app.example.com/logged-out")) == (
+    assert OktaSignout("https://example.okta.com/").act(HopRequest("https://app.example.com/logged-out")) == (
         Redirect("https://example.okta.com/login/signout?fromURI=https%3A%2F%2Fapp.example.com%2Flogged-out")
     )
 
@@ -95,7 +95,7 @@ def test_r34_a_form_has_the_same_parameters_and_shows_them_to_nobody() -> None:
 @pytest.mark.parametrize("form", [FormUse.NEVER, FormUse.LONG])
 def test_the_same_stands_in_an_address(form: FormUse) -> None:
     """Encoded, in the same order, behind what the endpoint's address has already."""
-    policy = Asked(BACK, "the-state", "the-hint", end_session=f"{ENDPOINT}?p=B2C_1_sign_in")
+    policy = HopRequest(BACK, "the-state", "the-hint", end_session=f"{ENDPOINT}?p=B2C_1_sign_in")
     act = OidcLogout("id.example.com", "client", form).act(policy)
     assert act == Redirect(
         f"{ENDPOINT}?p=B2C_1_sign_in&id_token_hint=the-hint&client_id=client"
@@ -107,11 +107,11 @@ def test_the_same_stands_in_an_address(form: FormUse) -> None:
 def test_an_address_is_as_long_as_servers_take_or_has_no_hint() -> None:
     """To the byte. Where a form is known to work it takes the hint along; where nothing goes without it, nothing goes."""
     plain = OidcLogout("id.example.com", "client")
-    (empty, longer) = (Asked(BACK, "s", "h" * size, end_session=ENDPOINT) for size in (1, LONGEST))
+    (empty, longer) = (HopRequest(BACK, "s", "h" * size, end_session=ENDPOINT) for size in (1, LONGEST))
     short = plain.act(empty)
     assert isinstance(short, Redirect)
     room = LONGEST - len(short.url) + 1
-    (fits, exceeds) = (Asked(BACK, "s", "h" * size, end_session=ENDPOINT) for size in (room, room + 1))
+    (fits, exceeds) = (HopRequest(BACK, "s", "h" * size, end_session=ENDPOINT) for size in (room, room + 1))
     act = plain.act(fits)
     assert isinstance(act, Redirect)
     assert (len(act.url), act.how) == (LONGEST, How.HINT)
@@ -126,7 +126,7 @@ def test_an_address_is_as_long_as_servers_take_or_has_no_hint() -> None:
     assert okta.act(exceeds) == Skip(Evidence.HINT_TOO_LONG)
 
 
-AGAIN = Asked(BACK, "the-state", "the-hint", published=True, again=True, end_session=ENDPOINT)
+AGAIN = HopRequest(BACK, "the-state", "the-hint", published=True, again=True, end_session=ENDPOINT)
 
 
 @pytest.mark.parametrize("published", [True, None])
@@ -175,9 +175,9 @@ def test_a_hint_of_a_withdrawn_key_is_never_sent(form: FormUse, again: bool) -> 
 )
 def test_a_claim_that_is_too_long_is_no_hint_either(way: EntraLogout | Auth0Logout) -> None:
     """What names the account or the session may be anything."""
-    act = way.act(Asked(BACK, "s", "h" * LONGEST))
+    act = way.act(HopRequest(BACK, "s", "h" * LONGEST))
     assert (act.how, "logout_hint" in act.url) == (How.HINT_TOO_LONG, False)
-    act = way.act(Asked(BACK, "s", "h"))
+    act = way.act(HopRequest(BACK, "s", "h"))
     assert (act.how, "logout_hint=h&" in act.url) == (How.HINT, True)
 
 
@@ -202,14 +202,14 @@ def test_a_provider_without_the_endpoint_is_skipped_with_the_true_reason(
     reached: bool, why: Evidence
 ) -> None:
     """That it has none is said only where it was asked."""
-    act = OidcLogout("id.example.com", "client").act(Asked(BACK, hint="the-hint", reached=reached))
+    act = OidcLogout("id.example.com", "client").act(HopRequest(BACK, hint="the-hint", reached=reached))
     assert act == Skip(why)
 
 
 def test_keycloaks_endpoint_follows_from_its_issuer() -> None:
     """What it says itself comes first."""
     way = OidcLogout("Keycloak", "client", derived="https://kc.example.com/realms/r/p/logout")
-    unknown = way.act(Asked(BACK, "s", "the-hint", reached=False))
+    unknown = way.act(HopRequest(BACK, "s", "the-hint", reached=False))
     assert isinstance(unknown, Redirect)
     assert unknown.url.startswith("https://kc.example.com/realms/r/p/logout?")
     known = way.act(ASKED)
@@ -229,7 +229,7 @@ def test_keycloaks_endpoint_follows_from_its_issuer() -> None:
 )
 def test_entra_takes_the_login_hint(issuer: str, endpoint: str) -> None:
     """No token is sent; without a hint Microsoft asks for the account."""
-    act = EntraLogout(issuer).act(Asked(BACK, "the-state", "O.CiQ"))
+    act = EntraLogout(issuer).act(HopRequest(BACK, "the-state", "O.CiQ"))
     assert act.url.startswith(f"{endpoint}?")
     assert asked_of(act.url) == [
         ("logout_hint", "O.CiQ"),
@@ -242,13 +242,13 @@ def test_entra_takes_the_login_hint(issuer: str, endpoint: str) -> None:
 
 def test_auth0_takes_the_session_id_and_may_go_further() -> None:
     """``federated`` has no value; the issuer has a slash at its end and the endpoint one only."""
-    unlisted = Asked(BACK, "the-state", "sid-1")
+    unlisted = HopRequest(BACK, "the-state", "sid-1")
     act = Auth0Logout("https://t.auth0.com/", "client").act(unlisted)
     assert act.url.startswith("https://t.auth0.com/oidc/logout?logout_hint=sid-1&client_id=client&")
     assert "federated" not in act.url
     further = Auth0Logout("https://t.auth0.com/", "client", federated=True).act(unlisted)
     assert asked_of(further.url)[-1] == ("federated", "")
-    assert "logout_hint" not in Auth0Logout("https://t.auth0.com/", "client").act(Asked(BACK, "s")).url
+    assert "logout_hint" not in Auth0Logout("https://t.auth0.com/", "client").act(HopRequest(BACK, "s")).url
 
 
 def test_google_is_not_asked() -> None:

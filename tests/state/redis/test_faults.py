@@ -7,7 +7,14 @@ import ssl
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import Fault, GarbledError, LostError, RefusedError, UnvouchedError, fault_of
+from gateway.state.redis.faults import (
+    CommandRefusedError,
+    Fault,
+    GarbledError,
+    LostError,
+    UnvouchedError,
+    fault_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ from gateway.state.redis.faults import Fault, GarbledError, LostError, RefusedEr
 )
 def test_refusals_are_explained(text: str, code: str, words: str) -> None:
     """By the code, by the wording where there is none, and inside the errors of Redis 6's scripts."""
-    fault = fault_of(RefusedError(text))
+    fault = fault_of(CommandRefusedError(text))
 
     assert fault.code == code
     assert words in str(fault)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import GarbledError, LostError, RefusedError, fault_of
+from gateway.state.redis.faults import CommandRefusedError, GarbledError, LostError, fault_of
 from gateway.state.redis.link import Link
 from gateway.state.redis.place import RedisPlace
 from tests.fakes.certificates import Authority
@@ -47,7 +47,7 @@ async def test_questions_sent_together_are_answered_in_order(place: RedisPlace) 
 async def test_a_refusal_among_them_is_raised_and_the_connection_goes_on(place: RedisPlace) -> None:
     """All replies are read, so the next question gets its own."""
     async with linked(place) as link:
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(CommandRefusedError) as caught:
             await link.ask(("ECHO", "a"), ("XLEN",), ("ECHO", "b"), within=5)
         address = link.address
 
@@ -143,7 +143,7 @@ async def test_user_password_and_database(redis: RedisServer) -> None:
     assert await answer(redis.place(username="gateway", password="secret", db=3)) == b"PONG"
     assert await answer(redis.place(password="other")) == b"PONG"
     for place in (redis.place(), redis.place(password="x"), redis.place(password="other", db=999)):
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(CommandRefusedError) as caught:
             await answer(place)
         assert fault_of(caught.value).code == "state_refused"
 
@@ -171,7 +171,7 @@ async def test_a_password_is_replaced_in_any_order(redis: RedisServer, ours_firs
         assert await link.ask(PING, within=5) == [b"PONG"]
     place.login.replace("newer")
     place.login.replace("newest")
-    with pytest.raises(RefusedError):
+    with pytest.raises(CommandRefusedError):
         await answer(place)
 
 
@@ -209,7 +209,7 @@ class TestTls:
         secured.ask("CONFIG", "SET", "tls-auth-clients", "yes")
 
         assert await answer(secured.place(cert_file=shown, key_file=shown)) == b"PONG"
-        with pytest.raises((OSError, RefusedError)):
+        with pytest.raises((OSError, CommandRefusedError)):
             await answer(secured.place())
 
 
@@ -245,7 +245,7 @@ class TestSentinel:
             guard = [f"requirepass {password}"] if password else []
             with RedisServer(tmp_path / name, watch, *guard, sentinel=True, password=password) as sentinel:
                 assert await answer(self.at(sentinel, password="secret")) == b"PONG"
-                with pytest.raises(RefusedError):
+                with pytest.raises(CommandRefusedError):
                     await answer(self.at(sentinel, password="wrong"))
                 renewed = self.at(sentinel, password="secret")
                 renewed.login.replace("not there yet")
@@ -273,7 +273,7 @@ class TestCluster:
         """The cluster is being fixed."""
         place = node.place(kind="cluster")
         node.ask("CLUSTER", "DELSLOTS", place.slot)
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(CommandRefusedError) as caught:
             await answer(place)
         assert caught.value.code == "CLUSTERDOWN"
 
@@ -283,7 +283,7 @@ async def test_a_server_that_became_a_replica_is_left(redis: RedisServer, tmp_pa
     with RedisServer(tmp_path / "other") as other:
         follow(redis, other)
         async with linked(redis.place()) as link:
-            with pytest.raises(RefusedError) as caught:
+            with pytest.raises(CommandRefusedError) as caught:
                 await link.ask(("XADD", "k", "*", "f", "v"), within=5)
             assert caught.value.code == "READONLY"
             assert link.address is None

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.core import dice
 from gateway.state.contract.renewal import RenewalCause, new_log_id
-from gateway.state.redis.faults import RefusedError, UnvouchedError
+from gateway.state.redis.faults import CommandRefusedError, UnvouchedError
 from gateway.state.redis.scripts import GAPS, LEAP
-from gateway.state.redis.stream import Page, Standing, Stream
+from gateway.state.redis.stream import LogPage, Standing, Stream
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 from tests.state.redis.test_stream import appended, going
@@ -28,7 +28,7 @@ async def stream(redis: RedisServer) -> AsyncIterator[Stream]:
     await made.link.close()
 
 
-async def read(stream: Stream, history: Standing = NOBODY, *, renew: bool = False) -> Page:
+async def read(stream: Stream, history: Standing = NOBODY, *, renew: bool = False) -> LogPage:
     return await stream.read(history, history, new_log_id(), renew=renew)
 
 
@@ -166,7 +166,7 @@ async def test_a_log_of_a_later_release_is_left_alone(stream: Stream, redis: Red
     """It is refused by its format."""
     await read(stream)
     redis.ask("HSET", META, "format", "2")
-    with pytest.raises(RefusedError, match="FORMAT 2"):
+    with pytest.raises(CommandRefusedError, match="FORMAT 2"):
         await read(stream)
 
 
@@ -177,7 +177,7 @@ async def test_a_replica_is_no_place_for_a_log(
     with RedisServer(tmp_path_factory.mktemp(dice.token(4))) as primary:
         follow(redis, primary)
         stream = Stream(redis.place())
-        with pytest.raises(RefusedError, match="NOTPRIMARY"):
+        with pytest.raises(CommandRefusedError, match="NOTPRIMARY"):
             await read(stream)
         assert stream.link.address is None
 

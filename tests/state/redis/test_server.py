@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import RIGHTS, RefusedError
+from gateway.state.redis.faults import RIGHTS, CommandRefusedError
 from gateway.state.redis.link import Link
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.server import advice_on, examine, parse_info
@@ -55,7 +55,7 @@ async def test_the_named_rights_are_enough(redis: RedisServer) -> None:
         assert (await log.append([new(ALICE)])).durable
         assert log.health().startswith("ok")
     link = Link(place)
-    with pytest.raises(RefusedError, match="NOPERM"):
+    with pytest.raises(CommandRefusedError, match="NOPERM"):
         await link.ask(("FLUSHALL",), within=5)
     await link.close()
 

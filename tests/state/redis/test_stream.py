@@ -14,9 +14,9 @@ from gateway.core.signout.revocation import Entry, NewEntry, RevocationIndex
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import RenewalCause, new_log_id
 from gateway.state.redis import stream as redis_stream
-from gateway.state.redis.faults import GarbledError, RefusedError
+from gateway.state.redis.faults import CommandRefusedError, GarbledError
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.stream import Bell, Page, Standing, Stream, name_of
+from gateway.state.redis.stream import Bell, LogPage, Standing, Stream, name_of
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
@@ -38,7 +38,7 @@ async def joined(stream: Stream) -> Standing:
     return page.standing
 
 
-async def appended(stream: Stream, known: Standing, *batches: Outgoing, copies: bool = False) -> Page:
+async def appended(stream: Stream, known: Standing, *batches: Outgoing, copies: bool = False) -> LogPage:
     page = await stream.append(known, batches, within=5, copies=copies)
     assert page is not None
     return page
@@ -177,7 +177,7 @@ async def test_r04_another_id_is_confirmed_by_a_replica(
     with RedisServer(tmp_path / "one") as primary, RedisServer(tmp_path / "other") as replica:
         stream = Stream(primary.place())
         page = await stream.read(Standing(), Standing(), new_log_id(), renew=False)
-        with pytest.raises(RefusedError, match="NOREPLICAS"):
+        with pytest.raises(CommandRefusedError, match="NOREPLICAS"):
             await stream.renew(page.standing, new_log_id(), RenewalCause.UNWRITTEN, copies=True)
         follow(replica, primary)
         monkeypatch.setattr(redis_stream, "COPY_WITHIN", PATIENCE)

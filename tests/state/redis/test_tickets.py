@@ -10,7 +10,7 @@ import pytest
 
 from gateway.core import dice
 from gateway.core.session.ticket import LARGEST
-from gateway.state.contract.tickets import Absent, Kept, Unavailable
+from gateway.state.contract.tickets import Absent, StoredSession, Unavailable
 from gateway.state.redis import side as redis_side
 from gateway.state.redis.faults import RIGHTS
 from gateway.state.redis.place import RedisPlace
@@ -48,8 +48,8 @@ async def kept_by(place: RedisPlace) -> None:
     store = RedisTickets(place, within=AMPLE)
     await store.open()
     assert await store.create("a", b"first", keep=600), store.health()
-    assert await store.replace("a", 1, b"second") == Kept(2, b"second")
-    assert await store.read("a") == Kept(2, b"second")
+    assert await store.replace("a", 1, b"second") == StoredSession(2, b"second")
+    assert await store.read("a") == StoredSession(2, b"second")
     assert await store.remove("a")
     assert await store.read("a") == Absent()
     await store.close()
@@ -82,7 +82,7 @@ async def test_the_largest_session_is_kept(place: RedisPlace) -> None:
     store, sealed = RedisTickets(place, within=AMPLE), dice.token(LARGEST).encode()[:LARGEST]
     await store.open()
     assert await store.create("a", sealed, keep=600)
-    assert await store.read("a") == Kept(1, sealed)
+    assert await store.read("a") == StoredSession(1, sealed)
     await store.close()
 
 

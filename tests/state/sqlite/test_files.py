@@ -16,7 +16,7 @@ from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.renewal import LogRenewal, RenewalCause
 from gateway.state.contract.spool import Batch, Spool
 from gateway.state.sqlite.faults import explain
-from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.files import IndexPosition, LogFiles
 from gateway.state.sqlite.table import Table
 from tests.fakes.patience import PATIENCE
 
@@ -31,9 +31,9 @@ def files(tmp_path: Path) -> Iterator[LogFiles]:
     one.close()
 
 
-def known(files: LogFiles) -> Known:
+def known(files: LogFiles) -> IndexPosition:
     tail = files.load()
-    return Known(tail.log_id, tail.position)
+    return IndexPosition(tail.log_id, tail.position)
 
 
 def cause(files: LogFiles) -> RenewalCause | None:
@@ -97,7 +97,7 @@ def test_another_log_is_read_from_its_start(files: LogFiles) -> None:
     """Whoever knew a lost log gets the whole of this one, whatever position it was at."""
     files.write([ENTRY], known(files))
 
-    assert len(files.read(Known("0" * 32, 1 << 60)).entries) == 1
+    assert len(files.read(IndexPosition("0" * 32, 1 << 60)).entries) == 1
     assert files.read(known(files)).entries == ()
 
 
@@ -162,8 +162,8 @@ def test_r04_whoever_has_seen_more_than_the_table_renews_it(files: LogFiles, nam
     elif name is RenewalCause.WITNESS:
         files.witness.note(before.log_id, position)
     elif name is RenewalCause.SESSION:
-        files.prove(Known(before.log_id, position), before)
-    looked = files.look(Known(before.log_id, position) if name is RenewalCause.INDEX else before)
+        files.prove(IndexPosition(before.log_id, position), before)
+    looked = files.look(IndexPosition(before.log_id, position) if name is RenewalCause.INDEX else before)
 
     assert cause(files) is name
     assert looked.seen.older is None
@@ -179,7 +179,7 @@ def test_r04_what_is_merely_behind_renews_nothing(files: LogFiles) -> None:
     """Somebody has committed since, and told nobody yet: an index, a counter and a witness that lag prove nothing."""
     before = known(files)
     position = files.table.append([ENTRY])
-    seen = files.prove(Known(before.log_id, position), before)
+    seen = files.prove(IndexPosition(before.log_id, position), before)
 
     assert seen.older is None
     assert seen.tail.position == position
@@ -190,7 +190,7 @@ def test_r04_what_is_merely_behind_renews_nothing(files: LogFiles) -> None:
 def test_a_proof_of_another_log_is_none(files: LogFiles) -> None:
     """Sessions of a log that was lost are refused for that, and say nothing of this one."""
     before = known(files)
-    files.prove(Known("0" * 32, before.position + 5), before)
+    files.prove(IndexPosition("0" * 32, before.position + 5), before)
 
     assert known(files) == before
 
@@ -198,7 +198,7 @@ def test_a_proof_of_another_log_is_none(files: LogFiles) -> None:
 def test_r04_of_many_that_find_out_one_renews(tmp_path: Path, files: LogFiles) -> None:
     """The comparison is part of the transaction, so who comes second finds another log."""
     before, together = known(files), Barrier(4)
-    proof = Known(before.log_id, before.position + 5)
+    proof = IndexPosition(before.log_id, before.position + 5)
 
     def find_out(_: int) -> tuple[str, LogRenewal | None]:
         one = LogFiles(tmp_path / "state.db", patience=PATIENCE)

@@ -16,7 +16,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.session.revocation_keys import sid_key, subject_key
-from gateway.state.sqlite.files import Known, LogFiles
+from gateway.state.sqlite.files import IndexPosition, LogFiles
 from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
 from tests.fakes.signed_in import SignedIn
@@ -103,7 +103,7 @@ async def test_r04_a_read_under_way_does_not_stand_for_a_later_one(path: Path, l
     time.sleep(0.1)  # the loop is busy: the read is over, and nobody has been told yet
     files = LogFiles(path, patience=1)
     files.start()
-    files.write([new(sid_key("s"))], Known(log.log_id, log.index.position))
+    files.write([new(sid_key("s"))], IndexPosition(log.log_id, log.index.position))
     files.close()
     assert log.moved()
     assert not reading.done()

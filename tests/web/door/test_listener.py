@@ -17,7 +17,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web.door.access_log import Accounts
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.listener import Door
-from gateway.web.door.table import Table
+from gateway.web.door.table import EndpointTable
 from gateway.web.messages import Request, Response
 from tests.fakes.door import Client
 
@@ -56,7 +56,7 @@ async def door(behind: Behind, metrics: Metrics) -> Door:
     return Door(
         rules,
         DoorLimits(8_190, 10),
-        table=Table({}, "/oauth2"),
+        table=EndpointTable({}, "/oauth2"),
         gate=gate,
         accounts=Accounts(metrics, access=False),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.core.http.facts import DoorRules, RequestFacts, build
-from gateway.web.door.table import Table
+from gateway.web.door.table import EndpointTable
 from gateway.web.messages import Request, Response
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
@@ -25,14 +25,14 @@ async def auth(_: Request, facts: RequestFacts) -> Response:
 
 
 EXACT = {"/logout": {"GET": get, "POST": get}, "/logged-out": {"GET": get}, "/oauth2/start": {"GET": get}}
-CLOSED, OPEN = Table(EXACT, "/oauth2"), Table(EXACT, "/oauth2", ("/oauth2/auth", auth))
+CLOSED, OPEN = EndpointTable(EXACT, "/oauth2"), EndpointTable(EXACT, "/oauth2", ("/oauth2/auth", auth))
 
 
 def facts(target: str, method: str = "GET") -> RequestFacts:
     return build(method, target, [(b"Host", b"app.example.com")], "192.0.2.1", RULES)
 
 
-async def status(table: Table, target: str, method: str = "GET") -> int | None:
+async def status(table: EndpointTable, target: str, method: str = "GET") -> int | None:
     """The status of the endpoint's answer; None when it is the gate's."""
     endpoint = table.find(facts(target, method))
     if endpoint is None:

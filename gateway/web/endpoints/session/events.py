@@ -9,8 +9,8 @@ from __future__ import annotations
 from binascii import crc32
 
 from gateway.core import clock
-from gateway.core.http.event_stream import LOGGED_OUT
 from gateway.core.http.facts import RequestFacts
+from gateway.core.http.sse import LOGGED_OUT
 from gateway.core.session.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import TABS, LiveConnections
@@ -35,7 +35,7 @@ _HEAD = "\r\n".join(
 """There is no length, so the stream ends with its connection; no proxy in front is to wait for more of it."""
 
 
-class EventStream:
+class SseStream:
     """One open stream.
 
     :param lifetime: seconds until the session is over. :param every: seconds between two comments.
@@ -72,7 +72,7 @@ class EventStream:
         self._over()
 
     def check(self, now: float) -> None:
-        """A tick (:class:`gateway.proxy.deadlines.Watched`)."""
+        """A tick (:class:`gateway.proxy.deadlines.HasDeadline`)."""
         if now >= self._until:
             self.end("session expired")
         elif now >= self._beat:
@@ -117,7 +117,7 @@ class Events:
         _, session = found
         request.sid = session.sid
         lifetime = absolute_deadline(session, self._gate.rules.session) - now
-        EventStream(request, session, self._live, self._deadlines, lifetime=lifetime, every=self._beat)
+        SseStream(request, session, self._live, self._deadlines, lifetime=lifetime, every=self._beat)
         return None
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import LiveConnections
-from gateway.web.endpoints.session.events import EventStream, greeting
+from gateway.web.endpoints.session.events import SseStream, greeting
 from gateway.web.messages import Request
 from tests.fakes.door import Client, eventually, listener, session
 
@@ -34,7 +34,7 @@ async def lab() -> AsyncIterator[Lab]:
 
     def answer(request: Request) -> None:
         requests.append(request)
-        EventStream(request, session("s"), live, deadlines, **options)
+        SseStream(request, session("s"), live, deadlines, **options)
 
     door = listener(answer)
     server = await asyncio.get_running_loop().create_server(door, "127.0.0.1", 0)

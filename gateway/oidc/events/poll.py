@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.core.errors import ProviderError
 from gateway.oidc.events.security_event import Refusal
-from gateway.oidc.wire import Answer, Request, json_object, status_error
+from gateway.oidc.wire import ProviderRequest, ProviderResponse, json_object, status_error
 
 AT_ONCE: Final = 50
 """Tokens asked for in one answer."""
@@ -37,7 +37,7 @@ def poll_request(
     done: Sequence[str] = (),
     refused: Mapping[str, Refusal] | None = None,
     wait: bool,
-) -> Request:
+) -> ProviderRequest:
     """The question.
 
     :param done: ids of the tokens that need not come again. :param refused: ids of those that never can be taken.
@@ -54,10 +54,10 @@ def poll_request(
             name: {"err": why.code, "description": why.description} for name, why in refused.items()
         }
         headers["content-language"] = "en"
-    return Request("POST", endpoint, headers, json.dumps(asked).encode())
+    return ProviderRequest("POST", endpoint, headers, json.dumps(asked).encode())
 
 
-def parse_poll(answer: Answer) -> Polled:
+def parse_poll(answer: ProviderResponse) -> Polled:
     """The tokens in ``answer``.
 
     :raises ProviderError: ``bad_response``; ``provider_error``, which is retryable for 429 and 5xx.

@@ -92,7 +92,7 @@ async def test_r22_elsewhere_the_stream_is_aborted(lab, head, event):
         await client.reader.readuntil(b"0\r\n\r\n")
 
 
-async def test_event_streams_do_not_count_against_the_connection_limit(lab):
+async def test_sse_does_not_count_against_the_connection_limit(lab):
     """Many open event streams leave room for requests."""
 
     async def script(call):

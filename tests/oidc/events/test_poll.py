@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ProviderError
-from gateway.oidc.events.event_polls import MAX_SETS, parse_poll, poll_request
+from gateway.oidc.events.poll import MAX_SETS, parse_poll, poll_request
 from gateway.oidc.events.security_event import Refusal
-from gateway.oidc.wire import Answer
+from gateway.oidc.wire import ProviderResponse
 from tests.oidc.documents import json_answer
 
 ADDRESS = "https://example.okta.com/poll"
@@ -48,18 +48,18 @@ def test_the_answer_has_tokens_and_says_whether_there_are_more() -> None:
 @pytest.mark.parametrize(
     ("answer", "retryable"),
     [
-        (Answer(200, {}, b"<html>"), False),
-        (Answer(200, {}, b"[]"), False),
+        (ProviderResponse(200, {}, b"<html>"), False),
+        (ProviderResponse(200, {}, b"[]"), False),
         (json_answer({"sets": []}), False),
         (json_answer({"sets": {str(n): "x" for n in range(MAX_SETS + 1)}}), False),
-        (Answer(200, {}, b'{"sets":{},"sets":{"a":"b"}}'), False),
-        (Answer(302), False),
-        (Answer(401), False),
-        (Answer(429), True),
-        (Answer(503), True),
+        (ProviderResponse(200, {}, b'{"sets":{},"sets":{"a":"b"}}'), False),
+        (ProviderResponse(302), False),
+        (ProviderResponse(401), False),
+        (ProviderResponse(429), True),
+        (ProviderResponse(503), True),
     ],
 )
-def test_what_is_no_answer_is_an_error(answer: Answer, retryable: bool) -> None:
+def test_what_is_no_answer_is_an_error(answer: ProviderResponse, retryable: bool) -> None:
     """Which of them time may fix is told apart."""
     with pytest.raises(ProviderError) as raised:
         parse_poll(answer)
@@ -77,5 +77,5 @@ def test_what_is_no_answer_is_an_error(answer: Answer, retryable: bool) -> None:
 def test_any_answer_is_read_or_refused(body: bytes) -> None:
     """A transmitter may be sick."""
     with suppress(ProviderError):
-        polled = parse_poll(Answer(200, {}, body))
+        polled = parse_poll(ProviderResponse(200, {}, body))
         assert all(isinstance(token, str) for token in polled.tokens.values())

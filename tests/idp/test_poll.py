@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.idp.event_stream import EventStream
 from gateway.idp.link import ProviderLink
+from gateway.idp.poll import Poller
 from gateway.idp.transport import Transport
 from gateway.oidc.events.security_event import Refusal
 from tests.fakes.door import eventually
@@ -58,10 +58,10 @@ async def transmitter() -> AsyncIterator[Transmitter]:
 @asynccontextmanager
 async def streaming(
     transmitter: Transmitter, receive: Callable[[str], Awaitable[Refusal | None]], turns: Turns | None = None
-) -> AsyncIterator[EventStream]:
+) -> AsyncIterator[Poller]:
     """A stream that is being fetched; it waits as little as it can."""
     link = ProviderLink(Transport())
-    stream = EventStream(
+    stream = Poller(
         link,
         transmitter.address,
         TOKEN,

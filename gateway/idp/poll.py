@@ -15,7 +15,7 @@ from gateway.core import dice
 from gateway.core.errors import ProviderError
 from gateway.idp.discovery import back_off
 from gateway.idp.link import ProviderLink
-from gateway.oidc.events.event_polls import Polled, parse_poll, poll_request
+from gateway.oidc.events.poll import Polled, parse_poll, poll_request
 from gateway.oidc.events.security_event import Refusal
 from gateway.telemetry.log import get_logger
 
@@ -29,7 +29,7 @@ LOOK_EVERY: Final = 5.0
 """Seconds between two looks whether it is our turn."""
 PAUSE: Final = 1.0
 """Seconds between two questions to a transmitter that holds no answer back, and has nothing."""
-_log = get_logger("event_stream")
+_log = get_logger("poll")
 Receive = Callable[[str], Awaitable[Refusal | None]]
 
 
@@ -43,7 +43,7 @@ class Turns(Protocol):
         """Let others have it."""
 
 
-class EventStream:
+class Poller:
     """Fetches from one address, for ever.
 
     :param receive: takes in a token; see ``web/endpoints/inbound/security_events.py``.
@@ -76,7 +76,7 @@ class EventStream:
 
     def start(self) -> None:
         """Begin, in the background."""
-        self._task = asyncio.get_running_loop().create_task(self._go_on(), name="event-stream")
+        self._task = asyncio.get_running_loop().create_task(self._go_on(), name="poll")
 
     async def close(self) -> None:
         """Stop; what was not acknowledged comes again."""
@@ -103,7 +103,7 @@ class EventStream:
             except ProviderError as error:
                 pause = self._failed(str(error))
             except Exception:  # noqa: BLE001 -- whatever it was, the next event must still be fetched
-                _log.exception("event_stream_crashed")
+                _log.exception("poll_crashed")
                 pause = self._failed("an error of ours; see the log")
             finally:
                 await self._turn.give_back()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.oidc.urls import fault_of, with_query
-from gateway.oidc.wire import Answer, Request, document, get, json_object, printable
+from gateway.oidc.wire import ProviderRequest, ProviderResponse, document, get, json_object, printable
 
 PUSH: Final = "urn:ietf:rfc:8935"
 POLL: Final = "urn:ietf:rfc:8936"
@@ -48,7 +48,7 @@ class Wanted:
     secret: str | None = None
 
 
-def stream_metadata_request(issuer: str) -> Request:
+def stream_metadata_request(issuer: str) -> ProviderRequest:
     """The request for the metadata of ``issuer``: the well-known path goes before its own (SSF 1.0 §7.2).
 
     :raises ConfigurationError: it is no URL that can have metadata.
@@ -60,7 +60,7 @@ def stream_metadata_request(issuer: str) -> Request:
     return get(f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}")
 
 
-def parse_stream_metadata(answer: Answer, *, issuer: str) -> StreamEndpoints:
+def parse_stream_metadata(answer: ProviderResponse, *, issuer: str) -> StreamEndpoints:
     """The endpoints in ``answer``; https, or plain http on loopback names when the issuer is such itself.
 
     :raises ProviderError: ``issuer_mismatch``, ``bad_response``, ``provider_error``.
@@ -84,7 +84,7 @@ def parse_stream_metadata(answer: Answer, *, issuer: str) -> StreamEndpoints:
     )
 
 
-def create_request(endpoints: StreamEndpoints, wanted: Wanted, token: str) -> Request:
+def create_request(endpoints: StreamEndpoints, wanted: Wanted, token: str) -> ProviderRequest:
     """Make the stream."""
     delivery: dict[str, object] = {"method": POLL}
     if wanted.push_to is not None:
@@ -97,22 +97,22 @@ def create_request(endpoints: StreamEndpoints, wanted: Wanted, token: str) -> Re
     return _with_body("POST", endpoints.configuration, token, asked)
 
 
-def show_request(address: str, token: str, stream_id: str | None) -> Request:
+def show_request(address: str, token: str, stream_id: str | None) -> ProviderRequest:
     """Read a stream, or its status; the only one there is where none is named."""
-    return Request("GET", _named(address, stream_id), _headers(token))
+    return ProviderRequest("GET", _named(address, stream_id), _headers(token))
 
 
-def delete_request(endpoints: StreamEndpoints, token: str, stream_id: str | None) -> Request:
+def delete_request(endpoints: StreamEndpoints, token: str, stream_id: str | None) -> ProviderRequest:
     """End the stream."""
-    return Request("DELETE", _named(endpoints.configuration, stream_id), _headers(token))
+    return ProviderRequest("DELETE", _named(endpoints.configuration, stream_id), _headers(token))
 
 
-def verify_request(address: str, token: str, stream_id: str, state: str) -> Request:
+def verify_request(address: str, token: str, stream_id: str, state: str) -> ProviderRequest:
     """Ask for a verification event with this ``state`` in it."""
     return _with_body("POST", address, token, {"stream_id": stream_id, "state": state})
 
 
-def parse_stream(answer: Answer) -> Mapping[str, object]:
+def parse_stream(answer: ProviderResponse) -> Mapping[str, object]:
     """What the transmitter tells of a stream, without the secret that it may repeat.
 
     :raises ProviderError: see `check_done`; ``bad_response``.
@@ -125,7 +125,7 @@ def parse_stream(answer: Answer) -> Mapping[str, object]:
     return told
 
 
-def check_done(answer: Answer) -> None:
+def check_done(answer: ProviderResponse) -> None:
     """Whether the transmitter did what it was asked for.
 
     :raises ProviderError: ``provider_error`` with what its status means.
@@ -160,6 +160,6 @@ def _headers(token: str) -> dict[str, str]:
     return {"accept": "application/json", "authorization": f"Bearer {token}"}
 
 
-def _with_body(method: str, address: str, token: str, asked: Mapping[str, object]) -> Request:
+def _with_body(method: str, address: str, token: str, asked: Mapping[str, object]) -> ProviderRequest:
     headers = {**_headers(token), "content-type": "application/json"}
-    return Request(method, address, headers, json.dumps(asked).encode())
+    return ProviderRequest(method, address, headers, json.dumps(asked).encode())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.oidc.events.event_streams import (
+from gateway.oidc.events.ssf_stream import (
     StreamEndpoints,
     Wanted,
     check_done,
@@ -21,7 +21,7 @@ from gateway.oidc.events.event_streams import (
     stream_metadata_request,
     verify_request,
 )
-from gateway.oidc.wire import Answer
+from gateway.oidc.wire import ProviderResponse
 from tests.oidc.documents import json_answer
 
 ORG = "https://example.okta.com"
@@ -141,7 +141,7 @@ def test_a_secret_that_the_transmitter_repeats_is_not_shown() -> None:
 def test_a_refusal_is_said_in_words(status: int, why: str) -> None:
     """What to do about it, where that is known."""
     with pytest.raises(ProviderError, match=why):
-        check_done(Answer(status))
+        check_done(ProviderResponse(status))
 
 
 @settings(deadline=None)
@@ -155,7 +155,7 @@ def test_a_refusal_is_said_in_words(status: int, why: str) -> None:
 )
 def test_any_document_is_read_or_refused(changes: dict[str, Any], body: bytes) -> None:
     """Of a transmitter that is sick or hostile."""
-    for answer in (json_answer({**METADATA, **changes}), Answer(200, {}, body)):
+    for answer in (json_answer({**METADATA, **changes}), ProviderResponse(200, {}, body)):
         with suppress(ProviderError):
             parse_stream_metadata(answer, issuer=ORG)
         with suppress(ProviderError):
