@@ -43,6 +43,7 @@ class Liar:
 
     app = "http://app.localhost"
     places = ("here",)
+    renewed = 0.0
 
     def __init__(self, serves: int) -> None:
         self.serves = serves
@@ -66,6 +67,18 @@ async def test_what_is_wrong_is_found(serves: int, wrong: str) -> None:
     crowd = Crowd(Liar(serves))
     for fate, group in (("alive", crowd.alive), ("ended", crowd.ended)):
         group.append(Visitor("alice", Browser.open(), "cookie", "alice-sub", fate))  # type: ignore[arg-type]  # one of its own
+    await crowd.judged()
+    await crowd.close()
+    assert crowd.counts[wrong] == len(crowd.wrong) == 1
+
+
+@pytest.mark.parametrize(("serves", "wrong"), [(200, "revived"), (401, "ended")])
+async def test_a_sign_in_of_a_log_that_is_no_more_must_be_refused(serves: int, wrong: str) -> None:
+    """One of the log that came after it must not."""
+    stand = Liar(serves)
+    stand.renewed = 2.0
+    crowd = Crowd(stand)
+    crowd.alive += [Visitor("alice", Browser.open(), "cookie", "alice-sub", since=at) for at in (1.0, 3.0)]
     await crowd.judged()
     await crowd.close()
     assert crowd.counts[wrong] == len(crowd.wrong) == 1

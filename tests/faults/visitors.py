@@ -25,9 +25,12 @@ TROUBLE = (aiohttp.ClientError, OSError, EOFError, TimeoutError)
 
 
 class Stand(Protocol):
-    """Where gateways run. ``app``: the public URL. ``places``: those that can be asked one by one."""
+    """Where gateways run. ``app``: the public URL. ``places``: those that can be asked one by one. ``renewed``: when, by
+    the loop's time, they were to forget all sign-ins.
+    """
 
     app: str
+    renewed: float
 
     @property
     def places(self) -> Sequence[str]: ...
@@ -47,7 +50,7 @@ class Stand(Protocol):
 
 @dataclass(eq=False)
 class Visitor:
-    """One sign-in. ``fate``: ended is whoever was told so; unclear, whoever was told nothing."""
+    """One sign-in. ``fate``: ended is whoever was told so; unclear, whoever was told nothing. ``since``: the loop's time."""
 
     person: str
     browser: Browser
@@ -55,6 +58,7 @@ class Visitor:
     user: str
     fate: Literal["alive", "unclear", "ended"] = "alive"
     durable: bool = False
+    since: float = 0.0
 
 
 @dataclass
@@ -90,7 +94,8 @@ class Crowd:
             return None
         self.counts["signed in"] += 1
         cookie = browser.cookie_header(self.stand.app)
-        visitor = Visitor(person, browser, cookie, self.users.setdefault(person, page.text))
+        since = asyncio.get_running_loop().time()
+        visitor = Visitor(person, browser, cookie, self.users.setdefault(person, page.text), since=since)
         self._look_who(visitor, page.text)
         self.alive.append(visitor)
         return visitor
@@ -155,7 +160,12 @@ class Crowd:
                 if visitor in self.alive:
                     await self.sign_out(visitor)
                     await self.sign_in()
-            elif checked and await self.ask(visitor) in {302, 401} and visitor.fate == "alive":
+            elif (
+                checked
+                and await self.ask(visitor) in {302, 401}
+                and visitor.fate == "alive"
+                and not self._old(visitor)
+            ):
                 self.wrong.append(f"{visitor.person} was signed out")
                 self.counts["ended"] += 1
             elif not checked:
@@ -181,6 +191,7 @@ class Crowd:
     async def judged(self) -> None:
         """When all is well again: each who was told to be signed out is, at every place; and nobody else."""
         await self.stand.well()
+        self._forget_the_old()
         told = self.ended if len(self.ended) <= REPLAYED else self.chance.sample(self.ended, REPLAYED)
         for place in self.stand.places:
             for status in await self.stand.statuses(place, [visitor.cookie for visitor in told]):
@@ -190,6 +201,15 @@ class Crowd:
                 if status != 200:
                     self.wrong.append(f"somebody who is signed in got {status} afterwards")
                     self.counts["ended"] += 1
+
+    def _old(self, visitor: Visitor) -> bool:
+        return visitor.since < self.stand.renewed
+
+    def _forget_the_old(self) -> None:
+        """Whoever is of another log is signed out by it, as surely as by a button."""
+        old = [visitor for visitor in self.alive if self._old(visitor)]
+        self.alive = [visitor for visitor in self.alive if visitor not in old]
+        self.ended += old
 
     async def filled(self, number: int) -> None:
         """As many are signed in."""
