@@ -42,11 +42,36 @@ class Owner(Protocol):
         """It will never carry another."""
 
 
+class Keeper(Protocol):
+    """Whoever keeps connections for their clients: the pool."""
+
+    def left(self, holder: Holder) -> None:
+        """The client has gone: what belongs to it ends."""
+
+
+class Holder(Protocol):
+    """A client's connection, to which upstream connections may belong.
+
+    :ivar pools: those that keep one for it, and must hear of its end.
+    """
+
+    pools: frozenset[Keeper]
+
+    @property
+    def gone(self) -> bool:
+        """Nothing reaches the client any more."""
+
+
+Belonging = tuple[Holder, str | None]
+"""A client's connection, and whose requests on it: a session's id, empty for nobody's, None where nothing tells."""
+
+
 class UpstreamConnection(asyncio.Protocol):
     """A transport with one receiver.
 
     :ivar served: exchanges begun on it; a first one cannot have met a stale connection.
     :ivar idle_since: loop time of its last release.
+    :ivar belongs: whom the upstream takes all of its requests to be from, once it has authenticated the connection.
     """
 
     __slots__ = (
@@ -54,6 +79,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_owner",
         "_poll",
         "_receiver",
+        "belongs",
         "idle_since",
         "served",
         "transport",
@@ -68,6 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.write_paused = False
         self.served = 0
+        self.belongs: Belonging | None = None
         self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -43,6 +43,9 @@ class Downstream(Asker, Protocol):
     def stream_begins(self, exchange: Exchange) -> bool:
         """A response that is not whole begins; False when its session has ended meanwhile."""
 
+    def bind(self, connection: UpstreamConnection) -> None:
+        """The upstream has authenticated ``connection``, or is about to: it is this client's alone."""
+
     def abort(self) -> None:
         """Break the client connection so that the response is seen to be incomplete."""
 
@@ -296,6 +299,8 @@ class Exchange(ResponseReader[Downstream]):
         self._parser = None
         connection, self._connection = self._connection, None
         if connection is not None:
+            if self.head is not None and self.head.binds:
+                self.downstream.bind(connection)
             connection.release(reusable=self._reusable and self.complete and self.sent and not self._surplus)
         self._wake()
 

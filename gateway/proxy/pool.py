@@ -1,4 +1,7 @@
-"""Connections to one upstream: reused last-in-first-out, limited in number, with a bounded queue behind the limit."""
+"""Connections to one upstream: reused last-in-first-out, limited in number, with a bounded queue behind the limit.
+
+One that the upstream has authenticated (NTLM, Negotiate) serves the client connection it belongs to, and ends with it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections import deque
 
 from gateway.core.errors import UpstreamError
 from gateway.proxy.address import Address
-from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.connection import Belonging, Holder, UpstreamConnection
 
 MAX_CONNECTIONS = 512
 """Per upstream and worker. HAProxy's default is 2,000 for the process, Envoy's circuit breaker opens at 1,024."""
@@ -36,6 +39,7 @@ class Pool:
         self._open: set[UpstreamConnection] = set()
         self._connecting = 0
         self._idle: list[UpstreamConnection] = []
+        self._held: dict[Holder, UpstreamConnection] = {}
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
         self._pruning: asyncio.TimerHandle | None = None
         self._closed = False
@@ -45,11 +49,16 @@ class Pool:
         """Connections open for exchanges, busy and free."""
         return len(self._open)
 
-    def take(self, *, replayable: bool) -> UpstreamConnection | None:
+    def take(self, *, replayable: bool, asker: Belonging | None = None) -> UpstreamConnection | None:
         """A free connection, or None.
 
         :param replayable: the request may be sent again should the connection turn out to be stale.
+        :param asker: gets the one that belongs to it, if there is one.
         """
+        if self._held and asker is not None and (held := self._held.pop(asker[0], None)) is not None:
+            if held.belongs == asker and held.usable:
+                return held
+            held.abort()
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and (
@@ -69,6 +78,8 @@ class Pool:
         try:
             async with asyncio.timeout(timeout):
                 while self._full:
+                    if self._make_room():
+                        continue
                     waiting = True
                     connection = await self._wait()
                     if connection is None:
@@ -92,6 +103,9 @@ class Pool:
 
     def released(self, connection: UpstreamConnection) -> None:
         """A connection became free: the next in the queue gets it, else it is kept for a while."""
+        if connection.belongs is not None:
+            self._hold(connection, *connection.belongs)
+            return
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -107,7 +121,30 @@ class Pool:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+        elif connection.belongs is not None and self._held.get(connection.belongs[0]) is connection:
+            del self._held[connection.belongs[0]]
         self._invite()
+
+    def left(self, holder: Holder) -> None:
+        """A client has gone: what belongs to it ends."""
+        if (held := self._held.pop(holder, None)) is not None:
+            held.abort()
+
+    def _hold(self, connection: UpstreamConnection, holder: Holder, whose: str | None) -> None:
+        if whose is None or holder.gone:
+            connection.abort()
+            return
+        holder.pools |= {self}
+        self._held[holder] = connection
+        if self._waiting:
+            self._make_room()
+
+    def _make_room(self) -> bool:
+        """End the connection that has been held unused for longest: its client can authenticate another one."""
+        oldest = next(iter(self._held.values()), None)
+        if oldest is not None:
+            oldest.abort()
+        return oldest is not None
 
     async def close(self) -> None:
         """Close every connection."""

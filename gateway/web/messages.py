@@ -15,6 +15,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.http.request_head import RequestHead
 
 if TYPE_CHECKING:
+    from gateway.proxy.connection import Keeper
     from gateway.web.body import Body
 
 
@@ -104,11 +105,12 @@ class ClientConnection(Protocol):
     """The client's connection, for whoever answers.
 
     :ivar peer: its address. :ivar writing_paused: more than enough waits to be sent.
-    :ivar closed: nothing can be sent any more.
+    :ivar closed: nothing can be sent any more. :ivar pools: that keep a connection for it.
     """
 
     peer: str
     closed: bool
+    pools: frozenset[Keeper]
     writing_paused: bool
     transport: asyncio.Transport
 

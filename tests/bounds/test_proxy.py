@@ -12,7 +12,7 @@ from gateway.core.errors import UpstreamError
 from gateway.core.http.header_names import SPELLINGS
 from gateway.core.http.routes import Route
 from gateway.proxy.address import _tls_context
-from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.connection import Keeper, UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import EVENTS, Endings, LiveConnections
@@ -29,6 +29,13 @@ Measured = Callable[[], int]
 READING = 262_144
 """Bytes that asyncio reads at once, the most of any loop."""
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Held:
+    """A client's connection, to which one to the upstream belongs."""
+
+    gone = False
+    pools: frozenset[Keeper] = frozenset()
 
 
 class Answering:
@@ -119,8 +126,9 @@ async def test_a_response_that_nobody_takes(measured: Measured) -> None:
 
 
 @fills(
-    "proxy/pool.py _idle", "proxy/pool.py _open", "proxy/pool.py _waiting", "web/forward/forwarder.py _pools"
-)
+    "proxy/pool.py _held", "proxy/pool.py _idle", "proxy/pool.py _open", "proxy/pool.py _waiting",
+    "web/forward/forwarder.py _pools",
+)  # fmt: skip
 async def test_connections_to_upstreams(measured: Measured) -> None:
     """As many as there may be, all free; then all taken and a full queue, behind which nobody gets in."""
     before = measured()
@@ -144,7 +152,15 @@ async def test_connections_to_upstreams(measured: Measured) -> None:
         pool.released(connection)
     assert len(pool._idle) == MAX_CONNECTIONS
     assert measured() - before <= MAX_CONNECTIONS * stated("proxy/pool.py _idle")
+    pool._idle.clear()
+    before = measured()
+    for connection in opened:
+        connection.belongs = (Held(), "sid")
+        pool.released(connection)
+    assert len(pool._held) == MAX_CONNECTIONS
+    assert measured() - before <= MAX_CONNECTIONS * stated("proxy/pool.py _held")
     await pool.close()
+    assert not pool._held
     before = measured()
     routes = [Route(f"/{n}/", f"http://127.0.0.1:{n + 1}") for n in range(100)]
     forwarder = Forwarder(routes, live=LiveConnections())

@@ -212,3 +212,17 @@ async def test_r34_nginx_logs_no_query(front: Front, browser: Browser) -> None:
     assert '"GET /oauth2/callback"' in log
     assert '"GET /reports/q3"' in log
     assert "?" not in log
+
+
+async def test_nobody_comes_next_on_a_connection_that_the_application_has_authenticated(
+    front: Front, browser: Browser
+) -> None:
+    """NTLM, Negotiate and what nobody knows go on connections of their own; what is in every request shares them."""
+    await signed_in(front, browser)
+    used = []
+    for said in ("", "Negotiate alice", "", "X-Own alice", "Bearer x", "Negotiate alice", ""):
+        await browser.fetch(f"{front.app}/x", **({"Authorization": said} if said else {}))
+        used.append(front.last.connection)
+    alone = [used[1], used[3], used[5]]
+    assert len(set(alone)) == len(alone)
+    assert not {used[0], used[2], used[4], used[6]} & set(alone)

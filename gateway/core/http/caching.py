@@ -40,7 +40,7 @@ def private_cache_control(value: bytes) -> bytes:
 
 def _made_private(value: bytes) -> bytes:
     kept = []
-    for directive in _directives(value):
+    for directive in directives(value):
         name = directive.partition(b"=")[0].strip(b" \t").lower()
         if name in _SHARED_ONLY or name == b"private":
             continue
@@ -53,7 +53,8 @@ def _made_private(value: bytes) -> bytes:
 _private = Memo(_made_private, entries=512, size=256 * 1024)
 
 
-def _directives(value: bytes) -> list[bytes]:
+def directives(value: bytes) -> list[bytes]:
+    """The members of a list, cut at commas outside of quotes."""
     parts: list[bytes] = []
     open_quote = False
     for piece in value.split(b","):

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import DownstreamError
+from gateway.core.http.connection_auth import binds
 from gateway.core.http.facts import DoorRules, HeaderFacts, RequestFacts, complete, read_headers
 from gateway.core.http.header_names import connection_options
 from gateway.core.memo import Memo
@@ -34,7 +35,9 @@ _REQUEST_LINE = re.compile(r"([A-Z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 """The grammar (RFC 9110 §8.6) allows zeros in front; whoever takes 010 for eight reads the rest as another request."""
-_TOLD = frozenset({b"host", b"expect", b"connection", b"content-length", b"transfer-encoding"})
+_TOLD = frozenset(
+    {b"host", b"expect", b"connection", b"content-length", b"transfer-encoding", b"authorization"}
+)
 _TOLD_LENGTHS = frozenset(map(len, _TOLD))
 _LOST = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
 """What no head can hold, even when the rest of it has not come yet."""
@@ -48,7 +51,7 @@ class HeaderBlock:
     :ivar length: bytes of the body; 0 where there is none, or where it is ``chunked``.
     :ivar expects: it expects ``100-continue``. :ivar named: there is a Host.
     :ivar close, keep: what Connection says of the time after this request.
-    :ivar facts: what the door reads in them.
+    :ivar facts: what the door reads in them. :ivar binds: they authenticate the connection they go on.
     """
 
     headers: tuple[tuple[bytes, bytes], ...]
@@ -59,6 +62,7 @@ class HeaderBlock:
     close: bool
     keep: bool
     facts: HeaderFacts
+    binds: bool
 
 
 def malformed(what: str = "") -> DownstreamError:
@@ -163,7 +167,8 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
     for name, value in headers:
         if len(name) in _TOLD_LENGTHS and (lower := name.lower()) in _TOLD:
             told.setdefault(lower, []).append(value)
-    return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts)
+    bound = any(map(binds, told.get(b"authorization", ())))
+    return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts, bound)
 
 
 _known_block = Memo(lambda asked: read_block(*asked), entries=KNOWN_BLOCKS, size=BLOCKS_BYTES, weigh=_weight)

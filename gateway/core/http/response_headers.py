@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gateway.core.errors import UpstreamError
 from gateway.core.http.caching import NO_STORE, for_shared_caches, private_cache_control
+from gateway.core.http.connection_auth import SAYING, says_so
 from gateway.core.http.header_names import HOP_BY_HOP, NameKinds, nominated
 from gateway.core.http.own_cookies import is_own_cookie
 from gateway.core.memo import Memo
@@ -21,9 +22,10 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 NONE, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
 """How a body is framed (RFC 9112 §6.3)."""
 
-_PASS, _DROP, _SET_COOKIE, _CACHE, _TYPE, _LENGTH, _TRANSFER, _CONNECTION, _ENCODING, _TRAILER, _BUFFERING = (
-    range(11)
-)
+(
+    _PASS, _DROP, _SET_COOKIE, _CACHE, _TYPE, _LENGTH, _TRANSFER, _CONNECTION, _ENCODING, _TRAILER, _BUFFERING,
+    _BINDING,
+) = range(12)  # fmt: skip
 
 _SPECIAL = {
     b"set-cookie": _SET_COOKIE,
@@ -35,6 +37,7 @@ _SPECIAL = {
     b"content-encoding": _ENCODING,
     b"trailer": _TRAILER,
     b"x-accel-buffering": _BUFFERING,
+    **dict.fromkeys(SAYING, _BINDING),
 }
 _NEVER_NOMINATED = frozenset(_SPECIAL)
 _NEVER_TRAILERS = frozenset(
@@ -67,6 +70,7 @@ class ResponseHead:
     :ivar chunk: whether the body goes on to the client in chunks.
     :ivar close: whether the client connection ends with this response.
     :ivar events: ``text/event-stream`` without a content coding.
+    :ivar binds: the upstream authenticates connections, so this one is its client's alone.
     """
 
     raw: bytes
@@ -75,6 +79,7 @@ class ResponseHead:
     chunk: bool
     close: bool
     events: bool
+    binds: bool = False
 
 
 def _classify(name: bytes) -> int:
@@ -128,7 +133,7 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
     caching: list[bytes] = []
     length = -1
     media = _ORDINARY
-    chunked = encoded = False
+    chunked = encoded = binds = False
     unbuffered = b"X-Accel-Buffering: no"
     for name, value in headers:
         kind = _KINDS[name]
@@ -154,6 +159,9 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         elif kind == _TRAILER:
             if not http10:
                 add(name + b": " + value)
+        elif kind == _BINDING:
+            binds = binds or says_so(name.lower(), value)
+            add(name + b": " + value)
         elif kind == _BUFFERING:
             unbuffered = name + b": " + value
         elif nominated(value, _NEVER_NOMINATED):
@@ -182,7 +190,7 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         add(b"Connection: keep-alive")
     add(b"\r\n")
     return ResponseHead(
-        b"\r\n".join(lines), framing, max(length, 0), chunk, close, media == _EVENTS and not encoded
+        b"\r\n".join(lines), framing, max(length, 0), chunk, close, media == _EVENTS and not encoded, binds
     )
 
 
@@ -279,7 +287,7 @@ def switching_head(reason: bytes, headers: RawHeaders, set_cookies: Iterable[byt
     kept = [
         name + b": " + value
         for name, value in _without_nominated(headers)
-        if _KINDS[name] in {_PASS, _SET_COOKIE, _TYPE}
+        if _KINDS[name] in {_PASS, _SET_COOKIE, _TYPE, _BINDING}
         and not (_KINDS[name] == _SET_COOKIE and sets_own_cookie(value))
     ]
     return b"\r\n".join(

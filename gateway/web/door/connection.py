@@ -18,6 +18,7 @@ from typing import Protocol, cast
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.request_head import RequestHead
+from gateway.proxy.connection import Keeper
 from gateway.proxy.deadlines import Deadlines
 from gateway.web.body import Body, broken_body
 from gateway.web.door.limits import DoorLimits
@@ -61,7 +62,7 @@ class Connection(RequestReader, asyncio.Protocol):
 
     __slots__ = (
         "_answering", "_asked", "_drained", "_owner", "_receiver", "_task", "_unsent", "closed", "counted", "peer",
-        "transport",
+        "pools", "transport",
     )  # fmt: skip
 
     def __init__(self, owner: Acceptor) -> None:
@@ -75,6 +76,7 @@ class Connection(RequestReader, asyncio.Protocol):
         self._unsent = 0  # when a deadline had passed
         self.peer = ""
         self.counted = ""
+        self.pools: frozenset[Keeper] = frozenset()
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.closed = True
 
@@ -143,6 +145,8 @@ class Connection(RequestReader, asyncio.Protocol):
         self.closed = True
         self._ending = True
         self._owner.left(self)
+        for pool in self.pools:
+            pool.left(self)
         self._ahead.clear()
         self._wake()
         if self._body is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.core import clock
 from gateway.core.session.session import Session
+from gateway.proxy.connection import Belonging, UpstreamConnection
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import DOWNLOAD, EVENTS, NO_SESSION, LiveConnections, LiveToken
 from gateway.web.messages import Request
@@ -16,13 +17,15 @@ class ClientSide:
     """One request's client connection (the proxy layer's ``Downstream``).
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
+    :param told_apart: it comes on a connection of its client's own, not on one that a proxy in front shares.
+    :ivar asker: whom an upstream's authenticated connection belongs to.
     :ivar script: path of the script to put into the response if that is an HTML document; empty for none.
     :ivar result: ``ok``, or why the response is not complete; for the books.
     """
 
     __slots__ = (
-        "_alive", "_connection", "_expiry", "_live", "_session", "_token", "document", "head_only", "http10",
-        "keep_alive", "result", "script", "set_cookies", "websocket", "written",
+        "_alive", "_connection", "_expiry", "_live", "_session", "_token", "asker", "document", "head_only",
+        "http10", "keep_alive", "result", "script", "set_cookies", "websocket", "written",
     )  # fmt: skip
 
     def __init__(
@@ -37,8 +40,10 @@ class ClientSide:
         websocket: bool,
         set_cookies: Sequence[bytes],
         script: str = "",
+        told_apart: bool = True,
     ) -> None:
         self._connection = request.connection
+        self.asker: Belonging = (request.connection, session.sid if session else "" if told_apart else None)
         self._live = live
         self._session = session
         self._alive = alive
@@ -74,6 +79,9 @@ class ClientSide:
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was sent, or has gone."""
         await self._connection.drain()
+
+    def bind(self, connection: UpstreamConnection) -> None:
+        connection.belongs = self.asker
 
     def stream_begins(self, exchange: Exchange) -> bool:
         if exchange.head is not None and exchange.head.events:

@@ -137,6 +137,7 @@ class Forwarder:
             websocket=facts.websocket and _may_upgrade(request),
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),
             script=script,
+            told_apart=facts.client == request.peer,
         )
         if isinstance(lane.backend, FileUpstream):
             return self._file(request, client, facts, lane.backend, route)

@@ -67,7 +67,7 @@ class Passage:
 
     def at_once(self) -> bool:
         """Send the request, when there is a free connection; the request is settled when the response is there."""
-        connection = self._pool.take(replayable=self._replayable)
+        connection = self._pool.take(replayable=self._replayable, asker=self._client.asker)
         if connection is None:
             return False
         self._begin(connection, self._head).on_change = self._changed
@@ -86,6 +86,8 @@ class Passage:
         exchange = kind(client, self._deadlines, first_byte=route.first_byte, idle=route.idle)
         self._exchange = exchange
         self._request.gone = self._gone
+        if self._request.block.binds:
+            client.bind(connection)
         exchange.begin(connection, head, sent=sent)
         return exchange
 
@@ -143,7 +145,7 @@ class Passage:
         replayable = upload is None and self._replayable
         body = None if upload is None else upload.at_hand()
         head = self._head if body is None else self._head + body
-        connection = self._pool.take(replayable=replayable) or await self._connect()
+        connection = self._pool.take(replayable=replayable, asker=self._client.asker) or await self._connect()
         try:
             return await self._follow(connection, head, upload if body is None else None)
         except StaleConnectionError:
