@@ -12,6 +12,8 @@ import select
 import socket
 from typing import Protocol, cast
 
+from gateway.proxy.signal import Signal
+
 _FLUSH_SECONDS = 5.0
 """How long a closed connection may still take to send what waits."""
 
@@ -90,7 +92,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._owner: Owner | None = owner
         self._receiver: Receiver | None = None
         self._poll = select.poll()
-        self._drained: asyncio.Future[None] | None = None
+        self._drained = Signal()
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.write_paused = False
         self.served = 0
@@ -143,7 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver = None
         self.disown()
         self.transport.abort()
-        self._wake()
+        self._drained.wake()
 
     def close(self) -> None:
         """Send what waits, then end it; its receiver hears no more."""
@@ -166,9 +168,7 @@ class UpstreamConnection(asyncio.Protocol):
     async def drain(self) -> None:
         """Wait until the upstream has taken enough of what was sent."""
         if self.write_paused and not self.transport.is_closing():
-            if self._drained is None:
-                self._drained = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._drained)
+            await self._drained.wait()
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:
@@ -183,7 +183,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         receiver, self._receiver = self._receiver, None
         self.disown()
-        self._wake()
+        self._drained.wake()
         if receiver is not None:
             receiver.lost(exc)
 
@@ -192,11 +192,6 @@ class UpstreamConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        self._wake()
+        self._drained.wake()
         if self._receiver is not None:
             self._receiver.writable()
-
-    def _wake(self) -> None:
-        drained, self._drained = self._drained, None
-        if drained is not None and not drained.done():
-            drained.set_result(None)

@@ -6,7 +6,6 @@ downstream as it arrives. Surplus bytes make the connection unfit for another ex
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from gateway.core.http.sse import LOGGED_OUT
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.response import Asker, ResponseReader
+from gateway.proxy.signal import Signal
 
 _NEVER = float("inf")
 
@@ -65,7 +65,7 @@ class Exchange(ResponseReader[Downstream]):
     """
 
     __slots__ = (
-        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_waiter", "error",
+        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_woken", "error",
         "on_change", "over", "reading_paused", "sent", "stalled", "started", "switched", "whole",
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ class Exchange(ResponseReader[Downstream]):
         self._deadlines = deadlines
         self._first_byte = first_byte
         self._idle = idle
-        self._waiter: asyncio.Future[None] | None = None
+        self._woken = Signal()
         self.on_change: Callable[[], None] | None = None
         self._connection: UpstreamConnection | None = None
         self.reading_paused = False
@@ -127,11 +127,7 @@ class Exchange(ResponseReader[Downstream]):
         """Wait until the exchange is over, has switched protocols, or the downstream is blocked."""
         if self.over or self.switched or self.reading_paused:
             return
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        await self._woken.wait()
 
     # Bytes from the upstream
 
@@ -314,5 +310,5 @@ class Exchange(ResponseReader[Downstream]):
     def _wake(self) -> None:
         if self.on_change is not None:
             self.on_change()
-        elif self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        else:
+            self._woken.wake()

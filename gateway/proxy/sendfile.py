@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
+from gateway.proxy.signal import Signal
+
 MOST = 1 << 20
 """Bytes for one call: how long the disk may keep a thread."""
 _T = TypeVar("_T")
@@ -44,13 +46,13 @@ class FileSender:
     :param patience: seconds that the socket may take nothing.
     """
 
-    __slots__ = ("_patience", "_socket", "_waiter", "_woken")
+    __slots__ = ("_over", "_patience", "_socket", "_woken")
 
     def __init__(self, transport: asyncio.Transport, *, patience: float) -> None:
         self._socket = os.dup(transport.get_extra_info("socket").fileno())
         self._patience = patience
-        self._waiter: asyncio.Future[None] | None = None
-        self._woken = False
+        self._woken = Signal()
+        self._over = False
 
     async def send(self, descriptor: int, start: int, size: int) -> int:
         """Send some of a file, once the socket takes any.
@@ -59,7 +61,7 @@ class FileSender:
         :param start: of the part, in bytes. :param size: of the part; more than ``MOST`` takes more than one call.
         :raises OSError: the client has gone; ``EINVAL`` and its like: this file cannot go this way.
         """
-        while not self._woken:
+        while not self._over:
             try:
                 return await off_loop(lambda: os.sendfile(self._socket, descriptor, start, min(size, MOST)))
             except BlockingIOError:
@@ -68,8 +70,8 @@ class FileSender:
 
     def wake(self) -> None:
         """Wait for the client no longer: it has gone, or is to get no more."""
-        self._woken = True
-        self._wake()
+        self._over = True
+        self._woken.wake()
 
     def close(self) -> None:
         """Let go of the socket, which stays the transport's; doing this twice is no error."""
@@ -79,16 +81,10 @@ class FileSender:
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        loop.add_writer(self._socket, self._wake)
+        loop.add_writer(self._socket, self._woken.wake)
         limit = loop.call_later(self._patience, self.wake)
         try:
-            await self._waiter
+            await self._woken.wait()
         finally:
             limit.cancel()
             loop.remove_writer(self._socket)
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

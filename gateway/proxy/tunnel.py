@@ -14,6 +14,7 @@ from typing import Protocol
 from gateway.core import dice
 from gateway.core.http.websocket_frames import GOING_AWAY, SESSION_ENDED, FrameTracker, close_frame
 from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.signal import Signal
 
 GRACE = 0.25
 """Seconds from the end of a session to the end of its tunnels."""
@@ -54,7 +55,7 @@ class Tunnel:
     """
 
     __slots__ = (
-        "_client", "_closing", "_code", "_connection", "_reason", "_timer", "_to_client", "_to_upstream", "_waiter",
+        "_client", "_closing", "_code", "_connection", "_reason", "_timer", "_to_client", "_to_upstream", "_woken",
         "client_blocked", "over",
     )  # fmt: skip
 
@@ -67,7 +68,7 @@ class Tunnel:
         self._reason: str | None = None
         self._code = SESSION_ENDED
         self._timer: asyncio.TimerHandle | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._woken = Signal()
         self.client_blocked = False
         self.over = False
 
@@ -75,11 +76,7 @@ class Tunnel:
         """Wait until the tunnel is over or the client is blocked."""
         if self.over or self.client_blocked:
             return
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        await self._woken.wait()
 
     # From the client
 
@@ -120,7 +117,7 @@ class Tunnel:
         if self._client.blocked and not self.client_blocked:
             self.client_blocked = True
             self._connection.transport.pause_reading()
-            self._wake()
+            self._woken.wake()
 
     def writable(self) -> None:
         """The upstream takes more again."""
@@ -227,8 +224,4 @@ class Tunnel:
         self.over = True
         if self._timer is not None:
             self._timer.cancel()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._woken.wake()

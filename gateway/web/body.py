@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.chunks import ChunkReader
+from gateway.proxy.signal import Signal
 
 HELD = 65_536
 """Bytes waiting to be forwarded before the client is held back; asyncio's own limit for streams."""
@@ -40,7 +40,7 @@ class Body:
     """
 
     __slots__ = (
-        "_chunks", "_client", "_discarding", "_error", "_left", "_pieces", "_waiter", "_waiting", "chunked",
+        "_chunks", "_client", "_discarding", "_error", "_left", "_pieces", "_waiting", "_woken", "chunked",
         "complete", "expected", "holding", "size",
     )  # fmt: skip
 
@@ -51,7 +51,7 @@ class Body:
         self._left = length or 0
         self._pieces: list[bytes] = []
         self._waiting = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._woken = Signal()
         self._error: DownstreamError | None = None
         self._discarding = False
         self.expected = expected
@@ -75,7 +75,7 @@ class Body:
         self.size += len(piece)
         if piece and not self._discarding:
             self._keep(piece)
-        self._wake()
+        self._woken.wake()
         return at
 
     async def read(self) -> bytes:
@@ -88,11 +88,7 @@ class Body:
                 raise self._error
             if self.complete:
                 return b""
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._woken.wait()
         return self._take()
 
     def at_hand(self) -> bytes | None:
@@ -113,7 +109,7 @@ class Body:
     def fail(self, error: DownstreamError) -> None:
         """It will never be whole."""
         self._error = error
-        self._wake()
+        self._woken.wake()
 
     def _keep(self, piece: bytes) -> None:
         self._pieces.append(piece)
@@ -128,7 +124,3 @@ class Body:
             self.holding = False
             self._client.go_on()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

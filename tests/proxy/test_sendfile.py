@@ -81,11 +81,16 @@ async def test_a_part_of_a_file_goes_out_as_it_is(pair, sender, descriptor):
     assert await sender.send(descriptor, len(CONTENT), 1) == 0
 
 
+def waits(sender):
+    waiter = sender._woken._waiter
+    return waiter is not None and not waiter.done()
+
+
 async def fill(sender, descriptor):
     """Send until the socket takes no more; the sending that waits."""
     while True:
         sending = asyncio.ensure_future(sender.send(descriptor, 0, MOST))
-        await eventually(lambda sending=sending: sending.done() or sender._waiter is not None)
+        await eventually(lambda sending=sending: sending.done() or waits(sender))
         if not sending.done():
             return sending
 
@@ -94,7 +99,7 @@ async def test_a_socket_that_takes_nothing_is_not_waited_for_for_ever(sender, de
     """Only as long as there is patience; and when it is woken, at once and from then on."""
     assert await asyncio.wait_for(await fill(sender, descriptor), PATIENCE) == 0
 
-    sender._patience, sender._woken = 60, False
+    sender._patience, sender._over = 60, False
     waiting = await fill(sender, descriptor)
     sender.wake()
 

@@ -20,6 +20,7 @@ from gateway.core.errors import DownstreamError
 from gateway.core.http.request_head import RequestHead
 from gateway.proxy.connection import Keeper
 from gateway.proxy.deadlines import Deadlines
+from gateway.proxy.signal import Signal
 from gateway.web.body import Body, broken_body
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.request_reader import RequestReader
@@ -72,7 +73,7 @@ class Connection(RequestReader, asyncio.Protocol):
         self._answering = False  # a part of the answer is out
         self._receiver: UpgradeReceiver | None = None
         self._task: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._drained = Signal()
         self._unsent = 0  # when a deadline had passed
         self.peer = ""
         self.counted = ""
@@ -148,7 +149,7 @@ class Connection(RequestReader, asyncio.Protocol):
         for pool in self.pools:
             pool.left(self)
         self._ahead.clear()
-        self._wake()
+        self._drained.wake()
         if self._body is not None:
             self._body.fail(broken_body())
         receiver, self._receiver = self._receiver, None
@@ -217,16 +218,14 @@ class Connection(RequestReader, asyncio.Protocol):
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was sent, or has gone."""
         if self.writing_paused and not self.closed:
-            if self._drained is None:
-                self._drained = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._drained)
+            await self._drained.wait()
 
     def pause_writing(self) -> None:
         self.writing_paused = True
 
     def resume_writing(self) -> None:
         self.writing_paused = False
-        self._wake()
+        self._drained.wake()
         if self._ahead.size or self._half_closed:
             self._advance()
 
@@ -337,8 +336,3 @@ class Connection(RequestReader, asyncio.Protocol):
             self.transport.write_eof()
         self.closed = True
         self._linger()
-
-    def _wake(self) -> None:
-        drained, self._drained = self._drained, None
-        if drained is not None and not drained.done():
-            drained.set_result(None)
