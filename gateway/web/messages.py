@@ -105,14 +105,17 @@ class ClientConnection(Protocol):
     """The client's connection, for whoever answers.
 
     :ivar peer: its address. :ivar writing_paused: more than enough waits to be sent.
-    :ivar closed: nothing can be sent any more. :ivar pools: that keep a connection for it.
+    :ivar pools: that keep a connection for it.
     """
 
     peer: str
-    closed: bool
     pools: frozenset[Keeper]
     writing_paused: bool
     transport: asyncio.Transport
+
+    @property
+    def closed(self) -> bool:
+        """Nothing can be sent any more."""
 
     @property
     def gone(self) -> bool:

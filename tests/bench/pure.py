@@ -193,7 +193,7 @@ class Bench:
         else:
             for request in requests:
                 ask(request)
-                while self.client._busy:
+                while self.client._asked is not None:
                     await asyncio.sleep(0)
         return time.perf_counter() - began
 

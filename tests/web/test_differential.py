@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
 from gateway.web.door.limits import DoorLimits
+from gateway.web.door.stages import Stage
 from gateway.web.messages import Answer, Request, Response
 from tests.fakes.door import listener
 from tests.fakes.nonsense import METHODS, streams
@@ -77,7 +78,9 @@ async def _read(data: bytes, cuts: list[int]) -> tuple[list[Read], bool]:
     for start, at in zip([0, *cuts], [*cuts, len(data)], strict=True):
         connection.data_received(data[start:at])
         await asyncio.sleep(0)
-        while connection._busy and connection._body is None:  # else its body is waited for, or nothing
+        while (
+            Stage.ASKED <= connection._stage <= Stage.TUNNEL and connection._reader.body is None
+        ):  # else its body is waited for, or nothing
             await asyncio.sleep(0)
     over = wire.ended
     connection.connection_lost(None)

@@ -10,31 +10,35 @@ for a while, because closing at once would make a reset of it, which can cost th
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.request_head import RequestHead
 from gateway.proxy.connection import Keeper
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.signal import Signal
 from gateway.web.body import Body, broken_body
+from gateway.web.door import resets, stages
 from gateway.web.door.limits import DoorLimits
-from gateway.web.door.request_reader import RequestReader
+from gateway.web.door.request_reader import AHEAD, RequestReader
+from gateway.web.door.stages import Stage
 from gateway.web.messages import Request, Response, UpgradeReceiver, Whole
 
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER without time: closing sends RST."""
+NEVER = float("inf")
+_HEAD, _ANSWERING, _LINGERING = Stage.HEAD, Stage.ANSWERING, Stage.LINGERING
 
 
 class Acceptor(Protocol):
-    """Whoever accepts connections: the listener."""
+    """Whoever accepts connections: the listener.
+
+    :ivar begin: to be called when a request has come.
+    :ivar unreadable: gives the answer to what cannot be read, by its client and its fault.
+    """
 
     clock: Deadlines
     limits: DoorLimits
+    begin: Callable[[Request], None]
+    unreadable: Callable[[str, DownstreamError], Response]
 
     def admit(self, connection: Connection) -> bool:
         """Whether this client may have one more."""
@@ -45,52 +49,56 @@ class Acceptor(Protocol):
     def keep(self, answering: Awaitable[None]) -> asyncio.Future[None]:
         """A task that is not lost."""
 
-    @property
-    def begin(self) -> Callable[[Request], None]:
-        """To be called when a request has come."""
 
-    @property
-    def unreadable(self) -> Callable[[str, DownstreamError], Response]:
-        """Gives the answer to what cannot be read, by its client and its fault."""
-
-
-class Connection(RequestReader, asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """See the module.
 
-    :ivar peer: the client's address, empty on a Unix socket.
-    :ivar counted: for whom it counts. :ivar closed: nothing can be sent any more.
+    :ivar peer: the client's address, empty on a Unix socket. :ivar counted: for whom it counts.
+    :ivar writing_paused: more is waiting to be sent than should be.
     """
 
     __slots__ = (
-        "_answering", "_asked", "_drained", "_owner", "_receiver", "_task", "_unsent", "closed", "counted", "peer",
-        "pools", "transport",
+        "_advancing", "_asked", "_clock", "_deadline", "_drained", "_half_closed", "_held", "_limits",
+        "_lingers_until", "_owner", "_reader", "_receiver", "_stage", "_task", "_unsent", "counted", "peer",
+        "pools", "transport", "writing_paused",
     )  # fmt: skip
 
     def __init__(self, owner: Acceptor) -> None:
-        super().__init__(owner.limits, owner.clock)
         self._owner = owner
+        self._clock = owner.clock
+        self._limits = owner.limits
+        self._reader = RequestReader(self, owner.limits)
+        self._stage = Stage.RESTING
+        self._half_closed = False  # the client sends no more
+        self._held = False
+        self._advancing = False
         self._asked: Request | None = None
-        self._answering = False  # a part of the answer is out
         self._receiver: UpgradeReceiver | None = None
         self._task: asyncio.Future[None] | None = None
         self._drained = Signal()
+        self._deadline = NEVER  # of whatever is waited for
+        self._lingers_until = NEVER
         self._unsent = 0  # when a deadline had passed
         self.peer = ""
         self.counted = ""
         self.pools: frozenset[Keeper] = frozenset()
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self.closed = True
+        self.writing_paused = False
 
     @property
     def idle(self) -> bool:
         """Whether it carries no request, nor a part of one."""
-        used = self._busy or self._receiver is not None or self._body is not None or self._ending
-        return not (used or self._ahead.size)
+        return self._stage is Stage.RESTING and not self._reader.ahead.size
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._stage >= Stage.LINGERING
 
     @property
     def gone(self) -> bool:
         """Whether nothing reaches the client any more."""
-        return self.closed or self.transport.is_closing()
+        return self._stage >= _LINGERING or self.transport.is_closing()
 
     @property
     def resting_since(self) -> float:
@@ -101,7 +109,6 @@ class Connection(RequestReader, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.closed = False
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) else ""
         if self._owner.admit(self):
@@ -110,10 +117,69 @@ class Connection(RequestReader, asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._receiver is None:
-            self._received(data)
-        else:
+        if self._receiver is not None:
             self._receiver.from_client(data)
+            return
+        if self._reader.body is not None:
+            data = self._feed(self._reader.body, data)
+        if self._stage > _ANSWERING:
+            self._read_over()
+        elif data:
+            self._reader.ahead.put(data)
+            self._advance()
+
+    def _feed(self, body: Body, data: bytes) -> bytes:
+        """Bytes for the body that is still coming; what of them is behind it."""
+        try:
+            data = self._reader.feed(body, data)
+        except DownstreamError:
+            if self._stage >= Stage.ASKED:
+                self._give_up(broken_body())
+            else:  # its answer is out; another would be taken for that to the next request
+                self._end(coming=True)
+            return b""
+        if not body.complete:
+            self._read_over()
+        elif self._stage is Stage.SURPLUS:
+            self._stage = stages.SURPLUS_OVER[self._stage]
+            self._rest()
+        return data
+
+    def _advance(self) -> None:
+        """Begin the requests that have come, one after the other, as long as they are answered at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        ahead = self._reader.ahead
+        try:
+            while ahead.size and self._stage <= _HEAD and not self.writing_paused and self._begin():
+                pass
+        except DownstreamError as error:
+            self._refuse(error)
+        finally:
+            self._advancing = False
+        if self._half_closed and self._stage <= Stage.SURPLUS and not self.writing_paused:
+            self._end(coming=False)
+        elif self._held or ahead.size > AHEAD:
+            self._reader.pace(waiting=self._stage >= Stage.ASKED or self.writing_paused)
+
+    def _begin(self) -> bool:
+        """Begin the first request of those that have come; False when it is not there yet."""
+        if (read := self._reader.next()) is None:
+            if self._stage is Stage.RESTING and self._reader.ahead.begun:
+                self._stage = stages.HEAD_BEGUN[self._stage]
+                self._deadline = self._clock.after(self._limits.head_seconds)
+            return False
+        self._stage = stages.REQUEST_COME[self._stage]
+        self._deadline = self._clock.after(self._limits.half_closed) if self._half_closed else NEVER
+        request = self._asked = Request(self, *read)
+        self._owner.begin(request)
+        return True
+
+    def _give_up(self, error: DownstreamError) -> None:
+        """The rest of the body, if there is one, is not waited for. Whoever forwards it hears of that, and answers."""
+        if self._reader.give_up(error):
+            self._stage = stages.BODY_GIVEN_UP[self._stage]
 
     def eof_received(self) -> bool:
         """The client sends no more: what it has asked for it still gets.
@@ -127,36 +193,28 @@ class Connection(RequestReader, asyncio.Protocol):
             return False
         if self._receiver is not None:
             return self._receiver.client_ended()
-        if self._answering and not self.transport.get_write_buffer_size():
+        if self._stage is Stage.ANSWERING and not self.transport.get_write_buffer_size():
             return False
-        if not (self._busy or self._ahead.size):
+        if self._stage < Stage.ASKED and not self._reader.ahead.size:
             return False
         self._half_closed = True
         self.sends()
-        if self._body is not None:
-            self._give_up(self._body, broken_body())
+        self._give_up(broken_body())
         self._advance()
         return not self.gone
 
-    def _begin(self, head: RequestHead, body: Body | None) -> None:
-        request = self._asked = Request(self, head, body)
-        self._owner.begin(request)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        self._ending = True
+        self._stage = stages.LOST[self._stage]
         self._owner.left(self)
         for pool in self.pools:
             pool.left(self)
-        self._ahead.clear()
+        self._reader.ahead.clear()
+        self._reader.give_up(broken_body())
         self._drained.wake()
-        if self._body is not None:
-            self._body.fail(broken_body())
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.client_lost()
         asked, self._asked = self._asked, None
-        self._busy = False
         if asked is not None and asked.gone is not None:
             asked.gone()
 
@@ -173,35 +231,35 @@ class Connection(RequestReader, asyncio.Protocol):
         """
         if self._asked is not request:
             return
-        body = self._body
+        body = self._reader.body
+        last = self._stage > _ANSWERING
         # Who waits for 100 Continue and gets another answer may send the body or not (RFC 9110 §10.1.1).
-        close = (
-            response.close or self._ending or not request.keep_alive or (body is not None and body.expected)
-        )
+        close = response.close or last or not request.keep_alive or (body is not None and body.expected)
         if isinstance(response, Response):
             data = response.wire(head_only=request.method == "HEAD", http10=request.http10, close=close)
         else:
             data = response.data
-        self._asked = None
-        self._busy = self._answering = False
-        self._task = None
+        self._asked = self._task = None
         # It leads back to the request: without the ring nothing waits for the garbage collector.
         request.gone = None
         if data and not self.transport.is_closing():
             self.transport.write(data)
         if close:
-            self._end(coming=body is not None or self._ending)
+            self._end(coming=body is not None or last)
             return
         if body is not None:
-            self._discard(body)
+            self._stage = stages.ANSWERED_EARLY[self._stage]
+            body.discard()
+            self._linger()
         else:
+            self._stage = stages.ANSWERED[self._stage]
             self._rest()
-        if self._ahead.size or self._half_closed:
+        if self._reader.ahead.size or self._half_closed:
             self._advance()
 
     def write(self, data: bytes) -> None:
         """Send a part of the answer; bounded only if the caller awaits :meth:`drain`."""
-        self._answering = True
+        self._stage = stages.PART_SENT[self._stage]
         self.interim(data)
 
     def interim(self, data: bytes) -> None:
@@ -226,13 +284,14 @@ class Connection(RequestReader, asyncio.Protocol):
     def resume_writing(self) -> None:
         self.writing_paused = False
         self._drained.wake()
-        if self._ahead.size or self._half_closed:
+        if self._reader.ahead.size or self._half_closed:
             self._advance()
 
     def hand_over(self, receiver: UpgradeReceiver) -> None:
         """After an upgrade: every byte from the client goes to ``receiver``, and it hears of its end."""
         self._receiver = receiver
-        ahead = self._ahead.clear()
+        self._stage = stages.UPGRADED[self._stage]
+        ahead = self._reader.ahead.clear()
         self.go_on()
         if ahead:
             receiver.from_client(ahead)
@@ -257,34 +316,29 @@ class Connection(RequestReader, asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """A look at the clock (:class:`gateway.proxy.deadlines.HasDeadline`)."""
-        if self._half_closed and not self.gone and self._reset:
+        if self._half_closed and not self.gone and resets.has_come(self.transport):
             self.abort()
-        elif self._body is not None and self._busy:
-            self._check_body(self._body, now)
+        elif self._reader.body is not None and Stage.ASKED <= self._stage <= Stage.ANSWERING:
+            if self._reader.too_slow(self._reader.body, now):
+                self._give_up(DownstreamError("too_slow"))
         elif now >= self._deadline:
             self._too_late()
-
-    @property
-    def _reset(self) -> bool:
-        """Whether a client that sends no more has refused what was sent to it; nobody reads, so nobody is told."""
-        sock = self.transport.get_extra_info("socket")
-        return sock is not None and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     def _too_late(self) -> None:
         unsent = self.transport.get_write_buffer_size()
         if unsent != self._unsent:  # the client still takes what waits for it, if slowly
             self._unsent = unsent
             self._deadline = self._clock.after(self._limits.send_seconds if unsent else self._limits.linger)
-        elif self._ending or self._busy:
+        elif self._stage >= Stage.ASKED:
             self.abort()
-        elif self._head_begun:
+        elif self._stage is Stage.HEAD:
             self._refuse(DownstreamError("too_slow"))
         else:
             self.close()
 
     def close(self) -> None:
         """Send what waits, then end the connection."""
-        self._ending = True
+        self._stage = stages.CLOSED[self._stage]
         self._linger()
         self.transport.close()
 
@@ -294,26 +348,20 @@ class Connection(RequestReader, asyncio.Protocol):
 
     def reset(self) -> None:
         """End it so that an answer that ends with its connection is seen to be broken: a close would make it whole."""
-        if self.closed:
-            return
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):  # closed already: then the client has seen the end
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
+        if not self.closed:
+            resets.send(self.transport)
 
     def cut(self) -> None:
         """End it, whatever is under way."""
         if self._task is not None:
             self._task.cancel()
-        if self._answering:
+        if Stage.ANSWERING <= self._stage <= Stage.TUNNEL:
             self.reset()
         else:
             self.close()
 
     def _refuse(self, error: DownstreamError) -> None:
         """What came is no request, so its framing is lost: say so, and end."""
-        self._busy = self._head_begun = False
         response = self._owner.unreadable(self.peer, error)
         if not self.gone:
             self.transport.write(response.wire(head_only=False, http10=False, close=True))
@@ -324,15 +372,28 @@ class Connection(RequestReader, asyncio.Protocol):
 
         :param coming: the client is in the middle of sending something.
         """
-        self._ending = True
-        self._body = None
-        self._ahead.clear()
+        self._reader.body = None
+        self._reader.ahead.clear()
         self.go_on()
-        stages = self.transport.can_write_eof()
-        if self._half_closed or self.transport.is_closing() or not (stages or coming):
+        half = self.transport.can_write_eof()
+        if self._half_closed or self.transport.is_closing() or not (half or coming):
             self.close()
             return
-        if stages:
+        if half:
             self.transport.write_eof()
-        self.closed = True
+        self._stage = stages.OUR_SIDE_CLOSED[self._stage]
         self._linger()
+
+    def _rest(self) -> None:
+        """Nothing is under way: the time until the next request runs."""
+        self._deadline = self._clock.after(self._limits.keep_alive)
+
+    def _linger(self) -> None:
+        """Nothing more is wanted: read over what still comes, and not for ever."""
+        self._deadline = self._clock.after(self._limits.linger)
+        self._lingers_until = self._clock.after(self._limits.linger_most)
+
+    def _read_over(self) -> None:
+        """Something unwanted came."""
+        if not Stage.ASKED <= self._stage <= Stage.TUNNEL:
+            self._deadline = min(self._clock.after(self._limits.linger), self._lingers_until)

@@ -95,7 +95,7 @@ async def test_what_is_sent_ahead_is_bounded(lab: Lab) -> None:
     await asyncio.sleep(0.2)
     (connection,) = stand.doors.connections
     assert asked == 1
-    assert connection._ahead.size < 8 * AHEAD
+    assert connection._reader.ahead.size < 8 * AHEAD
     go.set()
     for _ in range(count):
         assert (await client.response()).status == 200
@@ -114,7 +114,7 @@ async def test_a_client_that_reads_nothing_is_not_read_either(lab: Lab) -> None:
     (connection,) = stand.doors.connections
     await asyncio.sleep(0.05)
     assert not sending.done()
-    assert connection._ahead.size < 8 * AHEAD
+    assert connection._reader.ahead.size < 8 * AHEAD
     for _ in range(1_000):
         assert len((await client.response()).body) == 9_999
     sending.cancel()

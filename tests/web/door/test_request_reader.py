@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.request_head import RequestHead
-from gateway.proxy.deadlines import Deadlines
-from gateway.web.body import Body
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.request_reader import AHEAD, RequestReader
 
@@ -15,86 +12,89 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
 
 
-class Reader(RequestReader):
-    """Notes what it is told; answers when it is told to."""
+class Held:
+    """A client that notes whether it is held back."""
 
-    def __init__(self, *, at_once: bool) -> None:
-        super().__init__(DoorLimits(1_000, 0), Deadlines(1.0))
-        self.at_once = at_once
-        self.begun: list[tuple[RequestHead, Body | None]] = []
-        self.refused: list[str] = []
-        self.paused = 0
-
-    def _begin(self, head: RequestHead, body: Body | None) -> None:
-        self.begun.append((head, body))
-        if self.at_once:
-            self.answered()
-
-    def answered(self) -> None:
-        self._busy = False
-        self._advance()
-
-    def _refuse(self, error: DownstreamError) -> None:
-        self.refused.append(error.code)
-        self._ending = True
-
-    def _end(self, *, coming: bool) -> None:
-        self._ending = True
+    held = False
 
     def hold(self) -> None:
-        self._held = True
+        self.held = True
 
     def go_on(self) -> None:
-        self._held = False
+        self.held = False
 
     def interim(self, data: bytes) -> None:
         raise AssertionError
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_the_next_request_waits_for_the_answer(at_once: bool) -> None:
-    """Bodies are for their own request, however the bytes are cut."""
-    reader = Reader(at_once=at_once)
-    reader._received(POST + b"abc" + GET + GET[:5])
-    assert len(reader.begun) == (2 if at_once else 1)
-    body = reader.begun[0][1]
+@pytest.fixture
+def client() -> Held:
+    return Held()
+
+
+@pytest.fixture
+def reader(client: Held) -> RequestReader:
+    return RequestReader(client, DoorLimits(1_000, 0))
+
+
+@pytest.mark.parametrize("cut", range(1, len(POST) + 3))
+def test_bodies_are_for_their_own_request(reader: RequestReader, cut: int) -> None:
+    """However the bytes are cut."""
+    data = POST + b"abc" + GET + GET[:5]
+    reader.ahead.put(data[:cut])
+    read = reader.next()
+    rest = data[cut:]
+    if read is None:
+        reader.ahead.put(rest)
+        read = reader.next()
+    elif reader.body is not None:
+        reader.ahead.put(reader.feed(reader.body, rest))
+    assert read is not None
+    head, body = read
     assert body is not None
-    assert body.at_hand() == b"abc"
-    reader._received(GET[5:])
-    while len(reader.begun) < 3:
-        reader.answered()
-    assert [head.method for head, _ in reader.begun] == ["POST", "GET", "GET"]
-    assert reader._ahead.size == 0
+    assert (head.method, body.at_hand(), reader.body) == ("POST", b"abc", None)
+    second = reader.next()
+    assert second is not None
+    assert (second[0].method, second[1], reader.next()) == ("GET", None, None)
+    reader.ahead.put(GET[5:])
+    assert reader.next() is not None
+    assert reader.ahead.size == 0
 
 
-async def test_a_reader_that_waits_holds_its_client_back() -> None:
-    """Beyond AHEAD; when the rest is less again the client goes on."""
-    reader = Reader(at_once=False)
-    reader._received(GET + b"G")
-    assert not reader._held
-    reader._received(b"ET / HTTP/1.1\r\nHost: a\r\n\r\n" + GET * (AHEAD // len(GET)))
-    assert reader._held
-    reader.answered()
-    assert not reader._held
-    assert len(reader.begun) == 2
+def test_who_is_too_far_ahead_is_held_back(reader: RequestReader, client: Held) -> None:
+    """Beyond AHEAD, while what has come must wait; when the rest is less again the client goes on."""
+    reader.ahead.put(GET)
+    reader.pace(waiting=True)
+    assert not client.held
+    reader.ahead.put(GET * (AHEAD // len(GET)))
+    for waiting in (True, False):
+        reader.pace(waiting=waiting)
+        assert client.held is waiting
+    reader.pace(waiting=True)
+    reader.next()
+    reader.pace(waiting=True)
+    assert not client.held
 
 
-async def test_after_a_refusal_nothing_is_read() -> None:
-    """Not even what would be a request."""
-    reader = Reader(at_once=True)
-    reader._received(b"GET / HTTP/1.1\r\n\r\n" + GET)
-    reader._received(GET)
-    assert (reader.refused, reader.begun) == (["malformed_request"], [])
+def test_what_is_no_request_is_told_by_its_fault(reader: RequestReader) -> None:
+    """By raising, so that nothing behind it can be read as a request."""
+    reader.ahead.put(b"GET / HTTP/1.1\r\n\r\n" + GET)
+    with pytest.raises(DownstreamError, match="malformed_request"):
+        reader.next()
 
 
-async def test_a_body_that_breaks_while_its_request_is_busy_is_told_to_its_reader() -> None:
-    """The request is answered by whoever reads the body; nothing is refused twice."""
-    reader = Reader(at_once=False)
-    reader._received(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
-    reader._received(b"zz\r\n" + GET)
-    body = reader.begun[0][1]
+async def test_a_body_that_is_given_up_is_told_to_whoever_reads_it(reader: RequestReader) -> None:
+    """After what has come of it."""
+    reader.ahead.put(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+    read = reader.next()
+    assert read is not None
+    body = read[1]
     assert body is not None
+    assert reader.body is body
+    with pytest.raises(DownstreamError, match="malformed_request"):
+        reader.feed(body, b"zz\r\n" + GET)
+    assert reader.give_up(DownstreamError("too_slow"))
+    assert not reader.give_up(DownstreamError("too_slow"))
     assert await body.read() == b"a"
-    with pytest.raises(DownstreamError, match="broken_body"):
+    with pytest.raises(DownstreamError, match="too_slow"):
         await body.read()
-    assert (reader.refused, reader._ending) == ([], True)
