@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCH := build/python
+# Hundreds of Pythons start in a run of the tests, and none shall compile again what has not changed.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \

@@ -25,4 +25,3 @@ def measured() -> Iterator[Callable[[], int]]:
     yield now
     tracemalloc.stop()
     gc.enable()
-    gc.unfreeze()

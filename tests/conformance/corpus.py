@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,18 @@ class Case:
 
 def cases(*kinds: str) -> list[Case]:
     """All cases that expect one of ``kinds``, or all."""
-    found = [_case(path.stem, entry) for path in sorted(_HERE.glob("*.yaml")) for entry in _load(path)]
-    return [each for each in found if not kinds or each.kind in kinds]
+    return [each for each in _all() if not kinds or each.kind in kinds]
 
 
 def expanded(data: bytes) -> bytes:
     """``data`` with what is to be repeated repeated."""
     data = _LINES.sub(lambda found: b"".join(b"X%d: a\r\n" % at for at in range(int(found[1]))), data)
     return _REPEATED.sub(lambda found: found[1] * int(found[2]), data)
+
+
+@cache
+def _all() -> list[Case]:
+    return [_case(path.stem, entry) for path in sorted(_HERE.glob("*.yaml")) for entry in _load(path)]
 
 
 def _load(path: Path) -> list[dict[str, Any]]:
