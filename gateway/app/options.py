@@ -156,6 +156,7 @@ def routes(settings: Settings) -> list[Route]:
             first_byte=waits.first_byte,
             idle=waits.idle,
             ca_file=str(upstream.ca_file or ""),
+            sign_out_on=frozenset(upstream.sign_out_on),
         )
         for upstream in settings.upstreams
     ]

@@ -85,6 +85,21 @@ def _upstreams(settings: Settings) -> Iterator[Remark]:
         yield warning("upstreams", what, "add one with path: / if the application is served there")
 
 
+@rule("upstreams", "forward_auth")
+def _sign_outs_of_applications(settings: Settings) -> Iterator[Remark]:
+    for index, upstream in enumerate(settings.upstreams):
+        for place, path in enumerate(upstream.sign_out_on):
+            key = ("upstreams", index, "sign_out_on", place)
+            if not path.startswith(upstream.path):
+                what = (
+                    f"{path} does not lie under {upstream.path}, so no request for it comes to this upstream"
+                )
+                yield error(key, what, "write the whole path, as browsers ask for it")
+            elif settings.forward_auth is not None:
+                what = "a proxy in front forwards this request, and its answer does not pass the gateway"
+                yield warning(key, what, "let the application's sign-out lead to /logout")
+
+
 @rule("upstreams", "prefix")
 def _upstreams_behind_reserved_paths(settings: Settings) -> Iterator[Remark]:
     for index, upstream in enumerate(settings.upstreams):

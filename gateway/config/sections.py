@@ -73,6 +73,11 @@ class UpstreamSection(Section):
         description="`allow` hands on `X-HTTP-Method-Override` and its like, which policies do not see;"
         " otherwise they are removed.",
     )
+    sign_out_on: tuple[kinds.RoutePath, ...] = key(
+        (),
+        description="Paths of the application's own sign-out: a request that acts there, or a navigation, still"
+        " reaches it, ends the session here and begins the chain, which the next navigation walks.",
+    )
 
 
 class RedisSection(Section):

@@ -22,7 +22,7 @@ from gateway.core.gate import (
     session_state,
     unseen,
 )
-from gateway.core.http.crossing import led_here
+from gateway.core.http.crossing import acts_as_sign_out, led_here
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route
 from gateway.core.http.target import way_back
@@ -203,11 +203,24 @@ class Gate:
         renewing = is_due(session, now) and self._refresher.begin(session)
         if session.access_token is not None and now >= session.access_until:
             return self._with_fresh_token(request, facts, carried, route, session)
+        if facts.path in route.sign_out_on and acts_as_sign_out(facts):
+            return self._signing_out(request, facts, carried, route, now)
         active = self._is_activity(facts)
         # While the next generation is on its way, this one is not set anew: the two answers could cross.
         cookies = () if renewing else self._renewed(session, carried, now, active=active, client=facts.client)
         return self._forwarder.forward(
             request, facts, session, route, identity=carried.identity, set_cookies=cookies
+        )
+
+    async def _signing_out(
+        self, request: Request, facts: RequestFacts, carried: Carried, route: Route, now: int
+    ) -> Answer:
+        """The application's own sign-out: ours has begun when it hears of it; its answer is of no session any more."""
+        _, cookies = await self._logout.start(
+            carried, how="application", now=now, sent=facts.cookies, leads=False
+        )
+        return self._forwarder.forward(
+            request, facts, None, route, identity=carried.identity, set_cookies=cookies
         )
 
     def _current(self, carried: Carried, now: int) -> Carried:

@@ -23,6 +23,11 @@ from gateway.config.fields import keys
             "upstreams[1].path",
             "already that of upstreams[0]",
         ),
+        (
+            {"upstreams": [{"path": "/a/", "url": "http://a", "sign_out_on": ["/b"]}]},
+            "upstreams[0].sign_out_on[0]",
+            "does not lie under /a/",
+        ),
         ({"upstreams": [{"path": "/oauth2/x", "url": "http://a"}]}, "upstreams[0].path", "is under /oauth2"),
         ({"upstreams": [{"path": "/logout/", "url": "http://a"}]}, "upstreams[0].path", "is under /logout"),
         ({"limits": {"header": "4KiB"}}, "limits.cookies", "may fill `limits.header`"),

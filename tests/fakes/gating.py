@@ -21,7 +21,10 @@ from gateway.web.messages import Answer, Response
 from gateway.web.session.session import Carried, Sessions
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, header, request, session, sessions
 
-ROUTES = (Route("/", "http://127.0.0.1:1"), Route("/api/", "http://127.0.0.1:2"))
+ROUTES = (
+    Route("/", "http://127.0.0.1:1"),
+    Route("/api/", "http://127.0.0.1:2", sign_out_on=frozenset({"/api/sign-out"})),
+)
 
 
 @dataclass
@@ -58,6 +61,11 @@ class Leaving:
     first: Response | None = None
     hints: list[Session] = field(default_factory=list)
     asked: list[Session | Challenge] = field(default_factory=list)
+    started: list[tuple[Session | None, str]] = field(default_factory=list)
+
+    async def start(self, carried: Carried, *, how: str, **_: object) -> tuple[None, list[str]]:
+        self.started.append((carried.session, how))
+        return None, ["__Host-logout=begun; Path=/"]
 
     async def before_sign_in(
         self, _: Carried, state: Session | Challenge, *where: object, now: int

@@ -12,8 +12,12 @@ from gateway.core import clock
 from gateway.core.dice import token
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Principal, Session
+from tests.core.http.test_clearing import CASES
 from tests.fakes.browser import Browser
+from tests.fakes.upstream import always, reply
 from tests.flows.front import ALICE, Front, fronted, signed_in
+
+OLD = b"Last-Modified: Sat, 30 Nov 2024 00:00:00 GMT"
 
 
 @pytest.fixture
@@ -195,6 +199,43 @@ async def test_r27_caches(front: Front, browser: Browser) -> None:
     assert script.header("Cache-Control") == "private, max-age=600, immutable"
     assert not script.header("CDN-Cache-Control")
     assert (await browser.navigate(f"{front.app}/assets/app.js")).header("Cache-Control") == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([OLD], "private, no-cache"),
+        ([OLD, b"Cache-Control: public"], "private, no-cache"),
+        ([OLD, b"Cache-Control: s-maxage=9"], "private, no-cache"),
+        ([OLD, b"Cache-Control: public, max-age=5x"], "private, no-cache"),
+        ([OLD, b"Expires: 0"], "private, no-cache"),
+        ([OLD, b"Expires: Sun, 30 Nov 2036 00:00:00 GMT"], "private"),
+        ([OLD, b"Cache-Control: max-age=60"], "private, max-age=60"),
+        ([OLD, b"Cache-Control: max-age=60, public"], "private, max-age=60"),
+        ([OLD, b"Cache-Control: no-cache, max-age=60"], "private, no-cache"),
+        ([OLD, b"Cache-Control: No-Store"], "no-store"),
+    ],
+)
+async def test_r27_silence_is_no_permission(
+    front: Front, browser: Browser, lines: list[bytes], said: str
+) -> None:
+    """What does not say for how long it may be kept is asked for anew."""
+    await signed_in(front, browser)
+    front.application.script = always(reply(b"{}", b"Content-Type: application/json", *lines))
+    assert (await browser.fetch(f"{front.app}/api/x")).header("Cache-Control") == said
+
+
+@pytest.mark.parametrize(("said", "left"), CASES)
+async def test_the_application_cannot_clear_our_cookies(
+    front: Front, browser: Browser, said: bytes, left: bytes
+) -> None:
+    """The rest of what it clears stays."""
+    await signed_in(front, browser)
+    front.application.script = always(reply(b"bye", b"Clear-Site-Data: " + said))
+    answer = await browser.fetch(f"{front.app}/x")
+    assert '"cookies"' not in answer.header("Clear-Site-Data")
+    if b"cookies" in said and left:
+        assert '"storage"' in answer.header("Clear-Site-Data")
 
 
 async def test_the_application_cannot_set_our_cookies(front: Front, browser: Browser) -> None:

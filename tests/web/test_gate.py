@@ -21,7 +21,7 @@ from gateway.core.session.session import Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
 from gateway.core.signout.revocation import NewEntry
-from gateway.web.messages import Response
+from gateway.web.messages import Response, Sent
 from tests.fakes.deciding import (
     FETCH,
     HERE,
@@ -47,6 +47,39 @@ def problem(answer: Response) -> dict[str, Any]:
 
 
 # Who reaches the upstream (guarantee 1)
+
+
+ACTS: list[dict[str, Any]] = [{"method": "POST", **FETCH}, {"method": "DELETE", **FETCH}, NAVIGATION]
+
+
+@pytest.mark.parametrize("asked", ACTS)
+async def test_the_applications_own_sign_out_is_one_of_ours(lab: Lab, asked: dict[str, Any]) -> None:
+    """`upstreams[].sign_out_on`: it ends the session first, and the application hears whose it was and answers."""
+    said = facts("/api/sign-out", cookie=lab.cookie(), **asked)
+    answer: Any = lab.gate.handle(request(said), said)
+    assert not isinstance(await answer, Sent)
+    assert [how for _, how in lab.logout.started] == ["application"]
+    (sent,) = lab.upstream.sent
+    assert (sent.session, sent.set_cookies) == (None, ["__Host-logout=begun; Path=/"])
+    assert (b"X-Auth-Request-User", b"alice") in sent.identity
+
+
+ACTS_NOT: list[dict[str, Any]] = [
+    FETCH,
+    {**NAVIGATION, "sec-fetch-site": "cross-site"},
+    {"accept": "text/html"},
+    {**NAVIGATION, "sec-purpose": "prefetch"},
+    {**FETCH, "sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"},
+]
+
+
+@pytest.mark.parametrize("asked", ACTS_NOT)
+async def test_r13_nothing_else_is_the_applications_sign_out(lab: Lab, asked: dict[str, Any]) -> None:
+    """An image, a prefetch, a fetch by GET or another site's link reaches the application, and ends nothing here."""
+    said = facts("/api/sign-out", cookie=lab.cookie(), **asked)
+    assert isinstance(lab.gate.handle(request(said), said), Response)
+    assert lab.logout.started == []
+    assert lab.upstream.sent[0].session == session()
 
 
 async def test_a_live_session_is_forwarded_with_its_identity(lab: Lab) -> None:

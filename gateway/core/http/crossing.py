@@ -36,6 +36,14 @@ def led_here(facts: RequestFacts) -> bool:
     return facts.site is not None and facts.site not in _OURS
 
 
+def acts_as_sign_out(facts: RequestFacts) -> bool:
+    """Whether a request that the gate has let through may end its session, at an address of the application that does.
+
+    An unsafe one, or a person who goes there from here (rule R13): an image, a prefetch or a fetch by GET is none.
+    """
+    return not facts.safe or (facts.navigation and facts.site in _OURS)
+
+
 class LogoutStart(Enum):
     """What a request to ``/logout`` may do (rule R13)."""
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.errors import UpstreamError
-from gateway.core.http.caching import NO_STORE, for_shared_caches, private_cache_control
+from gateway.core.http.caching import NO_STORE, for_shared_caches, is_date, private_cache_control
+from gateway.core.http.clearing import without_cookies
 from gateway.core.http.connection_auth import SAYING, says_so
 from gateway.core.http.header_names import HOP_BY_HOP, NameKinds, nominated
 from gateway.core.http.own_cookies import is_own_cookie
@@ -24,8 +25,8 @@ NONE, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
 
 (
     _PASS, _DROP, _SET_COOKIE, _CACHE, _TYPE, _LENGTH, _TRANSFER, _CONNECTION, _ENCODING, _TRAILER, _BUFFERING,
-    _BINDING,
-) = range(12)  # fmt: skip
+    _BINDING, _EXPIRES, _CLEARING,
+) = range(14)  # fmt: skip
 
 _SPECIAL = {
     b"set-cookie": _SET_COOKIE,
@@ -37,6 +38,8 @@ _SPECIAL = {
     b"content-encoding": _ENCODING,
     b"trailer": _TRAILER,
     b"x-accel-buffering": _BUFFERING,
+    b"expires": _EXPIRES,
+    b"clear-site-data": _CLEARING,
     **dict.fromkeys(SAYING, _BINDING),
 }
 _NEVER_NOMINATED = frozenset(_SPECIAL)
@@ -133,7 +136,7 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
     caching: list[bytes] = []
     length = -1
     media = _ORDINARY
-    chunked = encoded = binds = False
+    chunked = encoded = binds = expires = False
     unbuffered = b"X-Accel-Buffering: no"
     for name, value in headers:
         kind = _KINDS[name]
@@ -162,6 +165,12 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         elif kind == _BINDING:
             binds = binds or says_so(name.lower(), value)
             add(name + b": " + value)
+        elif kind == _EXPIRES:
+            expires = is_date(value)
+            add(name + b": " + value)
+        elif kind == _CLEARING:
+            if kept := without_cookies(value):
+                add(name + b": " + kept)
         elif kind == _BUFFERING:
             unbuffered = name + b": " + value
         elif nominated(value, _NEVER_NOMINATED):
@@ -172,7 +181,7 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
     if document or media == _HTML:
         add(NO_STORE)
     else:
-        add(b"Cache-Control: " + private_cache_control(b", ".join(caching)))
+        add(b"Cache-Control: " + private_cache_control(b", ".join(caching), expires=expires))
     if media == _EVENTS:
         add(unbuffered)
     for cookie in set_cookies:

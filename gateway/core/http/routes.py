@@ -18,6 +18,7 @@ class Route:
     :ivar when_stale: ``refuse`` or ``serve`` while the revocation log is out of reach.
     :ivar encoded_slashes: whether ``%2F`` may stand in a path (rule R32).
     :ivar allow_method_override: whether X-HTTP-Method-Override and its like pass (rule R32).
+    :ivar sign_out_on: decoded paths that end the session, beside what the upstream does there.
     :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
         the first of the response. :ivar idle: seconds without any byte, either way, within a message.
     """
@@ -31,6 +32,7 @@ class Route:
     first_byte: float = 60.0
     idle: float = 60.0
     ca_file: str = ""
+    sign_out_on: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -272,6 +272,11 @@ def sent(chain: Chain, asked: Asked) -> Chain:
     return _with(chain, replace(chain.hops[chain.index], asked=str(asked)))
 
 
+def not_sent(chain: Chain) -> Chain:
+    """The browser is at none of our pages, so the first navigation that comes goes to the current hop, at once."""
+    return replace(_with(chain, replace(chain.hops[chain.index], tries=0)), deadline=0)
+
+
 def _enter(chain: Chain, index: int, limits: ChainLimits, now: int) -> Go | Done:
     if index == len(chain.hops):
         return Done(replace(chain, index=index, closed=now, deadline=0))

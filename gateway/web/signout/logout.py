@@ -106,10 +106,12 @@ class Logout:
         target: str = "",
         sent: Sequence[bytes] = (),
         cause: Cause = Cause(),  # noqa: B008 - frozen
+        leads: bool = True,
     ) -> tuple[Step, list[str]]:
         """End the session and begin the chain; the step to take and the cookies that go with it.
 
         :param sent: raw values of the Cookie headers, for what a predecessor has left there.
+        :param leads: the answer leads to the first hop; else the next navigation does.
         """
         session, before = carried.session, carried.chain
         durable = await self._end(session, now) if session is not None else True
@@ -131,7 +133,10 @@ class Logout:
         step = self._placed(self._onward(first, now))
         if isinstance(step, Done):
             self._trail.logout_finished(step.chain)
-        step = await self._news.leaving(step, None, now)
+        if leads:
+            step = await self._news.leaving(step, None, now)
+        elif isinstance(step, Go):
+            step = Go(chains.not_sent(step.chain))
         expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         self._tokens.follow(step.chain)

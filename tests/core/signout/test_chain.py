@@ -26,6 +26,9 @@ from gateway.core.signout.chain import (
     HopState,
     Step,
     Wait,
+    begin,
+    not_sent,
+    resumed,
 )
 from gateway.core.signout.evidence import Asked, Evidence
 from gateway.core.signout.revocation import UNPLACED, NewEntry
@@ -369,3 +372,11 @@ class AnyLogout(RuleBasedStateMachine):
 
 AnyLogout.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestAnyLogout = AnyLogout.TestCase
+
+
+def test_a_chain_that_nobody_was_sent_into_waits_for_nobody() -> None:
+    """The first navigation that comes goes to the first hop, and that counts as its first try."""
+    begun = not_sent(begin(["cognito"], LIMITS, now=100).chain)
+    step = resumed(begun, LIMITS, now=100)
+    assert isinstance(step, Go)
+    assert step.chain == begin(["cognito"], LIMITS, now=100).chain
