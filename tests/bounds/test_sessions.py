@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from gateway.core.http.addresses import LONGEST
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.lifecycle import Newest
 from gateway.core.session.session import Principal, Session
-from gateway.core.session.ticket import ticket_of
+from gateway.core.session.ticket import issued, ticket_of
 from gateway.web.door.rates import SOURCES, TriesPerSource
 from gateway.web.session.refresh import AT_ONCE, KNOWN
 from gateway.web.session.session import Carried
@@ -99,15 +98,12 @@ async def test_sessions_by_their_tickets(measured: Measured) -> None:
     before = measured()
     for size, times in ((0, MOST + 100), (40_000, 800)):
         for at in range(times):
-            session = replace(largest(at, size), secret=b"%32d" % at)
+            session = issued(largest(at, size))
             made._hold(ticket_of(session), session, ticketing.NOW)
         assert measured() - before <= stated("web/session/tickets.py _held")
         assert len(made._held) <= MOST
     vault.held = True
-    headers = [
-        (made.seal(replace(largest(at, 0), secret=b"%32d" % at), NO_COOKIES, ticketing.NOW))
-        for at in range(100)
-    ]
+    headers = [made.seal(issued(largest(at, 0)), NO_COOKIES, ticketing.NOW) for at in range(100)]
     before = measured()
     asking = [asyncio.create_task(made.fetch(ticketing.header(each), ticketing.NOW)) for each in headers]
     await asyncio.sleep(0)

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session.session import Principal, Session
+from gateway.core.session.session import Principal, Session, Ticket
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.core.signout.token_hold import Hold
@@ -72,9 +72,9 @@ class World:
         self.replicas.append(made)
         return made
 
-    async def latest(self, session: Session) -> Session:
-        later = self.later.get(session.sid)
-        return later if later is not None and later.generation > session.generation else session
+    async def latest(self, sid: str, generation: int, ticket: Ticket | None) -> Session | None:
+        later = self.later.get(sid)
+        return later if later is not None and later.generation > generation else None
 
     async def forget(self, session: Session) -> None:
         self.forgotten.append(session.sid)

@@ -39,7 +39,7 @@ def main() -> None:
                     chain = chains.settled(chain, status, evidence, LIMITS, now=NOW + 1).chain
                     trail.hop(chain.hops[0])
                 trail.logout_finished(chain)
-                sealed.append(chains.to_plain(chain))
+                sealed.append(chains.FORMAT.plain(chain))
                 words.append(entry(HopLine("okta", "Okta", status, 1, evidence, asked)).evidence)
     trail.ended_from_outside("sub:x|y", "backchannel", durable=True, source="https://idp", client="192.0.2.1")
     trail.login_failed("bad_response", "what the provider said", "192.0.2.1")

@@ -13,9 +13,10 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated
+
+from gateway.core.session.sealed_format import Format
 
 LIFETIME = 600
 """Seconds. Cognito itself gives up after five minutes, silently (protocol facts A.1)."""
@@ -24,7 +25,6 @@ LOOP_WINDOW = 60
 LOOP_LIMIT = 3
 LANDS_WITHIN = 60
 """Seconds from the callback to the landing, which a redirect leads to."""
-_FLAGS = ("landed", "led")
 _STATE = re.compile(r"([0-9a-f]{8})([.-])([A-Za-z0-9_-]{22})")
 
 
@@ -46,19 +46,20 @@ class Attempt:
         not matter. The callback holds the provider to it (``core/signout/freshness.py``).
     """
 
-    secret: str = field(repr=False)
-    started: int
-    rd: str
-    after: int = 0
-    after_time: int = 0
-    restarted: bool = False
-    finished: int = 0
-    landed: bool = field(default=False, kw_only=True)
-    led: bool = field(default=False, kw_only=True)
-    seen: int = field(default=0, kw_only=True)
-    log: str = field(default="", kw_only=True)
-    prompt: str = field(default="", kw_only=True)
-    max_age: int | None = field(default=None, kw_only=True)
+    secret: Annotated[str, "k"] = field(repr=False)
+    started: Annotated[int, "t"]
+    rd: Annotated[str, "d"]
+    after: Annotated[int, "a"] = 0
+    after_time: Annotated[int, "w"] = 0
+    restarted: Annotated[bool, "r"] = False
+    finished: Annotated[int, "f"] = 0
+    landed: Annotated[bool, "n"] = field(default=False, kw_only=True)
+    led: Annotated[bool, "o"] = field(default=False, kw_only=True)
+    seen: Annotated[int, "s"] = field(default=0, kw_only=True)
+    log: Annotated[str, "l"] = field(default="", kw_only=True)
+    prompt: Annotated[str, "p"] = field(default="", kw_only=True)
+    max_age: Annotated[int | None, "m"] = field(default=None, kw_only=True)
+    more: str = field(default="", kw_only=True)
 
     @property
     def attempt_id(self) -> str:
@@ -84,44 +85,13 @@ class Attempt:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+FORMAT = Format(Attempt)
+
+
 def read_state(state: str) -> tuple[str, bool] | None:
     """The attempt id in a returned ``state`` and whether it was a restart already; None when it is not ours."""
     match = _STATE.fullmatch(state)
     return (match[1], match[2] == "-") if match else None
-
-
-def to_plain(attempt: Attempt) -> dict[str, Any]:
-    """As plain data to seal. A release before this one reads its part of it, in the order of the fields."""
-    values = [attempt.secret, attempt.started, attempt.rd, attempt.after, attempt.after_time]
-    plain: dict[str, Any] = {"a": [*values, attempt.restarted, attempt.finished]}
-    plain["l"] = [attempt.log, attempt.seen]
-    if attempt.prompt or attempt.max_age is not None:
-        plain["q"] = [attempt.prompt, attempt.max_age]
-    if flags := [name for name in _FLAGS if getattr(attempt, name)]:
-        plain["f"] = flags
-    return plain
-
-
-def from_plain(plain: Mapping[str, Any]) -> Attempt:
-    """The attempt from what was sealed.
-
-    :raises ValueError: it is not one.
-    """
-    try:
-        flags = plain.get("f", ())
-        log, seen = plain.get("l", ("", 0))
-        prompt, max_age = plain.get("q", ("", None))
-        return Attempt(
-            *plain["a"],
-            landed="landed" in flags,
-            led="led" in flags,
-            log=log,
-            seen=seen,
-            prompt=prompt,
-            max_age=max_age,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError("not a login attempt") from error
 
 
 def log_tag(log_id: str) -> str:

@@ -160,7 +160,7 @@ def successor(
     """
     return replace(
         session,
-        principal=principal,
+        principal=replace(principal, more=session.principal.more),
         aliases=tuple(dict.fromkeys((*session.aliases, *aliases))),
         generation=session.generation + 1,
         refresh_token=refresh_token or session.refresh_token,

@@ -10,25 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
-FORMAT = 2
+from gateway.core.session.sealed_format import Format
+
+SECRET = 32
+"""Bytes of a ticket's secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who the identity provider says this is: only what headers and policies need."""
 
-    issuer: str
-    subject: str
-    user: str
-    email: str | None = None
-    groups: tuple[str, ...] = ()
-    preferred_username: str | None = None
-    claims: Mapping[str, object] = field(default_factory=dict, hash=False)
-    acr: str | None = None
-    auth_time: int = 0
+    issuer: Annotated[str, "i"]
+    subject: Annotated[str, "s"]
+    user: Annotated[str, "u"]
+    email: Annotated[str | None, "e"] = None
+    groups: Annotated[tuple[str, ...], "g"] = ()
+    preferred_username: Annotated[str | None, "n"] = None
+    claims: Annotated[Mapping[str, object], "c"] = field(default_factory=dict, hash=False)
+    acr: Annotated[str | None, "a"] = None
+    auth_time: Annotated[int, "t"] = 0
+    more: str = ""
 
 
 class Known(Enum):
@@ -39,6 +42,27 @@ class Known(Enum):
     """Only what its ticket says: it is not kept any more."""
     AWAY = "away"
     """Only what its ticket says: who keeps it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a browser has of a session that is kept elsewhere (``core/session/ticket.py``): its secret, and what never
+    moves of it and its principal.
+    """
+
+    sid: Annotated[str, "i"]
+    secret: Annotated[bytes, "k"] = field(repr=False)
+    issuer: Annotated[str, "r"]
+    subject: Annotated[str, "w"]
+    log_id: Annotated[str, "l"]
+    login_at: Annotated[int, "a"]
+    seen: Annotated[int, "s"]
+    absolute_until: Annotated[int, "x"]
+    more: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != SECRET:
+            raise ValueError(f"a ticket has a secret of {SECRET} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +78,30 @@ class Session:
     :ivar refresh_at: seconds; when its tokens are to be refreshed, None where they cannot be.
     :ivar access_token: kept only where upstreams are to have it. :ivar access_until: seconds; when it expires.
     :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/session/storage.py``).
-    :ivar secret: of its ticket, None where it is kept in its cookie. :ivar known: only one that is whole can be alive.
-        Neither is sealed.
     :ivar hint: what names it to its provider at sign-out, where a refresh has renewed that; not in its own cookie.
+    :ivar more: what a later release has sealed with it; so everywhere (``core/session/sealed_format.py``).
+    :ivar ticket: None where it is kept in its cookie. :ivar known: only one that is whole can be alive.
+        Neither is sealed.
     """
 
-    sid: str
-    log_id: str
-    principal: Principal
-    aliases: tuple[str, ...]
-    login_at: int
-    seen: int
-    idle_until: int
-    absolute_until: int
-    generation: int = 0
-    refresh_token: str | None = field(default=None, repr=False)
-    refresh_at: int | None = None
-    access_token: str | None = field(default=None, repr=False)
-    access_until: int = 0
-    page: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    secret: bytes | None = field(default=None, repr=False)
+    sid: Annotated[str, "i"]
+    log_id: Annotated[str, "l"]
+    principal: Annotated[Principal, "p"]
+    aliases: Annotated[tuple[str, ...], "k"]
+    login_at: Annotated[int, "a"]
+    seen: Annotated[int, "s"]
+    idle_until: Annotated[int, "d"]
+    absolute_until: Annotated[int, "x"]
+    generation: Annotated[int, "g"] = 0
+    refresh_token: Annotated[str | None, "r"] = field(default=None, repr=False)
+    refresh_at: Annotated[int | None, "t"] = None
+    access_token: Annotated[str | None, "b"] = field(default=None, repr=False)
+    access_until: Annotated[int, "u"] = 0
+    page: Annotated[Mapping[str, Any], "e"] = field(default_factory=dict, hash=False)
+    hint: Annotated[str | None, "h"] = field(default=None, repr=False)
+    more: str = ""
+    ticket: Ticket | None = field(default=None, repr=False)
     known: Known = Known.WHOLE
-    hint: str | None = field(default=None, repr=False)
 
 
 class Life(Enum):
@@ -124,71 +150,9 @@ def touched(session: Session, limits: SessionLimits, now: int) -> Session | None
     return replace(session, idle_until=until) if until - session.idle_until >= limits.seal_every else None
 
 
-def to_plain(session: Session) -> dict[str, Any]:
-    """The session as plain data to seal. Short names: this travels with every request."""
-    who = session.principal
-    return {
-        "v": FORMAT,
-        "i": session.sid,
-        "l": session.log_id,
-        "k": list(session.aliases),
-        "a": session.login_at,
-        "s": session.seen,
-        "d": session.idle_until,
-        "x": session.absolute_until,
-        "g": session.generation,
-        "r": session.refresh_token,
-        "t": session.refresh_at,
-        "b": [session.access_token, session.access_until] if session.access_token else None,
-        "e": dict(session.page),
-        "p": [
-            who.issuer,
-            who.subject,
-            who.user,
-            who.email,
-            list(who.groups),
-            who.preferred_username,
-            dict(who.claims),
-            who.acr,
-            who.auth_time,
-        ],
-    }
+FORMAT = Format(Session)
 
 
-def to_kept(session: Session) -> dict[str, Any]:
-    """The same to be kept elsewhere than in its cookie, with the hint, which travels with no request."""
-    return to_plain(session) | ({"h": session.hint} if session.hint is not None else {})
-
-
-def from_plain(plain: Mapping[str, Any]) -> Session:
-    """The session from what was sealed.
-
-    :raises ValueError: another format, or not a session at all.
-    """
-    try:
-        if plain["v"] != FORMAT:
-            raise ValueError("another session format")
-        issuer, subject, user, email, groups, preferred, claims, acr, auth_time = plain["p"]
-        access_token, access_until = plain["b"] or (None, 0)
-        who = Principal(
-            issuer, subject, user, email, tuple(groups), preferred, MappingProxyType(claims), acr, auth_time
-        )
-        return Session(
-            sid=plain["i"],
-            log_id=plain["l"],
-            principal=who,
-            aliases=tuple(plain["k"]),
-            login_at=plain["a"],
-            seen=plain["s"],
-            idle_until=plain["d"],
-            absolute_until=plain["x"],
-            generation=plain["g"],
-            refresh_token=plain["r"],
-            refresh_at=plain["t"],
-            access_token=access_token,
-            access_until=access_until,
-            page=MappingProxyType(plain["e"]),
-            hint=plain.get("h"),
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError("not a session") from error
+def cookie_plain(session: Session) -> dict[str, Any]:
+    """What is sealed into its cookie: all but the hint, which must not travel with every request."""
+    return FORMAT.plain(session if session.hint is None else replace(session, hint=None))

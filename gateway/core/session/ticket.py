@@ -15,11 +15,7 @@ so that a session can be ended, and is known to be ended, while Redis does not a
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,47 +26,25 @@ from gateway.core import dice
 from gateway.core.session import session as sessions
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.revocation_keys import subject_key
+from gateway.core.session.sealed_format import Format
 from gateway.core.session.sealing import Deployment, associated_data, deflated, inflated
-from gateway.core.session.session import Known, Principal, Session
+from gateway.core.session.session import Known, Principal, Session, Ticket
 
-FORMAT = 1
-SECRET = 32
 LARGEST = 256 * 1024
 """Bytes of a session, deflated or not: what a slow connection to Redis carries in its quarter of a second."""
 _LABEL = b"gateway-1 stored session"
 _NONCE = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """See the module; the other fields are those of a session and its principal."""
-
-    sid: str
-    secret: bytes = field(repr=False)
-    issuer: str
-    subject: str
-    log_id: str
-    login_at: int
-    seen: int
-    absolute_until: int
+FORMAT = Format(Ticket)
 
 
 def issued(session: Session) -> Session:
-    """The session with a secret of its own, for a ticket."""
-    return replace(session, secret=dice.key())
-
-
-def ticket_of(session: Session) -> Ticket:
-    """The ticket for a session that was given a secret.
-
-    :raises ValueError: it was not.
-    """
-    if session.secret is None:
-        raise ValueError("a session without a secret has no ticket")
+    """The session with a ticket of its own."""
     who = session.principal
-    return Ticket(
+    ticket = Ticket(
         session.sid,
-        session.secret,
+        dice.key(),
         who.issuer,
         who.subject,
         session.log_id,
@@ -78,40 +52,17 @@ def ticket_of(session: Session) -> Ticket:
         session.seen,
         session.absolute_until,
     )
+    return replace(session, ticket=ticket)
 
 
-def to_plain(ticket: Ticket) -> dict[str, Any]:
-    """The ticket as plain data to seal."""
-    return {
-        "v": FORMAT,
-        "i": ticket.sid,
-        "k": base64.b64encode(ticket.secret).decode(),
-        "w": [ticket.issuer, ticket.subject],
-        "l": ticket.log_id,
-        "a": ticket.login_at,
-        "s": ticket.seen,
-        "x": ticket.absolute_until,
-    }
+def ticket_of(session: Session) -> Ticket:
+    """The ticket of a session that has one.
 
-
-def from_plain(plain: Mapping[str, Any]) -> Ticket:
-    """The ticket from what was sealed.
-
-    :raises ValueError: another format, or not a ticket at all.
+    :raises ValueError: it is kept in its cookie.
     """
-    try:
-        if plain["v"] != FORMAT:
-            raise ValueError("another ticket format")
-        secret = base64.b64decode(plain["k"], validate=True)
-        issuer, subject = plain["w"]
-        sid, log_id = plain["i"], plain["l"]
-        numbers = plain["a"], plain["s"], plain["x"]
-    except (KeyError, TypeError, binascii.Error) as error:
-        raise ValueError("not a ticket") from error
-    texts = all(isinstance(text, str) for text in (sid, issuer, subject, log_id))
-    if not texts or any(type(number) is not int for number in numbers) or len(secret) != SECRET:
-        raise ValueError("not a ticket")
-    return Ticket(sid, secret, issuer, subject, log_id, *numbers)
+    if session.ticket is None:
+        raise ValueError("a session that is kept in its cookie has no ticket")
+    return session.ticket
 
 
 def husk(ticket: Ticket, known: Known) -> Session:
@@ -125,7 +76,7 @@ def husk(ticket: Ticket, known: Known) -> Session:
         seen=ticket.seen,
         idle_until=ticket.absolute_until,
         absolute_until=ticket.absolute_until,
-        secret=ticket.secret,
+        ticket=ticket,
         known=known,
     )
 
@@ -133,24 +84,23 @@ def husk(ticket: Ticket, known: Known) -> Session:
 def sealed(session: Session, deployment: Deployment) -> bytes:
     """The session as it is kept: nonce (12), ciphertext and tag.
 
-    :raises CookieTooLargeError: it is too large to be kept. :raises ValueError: it was given no secret.
+    :raises CookieTooLargeError: it is too large to be kept. :raises ValueError: it has no ticket.
     """
-    text = deflated(sessions.to_kept(session))
+    text = deflated(sessions.FORMAT.plain(session))
     if len(text) > LARGEST or inflated(text, LARGEST) is None:
         raise CookieTooLargeError(len(text), LARGEST)
-    nonce = dice.nonce96()
-    ticket = ticket_of(session)
-    return nonce + _cipher(ticket.secret).encrypt(nonce, text, _bound_to(ticket.sid, deployment))
+    nonce, secret = dice.nonce96(), ticket_of(session).secret
+    return nonce + _cipher(secret).encrypt(nonce, text, _bound_to(session.sid, deployment))
 
 
-def opened(box: bytes, sid: str, secret: bytes, deployment: Deployment) -> Session | None:
+def opened(box: bytes, ticket: Ticket, deployment: Deployment) -> Session | None:
     """The session in what was kept; None when it is anything else. Never raises, whatever is in the box."""
     try:
-        text = _cipher(secret).decrypt(box[:_NONCE], box[_NONCE:], _bound_to(sid, deployment))
-        session = sessions.from_plain(inflated(text, LARGEST) or {})
+        text = _cipher(ticket.secret).decrypt(box[:_NONCE], box[_NONCE:], _bound_to(ticket.sid, deployment))
     except (InvalidTag, ValueError):
         return None
-    return replace(session, secret=secret)
+    session = sessions.FORMAT.read(inflated(text, LARGEST) or {})
+    return None if session is None else replace(session, ticket=ticket)
 
 
 def _cipher(secret: bytes) -> AESGCM:

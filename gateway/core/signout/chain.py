@@ -28,10 +28,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated
 
+from gateway.core.session.sealed_format import Format
 from gateway.core.signout.evidence import ENDED, Asked, Evidence
 from gateway.core.signout.revocation import UNPLACED, Entry
 
@@ -51,12 +52,13 @@ class HopState:
     :ivar asked: one of `Asked`, how the browser was sent there the last time.
     """
 
-    name: str
-    status: str = PENDING
-    at: int = 0
-    evidence: str = ""
-    tries: int = 0
-    asked: str = ""
+    name: Annotated[str, "n"]
+    status: Annotated[str, "s"] = PENDING
+    at: Annotated[int, "t"] = 0
+    evidence: Annotated[str, "e"] = ""
+    tries: Annotated[int, "r"] = 0
+    asked: Annotated[str, "a"] = ""
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,10 @@ class Interrupted:
     :ivar rd: the way back; empty where it is not known, or too long. :ivar led: another site began it.
     """
 
-    attempt: str = ""
-    rd: str = ""
-    led: bool = False
+    attempt: Annotated[str, "a"] = ""
+    rd: Annotated[str, "d"] = ""
+    led: Annotated[bool, "o"] = False
+    more: str = ""
 
     def __post_init__(self) -> None:
         if len(self.rd) > LONGEST_WAY_BACK:
@@ -116,23 +119,28 @@ class Chain:
     :ivar marked: seconds, when the log was told of all of them that the browser is sent there.
     """
 
-    started: int
-    hops: tuple[HopState, ...]
-    index: int
-    deadline: int
-    target: str = ""
-    closed: int = 0
-    durable: bool = True
-    who: tuple[str | None, str, str] | None = field(default=None, kw_only=True)
-    names: tuple[str, ...] = field(default=(), kw_only=True)
-    marked: int = field(default=0, kw_only=True)
-    had_session: bool = True
-    nonce: str = ""
-    position: int = 0
-    log_id: str = ""
-    sid: str = ""
-    reason: str = field(default="", kw_only=True)
-    interrupted: Interrupted | None = field(default=None, kw_only=True)
+    started: Annotated[int, "t"]
+    hops: Annotated[tuple[HopState, ...], "h"]
+    index: Annotated[int, "i"]
+    deadline: Annotated[int, "d"]
+    target: Annotated[str, "g"] = ""
+    closed: Annotated[int, "c"] = 0
+    durable: Annotated[bool, "u"] = True
+    who: Annotated[tuple[str | None, str, str] | None, "w"] = field(default=None, kw_only=True)
+    names: Annotated[tuple[str, ...], "n"] = field(default=(), kw_only=True)
+    marked: Annotated[int, "m"] = field(default=0, kw_only=True)
+    had_session: Annotated[bool, "b"] = True
+    nonce: Annotated[str, "k"] = ""
+    position: Annotated[int, "p"] = 0
+    log_id: Annotated[str, "l"] = ""
+    sid: Annotated[str, "s"] = ""
+    reason: Annotated[str, "y"] = field(default="", kw_only=True)
+    interrupted: Annotated[Interrupted | None, "j"] = field(default=None, kw_only=True)
+    more: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.closed and not 0 <= self.index < len(self.hops):
+            raise ValueError("a logout chain without a current hop")
 
     @property
     def current(self) -> HopState | None:
@@ -220,6 +228,7 @@ def begin(
         hops=tuple(HopState(hop) for hop in hops),
         index=0,
         deadline=0,
+        closed=0 if hops else now,
         target=target,
         durable=durable,
         had_session=had_session,
@@ -293,52 +302,4 @@ def _with(chain: Chain, current: HopState) -> Chain:
     return replace(chain, hops=(*chain.hops[: chain.index], current, *chain.hops[chain.index + 1 :]))
 
 
-def to_plain(chain: Chain) -> dict[str, Any]:
-    """As plain data to seal."""
-    hops = [[h.name, h.status, h.at, h.evidence, h.tries, h.asked] for h in chain.hops]
-    rest = [
-        chain.started,
-        chain.index,
-        chain.deadline,
-        chain.target,
-        chain.closed,
-        chain.durable,
-        chain.had_session,
-        chain.nonce,
-        chain.position,
-        chain.log_id,
-        chain.sid,
-    ]
-    plain: dict[str, Any] = {"h": hops, "c": rest, "w": chain.who, "n": [chain.marked, *chain.names]}
-    if chain.reason:
-        plain["y"] = chain.reason
-    if (went := chain.interrupted) is not None:
-        plain["i"] = [went.attempt, went.rd, went.led]
-    return plain
-
-
-def from_plain(plain: Mapping[str, Any]) -> Chain:
-    """The chain from what was sealed.
-
-    :raises ValueError: it is not one.
-    """
-    try:
-        started, *rest = plain["c"]
-        who = tuple(plain["w"]) if plain.get("w") else None
-        marked, *names = plain.get("n", [0])
-        chain = Chain(
-            started,
-            tuple(HopState(*hop) for hop in plain["h"]),
-            *rest,
-            who=who,
-            names=tuple(names),
-            marked=marked,
-            reason=plain.get("y", ""),
-            interrupted=Interrupted(*plain["i"]) if plain.get("i") else None,
-        )
-        walkable = chain.closed or 0 <= chain.index < len(chain.hops)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError("not a logout chain") from error
-    if not walkable:
-        raise ValueError("a logout chain without a current hop")
-    return chain
+FORMAT = Format(Chain)

@@ -19,15 +19,14 @@ nothing alive.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated
 
-from gateway.core.session.session import Principal, Session
+from gateway.core.session.sealed_format import Format
+from gateway.core.session.session import Session, Ticket
 from gateway.core.signout.chain import PENDING, Chain, ChainLimits
 
-FORMAT = 1
 FURTHER = 600
 """Seconds by which the steps of a chain can put a revocation off, all together."""
 
@@ -67,57 +66,23 @@ class Parked:
     """What is needed to revoke what is left of a session.
 
     :ivar sid: of the session, or of the chain (`session_of`). :ivar generation: the latest that was known; a refresh
-        that was under way may have made another. :ivar secret: of its ticket, None where it is in a cookie.
+        that was under way may have made another. :ivar ticket: of the session, None where it is in a cookie.
     :ivar who: its subject and user, for the audit.
     """
 
-    sid: str
-    tokens: tuple[str, ...] = field(repr=False)
-    generation: int = 0
-    secret: bytes | None = field(default=None, repr=False)
-    who: tuple[str, str] = ("", "")
-
-    def session(self) -> Session:
-        """As much of the session as is needed to find later generations of it."""
-        return Session(
-            sid=self.sid, log_id="", principal=Principal("", "", ""), aliases=(), login_at=0, seen=0, idle_until=0,
-            absolute_until=0, generation=self.generation, secret=self.secret,
-        )  # fmt: skip
+    sid: Annotated[str, "i"]
+    tokens: Annotated[tuple[str, ...], "r"] = field(repr=False)
+    generation: Annotated[int, "g"] = 0
+    ticket: Annotated[Ticket | None, "k"] = field(default=None, repr=False)
+    who: Annotated[tuple[str, str], "w"] = ("", "")
+    more: str = ""
 
 
 def parked(session: Session, latest: Session) -> Parked:
     """What is kept of ``session``, of which ``latest`` is the latest generation."""
     tokens = dict.fromkeys(token for token in (latest.refresh_token, session.refresh_token) if token)
     who = latest.principal.subject, latest.principal.user
-    return Parked(session.sid, tuple(tokens), latest.generation, session.secret, who)
+    return Parked(session.sid, tuple(tokens), latest.generation, session.ticket, who)
 
 
-def to_plain(one: Parked) -> dict[str, Any]:
-    """As plain data to seal."""
-    secret = None if one.secret is None else base64.b64encode(one.secret).decode()
-    return {
-        "v": FORMAT,
-        "i": one.sid,
-        "r": list(one.tokens),
-        "g": one.generation,
-        "k": secret,
-        "w": list(one.who),
-    }
-
-
-def from_plain(plain: Mapping[str, Any]) -> Parked:
-    """From what was sealed.
-
-    :raises ValueError: another format, or something else.
-    """
-    try:
-        version = plain["v"]
-        subject, user = plain["w"]
-        secret = None if plain["k"] is None else base64.b64decode(plain["k"], validate=True)
-        tokens, sid, generation = tuple(plain["r"]), plain["i"], plain["g"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError("not a parked token") from error
-    texts = all(isinstance(text, str) for text in (*tokens, sid, subject, user))
-    if version != FORMAT or not texts or type(generation) is not int:
-        raise ValueError("not a parked token")
-    return Parked(sid, tokens, generation, secret, (subject, user))
+FORMAT = Format(Parked)

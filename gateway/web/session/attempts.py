@@ -27,14 +27,8 @@ class Attempts:
 
     def find(self, own: OwnCookies, attempt_id: str, now: int) -> Attempt | None:
         """The attempt of that id, None when it is not there, not ours, or expired."""
-        opened = self._sessions.opened(attempt_cookie(attempt_id), own, now)
-        if opened is None:
-            return None
-        try:
-            attempt = attempts.from_plain(opened.plain)
-        except ValueError:
-            return None
-        return None if attempts.expired(attempt, now) else attempt
+        attempt = attempts.FORMAT.read_from(self._sessions.opened(attempt_cookie(attempt_id), own, now))
+        return None if attempt is None or attempts.expired(attempt, now) else attempt
 
     def store(self, attempt: Attempt, own: OwnCookies, now: int, *, script: bool) -> tuple[list[str], str]:
         """Set-Cookie values, and the way back that did not fit and must wait in the tab; mostly empty.
@@ -66,7 +60,7 @@ class Attempts:
         cookie = attempt_cookie(attempt.attempt_id, max_age=LOOP_WINDOW, budget=SCRIPTLESS_BUDGET)
         sessions = self._sessions
         return cookie.set(
-            attempts.to_plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
+            attempts.FORMAT.plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
         )
 
     def clear(self, attempt_id: str) -> list[str]:
@@ -76,5 +70,5 @@ class Attempts:
         sessions = self._sessions
         cookie = attempt_cookie(attempt.attempt_id, budget=budget)
         return cookie.set(
-            attempts.to_plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
+            attempts.FORMAT.plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
         )

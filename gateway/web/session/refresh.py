@@ -30,7 +30,7 @@ from gateway.core.session.lifecycle import (
     visible_for,
 )
 from gateway.core.session.sealing import Deployment, KeyRing
-from gateway.core.session.session import Session, SessionLimits, absolute_deadline
+from gateway.core.session.session import Session, SessionLimits, Ticket, absolute_deadline
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions
 from gateway.state.contract.log import RevocationLog, in_step
@@ -156,13 +156,14 @@ class Refresher:
         """Whether nobody here can refresh it, however long one waits: its user has to sign in for fresh tokens."""
         return asyncio.get_running_loop().time() < (self._alone[session.sid] or 0.0)
 
-    async def latest(self, session: Session) -> Session:
-        """The latest generation that anybody knows of, to be ended with this one."""
-        newest = self._newest[session.sid]
-        if newest is not None and newest.session is not None and newest.generation > session.generation:
-            session = newest.session
-        found = await self._store.later(session.sid, session.generation)
-        return (self._opened(session, found) if isinstance(found, Succeeded) else None) or session
+    async def latest(self, sid: str, generation: int, ticket: Ticket | None) -> Session | None:
+        """The latest generation after that one that anybody knows of, to be ended with it."""
+        newest = self._newest[sid]
+        known = newest.session if newest is not None and newest.generation > generation else None
+        found = await self._store.later(sid, generation if known is None else known.generation)
+        if not isinstance(found, Succeeded):
+            return known
+        return self._successors.opened(sid, ticket, found.sealed, clock.now()) or known
 
     # Beside it
 
@@ -343,7 +344,7 @@ class Refresher:
             _log.info("session_superseded", session=session_mark(session.sid), generation=session.generation)
 
     def _opened(self, session: Session, found: Succeeded) -> Session | None:
-        return self._successors.opened(session, found.sealed, clock.now())
+        return self._successors.opened(session.sid, session.ticket, found.sealed, clock.now())
 
     def _put_off(self) -> None:
         """Nothing is refreshed for a while, longer each time."""

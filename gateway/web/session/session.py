@@ -18,8 +18,14 @@ from gateway.core.session import cookies
 from gateway.core.session.cookies import CookieTooLargeError, SealedCookie
 from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.session.sealing import Deployment, KeyRing, Opened
-from gateway.core.session.session import Session, SessionLimits, from_plain, to_plain, touched
-from gateway.core.session.ticket import Ticket
+from gateway.core.session.session import (
+    FORMAT,
+    Session,
+    SessionLimits,
+    Ticket,
+    cookie_plain,
+    touched,
+)
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain
 from gateway.web.session.sightings import Sightings
@@ -122,12 +128,12 @@ class Sessions:
         return carried
 
     def _open(self, own: OwnCookies, now: int) -> Carried:
-        chain = _as_chain(self.opened(self._logout, own, now))
+        chain = chains.FORMAT.read_from(self.opened(self._logout, own, now))
         return self._said(own, self.opened(self._session, own, now), chain)
 
     def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
         """What is in the session's cookie."""
-        session = _as_session(opened)
+        session = FORMAT.read_from(opened)
         outdated = opened is not None and opened.outdated
         return Carried(own, session, chain, outdated, self._told(session) if session else ())
 
@@ -158,7 +164,7 @@ class Sessions:
 
     def _content(self, session: Session) -> dict[str, Any]:
         """What the session's cookie holds of it."""
-        return to_plain(session)
+        return cookie_plain(session)
 
     def waits(self, facts: RequestFacts, now: int) -> bool:
         """Whether :meth:`fetch` has to be awaited before anything is read."""
@@ -210,7 +216,9 @@ class Sessions:
 
     def seal_chain(self, chain: Chain, carried: OwnCookies, now: int) -> list[str]:
         """Set-Cookie values that store the logout chain."""
-        return self._logout.set(chains.to_plain(chain), self.ring, self.deployment, now=now, carried=carried)
+        return self._logout.set(
+            chains.FORMAT.plain(chain), self.ring, self.deployment, now=now, carried=carried
+        )
 
     def clear_session(self) -> list[str]:
         """Set-Cookie values that expire the session under every name it can have."""
@@ -225,21 +233,3 @@ class Sessions:
             return []
         names = {name.decode("latin-1") for name in own.conflicting}
         return self._session.clear() if names & set(self._session.names()) else []
-
-
-def _as_session(opened: Opened | None) -> Session | None:
-    if opened is None:
-        return None
-    try:
-        return from_plain(opened.plain)
-    except ValueError:
-        return None
-
-
-def _as_chain(opened: Opened | None) -> Chain | None:
-    if opened is None:
-        return None
-    try:
-        return chains.from_plain(opened.plain)
-    except ValueError:
-        return None

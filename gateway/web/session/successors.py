@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.core.session import ticket as tickets
-from gateway.core.session.sealing import Deployment, KeyRing, Opened, associated_data
-from gateway.core.session.session import Session, from_plain, to_kept
+from gateway.core.session.sealing import Deployment, KeyRing, associated_data
+from gateway.core.session.session import FORMAT, Session, Ticket
 
 
 class Successors:
@@ -16,21 +16,17 @@ class Successors:
 
     def sealed(self, later: Session, now: int) -> bytes:
         """What is published of ``later``."""
-        if later.secret is not None:
+        if later.ticket is not None:
             return tickets.sealed(later, self._deployment)
-        return self._ring.seal(to_kept(later), self._purpose(later.sid), now=now)
+        return self._ring.seal(FORMAT.plain(later), self._purpose(later.sid), now=now)
 
-    def opened(self, session: Session, sealed: bytes, now: int) -> Session | None:
-        """What was published, to somebody who has an earlier generation; None where it does not open."""
-        if session.secret is not None:
-            return tickets.opened(sealed, session.sid, session.secret, self._deployment)
-        opened = self._ring.open(sealed, self._purpose(session.sid), now=now)
-        if not isinstance(opened, Opened):
-            return None
-        try:
-            return from_plain(opened.plain)
-        except ValueError:
-            return None
+    def opened(self, sid: str, ticket: Ticket | None, sealed: bytes, now: int) -> Session | None:
+        """What was published of the session ``sid``, to somebody who has its ticket, where there is one; None where it
+        does not open.
+        """
+        if ticket is not None:
+            return tickets.opened(sealed, ticket, self._deployment)
+        return FORMAT.read_from(self._ring.open(sealed, self._purpose(sid), now=now))
 
     def _purpose(self, sid: str) -> bytes:
         return associated_data("successor", sid, self._deployment)

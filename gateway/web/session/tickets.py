@@ -30,8 +30,7 @@ from gateway.core.session import ticket as tickets
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions
 from gateway.core.session.sealing import Deployment, KeyRing, Opened
-from gateway.core.session.session import Known, Session, SessionLimits, absolute_deadline, touched
-from gateway.core.session.ticket import Ticket
+from gateway.core.session.session import Known, Session, SessionLimits, Ticket, absolute_deadline, touched
 from gateway.core.signout.chain import Chain
 from gateway.state.contract.tickets import Absent, Overtaken, StoredSession, Tickets
 from gateway.telemetry.log import get_logger, session_mark
@@ -165,11 +164,12 @@ class TicketSessions(Sessions):
         told = sum(len(name) + len(value) for name, value in self._told(session))
         if told > MOST_TOLD:
             raise CookieTooLargeError(told, MOST_TOLD)
+        ticket = tickets.ticket_of(session)
         sealed = tickets.sealed(session, self.deployment)
         keep = absolute_deadline(session, self.limits) - now + MARGIN
         if not await self._store.create(session.sid, sealed, keep=keep):
             raise StateError(SESSIONS_AWAY, "the new session could not be kept")
-        self._hold(tickets.ticket_of(session), session, now, revision=1)
+        self._hold(ticket, session, now, revision=1)
         return self.seal(session, carried, now)
 
     async def keep(self, session: Session, carried: Carried, now: int) -> list[str]:
@@ -187,7 +187,7 @@ class TicketSessions(Sessions):
 
     async def remove(self, session: Session) -> None:
         """The revocation log is what ends it; what cannot be removed goes with its time."""
-        if session.secret is not None:
+        if session.ticket is not None:
             await self._store.remove(session.sid)
 
     async def close(self) -> None:
@@ -198,14 +198,13 @@ class TicketSessions(Sessions):
     # Beside it
 
     def _content(self, session: Session) -> dict[str, Any]:
-        return tickets.to_plain(tickets.ticket_of(session))
+        return tickets.FORMAT.plain(tickets.ticket_of(session))
 
     def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
         if opened is None:
             return Carried(own, chain=chain)
-        try:
-            ticket = tickets.from_plain(opened.plain)
-        except ValueError:
+        ticket = tickets.FORMAT.read_from(opened)
+        if ticket is None:
             return Carried(own, chain=chain)
         return Carried(own, chain=chain, outdated=opened.outdated, ticket=ticket)
 
@@ -222,7 +221,7 @@ class TicketSessions(Sessions):
             held.until = now + AGAIN
 
     def _take(self, ticket: Ticket, found: StoredSession, now: int) -> None:
-        session = tickets.opened(found.sealed, ticket.sid, ticket.secret, self.deployment)
+        session = tickets.opened(found.sealed, ticket, self.deployment)
         if session is None:
             _log.warning(
                 "session_unreadable",

@@ -7,6 +7,9 @@ hint of another session would have the provider keep the one that is to end.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
 from gateway.core.http.own_cookies import OwnCookies
 from gateway.core.session.cookies import (
     ATTEMPTS_TOGETHER,
@@ -15,11 +18,24 @@ from gateway.core.session.cookies import (
     SealedCookie,
     hint_cookie,
 )
+from gateway.core.session.sealed_format import Format
 from gateway.core.session.session import Session
 from gateway.telemetry.log import get_logger
 from gateway.web.session.session import Sessions
 
 _log = get_logger("hint")
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What is sealed."""
+
+    sid: Annotated[str, "s"]
+    hint: Annotated[str, "h"] = field(repr=False)
+    more: str = ""
+
+
+FORMAT = Format(Hint)
 
 
 class Hints:
@@ -48,7 +64,7 @@ class Hints:
             cookie = self._cookie(min(PIECE, self._room - taken))
             ring, deployment = self._sessions.ring, self._sessions.deployment
             try:
-                return cookie.set({"s": sid, "h": hint}, ring, deployment, now=now, carried=carried)
+                return cookie.set(FORMAT.plain(Hint(sid, hint)), ring, deployment, now=now, carried=carried)
             except CookieTooLargeError as error:
                 fix = "put fewer claims into ID tokens, or a hop behind this one that needs no hint"
                 _log.info("hint_too_large", needed=error.needed, budget=error.budget, fix=fix)
@@ -68,11 +84,8 @@ class Hints:
         """The hint of the session ``sid``; None when the browser has none, or another session's."""
         if not self.wanted or not sid:
             return None
-        opened = self._sessions.opened(self._cookie(PIECE), carried, now)
-        if opened is None or opened.plain.get("s") != sid:
-            return None
-        hint = opened.plain.get("h")
-        return hint if isinstance(hint, str) else None
+        found = FORMAT.read_from(self._sessions.opened(self._cookie(PIECE), carried, now))
+        return found.hint if found is not None and found.sid == sid else None
 
     def clear(self) -> list[str]:
         """Set-Cookie values that expire it; none where nothing is ever kept."""

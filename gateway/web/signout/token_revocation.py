@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core import clock, dice
-from gateway.core.session.sealing import Deployment, KeyRing, Opened, associated_data
-from gateway.core.session.session import Session
+from gateway.core.session.sealing import Deployment, KeyRing, associated_data
+from gateway.core.session.session import Session, Ticket
 from gateway.core.signout import token_hold as holds
 from gateway.core.signout.chain import Chain
 from gateway.core.signout.token_hold import FURTHER, Hold, Parked
@@ -67,7 +67,7 @@ class TokenRevoker:
         deployment: Deployment,
         store: TokenRevocations,
         provider: IdentityProvider,
-        latest: Callable[[Session], Awaitable[Session]],
+        latest: Callable[[str, int, Ticket | None], Awaitable[Session | None]],
         forget: Callable[[Session], Awaitable[None]],
         trail: Trail,
     ) -> None:
@@ -152,8 +152,9 @@ class TokenRevoker:
 
     async def _park(self, session: Session, due: int) -> None:
         """The browser may have sent an older generation: the token that is good is then in the latest one."""
-        if session.refresh_token or session.secret is not None:
-            one = holds.parked(session, await self._latest(session))
+        if session.refresh_token or session.ticket is not None:
+            latest = await self._latest(session.sid, session.generation, session.ticket)
+            one = holds.parked(session, latest or session)
             if one.tokens:
                 await self._kept(one, due)
         await self._forget(session)
@@ -242,8 +243,9 @@ class TokenRevoker:
 
     async def _tried(self, one: Parked, tries: int, left: int) -> int | None:
         """Ask the provider; seconds until it is to be asked again, None where that is settled."""
-        latest = await self._latest(one.session())
-        tokens = dict.fromkeys((*filter(None, (latest.refresh_token,)), *one.tokens))
+        latest = await self._latest(one.sid, one.generation, one.ticket)
+        newest = latest.refresh_token if latest is not None else None
+        tokens = dict.fromkeys(([newest] if newest else []) + [*one.tokens])
         results = [await self._provider.revoke(token) for token in tokens]
         for result in results:
             self._trail.token_asked(result)
@@ -268,15 +270,11 @@ class TokenRevoker:
             self._trail.token_not_revoked(one, "given_up")
 
     def _sealed(self, one: Parked) -> bytes:
-        return self._ring.seal(holds.to_plain(one), self._purpose(one.sid), now=clock.now())
+        return self._ring.seal(holds.FORMAT.plain(one), self._purpose(one.sid), now=clock.now())
 
     def _opened(self, taken: Taken) -> Parked | None:
         sid = taken.name.rpartition("/")[0]
-        opened = self._ring.open(taken.sealed, self._purpose(sid), now=clock.now())
-        try:
-            one = holds.from_plain(opened.plain) if isinstance(opened, Opened) else None
-        except ValueError:
-            one = None
+        one = holds.FORMAT.read_from(self._ring.open(taken.sealed, self._purpose(sid), now=clock.now()))
         if one is None:
             fix = f"keep a key file that was replaced for {KEEP // 3600} hours"
             _log.error("token_unreadable", session=session_mark(sid), fix=fix)

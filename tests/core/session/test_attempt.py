@@ -18,29 +18,13 @@ from gateway.core.session.attempt import (
     LOOP_WINDOW,
     Attempt,
     expired,
-    from_plain,
     lands,
     looping,
     read_state,
-    to_plain,
 )
 
 NOW = 1_700_000_000
 ONE = Attempt(secret="s" * 22, started=NOW, rd="/reports/3?x=1")
-
-
-def test_an_attempt_survives_its_sealed_form() -> None:
-    """Every field comes back."""
-    attempt = replace(ONE, after=5, after_time=NOW - 9, restarted=True, finished=NOW, landed=True, led=True)
-    attempt = replace(attempt, seen=7, log="log-id", prompt="login", max_age=0)
-    assert from_plain(to_plain(attempt)) == attempt
-
-
-def test_a_release_before_this_one_reads_its_part() -> None:
-    """What has come since stands beside it, so that no sign-in is lost while replicas are replaced."""
-    plain = to_plain(replace(ONE, led=True))
-    assert len(plain["a"]) == 7
-    assert from_plain({"a": plain["a"]}) == ONE
 
 
 def test_an_attempt_lands_once_and_soon_after_it_was_finished() -> None:
@@ -50,16 +34,6 @@ def test_an_attempt_lands_once_and_soon_after_it_was_finished() -> None:
     assert lands(finished, NOW + LANDS_WITHIN - 1)
     assert not lands(finished, NOW + LANDS_WITHIN)
     assert not lands(replace(finished, landed=True), NOW)
-
-
-@given(st.one_of(st.none(), st.text(max_size=4), st.lists(st.integers(), max_size=9)))
-def test_what_is_no_attempt_is_a_value_error(junk: object) -> None:
-    """Anything of another shape is one and the same error."""
-    if isinstance(junk, list | str) and 3 <= len(junk) <= 7:
-        return
-    for plain in ({}, {"a": junk}):
-        with pytest.raises(ValueError, match="attempt"):
-            from_plain(plain)
 
 
 def test_nothing_derived_is_another_thing_derived() -> None:

@@ -195,7 +195,7 @@ def test_the_longest_chain_fits_its_cookie() -> None:
         NOW, hops, 8, NOW + 30, "a-target", NOW + 9, nonce="n" * 16, log_id="l" * 22, sid=names[0][:22],
         reason="user_lifecycle_deactivate", interrupted=Interrupted("0123abcd", "/" + "".join(names)[:299], True),
     )  # fmt: skip
-    assert logout_cookie(60).set(chains.to_plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
+    assert logout_cookie(60).set(chains.FORMAT.plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_r33_a_chain_fits_whoever_signs_out() -> None:
                for hop in chain.hops]  # fmt: skip
     who = ("0a1b2c3d4e5f", dice.token(192)[:255], dice.token(192)[:255])
     chain = replace(chain, hops=tuple(settled), log_id=dice.token(16), position=1 << 40, who=who)
-    lines = logout_cookie(60).set(chains.to_plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
+    lines = logout_cookie(60).set(chains.FORMAT.plain(chain), RING, HERE, now=NOW, carried=NO_COOKIES)
     assert len(lines) == 1
 
 

@@ -57,7 +57,9 @@ class Story:
     def _chain(self) -> chains.Chain:
         assert self.step is not None
         # Through its cookie and back: between two requests nothing else is remembered.
-        return chains.from_plain(chains.to_plain(self.step.chain))
+        chain = chains.FORMAT.read(chains.FORMAT.plain(self.step.chain))
+        assert chain is not None
+        return chain
 
     def _shown(self, step: Step) -> str:
         while (current := step.chain.current) is not None and current.name in self.wordless:

@@ -145,8 +145,11 @@ async def test_the_latest_generation_is_found_to_be_ended(world: World) -> None:
     """A sign-out by an older copy revokes the token that is good."""
     world.request(0, signed_in())
     await settled()
-    assert (await world.replicas[1].latest(signed_in())).refresh_token == "token-1"
-    assert (await world.replicas[1].latest(signed_in(sid="other"))).refresh_token == "first"
+    latest = await world.replicas[1].latest("sid", 0, None)
+    assert latest is not None
+    assert latest.refresh_token == "token-1"
+    assert await world.replicas[1].latest("sid", 1, None) is None
+    assert await world.replicas[1].latest("other", 0, None) is None
 
 
 async def test_r10_a_new_token_is_published_until_it_is_taken(world: World) -> None:
@@ -161,7 +164,9 @@ async def test_r10_a_new_token_is_published_until_it_is_taken(world: World) -> N
     handed = world.request(0, old)
     assert handed is not None
     assert (handed.generation, world.store.of("sid").generation) == (1, -1)
-    assert (await world.replicas[0].latest(old)).refresh_token == "token-1"
+    latest = await world.replicas[0].latest("sid", 0, None)
+    assert latest is not None
+    assert latest.refresh_token == "token-1"
     world.store.down = False
     async with asyncio.timeout(PATIENCE):
         while world.store.of("sid").generation != 1:

@@ -129,7 +129,8 @@ class AnyOrder(Machine):
         self.signed_out = True
 
         async def out() -> None:
-            latest = await self.world.replicas[replica].latest(self.jar)
+            jar = self.jar
+            latest = await self.world.replicas[replica].latest(jar.sid, jar.generation, jar.ticket) or jar
             await self.world.end(self.jar, "logout")
             for token in {latest.refresh_token, self.jar.refresh_token}:
                 self.world.provider.alive.discard(token or "")

@@ -104,7 +104,7 @@ async def test_what_a_page_keeps_comes_back(store: Sessions) -> None:
     cookies |= cookie_of(lines) if lines else {}
     found = store.carried((cookies["Cookie"].encode(),), clock.now()).session
     assert found is not None
-    assert replace(found, secret=None) == replace(session, page={"tour": "seen"})
+    assert replace(found, ticket=None) == replace(session, page={"tour": "seen"})
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,11 @@ def test_it_opens_for_the_same_session_deployment_and_key() -> None:
     later = signed_in(generation=1)
     box = successors().sealed(later, 0)
 
-    assert successors().opened(signed_in(), box, 0) == later
-    assert successors().opened(signed_in(sid="other"), box, 0) is None
-    assert successors(key=1).opened(signed_in(), box, 0) is None
-    assert successors(client="other").opened(signed_in(), box, 0) is None
-    assert successors().opened(signed_in(), box[:-1], 0) is None
+    assert successors().opened("sid", None, box, 0) == later
+    assert successors().opened("other", None, box, 0) is None
+    assert successors(key=1).opened("sid", None, box, 0) is None
+    assert successors(client="other").opened("sid", None, box, 0) is None
+    assert successors().opened("sid", None, box[:-1], 0) is None
 
 
 async def test_r10_the_successor_of_a_session_with_a_ticket_opens_by_its_secret_alone(world: World) -> None:
@@ -41,11 +41,13 @@ async def test_r10_the_successor_of_a_session_with_a_ticket_opens_by_its_secret_
     await settled()
     box = world.store.of("sid").sealed or b""
     assert box
-    assert world.replicas[1]._successors.opened(signed_in(), box, 0) is None
+    assert world.replicas[1]._successors.opened("sid", None, box, 0) is None
     world.request(1, old)
     await settled()
     adopted = world.request(1, old)
 
     assert adopted is not None
-    assert (adopted.generation, adopted.secret) == (1, old.secret)
-    assert (await world.replicas[1].latest(old)).refresh_token == "token-1"
+    assert (adopted.generation, adopted.ticket) == (1, old.ticket)
+    latest = await world.replicas[1].latest("sid", 0, old.ticket)
+    assert latest is not None
+    assert latest.refresh_token == "token-1"

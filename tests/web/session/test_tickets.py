@@ -28,7 +28,7 @@ async def test_what_one_replica_keeps_every_replica_reads(one: Replica, other: R
     found = await other.read(cookie)
 
     assert found is not None
-    assert replace(found, secret=None) == session()
+    assert replace(found, ticket=None) == session()
     assert (len(cookie), len(cookie[0]) < 600) == (1, True)
     assert (await one.read(cookie), vault.reads) == (found, 1)
 
@@ -59,9 +59,9 @@ async def test_a_key_file_alone_opens_nothing_though_the_session_is_in_memory(
     cookie = await one.sign_in()
     found = await one.read(cookie)
     assert found is not None
-    forged = tickets.ticket_of(replace(found, secret=bytes(32)))
+    forged = replace(tickets.ticket_of(found), secret=bytes(32))
     cookie = header(
-        one.sessions._session.set(tickets.to_plain(forged), one.ring, HERE, now=NOW, carried=NO_COOKIES)
+        one.sessions._session.set(tickets.FORMAT.plain(forged), one.ring, HERE, now=NOW, carried=NO_COOKIES)
     )
     read = await one.read(cookie)
 

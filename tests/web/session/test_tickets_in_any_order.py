@@ -20,7 +20,7 @@ from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session import ticket as tickets
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session.session import Known, Session
+from gateway.core.session.session import Known, Session, Ticket
 from gateway.web.session import refresh
 from gateway.web.session.tickets import TicketSessions
 from tests.fakes.refreshing import ISSUER, LIMITS, World, settled, signed_in
@@ -63,10 +63,10 @@ class Replicas(World):
             sessions.renewed(session, carried, now, active=True, client="")
         return session
 
-    def kept(self, secret: bytes) -> Session | None:
+    def kept(self, ticket: Ticket) -> Session | None:
         """What is kept of the one session there is."""
         _, sealed, _ = self.vault.kept.get("sid", (0, b"", 0))
-        return tickets.opened(sealed, "sid", secret, HERE)
+        return tickets.opened(sealed, ticket, HERE)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -83,8 +83,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.cookie = self._do(self.world.sign_in)
         held = self._do(lambda: self.world.served(0, self.cookie))
         assert held is not None
-        assert held.secret is not None
-        self.secret = held.secret
+        assert held.ticket is not None
+        self.ticket = held.ticket
         self.world.vault.held = True
         self.signed_out = False
 
@@ -104,7 +104,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(replica=st.integers(0, 1))
     def a_request(self, replica: int) -> None:
         """Served if what is kept is alive; nothing is asserted of the moment in which a write is on its way."""
-        kept, slow = self.world.kept(self.secret), bool(self.world.vault.waiting)
+        kept, slow = self.world.kept(self.ticket), bool(self.world.vault.waiting)
         served = self._do(lambda: self.world.served(replica, self.cookie))
         if self.signed_out:
             assert served is None
@@ -133,7 +133,7 @@ class AnyOrder(RuleBasedStateMachine):
     def the_refresh_comes_due(self) -> None:
         """In every copy of the generation that is kept."""
         self._settle()
-        kept = self.world.kept(self.secret)
+        kept = self.world.kept(self.ticket)
         assert kept is not None
         revision, _, until = self.world.vault.kept["sid"]
         sealed = tickets.sealed(replace(kept, refresh_at=self.now - 1), HERE)
@@ -171,7 +171,7 @@ class AnyOrder(RuleBasedStateMachine):
             await self.world.end(session, "logout")
             await sessions.remove(session)
             self.world.vault.held, self.world.vault.down = True, False
-            latest = await refresher.latest(session)
+            latest = await refresher.latest(session.sid, session.generation, session.ticket) or session
             for token in {latest.refresh_token, session.refresh_token}:
                 self.world.provider.alive.discard(token or "")
 
