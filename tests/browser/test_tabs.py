@@ -14,6 +14,7 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
 from tests.browser.driver import LeavingError, Mode, Tab, arrives, eventually, shows
+from tests.browser.matrix_walk import press
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -317,19 +318,24 @@ window.fetch = async (...asked) => {
 """
 
 
-async def slow_provider(call: Call) -> None:
-    """Signs out after a while, and sends the browser back."""
-    await asyncio.sleep(1.5)
-    back = parse_qs(call.request_line.split()[1].decode().partition("?")[2])["fromURI"][0]
-    await call.send(reply(b"", b"Location: " + back.encode(), status=b"302 Found"))
-
-
 class TestSlowProvider:
     """A provider that takes longer than the other tabs need to leave."""
 
+    @pytest.fixture
+    def others(self) -> asyncio.Event:
+        """They have left."""
+        return asyncio.Event()
+
     @pytest_asyncio.fixture(loop_scope="session")
-    async def slow(self) -> AsyncIterator[FakeUpstream]:
-        upstream = await FakeUpstream(slow_provider).start()
+    async def slow(self, others: asyncio.Event) -> AsyncIterator[FakeUpstream]:
+        """Signs out after that, and sends the browser back."""
+
+        async def provider(call: Call) -> None:
+            await others.wait()
+            back = parse_qs(call.request_line.split()[1].decode().partition("?")[2])["fromURI"][0]
+            await call.send(reply(b"", b"Location: " + back.encode(), status=b"302 Found"))
+
+        upstream = await FakeUpstream(provider).start()
         yield upstream
         await upstream.close()
 
@@ -338,11 +344,14 @@ class TestSlowProvider:
         return {"chain: [cognito": f'chain: [{{okta_signout: "{slow.url}"}}]  # [cognito'}
 
     @pytest.mark.parametrize("way", ["form", "script"])
-    async def test_the_tab_that_signs_out_is_not_called_back(self, person: Person, way: str) -> None:
+    async def test_the_tab_that_signs_out_is_not_called_back(
+        self, person: Person, way: str, others: asyncio.Event
+    ) -> None:
         """It hears of the end of its session like any other, but is on its way already."""
         tab = await person.sign_in("/reports")
         await running(tab)
         other = await opened(person)
-        await (tab.click(SIGN_OUT) if way == "form" else tab.run(f"{SLOW_ANSWERS}; gatewaySignOut()"))
+        await (press(tab, SIGN_OUT) if way == "form" else tab.run(f"{SLOW_ANSWERS}; gatewaySignOut()"))
         await left(person, other)
+        others.set()
         assert await person.receipt(tab) == {"This application": "Ended", "Okta": "Confirmed"}

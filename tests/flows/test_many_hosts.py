@@ -72,8 +72,14 @@ async def asked(stand: Stand, cookie: str) -> int:
 
 async def refused(stand: Stand, cookie: str) -> None:
     """Wait until a copied cookie is refused."""
+    await comes_to(401, stand, cookie)
+
+
+async def comes_to(status: int, stand: Stand, cookie: str) -> None:
+    """Wait until a request with a copied cookie gets this; nobody is refused before who is not to be."""
     async with asyncio.timeout(PATIENCE):
-        while await asked(stand, cookie) != 401:
+        while (found := await asked(stand, cookie)) != status:
+            assert found in {200, 503}, "it was refused"
             await asyncio.sleep(0.005)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.core.http.websocket_frames import close_frame
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.tunnel import Tunnel
+from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import frame
 from tests.proxy.test_connection import Owner
@@ -104,7 +105,7 @@ async def test_r22_both_sides_hear_and_are_closed_after_the_grace():
     made.end("again")
     made.from_client(frame(1, b"late", mask=b"abcd"))
     connection.data_received(frame(1, b"late"))
-    await asyncio.sleep(0.4)
+    await eventually(lambda: browser.how and wire.how)
 
     assert browser.sent == close_frame(4401, "bye")
     assert (wire.sent[:2], len(wire.sent)) == (b"\x88\x85", 11)
@@ -119,7 +120,7 @@ async def test_r22_what_finds_no_boundary_is_cut():
     made.from_client(b"\x82")
 
     made.end("bye")
-    await asyncio.sleep(0.4)
+    await eventually(lambda: browser.how and wire.how)
 
     assert (browser.sent, wire.sent) == (b"\x82\x05ab", b"\x82")
     assert (browser.how, wire.how) == ("abort", "abort")

@@ -33,16 +33,17 @@ async def chunk(client: Client) -> bytes:
     return data[:-2]
 
 
-async def test_events_pass_at_once(lab):
+async def test_events_pass_at_once(lab, hand):
     """Each event arrives when it is sent, nothing in front is told to buffer, and no limit ends a silent stream."""
-    _, _, client = await lab(stream(b"data: 1\n\n", b"data: 2\n\n"), idle=0.1, first_byte=0.1)
+    _, _, client = await lab(stream(b"data: 1\n\n", b"data: 2\n\n"), idle=10, first_byte=10)
     await client.ask("/events")
 
     head = await client.head()
 
     assert b"X-Accel-Buffering: no" in head
     assert [await chunk(client) for _ in range(2)] == [b"data: 1\n\n", b"data: 2\n\n"]
-    await asyncio.sleep(0.5)
+    hand.goes(1_000)
+    await asyncio.sleep(0.05)
     assert not client.reader.at_eof()
 
 

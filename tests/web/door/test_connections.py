@@ -86,14 +86,18 @@ async def ends(client: Client) -> bool:
 
 
 @pytest.mark.parametrize("first", [b"", GET], ids=["new", "kept"])
-async def test_a_head_that_drips_is_cut_off(first: bytes) -> None:
+async def test_a_head_that_drips_is_cut_off(first: bytes, hand: Hand) -> None:
     """408 and the end, whatever trickles in, on a new connection and on a kept one."""
-    async with listening(head_seconds=0.2) as stand, client_of(stand) as client:
+    async with listening(head_seconds=10) as stand, client_of(stand) as client:
         if first:
             await client.send(first)
             await client.response()
+        (connection,) = stand.listener.connections
         await client.send(b"GET / HTTP/1.1\r\n")
-        asyncio.create_task(drip(client, b"X: a\r\n", 1.0))  # noqa: RUF006 - ends with the connection
+        await eventually(lambda: not connection.idle)
+        for _ in range(15):
+            await client.send(b"X: a\r\n")
+            hand.goes(1)
         answer = await client.response()
         assert (answer.status, answer.value(b"connection")) == (408, b"close")
         assert await ends(client)

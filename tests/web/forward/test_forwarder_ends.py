@@ -121,7 +121,7 @@ async def test_a_response_that_is_not_http_is_an_error(lab, lie):
     assert [error.code for error in door.errors] == ["broken_response"]
 
 
-async def test_no_first_byte_in_time(lab):
+async def test_no_first_byte_in_time(lab, hand):
     """An upstream that says nothing is a gateway timeout, and it sees its client leave."""
     ended = asyncio.Event()
 
@@ -130,9 +130,12 @@ async def test_no_first_byte_in_time(lab):
         ended.set()
         return "close"
 
-    door, _, client = await lab(silent, first_byte=0.1)
+    door, upstream, client = await lab(silent, first_byte=10)
+    await client.ask("/")
+    await eventually(lambda: upstream.calls)
+    hand.goes(20)
 
-    assert (await client.get("/")).status == 504
+    assert (await client.response()).status == 504
     assert [error.code for error in door.errors] == ["first_byte_timeout"]
     await asyncio.wait_for(ended.wait(), PATIENCE)
 
@@ -240,6 +243,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(lab):
 
     _, upstream, client = await lab(flood, idle=0.2)
     await client.ask("/")
+    await eventually(lambda: upstream.calls)
 
     await eventually(lambda: not upstream._tasks)
 
@@ -273,20 +277,13 @@ async def test_too_many_requests_wait_and_then_are_refused(lab):
 
 async def test_waiting_for_a_connection_has_a_limit(lab):
     """The connect limit covers the queue."""
-    release = asyncio.Event()
+    door, upstream, client = await lab(always(reply()), connect=0.1)
+    pool = next(iter(door.forwarder._pools.values()))
+    pool._limit = 1
+    await pool.connect(PATIENCE)
 
-    async def held(call):
-        await release.wait()
-
-    door, upstream, client = await lab(held, connect=0.1)
-    next(iter(door.forwarder._pools.values()))._limit = 1
-    second = await door.client()
-    await client.ask("/1")
-    await eventually(lambda: upstream.calls)
-
-    assert (await second.get("/2")).body == b"upstream_busy"
-    release.set()
-    await second.close()
+    assert (await client.get("/")).body == b"upstream_busy"
+    assert not upstream.calls
 
 
 async def test_a_download_is_broken_off_when_its_session_ends(lab):

@@ -179,7 +179,7 @@ async def test_a_client_that_breaks_off_breaks_the_upload_visibly(lab):
     await eventually(lambda: seen)
 
 
-async def test_a_malformed_chunk_is_the_clients_fault(lab):
+async def test_a_malformed_chunk_is_the_clients_fault(lab, hand):
     """A body that breaks its own framing never looks whole to the upstream."""
     ended = asyncio.Event()
 
@@ -191,9 +191,12 @@ async def test_a_malformed_chunk_is_the_clients_fault(lab):
             raise asyncio.IncompleteReadError(b"", None) from None
 
     # aiohttp does not tell the reader of a body that its framing broke, so the idle limit is what ends it.
-    _, _, client = await lab(script, idle=0.2)
+    _, upstream, client = await lab(script, idle=10)
 
-    await post(client, b"5\r\nhello\r\n", b"zz\r\n", headers=("Transfer-Encoding: chunked",), pause=0.05)
+    await post(client, b"5\r\nhello\r\n", headers=("Transfer-Encoding: chunked",))
+    await eventually(lambda: upstream.calls)
+    await client.send(b"zz\r\n")
+    hand.goes(20)
 
     assert (await client.response()).status >= 400
     await asyncio.wait_for(ended.wait(), PATIENCE)
@@ -212,11 +215,13 @@ async def test_a_body_over_the_limit_is_refused(lab, framing):
     assert not upstream.calls
 
 
-async def test_a_slow_body_is_cut_off(lab):
+async def test_a_slow_body_is_cut_off(lab, hand):
     """A client that stops in mid-body does not hold an upstream connection for ever."""
-    door, _, client = await lab(echo, idle=0.1, first_byte=5.0)
+    door, upstream, client = await lab(echo, idle=10, first_byte=1_000)
 
     await post(client, b"abc", headers=("Content-Length: 10",))
+    await eventually(lambda: upstream.calls)
+    hand.goes(20)
 
     assert (await client.response()).status in {400, 408, 504}
     assert door.errors
