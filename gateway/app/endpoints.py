@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.app.inbound import Outside
-from gateway.app.options import claim_options, door_rules
+from gateway.app.options import claim_options, door_rules, identity_options
 from gateway.config.model import Settings
 from gateway.core.session.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
@@ -18,7 +18,7 @@ from gateway.web.endpoints.inbound.backchannel import Backchannel
 from gateway.web.endpoints.inbound.frontchannel import Frontchannel
 from gateway.web.endpoints.session.activity import Activity
 from gateway.web.endpoints.session.events import Events
-from gateway.web.endpoints.session.session import SessionEndpoint
+from gateway.web.endpoints.session.session import LiveSession, SessionEndpoint
 from gateway.web.endpoints.session.sessions import SessionsEndpoint
 from gateway.web.endpoints.signin.callback import Callback
 from gateway.web.endpoints.signin.landing import Landing, Onward
@@ -36,6 +36,8 @@ from gateway.web.signout.inbound import Inbound
 from gateway.web.signout.logout import CONTINUE, Logout
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
+from gateway.web.standing import Standing
+from gateway.web.unauthorized import Unauthorized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class Parts:
     settings: Settings
     limits: SessionLimits
     gate: Gate
+    standing: Standing
+    unauthorized: Unauthorized
     logout: Logout
     sessions: Sessions
     hints: Hints
@@ -74,7 +78,7 @@ def own_paths(parts: Parts) -> EndpointTable:
 def _signing_in(parts: Parts) -> dict[str, Methods]:
     settings, prefix = parts.settings, parts.settings.prefix
     attempts = Attempts(parts.sessions)
-    start = Start(settings.public_url, prefix, parts.gate, parts.logout, attempts, parts.provider)
+    start = Start(settings.public_url, prefix, parts.standing, parts.logout, attempts, parts.provider)
     callback = Callback(
         public_url=settings.public_url,
         prefix=prefix,
@@ -82,7 +86,7 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
         hints=parts.hints,
         keep_access=settings.headers.authorization,
         limits=parts.limits,
-        gate=parts.gate,
+        standing=parts.standing,
         logout=parts.logout,
         attempts=attempts,
         sessions=parts.sessions,
@@ -94,17 +98,18 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
     return {
         f"{prefix}/start": {"GET": start},
         f"{prefix}/callback": {"GET": callback},
-        f"{prefix}/landing": {"GET": Landing(prefix, parts.gate, parts.logout, attempts)},
+        f"{prefix}/landing": {"GET": Landing(prefix, parts.standing, parts.logout, attempts)},
         f"{prefix}/onward": {"GET": Onward(settings.public_url, prefix)},
     }
 
 
 def _session(parts: Parts) -> dict[str, Methods]:
     prefix = parts.settings.prefix
-    session = SessionEndpoint(parts.gate)
+    live = LiveSession(parts.standing, parts.unauthorized)
+    session = SessionEndpoint(live)
     sessions = SessionsEndpoint(
         path=f"{prefix}/sessions",
-        gate=parts.gate,
+        live=live,
         logout=parts.logout,
         log=parts.log,
         revoker=parts.revoker,
@@ -120,9 +125,10 @@ def _session(parts: Parts) -> dict[str, Methods]:
 
 def _tabs(parts: Parts) -> dict[str, Methods]:
     prefix, by_input = parts.settings.prefix, parts.settings.session.activity == "input"
-    activity: dict[str, Methods] = {f"{prefix}/activity": {"POST": Activity(parts.gate)}}
+    live = LiveSession(parts.standing, parts.unauthorized)
+    activity: dict[str, Methods] = {f"{prefix}/activity": {"POST": Activity(live, parts.gate)}}
     return {
-        f"{prefix}/events": {"GET": Events(parts.gate, parts.live)},
+        f"{prefix}/events": {"GET": Events(live, parts.live)},
         f"{prefix}/tab.js": {"GET": TabScript(prefix, reports_input=by_input)},
         **(activity if by_input else {}),
     }
@@ -130,7 +136,7 @@ def _tabs(parts: Parts) -> dict[str, Methods]:
 
 def _signing_out(parts: Parts) -> dict[str, Methods]:
     prefix, logout = parts.settings.prefix, parts.logout
-    endpoints = LogoutEndpoints(prefix, parts.gate, logout)
+    endpoints = LogoutEndpoints(prefix, parts.standing, logout)
     addresses = [f"{DONE_PREFIX}{hop.name}{end}" for hop in logout.options.hops for end in ("", "/*")]
     done: dict[str, Methods] = {address: {"GET": endpoints.done} for address in addresses}
     return {
@@ -176,6 +182,9 @@ def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
         caller=asked.caller,
         login=asked.login,
         rules=door_rules(settings, asked.hosts),
+        identity=identity_options(settings),
+        standing=parts.standing,
+        unauthorized=parts.unauthorized,
         gate=parts.gate,
         forwarder=parts.forwarder,
         trail=parts.trail,

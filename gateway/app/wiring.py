@@ -26,14 +26,13 @@ from gateway.app.options import (
 from gateway.app.tls import Renewable
 from gateway.config.model import Settings
 from gateway.core import clock
-from gateway.core.gate import Challenge, Revocations, session_state
 from gateway.core.policy.policy_set import PolicySet
 from gateway.core.session.sealing import Deployment, KeyRing
 from gateway.core.session.session import Session, SessionLimits
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.signed_receipt import ReceiptKey
-from gateway.proxy.live import REVOKED, Endings, LiveConnections
+from gateway.proxy.live import Endings, LiveConnections
 from gateway.state.contract.log import in_step
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
@@ -55,6 +54,8 @@ from gateway.web.signout.logout import Logout
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.token_revocation import TokenRevoker
 from gateway.web.signout.trail import Trail
+from gateway.web.standing import Standing
+from gateway.web.unauthorized import Unauthorized
 
 WATCH_EVERY = 0.05
 """Seconds between two looks at the log's sequence number: live connections elsewhere on this host end this soon."""
@@ -76,7 +77,6 @@ class Gateway:
         self._receipt_key = reload.receipt_key(settings)
         self.trail = Trail(AuditTrail(on_audit), self.metrics, self._receipt_book())
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
-        self.rules = gate_rules(settings, self.limits)
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
         self._policies = reload.policies(settings.policies)
@@ -92,7 +92,9 @@ class Gateway:
         self.tickets = shared.tickets if settings.session.store == "ticket" else None
         self.sessions = self._sessions(deployment)
         self.live = LiveConnections()
-        self.endings = Endings(self.live, self._why_closed)
+        self.standing = Standing(gate_rules(settings, self.limits), sessions=self.sessions, log=self.log)
+        self.unauthorized = Unauthorized(settings.public_url, settings.prefix)
+        self.endings = Endings(self.live, self.standing.why_closed)
         self.revoker = Revoker(self.log, self.endings.end)
         self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
         self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.trail.log_renewed
@@ -104,7 +106,7 @@ class Gateway:
             identity=identity_options(settings),
             body_limit=settings.limits.body,
             pool_limit=files.pool,
-            alive=lambda session: self._why_ended(session) is None,
+            alive=self.standing.lives,
             on_result=self._count_result,
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
         )
@@ -155,16 +157,13 @@ class Gateway:
         )
         self.gate = Gate(
             GateOptions(
-                settings.public_url,
-                settings.prefix,
-                identity_options(settings),
                 settings.session.passive,
                 by_input=settings.session.activity == "input",
                 unregister_workers=settings.browser.unregister_workers,
             ),
-            self.rules,
+            self.standing,
+            self.unauthorized,
             sessions=self.sessions,
-            log=self.log,
             policy=self._policies.first(),
             forwarder=self.forwarder,
             logout=self.logout,
@@ -330,22 +329,6 @@ class Gateway:
             followed.append(self._receipt_key)
         return followed
 
-    def _why_ended(self, session: Session) -> str | None:
-        """The reason a session is over, None while it lives."""
-        revocations = Revocations(self.log.index, self.log.log_id, self.log.age())
-        state = session_state(session, revocations, self.rules, clock.now())
-        return state.reason if isinstance(state, Challenge) else None
-
-    def _why_closed(self, session: Session) -> str | None:
-        """The reason to end a session's live connections, None while it lives.
-
-        Idleness is none: what a connection came with knows nothing of what its browser has done since. That is looked
-        after by itself (``web/session/idle.py``), and the absolute end has a timer (``web/forward/downstream.py``).
-        """
-        if session.log_id != self.log.log_id and not self.rules.accept_log_loss:
-            return "log_lost"
-        return None if self.log.index.ended_by(session) is None else REVOKED
-
     def _receipt_book(self) -> ReceiptBook | None:
         if self._receipt_key is None:
             return None
@@ -382,6 +365,8 @@ class Gateway:
             settings=self.settings,
             limits=self.limits,
             gate=self.gate,
+            standing=self.standing,
+            unauthorized=self.unauthorized,
             logout=self.logout,
             sessions=self.sessions,
             hints=self.hints,

@@ -98,11 +98,11 @@ async def _in_redis(place: RedisPlace) -> bool:
     """
     from gateway.state.contract.renewal import new_log_id
     from gateway.state.redis.faults import CommandRefusedError, fault_of
-    from gateway.state.redis.stream import Standing, Stream
+    from gateway.state.redis.stream import ReadTo, Stream
 
     stream = Stream(place)
     try:
-        return await stream.renew(Standing(), new_log_id(), RenewalCause.OPERATOR) == "renewed"
+        return await stream.renew(ReadTo(), new_log_id(), RenewalCause.OPERATOR) == "renewed"
     except (OSError, CommandRefusedError) as error:
         fault = fault_of(error)
         _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.fix}" if fault.fix else ""))

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from gateway.core import clock
 from gateway.core.http.facts import DoorRules
+from gateway.core.session.identity_headers import IdentityOptions
 from gateway.proxy.live import LiveConnections
 from gateway.web.body import HELD, Body
 from gateway.web.door.connections import Listener
@@ -22,9 +23,9 @@ from gateway.web.messages import Request
 from gateway.web.pages import errors
 from gateway.web.pages import shell as page_shell
 from gateway.web.pages.errors import ANSWERS, refuse
-from gateway.web.pages.respond import Prepared
 from gateway.web.probes import Readiness
 from gateway.web.session.idle import IdleEndings
+from gateway.web.unauthorized import Unauthorized
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_sessions import FACE, largest
 from tests.fakes import gating
@@ -123,7 +124,7 @@ def _chunks(size: int) -> bytes:
     return b"%x\r\n%b\r\n" % (size, b"z" * size)
 
 
-@fills("web/pages/errors.py _prepared", "web/gate.py _prepared", "web/endpoints/forward_auth.py _prepared")
+@fills("web/pages/errors.py _prepared", "web/unauthorized.py _prepared")
 async def test_refusals(measured: Measured) -> None:
     """Every reason with the longest way back that a sign-in may have, each another one; 401 by reason, twice."""
     refuse(None, "denied")
@@ -140,12 +141,13 @@ async def test_refusals(measured: Measured) -> None:
             refuse(None, reason, person=False)
     assert errors._prepared.kept > len(ANSWERS)
     assert measured() - before <= errors._prepared.taken <= stated("web/pages/errors.py _prepared")
-    reasons = [reason for reason in ANSWERS if ANSWERS[reason].status == 401]
-    lab = gating.Lab()
-    before = measured()
-    for reason in (*reasons, "login_required"):
-        lab.gate._prepared[reason] = Prepared(lab.gate.problem(reason))
-    assert measured() - before <= len(lab.gate._prepared) * stated("web/gate.py _prepared")
+    made = Unauthorized("https://app.example.com", "/oauth2")
+    before = measured() - made._prepared.taken
+    for at in range(600):
+        for _ in range(2):
+            made.program("login_required", headers=(("Location", f"/oauth2/start?rd=/{at}{'%F0%9F' * 500}"),))
+    assert made._prepared.kept > 8
+    assert measured() - before <= made._prepared.taken <= stated("web/unauthorized.py _prepared")
 
 
 @fills("web/endpoints/forward_auth.py _passed", "web/endpoints/forward_auth.py _refusal")
@@ -154,7 +156,8 @@ def test_answers_to_a_proxy_in_front(measured: Measured) -> None:
     lab = gating.Lab()
     rules = DoorRules("https", frozenset({"app.example.com"}))
     made = ForwardAuth(
-        caller="nginx", login=401, rules=rules, gate=lab.gate, forwarder=cast("Any", lab.upstream), trail=cast("Any", lab.trail)
+        caller="nginx", login=401, rules=rules, identity=IdentityOptions(), standing=lab.standing,
+        unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream), trail=cast("Any", lab.trail),
     )  # fmt: skip
     for size, times in ((0, 1_100), (40_000, 150)):
         made._passed.forget()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from gateway.core.gate import Challenge, GateRules
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import Route, match_route
 from gateway.core.policy.policy_set import PolicyVerdict
-from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Known, Principal, Session
 from gateway.core.signout.chain import ChainLimits
@@ -19,6 +18,8 @@ from gateway.core.signout.revocation import NewEntry
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.messages import Answer, Response
 from gateway.web.session.session import Carried, Sessions
+from gateway.web.standing import Standing
+from gateway.web.unauthorized import Unauthorized
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, header, request, session, sessions
 
 ROUTES = (
@@ -159,10 +160,12 @@ class Lab:
         self.logout, self.refresher, self.trail = Leaving(), Refreshing(), Told()
         rules = GateRules(LIMITS, ChainLimits(30, 120), frozenset({HERE}), max_staleness=300)
         parts: dict[str, Any] = {
-            "sessions": self.sessions, "log": self.log, "policy": self.policy, "forwarder": self.upstream,
+            "sessions": self.sessions, "policy": self.policy, "forwarder": self.upstream,
             "logout": self.logout, "refresher": self.refresher, "trail": self.trail,
         }  # fmt: skip
-        self.gate = Gate(GateOptions(HERE, "/oauth2", IdentityOptions(), **options), rules, **parts)
+        self.standing = Standing(rules, sessions=self.sessions, log=cast("Any", self.log))
+        self.unauthorized = Unauthorized(HERE, "/oauth2")
+        self.gate = Gate(GateOptions(**options), self.standing, self.unauthorized, **parts)
 
     def cookie(self, who: Session | None = None, *more: str) -> bytes:
         return header(*self.sessions.seal(who or session(), NO_COOKIES, NOW), *more)

@@ -123,16 +123,6 @@ async def test_r04_a_log_that_cannot_be_asked_is_believed_for_as_long_as_ever(la
     assert lab.log.shown == [8, 8]
 
 
-async def test_r04_our_own_endpoints_have_it_asked_too(lab: Lab) -> None:
-    """What they find is decided by the log of then."""
-    lab.log.end = 7
-    _, state, revocations = await lab.gate.read(facts(cookie=lab.cookie(session(seen=8)), **FETCH), NOW)
-
-    assert state == Challenge("log_lost")
-    assert revocations.log_id == "another"
-    assert lab.log.shown == [8]
-
-
 DEAD = {
     "no cookie": None,
     "another log": session(log_id="lost"),
@@ -223,10 +213,10 @@ async def test_r04_an_entry_of_another_process_counts_at_once(lab: Lab) -> None:
     """The log has moved: it is read before anything is decided."""
     lab.log.behind = [lab.signed_out()]
     said = facts(cookie=lab.cookie(), **FETCH)
-    assert lab.gate.behind(said)
+    assert lab.standing.waits(said)
     answer = await lab.ask(said)
     assert (answer.status, lab.upstream.sent, lab.log.reads) == (401, [], 1)
-    assert not lab.gate.behind(said)
+    assert not lab.standing.waits(said)
     await lab.ask(facts(cookie=lab.cookie(session(sid="other")), **FETCH))
     assert (len(lab.upstream.sent), lab.log.reads) == (1, 1), "it has not moved since"
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.errors import ProviderError, StateError
-from gateway.core.gate import SESSIONS_AWAY, Challenge
+from gateway.core.errors import ProviderError
 from gateway.core.session.session import Known, Session
 from gateway.web.session.session import NOTHING, Carried, Sessions
 from tests.fakes.deciding import (
@@ -208,26 +207,20 @@ async def test_a_session_is_fetched_before_it_is_judged(at: Callable[[int], None
     lab = Lab(Away)
     assert isinstance(lab.sessions, Away)
     said = facts(cookie=lab.cookie(), **FETCH)
-    assert lab.gate.behind(said)
+    assert lab.standing.waits(said)
     for _ in range(2):
         await lab.ask(said)
     assert (len(lab.upstream.sent), lab.sessions.fetched) == (2, 1)
 
 
 async def test_a_session_that_cannot_be_fetched_is_nobody_s_fault(at: Callable[[int], None]) -> None:
-    """503: nobody is let through, and nobody signed out; our own endpoints say so as well, unless they need not know."""
+    """503: nobody is let through, and nobody signed out."""
     lab = Lab(Away)
     assert isinstance(lab.sessions, Away)
     lab.sessions.known = Known.AWAY
     said = facts(cookie=lab.cookie(), **NAVIGATION)
     assert (await lab.ask(said)).status == 503
     assert (lab.upstream.sent, lab.logout.asked) == ([], [])
-    with pytest.raises(StateError) as away:
-        await lab.gate.read(said, NOW)
-    assert away.value.code == SESSIONS_AWAY
-    carried, state, _ = await lab.gate.read(said, NOW, anyhow=True)
-    assert carried.session is not None
-    assert state == Challenge(SESSIONS_AWAY)
 
 
 @pytest.mark.parametrize("kind", [Sessions, Away])
@@ -246,13 +239,3 @@ async def test_what_a_proxy_in_front_forwards_is_activity_where_no_cookie_is_nee
     for how in (FETCH, {**FETCH, "x-auth-passive": "1"}):
         lab.gate.passed(facts(**how), NOTHING, session())
     assert told == ([] if kind is Sessions else [True, False])
-
-
-async def test_our_own_endpoints_hear_of_an_entry_at_once(lab: Lab) -> None:
-    """As gated requests do (rule R4)."""
-    lab.log.behind = [lab.signed_out()]
-    _, state, revocations = await lab.gate.read(facts(cookie=lab.cookie()), NOW)
-    assert isinstance(state, Challenge)
-    assert (state.reason, revocations.index is lab.log.index) == ("revoked", True)
-    await lab.gate.read(facts(), NOW)
-    assert lab.log.reads == 1, "a log that has not moved is not read again"

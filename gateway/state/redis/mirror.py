@@ -15,7 +15,7 @@ from gateway.state.contract.forgetting import APART, Forgetting
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import LogRenewal, RenewalCause, new_log_id, tell_of_renewal
 from gateway.state.redis.faults import MOVES, CommandRefusedError, UnvouchedError, fault_of
-from gateway.state.redis.stream import LogPage, Standing, Stream, name_of
+from gateway.state.redis.stream import LogPage, ReadTo, Stream, name_of
 from gateway.telemetry.log import get_logger
 
 SENT_AT_ONCE: Final = 500
@@ -32,7 +32,7 @@ class Mirror:
     """One process's view of the stream: reads it into the index, sends what waits in the outbox."""
 
     def __init__(self, index: RevocationIndex, outbox: Outbox, *, loss_accepted: bool) -> None:
-        self.known = Standing()
+        self.known = ReadTo()
         self.ahead = 0
         """The last position that the log is known to have."""
         self.refusal = ""
@@ -55,7 +55,7 @@ class Mirror:
         self._doubted = False
         self._clock_offset = -math.inf
         self._unvouched_since = self._proven_at = math.inf
-        self._proof = Standing()
+        self._proof = ReadTo()
 
     @property
     def loaded(self) -> bool:
@@ -126,7 +126,7 @@ class Mirror:
             self.known, new_log_id(), RenewalCause.SESSION, sealed=sealed, settled=settled
         )
         if done == "has":
-            self._proof = Standing()
+            self._proof = ReadTo()
         elif done != "lacks":
             self.doubt()  # and what is proven stays so until the other id has been read
         return done not in {"has", "lacks"}
@@ -184,7 +184,7 @@ class Mirror:
         if whole:
             self._tell(before, told, self._restore(there))
 
-    async def _page(self, stream: Stream, cursor: Standing) -> LogPage:
+    async def _page(self, stream: Stream, cursor: ReadTo) -> LogPage:
         history = replace(self.known, position=self._index.position)
         renew = time.monotonic() - self._unvouched_since > VOUCH_WITHIN
         try:
@@ -232,7 +232,7 @@ class Mirror:
             _log.log(40 if why else 20, "state_log_unwritable" if why else "state_log_writable", why=why)
         self.refusal = why
 
-    def _tell(self, before: Standing, told: set[str], restored: int) -> None:
+    def _tell(self, before: ReadTo, told: set[str], restored: int) -> None:
         now = self.known
         if "made" in told:
             _log.warning("state_log_made", log=now.log_id)

@@ -29,7 +29,7 @@ COPY_WITHIN: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReadTo:
     """How far a reader is.
 
     :ivar log_id: of the log that it has read whole; empty before. :ivar epoch: which reading of it, as the server names
@@ -70,7 +70,7 @@ class LogPage:
     :ivar gaps: positions that were never given. :ivar renewal: the last one; not told where this reader is to do it.
     """
 
-    standing: Standing
+    standing: ReadTo
     end: int
     clock: int
     replicas: int
@@ -93,7 +93,7 @@ class Stream:
         self.link = Link(place)
         self._place = place
 
-    async def read(self, history: Standing, cursor: Standing, candidate: str, *, renew: bool) -> LogPage:
+    async def read(self, history: ReadTo, cursor: ReadTo, candidate: str, *, renew: bool) -> LogPage:
         """The next page for `cursor`, by a reader that has read `history` whole.
 
         Makes the log where there is none, with the id `candidate`, and fixes it where it may lack entries.
@@ -115,7 +115,7 @@ class Stream:
         return _page(reply, limit=PAGE)
 
     async def append(
-        self, known: Standing, batches: Sequence[Outgoing], *, within: float, copies: bool
+        self, known: ReadTo, batches: Sequence[Outgoing], *, within: float, copies: bool
     ) -> LogPage | None:
         """Append what the stream has not yet, and answer everything behind `known`; None when it must be read first.
 
@@ -128,7 +128,7 @@ class Stream:
         copied = not counts or counts[0] not in (0, None)
         return None if reply == [b"rejoin"] else _page(reply, copied=copied)
 
-    async def trim(self, known: Standing, now: int) -> int:
+    async def trim(self, known: ReadTo, now: int) -> int:
         """Remove entries that are dead at `now` (epoch seconds); how many were."""
         (reply,) = await self.link.ask(
             self._script(TRIM, (known.log_id, known.position, now, PAGE)), within=READ_WITHIN
@@ -137,7 +137,7 @@ class Stream:
 
     async def renew(
         self,
-        known: Standing,
+        known: ReadTo,
         candidate: str,
         cause: RenewalCause,
         *,
@@ -219,7 +219,7 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Log
         ]:  # fmt: skip
             rows = tuple(map(_row, lines.split(b"\n"))) if count else ()
             end, more = _position(position), count == limit
-            standing = Standing(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
+            standing = ReadTo(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
             return LogPage(
                 standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied,
                 refusal.decode("utf-8", "replace"), _position(beat), _position(forgotten), _gaps(gaps),

@@ -16,7 +16,7 @@ from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.core.http.forwarded import original_facts
 from gateway.core.http.routes import Route
 from gateway.core.memo import Memo, weight
-from gateway.core.session.identity_headers import identity_headers
+from gateway.core.session.identity_headers import IdentityOptions, identity_headers
 from gateway.core.session.session import Principal
 from gateway.telemetry.log import get_logger
 from gateway.web.forward.forwarder import Forwarder
@@ -25,8 +25,10 @@ from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import ANSWERS, Reason, refuse
 from gateway.web.pages.pages import Page
-from gateway.web.pages.respond import Prepared, redirect, send
+from gateway.web.pages.respond import Prepared, redirect
 from gateway.web.signout.trail import Trail
+from gateway.web.standing import Standing
+from gateway.web.unauthorized import Unauthorized, code
 
 REASON = "X-Gateway-Reason"
 """On every answer but 200: the stable code, for proxies that write answers of their own."""
@@ -52,16 +54,19 @@ class ForwardAuth:
     """
 
     def __init__(
-        self, *, caller: str, login: int, rules: DoorRules, gate: Gate, forwarder: Forwarder, trail: Trail
-    ) -> None:
+        self, *, caller: str, login: int, rules: DoorRules, identity: IdentityOptions, standing: Standing,
+        unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, trail: Trail,
+    ) -> None:  # fmt: skip
         self._caller = caller
         self._login = login
         self._rules = rules
+        self._identity = identity
+        self._standing = standing
+        self._unauthorized = unauthorized
         self._gate = gate
         self._forwarder = forwarder
         self._trail = trail
         self._passed = Memo(self._pass, entries=PRINCIPALS, size=PRINCIPALS_BYTES, weigh=_weight)
-        self._prepared: dict[str, Prepared] = {}
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
         """200 with every identity header, 401 (or 302), 403; 503 while log or session cannot be read."""
@@ -76,17 +81,17 @@ class ForwardAuth:
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _forbidden(original, "cross_origin")
-        if self._gate.behind(original):
+        if self._standing.waits(original):
             return self._after_reading(request, original, route)
-        return self._decide(request, original, route, self._gate.in_step())
+        return self._decide(request, original, route, self._standing.revocations())
 
     async def _after_reading(self, request: Request, original: RequestFacts, route: Route) -> Answer:
-        return self._decide(request, original, route, await self._gate.caught_up(original))
+        return self._decide(request, original, route, await self._standing.caught_up(original))
 
     async def _after_proof(
         self, request: Request, original: RequestFacts, route: Route, proof: Prove
     ) -> Answer:
-        return self._decide(request, original, route, await self._gate.proven(proof))
+        return self._decide(request, original, route, await self._standing.proven(proof))
 
     def _decide(
         self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
@@ -101,7 +106,7 @@ class ForwardAuth:
         if isinstance(verdict, Prove):
             return self._after_proof(request, original, route, verdict)
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
-            return self._unauthorized(original, verdict.reason)
+            return self._signed_out(original, verdict.reason)
         if verdict.reason in {"state_stale", SESSIONS_AWAY}:
             return refuse(original, verdict.reason, headers=((REASON, verdict.reason),))
         if verdict.reason in {"denied", "cross_origin"}:
@@ -110,30 +115,23 @@ class ForwardAuth:
 
     def _pass(self, who: Principal) -> Prepared:
         """All identity headers, the unknown ones empty, so that the caller overwrites what a client sent (rule R31)."""
-        identity = identity_headers(who, self._gate.options.identity, complete=True)
+        identity = identity_headers(who, self._identity, complete=True)
         headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in identity]
         return Prepared(Page(200, b"", (("Cache-Control", "no-store"),)), headers)
 
-    def _unauthorized(self, original: RequestFacts, reason: str) -> Response:
+    def _signed_out(self, original: RequestFacts, reason: str) -> Response:
         """Nobody is signed in. ``Location`` comes with it for people only, so that no caller has to tell them apart."""
+        told = (REASON, code(reason))
         if not original.navigation:
-            prepared = self._prepared.get(reason)
-            if prepared is None:
-                prepared = self._prepared[reason] = Prepared(self._gate.problem(reason), (_told(reason),))
-            return prepared.response()
-        start = f"{self._gate.options.public_url}{self._gate.start_path(original)}"
+            return self._unauthorized.program(reason, headers=(told,))
+        start = f"{self._unauthorized.public_url}{self._unauthorized.sign_in(original)}"
         if self._login == 302:
             return redirect(start)
-        return send(self._gate.problem(reason), headers=(_told(reason), ("Location", start)))
+        return self._unauthorized.program(reason, headers=(told, ("Location", start)))
 
 
 def _weight(who: Principal, passed: Prepared) -> int:
     return weight(who) + passed.weight()
-
-
-def _told(reason: str) -> tuple[str, str]:
-    """The header with the code: a challenge, whatever its cause, is ``login_required``."""
-    return REASON, reason if reason == "logout_in_progress" else "login_required"
 
 
 def _forbidden(facts: RequestFacts, reason: str) -> Response:

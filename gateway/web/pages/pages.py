@@ -262,6 +262,10 @@ def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> 
     )
 
 
+CHALLENGE = ("WWW-Authenticate", 'Session realm="gateway"')
+"""Every 401 has one (RFC 9110 §11.6.1), of a scheme that makes no browser open a password dialog."""
+
+
 def problem(
     *,
     status: int,
@@ -273,8 +277,7 @@ def problem(
 ) -> Page:
     """The same for programs: application/problem+json (RFC 9457 §3).
 
-    `type` is about:blank, because `code` is what a program should look at. A 401 has the challenge that
-    RFC 9110 §11.6.1 demands, of a scheme that makes no browser open a password dialog.
+    `type` is about:blank, because `code` is what a program should look at.
     """
     members: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "code": code}
     if detail:
@@ -284,7 +287,7 @@ def problem(
     body = json.dumps({**(extra or {}), **members}).encode()
     policy = "default-src 'none'; frame-ancestors 'none'"
     page = Page(status, body, own_headers("application/problem+json", policy))
-    return page.with_headers(("WWW-Authenticate", 'Session realm="gateway"')) if status == 401 else page
+    return page.with_headers(CHALLENGE) if status == 401 else page
 
 
 def _message(

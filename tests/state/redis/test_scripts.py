@@ -12,13 +12,13 @@ from gateway.core import dice
 from gateway.state.contract.renewal import RenewalCause, new_log_id
 from gateway.state.redis.faults import CommandRefusedError, UnvouchedError
 from gateway.state.redis.scripts import GAPS, LEAP
-from gateway.state.redis.stream import LogPage, Standing, Stream
+from gateway.state.redis.stream import LogPage, ReadTo, Stream
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 from tests.state.redis.test_stream import appended, going
 
 META, LOG = "{gateway}:meta", "{gateway}:log"
-NOBODY = Standing()
+NOBODY = ReadTo()
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def stream(redis: RedisServer) -> AsyncIterator[Stream]:
     await made.link.close()
 
 
-async def read(stream: Stream, history: Standing = NOBODY, *, renew: bool = False) -> LogPage:
+async def read(stream: Stream, history: ReadTo = NOBODY, *, renew: bool = False) -> LogPage:
     return await stream.read(history, history, new_log_id(), renew=renew)
 
 
@@ -104,7 +104,7 @@ async def test_r05_nobody_without_history_vouches_for_an_older_copy(
     with pytest.raises(UnvouchedError):
         await read(stream)
     with pytest.raises(UnvouchedError):
-        await read(stream, Standing("another log", "1", known.position))
+        await read(stream, ReadTo("another log", "1", known.position))
     renewed = await read(stream, renew=True)
 
     assert renewed.told == "renewed"
@@ -155,7 +155,7 @@ async def test_a_stream_without_its_hash_is_another_log_too(stream: Stream, redi
 async def test_a_reader_of_another_log_moves_the_positions_on(stream: Stream) -> None:
     """What it knows was sealed into sessions, which `state_loss: accept` lets live."""
     known = (await read(stream)).standing
-    foreign = Standing("another log", "1", known.position + 1000)
+    foreign = ReadTo("another log", "1", known.position + 1000)
     page = await read(stream, foreign)
 
     assert page.standing == replace(known, position=foreign.position)
@@ -182,7 +182,7 @@ async def test_a_replica_is_no_place_for_a_log(
         assert stream.link.address is None
 
 
-async def sealed_under(stream: Stream, history: Standing, sealed: int, *, settled: bool = True) -> str:
+async def sealed_under(stream: Stream, history: ReadTo, sealed: int, *, settled: bool = True) -> str:
     """What becomes of the log when somebody shows this position."""
     return await stream.renew(history, new_log_id(), RenewalCause.SESSION, sealed=sealed, settled=settled)
 

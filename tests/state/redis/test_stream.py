@@ -16,7 +16,7 @@ from gateway.state.contract.renewal import RenewalCause, new_log_id
 from gateway.state.redis import stream as redis_stream
 from gateway.state.redis.faults import CommandRefusedError, GarbledError
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.stream import Bell, LogPage, Standing, Stream, name_of
+from gateway.state.redis.stream import Bell, LogPage, ReadTo, Stream, name_of
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
@@ -31,14 +31,14 @@ async def stream(place: RedisPlace) -> AsyncIterator[Stream]:
     await made.link.close()
 
 
-async def joined(stream: Stream) -> Standing:
+async def joined(stream: Stream) -> ReadTo:
     """Somebody who has read the whole log, made now."""
-    page = await stream.read(Standing(), Standing(), new_log_id(), renew=False)
+    page = await stream.read(ReadTo(), ReadTo(), new_log_id(), renew=False)
     assert page.from_start
     return page.standing
 
 
-async def appended(stream: Stream, known: Standing, *batches: Outgoing, copies: bool = False) -> LogPage:
+async def appended(stream: Stream, known: ReadTo, *batches: Outgoing, copies: bool = False) -> LogPage:
     page = await stream.append(known, batches, within=5, copies=copies)
     assert page is not None
     return page
@@ -104,9 +104,9 @@ async def test_a_long_log_comes_in_pages(stream: Stream, monkeypatch: pytest.Mon
     await appended(stream, known, going(*(new(sid_key(f"s{n}")) for n in range(25))))
     monkeypatch.setattr(redis_stream, "PAGE", 10)
     keys: list[str] = []
-    cursor = Standing()
+    cursor = ReadTo()
     while True:
-        page = await stream.read(Standing(), cursor, new_log_id(), renew=False)
+        page = await stream.read(ReadTo(), cursor, new_log_id(), renew=False)
         assert page.from_start == (not keys)
         keys += [row.entry.key for row in page.rows]
         cursor = page.standing
@@ -176,7 +176,7 @@ async def test_r04_another_id_is_confirmed_by_a_replica(
     """A failover would bring the old one back otherwise, and with it whom nobody else knew to be signed out."""
     with RedisServer(tmp_path / "one") as primary, RedisServer(tmp_path / "other") as replica:
         stream = Stream(primary.place())
-        page = await stream.read(Standing(), Standing(), new_log_id(), renew=False)
+        page = await stream.read(ReadTo(), ReadTo(), new_log_id(), renew=False)
         with pytest.raises(CommandRefusedError, match="NOREPLICAS"):
             await stream.renew(page.standing, new_log_id(), RenewalCause.UNWRITTEN, copies=True)
         follow(replica, primary)

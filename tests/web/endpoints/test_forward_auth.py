@@ -293,7 +293,7 @@ async def test_r09_anonymous_never_gets_an_identity(tmp_path: Path) -> None:
 
 async def test_r05_a_stale_log_is_no_pass(lab: Lab) -> None:
     """503 while the gateway cannot tell what has been ended."""
-    lab.gateway.gate.rules = replace(lab.gateway.gate.rules, max_staleness=-1)
+    lab.gateway.standing.rules = replace(lab.gateway.standing.rules, max_staleness=-1)
     answer = await lab.ask(lab.cookie(), *FETCH)
     assert (answer.status, code(answer)) == (503, "state_stale")
     assert answer.value(b"retry-after")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.core import clock
 from gateway.core.http.crossing import crosses_origin
 from gateway.core.http.facts import RequestFacts
-from gateway.web.endpoints.session.session import live_session
+from gateway.web.endpoints.session.session import LiveSession
 from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
 from gateway.web.pages.errors import refuse
@@ -21,14 +21,15 @@ _SEEN = Page(204, b"", (("Cache-Control", "no-store"), ("Referrer-Policy", "no-r
 class Activity:
     """Moves the idle deadline."""
 
+    live: LiveSession
     gate: Gate
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """204, with a new cookie where the last one is old enough; 401 without a session, 403 from another origin."""
-        if crosses_origin(facts, self.gate.rules.origins):
+        if crosses_origin(facts, self.live.standing.rules.origins):
             return refuse(facts, "cross_origin")
         now = clock.now()
-        found = await live_session(self.gate, facts, now)
+        found = await self.live(facts, now)
         if isinstance(found, Response):
             return found
         carried, session = found

@@ -14,8 +14,7 @@ from gateway.core.http.sse import LOGGED_OUT
 from gateway.core.session.session import Session, absolute_deadline
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.live import TABS, LiveConnections
-from gateway.web.endpoints.session.session import live_session
-from gateway.web.gate import Gate
+from gateway.web.endpoints.session.session import LiveSession
 from gateway.web.messages import CLIENT_GONE, Request, Response, Sent
 from gateway.web.pages import pages
 
@@ -100,8 +99,10 @@ class Events:
     :param tick: seconds between two looks at all of them. :param beat: seconds between two comments on each.
     """
 
-    def __init__(self, gate: Gate, live: LiveConnections, *, tick: float = 1.0, beat: float = BEAT) -> None:
-        self._gate = gate
+    def __init__(
+        self, who: LiveSession, live: LiveConnections, *, tick: float = 1.0, beat: float = BEAT
+    ) -> None:
+        self._who = who
         self._live = live
         self._beat = beat
         self._deadlines = Deadlines(tick)
@@ -109,14 +110,14 @@ class Events:
     async def __call__(self, request: Request, facts: RequestFacts) -> Response | Sent | None:
         """A stream for a live session, 401 for anybody else."""
         now = clock.now()
-        found = await live_session(self._gate, facts, now)
+        found = await self._who(facts, now)
         if isinstance(found, Response):
             return found
         if request.connection.closed:
             return Sent(CLIENT_GONE, b"", close=True)
         _, session = found
         request.sid = session.sid
-        lifetime = absolute_deadline(session, self._gate.rules.session) - now
+        lifetime = absolute_deadline(session, self._who.standing.rules.session) - now
         SseStream(request, session, self._live, self._deadlines, lifetime=lifetime, every=self._beat)
         return None
 

@@ -21,8 +21,7 @@ from gateway.core.session.sign_in import SignIn
 from gateway.core.signout.revocation import ENTRY_MARGIN, NewEntry
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import Listed, SignIns, living
-from gateway.web.endpoints.session.session import live_session
-from gateway.web.gate import Gate
+from gateway.web.endpoints.session.session import LiveSession
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
@@ -46,7 +45,7 @@ class SessionsEndpoint:
     """The user's own sessions."""
 
     path: str
-    gate: Gate
+    live: LiveSession
     logout: Logout
     log: RevocationLog
     revoker: Revoker
@@ -55,7 +54,7 @@ class SessionsEndpoint:
 
     async def show(self, request: Request, facts: RequestFacts) -> Response:
         """The list, as a page or as JSON; asking for it is no activity."""
-        found = await live_session(self.gate, facts, clock.now())
+        found = await self.live(facts, clock.now())
         if isinstance(found, Response):
             return self._to_sign_in(facts, found)
         _, session = found
@@ -73,10 +72,10 @@ class SessionsEndpoint:
 
     async def end(self, request: Request, facts: RequestFacts) -> Response:
         """``?end=`` names one session of the user's, ``others`` or ``all``; ``all`` signs out here as well."""
-        if crosses_origin(facts, self.gate.rules.origins):
+        if crosses_origin(facts, self.live.standing.rules.origins):
             return refuse(facts, "cross_origin")
         now = clock.now()
-        found = await live_session(self.gate, facts, now)
+        found = await self.live(facts, now)
         if isinstance(found, Response):
             return self._to_sign_in(facts, found)
         carried, session = found
@@ -100,7 +99,7 @@ class SessionsEndpoint:
         """Those that live."""
         who = session.principal
         listed = await self.sign_ins.of(who.issuer, who.subject, limit=SHOWN)
-        return await living(listed, self.log, self.sign_ins, idle=self.gate.rules.session.idle)
+        return await living(listed, self.log, self.sign_ins, idle=self.live.standing.rules.session.idle)
 
     async def _end(self, chosen: Sequence[SignIn], session: Session, client: str) -> bool:
         entries = [NewEntry(sid_key(each.sid), each.until + ENTRY_MARGIN, ENDED_THERE) for each in chosen]
@@ -117,7 +116,9 @@ class SessionsEndpoint:
     ) -> Response:
         """By the subject's name, so that sessions are ended too that no list knows of; then the chain."""
         subject = subject_key(session.principal.issuer, session.principal.subject)
-        entry = NewEntry(subject, now + self.gate.rules.session.absolute + ENTRY_MARGIN, ENDED_EVERYWHERE)
+        entry = NewEntry(
+            subject, now + self.live.standing.rules.session.absolute + ENTRY_MARGIN, ENDED_EVERYWHERE
+        )
         durable = await self._revoke([entry], facts.client)
         if facts.wants_page:
             return await self.logout.leave(carried, how="everywhere", now=now, sent=facts.cookies)
@@ -127,7 +128,7 @@ class SessionsEndpoint:
     def _to_sign_in(self, facts: RequestFacts, refused: Response) -> Response:
         if not facts.navigation or refused.status != 401:
             return refused
-        return redirect(self.gate.start_path(facts))
+        return redirect(self.live.unauthorized.sign_in(facts))
 
 
 def _line(one: SignIn, *, current: bool) -> SessionLine:

@@ -31,7 +31,6 @@ from gateway.oidc.signout.logout import hint_in
 from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
-from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse, refuse_error
@@ -41,6 +40,7 @@ from gateway.web.session.session import Carried, Sessions
 from gateway.web.signout.hint import Hints
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.trail import Trail
+from gateway.web.standing import Standing
 
 _log = get_logger("callback")
 
@@ -69,7 +69,7 @@ class Callback:
     hints: Hints
     keep_access: bool
     limits: SessionLimits
-    gate: Gate
+    standing: Standing
     logout: Logout
     attempts: Attempts
     sessions: Sessions
@@ -82,7 +82,7 @@ class Callback:
         """Session and landing, or a page that says what went wrong."""
         now = clock.now()
         response = read_response(facts.query or "")
-        carried, state, _ = await self.gate.read(facts, now)
+        carried, state, _ = await self.standing.read(facts, now)
         known = read_state(response.state or "")
         attempt = self.attempts.find(carried.cookies, known[0], now) if known else None
         if attempt is None or attempt.finished:

@@ -16,7 +16,6 @@ from gateway.core.gate import Challenge
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
 from gateway.core.session.attempt import Attempt, lands
-from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
@@ -24,6 +23,7 @@ from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
 from gateway.web.session.attempts import Attempts
 from gateway.web.signout.logout import Logout
+from gateway.web.standing import Standing
 
 _ID = re.compile(r"[0-9a-f]{8}")
 
@@ -33,7 +33,7 @@ class Landing:
     """Where a login ends."""
 
     prefix: str
-    gate: Gate
+    standing: Standing
     logout: Logout
     attempts: Attempts
 
@@ -42,7 +42,7 @@ class Landing:
         if facts.prefetch or (facts.mode is not None and not facts.navigation):
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
-        carried, state, _ = await self.gate.read(facts, now)
+        carried, state, _ = await self.standing.read(facts, now)
         attempt = self._landing(facts, carried.cookies, now)
         target = attempt.rd if attempt and attempt.rd else "/"
         if isinstance(state, Challenge):

@@ -15,7 +15,6 @@ from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
-from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse, refuse_error
@@ -25,6 +24,7 @@ from gateway.web.reasons import ended_because
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried
 from gateway.web.signout.logout import Logout
+from gateway.web.standing import Standing
 
 LOOP_CAUSE = (
     "Most often the browser drops our cookie, the clock of this computer is wrong, "
@@ -38,7 +38,7 @@ class Start:
 
     public_url: str
     prefix: str
-    gate: Gate
+    standing: Standing
     logout: Logout
     attempts: Attempts
     provider: IdentityProvider
@@ -48,7 +48,7 @@ class Start:
         if facts.prefetch or (facts.mode is not None and not facts.navigation):
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
-        carried, state, revocations = await self.gate.read(facts, now)
+        carried, state, revocations = await self.standing.read(facts, now)
         went = _interrupted(facts, carried.chain)
         rd = (went.rd or "/") if went else way_back(facts, self.public_url, self.prefix)
         if revocations.age == float("inf"):

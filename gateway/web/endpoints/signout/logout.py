@@ -13,7 +13,6 @@ from gateway.core.session.session import Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, HopState
 from gateway.telemetry.log import get_logger
-from gateway.web.gate import Gate
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
@@ -24,6 +23,7 @@ from gateway.web.query import parameter
 from gateway.web.reasons import ended_because
 from gateway.web.signout.hops import DONE_PREFIX, LOGGED_OUT
 from gateway.web.signout.logout import CONTINUE, STILL_WAITING, Logout
+from gateway.web.standing import Standing
 
 _log = get_logger("logout")
 
@@ -46,7 +46,7 @@ class LogoutEndpoints:
     """Everything under the reserved logout paths."""
 
     prefix: str
-    gate: Gate
+    standing: Standing
     logout: Logout
 
     async def start(self, request: Request, facts: RequestFacts) -> Response:
@@ -63,7 +63,7 @@ class LogoutEndpoints:
         if said is LogoutStart.CONFIRM:
             return send(pages.confirm_logout(action=f"{OWN_FORM}&to={target}" if target else OWN_FORM))
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
+        carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         if facts.method == "GET":
             return await self.logout.begin(carried, how="get", now=now, target=target, sent=facts.cookies)
         if _wants_json(facts):
@@ -89,7 +89,7 @@ class LogoutEndpoints:
                 facts, "iframe_or_prefetch", what="A sign-out is only confirmed by the browser's own tab."
             )
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
+        carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         state, from_here = parameter(facts, "state"), facts.site == "same-origin"
         return await self.logout.returned(carried, hop, ticket, state, now=now, from_here=from_here)
 
@@ -98,7 +98,7 @@ class LogoutEndpoints:
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
+        carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         return await self.logout.at_hop(carried, now=now)
 
     async def go_on(self, request: Request, facts: RequestFacts) -> Response:
@@ -106,7 +106,7 @@ class LogoutEndpoints:
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
-        carried, _, _ = await self.gate.read(facts, now, anyhow=True)
+        carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         if carried.chain is None or carried.chain.closed:
             return redirect(LOGGED_OUT)
         pushed = facts.site in {None, "same-origin", "none"}
@@ -115,7 +115,7 @@ class LogoutEndpoints:
     async def receipt(self, request: Request, facts: RequestFacts) -> Response:
         """The public page that says what was ended; it never advances or clears a chain (rule R2)."""
         now = clock.now()
-        carried, state, _ = await self.gate.read(facts, now)
+        carried, state, _ = await self.standing.read(facts, now)
         chain = carried.chain
         if _wants_json(facts):
             return send(_json(_as_data(chain) | self.logout.signed(chain)))
@@ -143,7 +143,7 @@ class LogoutEndpoints:
     def _ended(self, state: Session | Challenge, now: int) -> Page:
         """For a tab whose session has ended, while this browser knows of no sign-out."""
         why = _ENDED.get(state.reason, _ELSEWHERE) if isinstance(state, Challenge) else _ANEW
-        if isinstance(state, Challenge) and barrier_stands(state, None, self.gate.rules, now):
+        if isinstance(state, Challenge) and barrier_stands(state, None, self.standing.rules, now):
             # Another tab is signing out, and the answer that says so is still on its way to this browser.
             return pages.waiting(resume_url="/logout", hop_label="", seconds=2, refresh_url=STILL_WAITING)
         return pages.session_ended(reason_text=why, sign_in_url=f"{self.prefix}/start")
