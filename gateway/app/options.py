@@ -109,7 +109,10 @@ def door_rules(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
 def identity_options(settings: Settings) -> IdentityOptions:
     """What upstreams hear of the user."""
     return IdentityOptions(
-        tuple(settings.headers.claims.items()), authorization=settings.headers.authorization
+        tuple(settings.headers.claims.items()),
+        authorization=settings.headers.authorization,
+        reserved=settings.headers.reserved,
+        underscores=settings.headers.underscores == "pass",
     )
 
 

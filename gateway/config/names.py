@@ -29,6 +29,7 @@ _NOT_FOR_CLAIMS = re.compile(
     "(x-forwarded|x-auth-request|sec|proxy)-.*|authorization|connection|content-(encoding|length|type)|cookie|expect"
     "|forwarded|host|keep-alive|origin|referer|set-cookie|te|trailer|transfer-encoding|upgrade|via"
 )
+_NEEDED = {"host", "cookie", "content-length", "content-type", "transfer-encoding", "connection", "accept"}
 SITE_DATA = ("cache", "storage", "executionContexts", "clientHints", "prefetchCache", "prerenderCache")
 
 
@@ -155,6 +156,16 @@ def parse_claim_header(value: object) -> str:
         raise BadValueError(
             f"the header {shown(value)} has a meaning of its own", "choose another, such as X-Department"
         )
+    return value
+
+
+def parse_reserved_header(value: object) -> str:
+    """The name of a header that no client may send; with a ``*`` behind it all names that begin so."""
+    fix = "write a name such as X-Sso-User, or how the names begin, such as X-Sso-*"
+    if not isinstance(value, str) or not _TOKEN.fullmatch(name := value.removesuffix("*")) or "*" in name:
+        raise BadValueError(f"{shown(value)} is not a header name", fix)
+    if name.lower() in _NEEDED:
+        raise BadValueError(f"the header {shown(value)} is needed by every request", fix)
     return value
 
 

@@ -118,6 +118,16 @@ class HeadersSection(Section):
     claims: dict[kinds.ClaimHeader, kinds.Word] = key(
         {}, description="Further headers to upstreams, as `Header-Name: claim`."
     )
+    reserved: tuple[kinds.ReservedHeader, ...] = key(
+        (),
+        description="Further headers that no client may send, because an upstream believes them; `X-Sso-*` is all that"
+        " begin so. Those of the usual proxies (`Remote-User`, `X-Amzn-Oidc-*` …) never pass.",
+    )
+    underscores: Literal["pass", "drop"] = key(
+        "pass",
+        description="Headers with an underscore in their name: only those that are another spelling of one that does"
+        " not pass are dropped, or all. A drop is said once in the log.",
+    )
 
 
 class ForwardAuthSection(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.dice import token
+from gateway.core.http.foreign_identity import NAMES, one_spelling
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Principal, Session
 from tests.core.http.test_clearing import CASES
 from tests.fakes.browser import Browser
 from tests.fakes.upstream import always, reply
-from tests.flows.front import ALICE, Front, fronted, signed_in
+from tests.flows.front import ALICE, RECIPE, Front, fronted, signed_in
 
 OLD = b"Last-Modified: Sat, 30 Nov 2024 00:00:00 GMT"
 
@@ -51,6 +53,31 @@ async def test_spoofed_identity_headers_never_arrive(front: Front, browser: Brow
     assert front.told("X-Forwarded-For") == ["127.0.0.1"]
     for name in ("X_Auth_Request_User", "X-Original-URL", "X-HTTP-Method-Override", "X-Forwarded-Prefix"):
         assert not front.told(name)
+
+
+def test_the_recipe_takes_out_whatever_the_gateway_would() -> None:
+    """As far as nginx can: it knows no beginnings of names. What it does not pass at all it drops by itself."""
+    lines = re.findall(r'proxy_set_header ([A-Za-z-]+) "";', RECIPE.read_text())
+    told = {one_spelling(name.lower().encode()) for name in lines}
+    assert {name for name in NAMES if name.startswith((b"remote-", b"x-remote-"))} - told <= {
+        b"x-remote-name"
+    }
+    assert [begin for begin in (b"x-amzn-oidc-", b"x-webauth-", b"x-ms-client-principal", b"x-goog-", b"cf-access-")
+            if not any(name.startswith(begin) for name in told)] == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["Remote-User", "X-WEBAUTH-USER", "X-Amzn-Oidc-Identity", "X.Auth.Request.User"]
+)
+async def test_identity_headers_of_other_proxies_never_arrive(
+    front: Front, browser: Browser, name: str
+) -> None:
+    """In front of the application stands nobody any more who would set them."""
+    await signed_in(front, browser)
+    await front.raw(
+        f"GET /x HTTP/1.1\nHost: {front.host}\nCookie: {browser.cookie_header(front.app)}\n{name}: mallory\n\n"
+    )
+    assert b"mallory" not in front.last.head
 
 
 async def test_r07_the_clients_own_original_headers_are_not_believed(front: Front, browser: Browser) -> None:

@@ -7,9 +7,10 @@ in its order and spelling.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.core.errors import DownstreamError
+from gateway.core.http.foreign_identity import BEGINNINGS, NAMES, one_spelling
 from gateway.core.http.header_names import HOP_BY_HOP, NameKinds, connection_options, nominated
 from gateway.core.http.own_cookies import strip_own_cookies
 from gateway.core.memo import Memo
@@ -24,21 +25,37 @@ _RESERVED = frozenset({b"forwarded", b"x-real-ip", b"x-rewrite-url", b"proxy"})
 _METHOD_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
 _NOT_FORWARDED = HOP_BY_HOP | {b"trailer", b"expect"}
 """Request trailers are dropped and ``Expect`` is answered by the gateway."""
+_ONE_READING = _NOT_FORWARDED | {b"content-length", b"content-type", b"transfer-encoding", b"accept-encoding"}
+"""What decides where a request ends, or how it is read: under no other spelling."""
 _NEVER_NOMINATED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
 class RequestRules:
     """What passes to the upstream of one route.
 
-    :param own: lower-case names of headers that the gateway sets here besides those it always does.
+    :param own: lower-case names of headers that no client may send, besides the usual ones; with a ``*`` behind it all
+        names that begin so.
     :param allow_method_override: let X-HTTP-Method-Override and its like pass.
+    :param underscores: let names with an underscore pass that are no other spelling of one that does not.
+    :param dropped: told of a name that does not pass where a client may expect it to, once or more often.
     """
 
-    __slots__ = ("_override", "_reserved", "kinds")
+    __slots__ = ("_begin", "_dropped", "_override", "_reserved", "_underscores", "kinds")
 
-    def __init__(self, own: Iterable[bytes] = (), *, allow_method_override: bool = False) -> None:
-        self._reserved = _RESERVED | {name.replace(b"_", b"-") for name in own}
+    def __init__(
+        self,
+        own: Iterable[bytes] = (),
+        *,
+        allow_method_override: bool = False,
+        underscores: bool = True,
+        dropped: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        names = {each: one_spelling(each.removesuffix(b"*")) for each in own}
+        self._reserved = _RESERVED | {one for each, one in names.items() if not each.endswith(b"*")}
+        self._begin = tuple(one for each, one in names.items() if each.endswith(b"*"))
         self._override = allow_method_override
+        self._underscores = underscores
+        self._dropped = dropped
         self.kinds = NameKinds(self._classify)
 
     def _classify(self, name: bytes) -> int:
@@ -50,15 +67,20 @@ class RequestRules:
             return _HOST
         if name == b"transfer-encoding":
             return _TRANSFER
-        if name in _NOT_FORWARDED or self._is_reserved(name):
+        one = one_spelling(name)
+        if name in _NOT_FORWARDED or (name == one and self._is_ours(one)):
+            return _DROP
+        foreign = one in NAMES or one.startswith((*BEGINNINGS, *self._begin))
+        spelled = name != one and (one in _ONE_READING or self._is_ours(one))
+        if foreign or spelled or (b"_" in name and not self._underscores):
+            self._dropped(name)
             return _DROP
         return _PASS
 
-    def _is_reserved(self, name: bytes) -> bool:
-        # Many servers read "_" and "-" as the same (CVE-2025-64484), so a name with an underscore has two readings.
-        if b"_" in name or name in self._reserved or name.startswith(_RESERVED_PREFIXES):
+    def _is_ours(self, one: bytes) -> bool:
+        if one in self._reserved or one.startswith(_RESERVED_PREFIXES):
             return True
-        return name in _METHOD_OVERRIDES and not self._override
+        return one in _METHOD_OVERRIDES and not self._override
 
 
 def wants_websocket(headers: RawHeaders) -> bool:

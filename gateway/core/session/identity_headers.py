@@ -27,15 +27,19 @@ class IdentityOptions:
     """What is told besides user, e-mail, groups and preferred user name.
 
     :ivar claims: (header name, claim name) pairs. :ivar authorization: send ``Authorization: Bearer`` as well.
+    :ivar reserved: further headers that no client may send. :ivar underscores: it may send those with an underscore.
     """
 
     claims: tuple[tuple[str, str], ...] = ()
     authorization: bool = False
+    reserved: tuple[str, ...] = ()
+    underscores: bool = True
 
     @property
     def own_names(self) -> tuple[bytes, ...]:
-        """Lower-case names of the headers that are set besides the usual ones: a client may never send them."""
-        names = [header.lower().encode("ascii") for header, _ in self.claims]
+        """Lower-case names of the headers that a client may never send, besides the usual ones."""
+        headers = (*(header for header, _ in self.claims), *self.reserved)
+        names = [header.lower().encode("ascii") for header in headers]
         return (*names, *((b"authorization",) if self.authorization else ()))
 
 

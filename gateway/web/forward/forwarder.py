@@ -16,12 +16,16 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.files import FileUpstream, parse_directory
 from gateway.proxy.live import EVENTS, WEBSOCKET, LiveConnections
 from gateway.proxy.pool import Pool
+from gateway.telemetry.log import get_logger
 from gateway.web.forward.downstream import ClientSide
 from gateway.web.forward.forwarding import Passage
 from gateway.web.forward.static import serve_file
 from gateway.web.forward.upload import Upload
 from gateway.web.messages import Answer, Request, Sent
 
+_log = get_logger("forward")
+MOST_TOLD, LONGEST_TOLD = 100, 100
+"""Names of dropped headers that the log has, and bytes of one."""
 _METHODS = {name: name.encode() for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
@@ -77,11 +81,15 @@ class Forwarder:
         shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
         self._pools: dict[Address, Pool] = {}
+        self._told: set[bytes] = set()
         self._lanes = {route.path: self._lane(route, identity) for route in routes}
 
     def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
         rules = RequestRules(
-            identity.own_names if identity else (), allow_method_override=route.allow_method_override
+            identity.own_names if identity else (),
+            allow_method_override=route.allow_method_override,
+            underscores=identity is None or identity.underscores,
+            dropped=self._say_dropped,
         )
         if route.url.startswith("file:"):
             return _Lane(rules, FileUpstream(parse_directory(route.url), route.path))
@@ -89,6 +97,17 @@ class Forwarder:
         pool = self._pools.get(address) or Pool(address, limit=self._pool_limit)
         self._pools[address] = pool
         return _Lane(rules, pool)
+
+    def _say_dropped(self, name: bytes) -> None:
+        """Once for each name, and not for more than a hundred: clients choose them."""
+        name = name[:LONGEST_TOLD]
+        if name not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(name)
+            _log.warning(
+                "request_header_dropped",
+                header=name.decode("latin-1"),
+                fix="if an application needs it from clients, have them send it under another name; see `headers`",
+            )
 
     @property
     def connections(self) -> int:
