@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from gateway.config.model import Settings
-from gateway.config.names import ConfiguredHop
 from gateway.config.sections import revealed
 from gateway.config.state_urls import SqliteUrl
 from gateway.core.gate import GateRules
@@ -22,22 +20,14 @@ from gateway.core.signout.reach import Reach
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
+from gateway.oidc.providers.descriptor import RelyingParty
+from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signin.identity import ClaimOptions
-from gateway.oidc.signin.providers import preset_of
-from gateway.oidc.signout.logout import (
-    AddressTemplate,
-    Auth0Logout,
-    CognitoSignout,
-    EntraLogout,
-    LocalOnly,
-    OidcLogout,
-    OktaSignout,
-)
-from gateway.oidc.signout.sign_outs import FormUse, Proof, SignOut, sign_out_of
+from gateway.oidc.signout.logout import Hop
+from gateway.oidc.urls import origin_of
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis.place import RedisPlace
 from gateway.web.admin import AdminOptions
-from gateway.web.signout.hops import Hop, origin_of
 from gateway.web.signout.logout_options import LogoutOptions
 
 
@@ -121,7 +111,7 @@ def claim_options(settings: Settings) -> ClaimOptions:
     return ClaimOptions(
         user=settings.headers.user,
         groups=settings.headers.groups,
-        usernames=preset_of(settings.provider.kind).usernames,
+        usernames=PROVIDERS[settings.provider.kind].usernames,
         keep=tuple(dict.fromkeys((*settings.session.claims, *settings.headers.claims.values()))),
         trusted_email_from=frozenset(settings.provider.trusted_email_from),
         linked=tuple(settings.provider.linked_subjects.items()),
@@ -165,15 +155,17 @@ def routes(settings: Settings) -> list[Route]:
     ]
 
 
+def relying_party(settings: Settings) -> RelyingParty:
+    """This gateway as its provider knows it."""
+    given = settings.provider
+    return RelyingParty(PROVIDERS[given.kind], given.issuer, given.client_id, given.domain or "")
+
+
 def logout_options(settings: Settings) -> LogoutOptions:
     """The chain and its targets."""
-    hops = _hops(settings)
-    asked = settings.provider.issuer if any(hop.hint for hop in hops) else ""
-    urls = [
-        settings.provider.domain or "",
-        asked,
-        *(str(hop.url or "") for hop in settings.logout.chain),
-    ]
+    hops, here = _hops(settings), relying_party(settings)
+    asked = here.issuer if any(hop.hint for hop in hops) else ""
+    urls = [here.domain, asked, *(hop.url for hop in settings.logout.chain)]
     storage = ("storage",) if settings.browser.clear_storage else ()
     return LogoutOptions(
         public_url=settings.public_url,
@@ -186,34 +178,23 @@ def logout_options(settings: Settings) -> LogoutOptions:
         host=settings.public_url.host,
         expire_cookies=settings.logout.expire_cookies,
         cross_site=settings.logout.cross_site == "allow",
-        reach=Reach(
-            whole_user=settings.logout.scope == "user", one_sign_in=settings.provider.kind != "cognito"
-        ),
+        reach=Reach(whole_user=settings.logout.scope == "user", one_sign_in=not here.kind.broker),
         news_comes_back=bool(hops) and _hears_of_own_hops(settings),
         behind=settings.provider.identity_provider is not None
-        and not any(hop.elsewhere for hop in hops)
-        and not any(hop.choice == "federated" for hop in settings.logout.chain),
+        and not any(hop.elsewhere or hop.further for hop in hops),
     )
 
 
 def token_hold(settings: Settings) -> Hold:
     """What refresh tokens wait for: the hops at which the browser ends its session at the provider that issues them.
 
-    An address of one's own leads to the provider where its host says so, or where no other hop does: to wait for one
-    hop too many costs nothing but time.
+    A provider of no kind in particular may be the one that a hop is for. Where no hop is known to lead there, those may
+    that are for any: to wait for one hop too many costs nothing but time.
     """
-    provider, chain = settings.provider, settings.logout.chain
-    origins = {origin_of(provider.issuer), *([origin_of(provider.domain)] if provider.domain else [])}
-    at_its_own = [
-        hop.kind
-        for hop in chain
-        if hop.kind not in {"okta_signout", "url"}
-        or (hop.kind == "okta_signout" and provider.kind in {"okta", "oidc"})
-        or origin_of(str(hop.url)) in origins
-    ]
-    kinds = tuple(hop.kind for hop in chain)
-    own = frozenset(at_its_own or [kind for kind in kinds if kind == "url"])
-    return Hold(own, chain_limits(settings), kinds)
+    hops, unknown = _hops(settings), not relying_party(settings).kind.label
+    own = [hop.name for hop in hops if not hop.elsewhere or (unknown and HOPS[hop.name].of)]
+    own = own or [hop.name for hop in hops if not HOPS[hop.name].of]
+    return Hold(frozenset(own), chain_limits(settings), tuple(hop.name for hop in hops))
 
 
 def _hears_of_own_hops(settings: Settings) -> bool:
@@ -228,64 +209,13 @@ def _hears_of_own_hops(settings: Settings) -> bool:
 
 
 def _hops(settings: Settings) -> list[Hop]:
-    chain, provider = settings.logout.chain, settings.provider
-    hops = [_hop(hop, settings) for hop in chain]
+    chain, here = settings.logout.chain, relying_party(settings)
+    hops = [HOPS[hop.kind].made(here, hop.behind) for hop in chain]
     for index, (first, second) in enumerate(pairwise(chain)):
-        same = second.url == origin_of(provider.issuer) or provider.kind == "okta"
-        if (first.kind, second.kind) == ("oidc", "okta_signout") and same:
-            # Both end Okta's session: the second one is for browsers that have lost the hint (facts E.1, trap 14).
-            known = sign_out_of("oidc", "okta")
-            hops[index] = replace(hops[index], way=_oidc(first, settings, known), known=known)
-            hops[index + 1] = replace(hops[index + 1], instead_of="oidc")
+        kind = HOPS[second.kind]
+        if kind.stands_in_for == first.kind and not hops[index + 1].elsewhere:
+            # Both end one session: the second one is for browsers that have lost the hint (facts E.1, trap 14).
+            named = replace(here, kind=PROVIDERS[kind.of])
+            hops[index] = replace(HOPS[first.kind].made(named, first.behind), label=hops[index].label)
+            hops[index + 1] = replace(hops[index + 1], instead_of=first.kind)
     return hops
-
-
-def _hop(hop: ConfiguredHop, settings: Settings) -> Hop:
-    provider, address = settings.provider, str(hop.url or "")
-    known = sign_out_of(hop.kind, provider.kind)
-    match hop.kind:
-        case "cognito":
-            way = CognitoSignout(provider.domain or "", provider.client_id)
-            return Hop("cognito", "Cognito", way, known)
-        case "okta_signout":
-            away = provider.kind != "okta" and address != origin_of(provider.issuer)
-            return Hop("okta_signout", "Okta", OktaSignout(address), known, elsewhere=away)
-        case "entra":
-            return Hop("entra", "Microsoft", EntraLogout(provider.issuer), known)
-        case "auth0":
-            federated = Auth0Logout(provider.issuer, provider.client_id, federated=hop.choice == "federated")
-            return Hop("auth0", "Auth0", federated, known)
-        case "google":
-            return Hop("google", "Google", LocalOnly(), known)
-        case "url":
-            template = AddressTemplate(address, provider.client_id)
-            proof = Proof.STATE if template.echoes_state else Proof.NOTHING
-            known, away = replace(known, proof=proof), origin_of(address) != origin_of(provider.issuer)
-            return Hop("url", urlsplit(address).hostname or address, template, known, elsewhere=away)
-        case _:
-            way_out = _oidc(hop, settings, known)
-            return Hop(hop.kind, way_out.service, way_out, known)
-
-
-def _oidc(hop: ConfiguredHop, settings: Settings, known: SignOut) -> OidcLogout:
-    provider = settings.provider
-    host = urlsplit(provider.issuer).hostname or provider.issuer
-    derived = None
-    if provider.kind == "keycloak":
-        derived = f"{provider.issuer.removesuffix('/')}/protocol/openid-connect/logout"
-    return OidcLogout(
-        {"okta": "Okta", "keycloak": "Keycloak"}.get(provider.kind, host),
-        provider.client_id,
-        form=_form_use(hop.choice, known),
-        without=known.without,
-        derived=derived,
-    )
-
-
-def _form_use(choice: str, known: SignOut) -> FormUse:
-    """What the operator wants comes before what is known; an address that is too long is left out of both."""
-    if choice == "form":
-        return FormUse.ALWAYS
-    if choice == "get" and known.form is FormUse.ALWAYS:
-        return FormUse.LONG
-    return known.form

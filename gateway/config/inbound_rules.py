@@ -7,39 +7,30 @@ from collections.abc import Iterator
 from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.config.sections import Section, revealed
+from gateway.oidc.providers.registry import PROVIDERS
 
 LEAST_SECRET = 20
 """Characters of the event hook's secret, which is all that stands between it and the internet."""
 DEMO_SECRET = "demo-event-hook-secret"  # noqa: S105 - published, and refused but on localhost (rule R29)
 _DRAW = "draw one with `openssl rand -base64 32`"
-_NAMES = {"cognito": "Cognito", "okta": "Okta", "entra": "Entra ID", "auth0": "Auth0", "google": "Google"}
-_NO_BACKCHANNEL = ("cognito", "okta", "entra", "google")
-_NO_FRONTCHANNEL = ("cognito", "auth0", "google")
-_INSTEAD = {
-    "cognito": "leave it out; Okta behind Cognito has universal_logout, security_events and okta_event_hook",
-    "okta": "leave it out; Okta has universal_logout, security_events and okta_event_hook",
-    "entra": "leave it out; Entra ID has front-channel logout",
-    "auth0": "leave it out; Auth0 has back-channel logout",
-    "google": "leave it out; session.absolute bounds how long a session outlives the one at Google",
-}
 
 
 @rule("inbound.backchannel", "provider.kind")
 def _nobody_sends_backchannel(settings: Settings) -> Iterator[Remark]:
-    kind = settings.provider.kind
-    if settings.inbound.backchannel and kind in _NO_BACKCHANNEL:
-        what = f"{_NAMES[kind]} sends no back-channel logout, so nothing will ever come"
-        yield warning("inbound.backchannel", what, _INSTEAD[kind])
+    kind = PROVIDERS[settings.provider.kind]
+    if settings.inbound.backchannel and kind.back_channel is None:
+        what = f"{kind.label} sends no back-channel logout, so nothing will ever come"
+        yield warning("inbound.backchannel", what, f"leave it out; {kind.instead}")
 
 
 @rule("inbound.frontchannel", "provider.kind")
 def _frontchannel_is_a_frame(settings: Settings) -> Iterator[Remark]:
-    kind = settings.provider.kind
+    kind = PROVIDERS[settings.provider.kind]
     if not settings.inbound.frontchannel:
         return
-    if kind in _NO_FRONTCHANNEL:
-        what = f"{_NAMES[kind]} knows no front-channel logout, so nothing will ever come"
-        yield warning("inbound.frontchannel", what, _INSTEAD[kind])
+    if kind.front_channel is None:
+        what = f"{kind.label} knows no front-channel logout, so nothing will ever come"
+        yield warning("inbound.frontchannel", what, f"leave it out; {kind.instead}")
         return
     what = "it takes the user's browser, and `iss` and `sid`, because our cookies rarely reach such a frame"
     fix = "register it as one that needs the session (frontchannel_logout_session_required)"
@@ -128,7 +119,7 @@ def _whose_users_they_are(settings: Settings) -> Iterator[Remark]:
             " provider.linked_subjects"
         )
         yield warning(f"inbound.{name}", what, fix)
-        if provider.kind == "cognito" and not provider.trusted_email_from:
+        if PROVIDERS[provider.kind].broker and not provider.trusted_email_from:
             what = "Cognito rarely calls addresses of federated users verified, and others are nobody's name here"
             fix = "name the provider in provider.trusted_email_from, if nobody can choose an address there"
             yield warning(f"inbound.{name}", what, fix)

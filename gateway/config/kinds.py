@@ -14,6 +14,8 @@ from pydantic import BeforeValidator, PlainValidator, SecretStr, ValidationInfo,
 
 from gateway.config import addresses, names, state_urls, units
 from gateway.config.findings import BadValueError
+from gateway.oidc.providers.descriptor import HopKind
+from gateway.oidc.providers.registry import HOPS, PROVIDERS
 
 _DURATION = {
     "type": "string",
@@ -113,6 +115,17 @@ CookieName = Annotated[str, *_text(names.parse_cookie_name, "cookie name")]
 SiteData = Annotated[str, *_text(names.parse_site_data, "directive", enum=list(names.SITE_DATA))]
 TargetName = Annotated[str, *_text(names.parse_target_name, "name")]
 Target = Annotated[str, *_text(names.parse_target, "URL or path")]
+ProviderKind = Annotated[
+    str, PlainValidator(names.parse_provider_kind), WithJsonSchema({"enum": list(PROVIDERS)})
+]
+
+
+def _behind(hop: HopKind) -> dict[str, object]:
+    inner = {"type": "string"} if hop.example else {"enum": list(hop.choices)}
+    one = {"type": "object", "additionalProperties": False}
+    return {**one, "required": [hop.name], "properties": {hop.name: inner}}
+
+
 Hop = Annotated[
     names.ConfiguredHop,
     PlainValidator(names.parse_hop),
@@ -120,25 +133,8 @@ Hop = Annotated[
         {
             "title": "hop",
             "anyOf": [
-                {"enum": [hop for hop in names.HOPS if hop not in names.HOPS_WITH_ADDRESS]},
-                *(
-                    {
-                        "type": "object",
-                        "properties": {hop: {"enum": list(choices)}},
-                        "required": [hop],
-                        "additionalProperties": False,
-                    }
-                    for hop, choices in names.HOPS_WITH_CHOICE.items()
-                ),
-                *(
-                    {
-                        "type": "object",
-                        "properties": {hop: {"type": "string"}},
-                        "required": [hop],
-                        "additionalProperties": False,
-                    }
-                    for hop in names.HOPS_WITH_ADDRESS
-                ),
+                {"enum": [hop.name for hop in HOPS.values() if not hop.example]},
+                *(_behind(hop) for hop in HOPS.values() if hop.example or hop.choices),
             ],
         }
     ),

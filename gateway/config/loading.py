@@ -19,6 +19,7 @@ from gateway.config.remarks import apply
 from gateway.config.secret_files import UnreadableError, exposure, read_secret, read_text
 from gateway.config.sections import Section
 from gateway.config.yaml_tree import read_tree
+from gateway.oidc.providers.registry import HOPS, PROVIDERS
 
 S = TypeVar("S", bound=Section)
 _SECRETS: tuple[KeyPath, ...] = (
@@ -115,12 +116,8 @@ def _with_chain(settings: Settings, reading: Reading) -> Settings:
     needs: tuple[KeyPath, ...] = (("provider", "kind"), ("provider", "issuer"), ("logout", "chain"))
     if ("logout", "chain") in reading.given or not all(reading.usable(need) for need in needs):
         return settings
-    kind = settings.provider.kind
-    implied = (
-        ConfiguredHop("okta_signout", origin_of(urlsplit(settings.provider.issuer)))
-        if kind == "okta"
-        else ConfiguredHop(kind)
-    )
+    hop = HOPS[PROVIDERS[settings.provider.kind].hop]
+    implied = ConfiguredHop(hop.name, origin_of(urlsplit(settings.provider.issuer)) if hop.example else "")
     return _put(settings, ("logout", "chain"), (implied,), given=False)
 
 

@@ -6,21 +6,15 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from gateway.config.addresses import Origin, is_host, parse_any_origin, split_url
+from gateway.config.addresses import is_host, parse_any_origin, split_url
 from gateway.config.findings import BadValueError
 from gateway.config.units import shown
 from gateway.core.http.own_cookies import is_own_cookie
+from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import PLACEHOLDERS, placeholders
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-HOPS_WITH_ADDRESS = {
-    "okta_signout": "https://example.okta.com",
-    "url": "https://idp.example.com/logout?to={return_to}",
-}
-HOPS_WITH_CHOICE = {"oidc": ("form", "get"), "keycloak": ("form", "get"), "auth0": ("federated",)}
-"""What may stand behind a hop: `form` or `get` for how it is asked, `federated` for the provider behind Auth0."""
-HOPS = ("cognito", "okta_signout", "oidc", "keycloak", "entra", "auth0", "google", "url")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 §5.6.2
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -38,17 +32,19 @@ class ConfiguredHop:
     """One station of the logout chain.
 
     :ivar kind: also its name in ``/logout/done/<kind>``.
-    :ivar url: the address of the Okta org, or a URL template; None where the provider's own is meant.
-    :ivar choice: a word of `HOPS_WITH_CHOICE`, or empty.
+    :ivar behind: what stands behind it: the address it needs, one of the choices it has, or nothing.
     """
 
     kind: str
-    url: Origin | str | None = None
-    choice: str = ""
+    behind: str = ""
+
+    @property
+    def url(self) -> str:
+        """Its address, or the template of one; empty where the provider's own is meant."""
+        return self.behind if HOPS[self.kind].example else ""
 
     def __str__(self) -> str:
-        behind = self.url or self.choice
-        return f"{{{self.kind}: {behind}}}" if behind else self.kind
+        return f"{{{self.kind}: {self.behind}}}" if self.behind else self.kind
 
 
 def parse_host(value: object) -> str:
@@ -194,6 +190,13 @@ def parse_cookie_name(value: object) -> str:
     return value
 
 
+def parse_provider_kind(value: object) -> str:
+    """Which provider it is."""
+    if not isinstance(value, str) or value not in PROVIDERS:
+        raise BadValueError("is none of its choices", f"choose of {', '.join(PROVIDERS)}")
+    return value
+
+
 def parse_target_name(value: object) -> str:
     """What stands in ``/logout?to=``."""
     if not isinstance(value, str) or not _TARGET_NAME.fullmatch(value):
@@ -226,26 +229,25 @@ def parse_hop(value: object) -> ConfiguredHop:
         kind, address = next(iter(value.items()))
     else:
         raise BadValueError("is not a hop", "write cognito, or {okta_signout: https://example.okta.com}")
-    if kind not in HOPS:
+    found = HOPS.get(kind)
+    if found is None:
         raise BadValueError(f"{shown(kind)} is not a hop", f"choose one of {', '.join(HOPS)}")
-    if kind in HOPS_WITH_ADDRESS and address is None:
-        raise BadValueError(
-            f"the hop {kind} needs an address", f"write {{{kind}: {HOPS_WITH_ADDRESS[kind]}}}"
+    if found.example and address is None:
+        raise BadValueError(f"the hop {kind} needs an address", f"write {{{kind}: {found.example}}}")
+    if found.example:
+        template = placeholders(found.example)
+        return ConfiguredHop(
+            kind, parse_hop_template(address, found.example) if template else parse_any_origin(address)
         )
-    if kind == "okta_signout":
-        return ConfiguredHop(kind, parse_any_origin(address))
-    if kind == "url":
-        return ConfiguredHop(kind, parse_hop_template(address))
-    choices = HOPS_WITH_CHOICE.get(kind, ())
-    if address is not None and address not in choices:
-        fix = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in choices)
+    if address is not None and address not in found.choices:
+        fix = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in found.choices)
         raise BadValueError(f"the hop {kind} takes no {shown(address)}", fix)
-    return ConfiguredHop(kind, choice=str(address) if address is not None else "")
+    return ConfiguredHop(kind, str(address or ""))
 
 
-def parse_hop_template(value: object) -> str:
+def parse_hop_template(value: object, example: str) -> str:
     """An address with placeholders of `PLACEHOLDERS` in its path or query."""
-    split_url(_PLACEHOLDER.sub("x", value) if isinstance(value, str) else value, HOPS_WITH_ADDRESS["url"])
+    split_url(_PLACEHOLDER.sub("x", value) if isinstance(value, str) else value, example)
     template = str(value)
     if "#" in template:
         raise BadValueError(f"{shown(value)} has a fragment", "leave out # and what follows")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
+from gateway.oidc.providers.registry import PROVIDERS
 
 _RESERVED = ("/logout", "/logged-out")
 LEAST_COOKIES = 2_500
@@ -167,7 +168,7 @@ def _activity(settings: Settings) -> Iterator[Remark]:
 @rule("provider", "headers")
 def _federated_attributes(settings: Settings) -> Iterator[Remark]:
     """Rule R24: no setting can change this, so it has to be known."""
-    if settings.provider.kind == "cognito" and settings.provider.identity_provider:
+    if PROVIDERS[settings.provider.kind].broker and settings.provider.identity_provider:
         what = (
             "Cognito learns the attributes of users of another provider at sign-in, and does not ask that provider when"
             " it refreshes: what changes there (groups mapped to an attribute, say) counts from the next sign-in on"

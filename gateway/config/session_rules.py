@@ -9,60 +9,37 @@ from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.config.sections import revealed
 from gateway.config.state_urls import RedisUrl
-from gateway.oidc.signin.providers import preset_of
+from gateway.oidc.providers.registry import HOPS, PROVIDERS
+from gateway.oidc.signout.logout import placeholders
 
 LEAST_IDLE = 120
 """Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""
-_OF_ITS_PROVIDER = {
-    "cognito": "Cognito's",
-    "keycloak": "Keycloak's",
-    "entra": "Microsoft's",
-    "auth0": "Auth0's",
-    "google": "Google's",
-}
-"""Hops that ask the very provider that signs people in."""
-_REGISTERED_AS = {
-    "oidc": "post-logout redirect URIs",
-    "keycloak": "Valid post logout redirect URIs of the client",
-    "entra": "Redirect URIs of the app",
-    "auth0": "Allowed Logout URLs of the application",
-}
-_NO_OIDC = {
-    "cognito": (
-        "is no way out of Cognito, which answers what OpenID Connect asks with an error page",
-        "write cognito; it uses Cognito's own parameters",
-    ),
-    "google": ("is no way out of Google, which has no such endpoint", "write google, which says so"),
-}
 DEMO_SECRET = "demo-secret"  # noqa: S105 - the published secret of the demo, which is refused elsewhere (rule R29)
 
 
 @rule("provider.kind", "provider.domain", "provider.identity_provider")
 def _what_this_kind_has(settings: Settings) -> Iterator[Remark]:
-    provider = settings.provider
-    if provider.kind == "cognito":
-        if provider.domain is None:
-            what = "is missing, and Cognito's sign-out needs it"
-            yield error(
-                "provider.domain",
-                what,
-                "add the hosted sign-in domain, https://….auth.REGION.amazoncognito.com",
-            )
-        return
-    if provider.domain is not None:
-        what = f"means nothing for kind {provider.kind}"
+    provider, kind = settings.provider, PROVIDERS[settings.provider.kind]
+    if kind.paths is not None and provider.domain is None:
+        fix = "add the hosted sign-in domain, https://….auth.REGION.amazoncognito.com"
+        yield error("provider.domain", f"is missing, and {kind.label}'s sign-out needs it", fix)
+    if kind.paths is None and provider.domain is not None:
+        what = f"means nothing for kind {kind.name}"
         yield error("provider.domain", what, "remove it, or write `kind: cognito`")
-    if provider.identity_provider is not None and preset_of(provider.kind).provider_hint is None:
-        what = f"means nothing for kind {provider.kind}, which takes no such parameter"
+    if provider.identity_provider is not None and kind.provider_hint is None:
+        what = f"means nothing for kind {kind.name}, which takes no such parameter"
         yield error("provider.identity_provider", what, "remove it")
 
 
 @rule("provider.kind", "provider.issuer")
 def _issuer_is_not_the_domain(settings: Settings) -> Iterator[Remark]:
-    host = urlsplit(settings.provider.issuer).hostname or ""
-    if settings.provider.kind == "cognito" and host.endswith(".amazoncognito.com"):
+    host, wrong = (
+        urlsplit(settings.provider.issuer).hostname or "",
+        PROVIDERS[settings.provider.kind].no_issuer,
+    )
+    if wrong is not None and host.endswith(wrong[0]):
         what = "is the hosted sign-in domain, which issues no tokens"
-        yield error("provider.issuer", what, "write https://cognito-idp.REGION.amazonaws.com/USER_POOL_ID")
+        yield error("provider.issuer", what, f"write {wrong[1]}")
 
 
 @rule("public_url", "provider.issuer", "provider.domain")
@@ -94,7 +71,8 @@ def _openid(settings: Settings) -> Iterator[Remark]:
 
 @rule("provider.kind", "headers.groups")
 def _groups_claim(settings: Settings) -> Iterator[Remark]:
-    if settings.provider.kind != "cognito" and "groups" not in settings.headers.model_fields_set:
+    sends = PROVIDERS[settings.provider.kind].groups
+    if not sends and "groups" not in settings.headers.model_fields_set:
         what = f"groups are read from `{settings.headers.groups}`, which only Cognito sends"
         yield warning("headers.groups", what, "write the claim your provider sends, often `groups`")
 
@@ -157,38 +135,42 @@ def _deadline_within_barrier(settings: Settings) -> Iterator[Remark]:
 
 @rule("logout.chain", "provider.kind")
 def _chain(settings: Settings) -> Iterator[Remark]:
-    kinds = [hop.kind for hop in settings.logout.chain]
+    kinds, provider = [hop.kind for hop in settings.logout.chain], PROVIDERS[settings.provider.kind]
     for index, kind in enumerate(kinds):
+        hop, at = HOPS[kind], ("logout", "chain", index)
         if kind in kinds[:index]:
-            yield error(("logout", "chain", index), f"{kind} is in the chain twice", "remove one of the two")
-        if kind in _OF_ITS_PROVIDER and settings.provider.kind != kind:
-            what = (
-                f"is {_OF_ITS_PROVIDER[kind]} sign-out, but the provider's kind is {settings.provider.kind}"
-            )
-            yield error(("logout", "chain", index), what, f"remove it, or write `kind: {kind}`")
-        if kind == "oidc" and settings.provider.kind in _NO_OIDC:
-            yield error(("logout", "chain", index), *_NO_OIDC[settings.provider.kind])
+            yield error(at, f"{kind} is in the chain twice", "remove one of the two")
+        if hop.of and not hop.example and hop.of != provider.name:
+            what = f"is {PROVIDERS[hop.of].label}'s sign-out, but the provider's kind is {provider.name}"
+            yield error(at, what, f"remove it, or write `kind: {hop.of}`")
+        if hop.address is None and not hop.of and provider.manners:
+            what = f"is no way out of {provider.label}: {provider.manners}"
+            yield error(at, what, f"write {provider.hop}")
 
 
-@rule("logout.chain", "provider.kind")
+@rule("logout.chain", "provider.kind", "provider.issuer")
 def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
-    kinds, kind = {hop.kind for hop in settings.logout.chain}, settings.provider.kind
+    kinds, kind = {hop.kind for hop in settings.logout.chain}, PROVIDERS[settings.provider.kind]
+    hop, implied = HOPS[kind.hop], "chain" not in settings.logout.model_fields_set
     add_okta = "add {okta_signout: https://YOUR-ORG.okta.com} to logout.chain"
     if not kinds:
         what = "the sign-out ends the gateway's session only; the provider signs the user in again without a question"
-        yield warning("logout.chain", what, f"write [{kind}]" if kind != "okta" else add_okta)
-    elif kind == "cognito" and "cognito" not in kinds:
-        what = "Cognito's session stays alive and signs the user in again without a question"
-        yield warning("logout.chain", what, "put cognito first")
-    elif kind == "google" and "google" in kinds:
-        what = "Google signs nobody out for an application: the receipt says so, the next sign-in asks for an account"
-        yield note("logout.chain", what, "tell users of shared computers to sign out at Google as well")
-    elif "chain" not in settings.logout.model_fields_set and kind in kinds & _REGISTERED_AS.keys():
-        what = f"sign-out leads to the provider, which must know {settings.public_url}/logout/done/{kind}"
-        yield note("logout.chain", what, f"register it there ({_REGISTERED_AS[kind]}), and write [{kind}]")
-    elif "chain" not in settings.logout.model_fields_set and kind == "cognito":
-        what = "a provider behind Cognito stays signed in, and signs the user in again without a question"
-        yield warning("logout.chain", what, f"{add_okta}; or write [cognito] if there is none")
+        own = f"{{{hop.name}: {hop.example}}}" if hop.example else hop.name
+        yield warning("logout.chain", what, f"write [{own}]")
+    elif kind.broker and hop.name not in kinds:
+        what = f"{kind.label}'s session stays alive and signs the user in again without a question"
+        yield warning("logout.chain", what, f"put {hop.name} first")
+    elif hop.address == "" and hop.name in kinds:
+        what = f"{kind.label} signs nobody out for an application: the receipt says so, the next sign-in asks who it is"
+        fix = f"tell users of shared computers to sign out at {kind.label} as well"
+        yield note("logout.chain", what, fix)
+    elif implied and kind.broker:
+        what = f"a provider behind {kind.label} stays signed in and signs people in again without a question"
+        yield warning("logout.chain", what, f"{add_okta}; or write [{hop.name}] if there is none")
+    elif implied and not hop.example:
+        what = f"sign-out leads to the provider, which must know {settings.public_url}/logout/done/{hop.name}"
+        screen, name = kind.sign_out
+        yield note("logout.chain", what, f"register it there ({screen}: {name}), and write [{hop.name}]")
 
 
 @rule("public_url", "logout.chain", "logout.targets")
@@ -196,10 +178,10 @@ def _ways_out_over_https(settings: Settings) -> Iterator[Remark]:
     if settings.public_url.is_local:
         return
     for index, hop in enumerate(settings.logout.chain):
-        if (hop.url or "").startswith("http:"):
+        if hop.url.startswith("http:"):
             yield error(("logout", "chain", index), f"`{hop.url}` is not https", "write its https address")
-        if hop.kind == "url" and "{return_to}" not in (hop.url or ""):
-            what = f"does not say where to return to, which is {settings.public_url}/logout/done/url"
+        if placeholders(HOPS[hop.kind].example) and "{return_to}" not in hop.url:
+            what = f"does not say where to return to, which is {settings.public_url}/logout/done/{hop.kind}"
             fix = "add {return_to} to it, unless that address is registered there as the only one"
             yield warning(("logout", "chain", index), what, fix)
     for name, target in settings.logout.targets.items():

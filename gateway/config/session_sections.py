@@ -11,7 +11,7 @@ from gateway.config.sections import Section, key
 class ProviderSection(Section):
     """The identity provider."""
 
-    kind: Literal["cognito", "okta", "oidc", "keycloak", "entra", "auth0", "google"] = key(
+    kind: kinds.ProviderKind = key(
         description="Which provider it is; `oidc` is any other that speaks OpenID Connect."
     )
     issuer: kinds.Issuer = key(

@@ -147,7 +147,7 @@ async def site_data(patient: Patient) -> AsyncIterator[Observation]:
 
 def _leads_on(settings: Settings) -> bool:
     """Whether Cognito may send the browser to a provider that the configuration does not name by its address."""
-    named = any(hop.kind == "okta_signout" for hop in settings.logout.chain)
+    named = any(hop.elsewhere for hop in logout_options(settings).hops)
     return settings.provider.identity_provider is not None and not named
 
 

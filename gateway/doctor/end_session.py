@@ -14,10 +14,9 @@ from gateway.doctor.hops import shown
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Reply
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
-from gateway.oidc.signout.logout import Auth0Logout, EntraLogout, OidcLogout
+from gateway.oidc.signout.logout import Hop
 from gateway.oidc.signout.sign_outs import FormUse
 from gateway.oidc.urls import with_query
-from gateway.web.signout.hops import Hop
 
 _NOT_TAKEN = {404, 405, 501}
 _BY_EYE = "sign out once in a browser; if the next sign-in asks for no password, write the hop without `form`"
@@ -26,7 +25,8 @@ _BY_EYE = "sign out once in a browser; if the next sign-in asks for no password,
 @check("end-session-methods", "Does the end-session endpoint take what the gateway sends: GET, or a form?")
 async def end_session(patient: Patient) -> AsyncIterator[Observation]:
     for hop in logout_options(patient.settings).hops:
-        endpoint = _endpoint(hop, patient)
+        metadata = patient.told.metadata
+        endpoint = hop.endpoint(metadata.end_session if metadata else None)
         if endpoint is None:
             continue
         if not patient.live:
@@ -44,14 +44,6 @@ async def end_session(patient: Patient) -> AsyncIterator[Observation]:
             yield failed(endpoint, str(error), "compare the address with the provider's own metadata")
             continue
         yield _judged(hop, endpoint, by_get, by_form)
-
-
-def _endpoint(hop: Hop, patient: Patient) -> str | None:
-    """Of the hops that have one; None where it is not known, which other checks say."""
-    metadata = patient.told.metadata
-    if not isinstance(hop.way, OidcLogout | EntraLogout | Auth0Logout):
-        return None
-    return (metadata.end_session if metadata else None) or hop.way.derived
 
 
 def _judged(hop: Hop, endpoint: str, by_get: Reply, by_form: Reply) -> Observation:

@@ -18,7 +18,6 @@ from gateway.doctor import (
     findings,
     front,
     hops,
-    hops_elsewhere,
     inbound,
     issuer,
     saml,
@@ -29,15 +28,15 @@ from gateway.doctor import (
 from gateway.doctor.check import Check
 from gateway.doctor.patient import Patient, ask_provider
 from gateway.doctor.probe import Probe
-from gateway.doctor.registrations import Registration, registrations
+from gateway.doctor.registrations import registrations
 from gateway.doctor.served import ask_upstreams
 from gateway.doctor.verdict import Observation, Verdict, unknown
+from gateway.oidc.providers.descriptor import Registration
 
 CHECKS: tuple[Check, ...] = (
     *issuer.CHECKS,
     *sign_in.CHECKS,
     *hops.CHECKS,
-    *hops_elsewhere.CHECKS,
     *end_session.CHECKS,
     *saml.CHECKS,
     *tenant.CHECKS,

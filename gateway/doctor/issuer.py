@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from gateway.app.options import relying_party
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.jose.signed_token import LEEWAY
-from gateway.oidc.signin.providers import EndSession, preset_of
 from gateway.oidc.wire import printable
 
 NOTICEABLE = 5
@@ -72,8 +72,8 @@ async def code_challenge(patient: Patient) -> AsyncIterator[Observation]:
     if told.metadata is None:
         return
     methods = told.document.get("code_challenge_methods_supported")
-    if patient.settings.provider.kind == "cognito":
-        yield ok(told.url, "Cognito takes S256, whatever its metadata says")
+    if (kind := relying_party(patient.settings).kind).takes_s256:
+        yield ok(told.url, f"{kind.label} takes S256, whatever its metadata says")
     elif methods is None:
         yield unknown(told.url, "the metadata does not say; S256 is sent in any case")
     elif isinstance(methods, list) and "S256" in methods:
@@ -85,14 +85,9 @@ async def code_challenge(patient: Patient) -> AsyncIterator[Observation]:
 
 @check("revocation", "Can the refresh token be revoked at sign-out?")
 async def revocation(patient: Patient) -> AsyncIterator[Observation]:
-    told, provider = patient.told, patient.settings.provider
-    if provider.kind == "cognito":
-        what = (
-            "whether the app client has token revocation enabled (new ones have, old ones may not)"
-            " cannot be seen from outside"
-        )
-        fix = "User pool > App clients > your client: enable token revocation"
-        yield unknown(f"{provider.domain}/oauth2/revoke", what, fix)
+    told, note = patient.told, patient.note("revocation")
+    if note is not None:
+        yield note
     elif told.metadata is not None and told.metadata.endpoints.revocation is None:
         what = "the metadata has no revocation_endpoint, so refresh tokens live on at the provider after a sign-out"
         fix = "keep their lifetime at the provider as short as session.absolute; no copy leaves the gateway"
@@ -103,27 +98,16 @@ async def revocation(patient: Patient) -> AsyncIterator[Observation]:
 
 @check("end-session", "What does this provider's own sign-out understand?")
 async def end_session(patient: Patient) -> AsyncIterator[Observation]:
-    told, provider = patient.told, patient.settings.provider
+    told, here = patient.told, relying_party(patient.settings)
     if told.metadata is None:
         return
-    named, manner = told.metadata.end_session, preset_of(provider.kind).end_session
-    if manner is EndSession.COGNITO:
-        what = (
-            "Cognito takes client_id and logout_uri and ignores what OpenID Connect would send; the"
-            " gateway sends the former"
-        )
-        yield ok(named or f"{provider.domain}/logout", what)
-    elif manner is EndSession.NONE:
-        what = (
-            "this provider has no sign-out for others to call: only sessions here end, and the next"
-            " sign-in asks for the account"
-        )
-        yield unknown(told.url, what)
+    named, manners = told.metadata.end_session, here.kind.manners
+    if manners and here.domain:
+        yield ok(named or f"{here.domain}/logout", manners)
+    elif manners:
+        yield unknown(told.url, manners)
     elif named is None:
-        what = (
-            "the metadata has no end_session_endpoint, so the provider's own session cannot be ended by"
-            " OpenID Connect"
-        )
+        what = "the metadata has no end_session_endpoint, so OpenID Connect cannot end the provider's own session"
         fix = "enable RP-initiated logout at the provider, or put a hop with an address of its own into logout.chain"
         yield warning(told.url, what, fix)
     else:
@@ -140,10 +124,7 @@ async def one_domain(patient: Patient) -> AsyncIterator[Observation]:
     if other == provider.domain:
         yield ok(provider.domain, "the domain that the pool itself names")
         return
-    what = (
-        f"the pool names {printable(other)}; each domain has cookies of its own, so who signed in there"
-        " stays signed in there"
-    )
+    what = f"the pool names {printable(other)}: each domain has its own cookies, and whoever signed in there stays so"
     fix = "use one of the two everywhere, best the custom domain, and sign people out where they signed in"
     yield warning(provider.domain, what, fix)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.app.options import logout_options
+from gateway.app.options import logout_options, relying_party
 from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.probe import Probe
 from gateway.doctor.served import Served
+from gateway.doctor.verdict import Observation, unknown
 from gateway.idp.transport import Transport
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
-from gateway.oidc.signout.logout import Act, HopRequest, Redirect
+from gateway.oidc.signout.logout import Act, Hop, HopRequest, Redirect
 from gateway.oidc.wire import document, get
-from gateway.web.signout.hops import DONE_PREFIX, Hop
+from gateway.web.signout.hops import DONE_PREFIX
 
 STATE = "gateway-doctor"
 """What stands for a state or a nonce: no sign-in and no sign-out has it."""
@@ -66,16 +67,24 @@ class Patient:
 
     def url(self, hop: Hop, back: str | None = None) -> str:
         """Where that hop sends a browser, to come to ``back``; empty where it does not by a redirect."""
-        act = self.act(hop, back or self.return_address(hop))
+        act = self.act(hop, back)
         return act.url if isinstance(act, Redirect) else ""
 
-    def act(self, hop: Hop, back: str) -> Act:
-        """What a browser that has no hint would have to do at ``hop`` to end its session and come to ``back``."""
-        metadata = self.told.metadata
+    def act(self, hop: Hop, back: str | None = None) -> Act:
+        """What a browser without a hint has to do at ``hop`` to end its session and come to ``back``, or here."""
+        metadata, back = self.told.metadata, back or self.return_address(hop)
         end_session = metadata.end_session if metadata else None
-        return hop.way.act(
-            HopRequest(back, state=STATE, end_session=end_session, reached=metadata is not None)
-        )
+        return hop.way.act(HopRequest(back, STATE, end_session=end_session, reached=metadata is not None))
+
+    def note(self, check: str) -> Observation | None:
+        """What is known of this kind of provider and nobody can see from outside, for that check."""
+        here, minutes = relying_party(self.settings), int(self.settings.session.absolute) // 60
+        absolute = f"{minutes // 60} h" if minutes % 60 == 0 and minutes else f"{minutes} min"
+        found = next((note for note in here.kind.notes if note.check == check), None)
+        if found is None:
+            return None
+        looked_at = found.looked_at.format(domain=here.domain)
+        return unknown(looked_at, found.what.format(absolute=absolute), found.fix)
 
     @property
     def callback(self) -> str:

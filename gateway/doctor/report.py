@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from gateway.doctor.examination import Examination
-from gateway.doctor.registrations import Registration
 from gateway.doctor.verdict import Observation, Verdict
+from gateway.oidc.providers.descriptor import Registration
 
 WIDTH = 110
 _MARK = {Verdict.OK: "ok", Verdict.WARNING: "WARNING", Verdict.FAILED: "FAILED", Verdict.UNKNOWN: "?"}

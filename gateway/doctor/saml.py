@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 
+from gateway.app.options import relying_party
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError
@@ -22,7 +23,7 @@ _ORDER = (
 @check("saml-slo", "Could Cognito end the session of the SAML provider behind it?")
 async def saml_slo(patient: Patient) -> AsyncIterator[Observation]:
     settings = patient.settings
-    if settings.provider.kind != "cognito" or not settings.provider.identity_provider:
+    if not relying_party(settings).kind.broker or not settings.provider.identity_provider:
         return
     if not patient.saml_metadata:
         what = "whether Cognito uses SAML single logout is not needed for the chain, and was not looked at"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from urllib.parse import urlsplit
 
+from gateway.app.options import logout_options
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Reply
 from gateway.doctor.verdict import Observation, ok, unknown
+from gateway.oidc.providers.descriptor import Return
+from gateway.oidc.providers.registry import HOPS
 from gateway.oidc.wire import printable
 
 
@@ -17,16 +20,15 @@ async def tenant(patient: Patient) -> AsyncIterator[Observation]:
     if not patient.live:
         return
     told = patient.told
-    if told.metadata is not None and patient.settings.provider.kind == "cognito":
+    if told.metadata is not None and patient.settings.provider.domain:
         named = "names" if told.metadata.endpoints.revocation else "does not name"
         yield ok(told.url, f"discovery {named} a revocation_endpoint; the gateway uses the one of the domain")
         iss = "promises" if told.metadata.iss_required else "does not promise"
         yield ok(told.url, f"discovery {iss} iss in authorization responses (RFC 9207)")
-    for name in ("cognito", "okta_signout"):
-        hop = patient.hop(name)
-        if hop is not None:
-            yield await _cookies(patient.url(hop), patient)
-            if name == "cognito":
+    for hop in logout_options(patient.settings).hops:
+        if not hop.hint and (url := patient.url(hop)):
+            yield await _cookies(url, patient)
+            if HOPS[hop.name].returns is Return.EXACT:
                 yield await _normalised(patient.url(hop, f"{patient.return_address(hop)}/"), patient)
 
 

@@ -16,10 +16,10 @@ from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.remote_keys import checked
 from gateway.idp.transport import TIMEOUT, Transport
 from gateway.oidc.jose.signed_token import has_signed
+from gateway.oidc.providers.registry import PROVIDERS
 from gateway.oidc.signin.authorization import AuthorizationCode, authorization_url
 from gateway.oidc.signin.id_token import ID_TOKEN, Expected, IdTokenClaims, verify_id_token
-from gateway.oidc.signin.metadata import ProviderMetadata
-from gateway.oidc.signin.providers import Endpoints, Preset, auth_time_proves, endpoints_on, preset_of
+from gateway.oidc.signin.metadata import Endpoints, ProviderMetadata, endpoints_on
 from gateway.oidc.signin.tokens import (
     Client,
     ClientAuthentication,
@@ -88,8 +88,8 @@ class IdentityProvider:
         jitter: Callable[[], float] = dice.fraction,
     ) -> None:
         self.options = options
-        self.preset: Preset = preset_of(options.kind)
-        self._fixed = endpoints_on(options.domain, self.preset) if options.domain else None
+        self.kind = PROVIDERS[options.kind]
+        self._fixed = endpoints_on(options.domain, self.kind.paths)
         self._client = Client(options.client_id, options.client_secret, options.client_authentication)
         transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
         self._link = ProviderLink(transport, on_call)
@@ -139,7 +139,7 @@ class IdentityProvider:
     @property
     def auth_time_proves(self) -> bool:
         """Whether ``auth_time`` is when the person proved who they are."""
-        return auth_time_proves(self.preset, self.options.auth_time_proves, self.options.identity_provider)
+        return self.kind.proves(self.options.auth_time_proves, self.options.identity_provider)
 
     async def authorization_url(
         self,
@@ -158,11 +158,11 @@ class IdentityProvider:
         """
         extra = []
         if prompt:
-            extra.append(("prompt", self.preset.prompts.get(prompt, prompt)))
-        if max_age is not None and self.preset.max_age:
+            extra.append(("prompt", self.kind.prompts.get(prompt, prompt)))
+        if max_age is not None and self.kind.max_age:
             extra.append(("max_age", str(max_age)))
-        if self.options.identity_provider and self.preset.provider_hint:
-            extra.append((self.preset.provider_hint, self.options.identity_provider))
+        if self.options.identity_provider and self.kind.provider_hint:
+            extra.append((self.kind.provider_hint, self.options.identity_provider))
         return authorization_url(
             (await self._endpoints()).authorization,
             client_id=self.options.client_id,
@@ -216,7 +216,7 @@ class IdentityProvider:
             issuer=self.options.issuer,
             client_id=self.options.client_id,
             nonce=nonce,
-            token_kind=self.preset.token_kind,
+            token_kind=self.kind.token_kind,
             access_token=access_token,
         )
         return await checked(

@@ -28,6 +28,12 @@ def form(parameters: Iterable[tuple[str, str]]) -> bytes:
     return with_query("", parameters).removeprefix("?").encode("ascii")
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host`` can only be this machine: a loopback address or ``*.localhost`` (RFC 6761 §6.3)."""
     host = host.lower()

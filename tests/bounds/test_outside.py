@@ -15,7 +15,7 @@ from gateway.idp.transport import MAX_BODY
 from gateway.oidc.events.poll import MAX_SETS, parse_poll
 from gateway.oidc.events.security_event import Refusal
 from gateway.oidc.jose.jwks import MAX_KEYS, MAX_KID, parse_key_set
-from gateway.oidc.signin.providers import Preset
+from gateway.oidc.providers.descriptor import ProviderKind
 from gateway.oidc.wire import ProviderRequest, ProviderResponse
 from gateway.workers.desk import Noticeboard
 from gateway.workers.slots import Slot
@@ -75,7 +75,7 @@ def test_key_sets(measured: Measured) -> None:
 
 
 @fills(
-    "app/inbound.py paths", "app/inbound.py watched", "idp/provider.py resolve", "oidc/signin/providers.py prompts", "oidc/wire.py headers",
+    "app/inbound.py paths", "app/inbound.py watched", "idp/provider.py resolve", "oidc/providers/descriptor.py prompts", "oidc/wire.py headers",
     "workers/desk.py _said", "workers/slots.py report",
 )  # fmt: skip
 def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
@@ -95,8 +95,8 @@ def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
     )
     assert measured() - before <= 100 * stated("idp/provider.py resolve")
     before = measured()
-    preset = Preset("google", prompts={"login": "select_account"})
-    assert measured() - before <= stated("oidc/signin/providers.py prompts")
+    kind = ProviderKind(name="google", console="", sign_in=("", ""), prompts={"login": "select_account"})
+    assert measured() - before <= stated("oidc/providers/descriptor.py prompts")
     before = measured()
     request = ProviderRequest(
         "POST", "", {"authorization": f"Bearer {len(paths)}" + "t" * 8_000, "accept": "application/json"}
@@ -118,4 +118,4 @@ def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
         for at in range(100)
     ]
     assert measured() - before <= 100 * stated("workers/slots.py report")
-    assert all((paths, watched, options, preset, request, board, slots))
+    assert all((paths, watched, options, kind, request, board, slots))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.config import names
 from gateway.config.findings import BadValueError
 from gateway.config.names import ConfiguredHop
+from gateway.oidc.providers.registry import HOPS
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ from gateway.config.names import ConfiguredHop
         (names.parse_site_data, "storage", "storage"),
         (names.parse_hop, "cognito", ConfiguredHop("cognito")),
         (names.parse_hop, "oidc", ConfiguredHop("oidc")),
-        (names.parse_hop, {"oidc": "get"}, ConfiguredHop("oidc", choice="get")),
-        (names.parse_hop, {"auth0": "federated"}, ConfiguredHop("auth0", choice="federated")),
+        (names.parse_hop, {"oidc": "get"}, ConfiguredHop("oidc", "get")),
+        (names.parse_hop, {"auth0": "federated"}, ConfiguredHop("auth0", "federated")),
         (
             names.parse_hop,
             {"url": "https://id.example.com/out?to={return_to}&c={client_id}"},
@@ -140,10 +141,10 @@ def test_a_network_with_host_bits_is_told_its_base():
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from(names.HOPS),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from([*HOPS]),
         lambda inner: (
             st.lists(inner, max_size=3)
-            | st.dictionaries(st.sampled_from(names.HOPS) | st.text(max_size=4), inner, max_size=2)
+            | st.dictionaries(st.sampled_from([*HOPS]) | st.text(max_size=4), inner, max_size=2)
         ),
         max_leaves=4,
     )
@@ -158,5 +159,5 @@ def test_whatever_stands_for_a_hop_is_one_or_is_refused(value):
         hop = names.parse_hop(value)
     except BadValueError:
         return
-    assert hop.kind in names.HOPS
+    assert hop.kind in HOPS
     assert hop.kind in str(hop)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.config.names import HOPS
 from gateway.doctor.check import check
 from gateway.doctor.examination import CHECKS, NAMES, examined
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok
+from gateway.oidc.providers.registry import HOPS
 from tests.doctor.deployment import FAILED, SECRET, UNKNOWN, Deployment
 from tests.fakes.puppet import Puppet, Says, moved
 

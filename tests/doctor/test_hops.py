@@ -14,7 +14,7 @@ from gateway.demo import configuration
 from gateway.demo import idp as emulators
 from gateway.demo.options import DemoOptions
 from gateway.doctor.examination import examined
-from gateway.doctor.hops import _cognitos_answer, _oktas_answer
+from gateway.doctor.hops import Answers, exact, registered, trusted
 from gateway.doctor.probe import Reply
 from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, cognito_provider
 from tests.fakes.ports import on_free_ports
@@ -80,7 +80,6 @@ LOGIN = moved("/login/login.htm")
         (Says(400), Says(400), FAILED, "the same as"),
         (Says(200, "signed out"), LOGIN, FAILED, "does not come back"),
         (moved(OKTA), moved("https://gateway-doctor.invalid/"), UNKNOWN, "any address"),
-        (Says(429), LOGIN, UNKNOWN, "429"),
     ],
 )
 async def test_trap_13_oktas_trust_is_told_by_comparison(
@@ -100,12 +99,19 @@ async def test_trap_13_oktas_trust_is_told_by_comparison(
         assert rest.what.endswith("answers 302 to /login/login.htm")
 
 
+async def test_an_okta_that_is_not_well_says_nothing(cognito: Deployment, idp: Puppet) -> None:
+    """One line: there is nothing to compare."""
+    idp.lines[SIGNOUT] = Says(429)
+    seen = await cognito.only("hop-okta-signout", live=True)
+    assert (seen.verdict, "429" in seen.what) == (UNKNOWN, True)
+
+
 async def test_an_okta_that_is_not_there_fails(cognito: Deployment) -> None:
     """One line, with the address to compare."""
     cognito.pieces["logout"] = {"chain": ["cognito", {"okta_signout": "http://okta.localhost:9"}]}
     seen = await cognito.only("hop-okta-signout", live=True)
     assert seen.verdict is FAILED
-    assert "Okta org" in seen.fix
+    assert "Okta's own" in seen.fix
 
 
 async def test_nothing_is_asked_without_live(cognito: Deployment, idp: Puppet) -> None:
@@ -194,5 +200,6 @@ SEEN = st.builds(
 @given(SEEN, SEEN)
 def test_whatever_is_answered_is_a_verdict(one: Reply, other: Reply) -> None:
     """Statuses, targets and pages of any kind, and what is said of them is fit to be shown."""
-    for told in (_cognitos_answer(one, "url", COGNITO), _oktas_answer(one, other, "url", OKTA, APP)):
+    answers = Answers(one, other, "url", OKTA, "a fix", "Okta")
+    for told in (*exact(answers), *trusted(answers), *registered(answers)):
         assert told.what.isprintable()

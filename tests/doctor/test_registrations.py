@@ -12,7 +12,8 @@ from gateway.app.options import logout_options
 from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.config.session_sections import InboundSection
-from gateway.doctor.registrations import Registration, registrations
+from gateway.doctor.registrations import registrations
+from gateway.oidc.providers.descriptor import Registration
 from gateway.oidc.signout.logout import HopRequest, Redirect
 from gateway.web.signout.hops import DONE_PREFIX
 from tests.doctor.deployment import APP, Deployment

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from gateway.doctor.examination import Examination
-from gateway.doctor.registrations import Registration
 from gateway.doctor.report import WIDTH, as_data, lines, register_lines, summary
 from gateway.doctor.verdict import failed, ok, unknown, warning
+from gateway.oidc.providers.descriptor import Registration
 
 ADDRESS = "https://example.auth.eu-west-1.amazoncognito.com/logout?client_id=" + "x" * 100
 ENTRY = Registration(

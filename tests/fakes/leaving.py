@@ -9,24 +9,23 @@ from gateway.core.gate import Challenge, GateRules, Revocations, session_state
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, ChainLimits
-from gateway.oidc.signout.logout import CognitoSignout, LocalOnly, OktaSignout
-from gateway.oidc.signout.sign_outs import SIGN_OUTS
+from gateway.oidc.signout.logout import Hop
 from gateway.proxy.live import Endings, LiveConnections
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.messages import Response
 from gateway.web.session.session import Carried
 from gateway.web.signout.hint import Hints
-from gateway.web.signout.hops import Hop
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.logout_options import LogoutOptions
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, session, sessions
+from tests.fakes.hops import hop_of
 
-COGNITO = Hop("cognito", "Cognito", CognitoSignout("https://c.example.com", "client"), SIGN_OUTS["cognito"])
-OKTA = Hop("okta_signout", "Okta", OktaSignout("https://okta.example.com"), SIGN_OUTS["okta_signout"])
-GOOGLE = Hop("google", "Google", LocalOnly(), SIGN_OUTS["google"])
+COGNITO = hop_of("cognito", kind="cognito")
+OKTA = hop_of("okta_signout", "https://okta.example.com", kind="okta")
+GOOGLE = hop_of("google", kind="google")
 CHAIN = ChainLimits(hop_deadline=30, barrier=120)
 RULES = GateRules(LIMITS, CHAIN, frozenset({HERE}), max_staleness=300)
 

@@ -15,6 +15,10 @@ ELSEWHERE = {
     "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
     "config/sections.py": "tests/config/test_reference.py",
     "config/session_sections.py": "tests/config/test_session_rules.py",
+    **{
+        f"oidc/providers/{name}.py": "tests/oidc/providers/test_descriptor.py"  # data, by what is made of it
+        for name in ("auth0", "cognito", "entra", "google", "keycloak", "okta", "openid")
+    },
     "doctor/check.py": "tests/doctor/test_examination.py",  # what a check is, by running them
     "doctor/verdict.py": "tests/doctor/test_examination.py",
     "app/inbound.py": "tests/flows/test_security_events.py",  # over real sockets, each way in for itself

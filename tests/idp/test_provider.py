@@ -250,7 +250,6 @@ async def test_each_kind_is_asked_in_its_own_words(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"kind": "cogneto"},
         {"issuer": "http://op.example"},
         {"domain": "op.example"},
         {"ca_file": "/nonexistent"},

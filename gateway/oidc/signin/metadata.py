@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.oidc.signin.providers import Endpoints
 from gateway.oidc.urls import fault_of
 from gateway.oidc.wire import ProviderRequest, ProviderResponse, document, get, printable
 
 WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Absolute URLs of the endpoints that a sign-in needs."""
+
+    authorization: str
+    token: str
+    revocation: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,32 @@ def parse_metadata(answer: ProviderResponse, *, issuer: str) -> ProviderMetadata
         end_session=reader.optional("end_session_endpoint"),
         iss_required=found.get("authorization_response_iss_parameter_supported") is True,
     )
+
+
+def endpoints_on(domain: str | None, paths: tuple[str, str, str] | None) -> Endpoints | None:
+    """The endpoints on ``domain``, known without asking anyone; None when the provider keeps none there.
+
+    :param domain: origin of the hosted UI, such as ``https://example.auth.eu-west-1.amazoncognito.com``.
+    :raises ConfigurationError: the domain is not an https origin (http on loopback names).
+    """
+    if not domain or paths is None:
+        return None
+    base = origin(domain, "provider.domain")
+    return Endpoints(*(base + path for path in paths))
+
+
+def origin(url: str, name: str) -> str:
+    """``url`` as an origin without a trailing slash.
+
+    :param name: what the operator calls it, for the error.
+    :raises ConfigurationError: it is not https (http on loopback names) or has a path or query.
+    """
+    base = url.removesuffix("/")
+    bare = base.count("/") == 2 and "?" not in base
+    fault = fault_of(base) or (None if bare else "is more than scheme, host and port")
+    if fault:
+        raise ConfigurationError("bad_origin", f"{name} {fault}", fix="write it as https://host")
+    return base
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,20 +17,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
-from gateway.core.signout.evidence import Asked as How
-from gateway.core.signout.evidence import Evidence
-from gateway.oidc.signin.providers import origin
-from gateway.oidc.signout.sign_outs import ID_TOKEN, FormUse, Without
+from gateway.core.signout.evidence import Asked, Evidence
+from gateway.oidc.signout.sign_outs import ID_TOKEN, FormUse, Proof, SignOut, Without
 from gateway.oidc.urls import with_query
 
 LONGEST = 4_096
 """Bytes of an address that servers and what stands before them can be relied on to take."""
 PLACEHOLDERS = ("return_to", "client_id", "state")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_UNNAMED: Mapping[How, Evidence] = {
-    How.NO_HINT: Evidence.NO_HINT,
-    How.HINT_WITHDRAWN: Evidence.HINT_WITHDRAWN,
-    How.HINT_TOO_LONG: Evidence.HINT_TOO_LONG,
+_UNNAMED: Mapping[Asked, Evidence] = {
+    Asked.NO_HINT: Evidence.NO_HINT,
+    Asked.HINT_WITHDRAWN: Evidence.HINT_WITHDRAWN,
+    Asked.HINT_TOO_LONG: Evidence.HINT_TOO_LONG,
 }
 """Why a provider that ends nothing without the hint is not asked."""
 
@@ -55,7 +53,7 @@ class HopRequest:
     end_session: str | None = None
     reached: bool = True
 
-    def named(self, without: Without) -> tuple[str | None, How]:
+    def named(self, without: Without) -> tuple[str | None, Asked]:
         """The hint to send, if any, and as which the receipt knows that.
 
         Where nobody knows what the provider does without one, the hint was not to blame as long as its key is there;
@@ -64,11 +62,11 @@ class HopRequest:
         :param without: what it does then.
         """
         if self.hint is None:
-            return None, How.NO_HINT
+            return None, Asked.NO_HINT
         if self.published is False:
-            return None, How.HINT_WITHDRAWN
+            return None, Asked.HINT_WITHDRAWN
         lax = without is Without.ASKED or (without is Without.UNCERTAIN and self.published is None)
-        return (None, How.AGAIN) if self.again and lax else (self.hint, How.HINT)
+        return (None, Asked.AGAIN) if self.again and lax else (self.hint, Asked.HINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Redirect:
     """Send the browser there; ``how`` the provider is asked by it."""
 
     url: str = field(repr=False)
-    how: How = How.PLAINLY
+    how: Asked = Asked.PLAINLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class Form:
 
     url: str
     fields: tuple[tuple[str, str], ...] = field(repr=False)
-    how: How = How.PLAINLY
+    how: Asked = Asked.PLAINLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,69 +97,27 @@ Act = Redirect | Form | Skip
 
 
 class Way(Protocol):
-    """How a hop is reached."""
+    """Asked a hop is reached."""
 
     def act(self, asked: HopRequest) -> Act: ...
 
 
 @dataclass(frozen=True, slots=True)
-class CognitoSignout:
-    """Cognito's own ``/logout``: it takes ``client_id`` and ``logout_uri`` and ignores OIDC's parameters.
-
-    :ivar domain: origin of the hosted UI.
-    """
-
-    domain: str
-    client_id: str
-
-    def url(self, return_to: str) -> str:
-        """The hop. ``return_to`` must be an allowed sign-out URL of the client, equal to the last byte.
-
-        :raises ConfigurationError: the domain is not an https origin.
-        """
-        base = origin(self.domain, "provider.domain")
-        return with_query(f"{base}/logout", [("client_id", self.client_id), ("logout_uri", return_to)])
-
-    def act(self, asked: HopRequest) -> Redirect:
-        return Redirect(self.url(asked.return_to))
-
-
-@dataclass(frozen=True, slots=True)
-class OktaSignout:
-    """Okta's ``/login/signout``: ends the browser's Okta session, no token needed.
-
-    :ivar org: origin of the Okta organisation, or its custom domain.
-    """
-
-    org: str
-
-    def url(self, return_to: str) -> str:
-        """The hop. The origin of ``return_to`` must be a Trusted Origin with Redirect, or the browser stays
-        at Okta.
-
-        :raises ConfigurationError: the organisation is not an https origin.
-        """
-        base = origin(self.org, "logout.chain okta_signout")
-        return with_query(f"{base}/login/signout", [("fromURI", return_to)])
-
-    def act(self, asked: HopRequest) -> Redirect:
-        return Redirect(self.url(asked.return_to))
-
-
-@dataclass(frozen=True, slots=True)
 class OidcLogout:
-    """OpenID Connect RP-Initiated Logout 1.0 §2: Okta, Keycloak, and any other provider that follows it.
+    """OpenID Connect RP-Initiated Logout 1.0 §2, and the dialects of it.
 
-    :ivar service: what people call it. :ivar derived: the endpoint where discovery names none, or was not reached.
-    :ivar form: when it is asked by a form.
+    :ivar client_id: empty where it is not sent. :ivar form: when it is asked by a form.
     :ivar without: what becomes of a browser without the hint.
+    :ivar derived: the endpoint where discovery names none, or was not reached.
+    :ivar hint: the parameter that carries it. :ivar more: further parameters.
     """
 
-    service: str
     client_id: str
     form: FormUse = FormUse.NEVER
     without: Without = Without.UNCERTAIN
     derived: str | None = None
+    hint: str = "id_token_hint"
+    more: tuple[tuple[str, str], ...] = ()
 
     def act(self, asked: HopRequest) -> Act:
         endpoint = asked.end_session or self.derived
@@ -176,84 +132,30 @@ class OidcLogout:
         form = self.form is FormUse.ALWAYS and not (asked.again and self.without is Without.UNCERTAIN)
         if form or (self.form is FormUse.LONG and long):
             return Form(endpoint, self._parameters(asked, hint), how)
-        return self._unnamed(endpoint, asked, How.HINT_TOO_LONG) if long else hinted
+        return self._unnamed(endpoint, asked, Asked.HINT_TOO_LONG) if long else hinted
 
-    def _unnamed(self, endpoint: str, asked: HopRequest, how: How) -> Act:
+    def _unnamed(self, endpoint: str, asked: HopRequest, how: Asked) -> Act:
         if self.without is Without.STRANDED:
             return Skip(_UNNAMED[how])
         return self._address(endpoint, asked, how)
 
-    def _address(self, endpoint: str, asked: HopRequest, how: How, hint: str | None = None) -> Redirect:
+    def _address(self, endpoint: str, asked: HopRequest, how: Asked, hint: str | None = None) -> Redirect:
         return Redirect(with_query(endpoint, self._parameters(asked, hint)), how)
 
     def _parameters(self, asked: HopRequest, hint: str | None) -> tuple[tuple[str, str], ...]:
         """``client_id`` beside the hint too: it says whose return address it is where the hint is not understood."""
         return (
-            *([("id_token_hint", hint)] if hint is not None else []),
-            ("client_id", self.client_id),
+            *([(self.hint, hint)] if hint is not None else []),
+            *([("client_id", self.client_id)] if self.client_id else []),
             ("post_logout_redirect_uri", asked.return_to),
             ("state", asked.state),
+            *self.more,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class EntraLogout:
-    """Microsoft Entra ID: the hint is the ``login_hint`` claim; without it Microsoft asks which account to sign out.
-
-    :ivar issuer: with its tenant, as ``https://login.microsoftonline.com/TENANT/v2.0``.
-    """
-
-    issuer: str
-
-    @property
-    def derived(self) -> str:
-        """The endpoint as Microsoft documents it, should discovery not be reached."""
-        return f"{self.issuer.removesuffix('/').removesuffix('/v2.0')}/oauth2/v2.0/logout"
-
-    def act(self, asked: HopRequest) -> Redirect:
-        more = [("post_logout_redirect_uri", asked.return_to), ("state", asked.state)]
-        return _with_logout_hint(asked.end_session or self.derived, asked, more)
-
-
-@dataclass(frozen=True, slots=True)
-class Auth0Logout:
-    """Auth0's ``/oidc/logout``: the hint is the ``sid`` claim, which is no token and may stand in an address.
-
-    :ivar issuer: ``https://TENANT.auth0.com/``, with its slash.
-    :ivar federated: sign out of the provider behind Auth0 too.
-    """
-
-    issuer: str
-    client_id: str
-    federated: bool = False
-
-    @property
-    def derived(self) -> str:
-        """The endpoint as Auth0 documents it, where discovery does not name it."""
-        return f"{self.issuer.removesuffix('/')}/oidc/logout"
-
-    def act(self, asked: HopRequest) -> Redirect:
-        endpoint = asked.end_session or self.derived
-        parameters = [
-            ("client_id", self.client_id),
-            ("post_logout_redirect_uri", asked.return_to),
-            ("state", asked.state),
-            *([("federated", "")] if self.federated else []),
-        ]
-        return _with_logout_hint(endpoint, asked, parameters)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalOnly:
-    """A provider that signs nobody out on behalf of an application, such as Google."""
-
-    def act(self, asked: HopRequest) -> Skip:
-        return Skip(Evidence.NO_ENDPOINT)
-
-
-@dataclass(frozen=True, slots=True)
 class AddressTemplate:
-    """An address from the configuration, with ``{return_to}``, ``{client_id}`` and ``{state}`` filled in, encoded."""
+    """An address to fill in with `PLACEHOLDERS`, encoded; empty where nobody can be asked, as at Google."""
 
     template: str
     client_id: str
@@ -263,20 +165,45 @@ class AddressTemplate:
         """Whether the provider is expected to hand ``state`` back."""
         return "state" in placeholders(self.template)
 
-    def act(self, asked: HopRequest) -> Redirect:
+    def act(self, asked: HopRequest) -> Redirect | Skip:
+        if not self.template:
+            return Skip(Evidence.NO_ENDPOINT)
         given = {"return_to": asked.return_to, "client_id": self.client_id, "state": asked.state}
         return Redirect(_PLACEHOLDER.sub(lambda found: quote(given[found[1]], safe=""), self.template))
 
 
-def _with_logout_hint(endpoint: str, asked: HopRequest, parameters: list[tuple[str, str]]) -> Redirect:
-    """A hint that is no token, in front of the other parameters where there is one that fits."""
-    hint, how = asked.named(Without.ASKED)
-    if hint is None:
-        return Redirect(with_query(endpoint, parameters), how)
-    hinted = with_query(endpoint, [("logout_hint", hint), *parameters])
-    if len(hinted) > LONGEST:
-        return Redirect(with_query(endpoint, parameters), How.HINT_TOO_LONG)
-    return Redirect(hinted, how)
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One identity provider of the chain.
+
+    :ivar label: what people call it.
+    :ivar known: what is known of its end of session; one that has no hint needs nothing of the provider's metadata.
+    :ivar instead_of: the hop before, whose session this one ends where that one could not.
+    :ivar elsewhere: it ends another provider's session than that of the one that signs people in here.
+    :ivar further: it ends that of the provider behind as well.
+    """
+
+    name: str
+    label: str
+    way: Way
+    known: SignOut
+    instead_of: str = ""
+    elsewhere: bool = False
+    further: bool = False
+
+    @property
+    def hint(self) -> str:
+        """What must be kept of a sign-in for this hop; empty for nothing."""
+        return self.known.hint
+
+    @property
+    def nonced(self) -> bool:
+        """Whether the return address ends in a ticket."""
+        return self.known.proof is Proof.PATH
+
+    def endpoint(self, found: str | None) -> str | None:
+        """Where OpenID Connect's end of session is asked, if discovery has ``found`` that; None for any other hop."""
+        return found or self.way.derived if isinstance(self.way, OidcLogout) else None
 
 
 def placeholders(template: str) -> tuple[str, ...]:

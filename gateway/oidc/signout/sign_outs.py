@@ -1,4 +1,4 @@
-"""What is known of each provider's end of session, as data; ``docs/hops.md`` has the same as a table, with sources.
+"""What can be known of a provider's end of session, as data; ``docs/hops.md`` has what is, as a table, with sources.
 
 A form is a POST from another site: browsers leave a session's cookie behind unless it is SameSite=None, so a provider
 may answer the form and keep its session. A form is only ever sent where that is known not to happen, or where the
@@ -7,7 +7,6 @@ operator wants it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,22 +66,3 @@ class SignOut:
     def ended(self, asked: str) -> bool:
         """Whether a return means that its session is over, where it was ``asked`` so."""
         return self.ends is Ends.ALWAYS or (self.ends is Ends.WITH_HINT and asked == Asked.HINT)
-
-
-SIGN_OUTS: Mapping[str, SignOut] = {
-    "cognito": SignOut(Proof.NOTHING, Ends.ALWAYS),
-    "okta_signout": SignOut(Proof.PATH, Ends.ALWAYS),
-    "okta": SignOut(Proof.STATE, Ends.WITH_HINT, FormUse.ALWAYS, ID_TOKEN, Without.STRANDED),
-    "keycloak": SignOut(Proof.STATE, Ends.ALWAYS, FormUse.LONG, ID_TOKEN),
-    "entra": SignOut(Proof.STATE_IF_ANY, Ends.WITH_HINT, hint="login_hint"),
-    "auth0": SignOut(Proof.STATE, Ends.WITH_HINT, hint="sid"),
-    "google": SignOut(Proof.NOTHING, Ends.NEVER),
-    "oidc": SignOut(Proof.STATE, Ends.NEVER, hint=ID_TOKEN, without=Without.UNCERTAIN),
-    "url": SignOut(Proof.STATE_IF_ANY, Ends.NEVER),
-}
-"""By the name of the hop; ``okta`` is the hop ``oidc`` where Okta is the provider, ``oidc`` any provider not named."""
-
-
-def sign_out_of(hop: str, kind: str) -> SignOut:
-    """What is known of ``hop`` at a provider of ``kind``: Okta and Keycloak have their manners as ``oidc`` too."""
-    return SIGN_OUTS[kind if hop == "oidc" and kind in {"okta", "keycloak"} else hop]

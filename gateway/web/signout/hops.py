@@ -5,52 +5,18 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from gateway.core.signout.chain import FAILED, PENDING, SKIPPED, Chain, HopState
 from gateway.core.signout.evidence import ENDED, Evidence
 from gateway.idp.provider import IdentityProvider
-from gateway.oidc.signout.logout import Act, Form, HopRequest, Redirect, Skip, Way
-from gateway.oidc.signout.sign_outs import ID_TOKEN, Proof, SignOut
+from gateway.oidc.signout.logout import Act, Form, Hop, HopRequest, Redirect, Skip
+from gateway.oidc.signout.sign_outs import ID_TOKEN, Proof
 from gateway.web.pages import pages
 
 LOGGED_OUT = "/logged-out"
 DONE_PREFIX = "/logout/done/"
 HOP = "/logout/hop"
 """Where a hop is entered that needs the hint: its cookie goes to ``/logout/…`` only (rule R18)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One identity provider of the chain.
-
-    :ivar label: what people call it.
-    :ivar known: what is known of its end of session; one that has no hint needs nothing of the provider's metadata.
-    :ivar instead_of: the hop before, whose session this one ends where that one could not.
-    :ivar elsewhere: it ends another provider's session than that of the one that signs people in here.
-    """
-
-    name: str
-    label: str
-    way: Way
-    known: SignOut
-    instead_of: str = ""
-    elsewhere: bool = False
-
-    @property
-    def hint(self) -> str:
-        """What must be kept of a sign-in for this hop; empty for nothing."""
-        return self.known.hint
-
-    @property
-    def nonced(self) -> bool:
-        """Whether the return address ends in a ticket."""
-        return self.known.proof is Proof.PATH
-
-    def url(self, return_to: str) -> str | None:
-        """The address of a hop that is one plain redirect, the same for everybody but for where it returns to."""
-        act = None if self.hint else self.way.act(HopRequest(return_to))
-        return act.url if isinstance(act, Redirect) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,42 +46,35 @@ class Hops:
 
     def location(self, chain: Chain) -> str:
         """Where the current hop of ``chain`` begins, for a redirect or a script to go to."""
-        current = chain.current
-        hop = self._by_name.get(current.name) if current else None
+        hop, act = self._current(chain)
         if hop is None:
             return LOGGED_OUT
-        act = None if hop.hint else hop.way.act(self._asked(chain, hop))
         return act.url if isinstance(act, Redirect) else HOP
 
     def unasked(self, chain: Chain) -> Unasked | None:
         """How the current hop ends without anything being asked of the browser; None when it has to be walked."""
-        current = chain.current
-        if current is None:
+        hop, act = self._current(chain)
+        if chain.current is None:
             return None
-        hop = self._by_name.get(current.name)
         if hop is None:
             # Sealed before the configuration changed. The browser may have been there, so "skipped" would be a claim.
             return Unasked(FAILED, Evidence.NOT_CONFIGURED)
         if hop.instead_of and chain.has_ended(hop.instead_of):
             return Unasked(SKIPPED, Evidence.NOT_NEEDED)
-        act = None if hop.hint else hop.way.act(self._asked(chain, hop))
         return Unasked(SKIPPED, act.why) if isinstance(act, Skip) else None
 
     async def act(self, chain: Chain, hint: str | None) -> Act:
         """What the browser has to do at the current hop, which `unasked` has let pass."""
-        current = chain.current
-        hop = self._by_name.get(current.name) if current else None
-        if hop is None:
-            return Redirect(LOGGED_OUT)
-        if not hop.hint:
-            return hop.way.act(self._asked(chain, hop))
+        hop, act = self._current(chain)
+        if hop is None or act is not None:
+            return act or Redirect(LOGGED_OUT)
         found = await self._provider.end_session()
         token = hint if hop.hint == ID_TOKEN else None
         asked = replace(
             self._asked(chain, hop),
             hint=hint,
             published=None if token is None else await self._provider.publishes_key_of(token),
-            again=current is not None and current.tries > 1,
+            again=chain.current is not None and chain.current.tries > 1,
             end_session=found,
             reached=self._provider.metadata is not None,
         )
@@ -160,16 +119,15 @@ class Hops:
         }
         return [hop for hop in chain.hops if hop.name not in hidden]
 
+    def _current(self, chain: Chain) -> tuple[Hop | None, Act | None]:
+        """The current hop, and what it asks of every browser alike where it needs no hint."""
+        hop = self._by_name.get(chain.current.name) if chain.current else None
+        return hop, None if hop is None or hop.hint else hop.way.act(self._asked(chain, hop))
+
     def _asked(self, chain: Chain, hop: Hop) -> HopRequest:
         ticket = chain.ticket(hop.name)
         end = f"/{ticket}" if hop.nonced else ""
         return HopRequest(return_to=f"{self._public_url}{DONE_PREFIX}{hop.name}{end}", state=ticket)
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _same(given: str, expected: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.core.signout.chain import ChainLimits
 from gateway.core.signout.reach import ALONE, Reach
-from gateway.web.signout.hops import Hop
+from gateway.oidc.signout.logout import Hop
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ConfigurationError, ProviderError
-from gateway.oidc.signin.metadata import metadata_request, parse_metadata
-from gateway.oidc.signin.providers import Endpoints
+from gateway.oidc.providers.registry import PROVIDERS
+from gateway.oidc.signin.metadata import Endpoints, endpoints_on, metadata_request, origin, parse_metadata
 from tests.fakes.forge import ISSUER
 from tests.oidc.documents import json_answer
 
@@ -100,3 +100,24 @@ def test_iss_is_required_when_the_provider_promises_it(said: Any, required: bool
     """RFC 9207 §3."""
     answer = json_answer(cognito(authorization_response_iss_parameter_supported=said))
     assert parse_metadata(answer, issuer=ISSUER).iss_required is required
+
+
+def test_cognito_keeps_its_endpoints_on_the_domain() -> None:
+    """Issuer and hosted UI are different hosts at AWS, and the paths are fixed."""
+    assert endpoints_on(f"{DOMAIN}/", PROVIDERS["cognito"].paths) == Endpoints(
+        f"{DOMAIN}/oauth2/authorize", f"{DOMAIN}/oauth2/token", f"{DOMAIN}/oauth2/revoke"
+    )
+
+
+def test_other_kinds_know_their_endpoints_by_discovery_only() -> None:
+    """A domain says nothing about where their endpoints are."""
+    assert endpoints_on("https://example.okta.com", PROVIDERS["okta"].paths) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com", "https://example.com/path", "https://e.com?x", "e.com", ""]
+)
+def test_only_an_origin_is_an_origin(url: str) -> None:
+    """A path, a query or plain http is refused, naming the key."""
+    with pytest.raises(ConfigurationError, match=r"provider\.domain"):
+        origin(url, "provider.domain")

@@ -9,20 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.errors import ConfigurationError
-from gateway.core.signout.evidence import Asked as How
-from gateway.core.signout.evidence import Evidence
+from gateway.core.signout.evidence import Asked, Evidence
 from gateway.oidc.signout.logout import (
     LONGEST,
     AddressTemplate,
-    Auth0Logout,
-    CognitoSignout,
-    EntraLogout,
     Form,
     HopRequest,
-    LocalOnly,
     OidcLogout,
-    OktaSignout,
     Redirect,
     Skip,
     hint_in,
@@ -40,43 +33,9 @@ def asked_of(url: str) -> list[tuple[str, str]]:
     return parse_qsl(urlsplit(url).query, keep_blank_values=True)
 
 
-def test_cognitos_hop_is_exact() -> None:
-    """client_id and logout_uri, nothing of OIDC's, nothing else."""
-    hop = CognitoSignout("https://example.auth.eu-west-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE")
-    assert hop.act(HopRequest("https://app.example.com/logout/done/cognito", "state", "hint")) == Redirect(
-        "https://example.auth.eu-west-1.amazoncognito.com/logout?client_id=1h57kf5cpq17m0eml12EXAMPLE"
-        "&logout_uri=https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Fcognito"
-    )
-
-
-def test_oktas_hop_is_exact() -> None:
-    """fromURI, capitals included."""
-    assert OktaSignout("https://example.okta.com/").act(HopRequest("https://app.example.com/logged-out")) == (
-        Redirect("https://example.okta.com/login/signout?fromURI=https%3A%2F%2Fapp.example.com%2Flogged-out")
-    )
-
-
-def test_hops_work_on_localhost() -> None:
-    """The demo's names, with their ports."""
-    assert OktaSignout("http://okta.localhost:8082").url("http://app.localhost:8080/x") == (
-        "http://okta.localhost:8082/login/signout?fromURI=http%3A%2F%2Fapp.localhost%3A8080%2Fx"
-    )
-
-
-@pytest.mark.parametrize(
-    "base", ["http://example.okta.com", "https://example.okta.com/app", "example.okta.com"]
-)
-def test_a_hop_needs_an_https_origin(base: str) -> None:
-    """A path or plain http in the configuration is refused, not repaired."""
-    with pytest.raises(ConfigurationError):
-        OktaSignout(base).url("https://app.example.com/")
-    with pytest.raises(ConfigurationError):
-        CognitoSignout(base, "c").url("https://app.example.com/")
-
-
 def test_r34_a_form_has_the_same_parameters_and_shows_them_to_nobody() -> None:
     """OpenID Connect's four; neither the request nor what is asked of the browser shows the token in a traceback."""
-    act = OidcLogout("id.example.com", "client", FormUse.ALWAYS).act(ASKED)
+    act = OidcLogout("client", FormUse.ALWAYS).act(ASKED)
     assert act == Form(
         ENDPOINT,
         (
@@ -85,28 +44,28 @@ def test_r34_a_form_has_the_same_parameters_and_shows_them_to_nobody() -> None:
             ("post_logout_redirect_uri", BACK),
             ("state", "the-state"),
         ),
-        How.HINT,
+        Asked.HINT,
     )
     assert "the-hint" not in repr(act)
     assert "the-hint" not in repr(ASKED)
-    assert "the-hint" not in repr(OidcLogout("id.example.com", "client").act(ASKED))
+    assert "the-hint" not in repr(OidcLogout("client").act(ASKED))
 
 
 @pytest.mark.parametrize("form", [FormUse.NEVER, FormUse.LONG])
 def test_the_same_stands_in_an_address(form: FormUse) -> None:
     """Encoded, in the same order, behind what the endpoint's address has already."""
     policy = HopRequest(BACK, "the-state", "the-hint", end_session=f"{ENDPOINT}?p=B2C_1_sign_in")
-    act = OidcLogout("id.example.com", "client", form).act(policy)
+    act = OidcLogout("client", form).act(policy)
     assert act == Redirect(
         f"{ENDPOINT}?p=B2C_1_sign_in&id_token_hint=the-hint&client_id=client"
         "&post_logout_redirect_uri=https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Foidc&state=the-state",
-        How.HINT,
+        Asked.HINT,
     )
 
 
 def test_an_address_is_as_long_as_servers_take_or_has_no_hint() -> None:
     """To the byte. Where a form is known to work it takes the hint along; where nothing goes without it, nothing goes."""
-    plain = OidcLogout("id.example.com", "client")
+    plain = OidcLogout("client")
     (empty, longer) = (HopRequest(BACK, "s", "h" * size, end_session=ENDPOINT) for size in (1, LONGEST))
     short = plain.act(empty)
     assert isinstance(short, Redirect)
@@ -114,14 +73,14 @@ def test_an_address_is_as_long_as_servers_take_or_has_no_hint() -> None:
     (fits, exceeds) = (HopRequest(BACK, "s", "h" * size, end_session=ENDPOINT) for size in (room, room + 1))
     act = plain.act(fits)
     assert isinstance(act, Redirect)
-    assert (len(act.url), act.how) == (LONGEST, How.HINT)
+    assert (len(act.url), act.how) == (LONGEST, Asked.HINT)
     act = plain.act(exceeds)
     assert isinstance(act, Redirect)
-    assert (act.how, asked_of(act.url)[0][0]) == (How.HINT_TOO_LONG, "client_id")
-    assert isinstance(OidcLogout("Keycloak", "client", FormUse.LONG).act(fits), Redirect)
-    assert isinstance(OidcLogout("Keycloak", "client", FormUse.LONG).act(exceeds), Form)
-    assert isinstance(OidcLogout("id.example.com", "client", FormUse.ALWAYS).act(longer), Form)
-    okta = OidcLogout("Okta", "client", without=Without.STRANDED)
+    assert (act.how, asked_of(act.url)[0][0]) == (Asked.HINT_TOO_LONG, "client_id")
+    assert isinstance(OidcLogout("client", FormUse.LONG).act(fits), Redirect)
+    assert isinstance(OidcLogout("client", FormUse.LONG).act(exceeds), Form)
+    assert isinstance(OidcLogout("client", FormUse.ALWAYS).act(longer), Form)
+    okta = OidcLogout("client", without=Without.STRANDED)
     assert isinstance(okta.act(fits), Redirect)
     assert okta.act(exceeds) == Skip(Evidence.HINT_TOO_LONG)
 
@@ -136,26 +95,24 @@ def test_a_second_try_goes_without_the_hint_where_that_does_no_harm(
 ) -> None:
     """It may be what the provider stumbled over; who ends nothing without one gets it again."""
     again = replace(AGAIN, published=published)
-    act = OidcLogout("Keycloak", "client", form, Without.ASKED).act(again)
+    act = OidcLogout("client", form, Without.ASKED).act(again)
     assert isinstance(act, Redirect)
-    assert act.how is How.AGAIN
+    assert act.how is Asked.AGAIN
     assert [name for name, _ in asked_of(act.url)] == ["client_id", "post_logout_redirect_uri", "state"]
-    okta = OidcLogout("Okta", "client", form, Without.STRANDED).act(again)
+    okta = OidcLogout("client", form, Without.STRANDED).act(again)
     assert not isinstance(okta, Skip)
-    assert okta.how is How.HINT
-    for way in (EntraLogout("https://e.example.com/t/v2.0"), Auth0Logout("https://t.auth0.com/", "client")):
-        assert (way.act(again).how, "hint" in way.act(again).url) == (How.AGAIN, False)
+    assert okta.how is Asked.HINT
 
 
-@pytest.mark.parametrize(("published", "how"), [(True, How.HINT), (None, How.AGAIN)])
+@pytest.mark.parametrize(("published", "how"), [(True, Asked.HINT), (None, Asked.AGAIN)])
 @pytest.mark.parametrize("form", list(FormUse))
 def test_a_provider_that_nobody_knows_gets_the_hint_again_while_its_key_is_there(
-    form: FormUse, published: bool | None, how: How
+    form: FormUse, published: bool | None, how: Asked
 ) -> None:
     """Some show an error page without one; and what a form has stranded is no form the second time."""
-    act = OidcLogout("id.example.com", "client", form).act(replace(AGAIN, published=published))
+    act = OidcLogout("client", form).act(replace(AGAIN, published=published))
     assert isinstance(act, Redirect)
-    assert (act.how, "the-hint" in act.url) == (how, how is How.HINT)
+    assert (act.how, "the-hint" in act.url) == (how, how is Asked.HINT)
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -164,34 +121,23 @@ def test_a_hint_of_a_withdrawn_key_is_never_sent(form: FormUse, again: bool) -> 
     """It would strand the browser everywhere; who ends nothing without one is not asked."""
     old = replace(AGAIN, published=False, again=again)
     for without in (Without.ASKED, Without.UNCERTAIN):
-        act = OidcLogout("id.example.com", "client", form, without).act(old)
+        act = OidcLogout("client", form, without).act(old)
         assert isinstance(act, Redirect)
-        assert (act.how, "the-hint" in act.url) == (How.HINT_WITHDRAWN, False)
-    assert OidcLogout("Okta", "client", form, Without.STRANDED).act(old) == Skip(Evidence.HINT_WITHDRAWN)
-
-
-@pytest.mark.parametrize(
-    "way", [EntraLogout("https://e.example.com/t/v2.0"), Auth0Logout("https://t.auth0.com/", "c")]
-)
-def test_a_claim_that_is_too_long_is_no_hint_either(way: EntraLogout | Auth0Logout) -> None:
-    """What names the account or the session may be anything."""
-    act = way.act(HopRequest(BACK, "s", "h" * LONGEST))
-    assert (act.how, "logout_hint" in act.url) == (How.HINT_TOO_LONG, False)
-    act = way.act(HopRequest(BACK, "s", "h"))
-    assert (act.how, "logout_hint=h&" in act.url) == (How.HINT, True)
+        assert (act.how, "the-hint" in act.url) == (Asked.HINT_WITHDRAWN, False)
+    assert OidcLogout("client", form, Without.STRANDED).act(old) == Skip(Evidence.HINT_WITHDRAWN)
 
 
 def test_without_a_hint_the_client_is_named_and_the_provider_asks() -> None:
     """Nothing in it is secret, so it is never a form."""
-    act = OidcLogout("id.example.com", "client", FormUse.ALWAYS).act(LOST)
+    act = OidcLogout("client", FormUse.ALWAYS).act(LOST)
     assert isinstance(act, Redirect)
-    assert act.how is How.NO_HINT
+    assert act.how is Asked.NO_HINT
     assert [name for name, _ in asked_of(act.url)] == ["client_id", "post_logout_redirect_uri", "state"]
 
 
 def test_trap_14_okta_is_not_asked_without_a_hint() -> None:
     """It would answer 400 and keep its session."""
-    act = OidcLogout("Okta", "client", without=Without.STRANDED).act(LOST)
+    act = OidcLogout("client", without=Without.STRANDED).act(LOST)
     assert act == Skip(Evidence.NO_HINT)
 
 
@@ -202,65 +148,15 @@ def test_a_provider_without_the_endpoint_is_skipped_with_the_true_reason(
     reached: bool, why: Evidence
 ) -> None:
     """That it has none is said only where it was asked."""
-    act = OidcLogout("id.example.com", "client").act(HopRequest(BACK, hint="the-hint", reached=reached))
+    act = OidcLogout("client").act(HopRequest(BACK, hint="the-hint", reached=reached))
     assert act == Skip(why)
-
-
-def test_keycloaks_endpoint_follows_from_its_issuer() -> None:
-    """What it says itself comes first."""
-    way = OidcLogout("Keycloak", "client", derived="https://kc.example.com/realms/r/p/logout")
-    unknown = way.act(HopRequest(BACK, "s", "the-hint", reached=False))
-    assert isinstance(unknown, Redirect)
-    assert unknown.url.startswith("https://kc.example.com/realms/r/p/logout?")
-    known = way.act(ASKED)
-    assert isinstance(known, Redirect)
-    assert known.url.startswith(f"{ENDPOINT}?")
-
-
-@pytest.mark.parametrize(
-    ("issuer", "endpoint"),
-    [
-        (
-            "https://login.microsoftonline.com/t-1/v2.0",
-            "https://login.microsoftonline.com/t-1/oauth2/v2.0/logout",
-        ),
-        ("https://t.ciamlogin.com/t-1/v2.0/", "https://t.ciamlogin.com/t-1/oauth2/v2.0/logout"),
-    ],
-)
-def test_entra_takes_the_login_hint(issuer: str, endpoint: str) -> None:
-    """No token is sent; without a hint Microsoft asks for the account."""
-    act = EntraLogout(issuer).act(HopRequest(BACK, "the-state", "O.CiQ"))
-    assert act.url.startswith(f"{endpoint}?")
-    assert asked_of(act.url) == [
-        ("logout_hint", "O.CiQ"),
-        ("post_logout_redirect_uri", BACK),
-        ("state", "the-state"),
-    ]
-    assert EntraLogout(issuer).act(ASKED).url.startswith(f"{ENDPOINT}?")
-    assert "logout_hint" not in EntraLogout(issuer).act(LOST).url
-
-
-def test_auth0_takes_the_session_id_and_may_go_further() -> None:
-    """``federated`` has no value; the issuer has a slash at its end and the endpoint one only."""
-    unlisted = HopRequest(BACK, "the-state", "sid-1")
-    act = Auth0Logout("https://t.auth0.com/", "client").act(unlisted)
-    assert act.url.startswith("https://t.auth0.com/oidc/logout?logout_hint=sid-1&client_id=client&")
-    assert "federated" not in act.url
-    further = Auth0Logout("https://t.auth0.com/", "client", federated=True).act(unlisted)
-    assert asked_of(further.url)[-1] == ("federated", "")
-    assert "logout_hint" not in Auth0Logout("https://t.auth0.com/", "client").act(HopRequest(BACK, "s")).url
-
-
-def test_google_is_not_asked() -> None:
-    """It has no such address."""
-    assert LocalOnly().act(ASKED) == Skip(Evidence.NO_ENDPOINT)
 
 
 def test_a_template_is_filled_in_encoded() -> None:
     """By its names, each as often as it stands there; what looks like a placeholder in a value stays as it is."""
     way = AddressTemplate("https://x.example/out?a={return_to}&c={client_id}&b={return_to}", "{state}&x")
     encoded = "https%3A%2F%2Fapp.example.com%2Flogout%2Fdone%2Foidc"
-    assert way.act(ASKED).url == f"https://x.example/out?a={encoded}&c=%7Bstate%7D%26x&b={encoded}"
+    assert way.act(ASKED) == Redirect(f"https://x.example/out?a={encoded}&c=%7Bstate%7D%26x&b={encoded}")
     assert not way.echoes_state
     assert AddressTemplate("https://x.example/{state}", "c").echoes_state
 

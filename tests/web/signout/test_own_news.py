@@ -15,20 +15,17 @@ from gateway.core.signout.chain import Chain, ChainLimits, Done, Go, Wait
 from gateway.core.signout.evidence import Evidence
 from gateway.core.signout.revocation import OWN_HOP
 from gateway.idp.provider import IdentityProvider, ProviderOptions
-from gateway.oidc.signout.logout import CognitoSignout, OidcLogout, OktaSignout
-from gateway.oidc.signout.sign_outs import SIGN_OUTS
-from gateway.web.signout.hops import Hop, Hops
+from gateway.web.signout.hops import Hops
 from gateway.web.signout.own_news import MOST, OwnNews
+from tests.fakes.hops import hop_of
 
 ISSUER = "https://id.example.com"
 OURS, MAIL = subject_key(ISSUER, "s-1"), email_key("alice@example.com")
 NAMES = (hop_name(OURS), hop_name(MAIL))
 LIMITS = ChainLimits(30, 120)
-COGNITO = Hop("cognito", "Cognito", CognitoSignout("https://c.example.com", "client"), SIGN_OUTS["cognito"])
-OIDC = Hop("oidc", "id.example.com", OidcLogout("id.example.com", "client"), SIGN_OUTS["oidc"])
-OKTA = Hop(
-    "okta_signout", "Okta", OktaSignout("https://o.example.com"), SIGN_OUTS["okta_signout"], elsewhere=True
-)
+COGNITO = hop_of("cognito", kind="cognito")
+OIDC = hop_of("oidc")
+OKTA = hop_of("okta_signout", "https://o.example.com")
 
 
 class Log:
