@@ -78,7 +78,7 @@ async def left(person: Person, tab: Tab) -> None:
 
 async def streaming(person: Person, streams: int = 1) -> None:
     """Wait until the gateway holds so many streams."""
-    await soon(lambda: person.stand.gateway.live.counts["tabs"] == streams, 10)
+    await soon(lambda: person.stand.gateway.live.counts["tabs"] == streams)
 
 
 @taking_place(*OVER_TLS)

@@ -99,7 +99,7 @@ async def providing(directory: Path, clients: list[dict[str, Any]]) -> AsyncIter
     assert process.stdout is not None
     listening = asyncio.create_task(provider.listen(process.stdout))
     try:
-        await provider.until(lambda: bool(provider.of("ready")), within=30)
+        await provider.until(lambda: bool(provider.of("ready")))
         yield provider
     finally:
         with contextlib.suppress(ProcessLookupError):

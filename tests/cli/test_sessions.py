@@ -35,6 +35,12 @@ async def command(config: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
+async def here(config: Path, *words: str) -> tuple[int, str, str]:
+    """The same in this process, which saves the start of another."""
+    ran = await asyncio.to_thread(CliRunner().invoke, app, ["sessions", *words, "-c", str(config)])
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
 async def test_an_operator_lists_sessions_and_ends_them(gateway: Serving) -> None:
     """All workers' sessions are listed; each way of naming them ends them, and only them."""
     browsers = [gateway.browser() for _ in range(3)]
@@ -47,45 +53,39 @@ async def test_an_operator_lists_sessions_and_ends_them(gateway: Serving) -> Non
     assert header.split("  ")[0].strip() == "SID"
     assert len(rows) == 3
     assert all("alice@example.com" in row for row in rows)
-    status, out, _ = await command(gateway.config, "list", "--json")
+    status, out, _ = await here(gateway.config, "list", "--json")
     sid = json.loads(out)["sessions"][0]["sid"]
 
-    status, out, _ = await command(gateway.config, "revoke", "--sid", sid)
+    status, out, _ = await here(gateway.config, "revoke", "--sid", sid)
     assert (status, out) == (0, f"sid {sid}: ended\n")
     assert sorted([await gateway.status(cookie) for cookie in cookies]) == [200, 200, 401]
-    assert (await command(gateway.config, "list"))[2] == "2 sessions\n"
-    assert (await command(gateway.config, "revoke", "--email", "Alice@example.com"))[0] == 0
+    assert (await here(gateway.config, "list"))[2] == "2 sessions\n"
+    assert (await here(gateway.config, "revoke", "--email", "Alice@example.com"))[0] == 0
     assert [await gateway.status(cookie) for cookie in cookies] == [401, 401, 401]
-    assert (await command(gateway.config, "revoke", "--all"))[1] == "every session: ended\n"
+    assert (await here(gateway.config, "revoke", "--all"))[1] == "every session: ended\n"
     assert gateway.told().count('"revoked"') >= 3
 
 
 async def test_what_cannot_be_done_is_said_in_one_line(gateway: Serving, tmp_path: Path) -> None:
     """Wrong use is 2; no gateway, no token and a wrong one are 1, each with its fix."""
     for words in ((), ("--sid", "a", "--all"), ("--sub", "a", "--email", "b")):
-        status, _, err = await command(gateway.config, "revoke", *words)
+        status, _, err = await here(gateway.config, "revoke", *words)
         assert (status, err) == (2, "gateway: give exactly one of --sid, --sub, --email and --all\n")
-    status, _, err = await command(gateway.config, "list", "--admin", "127.0.0.1:1")
+    status, _, err = await here(gateway.config, "list", "--admin", "127.0.0.1:1")
     assert status == 1
     assert "is the gateway running there?" in err
     text = gateway.config.read_text()
     other = gateway.config.with_name("other.yaml")
     other.write_text(text.replace("operators-token", "another-token"))
-    status, _, err = await command(other, "list")
+    status, _, err = await here(other, "list")
     assert status == 1
     assert "Wrong or missing token" in err
     other.write_text(text.replace(", token: operators-token", ""))
-    status, _, err = await command(other, "list")
+    status, _, err = await here(other, "list")
     assert status == 1
     assert "admin.token_file is not set" in err
     assert "operators-token" not in err
     assert err.count("\n") == 1
-
-
-async def here(config: Path, *words: str) -> tuple[int, str, str]:
-    """The same in this process."""
-    ran = await asyncio.to_thread(CliRunner().invoke, app, ["sessions", *words, "-c", str(config)])
-    return ran.exit_code, ran.stdout, ran.stderr
 
 
 @pytest.fixture

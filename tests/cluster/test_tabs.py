@@ -83,9 +83,9 @@ class Household:
         """The live connections at the gateways that were not asked."""
         return [live for at, live in enumerate(self.lives) if at // 2 != self.asked]
 
-    async def over(self, within: float = 15) -> None:
+    async def over(self) -> None:
         """Every tab has left, every connection was told, and the copied cookie opens nothing anywhere."""
-        await asyncio.gather(all_gone(self.cluster, self.others, within), all_told(self.lives, within))
+        await asyncio.gather(all_gone(self.cluster, self.others), all_told(self.lives))
         await self.cluster.refused_everywhere(self.copied)
         await self.cluster.in_step()
 

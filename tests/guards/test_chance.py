@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 MEASURING = ("tests/bench/", "tests/autobahn/")
 """What measures is allowed to look at the clock."""
@@ -110,12 +112,13 @@ def assertions_on_elapsed_time(tree: ast.AST) -> list[int]:
     return sorted(found)
 
 
-IMPATIENT = 15
-"""Seconds. Whatever happens at once when nothing else runs may take as long as this on a busy machine."""
+IMPATIENT = PATIENCE
+"""Seconds. Whatever happens at once when nothing else runs may take long on a busy machine."""
 WAITS = {
     "timeout": 0,
     "wait_for": 1,
     "eventually": 1,
+    "soon": 1,
     "settimeout": 0,
     "within": 0,
     "until": 2,

@@ -148,7 +148,7 @@ async def test_sentinels_lead_to_the_promoted_replica(
             assert not (await log.append([new(sid_key("b"))])).durable
             assert ended(log, "b") is not None
 
-            assert await within(30, lambda: log.pending == 0 and log.health().startswith("ok"))
+            assert await within(PATIENCE, lambda: log.pending == 0 and log.health().startswith("ok"))
             assert log._stream.link.address == ("127.0.0.1", replica.port)
             assert log.log_id == before
             assert replica.ask("XLEN", place.log_key) == 2

@@ -40,7 +40,7 @@ async def answer(place: RedisPlace) -> list[object]:
     """The first that comes, as those who ask beside the requests get it: by trying again."""
     link = Link(place)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     return list(await link.ask(("PING",), within=0.25))
@@ -62,7 +62,7 @@ async def test_replicas_get_in_step_and_hear_of_every_end(
         opened(at(way)) as one,
         opened(at(way)) as other,
     ):
-        assert await within(30, lambda: one.loaded and other.loaded)
+        assert await within(PATIENCE, lambda: one.loaded and other.loaded)
         assert not (await one.append([new(sid_key("s"))])).durable
         assert await within(PATIENCE, lambda: ended(other, "s") is not None)
         assert await within(PATIENCE, lambda: one.pending == 0)
