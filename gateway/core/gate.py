@@ -19,11 +19,11 @@ from gateway.core.http.routes import Route
 from gateway.core.http.target import has_encoded_slash
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.session.session import (
-    Known,
     Life,
     Principal,
     Session,
     SessionLimits,
+    SessionOrHusk,
     absolute_deadline,
     life,
 )
@@ -112,7 +112,7 @@ class Prove:
 Verdict = Allow | Challenge | Deny | Prove
 
 
-def unseen(session: Session | None, chain: Chain | None, revocations: Revocations) -> Prove | None:
+def unseen(session: SessionOrHusk | None, chain: Chain | None, revocations: Revocations) -> Prove | None:
     """Whether something sealed proves that the index lacks a part of the log, before the log was asked."""
     if revocations.asked:
         return None
@@ -125,7 +125,7 @@ def unseen(session: Session | None, chain: Chain | None, revocations: Revocation
 
 
 def session_state(
-    session: Session | None,
+    session: SessionOrHusk | None,
     revocations: Revocations,
     rules: GateRules,
     now: int,
@@ -151,14 +151,14 @@ def session_state(
         return Challenge("revoked", ended)
     if chain is not None and chain.supersedes(session.login_at):
         return Challenge("signed_out")
-    if session.known is Known.WHOLE:
+    if isinstance(session, Session):
         return session
-    return Challenge(SESSIONS_AWAY if session.known is Known.AWAY else "login_required")
+    return Challenge(SESSIONS_AWAY if session.away else "login_required")
 
 
 def decide(
     facts: RequestFacts,
-    session: Session | None,
+    session: SessionOrHusk | None,
     route: Route,
     policy: Authorizer,
     revocations: Revocations,
@@ -207,7 +207,11 @@ def decide(
 
 
 def _undecidable(
-    session: Session | None, route: Route, revocations: Revocations, rules: GateRules, chain: Chain | None
+    session: SessionOrHusk | None,
+    route: Route,
+    revocations: Revocations,
+    rules: GateRules,
+    chain: Chain | None,
 ) -> Deny | Prove | None:
     """Why nothing can be said on the ground of this index."""
     if revocations.age > rules.max_staleness and (

@@ -168,7 +168,7 @@ class Gate:
     def _current(self, carried: Carried, now: int) -> Carried:
         """What the browser carries, with the successor of a session that was refreshed meanwhile."""
         session = carried.session
-        if session is None or not is_due(session, now):
+        if not isinstance(session, Session) or not is_due(session, now):
             return carried
         current = self._refresher.current(session, now)
         return carried if current is session else self._sessions.replaced(carried, current)
@@ -198,7 +198,7 @@ class Gate:
         """Set-Cookie values for activity that is reported, not forwarded (rule R16); mostly none."""
         carried = self._current(carried, now)
         session = carried.session
-        if session is None or (is_due(session, now) and self._refresher.begin(session)):
+        if not isinstance(session, Session) or (is_due(session, now) and self._refresher.begin(session)):
             return ()
         return self._renewed(session, carried, now, active=True, client=client)
 

@@ -11,7 +11,7 @@ from gateway.config import load
 from gateway.core import clock, dice
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.sealing import Deployment, KeyRing
-from gateway.core.session.session import Session, SessionLimits
+from gateway.core.session.session import Husk, Session, SessionLimits
 from gateway.web.session.session import Sessions
 
 
@@ -37,7 +37,7 @@ class Mint:
         limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
         sessions = Sessions(ring, deployment, limits)
         session = sessions.carried((cookie.encode(),), clock.now()).session
-        if session is None:
+        if session is None or isinstance(session, Husk):
             raise ValueError("the cookie is not one of this gateway")
         return cls(sessions, session)
 

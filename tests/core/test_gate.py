@@ -26,7 +26,8 @@ from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.routes import Route
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.session.revocation_keys import sid_key
-from gateway.core.session.session import Known, Principal, Session, SessionLimits
+from gateway.core.session.session import Principal, Session, SessionLimits, SessionOrHusk
+from gateway.core.session.ticket import husk, issued, ticket_of
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.core.signout.evidence import Evidence
@@ -112,7 +113,7 @@ def closed_chain(started: int = NOW - 5) -> Chain:
 
 def verdict(
     facts: RequestFacts | None = None,
-    who: Session | None = None,
+    who: SessionOrHusk | None = None,
     *,
     route: Route = ROUTE,
     ruled: Any = None,
@@ -210,18 +211,18 @@ def test_a_dead_session_is_challenged(who: Session, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "expected"),
-    [(Known.GONE, Challenge("login_required")), (Known.AWAY, Deny(SESSIONS_AWAY))],
+    ("away", "expected"),
+    [(False, Challenge("login_required")), (True, Deny(SESSIONS_AWAY))],
 )
-def test_a_session_whose_rest_cannot_be_had_has_no_rights(known: Known, expected: Challenge | Deny) -> None:
+def test_a_session_whose_rest_cannot_be_had_has_no_rights(away: bool, expected: Challenge | Deny) -> None:
     """The cookie alone opens nothing: without its store nobody is signed out, and nothing is let through either."""
-    assert verdict(who=session(known=known)) == expected
+    assert verdict(who=husk(ticket_of(issued(session())), away=away)) == expected
 
 
-@pytest.mark.parametrize("known", [Known.GONE, Known.AWAY])
-def test_r01_an_ended_session_is_told_as_ended_without_its_store(known: Known) -> None:
+@pytest.mark.parametrize("away", [False, True])
+def test_r01_an_ended_session_is_told_as_ended_without_its_store(away: bool) -> None:
     """What the cookie says is enough for that, so its browser finishes signing out."""
-    found = verdict(who=session(known=known), known=revocations(ended()))
+    found = verdict(who=husk(ticket_of(issued(session())), away=away), known=revocations(ended()))
     assert isinstance(found, Challenge)
     assert found.reason == "revoked"
 
@@ -367,7 +368,7 @@ def test_r32_an_encoded_slash_passes_only_where_the_route_admits_it() -> None:
     age=st.sampled_from([0.0, 301.0, float("inf")]),
 )
 def test_nothing_passes_without_a_live_session(
-    who: Session | None, entries: list[NewEntry], chain: Chain | None, age: float
+    who: SessionOrHusk | None, entries: list[NewEntry], chain: Chain | None, age: float
 ) -> None:
     """Whatever the combination: what is allowed is fresh, of this log, unrevoked, unsuperseded, with a known index."""
     known = revocations(*entries, age=age)

@@ -12,7 +12,8 @@ from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.http.routes import Route, match_route
 from gateway.core.policy.policy_set import PolicyVerdict
 from gateway.core.session.revocation_keys import sid_key
-from gateway.core.session.session import Known, Principal, Session
+from gateway.core.session.session import Principal, Session, SessionOrHusk
+from gateway.core.session.ticket import husk, issued, ticket_of
 from gateway.core.signout.chain import ChainLimits
 from gateway.core.signout.revocation import NewEntry
 from gateway.web.gate import Gate, GateOptions
@@ -62,7 +63,7 @@ class Leaving:
     first: Response | None = None
     hints: list[Session] = field(default_factory=list)
     asked: list[Session | Challenge] = field(default_factory=list)
-    started: list[tuple[Session | None, str]] = field(default_factory=list)
+    started: list[tuple[SessionOrHusk | None, str]] = field(default_factory=list)
 
     async def start(self, carried: Carried, *, how: str, **_: object) -> tuple[None, list[str]]:
         self.started.append((carried.session, how))
@@ -136,7 +137,7 @@ class Away(Sessions):
     remote = True
     here = False
     fetched = 0
-    known = Known.WHOLE
+    lost = False
 
     def waits(self, facts: RequestFacts, now: int) -> bool:
         return not self.here
@@ -148,7 +149,9 @@ class Away(Sessions):
     def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
         assert self.here, "read before it was fetched"
         found = super().carried(headers, now)
-        return replace(found, session=replace(found.session, known=self.known)) if found.session else found
+        if not self.lost or not isinstance(found.session, Session):
+            return found
+        return replace(found, session=husk(ticket_of(issued(found.session)), away=True))
 
 
 class Lab:

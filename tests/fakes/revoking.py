@@ -12,7 +12,7 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
-from gateway.core.session.session import Principal, Session, Ticket
+from gateway.core.session.session import Principal, Session, SessionOrHusk, Ticket
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import Chain, ChainLimits
 from gateway.core.signout.token_hold import Hold
@@ -76,7 +76,7 @@ class World:
         later = self.later.get(sid)
         return later if later is not None and later.generation > generation else None
 
-    async def forget(self, session: Session) -> None:
+    async def forget(self, session: SessionOrHusk) -> None:
         self.forgotten.append(session.sid)
 
     def pass_seconds(self, seconds: int) -> None:

@@ -9,7 +9,7 @@ from gateway.core import clock
 from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.sealing import PROMOTE_AFTER, Deployment, KeyRing, SealingKey
-from gateway.core.session.session import Principal, Session, SessionLimits
+from gateway.core.session.session import Principal, Session, SessionLimits, SessionOrHusk
 from gateway.web.session.sightings import Sightings
 from gateway.web.session.tickets import TicketSessions
 from tests.fakes.refreshing import settled
@@ -35,7 +35,7 @@ class Replica:
         """A new session; the Cookie header of its browser."""
         return header(await self.sessions.begin(session(**changes), NO_COOKIES, clock.now()))
 
-    async def read(self, headers: tuple[bytes, ...]) -> Session | None:
+    async def read(self, headers: tuple[bytes, ...]) -> SessionOrHusk | None:
         """What the gate gets, having waited for it."""
         await self.sessions.fetch(headers, clock.now())
         return self.sessions.carried(headers, clock.now()).session
@@ -44,7 +44,7 @@ class Replica:
         """A request that is activity; the cookies of its answer."""
         await self.sessions.fetch(headers, clock.now())
         carried = self.sessions.carried(headers, clock.now())
-        assert carried.session is not None
+        assert isinstance(carried.session, Session)
         lines = self.sessions.renewed(carried.session, carried, clock.now(), active=True, client="192.0.2.1")
         await settled()
         return lines

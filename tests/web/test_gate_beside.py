@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ProviderError
-from gateway.core.session.session import Known, Session
+from gateway.core.session.session import Session
 from gateway.web.session.session import NOTHING, Carried, Sessions
 from tests.fakes.deciding import (
     FETCH,
@@ -217,7 +217,7 @@ async def test_a_session_that_cannot_be_fetched_is_nobody_s_fault(at: Callable[[
     """503: nobody is let through, and nobody signed out."""
     lab = Lab(Away)
     assert isinstance(lab.sessions, Away)
-    lab.sessions.known = Known.AWAY
+    lab.sessions.lost = True
     said = facts(cookie=lab.cookie(), **NAVIGATION)
     assert (await lab.ask(said)).status == 503
     assert (lab.upstream.sent, lab.logout.asked) == ([], [])

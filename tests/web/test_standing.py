@@ -11,7 +11,6 @@ import pytest
 
 from gateway.core.errors import StateError
 from gateway.core.gate import SESSIONS_AWAY, Challenge
-from gateway.core.session.session import Known
 from gateway.proxy.live import REVOKED
 from tests.fakes.deciding import FETCH, NAVIGATION, NOW, facts, session
 from tests.fakes.gating import Away, Lab
@@ -55,7 +54,7 @@ async def test_a_session_that_cannot_be_looked_up_is_an_error_unless_nobody_need
     """Whoever signs out need not know."""
     lab = Lab(Away)
     assert isinstance(lab.sessions, Away)
-    lab.sessions.known = Known.AWAY
+    lab.sessions.lost = True
     said = facts(cookie=lab.cookie(), **NAVIGATION)
     with pytest.raises(StateError) as away:
         await lab.standing.read(said, NOW)

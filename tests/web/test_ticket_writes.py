@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from gateway.core import clock
-from gateway.core.session.session import Known, SessionLimits
+from gateway.core.session.session import Husk, Session, SessionLimits
 from tests.fakes.refreshing import settled
 from tests.fakes.ticketing import NOW, Replica
 from tests.fakes.tickets import Vault
@@ -23,7 +23,7 @@ async def test_activity_is_written_once_a_minute_and_sets_no_cookie(
     assert vault.writes == 2
     found = await other.read(cookie)
 
-    assert found is not None
+    assert isinstance(found, Session)
     assert found.idle_until == NOW + 120 + 1_800
     assert one.sightings._waiting["sid-1"].at == NOW + 120
 
@@ -35,14 +35,14 @@ async def test_two_replicas_that_write_at_the_same_time_lose_nothing(
     cookie = await one.sign_in()
     await other.read(cookie)
     found = await one.read(cookie)
-    assert found is not None
+    assert isinstance(found, Session)
     carried = one.sessions.carried(cookie, NOW)
     assert await one.sessions.keep(replace(found, page={"tour": "seen"}), carried, NOW) == []
     at(4)
     other.sessions.limits = SessionLimits(idle=2_400, absolute=43_200)
     await other.act(cookie)
     found = await other.read(cookie)
-    assert found is not None
+    assert isinstance(found, Session)
     assert found.page == {"tour": "seen"}
 
 
@@ -50,14 +50,14 @@ async def test_a_page_is_kept_onto_what_is_there_by_then(one: Replica, other: Re
     """Activity that was written elsewhere meanwhile is not undone."""
     cookie = await one.sign_in()
     found = await one.read(cookie)
-    assert found is not None
+    assert isinstance(found, Session)
     carried = one.sessions.carried(cookie, NOW)
     at(100)
     await other.act(cookie)
     await one.sessions.keep(replace(found, page={"a": 1}), carried, NOW + 100)
     found = await Replica(one.store.vault).read(cookie)
 
-    assert found is not None
+    assert isinstance(found, Session)
     assert (found.page, found.idle_until) == ({"a": 1}, NOW + 1_900)
 
 
@@ -65,7 +65,7 @@ async def test_r10_a_successor_is_written_by_the_request_that_shows_it(one: Repl
     """Without a new cookie."""
     cookie = await one.sign_in()
     found = await one.read(cookie)
-    assert found is not None
+    assert isinstance(found, Session)
     later = replace(found, generation=1, refresh_token="next")
     carried = one.sessions.replaced(one.sessions.carried(cookie, NOW), later)
     assert one.sessions.renewed(later, carried, NOW, active=False, client="") == []
@@ -82,7 +82,7 @@ async def test_r10_a_write_under_way_brings_no_removed_session_back(
     at(100)
     await one.sessions.fetch(cookie, clock.now())
     carried = one.sessions.carried(cookie, clock.now())
-    assert carried.session is not None
+    assert isinstance(carried.session, Session)
     vault.held = True
     one.sessions.renewed(carried.session, carried, clock.now(), active=True, client="")
     removing = asyncio.create_task(other.sessions.remove(carried.session))
@@ -94,8 +94,8 @@ async def test_r10_a_write_under_way_brings_no_removed_session_back(
     await settled()
 
     found = await one.read(cookie)
-    assert found is not None
-    assert found.known is Known.GONE
+    assert isinstance(found, Husk)
+    assert not found.away
     assert vault.kept == {}
 
 
@@ -112,7 +112,7 @@ async def test_activity_without_an_answer_is_made_up_for(
     await one.act(cookie)
     found = await other.read(cookie)
 
-    assert found is not None
+    assert isinstance(found, Session)
     assert found.idle_until == NOW + 606 + 1_800
 
 
@@ -122,7 +122,7 @@ async def test_closing_waits_for_what_is_being_written(one: Replica, vault: Vaul
     at(100)
     await one.sessions.fetch(cookie, clock.now())
     carried = one.sessions.carried(cookie, clock.now())
-    assert carried.session is not None
+    assert isinstance(carried.session, Session)
     one.sessions.renewed(carried.session, carried, clock.now(), active=True, client="")
     await one.sessions.close()
 

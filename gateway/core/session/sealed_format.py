@@ -70,6 +70,10 @@ class Format(Generic[T]):
         except ValueError:
             return None
 
+    def read_narrowed(self, plain: Mapping[str, Any]) -> T | None:
+        """The same without what narrows it, for who will only end it."""
+        return self.read({name: value for name, value in plain.items() if not name[:1].isupper()})
+
     def read_from(self, opened: Opened | Failure | None) -> T | None:
         """The same of what did open."""
         return self.read(opened.plain) if isinstance(opened, Opened) else None

@@ -34,16 +34,6 @@ class Principal:
     more: str = ""
 
 
-class Known(Enum):
-    """How much is known of a session that is kept elsewhere than in its cookie."""
-
-    WHOLE = "whole"
-    GONE = "gone"
-    """Only what its ticket says: it is not kept any more."""
-    AWAY = "away"
-    """Only what its ticket says: who keeps it does not answer."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """What a browser has of a session that is kept elsewhere (``core/session/ticket.py``): its secret, and what never
@@ -80,8 +70,7 @@ class Session:
     :ivar page: what pages and plug-ins keep, JSON of at most 512 bytes (``web/session/storage.py``).
     :ivar hint: what names it to its provider at sign-out, where a refresh has renewed that; not in its own cookie.
     :ivar more: what a later release has sealed with it; so everywhere (``core/session/sealed_format.py``).
-    :ivar ticket: None where it is kept in its cookie. :ivar known: only one that is whole can be alive.
-        Neither is sealed.
+    :ivar ticket: None where it is kept in its cookie. It is not sealed.
     """
 
     sid: Annotated[str, "i"]
@@ -101,7 +90,39 @@ class Session:
     hint: Annotated[str | None, "h"] = field(default=None, repr=False)
     more: str = ""
     ticket: Ticket | None = field(default=None, repr=False)
-    known: Known = Known.WHOLE
+
+    @property
+    def who(self) -> tuple[str, str, str]:
+        """Issuer, subject and user."""
+        return self.principal.issuer, self.principal.subject, self.principal.user
+
+
+@dataclass(frozen=True, slots=True)
+class Husk:
+    """What is left of a session where it cannot be had: enough to find it ended or to end it, never to be let in by.
+
+    :ivar who: issuer and subject, and no user. :ivar away: who keeps the session does not answer; else it is not kept
+        any more, or cannot be read. The others are those of a session.
+    """
+
+    sid: str
+    log_id: str
+    who: tuple[str, str, str]
+    aliases: tuple[str, ...]
+    login_at: int
+    seen: int
+    absolute_until: int
+    ticket: Ticket | None = field(default=None, repr=False)
+    away: bool = False
+
+    @property
+    def idle_until(self) -> int:
+        """Nobody knows better."""
+        return self.absolute_until
+
+
+SessionOrHusk = Session | Husk
+"""What a cookie may lead to."""
 
 
 class Life(Enum):
@@ -127,12 +148,12 @@ class SessionLimits:
         object.__setattr__(self, "seal_every", max(1, min(60, self.idle // 10)))
 
 
-def absolute_deadline(session: Session, limits: SessionLimits) -> int:
+def absolute_deadline(session: SessionOrHusk, limits: SessionLimits) -> int:
     """The sealed deadline, or the configured one where that is earlier (rule R6)."""
     return min(session.absolute_until, session.login_at + limits.absolute)
 
 
-def life(session: Session, limits: SessionLimits, now: int) -> Life:
+def life(session: SessionOrHusk, limits: SessionLimits, now: int) -> Life:
     """Where the session stands at ``now``."""
     if now >= absolute_deadline(session, limits):
         return Life.ABSOLUTE_EXPIRED
@@ -151,6 +172,18 @@ def touched(session: Session, limits: SessionLimits, now: int) -> Session | None
 
 
 FORMAT = Format(Session)
+
+
+def in_cookie(plain: Mapping[str, Any]) -> SessionOrHusk | None:
+    """The session in what was sealed into its cookie; a husk where a later release has narrowed it, so that it can be
+    ended here at least.
+    """
+    if (session := FORMAT.read(plain)) is not None:
+        return session
+    left = FORMAT.read_narrowed(plain)
+    if left is None:
+        return None
+    return Husk(left.sid, left.log_id, left.who, left.aliases, left.login_at, left.seen, left.absolute_until)
 
 
 def cookie_plain(session: Session) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.revocation_keys import subject_key
 from gateway.core.session.sealed_format import Format
 from gateway.core.session.sealing import Deployment, associated_data, deflated, inflated
-from gateway.core.session.session import Known, Principal, Session, Ticket
+from gateway.core.session.session import Husk, Session, Ticket
 
 LARGEST = 256 * 1024
 """Bytes of a session, deflated or not: what a slow connection to Redis carries in its quarter of a second."""
@@ -65,19 +65,18 @@ def ticket_of(session: Session) -> Ticket:
     return session.ticket
 
 
-def husk(ticket: Ticket, known: Known) -> Session:
-    """All that a ticket says of its session: enough to find it ended or to end it, never enough to be let in."""
-    return Session(
+def husk(ticket: Ticket, *, away: bool) -> Husk:
+    """What a ticket says of its session."""
+    return Husk(
         sid=ticket.sid,
         log_id=ticket.log_id,
-        principal=Principal(ticket.issuer, ticket.subject, user=""),
+        who=(ticket.issuer, ticket.subject, ""),
         aliases=(subject_key(ticket.issuer, ticket.subject),),
         login_at=ticket.login_at,
         seen=ticket.seen,
-        idle_until=ticket.absolute_until,
         absolute_until=ticket.absolute_until,
         ticket=ticket,
-        known=known,
+        away=away,
     )
 
 

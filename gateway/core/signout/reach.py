@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.session.revocation_keys import names_provider_session, subject_key
-from gateway.core.session.session import Session
+from gateway.core.session.session import SessionOrHusk
 from gateway.core.signout.revocation import NewEntry
 
 WITH_THE_USER = "signed_out_with_user"
@@ -29,7 +29,7 @@ class Reach:
     whole_user: bool = False
     one_sign_in: bool = False
 
-    def others(self, session: Session, expires: int) -> list[NewEntry]:
+    def others(self, session: SessionOrHusk, expires: int) -> list[NewEntry]:
         """The entries beside that of ``session``, which lives. No barrier: their browsers are not signing out.
 
         :param expires: seconds; when no session can be left that they end.
@@ -39,8 +39,7 @@ class Reach:
             keys = filter(names_provider_session, session.aliases)
             found += [NewEntry(key, expires, WITH_THE_PROVIDER) for key in keys]
         if self.whole_user:
-            who = session.principal
-            found.append(NewEntry(subject_key(who.issuer, who.subject), expires, WITH_THE_USER))
+            found.append(NewEntry(subject_key(*session.who[:2]), expires, WITH_THE_USER))
         return found
 
 

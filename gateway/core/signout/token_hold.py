@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from gateway.core.session.sealed_format import Format
-from gateway.core.session.session import Session, Ticket
+from gateway.core.session.session import Session, SessionOrHusk, Ticket
 from gateway.core.signout.chain import PENDING, Chain, ChainLimits
 
 FURTHER = 600
@@ -78,11 +78,13 @@ class Parked:
     more: str = ""
 
 
-def parked(session: Session, latest: Session) -> Parked:
-    """What is kept of ``session``, of which ``latest`` is the latest generation."""
-    tokens = dict.fromkeys(token for token in (latest.refresh_token, session.refresh_token) if token)
-    who = latest.principal.subject, latest.principal.user
-    return Parked(session.sid, tuple(tokens), latest.generation, session.ticket, who)
+def parked(session: SessionOrHusk, latest: Session | None) -> Parked:
+    """What is kept of ``session``, of which ``latest`` is the latest generation, where there is a later one."""
+    copies = [one for one in (latest, session) if isinstance(one, Session)]
+    tokens = dict.fromkeys(one.refresh_token for one in copies if one.refresh_token)
+    _, subject, user = (latest or session).who
+    generation = copies[0].generation if copies else 0
+    return Parked(session.sid, tuple(tokens), generation, session.ticket, (subject, user))
 
 
 FORMAT = Format(Parked)

@@ -19,11 +19,12 @@ from gateway.core.session.cookies import CookieTooLargeError, SealedCookie
 from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions, identity_headers
 from gateway.core.session.sealing import Deployment, KeyRing, Opened
 from gateway.core.session.session import (
-    FORMAT,
     Session,
     SessionLimits,
+    SessionOrHusk,
     Ticket,
     cookie_plain,
+    in_cookie,
     touched,
 )
 from gateway.core.signout import chain as chains
@@ -55,7 +56,7 @@ class Carried:
     """
 
     cookies: OwnCookies
-    session: Session | None = None
+    session: SessionOrHusk | None = None
     chain: Chain | None = None
     outdated: bool = False
     identity: HeaderPairs = ()
@@ -133,9 +134,11 @@ class Sessions:
 
     def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
         """What is in the session's cookie."""
-        session = FORMAT.read_from(opened)
+        session = in_cookie(opened.plain) if opened is not None else None
         outdated = opened is not None and opened.outdated
-        return Carried(own, session, chain, outdated, self._told(session) if session else ())
+        return Carried(
+            own, session, chain, outdated, self._told(session) if isinstance(session, Session) else ()
+        )
 
     def _told(self, session: Session) -> HeaderPairs:
         return identity_headers(session.principal, self._identity, bearer=session.access_token)
@@ -184,7 +187,7 @@ class Sessions:
         """Keep what a page has written into the session; Set-Cookie values. Raises as :meth:`begin`."""
         return self.seal(session, carried.cookies, now)
 
-    async def remove(self, session: Session) -> None:
+    async def remove(self, session: SessionOrHusk) -> None:
         """A session was ended: whatever is kept of it is not needed any more."""
 
     async def close(self) -> None:

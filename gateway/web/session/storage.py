@@ -18,7 +18,7 @@ import aiohttp_session
 from aiohttp import web
 
 from gateway.core import clock
-from gateway.core.session.session import Known, Session
+from gateway.core.session.session import Husk, Session
 from gateway.web.session.session import Carried, Sessions
 
 PAGE = "page"
@@ -43,9 +43,9 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         :raises web.HTTPServiceUnavailable: it is kept in Redis, which does not answer.
         """
         session = (await self._carried(request)).session
-        if session is not None and session.known is Known.AWAY:
+        if isinstance(session, Husk) and session.away:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
-        if session is None or not self._alive(session):
+        if not isinstance(session, Session) or not self._alive(session):
             return aiohttp_session.Session(None, data=None, new=True)
         data: aiohttp_session.SessionData = {"created": session.login_at, "session": _shown(session)}
         return aiohttp_session.Session(session.sid, data=data, new=False)
@@ -60,7 +60,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         """
         carried = await self._carried(request)
         held = carried.session
-        if held is None or session.identity != held.sid or not self._alive(held):
+        if not isinstance(held, Session) or session.identity != held.sid or not self._alive(held):
             raise ValueError("there is no session to keep anything in; sign in first")
         page = session.get(PAGE, {})
         if session and dict(session) | {PAGE: {}} != _shown(held) | {PAGE: {}}:

@@ -30,7 +30,14 @@ from gateway.core.session import ticket as tickets
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.identity_headers import HeaderPairs, IdentityOptions
 from gateway.core.session.sealing import Deployment, KeyRing, Opened
-from gateway.core.session.session import Known, Session, SessionLimits, Ticket, absolute_deadline, touched
+from gateway.core.session.session import (
+    Session,
+    SessionLimits,
+    SessionOrHusk,
+    Ticket,
+    absolute_deadline,
+    touched,
+)
 from gateway.core.signout.chain import Chain
 from gateway.state.contract.tickets import Absent, Overtaken, StoredSession, Tickets
 from gateway.telemetry.log import get_logger, session_mark
@@ -64,7 +71,7 @@ class _Held:
     :ivar known_at: when Redis said so, seconds. :ivar until: when it is to be asked again.
     """
 
-    session: Session
+    session: SessionOrHusk
     identity: HeaderPairs
     revision: int
     size: int
@@ -115,7 +122,7 @@ class TicketSessions(Sessions):
             return carried
         held = self._held.get(ticket)
         if held is None:
-            return replace(carried, session=tickets.husk(ticket, Known.AWAY))
+            return replace(carried, session=tickets.husk(ticket, away=True))
         return Carried(carried.cookies, held.session, carried.chain, carried.outdated, held.identity, ticket)
 
     def waits(self, facts: RequestFacts, now: int) -> bool:
@@ -143,8 +150,8 @@ class TicketSessions(Sessions):
     ) -> list[str]:
         """Has activity and a later generation written beside the request; a cookie only where its key was replaced."""
         ticket = carried.ticket
-        held = self._held.get(ticket) if ticket is not None else None
-        if ticket is not None and held is not None and ticket not in self._writing:
+        held = self._held.get(ticket) if ticket is not None and ticket not in self._writing else None
+        if ticket is not None and held is not None and isinstance(held.session, Session):
             moved = touched(session, self.limits, now) if active else None
             if moved is not None:
                 self._note(moved, client, now)
@@ -179,13 +186,13 @@ class TicketSessions(Sessions):
             if ticket not in self._held:
                 await self._ask(ticket)
             held = self._held.get(ticket)
-            if held is None or held.session.known is not Known.WHOLE:
+            if held is None or not isinstance(held.session, Session):
                 break
             if await self._written(ticket, held, replace(held.session, page=session.page)):
                 return self.seal(session, carried.cookies, now) if carried.outdated else []
         raise StateError(SESSIONS_AWAY, "what a page wrote could not be kept")
 
-    async def remove(self, session: Session) -> None:
+    async def remove(self, session: SessionOrHusk) -> None:
         """The revocation log is what ends it; what cannot be removed goes with its time."""
         if session.ticket is not None:
             await self._store.remove(session.sid)
@@ -203,9 +210,10 @@ class TicketSessions(Sessions):
     def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
         if opened is None:
             return Carried(own, chain=chain)
-        ticket = tickets.FORMAT.read_from(opened)
+        ticket = tickets.FORMAT.read(opened.plain)
         if ticket is None:
-            return Carried(own, chain=chain)
+            narrowed = tickets.FORMAT.read_narrowed(opened.plain)
+            return Carried(own, tickets.husk(narrowed, away=False) if narrowed else None, chain)
         return Carried(own, chain=chain, outdated=opened.outdated, ticket=ticket)
 
     async def _ask(self, ticket: Ticket) -> None:
@@ -214,21 +222,21 @@ class TicketSessions(Sessions):
         if isinstance(found, StoredSession):
             self._take(ticket, found, now)
         elif isinstance(found, Absent):
-            self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
+            self._hold(ticket, tickets.husk(ticket, away=False), now)
         elif held is not None and held.may_be_idle(now):
             self._forget(ticket)
         elif held is not None:
             held.until = now + AGAIN
 
     def _take(self, ticket: Ticket, found: StoredSession, now: int) -> None:
-        session = tickets.opened(found.sealed, ticket, self.deployment)
+        session: SessionOrHusk | None = tickets.opened(found.sealed, ticket, self.deployment)
         if session is None:
             _log.warning(
                 "session_unreadable",
                 session=session_mark(ticket.sid),
-                fix="somebody else writes to the keys in Redis",
+                fix="a later release has narrowed it, or somebody else writes to the keys in Redis",
             )
-            session = tickets.husk(ticket, Known.GONE)
+            session = tickets.husk(ticket, away=False)
         self._hold(ticket, session, now, revision=found.revision)
 
     async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
@@ -256,12 +264,12 @@ class TicketSessions(Sessions):
         elif isinstance(answer, Overtaken):
             self._forget(ticket)
         elif isinstance(answer, Absent):
-            self._hold(ticket, tickets.husk(ticket, Known.GONE), now)
+            self._hold(ticket, tickets.husk(ticket, away=False), now)
         return isinstance(answer, StoredSession)
 
-    def _hold(self, ticket: Ticket, session: Session, now: int, *, revision: int = 0) -> None:
+    def _hold(self, ticket: Ticket, session: SessionOrHusk, now: int, *, revision: int = 0) -> None:
         self._forget(ticket)
-        identity = self._told(session) if session.known is Known.WHOLE else ()
+        identity = self._told(session) if isinstance(session, Session) else ()
         size = ENTRY + HELD + weight((ticket, session, identity))
         self._held[ticket] = _Held(session, identity, revision, size, now, now + FRESH)
         self._held_bytes += size

@@ -14,7 +14,7 @@ from gateway.core.gate import Challenge
 from gateway.core.http.own_cookies import LOGIN_PREFIX
 from gateway.core.session.cookies import attempt_cookie
 from gateway.core.session.revocation_keys import sid_key
-from gateway.core.session.session import Known, Life, Session, life
+from gateway.core.session.session import Husk, Life, Session, SessionOrHusk, life
 from gateway.core.signout import chain as chains
 from gateway.core.signout import leftovers
 from gateway.core.signout.chain import Cause, Chain, Done, Go, Interrupted, Step, Wait
@@ -141,7 +141,8 @@ class Logout:
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         self._tokens.follow(step.chain)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
-        if session is not None and not step.chain.closed:  # the browser may not have heard of a refresh yet
+        # The browser may not have heard of a refresh yet.
+        if isinstance(session, Session) and not step.chain.closed:
             stored += self._hints.renew(self._newest(session, now) or session, stored, carried.cookies, now)
         return step, [*stored, *self._sessions.clear_session(), *self._spent(step.chain), *expired]
 
@@ -260,7 +261,7 @@ class Logout:
         )
         await self._tokens.ended_elsewhere(session, durable=done.durable)
 
-    async def _end(self, session: Session, now: int) -> bool:
+    async def _end(self, session: SessionOrHusk, now: int) -> bool:
         """End the session and what its sign-out reaches, park the refresh token. Whether the entry is durable.
 
         Once is enough: whoever sends a dead cookie again and again makes neither the log grow nor the provider work. So
@@ -289,14 +290,15 @@ class Logout:
         await self._tokens.ended(session, durable=done.durable)
         return done.durable
 
-    def _others(self, session: Session, now: int) -> list[NewEntry]:
+    def _others(self, session: SessionOrHusk, now: int) -> list[NewEntry]:
         """What ends beside ``session``, if it lives still (`Reach`)."""
         limits, found = self._sessions.limits, self._log.index.ended_by(session)
-        if found is not None or session.known is Known.GONE or life(session, limits, now) is not Life.FRESH:
+        gone = isinstance(session, Husk) and not session.away
+        if found is not None or gone or life(session, limits, now) is not Life.FRESH:
             return []
         return self.options.reach.others(session, now + limits.absolute + ENTRY_MARGIN)
 
-    def _ended(self, session: Session) -> Entry | None:
+    def _ended(self, session: SessionOrHusk) -> Entry | None:
         """The entry of an earlier logout of this very session."""
         found = self._log.index.sign_out_of(session.sid)
         return None if found is None or found.barrier is None else found
@@ -349,11 +351,11 @@ class Logout:
         return Done(replace(step.chain, position=self._log.index.position, log_id=self._log.log_id))
 
 
-def _of(session: Session | None, before: Chain | None, step: Step, names: tuple[str, ...]) -> Step:
+def _of(session: SessionOrHusk | None, before: Chain | None, step: Step, names: tuple[str, ...]) -> Step:
     """Whose chain it is: of the session that it ends, or that the chain before it has ended already."""
     who, marked = (before.who, before.marked) if before is not None else (step.chain.who, 0)
     if session is not None:
-        who = (session_mark(session.sid), session.principal.subject, session.principal.user)
+        who = (session_mark(session.sid), *session.who[1:])
     elif before is not None:
         names = before.names
     return replace(step, chain=replace(step.chain, who=who, names=names, marked=marked))

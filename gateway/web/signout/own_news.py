@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.core.session.revocation_keys import hop_name, names_provider_session, subject_key
-from gateway.core.session.session import Session
+from gateway.core.session.session import SessionOrHusk
 from gateway.core.signout.chain import Chain, Go, Step
 from gateway.core.signout.revocation import OWN_HOP, hop_marks
 from gateway.state.contract.log import RevocationLog
@@ -31,11 +31,11 @@ class OwnNews:
         self._log = log
         self._listening = listening
 
-    def names(self, session: Session | None) -> tuple[str, ...]:
+    def names(self, session: SessionOrHusk | None) -> tuple[str, ...]:
         """What the chain that ends ``session`` carries along."""
         if not self._listening or session is None:
             return ()
-        own = subject_key(session.principal.issuer, session.principal.subject)
+        own = subject_key(*session.who[:2])
         others = (alias for alias in session.aliases if alias != own and not names_provider_session(alias))
         return tuple(map(hop_name, (own, *others)))[:MOST]
 

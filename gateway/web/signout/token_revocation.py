@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.core import clock, dice
 from gateway.core.session.sealing import Deployment, KeyRing, associated_data
-from gateway.core.session.session import Session, Ticket
+from gateway.core.session.session import Session, SessionOrHusk, Ticket
 from gateway.core.signout import token_hold as holds
 from gateway.core.signout.chain import Chain
 from gateway.core.signout.token_hold import FURTHER, Hold, Parked
@@ -68,7 +68,7 @@ class TokenRevoker:
         store: TokenRevocations,
         provider: IdentityProvider,
         latest: Callable[[str, int, Ticket | None], Awaitable[Session | None]],
-        forget: Callable[[Session], Awaitable[None]],
+        forget: Callable[[SessionOrHusk], Awaitable[None]],
         trail: Trail,
     ) -> None:
         self._hold = hold
@@ -110,7 +110,7 @@ class TokenRevoker:
 
     # What is to be revoked
 
-    async def ended(self, session: Session, *, durable: bool = True) -> None:
+    async def ended(self, session: SessionOrHusk, *, durable: bool = True) -> None:
         """A session was ended, and its browser is about to walk the chain.
 
         :param durable: whether the state has taken its entry; nobody waits for a state that does not answer.
@@ -150,11 +150,13 @@ class TokenRevoker:
         else:
             self._do(parking)
 
-    async def _park(self, session: Session, due: int) -> None:
+    async def _park(self, session: SessionOrHusk, due: int) -> None:
         """The browser may have sent an older generation: the token that is good is then in the latest one."""
-        if session.refresh_token or session.ticket is not None:
-            latest = await self._latest(session.sid, session.generation, session.ticket)
-            one = holds.parked(session, latest or session)
+        token, generation = None, 0
+        if isinstance(session, Session):
+            token, generation = session.refresh_token, session.generation
+        if token or session.ticket is not None:
+            one = holds.parked(session, await self._latest(session.sid, generation, session.ticket))
             if one.tokens:
                 await self._kept(one, due)
         await self._forget(session)

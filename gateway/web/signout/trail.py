@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from gateway.core.gate import Allow, Challenge, Deny, Verdict
 from gateway.core.http.facts import RequestFacts
-from gateway.core.session.session import Session
+from gateway.core.session.session import Session, SessionOrHusk
 from gateway.core.signout.chain import FAILED, RETURNED, SKIPPED, Chain, HopState
 from gateway.core.signout.token_hold import Parked
 from gateway.idp.provider import Revocation
@@ -149,14 +149,14 @@ class Trail:
         self._metrics.inbound_total[way, result].inc()
 
     def denied(
-        self, facts: RequestFacts, session: Session | None, reason: str, policies: Collection[str]
+        self, facts: RequestFacts, session: SessionOrHusk | None, reason: str, policies: Collection[str]
     ) -> None:
         """A signed-in user was refused."""
         self._audit.record(
             AuditEvent(
                 AuditKind.DENIED,
                 sid=session.sid if session else None,
-                user=session.principal.user if session else None,
+                user=session.who[2] if session else None,
                 client=facts.client,
                 reason=reason,
                 policies=tuple(policies),

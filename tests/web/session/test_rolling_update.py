@@ -23,10 +23,13 @@ from gateway.core.session.cookies import (
     ticket_cookie,
 )
 from gateway.core.session.lifecycle import successor
+from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.sealing import Opened
+from gateway.core.session.session import Husk, Session
 from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
 from gateway.core.signout.evidence import Asked, Evidence
+from gateway.core.signout.revocation import NewEntry
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Sessions
 from tests.fakes.ticketing import FIRST, HERE, LIMITS, NOW, SECOND, Replica, header, session
@@ -56,7 +59,7 @@ def test_activity_loses_nothing_of_a_session() -> None:
     plain = sessions.FORMAT.plain(session()) | LATER
     made = Sessions(RING, HERE, LIMITS)
     carried = made.carried(sealed(session_cookie(60), plain), NOW)
-    assert carried.session is not None
+    assert isinstance(carried.session, Session)
     lines = made.renewed(carried.session, carried, NOW + 900, active=True, client="192.0.2.1")
     assert opened(session_cookie(60), header(lines)) == plain | {"d": NOW + 900 + LIMITS.idle}
 
@@ -137,10 +140,14 @@ def test_no_step_of_a_sign_out_loses_anything() -> None:
 
 @pytest.mark.parametrize("name", ["Jk", "Ap"])
 async def test_what_narrows_a_session_lets_nobody_in_who_does_not_know_it(name: str) -> None:
-    """A session bound to a device's key is none where nobody looks at the key."""
-    made = Sessions(RING, HERE, LIMITS)
+    """A session bound to a device's key is none where nobody looks at the key; it can be ended there."""
+    made, one = Sessions(RING, HERE, LIMITS), Replica(Vault())
     plain = sessions.FORMAT.plain(session()) | {name: "x"}
-    assert made.carried(sealed(session_cookie(60), plain), NOW).session is None
-    one = Replica(Vault())
-    plain = opened(ticket_cookie(60), await one.sign_in()) | {name: "x"}
-    assert await one.read(sealed(ticket_cookie(60), plain)) is None
+    in_cookie = made.carried(sealed(session_cookie(60), plain), NOW)
+    ticket = opened(ticket_cookie(60), await one.sign_in()) | {name: "x"}
+    with_ticket = await one.read(sealed(ticket_cookie(60), ticket))
+    for found in (in_cookie.session, with_ticket):
+        assert isinstance(found, Husk)
+        assert (found.sid, found.who[:2], found.seen) == ("sid-1", ("https://idp", "s-1"), 5)
+        assert NewEntry(sid_key("sid-1"), NOW + 9, "logout").placed(6).ends(found)
+    assert in_cookie.identity == ()

@@ -15,7 +15,7 @@ from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session import ticket as tickets
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.sealing import PROMOTE_AFTER
-from gateway.core.session.session import Known, Principal
+from gateway.core.session.session import Husk, Principal, Session
 from gateway.web.session import tickets as module
 from gateway.web.session.tickets import FRESH
 from tests.fakes.ticketing import FIRST, HERE, NOW, SECOND, Replica, facts, header, session
@@ -58,15 +58,15 @@ async def test_a_key_file_alone_opens_nothing_though_the_session_is_in_memory(
     """Whoever can seal tickets still lacks the secret of each."""
     cookie = await one.sign_in()
     found = await one.read(cookie)
-    assert found is not None
+    assert isinstance(found, Session)
     forged = replace(tickets.ticket_of(found), secret=bytes(32))
     cookie = header(
         one.sessions._session.set(tickets.FORMAT.plain(forged), one.ring, HERE, now=NOW, carried=NO_COOKIES)
     )
     read = await one.read(cookie)
 
-    assert read is not None
-    assert (read.known, read.principal.user) == (Known.GONE, "")
+    assert isinstance(read, Husk)
+    assert (read.away, read.who) == (False, ("https://idp", "s-1", ""))
 
 
 async def test_a_hot_session_is_asked_for_once_in_some_seconds(
@@ -115,16 +115,14 @@ async def test_without_an_answer_what_is_remembered_goes_on(
     vault.down = True
     at(100)
     found = await one.read(cookie)
-    assert found is not None
-    assert found.known is Known.WHOLE
+    assert isinstance(found, Session)
     lost = await other.read(cookie)
-    assert lost is not None
-    assert (lost.known, lost.sid, lost.principal.user) == (Known.AWAY, "sid-1", "")
+    assert isinstance(lost, Husk)
+    assert (lost.away, lost.sid) == (True, "sid-1")
     vault.down = False
 
     back = await other.read(cookie)
-    assert back is not None
-    assert back.known is Known.WHOLE
+    assert isinstance(back, Session)
 
 
 async def test_without_an_answer_nobody_is_taken_for_idle(
@@ -136,15 +134,15 @@ async def test_without_an_answer_nobody_is_taken_for_idle(
     at(1_800)
     vault.down = True
     lost = await one.read(cookie)
-    assert lost is not None
-    assert lost.known is Known.AWAY
+    assert isinstance(lost, Husk)
+    assert lost.away
     vault.down = False
     idle = await other.read(cookie)
     vault.down = True
     at(1_810)
-    assert idle is not None
+    assert isinstance(idle, Session)
     assert await other.read(cookie) == idle
-    assert (idle.known, idle.idle_until <= clock.now()) == (Known.WHOLE, True)
+    assert idle.idle_until <= clock.now()
 
 
 async def test_who_is_not_remembered_takes_nobodys_room(
@@ -157,16 +155,13 @@ async def test_who_is_not_remembered_takes_nobodys_room(
     vault.down = True
     for cookie in theirs:
         lost = await one.read(cookie)
-        assert lost is not None
-        assert lost.known is Known.AWAY
+        assert isinstance(lost, Husk)
+        assert lost.away
     found = await one.read(mine)
-    assert found is not None
-    assert found.known is Known.WHOLE
-    for cookie in (mine, theirs[0]):
-        carried = one.sessions.carried(cookie, NOW)
-        assert carried.session is not None
+    assert isinstance(found, Session)
+    for asked in (found, tickets.issued(found)):
         with pytest.raises(StateError):
-            await one.sessions.keep(replace(carried.session, page={"a": 1}), carried, NOW)
+            await one.sessions.keep(replace(asked, page={"a": 1}), one.sessions.carried(mine, NOW), NOW)
 
 
 async def test_no_session_begins_without_an_answer(one: Replica, vault: Vault) -> None:
@@ -214,8 +209,7 @@ async def test_r26_a_ticket_is_sealed_anew_when_its_key_is_replaced(one: Replica
 
     assert await one.read(cookie) is None
     found = await one.read(anew)
-    assert found is not None
-    assert found.known is Known.WHOLE
+    assert isinstance(found, Session)
 
 
 async def test_what_cannot_be_opened_is_gone(
@@ -227,8 +221,8 @@ async def test_what_cannot_be_opened_is_gone(
     vault.kept["sid-1"] = revision, sealed[:-1] + bytes([sealed[-1] ^ 1]), until
     found = await other.read(cookie)
 
-    assert found is not None
-    assert found.known is Known.GONE
+    assert isinstance(found, Husk)
+    assert not found.away
     assert "session_unreadable" in capsys.readouterr().out
 
 

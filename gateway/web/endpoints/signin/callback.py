@@ -13,7 +13,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.session.attempt import Attempt, log_tag, read_state
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.lifecycle import refresh_time
-from gateway.core.session.session import Principal, Session, SessionLimits
+from gateway.core.session.session import Principal, Session, SessionLimits, SessionOrHusk
 from gateway.core.session.sign_in import SignIn, signed_in
 from gateway.core.signout.chain import Cause, Interrupted
 from gateway.core.signout.freshness import Freshness, answers, freshness
@@ -281,11 +281,9 @@ class Callback:
         return self.attempts.clear(attempt.attempt_id)
 
 
-def _is_of(session: Session | None, who: Principal, log_id: str) -> bool:
+def _is_of(session: SessionOrHusk | None, who: Principal, log_id: str) -> bool:
     """Whether this is a session of ``who``, alive or not, under this log."""
-    if session is None or session.log_id != log_id:
-        return False
-    return (session.principal.issuer, session.principal.subject) == (who.issuer, who.subject)
+    return session is not None and (session.log_id, *session.who[:2]) == (log_id, who.issuer, who.subject)
 
 
 def _largest(session: Session) -> str:
