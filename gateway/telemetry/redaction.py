@@ -14,6 +14,8 @@ from typing import Any, Final
 from gateway.core.memo import Memo
 
 DROPPED: Final = "[redacted]"
+LONGEST: Final = 16_384
+"""Characters of a text that are logged."""
 
 _TELLING: Final = re.compile(
     r"""(^|_)(
@@ -24,9 +26,12 @@ _TELLING: Final = re.compile(
     re.VERBOSE,
 )
 _PARAMETER: Final = re.compile(r"""([?&;\#][^\s=&;\#"'<>?]*)=[^\s&;\#"'<>]*""")
-_JWT: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*){0,3}")
+_JWT: Final = re.compile(r"(?<![\w-])((?:(?!eyJ)[\w-])*+)eyJ[\w-]++\.[\w-]++(?:\.[\w-]*+){0,3}")
 _CREDENTIALS: Final = re.compile(r"\b(bearer|basic|dpop)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
-_COOKIE: Final = re.compile(r"(__(?:Host|Secure)-[\w-]+)=[^\s;,\"']+")
+_COOKIE: Final = re.compile(
+    r"(?<![\w-])((?:(?!__(?:Host|Secure)-)[\w-])*+__(?:Host|Secure)-[\w-]++)=[^\s;,\"']+"
+)
+"""These two begin where a word does: from the middle of one each try would go on to its end, again and again."""
 _AUTHORITY: Final = re.compile(r"://[^\s/@:]+:[^\s/@]+@")
 
 
@@ -44,11 +49,12 @@ class Published(str):
 
 def scrub(text: str) -> str:
     """The text without query values, tokens, credentials and cookie values; their names stay."""
+    text = text[:LONGEST]
     if "=" in text:
         text = _COOKIE.sub(r"\1=" + DROPPED, text)
         text = _PARAMETER.sub(r"\1", text)
     if "eyJ" in text:
-        text = _JWT.sub(DROPPED, text)
+        text = _JWT.sub(r"\1" + DROPPED, text)
     if "@" in text:
         text = _AUTHORITY.sub(f"://{DROPPED}@", text)
     if len(text.split(None, 1)) == 2:  # there is white space in it
@@ -63,7 +69,7 @@ def without_tokens(path: str) -> str:
     not. A UUID stays, because it is how applications number things.
     """
     if "eyJ" in path:
-        path = _JWT.sub(DROPPED, path)
+        path = _JWT.sub(r"\1" + DROPPED, path)
     return _LONG.sub(_unless_words, path)
 
 

@@ -28,6 +28,7 @@ SHARED_CACHE_HEADERS = frozenset(
 
 _SHARED_ONLY = frozenset({b"public", b"s-maxage", b"proxy-revalidate"})
 _MAX_AGE = re.compile(rb"max-age=[0-9]+", re.IGNORECASE)
+_MEMBER = re.compile(rb'(?:[^,"]++|"[^"]*+"?)++')
 _DATE = re.compile(rb"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 """Of other forms no two browsers make the same."""
 
@@ -71,12 +72,4 @@ _private = Memo(_made_private, entries=512, size=256 * 1024)
 
 def directives(value: bytes) -> list[bytes]:
     """The members of a list, cut at commas outside of quotes."""
-    parts: list[bytes] = []
-    open_quote = False
-    for piece in value.split(b","):
-        if open_quote:
-            parts[-1] += b"," + piece
-        else:
-            parts.append(piece)
-        open_quote ^= bool(piece.count(b'"') % 2)
-    return [part.strip(b" \t") for part in parts if part.strip(b" \t")]
+    return [kept for part in _MEMBER.findall(value) if (kept := part.strip(b" \t"))]

@@ -17,7 +17,7 @@ _EVERY_REQUEST = frozenset(
         b"apikey", b"api-key", b"aws4-hmac-sha256", b"hawk", b"hmac-sha256", b"key", b"signature", b"token", b"wsse",
     }
 )  # fmt: skip
-_SCHEME = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:[ \t]++(?!=)|\Z)")
+_SCHEME = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]++)(?:[ \t]++(?!=)|\Z)")
 
 
 def binds(value: bytes) -> bool:
