@@ -81,10 +81,16 @@ class Gate:
         self._trail = trail
         self._worker_seen = False
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """Whose scripts may ask: ``public_url`` and ``allowed_origins``."""
+        return self._standing.rules.origins
+
     def handle(self, request: Request, facts: RequestFacts) -> Answer:
         """The way of a gated request; it waits only where the log has moved, or something else has to be waited for."""
         if facts.preflight:
-            return preflight.answer(facts, self._standing.rules.origins)
+            asked = request.header(b"access-control-request-headers")
+            return preflight.answer(facts, self.origins, asked)
         if facts.worker_script and not self._worker_seen:
             self._warn_of_worker(facts)
         route = self._forwarder.route_for(facts.path)

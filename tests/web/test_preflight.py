@@ -11,13 +11,13 @@ ORIGINS = frozenset({"https://app.example.com", "https://partner.example.com"})
 RULES = DoorRules("https", frozenset({"app.example.com"}))
 
 
-def asked(origin: str):
+def asked(origin: str, headers_asked_for: str = ""):
     headers = [
         (b"Host", b"app.example.com"),
         (b"Origin", origin.encode()),
         (b"Access-Control-Request-Method", b"PUT"),
     ]
-    return answer(build("OPTIONS", "/api", headers, "192.0.2.1", RULES), ORIGINS)
+    return answer(build("OPTIONS", "/api", headers, "192.0.2.1", RULES), ORIGINS, headers_asked_for)
 
 
 def test_r08_an_allowed_origin_may_ask_with_credentials() -> None:
@@ -27,7 +27,17 @@ def test_r08_an_allowed_origin_may_ask_with_credentials() -> None:
     assert response.headers["Access-Control-Allow-Origin"] == "https://partner.example.com"
     assert response.headers["Access-Control-Allow-Credentials"] == "true"
     assert "PUT" in response.headers["Access-Control-Allow-Methods"]
-    assert response.headers["Vary"] == "Origin"
+    assert response.headers["Vary"] == "Origin, Access-Control-Request-Headers"
+
+
+def test_the_headers_that_are_asked_for_are_admitted() -> None:
+    """Whatever their names: an upstream that reads them is the application's own. What is no list of names is not repeated."""
+    wanted = "x-tenant,traceparent, X_Own.Header"
+    allowed = "Access-Control-Allow-Headers"
+    assert asked("https://partner.example.com", wanted).headers[allowed] == wanted
+    for odd in ("", "a\r\nb: c", "a" * 3_000, "h\u00e4"):
+        assert asked("https://partner.example.com", odd).headers[allowed].startswith("Accept, ")
+    assert allowed not in asked("https://evil.example", wanted).headers
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from gateway.web.door.table import EndpointTable
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response, Sent, Whole
 from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.preflight import readable
 
 __all__ = ["Door", "DoorLimits", "Listener"]
 
@@ -114,8 +115,11 @@ class Door:
         self.settle(request, outcome)
 
     def _give(self, request: Request, response: Whole) -> None:
-        if self.draining and isinstance(response, Response):
-            response.close = True
+        if isinstance(response, Response):
+            origin = request.facts.origin if request.facts is not None and response.status >= 400 else None
+            if origin is not None and origin in self._gate.origins:
+                response = readable(response, origin)
+            response.close = response.close or self.draining
         self._accounts.note(request, request.facts, response, clock.precise() - request.began)
         request.connection.respond(request, response)
 

@@ -19,6 +19,8 @@ from gateway.web.door.limits import DoorLimits
 from gateway.web.door.listener import Door
 from gateway.web.door.table import EndpointTable
 from gateway.web.messages import Request, Response
+from gateway.web.pages.pages import Page
+from gateway.web.pages.respond import Prepared
 from tests.fakes.door import Client
 
 Answers = Callable[[Request, RequestFacts], Awaitable[Response]]
@@ -29,6 +31,7 @@ class Behind:
 
     def __init__(self) -> None:
         self.answer: Answers = self.fine
+        self.origins = {"https://app.test", "https://partner.test"}
         self.asked = 0
 
     async def fine(self, request: Request, facts: RequestFacts) -> Response:
@@ -193,3 +196,31 @@ async def test_an_answer_that_nobody_gives_any_more_ends_the_connection(
     behind.answer = cancelled
     await client.ask("/x")
     assert await client.rest() == b""
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 502, 503])
+async def test_an_allowed_origin_can_read_why_it_is_refused(
+    client: Client, behind: Behind, status: int
+) -> None:
+    """Else its script sees a network error in place of a 401. What was prepared for everybody stays as it is."""
+    prepared = Prepared(
+        Page(status, b"{}", (("Content-Type", "application/problem+json"), ("Vary", "Cookie")))
+    )
+
+    async def refuses(request: Request, facts: RequestFacts) -> Response:
+        return prepared.response(["a=b"] if facts.path == "/cookie" else ())
+
+    behind.answer = refuses
+    for path in ("/x", "/cookie"):
+        answer = await client.get(path, "Origin: https://partner.test")
+        assert (answer.status, answer.body) == (status, b"{}")
+        assert answer.values(b"access-control-allow-origin") == [b"https://partner.test"]
+        assert answer.values(b"access-control-allow-credentials") == [b"true"]
+        assert answer.values(b"vary") == [b"Cookie", b"Origin"]
+        for origin in ("Origin: https://evil.test", "Origin: null", "X-Plain: 1"):
+            assert b"access-control" not in (await client.get(path, origin)).raw.lower()
+
+
+async def test_what_goes_well_says_nothing_of_origins(client: Client) -> None:
+    """An answer of the application says by itself who may read it."""
+    assert b"access-control" not in (await client.get("/x", "Origin: https://partner.test")).raw.lower()
