@@ -8,12 +8,16 @@ one. What arrives between that question and the request cannot be told from an a
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import select
 import socket
 from typing import Protocol, cast
 
 from gateway.proxy.signal import Signal
 
+_LAST_WORDS = 262_144
+"""Bytes that are read of an answer whose upstream would not take the rest of the request."""
 _FLUSH_SECONDS = 5.0
 """How long a closed connection may still take to send what waits."""
 
@@ -81,6 +85,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_owner",
         "_poll",
         "_receiver",
+        "_spare",
         "belongs",
         "idle_since",
         "served",
@@ -94,6 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._poll = select.poll()
         self._drained = Signal()
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._spare = -1
         self.write_paused = False
         self.served = 0
         self.belongs: Belonging | None = None
@@ -121,6 +127,29 @@ class UpstreamConnection(asyncio.Protocol):
         self.served += 1
         self.transport.write(head)
 
+    def listen_to_the_end(self) -> None:
+        """A body is about to be sent. An upstream that answers early and closes makes writing fail, and the event loop
+        drops what was not read by then: so the socket is held open beside it. TLS cannot be read there.
+        """
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and self.transport.get_extra_info("sslcontext") is None:
+            with contextlib.suppress(OSError):  # no descriptor is left: then it goes without
+                self._spare = os.dup(sock.fileno())
+
+    def _last_words(self) -> bytes:
+        words = b""
+        if self._spare >= 0:
+            with contextlib.suppress(OSError):
+                while len(words) < _LAST_WORDS and (data := os.read(self._spare, _LAST_WORDS)):
+                    words += data
+        self._let_go()
+        return words
+
+    def _let_go(self) -> None:
+        spare, self._spare = self._spare, -1
+        if spare >= 0:
+            os.close(spare)
+
     def pass_to(self, receiver: Receiver) -> None:
         """After an upgrade: bytes go to ``receiver`` for good, and the pool no longer counts the connection."""
         self._receiver = receiver
@@ -135,6 +164,7 @@ class UpstreamConnection(asyncio.Protocol):
     def release(self, *, reusable: bool) -> None:
         """The exchange is over."""
         self._receiver = None
+        self._let_go()
         if reusable and self._owner is not None and not self.transport.is_closing():
             self._owner.released(self)
         else:
@@ -143,6 +173,7 @@ class UpstreamConnection(asyncio.Protocol):
     def abort(self) -> None:
         """End it at once; its receiver hears no more."""
         self._receiver = None
+        self._let_go()
         self.disown()
         self.transport.abort()
         self._drained.wake()
@@ -150,6 +181,7 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Send what waits, then end it; its receiver hears no more."""
         self._receiver = None
+        self._let_go()
         self.disown()
         self.transport.close()
         if self.transport.get_write_buffer_size():
@@ -181,6 +213,8 @@ class UpstreamConnection(asyncio.Protocol):
         return self._receiver is not None and self.transport.can_write_eof() and self._receiver.ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if (words := self._last_words()) and self._receiver is not None:
+            self._receiver.received(words)
         receiver, self._receiver = self._receiver, None
         self.disown()
         self._drained.wake()

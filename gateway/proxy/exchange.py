@@ -216,7 +216,7 @@ class Exchange(ResponseReader[Downstream]):
             self._pause()
 
     def _pause(self) -> None:
-        if not self.reading_paused and self._connection is not None:
+        if not (self.reading_paused or self._connection is None or self._connection.transport.is_closing()):
             self.reading_paused = True
             self._unsent = self.downstream.unsent
             self._deadline = self._deadlines.after(self._idle)

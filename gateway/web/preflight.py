@@ -1,8 +1,8 @@
 """CORS (Fetch Standard §4.8), whole or not at all: for ``allowed_origins`` preflights, and whatever of ours refuses.
 
 Preflights are answered here and never forwarded (rule R8): they carry no cookie, so the gate could only refuse them,
-and an upstream that answers them would decide who may use our session. A script that may ask must be able to read why it
-is refused: without these headers it sees a network error in place of a 401.
+and an upstream that answers them would decide who may use our session. A script that may ask must be able to read why
+it is refused: without these headers it sees a network error in place of a 401.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +180,49 @@ async def test_draining_waits_for_the_upstream():
 
         await asyncio.wait_for(waiting[1], PATIENCE)
         assert ("writable" in ear.heard) == (wake == "resume_writing")
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_an_early_answer_survives_the_write_that_fails(run):
+    """The upstream has answered and closed, the loop has not read it, and the rest of the body meets a reset."""
+
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address = Address("127.0.0.1", listening.getsockname()[1])
+            connection = await address.connect(lambda: UpstreamConnection(Owner()))
+            peer, _ = listening.accept()
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        ear = Ear()
+        connection.begin(ear, b"head")
+        connection.listen_to_the_end()
+        connection.transport.pause_reading()  # as a loop that is busy
+        connection.write(b"body")
+        peer.recv(1)
+        peer.sendall(b"HTTP/1.1 413 X\r\n\r\n")
+        peer.close()  # with bytes unread: the kernel answers what comes with a reset
+        async with asyncio.timeout(PATIENCE):
+            while not any(isinstance(each, OSError) for each in ear.heard):
+                connection.write(b"more")
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return ear.heard[0], len(list(Path("/proc/self/fd").iterdir())) - before
+
+    assert run(main()) == (b"HTTP/1.1 413 X\r\n\r\n", -2)
+
+
+def test_a_socket_is_held_open_no_longer_than_its_exchange():
+    """However it ends; and where no descriptor is left the body goes without."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        ends = (lambda one: one.release(reusable=True), UpstreamConnection.abort, UpstreamConnection.close)
+        for end in (*ends, lambda one: one.connection_lost(None)):
+            connection, _ = connected()
+            connection.transport.get_extra_info = {"socket": ours}.get
+            connection.begin(Ear(), b"head")
+            connection.listen_to_the_end()
+            held = connection._spare
+            theirs.send(b"x")
+            end(connection)
+            with pytest.raises(OSError, match="Bad file"):
+                os.fstat(held)

@@ -44,6 +44,7 @@ class Upload:
 
     async def run(self, connection: UpstreamConnection, exchange: Exchange) -> None:
         """Send the body until it or the exchange is over; ends the exchange when the client breaks off."""
+        connection.listen_to_the_end()
         self._body.accept()
         try:
             await self._pump(connection, exchange)
