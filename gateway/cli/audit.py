@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from gateway.cli.ending import FINDINGS, GOOD, USAGE, stop
 from gateway.config.secret_files import UnreadableError, read_text
 from gateway.core.errors import ProviderError
 
 if TYPE_CHECKING:
     from gateway.oidc.jose.jwks import KeySet, VerificationKey
-
-GOOD, FINDINGS, USAGE = 0, 1, 2
 
 app = typer.Typer(help="The audit trail: lines with signed receipts.", no_args_is_help=True)
 
@@ -54,7 +53,7 @@ def verify(
                 found += not finding.note
                 typer.echo(shown(finding, name))
     except OSError as error:
-        _stop(f"{name}: cannot be read ({error.strerror})")
+        stop(f"{name}: cannot be read ({error.strerror})", USAGE)
     unread = f", {book.unread} lines not read" if book.unread else ""
     typer.echo(
         f"{name}: {book.receipts} good receipts of {book.sign_outs} sign-outs in {book.lines} lines{unread}, "
@@ -68,25 +67,20 @@ def _keys(pems: list[Path], sets: list[Path]) -> KeySet:
     from gateway.oidc.signout.signed_receipt import keys_from_jwks, keys_from_pem
 
     if not pems and not sets:
-        _stop("name the key that signed the receipts: --key FILE or --jwks FILE")
+        stop("name the key that signed the receipts: --key FILE or --jwks FILE", USAGE)
     readers = [*((file, keys_from_pem) for file in pems), *((file, keys_from_jwks) for file in sets)]
     keys: list[VerificationKey] = []
     for file, read in readers:
         try:
             keys += read(read_text(file)).keys
         except UnreadableError as error:
-            _stop(f"{error.what}; {error.fix}")
+            stop(f"{error.what}; {error.fix}", USAGE)
         except ValueError as reason:
-            _stop(f"{file}: the key {reason}")
+            stop(f"{file}: the key {reason}", USAGE)
         except ProviderError as error:
-            _stop(f"{file}: {error.detail}")
+            stop(f"{file}: {error.detail}", USAGE)
     return KeySet(tuple(keys))
 
 
 def _opened(log: str) -> BinaryIO:
     return sys.stdin.buffer if log == "-" else Path(log).open("rb")
-
-
-def _stop(why: str) -> NoReturn:
-    typer.echo(why, err=True)
-    raise typer.Exit(USAGE)

@@ -11,12 +11,11 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.ending import CONFIG, FINDINGS, GOOD, Config, stop
 from gateway.config import Finding, Severity, examine
 from gateway.config.schema import schema as json_schema
 from gateway.core import dice
 from gateway.core.session.key_file import format_key, parse_key
-
-GOOD, FINDINGS, USAGE = 0, 1, 2
 
 
 def register(app: typer.Typer) -> None:
@@ -29,12 +28,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
-def check(
-    config: Annotated[
-        Path,
-        typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file."),
-    ] = Path("gateway.yaml"),
-) -> None:
+def check(config: Config = CONFIG) -> None:
     """Say everything that is wrong with a configuration, each with its place and fix: 0 good, 1 findings, 2 usage."""
     examination = examine(config, os.environ)
     for finding in examination.findings:
@@ -81,14 +75,9 @@ def _hand_out(text: str, output: Path | None, *, lost: str, use: str) -> None:
     try:
         created = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        typer.echo(f"{output}: exists already; name another file, {lost} would be lost", err=True)
-        raise typer.Exit(FINDINGS) from None
+        stop(f"{output}: exists already; name another file, {lost} would be lost")
     except OSError as error:
-        typer.echo(
-            f"{output}: cannot be created ({error.strerror}); name a file in a directory that is yours",
-            err=True,
-        )
-        raise typer.Exit(FINDINGS) from None
+        stop(f"{output}: cannot be created ({error.strerror}); name a file in a directory that is yours")
     with os.fdopen(created, "w", encoding="ascii") as file:
         file.write(text)
     typer.echo(f"{output}: a new key; {use}")
@@ -107,13 +96,10 @@ def _drawn() -> str:
 
 def _summary(findings: Sequence[Finding]) -> str:
     count = Counter(finding.severity for finding in findings)
+    words = {Severity.ERROR: "finding", Severity.WARNING: "warning", Severity.NOTE: "note"}
     parts = [
         f"{count[severity]} {word}{'s' if count[severity] > 1 else ''}"
-        for severity, word in (
-            (Severity.ERROR, "finding"),
-            (Severity.WARNING, "warning"),
-            (Severity.NOTE, "note"),
-        )
+        for severity, word in words.items()
         if count[severity]
     ]
     if not count[Severity.ERROR]:

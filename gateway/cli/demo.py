@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.serve import loaded
+from gateway.cli.ending import loaded
 from gateway.core.errors import GatewayError
 from gateway.telemetry.audit import AuditEvent, AuditKind
 

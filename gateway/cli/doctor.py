@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli.ending import CONFIG, FINDINGS, GOOD, Config, stop
 from gateway.config import examine
-
-GOOD, FINDINGS, USAGE = 0, 1, 2
 
 
 def register(app: typer.Typer) -> None:
@@ -21,18 +19,13 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    config: Annotated[
-        Path,
-        typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file."),
-    ] = Path("gateway.yaml"),
+    config: Config = CONFIG,
     live: Annotated[
-        bool,
-        typer.Option("--live", help="Ask the providers too, read-only and without cookies."),
+        bool, typer.Option("--live", help="Ask the providers too, read-only and without cookies.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
     only_register: Annotated[
-        bool,
-        typer.Option("--register", help="Only print what to enter at the providers' consoles."),
+        bool, typer.Option("--register", help="Only print what to enter at the providers' consoles.")
     ] = False,
     saml_metadata: Annotated[
         str,
@@ -52,8 +45,7 @@ def doctor(
     if only_register:
         settings = examine(config, os.environ).settings
         if settings is None:
-            typer.echo(f"{config}: cannot be used; `gateway check -c {config}` says why", err=True)
-            raise typer.Exit(FINDINGS)
+            stop(f"{config}: cannot be used; `gateway check -c {config}` says why")
         asked = registrations(settings)
         typer.echo(_json(report.register_data(asked)) if as_json else "\n".join(report.register_lines(asked)))
         return

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from gateway.config import examine
+from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop
 from gateway.config.model import Settings
 from gateway.config.sections import revealed
 from gateway.config.session_sections import SecurityEventsSection
@@ -24,17 +23,11 @@ from gateway.oidc.events.security_event import ENDING
 from gateway.oidc.events.ssf_stream import StreamEndpoints, Wanted
 from gateway.oidc.wire import ProviderRequest, ProviderResponse
 
-GOOD, FINDINGS, USAGE = 0, 1, 2
-
 app = typer.Typer(
     help="Set up the stream of security events at the transmitter of inbound.security_events.",
     no_args_is_help=True,
 )
-_Config = Annotated[
-    Path, typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file.")
-]
 _Stream = Annotated[str, typer.Option(metavar="ID", help="Which stream, where there are several.")]
-_CONFIG = Path("gateway.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,7 @@ class Station:
 
 @app.command()
 def create(
-    config: _Config = _CONFIG,
+    config: Config = CONFIG,
     poll: Annotated[
         bool, typer.Option("--poll", help="Fetch the events instead of having them sent.")
     ] = False,
@@ -77,7 +70,7 @@ def create(
 
 
 @app.command()
-def status(config: _Config = _CONFIG, stream: _Stream = "") -> None:
+def status(config: Config = CONFIG, stream: _Stream = "") -> None:
     """Print the stream as the transmitter knows it, and its status: 0 told, 1 not, 2 usage."""
 
     async def show(station: Station) -> None:
@@ -93,12 +86,12 @@ def status(config: _Config = _CONFIG, stream: _Stream = "") -> None:
 
 
 @app.command()
-def verify(config: _Config = _CONFIG, stream: _Stream = "") -> None:
+def verify(config: Config = CONFIG, stream: _Stream = "") -> None:
     """Have the transmitter send a verification event: 0 asked for, 1 not, 2 usage."""
 
     async def ask(station: Station) -> None:
         if station.endpoints.verification is None:
-            _stop("the transmitter verifies no streams", FINDINGS)
+            stop("gateway: the transmitter verifies no streams")
         found, state = await _stream(station, stream), dice.token(12)
         request = ssf_stream.verify_request(
             station.endpoints.verification, station.token, str(found.get("stream_id")), state
@@ -110,7 +103,7 @@ def verify(config: _Config = _CONFIG, stream: _Stream = "") -> None:
 
 
 @app.command()
-def delete(config: _Config = _CONFIG, stream: _Stream = "") -> None:
+def delete(config: Config = CONFIG, stream: _Stream = "") -> None:
     """End the stream: 0 ended, 1 not, 2 usage."""
 
     async def end(station: Station) -> None:
@@ -131,17 +124,20 @@ def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]
 
     :raises typer.Exit: it could not be done, with one line that says why.
     """
-    settings = _settings(config)
+    settings = loaded(config)
     asked = settings.inbound.security_events
     if asked is None:
-        _stop(f"{config}: inbound.security_events is not set", USAGE)
+        stop(f"gateway: {config}: inbound.security_events is not set", USAGE)
     token = revealed(asked.token)
     if token is None:
-        _stop(f"{config}: inbound.security_events.token_file is not set, and its API asks for a token", USAGE)
+        stop(
+            f"gateway: {config}: inbound.security_events.token_file is not set, and its API asks for a token",
+            USAGE,
+        )
     try:
         asyncio.run(_work(settings, asked, token, work))
     except GatewayError as error:
-        _stop("; ".join(filter(None, (error.detail, error.fix))), FINDINGS)
+        stop("gateway: " + "; ".join(filter(None, (error.detail, error.fix))))
 
 
 async def _work(
@@ -156,19 +152,5 @@ async def _work(
         await transport.close()
 
 
-def _settings(config: Path) -> Settings:
-    examination = examine(config, os.environ)
-    if examination.settings is None:
-        for finding in examination.findings:
-            typer.echo(str(finding), err=True)
-        raise typer.Exit(FINDINGS)
-    return examination.settings
-
-
 def _print(told: Mapping[str, object]) -> None:
     typer.echo(json.dumps(told, indent=2))
-
-
-def _stop(why: str, status: int) -> NoReturn:
-    typer.echo(f"gateway: {why}", err=True)
-    raise typer.Exit(status)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from gateway.cli.ending import FINDINGS, GOOD, USAGE, stop
 from gateway.core.policy.faults import PolicyFaultsError
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.policy.schema import canonical_client
 from gateway.core.policy_cases.cases import CLIENT, HOST, Inquiry, failures, inquiry, person, undecided
 from gateway.core.session.session import Principal
 from gateway.state import policy_files
-
-GOOD, FINDINGS, USAGE = 0, 1, 2
 
 app = typer.Typer(help="Try policies before they decide anything.", no_args_is_help=True)
 
@@ -28,7 +27,7 @@ def test(directory: _Dir) -> None:
     try:
         cases = policy_files.load_cases(directory, Path.cwd())
     except PolicyFaultsError as error:
-        _stop(error.detail, FINDINGS)
+        stop(error.detail, FINDINGS)
     broken = failures(cases, policies)
     for case, how in broken:
         typer.echo(f"{case.place}: {case.inquiry}: {how}")
@@ -62,7 +61,7 @@ def explain(
         canonical_client(client)
         asked = inquiry(who, method, url, routes=route or ["/"], host=host, client=client)
     except ValueError as error:
-        _stop(str(error), USAGE)
+        stop(str(error), USAGE)
     policies = _load(directory, on_fault=USAGE)
     verdict = asked.put_to(policies)
     for line in _explanation(asked, verdict, policies):
@@ -88,7 +87,7 @@ def _principal(
     of_people = {"--groups": groups, "--email": email, "--acr": acr, "--auth-age": auth_age}
     given = [name for name, value in of_people.items() if value is not None]
     if user is None and given:
-        _stop(f"{', '.join(given)}: anonymous has none of these; say who asks with --as USER", USAGE)
+        stop(f"{', '.join(given)}: anonymous has none of these; say who asks with --as USER", USAGE)
     if user is None:
         return None
     names = [name.strip() for name in (groups or "").split(",")]
@@ -100,13 +99,8 @@ def _load(source: str, *, on_fault: int) -> PolicySet:
     try:
         policy_files.directory_of(source, Path.cwd())
     except PolicyFaultsError as error:
-        _stop(error.detail, USAGE)
+        stop(error.detail, USAGE)
     try:
         return policy_files.load(source, Path.cwd())
     except PolicyFaultsError as error:
-        _stop(error.detail, on_fault)
-
-
-def _stop(message: str, status: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(status)
+        stop(error.detail, on_fault)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.config import ConfigurationErrors, load
-from gateway.config.model import Settings
+from gateway.cli.ending import loaded, stop
 from gateway.core.errors import GatewayError
 
 
@@ -29,19 +27,7 @@ def serve(
     try:
         status = parent.serve(settings, workers=workers)
     except GatewayError as error:
-        typer.echo(f"gateway: {error.detail or error.code}; {error.fix}", err=True)
-        raise typer.Exit(1) from None
+        stop(f"gateway: {error.detail or error.code}; {error.fix}")
     except OSError as error:
-        typer.echo(f"gateway: {error}; see what the system refuses", err=True)
-        raise typer.Exit(1) from None
+        stop(f"gateway: {error}; see what the system refuses")
     raise typer.Exit(status)
-
-
-def loaded(config: Path) -> Settings:
-    """The settings, or every finding on standard error and exit status 1."""
-    try:
-        return load(config, os.environ)
-    except ConfigurationErrors as errors:
-        for finding in errors.findings:
-            typer.echo(str(finding), err=True)
-        raise typer.Exit(1) from None

@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from gateway.config import examine
+from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop
 from gateway.config.sections import revealed
 
-GOOD, FINDINGS, USAGE = 0, 1, 2
 TIMEOUT = 10.0
 """Seconds for the API's answer."""
 
 app = typer.Typer(help="List sessions and end them, through a running gateway.", no_args_is_help=True)
 
-_Config = Annotated[
-    Path,
-    typer.Option(
-        "--config",
-        "-c",
-        exists=True,
-        dir_okay=False,
-        help="Its configuration: where the API is, and its token.",
-    ),
-]
 _Admin = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="Where the API is, if not where the configuration says.")
 ]
-_CONFIG = Path("gateway.yaml")
 
 
 @app.command("list")
 def show(
-    config: _Config = _CONFIG,
+    config: Config = CONFIG,
     admin: _Admin = "",
     as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
 ) -> None:
@@ -54,12 +41,12 @@ def show(
             f"{total} sessions" + (f", the {shown} last active shown" if shown < total else ""), err=True
         )
     if not told["complete"]:
-        _stop(told["note"], FINDINGS)
+        stop(f"gateway: {told['note']}")
 
 
 @app.command()
 def revoke(
-    config: _Config = _CONFIG,
+    config: Config = CONFIG,
     admin: _Admin = "",
     sid: Annotated[str, typer.Option(help="One session.")] = "",
     sub: Annotated[str, typer.Option(help="Every session of this subject at the configured provider.")] = "",
@@ -70,12 +57,12 @@ def revoke(
     given: dict[str, object] = {"sid": sid, "sub": sub, "email": email, "all": everybody}
     asked = {name: value for name, value in given.items() if value}
     if len(asked) != 1:
-        _stop("give exactly one of --sid, --sub, --email and --all", USAGE)
+        stop("gateway: give exactly one of --sid, --sub, --email and --all", USAGE)
     told = _asked(config, admin, "POST", "/api/revocations", asked)
     (name,) = asked
     what = "every session" if name == "all" else f"{name} {asked[name]}"
     if not told["durable"]:
-        _stop(f"{what}: ended in that process only; the log did not take it yet, see its /readyz", FINDINGS)
+        stop(f"gateway: {what}: ended in that process only; the log did not take it yet, see its /readyz")
     typer.echo(f"{what}: ended")
 
 
@@ -94,27 +81,23 @@ def _asked(config: Path, admin: str, method: str, path: str, body: object = None
         answer = connection.getresponse()
         told = json.loads(answer.read())
     except (OSError, HTTPException, ValueError) as error:
-        _stop(
-            f"{address}: no answer from the operator's API ({error}); is the gateway running there?", FINDINGS
+        stop(
+            f"gateway: {address}: no answer from the operator's API ({error}); is the gateway running there?"
         )
     finally:
         connection.close()
     if answer.status != 200:
-        _stop(f"{address}: {answer.status} {told.get('title')}. {told.get('detail', '')}", FINDINGS)
+        stop(f"gateway: {address}: {answer.status} {told.get('title')}. {told.get('detail', '')}")
     return dict(told)
 
 
 def _found(config: Path) -> tuple[str, str]:
     """Where the API of the gateway with this configuration is, and its token."""
-    examination = examine(config, os.environ)
-    if examination.settings is None:
-        for finding in examination.findings:
-            typer.echo(str(finding), err=True)
-        raise typer.Exit(FINDINGS)
-    token = revealed(examination.settings.admin.token)
+    admin = loaded(config).admin
+    token = revealed(admin.token)
     if token is None:
-        _stop(f"{config}: admin.token_file is not set, so the operator's API is closed", FINDINGS)
-    return str(examination.settings.admin.listen), token
+        stop(f"gateway: {config}: admin.token_file is not set, so the operator's API is closed")
+    return str(admin.listen), token
 
 
 def _table(sessions: list[dict[str, Any]]) -> list[str]:
@@ -134,8 +117,3 @@ def _table(sessions: list[dict[str, Any]]) -> list[str]:
 
 def _moment(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _stop(why: str, status: int) -> NoReturn:
-    typer.echo(f"gateway: {why}", err=True)
-    raise typer.Exit(status)

@@ -7,16 +7,14 @@ import os
 import pwd
 import sqlite3
 from pathlib import Path
-from typing import Annotated, NoReturn
 
 import typer
 
-from gateway.config import examine
+from gateway.cli.ending import CONFIG, Config, loaded, stop
 from gateway.core.errors import GatewayError
 from gateway.state.contract.renewal import RenewalCause
 from gateway.state.redis.place import RedisPlace
 
-GOOD, FINDINGS, USAGE = 0, 1, 2
 PATIENCE = 5.0
 """Seconds to wait for others that write."""
 
@@ -30,9 +28,7 @@ def _state() -> None:
 
 @app.command()
 def renew(
-    config: Annotated[
-        Path, typer.Option("--config", "-c", exists=True, dir_okay=False, help="The configuration file.")
-    ] = Path("gateway.yaml"),
+    config: Config = CONFIG,
 ) -> None:
     """Have everybody sign in again, as after a restored backup: 0 done, 1 not, 2 usage.
 
@@ -40,20 +36,15 @@ def renew(
     """
     from gateway.app.options import state_place  # late: it knows of every part of a gateway
 
-    settings = examine(config, os.environ)
-    if settings.settings is None:
-        for finding in settings.findings:
-            typer.echo(str(finding), err=True)
-        raise typer.Exit(FINDINGS)
-    if settings.settings.state_loss == "accept":
-        _stop(
-            "with `state_loss: accept` another id signs nobody out; run `gateway sessions revoke --all` instead"
-        )
-    place = state_place(settings.settings)
+    settings = loaded(config)
+    if settings.state_loss == "accept":
+        what = "with `state_loss: accept` another id signs nobody out"
+        stop(f"gateway: {what}; run `gateway sessions revoke --all` instead")
+    place = state_place(settings)
     try:
         done = asyncio.run(_in_redis(place)) if isinstance(place, RedisPlace) else _in_file(place)
     except GatewayError as error:
-        _stop("; ".join(filter(None, (error.detail, error.fix))))
+        stop("gateway: " + "; ".join(filter(None, (error.detail, error.fix))))
     if not done:
         typer.echo(
             f"{place}: there is no revocation log yet; the first start makes one, and nobody is signed in under it"
@@ -79,13 +70,15 @@ def _in_file(path: Path) -> bool:
         return False
     owner = path.stat().st_uid
     if owner != os.geteuid():
-        _stop(f"{path} belongs to {_name(owner)}, and files made beside it must too; run this as that user")
+        stop(
+            f"gateway: {path} belongs to {_name(owner)}, and files made beside it must too; run this as that user"
+        )
     files = LogFiles(path, patience=PATIENCE)
     try:
         files.start()
         files.renew(RenewalCause.OPERATOR)
     except (sqlite3.Error, OSError) as error:
-        _stop(f"{path}: {explain(error)}")
+        stop(f"gateway: {path}: {explain(error)}")
     finally:
         files.close()
     return True
@@ -105,7 +98,7 @@ async def _in_redis(place: RedisPlace) -> bool:
         return await stream.renew(ReadTo(), new_log_id(), RenewalCause.OPERATOR) == "renewed"
     except (OSError, CommandRefusedError) as error:
         fault = fault_of(error)
-        _stop(f"{place}: {fault.what or 'Redis does not answer'}" + (f"; {fault.fix}" if fault.fix else ""))
+        stop(f"gateway: {place}: {fault}")
     finally:
         await stream.link.close()
 
@@ -115,8 +108,3 @@ def _name(user: int) -> str:
         return f"user {pwd.getpwuid(user).pw_name}"
     except KeyError:
         return f"user {user}"
-
-
-def _stop(why: str) -> NoReturn:
-    typer.echo(f"gateway: {why}", err=True)
-    raise typer.Exit(FINDINGS)

@@ -15,38 +15,12 @@ from gateway.core.session.session import Principal
 
 READ = frozenset({"GET", "OPTIONS", "PROPFIND", "REPORT", "SEARCH"})
 """Safe methods: RFC 9110 §9.2.1, RFC 4918, RFC 3253, RFC 5323."""
-WRITE = frozenset(
-    [
-        "POST",
-        "PUT",
-        "DELETE",
-        "PATCH",
-        "PROPPATCH",
-        "MKCOL",
-        "COPY",
-        "MOVE",
-        "LOCK",
-        "UNLOCK",
-        "VERSION-CONTROL",
-        "CHECKOUT",
-        "CHECKIN",
-        "UNCHECKOUT",
-        "MKWORKSPACE",
-        "UPDATE",
-        "LABEL",
-        "MERGE",
-        "BASELINE-CONTROL",
-        "MKACTIVITY",
-        "ORDERPATCH",
-        "ACL",
-        "MKREDIRECTREF",
-        "UPDATEREDIRECTREF",
-        "MKCALENDAR",
-        "BIND",
-        "UNBIND",
-        "REBIND",
-    ]
-)
+WRITE = frozenset({
+    "POST", "PUT", "DELETE", "PATCH", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "VERSION-CONTROL",
+    "CHECKOUT", "CHECKIN", "UNCHECKOUT", "MKWORKSPACE", "UPDATE", "LABEL", "MERGE", "BASELINE-CONTROL",
+    "MKACTIVITY", "ORDERPATCH", "ACL", "MKREDIRECTREF", "UPDATEREDIRECTREF", "MKCALENDAR", "BIND", "UNBIND",
+    "REBIND",
+})  # fmt: skip
 METHODS = READ | WRITE
 """Methods as policies know them, upper case and compared exactly."""
 

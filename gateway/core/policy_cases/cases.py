@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.core.errors import DownstreamError
@@ -34,28 +35,8 @@ class _Asked:
         self._policies = policies
         self.said = PolicyVerdict(allowed=False, policies=())
 
-    def decide(
-        self,
-        *,
-        principal: Principal | None,
-        method: str,
-        route: str,
-        host: str,
-        path: str,
-        client: str,
-        now: int,
-        generation: int = 0,
-    ) -> PolicyVerdict:
-        self.said = self._policies.decide(
-            principal=principal,
-            method=method,
-            route=route,
-            host=host,
-            path=path,
-            client=client,
-            now=now,
-            generation=generation,
-        )
+    def decide(self, **asked: Any) -> PolicyVerdict:
+        self.said = self._policies.decide(**asked)
         return self.said
 
 

@@ -17,25 +17,9 @@ MAKE_ONE = "make one with `gateway keys new` or `openssl rand -base64 32`"
 _FEWEST_DISTINCT = 16
 """32 random bytes have about 30 different values; fewer than 16 happens once in 10^18 keys."""
 _PLACEHOLDERS = (
-    "changeme",
-    "changeit",
-    "change-me",
-    "change_me",
-    "placeholder",
-    "replace",
-    "example",
-    "default",
-    "secret",
-    "password",
-    "insecure",
-    "yourkey",
-    "dummykey",
-    "testkey",
-    "demokey",
-    "sessionkey",
-    "abcdefgh",
-    "12345678",
-)
+    "changeme", "changeit", "change-me", "change_me", "placeholder", "replace", "example", "default", "secret",
+    "password", "insecure", "yourkey", "dummykey", "testkey", "demokey", "sessionkey", "abcdefgh", "12345678",
+)  # fmt: skip
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}|[A-Za-z0-9_-]+={0,2}", re.ASCII)
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 

@@ -12,7 +12,6 @@ The nonce of a signature, on which ECDSA stands or falls, is drawn by OpenSSL fr
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -25,11 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
-)
+)  # fmt: skip
 from jwt import PyJWS
+from jwt.algorithms import ECAlgorithm
+from jwt.utils import base64url_encode
 
 from gateway.core.errors import ProviderError
 from gateway.core.signout.chain import HopState
@@ -128,13 +128,8 @@ class ReceiptKey:
     @property
     def jwks(self) -> dict[str, object]:
         """The public half as a key set (RFC 7517)."""
-        jwk = {
-            **_members(self._private.public_key()),
-            "kid": self.public.kid,
-            "use": "sig",
-            "alg": _ALGORITHM,
-        }
-        return {"keys": [jwk]}
+        members = ECAlgorithm.to_jwk(self._private.public_key(), as_dict=True)
+        return {"keys": [{**members, "kid": self.public.kid, "use": "sig", "alg": _ALGORITHM}]}
 
     def sign(self, receipt: LogoutReceipt) -> str:
         """The receipt as a compact JWS."""
@@ -225,17 +220,8 @@ def _public(public: ec.EllipticCurvePublicKey) -> VerificationKey:
 
 def _thumbprint(public: ec.EllipticCurvePublicKey) -> str:
     """RFC 7638: the hash of the members that make the key, in lexical order and without white space."""
-    members = json.dumps(_members(public), sort_keys=True, separators=(",", ":"))
-    return _base64url(hashlib.sha256(members.encode()).digest())
-
-
-def _members(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
-    point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)  # 4, x, y (SEC 1 §2.3.3)
-    return {"kty": "EC", "crv": "P-256", "x": _base64url(point[1:33]), "y": _base64url(point[33:])}
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    members = json.dumps(ECAlgorithm.to_jwk(public, as_dict=True), sort_keys=True, separators=(",", ":"))
+    return base64url_encode(hashlib.sha256(members.encode()).digest()).decode()
 
 
 def _hop_claims(hop: HopState) -> dict[str, object]:
