@@ -36,7 +36,7 @@ from gateway.state.contract.refreshes import (
 )
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import RETRY_EVERY, WITHIN, SideLink
+from gateway.state.redis.side import RETRY_EVERY, WITHIN, RedisSideStore
 
 RECENT: Final = 60.0
 """Seconds: what a server may forget in a failover is younger by far."""
@@ -171,28 +171,24 @@ class _Published:
     at: float
 
 
-class RedisRefreshes:
+class RedisRefreshes(RedisSideStore):
     """See :class:`gateway.state.contract.refreshes.Refreshes` for the contract.
 
     :param within: seconds in which a Redis that is near has to answer.
     """
 
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
-        self._side = SideLink(place, "refreshes", within=within, patient=True)
+        super().__init__(place, "refreshes", within=within, patient=True)
         self._name = dice.token(9)
         self._recent: OrderedDict[str, _Published] = OrderedDict()
         self._recent_bytes = 0
         self._saying: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
-        """Connects with the first question."""
-        self._side.open()
-
     async def close(self) -> None:
         """Disconnect."""
         for task in self._saying:
             task.cancel()
-        await self._side.close()
+        await super().close()
 
     def say_again(self) -> None:
         """The server may have forgotten its last moments: publish once more what was published in them."""

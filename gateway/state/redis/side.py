@@ -136,6 +136,21 @@ class SideLink:
             _log.warning("state_unavailable", holds=self._holds, why=self.why)
 
 
+class RedisSideStore:
+    """What keeps its things in Redis beside the log; the parameters are those of its link."""
+
+    def __init__(self, place: RedisPlace, holds: str, *, within: float, patient: bool = False) -> None:
+        self._side = SideLink(place, holds, within=within, patient=patient)
+
+    async def open(self) -> None:
+        """Connects with the first question."""
+        self._side.open()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._side.close()
+
+
 def digest(*parts: str) -> str:
     """A name of fixed length for texts from outside."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -19,7 +19,7 @@ from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.contract.sign_ins import UNKNOWN, Listed
 from gateway.state.redis.link import Command, Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, SideLink, digest
+from gateway.state.redis.side import WITHIN, RedisSideStore, digest
 
 AT_ONCE: Final = 500
 """Sightings, or sign-ins to forget, in one question."""
@@ -122,24 +122,16 @@ return #redis.call('ZRANGE', KEYS[1], '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0,
 """KEYS: a name's. Answers 1 if there is a sign-in of that name whose deadline is ahead."""
 
 
-class RedisSignIns:
+class RedisSignIns(RedisSideStore):
     """See :class:`gateway.state.contract.sign_ins.SignIns` for the contract.
 
     :param within: seconds in which Redis has to answer.
     """
 
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
-        self._side = SideLink(place, "sign-ins", within=within)
+        super().__init__(place, "sign-ins", within=within)
         parts = ("sign-ins",), ("sign-ins", "sightings"), ("sign-ins", "seen"), ("sign-ins", "until")
         self._keys = tuple(self._side.key(*each) for each in parts)
-
-    async def open(self) -> None:
-        """Connects with the first question."""
-        self._side.open()
-
-    async def close(self) -> None:
-        """Disconnect."""
-        await self._side.close()
 
     async def record(self, sign_in: SignIn) -> bool:
         """One script, which also removes what is over."""

@@ -14,7 +14,7 @@ from typing import Final
 from gateway.state.contract.tickets import Absent, Found, Overtaken, StoredSession, Unavailable
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, SideLink
+from gateway.state.redis.side import WITHIN, RedisSideStore
 
 AT_ONCE: Final = 128
 """Sessions in one question: with 2 KB each far less than Redis and the network pass in a quarter of a second."""
@@ -46,25 +46,21 @@ by now, -1 where nothing is there. The key's time goes on.
 """
 
 
-class RedisTickets:
+class RedisTickets(RedisSideStore):
     """See :class:`gateway.state.contract.tickets.Tickets` for the contract.
 
     :param within: seconds in which Redis has to answer.
     """
 
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
-        self._side = SideLink(place, "sessions", within=within)
+        super().__init__(place, "sessions", within=within)
         self._wanted: dict[str, asyncio.Future[Found]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._answered = True
 
-    async def open(self) -> None:
-        """Connects with the first question."""
-        self._side.open()
-
     async def close(self) -> None:
         """Disconnect; whoever waits hears that there is no answer."""
-        await self._side.close()
+        await super().close()
         if self._reading is not None:
             await asyncio.wait({self._reading})
 

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, SideLink
+from gateway.state.redis.side import WITHIN, RedisSideStore
 
 MARGIN: Final = 3_600
 """Seconds for which the keys outlive the deadline of the last record, so that somebody can say that it was given up."""
@@ -95,23 +95,15 @@ return {redis.call('HLEN', KEYS[2]), unpack(due)}
 """KEYS due, tokens. Answers how many there are and, unless that is none, in how many seconds the next one is due."""
 
 
-class RedisTokenRevocations:
+class RedisTokenRevocations(RedisSideStore):
     """See :class:`gateway.state.contract.token_revocations.TokenRevocations` for the contract.
 
     :param within: seconds in which Redis has to answer.
     """
 
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
-        self._side = SideLink(place, "token revocations", within=within)
+        super().__init__(place, "token revocations", within=within)
         self._keys = (self._side.key("revocations", "due"), self._side.key("revocations", "tokens"))
-
-    async def open(self) -> None:
-        """Connects with the first question."""
-        self._side.open()
-
-    async def close(self) -> None:
-        """Disconnect."""
-        await self._side.close()
 
     async def park(self, sid: str, sealed: bytes, *, due: int, latest: int, keep: int) -> bool:
         """One script. As durable as Redis's own file and replicas are."""

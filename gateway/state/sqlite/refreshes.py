@@ -23,7 +23,7 @@ from gateway.state.contract.refreshes import (
     Succeeded,
     Unavailable,
 )
-from gateway.state.sqlite.side import SideTable
+from gateway.state.sqlite.side import SideTable, SqliteSideStore
 
 TRIM_EVERY: Final = 60
 """Seconds."""
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS refresh_tries (
 """
 
 
-class SqliteRefreshes:
+class SqliteRefreshes(SqliteSideStore):
     """See :class:`gateway.state.contract.refreshes.Refreshes` for the contract.
 
     :param path: of the revocation log; its directory exists, and the log makes the file.
@@ -59,30 +59,19 @@ class SqliteRefreshes:
 
     def __init__(self, path: Path) -> None:
         self._table = SideTable(path, _SCHEMA)
+        super().__init__(self._table)
         self._name = dice.token(9)
         self._trimmed_at = 0
 
-    async def open(self) -> None:
-        """Start the thread."""
-        self._table.open()
-
-    async def close(self) -> None:
-        """End the thread."""
-        self._table.close()
-
     async def claim(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One transaction, so that of two processes one is granted it."""
-        return (
-            await self._table.ask(partial(self._claim, sid, generation, lease, keep), within=WITHIN)
-            or NO_ANSWER
-        )
+        trying = partial(self._try, sid, generation, lease, keep, renewing=False)
+        return await self._table.ask(trying, within=WITHIN) or NO_ANSWER
 
     async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One transaction; a lease that ran out and that nobody has taken is ours again."""
-        return (
-            await self._table.ask(partial(self._renew, sid, generation, lease, keep), within=WITHIN)
-            or NO_ANSWER
-        )
+        trying = partial(self._try, sid, generation, lease, keep, renewing=True)
+        return await self._table.ask(trying, within=WITHIN) or NO_ANSWER
 
     async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """A read."""
@@ -104,7 +93,9 @@ class SqliteRefreshes:
         row = ("spent" if spent else "kept", sid, generation, self._name)
         await self._table.ask(lambda db: db.execute(ended, row).rowcount, within=WITHIN)
 
-    def _claim(self, sid: str, generation: int, lease: int, keep: int, db: sqlite3.Connection) -> Claim:
+    def _try(
+        self, sid: str, generation: int, lease: int, keep: int, db: sqlite3.Connection, *, renewing: bool
+    ) -> Claim:
         now = clock.now()
         if now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
@@ -113,34 +104,18 @@ class SqliteRefreshes:
         found = _later(db, sid, generation, now)
         if found is not None:
             return found
-        last, stands, doubt, _, leased_until = _tries(db, sid, now)
+        last, stands, doubt, holder, leased_until = _tries(db, sid, now)
         if last > generation:
             return Ahead()
-        if now < leased_until:
+        if now < leased_until and not (renewing and holder == self._name):
             return Busy()
-        again = last == generation and stands != "kept"
+        again = not renewing and last == generation and stands != "kept"
         doubt = generation if again else doubt
         db.execute(
             "INSERT OR REPLACE INTO refresh_tries VALUES (?, ?, 'open', ?, ?, ?, ?)",
             (sid, generation, doubt, self._name, now + lease, now + max(lease, keep)),
         )
         return Granted(sure=doubt < generation - 1, lapsed=again and stands == "open")
-
-    def _renew(self, sid: str, generation: int, lease: int, keep: int, db: sqlite3.Connection) -> Claim:
-        now = clock.now()
-        found = _later(db, sid, generation, now)
-        if found is not None:
-            return found
-        last, _, doubt, holder, leased_until = _tries(db, sid, now)
-        if last > generation:
-            return Ahead()
-        if holder != self._name and now < leased_until:
-            return Busy()
-        db.execute(
-            "INSERT OR REPLACE INTO refresh_tries VALUES (?, ?, 'open', ?, ?, ?, ?)",
-            (sid, generation, doubt, self._name, now + lease, now + max(lease, keep)),
-        )
-        return Granted(sure=doubt < generation - 1)
 
 
 def _tries(db: sqlite3.Connection, sid: str, now: int) -> tuple[int, str, int, str, int]:

@@ -89,6 +89,23 @@ class SideTable:
             return answer
 
 
+class SqliteSideStore:
+    """What keeps its things in the log's file."""
+
+    def __init__(self, *tables: SideTable) -> None:
+        self._tables = tables
+
+    async def open(self) -> None:
+        """Start the threads."""
+        for table in self._tables:
+            table.open()
+
+    async def close(self) -> None:
+        """End the threads."""
+        for table in self._tables:
+            table.close()
+
+
 def _looked_at(asked: asyncio.Future[Any]) -> None:
     """Look at the outcome of a late job, so that it is not reported as lost."""
     if not asked.cancelled():

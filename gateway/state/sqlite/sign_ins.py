@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.core import clock
 from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.contract.sign_ins import UNKNOWN, Listed
-from gateway.state.sqlite.side import SideTable
+from gateway.state.sqlite.side import SideTable, SqliteSideStore
 
 TRIM_EVERY: Final = 60
 """Seconds."""
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS sign_ins (
 """
 
 
-class SqliteSignIns:
+class SqliteSignIns(SqliteSideStore):
     """See :class:`gateway.state.contract.sign_ins.SignIns` for the contract. A power cut may cost the last of them.
 
     :param path: of the revocation log.
@@ -43,17 +43,8 @@ class SqliteSignIns:
     def __init__(self, path: Path) -> None:
         self._table = SideTable(path, _SCHEMA, lasting=False)
         self._asked = SideTable(path, _SCHEMA, lasting=False)
+        super().__init__(self._table, self._asked)
         self._trimmed_at = 0
-
-    async def open(self) -> None:
-        """Start the threads."""
-        self._table.open()
-        self._asked.open()
-
-    async def close(self) -> None:
-        """End the threads."""
-        self._table.close()
-        self._asked.close()
 
     async def record(self, sign_in: SignIn) -> bool:
         """One row."""

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from gateway.core import clock
 from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
-from gateway.state.sqlite.side import WITHIN, Job, SideTable
+from gateway.state.sqlite.side import WITHIN, Job, SideTable, SqliteSideStore
 
 _T = TypeVar("_T")
 _SCHEMA: Final = """
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS token_revocations (
 """
 
 
-class SqliteTokenRevocations:
+class SqliteTokenRevocations(SqliteSideStore):
     """See :class:`gateway.state.contract.token_revocations.TokenRevocations` for the contract.
 
     :param path: of the revocation log; its directory exists, and the log makes the file.
@@ -35,15 +35,8 @@ class SqliteTokenRevocations:
 
     def __init__(self, path: Path, *, within: float = WITHIN) -> None:
         self._table = SideTable(path, _SCHEMA)
+        super().__init__(self._table)
         self._within = within
-
-    async def open(self) -> None:
-        """Start the thread."""
-        self._table.open()
-
-    async def close(self) -> None:
-        """End the thread."""
-        self._table.close()
 
     async def park(self, sid: str, sealed: bytes, *, due: int, latest: int, keep: int) -> bool:
         """One transaction, on the disk when it is answered."""
