@@ -81,7 +81,7 @@ async def _answer(log: SqliteLog | RedisLog, words: list[str]) -> str:
             return str(found is not None)
         case "fill":
             number = 0
-            while not log._spool._unwritable and number < int(words[1]):
+            while not log._spool._unwritable.why and number < int(words[1]):
                 await log.append([NewEntry(sid_key(f"l{number}"), clock.now() + 3600, "fill")])
                 number += 1
             return "filled" if log._spool._board.marked else "not filled"

@@ -23,7 +23,7 @@ from typing import Final
 
 from gateway.core import clock
 from gateway.core.signout.revocation import ENTRY_MARGIN
-from gateway.telemetry.log import get_logger
+from gateway.state.contract.trouble import Trouble
 
 SETTLED: Final = 3_600.0
 """Seconds after which a clock that was set is believed."""
@@ -32,14 +32,12 @@ CREEP: Final = 0.01
 APART: Final = 60
 """Seconds between the two that people should hear of; entries outlive their sessions by as much."""
 
-_log = get_logger("state")
-
 
 class Forgetting:
     """Looked at once a beat.
 
     :param wall: seconds since the epoch. :param elapsed: seconds that never go back and are never set.
-    :ivar told: people have been told that the clock disagrees.
+    :ivar disagreement: of the clock, as people have been told.
     """
 
     def __init__(
@@ -51,7 +49,7 @@ class Forgetting:
         self._offset = self._latest = self._seen = wall() - self._looked_at
         self._furthest = self._latest
         self._moved_at = self._looked_at
-        self.told = False
+        self.disagreement = Trouble("clock_disagrees", "clock_agrees")
 
     @property
     def offset(self) -> float:
@@ -121,10 +119,7 @@ class Forgetting:
 def tell_of_clock(forgetting: Forgetting) -> None:
     """Look at the clock, and say so when it begins or ceases to disagree."""
     forgetting.look()
-    why = forgetting.complaint()
-    if bool(why) != forgetting.told:
-        _log.log(40 if why else 20, "clock_disagrees" if why else "clock_agrees", why=why)
-    forgetting.told = bool(why)
+    forgetting.disagreement.tell(forgetting.complaint())
 
 
 def boot_id() -> str:

@@ -10,9 +10,6 @@ from typing import Protocol
 from gateway.core.signout.log_extent import Gap
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.contract.renewal import RenewalCause
-from gateway.telemetry.log import get_logger
-
-_log = get_logger("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +119,3 @@ def told(appended: Appended) -> Awaitable[Appended]:
     future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
     future.set_result(appended)
     return future
-
-
-def tell_of_doubt(before: str, why: str) -> None:
-    """A line when something begins or ceases to be known to be missing."""
-    if bool(before) != bool(why):
-        _log.log(40 if why else 20, "state_log_incomplete" if why else "state_log_complete", why=why)
-
-
-def tell_of_taking(before: str, why: str) -> None:
-    """A line when a log begins or ceases to take nothing, for the reason ``why``; empty: it takes entries."""
-    if bool(before) != bool(why):
-        _log.log(40 if why else 20, "state_log_takes_nothing" if why else "state_log_takes_entries", why=why)

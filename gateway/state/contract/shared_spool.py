@@ -8,6 +8,7 @@ was signed out, and let nobody in; if it dies, the log has to become another one
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from gateway.state.contract.board import Marks
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import RenewalCause, why
 from gateway.state.contract.spool import Spool, explain
+from gateway.state.contract.trouble import Trouble
 from gateway.telemetry.log import get_logger
 
 _UNKNOWN = "another process has entries that neither the log nor the spool has room for"
@@ -40,7 +42,10 @@ class SharedSpool:
         self._thread: ThreadPoolExecutor | None = None
         self._spoolings: dict[str, asyncio.Future[tuple[int, int]]] = {}
         self._own: dict[int, int] = {}
-        self._unwritable = ""
+        path = str(spool.path)
+        self._unwritable = Trouble(
+            "state_spool_unwritable", "state_spool_writable", level=logging.WARNING, path=path
+        )
 
     def start(self) -> None:
         """Begin; the file is opened elsewhere."""
@@ -78,7 +83,7 @@ class SharedSpool:
         """Write down what could not be; where there was no room, try with one of them first."""
         for one in self._outbox.unwritten():
             self.put(one)
-            if self._unwritable:
+            if self._unwritable.why:
                 break
 
     def _was_put(self, one: Outgoing, spooling: asyncio.Future[tuple[int, int]]) -> None:
@@ -87,11 +92,11 @@ class SharedSpool:
         if error is None:
             one.kept = True
             self._know(*spooling.result())
-            if self._unwritable:
-                self._tell_unwritable("")
+            if self._unwritable.why:
+                self._unwritable.tell("")
                 self.again()
         else:
-            self._tell_unwritable(explain(error))
+            self._unwritable.tell(explain(error))
             self._outbox.spool_cleared({one.batch.id})
             one.late = True
         self.mark()
@@ -145,16 +150,6 @@ class SharedSpool:
 
     def _do(self, job: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, job)
-
-    def _tell_unwritable(self, why: str) -> None:
-        if bool(why) != bool(self._unwritable):
-            _log.log(
-                30 if why else 20,
-                "state_spool_unwritable" if why else "state_spool_writable",
-                path=str(self._spool.path),
-                why=why,
-            )
-        self._unwritable = why
 
 
 def _nothing() -> None:

@@ -33,7 +33,6 @@ had another one.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -43,12 +42,12 @@ from typing import Final
 from gateway.core import clock, dice
 from gateway.core.errors import ConfigurationError
 from gateway.core.signout.log_extent import Gap
-from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.contract.age import Age
+from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.forgetting import tell_of_clock
-from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, told
-from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import RenewalCause, tell_of_renewal, why
+from gateway.state.contract.log import Appended, told
+from gateway.state.contract.outbox import Outgoing
+from gateway.state.contract.renewal import RenewalCause, why
+from gateway.state.contract.shared_log import SharedLog
 from gateway.state.contract.spool import SIZE
 from gateway.state.redis.faults import CommandRefusedError, LostError, UnvouchedError, fault_of
 from gateway.state.redis.link import Link
@@ -71,8 +70,10 @@ TROUBLE: Final = (OSError, CommandRefusedError, ConfigurationError, UnvouchedErr
 _log = get_logger("state")
 
 
-class RedisLog:
+class RedisLog(SharedLog):
     """See `gateway.state.contract.log.RevocationLog` for the contract."""
+
+    _spool: RedisSpool
 
     def __init__(
         self,
@@ -85,19 +86,13 @@ class RedisLog:
         beat: float = 1.0,
         on_epoch: Callable[[], None] | None = None,
     ) -> None:
-        """`spool`: a directory that outlives the process. `room`: bytes to reserve there. `deadline`: seconds within
-        which `append` and `catch_up` answer. `beat`: seconds between exchanges that nobody asked for.
-        `state_loss_accepted`: the gate lets sessions of another log live; here it is only said, at the start and in
-        `health`. `on_epoch`: told when the server is in another life, and may have forgotten the moments before.
+        """`spool`: a directory that outlives the process. `room`: bytes to reserve there. `beat`: also seconds between
+        exchanges that nobody asked for. `on_epoch`: told when the server is in another life, and may have forgotten the
+        moments before.
         """
-        self.index = RevocationIndex()
-        self.state_loss_accepted = state_loss_accepted
-        self.on_renewed: Callable[[RenewalCause], None] = tell_of_renewal
+        super().__init__(state_loss_accepted=state_loss_accepted, deadline=deadline, beat=beat)
         self._place = place
         self._on_epoch = on_epoch
-        self._deadline = deadline
-        self._beat = beat
-        self._outbox = Outbox(self.index)
         self._spool = RedisSpool(spool, self._outbox, room=room)
         self._mirror = Mirror(self.index, self._outbox, loss_accepted=state_loss_accepted)
         self._mirror.on_renewed = lambda cause: self.on_renewed(cause)  # noqa: PLW0108 - it is set later
@@ -107,9 +102,6 @@ class RedisLog:
         self._examined = False
         self._failures = self._unheard = 0
         self._unheard_for = beat + deadline
-        self._trouble = ""
-        self._age = Age()
-        self._trimmed_at = -math.inf
 
     @property
     def log_id(self) -> str:
@@ -125,16 +117,6 @@ class RedisLog:
     def loaded(self) -> bool:
         """Has the whole log been read once?"""
         return self._mirror.loaded
-
-    @property
-    def pending(self) -> int:
-        """How many appended entries the log has not yet."""
-        return len(self._outbox)
-
-    @property
-    def spooled(self) -> float:
-        """The part of the spool's room that is in use."""
-        return self._spool.used
 
     async def open(self) -> None:
         """Connect, load the whole log and start the upkeep. Without Redis it starts all the same, not loaded, and
@@ -186,18 +168,18 @@ class RedisLog:
     def health(self) -> str:
         """One line; starts with "ok" when all is well."""
         if not self.loaded:
-            return f"not loaded: {self._trouble or 'not open'}"
+            return f"not loaded: {self._unreadable.why or 'not open'}"
         if self._age.doubt:
             return f"nobody is let in: {self._age.doubt}"
         scarce = self._spool.complaint()
         more = f"; {scarce}" if scarce else ""
-        if self._trouble:
-            return f"out of step for {self.age():.0f} s: {self._trouble}{more}"
+        if self._unreadable.why:
+            return f"out of step for {self.age():.0f} s: {self._unreadable.why}{more}"
         if self._age.refusal:
             what = f"takes nothing for {self.age():.0f} s, other instances' ends are not heard of"
             return f"{what}: {self._age.refusal}{more}"
         if self.pending:
-            what = self._mirror.refusal or "on their way"
+            what = self._mirror.refusal.why or "on their way"
             return f"{self.pending} entries are not in the log yet: {what}{more}"
         if not self._mirror.copied:
             return "the last entry is on one server only: no replica of Redis confirmed it in time"
@@ -220,7 +202,7 @@ class RedisLog:
         writing = asyncio.get_running_loop().call_later(self._deadline * SPOOL_AFTER, self._spool.put, one)
         # Whoever finds that the last exchange failed does not wait: the background will have tried within a second.
         try:
-            while not (one.position is not None or one.failed or self._failures or self._mirror.refusal):
+            while not (one.position is not None or one.failed or self._failures or self._mirror.refusal.why):
                 if not await self._rounds.next(until):
                     break
         finally:
@@ -299,7 +281,7 @@ class RedisLog:
         except TROUBLE as error:
             self._failures += 1
             fault = fault_of(error)
-            self._tell_trouble(str(fault))
+            self._unreadable.tell(str(fault))
             if fatal and fault.code:
                 raise ConfigurationError(fault.code, fault.what, fix=fault.fix) from None
             return
@@ -307,24 +289,17 @@ class RedisLog:
         self._age.read(started)
         # When an exchange ends, the index is as old as that took; the next one takes as long again, after a beat.
         self._unheard_for = self._beat + self._deadline + 2 * self._stream.link.pace.usual
-        self._look_at_taking(started)
-        self._tell_trouble("")
+        ago = self._mirror.took_ago
+        self._takes(self._mirror.takes_nothing, started, since=None if ago is None else started - ago)
+        self._unreadable.tell("")
         self._spool.mark()
         self._tell_doubt(lifted=certain)
         if self._on_epoch is not None and epoch and epoch != self._mirror.known.epoch:
             self._on_epoch()
-        if self._outbox.waiting() and not self._mirror.refusal:
+        if self._outbox.waiting() and not self._mirror.refusal.why:
             self._rounds.want()
         if self._bell.link.address not in {None, self._stream.link.address}:
             await self._bell.link.drop()
-
-    def _look_at_taking(self, started: float) -> None:
-        why, ago, before = self._mirror.takes_nothing, self._mirror.took_ago, self._age.refusal
-        if why:
-            self._age.refused(why, started, since=None if ago is None else started - ago)
-        else:
-            self._age.took(started)
-        tell_of_taking(before, why)
 
     async def _through(self) -> None:
         if not self._examined:
@@ -383,14 +358,7 @@ class RedisLog:
 
     def _tell_doubt(self, *, lifted: bool = False) -> None:
         """What others of this host had, the log has when they say so: doubt ends with an exchange that begins then."""
-        before = self._age.doubt
         known = why(RenewalCause.SESSION) if self._mirror.proven else self._spool.doubt
-        self._age.doubt = known or ("" if lifted else before)
-        tell_of_doubt(before, self._age.doubt)
+        self._doubt(known or ("" if lifted else self._age.doubt))
         if self._age.doubt and not known:
             self._rounds.want()
-
-    def _tell_trouble(self, why: str) -> None:
-        if bool(why) != bool(self._trouble):
-            _log.log(40 if why else 20, "state_log_unreadable" if why else "state_log_readable", why=why)
-        self._trouble = why

@@ -14,6 +14,7 @@ from gateway.core.signout.revocation import UNPLACED, Entry, RevocationIndex
 from gateway.state.contract.forgetting import APART, Forgetting
 from gateway.state.contract.outbox import Outbox, Outgoing
 from gateway.state.contract.renewal import LogRenewal, RenewalCause, new_log_id, tell_of_renewal
+from gateway.state.contract.trouble import Trouble
 from gateway.state.redis.faults import MOVES, CommandRefusedError, UnvouchedError, fault_of
 from gateway.state.redis.stream import LogPage, ReadTo, Stream, name_of
 from gateway.telemetry.log import get_logger
@@ -35,7 +36,7 @@ class Mirror:
         self.known = ReadTo()
         self.ahead = 0
         """The last position that the log is known to have."""
-        self.refusal = ""
+        self.refusal = Trouble("state_log_unwritable", "state_log_writable")
         """Why Redis took no entries when it was asked last."""
         self.takes_nothing = ""
         """Why Redis takes nothing from anybody, as the last exchange showed."""
@@ -217,7 +218,7 @@ class Mirror:
         for one in batches:
             one.copied = copied
         if batches or not self._outbox.waiting():
-            self._say_refusal("")
+            self.refusal.tell("")
         if self.copied and not copied:
             _log.warning("state_log_not_copied", why="no replica of the server confirmed an entry in time")
         self.copied = copied
@@ -225,12 +226,7 @@ class Mirror:
     def _refused(self, batches: list[Outgoing], why: str) -> None:
         for one in batches:
             one.failed = True
-        self._say_refusal(why)
-
-    def _say_refusal(self, why: str) -> None:
-        if bool(why) != bool(self.refusal):
-            _log.log(40 if why else 20, "state_log_unwritable" if why else "state_log_writable", why=why)
-        self.refusal = why
+        self.refusal.tell(why)
 
     def _tell(self, before: ReadTo, told: set[str], restored: int) -> None:
         now = self.known

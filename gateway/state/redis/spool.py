@@ -102,7 +102,7 @@ class RedisSpool(SharedSpool):
                 await self._do(lambda: self._spool.clear(sent))
             seen = await self._begin_look()
         except OSError as error:
-            self._tell_unwritable(explain(error))
+            self._unwritable.tell(explain(error))
             return False
         self._outbox.spool_cleared(sent - {batch.id for batch in seen.batches})
         return self._outbox.rouse()

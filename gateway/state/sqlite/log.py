@@ -17,7 +17,6 @@ into no file, the log gets another id, and everybody signs in again.
 from __future__ import annotations
 
 import asyncio
-import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,15 +28,16 @@ from typing import Final, TypeVar
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.core.signout.log_extent import Gap, lacks
-from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from gateway.state.contract.age import Age
+from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.forgetting import Forgetting, tell_of_clock
-from gateway.state.contract.log import Appended, tell_of_doubt, tell_of_taking, told
-from gateway.state.contract.outbox import Outbox, Outgoing
-from gateway.state.contract.renewal import LogRenewal, RenewalCause, tell_of_renewal, why
+from gateway.state.contract.log import Appended, told
+from gateway.state.contract.outbox import Outgoing
+from gateway.state.contract.renewal import LogRenewal, why
+from gateway.state.contract.shared_log import SharedLog
 from gateway.state.contract.spool import SIZE
+from gateway.state.contract.trouble import Trouble
 from gateway.state.sqlite.faults import explain, fix_for
-from gateway.state.sqlite.files import IndexPosition, LogFiles, LogSnapshot, Looked, Written
+from gateway.state.sqlite.files import IndexPosition, LogFiles, LogSnapshot, Written
 from gateway.state.sqlite.spool import SqliteSpool
 from gateway.state.sqlite.table import Tail
 from gateway.telemetry.log import get_logger
@@ -52,8 +52,10 @@ _T = TypeVar("_T")
 _log = get_logger("state")
 
 
-class SqliteLog:
+class SqliteLog(SharedLog):
     """See `gateway.state.contract.log.RevocationLog` for the contract."""
+
+    _spool: SqliteSpool
 
     def __init__(
         self,
@@ -64,47 +66,26 @@ class SqliteLog:
         beat: float = 1.0,
         room: int = SIZE,
     ) -> None:
-        """`path`: the file, in a directory that exists. `deadline`: seconds within which `append` and
-        `catch_up` answer. `beat`: seconds between rounds of the upkeep. `state_loss_accepted`: the gate lets
-        sessions of another log live; here it is only said, at the start and in `health`. `room`: bytes reserved
-        for what the log cannot take.
-        """
-        self.index = RevocationIndex()
+        """`path`: the file, in a directory that exists. `room`: bytes reserved for what the log cannot take."""
+        super().__init__(state_loss_accepted=state_loss_accepted, deadline=deadline, beat=beat)
         self.log_id = ""
         self.gaps: tuple[Gap, ...] = ()
-        self.on_renewed: Callable[[RenewalCause], None] = tell_of_renewal
-        self.state_loss_accepted = state_loss_accepted
         self._path = path
-        self._deadline = deadline
-        self._beat = beat
         self._files = LogFiles(path, patience=deadline * 0.8, room=room)
         self._counter, self._board = self._files.counter, self._files.spool.board
-        self._outbox = Outbox(self.index)
         self._spool = SqliteSpool(self._files.spool, self.index, self._outbox)
         self._file_thread: ThreadPoolExecutor | None = None
         self._reading: asyncio.Future[LogSnapshot] | None = None
         self._proving: asyncio.Future[LogSnapshot] | None = None
         self._renewal: LogRenewal | None = None
         self._upkeep: asyncio.Task[None] | None = None
-        self._read_trouble = self._write_trouble = ""
-        self._age = Age()
+        self._unwritable = Trouble("state_log_unwritable", "state_log_writable")
         self._forgetting = Forgetting()
-        self._trimmed_at = -math.inf
 
     @property
     def loaded(self) -> bool:
         """Has the whole log been read once?"""
         return bool(self.log_id)
-
-    @property
-    def pending(self) -> int:
-        """How many appended entries the log has not yet."""
-        return len(self._outbox)
-
-    @property
-    def spooled(self) -> float:
-        """The part of the spool's room that is in use."""
-        return self._spool.used
 
     async def open(self) -> None:
         """Open the files and load the index. Raises ConfigurationError."""
@@ -152,9 +133,9 @@ class SqliteLog:
     def health(self) -> str:
         """One line; starts with "ok" when all is well."""
         if not self.loaded:
-            return f"not loaded: {self._read_trouble or 'not open'}"
-        if self._read_trouble:
-            return f"out of step for {self.age():.0f} s: {self._read_trouble}"
+            return f"not loaded: {self._unreadable.why or 'not open'}"
+        if self._unreadable.why:
+            return f"out of step for {self.age():.0f} s: {self._unreadable.why}"
         if self._age.doubt:
             return f"nobody is let in: {self._age.doubt}"
         if self._age.refusal:
@@ -162,7 +143,7 @@ class SqliteLog:
         scarce = self._files.spool.complaint()
         more = f"; {scarce}" if scarce else ""
         if self.pending:
-            what = self._write_trouble or "on their way"
+            what = self._unwritable.why or "on their way"
             return f"{self.pending} entries deny {self._spool.where()} only: {what}{more}"
         if self._spool.theirs:
             return f"{self._spool.theirs} entries are in the spool, and not in the log yet{more}"
@@ -188,7 +169,7 @@ class SqliteLog:
     async def _become(self, one: Outgoing, writing: asyncio.Future[Written], until: float) -> Appended:
         await asyncio.wait({writing}, timeout=self._deadline)
         if not writing.done():
-            self._tell_write_trouble("the disk does not answer")
+            self._unwritable.tell("the disk does not answer")
         if one.position is None:
             await self._spool.keep(one, until)
         return Appended(durable=one.position is not None, position=self.index.position)
@@ -265,7 +246,7 @@ class SqliteLog:
         if error is None:
             self._see(reading.result(), started)
         else:
-            self._tell_read_trouble(explain(error))
+            self._unreadable.tell(explain(error))
 
     def _written(self, one: Outgoing, started: float, writing: asyncio.Future[Written]) -> None:
         error = writing.exception()
@@ -275,14 +256,14 @@ class SqliteLog:
             self._spool.mark()
         else:
             one.failed = True
-            self._tell_write_trouble(explain(error))
+            self._unwritable.tell(explain(error))
             self._spool.put(one)
 
     def _commit(self, batches: Sequence[Outgoing], position: int) -> None:
         for one in batches:
             one.position = position
             one.failed = False
-        self._tell_write_trouble("")
+        self._unwritable.tell("")
 
     def _adopt(self, tail: Tail, started: float) -> None:
         """Bring the index to what a read found that began at `started`."""
@@ -298,18 +279,14 @@ class SqliteLog:
         else:
             self.index.rebase(max(self.index.position, tail.position))
         self._age.read(started)
-        self._tell_read_trouble("")
+        self._unreadable.tell("")
         self._outbox.settle()
 
     def _see(self, seen: LogSnapshot, started: float) -> None:
         """Bring the index to what the files had at `started`: the log, and what waits in the spool."""
         self._adopt(seen.tail, started)
         doubt = self._spool.see(seen)
-        self._tell_doubt(f"{why(seen.older)}; make it writable" if seen.older else doubt)
-
-    def _tell_doubt(self, why: str) -> None:
-        tell_of_doubt(self._age.doubt, why)
-        self._age.doubt = why
+        self._doubt(f"{why(seen.older)}; make it writable" if seen.older else doubt)
 
     async def _tend(self) -> None:
         """The upkeep: once a beat, for as long as the log is open."""
@@ -319,7 +296,7 @@ class SqliteLog:
             try:
                 await self._look()
             except TROUBLE as error:
-                self._tell_read_trouble(explain(error))
+                self._unreadable.tell(explain(error))
                 continue
             try:
                 await self._trim()
@@ -331,22 +308,14 @@ class SqliteLog:
         looked = await self._on_files(partial(self._files.look, self._known()))
         self._see(looked.seen, started)
         self._tell_renewed(looked.renewal)
-        self._look_at_taking(looked, started)
+        since = started - (clock.precise() - looked.pulse / 1000) if looked.pulse else None
+        self._takes(looked.refusal, started, since=since)
         if (looked.seen.spooled or self._outbox.unsent()) and not self._outbox.in_flight():
             try:
                 await self._send()
             except TROUBLE as error:
-                self._tell_write_trouble(explain(error))
+                self._unwritable.tell(explain(error))
                 self._spool.again()
-
-    def _look_at_taking(self, looked: Looked, started: float) -> None:
-        before = self._age.refusal
-        if looked.refusal:
-            since = started - (clock.precise() - looked.pulse / 1000) if looked.pulse else None
-            self._age.refused(looked.refusal, started, since=since)
-        else:
-            self._age.took(started)
-        tell_of_taking(before, looked.refusal)
 
     async def _send(self) -> None:
         started = time.monotonic()
@@ -372,7 +341,7 @@ class SqliteLog:
         try:
             await self._on_files(partial(self._files.keep_pace, self._forgetting))
         except sqlite3.Error as error:
-            self._tell_write_trouble(explain(error))
+            self._unwritable.tell(explain(error))
 
     def _tell_opened(self) -> None:
         if self._files.witness.trouble:
@@ -386,13 +355,3 @@ class SqliteLog:
     def _tell_renewed(self, renewal: LogRenewal | None) -> None:
         if renewal is not None:
             self.on_renewed(renewal.cause)
-
-    def _tell_read_trouble(self, why: str) -> None:
-        if bool(why) != bool(self._read_trouble):
-            _log.log(40 if why else 20, "state_log_unreadable" if why else "state_log_readable", why=why)
-        self._read_trouble = why
-
-    def _tell_write_trouble(self, why: str) -> None:
-        if bool(why) != bool(self._write_trouble):
-            _log.log(40 if why else 20, "state_log_unwritable" if why else "state_log_writable", why=why)
-        self._write_trouble = why
