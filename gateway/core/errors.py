@@ -31,9 +31,17 @@ class GatewayError(Exception):
 
 
 class DownstreamError(GatewayError):
-    """The client's request is ambiguous, too large or not allowed."""
+    """The client's request is ambiguous, too large or not allowed.
+
+    :param detail: names a sentence, `reason.<code>.<detail>` of the catalogue; empty where the code says it all.
+    :param values: what that sentence's placeholders stand for.
+    """
 
     side = "downstream"
+
+    def __init__(self, code: str, detail: str = "", **values: object) -> None:
+        super().__init__(code, detail)
+        self.values = values
 
 
 class ProviderError(GatewayError):

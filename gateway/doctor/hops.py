@@ -21,7 +21,7 @@ from gateway.oidc.providers.registry import HOPS
 from gateway.oidc.signout.logout import Redirect, Skip
 from gateway.oidc.signout.sign_outs import ID_TOKEN
 from gateway.oidc.wire import printable
-from gateway.web.pages.receipt import words
+from gateway.web.pages.catalogue import message
 
 NOBODY = "https://gateway-doctor.invalid/"
 """An address that nobody can have registered (RFC 2606 §2): what is answered to it shows what a refusal looks like."""
@@ -79,7 +79,10 @@ async def _asked(kind: HopKind, patient: Patient) -> AsyncIterator[Observation]:
     ours = f"whether {origin if kind.returns is Return.TRUSTED else back} {kind.returns.value}"
     if isinstance(act, Skip):
         if endpoint is None:
-            yield unknown(patient.settings.provider.issuer, words(act.why, hop.label))
+            yield unknown(
+                patient.settings.provider.issuer,
+                message(f"evidence.{act.why}", service=hop.label).rstrip("."),
+            )
         else:
             what = f"without an ID token it ends nothing, so {ours} there only a real sign-out tells"
             yield unknown(endpoint, what, f"{fix}; {_BY_EYE}")

@@ -250,7 +250,7 @@ class Exchange(ResponseReader[Downstream]):
     def _too_late(self) -> GatewayError:
         if self.head is not None:
             if self.reading_paused:
-                return DownstreamError("too_slow", "The client takes nothing of the response.")
+                return DownstreamError("too_slow")
             return UpstreamError("idle_timeout", f"No byte of the response for {self._idle:g} s.")
         if self.sent:
             return UpstreamError("first_byte_timeout", f"No response within {self._first_byte:g} s.")

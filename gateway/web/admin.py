@@ -25,6 +25,7 @@ from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.sign_ins import SignIns, living
 from gateway.telemetry.log import get_logger
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.reasons import BY_OPERATOR
 from gateway.web.signout.revoker import Revoker
@@ -39,11 +40,6 @@ _MAX_NAME = 2_048
 """Characters of an id; RFC 5321 §4.5.3.1 and OpenID Connect Core §2 allow far less."""
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _log = get_logger("admin")
-
-_UNREAD = "The list cannot be read now; see /readyz. Revoking works by sub, email or all."
-_WHOLE = (
-    "Every sign-in since the list was begun; activity is noted once a minute. Ended sessions are left out."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +57,24 @@ class AdminOptions:
 
 
 class RefusedError(Exception):
-    """The request is not served.
+    """The request is not served; `admin.<code>` in the catalogue says why.
 
     :ivar headers: that go with the answer.
     """
 
     def __init__(
-        self, status: int, code: str, title: str, detail: str, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        status: int,
+        code: str,
+        why: str = "what",
+        headers: tuple[tuple[str, str], ...] = (),
+        **values: object,
     ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
-        self.title = title
-        self.detail = detail
+        self.title = message(f"admin.{code}.title")
+        self.detail = message(f"admin.{code}.{why}", **values)
         self.headers = headers
 
 
@@ -113,38 +114,32 @@ class AdminApi:
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence, as at the door
             _log.exception("admin_crashed")
-            return _answer(_problem(RefusedError(500, "internal", "Something went wrong", "See the log.")))
+            return _answer(_problem(RefusedError(500, "internal")))
         body = json.dumps(answer).encode() + b"\n"
         return _answer(Page(200, body, own_headers("application/json", "default-src 'none'")))
 
     def _admit(self, request: web.BaseRequest) -> None:
         hosts = _own_hosts(request)
         if request.headers.getall("Host", []) not in [[host] for host in hosts]:
-            raise RefusedError(421, "unknown_host", "Unknown host", f"Call this listener as {hosts[0]}.")
+            raise RefusedError(421, "unknown_host", host=hosts[0])
         token = self._options.token
         if token is None:
-            fix = "Set admin.token_file in the configuration, and send the token as `Authorization: Bearer`."
-            raise RefusedError(403, "no_token_configured", "The admin API is closed", fix)
+            raise RefusedError(403, "no_token_configured")
         given = request.headers.getall("Authorization", [])
         scheme, _, value = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         same = hmac.compare_digest(value.strip().encode("utf-8", "surrogateescape"), token.encode())
         if scheme.lower() != "bearer" or not same:
-            detail = "Send the configured token as `Authorization: Bearer`."
             challenge = (("WWW-Authenticate", 'Bearer realm="gateway admin"'),)
-            raise RefusedError(401, "wrong_token", "Wrong or missing token", detail, challenge)
+            raise RefusedError(401, "wrong_token", headers=challenge)
 
     def _endpoint(self, request: web.BaseRequest) -> Callable[[web.BaseRequest], Awaitable[object]]:
         methods = self._table.get(request.raw_path.partition("?")[0])
         if methods is None:
-            raise RefusedError(
-                404, "not_found", "There is nothing here", f"There are {', '.join(self._table)}."
-            )
+            raise RefusedError(404, "not_found", paths=", ".join(self._table))
         endpoint = methods.get(request.method)
         if endpoint is None:
             allowed = ", ".join(methods)
-            raise RefusedError(
-                405, "wrong_method", "Not that way", f"It takes {allowed}.", (("Allow", allowed),)
-            )
+            raise RefusedError(405, "wrong_method", headers=(("Allow", allowed),), methods=allowed)
         return endpoint
 
     async def _sessions(self, _: web.BaseRequest) -> object:
@@ -153,7 +148,7 @@ class AdminApi:
         listed = await living(listed, self._log, self._sign_ins, idle=self._options.idle)
         return {
             "complete": listed.complete,
-            "note": _WHOLE if listed.complete else _UNREAD,
+            "note": message("admin.sessions") if listed.complete else message("admin.sessions_unread"),
             "total": listed.total,
             "sessions": [_session(one) for one in listed.sign_ins],
         }
@@ -186,19 +181,19 @@ def revocation_key(asked: object, issuer: str) -> str:
     :raises RefusedError: it is not exactly one of sid, sub, email and all.
     """
     if not isinstance(asked, dict):
-        raise _not_understood("the body is not an object")
+        raise RefusedError(400, "not_understood", "no_object")
     names = set(asked)
     if names - {"iss"} not in [{"sid"}, {"sub"}, {"email"}, {"all"}] or (
         "iss" in names and "sub" not in names
     ):
-        raise _not_understood("give exactly one of sid, sub (with or without iss), email and all")
+        raise RefusedError(400, "not_understood", "one_of")
     if "all" in asked:
         if asked["all"] is not True:
-            raise _not_understood("all can only be true")
+            raise RefusedError(400, "not_understood", "all_true")
         return EVERYONE
     for name, value in asked.items():
         if not isinstance(value, str) or not value or len(value) > _MAX_NAME:
-            raise _not_understood(f"{name} is not a text of 1 to {_MAX_NAME} characters")
+            raise RefusedError(400, "not_understood", "no_text", name=name, most=_MAX_NAME)
     if "sid" in asked:
         return sid_key(asked["sid"])
     return (
@@ -214,22 +209,20 @@ def _answer(page: Page, headers: Iterable[tuple[str, str]] = ()) -> web.Response
 
 async def _json(request: web.BaseRequest) -> object:
     if request.content_type != "application/json":
-        raise RefusedError(
-            415, "not_json", "Not JSON", "Send the body with `Content-Type: application/json`."
-        )
+        raise RefusedError(415, "not_json")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_WITHIN):
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    raise RefusedError(413, "too_large", "Too large", f"Send at most {MAX_BODY} bytes.")
+                    raise RefusedError(413, "too_large", most=MAX_BODY)
     except TimeoutError:
-        raise RefusedError(408, "too_slow", "Too slow", "Send the whole body at once.") from None
+        raise RefusedError(408, "too_slow") from None
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise _not_understood("the body is not JSON") from None
+        raise RefusedError(400, "not_understood", "no_json") from None
 
 
 def _own_hosts(request: web.BaseRequest) -> list[str]:
@@ -262,10 +255,6 @@ def _entry(entry: Entry) -> dict[str, object]:
         "position": None if entry.position >= UNPLACED else entry.position,
         "expires": entry.expires,
     }
-
-
-def _not_understood(what: str) -> RefusedError:
-    return RefusedError(400, "not_understood", "Not understood", f"{what[0].upper()}{what[1:]}.")
 
 
 def _problem(refused: RefusedError) -> Page:

@@ -16,7 +16,7 @@ _LEAST = 64
 
 def broken_body() -> DownstreamError:
     """The client broke off, or its body is not framed as it said."""
-    return DownstreamError("broken_body", "The request body is incomplete or malformed.")
+    return DownstreamError("broken_body")
 
 
 class BodyClient(Protocol):

@@ -8,6 +8,8 @@ from gateway.core.errors import DownstreamError
 from gateway.core.http import target
 from gateway.core.http.facts import RequestFacts
 
+MOST = 50
+
 
 def parameter(facts: RequestFacts, name: str) -> str | None:
     """The value of ``name``, None when it is not there.
@@ -15,14 +17,12 @@ def parameter(facts: RequestFacts, name: str) -> str | None:
     :raises DownstreamError: ``bad_parameter``: it came twice, or among too many others.
     """
     try:
-        pairs = parse_qsl(facts.query or "", keep_blank_values=True, max_num_fields=50)
+        pairs = parse_qsl(facts.query or "", keep_blank_values=True, max_num_fields=MOST)
     except ValueError:
-        raise DownstreamError(
-            "bad_parameter", "This link has too many parameters.", fix="Send at most 50."
-        ) from None
+        raise DownstreamError("bad_parameter", "too_many", most=MOST) from None
     found = [value for key, value in pairs if key == name]
     if len(found) > 1:
-        raise DownstreamError("bad_parameter", f"The parameter {name} came twice.", fix="Send it once.")
+        raise DownstreamError("bad_parameter", "twice", name=name)
     return found[0] if found else None
 
 
@@ -37,9 +37,5 @@ def way_back(facts: RequestFacts, public_url: str, prefix: str) -> str:
     wanted = wanted.removeprefix(public_url) if wanted.startswith(f"{public_url}/") else wanted
     path = target.way_back(wanted, prefix)
     if path is None:
-        raise DownstreamError(
-            "bad_parameter",
-            "The address to return to (rd) is not a path of the application at this site.",
-            fix="Use a path that begins with a single slash and is none of the gateway's own.",
-        )
+        raise DownstreamError("bad_parameter", "way_back")
     return path

@@ -12,6 +12,7 @@ from gateway.core.http.target import way_back
 from gateway.core.memo import Memo, weight
 from gateway.web.messages import Response
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message
 from gateway.web.pages.respond import Prepared, send
 
 SIGNING_OUT = "logout_in_progress"
@@ -53,11 +54,11 @@ class Unauthorized:
         """For a form that a person has sent: what was typed need not be lost (P22)."""
         page = pages.error(
             status=401,
-            title="You are not signed in",
-            what="What you sent was not handed on to the application, and nothing of it was kept here.",
-            fix="Sign in in another tab, then go back with your browser's Back button and send it again.",
+            title=message("reason.login_required.form_title"),
+            what=message("reason.login_required.form_what"),
+            fix=message("reason.login_required.form_fix"),
             code=code(reason),
-            action=("Sign in", self._start),
+            action=(message("page.sign_in"), self._start),
         )
         return send(page, cookies, (pages.CHALLENGE,))
 
@@ -68,14 +69,14 @@ class Unauthorized:
             page = pages.problem(
                 status=401,
                 code=reason,
-                title="Signing out",
-                detail="A sign-out is under way in this browser.",
+                title=message("reason.logout_in_progress.title"),
+                detail=message("reason.logout_in_progress.what"),
             )
         else:
             page = pages.problem(
                 status=401,
                 code=code(reason),
-                title="Sign-in required",
+                title=message("reason.login_required.title"),
                 login_url=f"{self.public_url}{self._start}",
                 extra={"reason": reason},
             )

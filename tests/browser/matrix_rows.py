@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.web.pages.catalogue import message
 from tests.browser.matrix import ALL, COGNITO, OKTA, PRIVATE_FIRST, USUAL_FIRST, Failure, Row, Window
 
-YES, NO, CAME_BACK = "Confirmed", "Not confirmed", "Came back"
+YES, NO, CAME_BACK = message("line.confirmed"), message("line.not_confirmed"), message("line.came_back")
 AT_COGNITO, AT_OKTA, HOP, FORM = "302 cognito", "302 okta_signout", "302 hop", "200 oidc by a form"
 PAGE = "200 oidc"
 END = "302 receipt"

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import Tab, arrives, eventually, shows
 from tests.browser.matrix import COGNITO, Failure, Row
 from tests.browser.matrix_rows import NO
@@ -172,7 +173,7 @@ async def is_answered_by_nobody(visit: Visit) -> Tab:
         tabs = [visit.tab]
         while not await visit.finished():
             tabs.append(await visit.person.tab("/logged-out"))
-            await shows(tabs[-1], "Sign-out receipt", "Continue signing out")
+            await shows(tabs[-1], message("receipt.heading"), message("signing_out.continue"))
             await asyncio.sleep(PATIENT)
             before = visit.world.moves()
             await press(tabs[-1], CONTINUE)

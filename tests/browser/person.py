@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import POLL, LeavingError, Profile, Tab, arrives, shows
 from tests.fakes.browser import Loopback
 from tests.flows.conftest import Stand
@@ -25,7 +26,11 @@ UNCACHED = "/api/uncached"
 OF_THE_APPLICATION = ("Fernway", "All reports")
 SIGN_IN_PATH = "/login/"
 """Where Okta's password form is."""
-ALL_ENDED = {"This application": "Ended", "Cognito": "Confirmed", "Okta": "Confirmed"}
+ALL_ENDED = {
+    message("page.this_application"): message("line.ended"),
+    "Cognito": message("line.confirmed"),
+    "Okta": message("line.confirmed"),
+}
 SESSION_COOKIE = "__Host-session"
 SIGN_OUT_UNSEEN = """
 fetch("/logout", {method: "POST", headers: {accept: "application/json"}, keepalive: true}).catch(() => 0);
@@ -75,7 +80,7 @@ class Person:
     async def receipt(self, tab: Tab) -> dict[str, str]:
         """What the receipt, which ``tab`` must come to, says of each session: label -> chip."""
         await arrives(tab, f"{self.stand.app}/logged-out")
-        await shows(tab, "Sign-out receipt")
+        await shows(tab, message("receipt.heading"))
         body = (
             "return [...document.querySelectorAll('main li')].map((line) =>"
             " [line.querySelector('h3').innerText, line.querySelector('.chip').innerText])"

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALL_ENDED,
@@ -30,7 +31,7 @@ from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import later as ahead
 
 SOON = "logout:\n  hop_deadline: 2s\n"
-WAITING = "Signing you out"
+WAITING = message("signing_out.title")
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -96,7 +97,11 @@ async def test_an_unregistered_logout_uri(person: Person) -> None:
     tab = await person.sign_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/error", "An error was encountered")
     said = await walked(person, tab)
-    assert said == {"This application": "Ended", "Cognito": "Not confirmed", "Okta": "Confirmed"}
+    assert said == {
+        message("page.this_application"): message("line.ended"),
+        "Cognito": message("line.not_confirmed"),
+        "Okta": message("line.confirmed"),
+    }
     assert sessions(stand) == NOBODY
     await signs_in_again(person, tab)
 
@@ -113,7 +118,11 @@ async def test_an_untrusted_from_uri(person: Person, answer: str, words: str) ->
     tab = await person.sign_in("/reports")
     await stuck(person, tab, f"{stand.okta}/login/", words)
     said = await walked(person, tab)
-    assert said == {"This application": "Ended", "Cognito": "Confirmed", "Okta": "Not confirmed"}
+    assert said == {
+        message("page.this_application"): message("line.ended"),
+        "Cognito": message("line.confirmed"),
+        "Okta": message("line.not_confirmed"),
+    }
     assert sessions(stand) == NOBODY
     await signs_in_again(person, tab)
 
@@ -132,7 +141,11 @@ async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     await shows(later, WAITING, "Cognito")
     with ahead(301):  # the hop has had its time
         said = await person.receipt(later)
-        assert said == {"This application": "Ended", "Cognito": "Waiting", "Okta": "Waiting"}
+        assert said == {
+            message("page.this_application"): message("line.ended"),
+            "Cognito": message("line.waiting"),
+            "Okta": message("line.waiting"),
+        }
         assert sessions(stand) == {"okta": 1, "cognito": 0}
         await later.open(f"{stand.app}/reports/3")
         assert await person.receipt(later) == ALL_ENDED
@@ -152,7 +165,11 @@ async def test_an_impatient_person(person: Person) -> None:
     await tab.open(f"{stand.app}/")
     await shows(tab, WAITING, "Cognito")
     said = await walked(person, tab)
-    assert said == {"This application": "Ended", "Cognito": "Not confirmed", "Okta": "Confirmed"}
+    assert said == {
+        message("page.this_application"): message("line.ended"),
+        "Cognito": message("line.not_confirmed"),
+        "Okta": message("line.confirmed"),
+    }
 
 
 @STANDING
@@ -195,8 +212,12 @@ async def test_providers_that_never_return(person: Person) -> None:
     tab = await person.sign_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/logout", "This page does not go on")
     said = await walked(person, tab)
-    assert said == {"This application": "Ended", "Cognito": "Not confirmed", "Okta": "Not confirmed"}
+    assert said == {
+        message("page.this_application"): message("line.ended"),
+        "Cognito": message("line.not_confirmed"),
+        "Okta": message("line.not_confirmed"),
+    }
     stand.set(logout_strands=False, signout_strands=False)
     await tab.click(SIGN_OUT)
-    assert (await person.receipt(tab))["Okta"] == "Confirmed"
+    assert (await person.receipt(tab))["Okta"] == message("line.confirmed")
     await signs_in_again(person, tab)

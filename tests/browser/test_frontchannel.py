@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.core import clock
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import Mode, shows
 from tests.browser.person import Person, replayed
 from tests.flows.conftest import Stand, standing
@@ -33,9 +34,9 @@ async def test_a_sign_out_at_okta_ends_the_session_here(person: Person) -> None:
     assert await replayed(stand, copied) == 200
     other = await person.tab()
     await other.open(f"{stand.okta}/login/signout")
-    await shows(tab, "Your session has ended", "Sign in again")
+    await shows(tab, message("session_ended.title"), message("page.sign_in_again"))
     assert await replayed(stand, copied) == 401
     (entry,) = stand.gateway.log.index.live(clock.now())
     assert entry.reason == "frontchannel"
     await tab.open(f"{stand.app}/reports")
-    assert set(await person.receipt(tab)) == {"This application", "Okta"}
+    assert set(await person.receipt(tab)) == {message("page.this_application"), "Okta"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import BrowserDriver, Mode, Tab, arrives, eventually, shows, text_of, visiting
 from tests.fakes.patience import PATIENCE
 from tests.fakes.sso import MANNERS, Sso
@@ -54,8 +55,8 @@ async def test_r34_the_browser_passes_every_policy_on_the_way(here: House, tab: 
     """Chromium holds form-action against every redirect; behind a page of ours neither the application's counts nor ours."""
     await tab.click('form[action="/logout"] button')
     await arrives(tab, f"{here.app}/logged-out")
-    text = await shows(tab, "Sign-out receipt")
-    assert text.count("Your browser came back") >= 2
+    text = await shows(tab, message("receipt.heading"))
+    assert text.count(message("line.came_back_outcome")) >= 2
     by_form = "form}" in (tmp_path / "gateway.yaml").read_text()
     assert [method for method, _ in here.sso.sign_outs] == ["POST" if by_form else "GET", "GET"]
     assert "id_token_hint" in here.sso.sign_outs[0][1]
@@ -66,7 +67,7 @@ async def test_back_from_the_receipt_asks_nobody_again(here: House, tab: Tab) ->
     """Wherever Back leads, the provider is not asked again and the application is not shown."""
     await tab.click('form[action="/logout"] button')
     await arrives(tab, f"{here.app}/logged-out")
-    await shows(tab, "Sign-out receipt")
+    await shows(tab, message("receipt.heading"))
     for _ in range(2):
         await tab.back()
         await asyncio.sleep(0.3)

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from _pytest.mark import ParameterSet
 
+from gateway.web.pages.catalogue import message
 from tests.browser.conftest import Programs
 from tests.browser.driver import shows
 from tests.browser.matrix import COMBINATIONS, Failure, Row, Window
@@ -61,7 +62,7 @@ async def test_a_row(row: Row, window: Window, programs: Programs, worlds: World
             world.break_revocation()
         tab = await WALKS[row.failure](visit)
         assert await visit.receipt(tab) == {
-            "This application": "Ended",
+            message("page.this_application"): message("line.ended"),
             **dict(zip(world.combination.labels, row.chips, strict=True)),
         }
         assert tuple(world.moves()) == row.moves

@@ -10,6 +10,7 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message
 from gateway.web.reasons import BY_OPERATOR
 from tests.browser.driver import BrowserDriver, Mode, shows, visiting
 from tests.browser.person import ALICE, Person
@@ -61,7 +62,7 @@ async def test_r01_elsewhere_one_round_says_why_and_leads_back_by_itself(
     await revoked(stand)
     tab = await person.tab(LINK)
     await person.give_password(tab)
-    await shows(tab, "Please sign in once more", "The people who run this site have signed you out.")
+    await shows(tab, message("once_more.title"), message("ended.operator"))
     await person.give_password(tab)
     await shows(tab, SHOWN, ALICE)
     assert await tab.address() == stand.app + LINK

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, ConsoleMessage, Request, async_playwri
 from playwright.async_api import Page as Tab
 
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message
 from gateway.web.pages.pages import Page
 from tests.programs import program
 from tests.web.page_samples import SAMPLES, receipt
@@ -218,7 +219,7 @@ async def test_trap_26_the_confirm_form_leads_through_providers_that_lead_on(chr
         tab = await chromium.new_page()
         await tab.goto(f"http://localhost:{port}/confirm")
         async with tab.expect_request("**/logout?*") as posting:
-            await tab.get_by_role("button", name="Sign out").click()
+            await tab.get_by_role("button", name=message("confirm_logout.sign_out")).click()
         posted = await posting.value
         assert (posted.method, posted.url) == ("POST", f"http://localhost:{port}/logout?via=page&to=shop")
         assert (await posted.all_headers())["origin"] == f"http://localhost:{port}"
@@ -233,7 +234,7 @@ async def test_a_redirect_behind_the_confirm_form_would_be_stopped(chromium: Bro
         tab = await chromium.new_page()
         note_complaints(tab, complaints)
         await tab.goto(f"http://localhost:{port}/confirm")
-        await tab.get_by_role("button", name="Sign out").click()
+        await tab.get_by_role("button", name=message("confirm_logout.sign_out")).click()
         await tab.wait_for_timeout(500)
         assert tab.url == f"http://localhost:{port}/confirm"
     assert "form-action" in complaints[0]

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import arrives, eventually, shows
 from tests.browser.person import (
     ALICE,
@@ -129,7 +130,7 @@ async def test_other_tabs_are_cut_off_at_once(person: Person) -> None:
     assert told["closed"] == 4401
     status, problem = await fetched(bare)
     assert (status, problem["code"]) == (401, "login_required")
-    text = await shows(other, "You are signed out")
+    text = await shows(other, message("headline.done"))
     assert ALICE not in text
     assert "Live feed" not in text
 
@@ -202,9 +203,12 @@ async def test_two_tabs_sign_out_at_the_same_time(person: Person) -> None:
     at_once = "const at = args[1]; setTimeout(() => document.querySelector(args[0]).click(), at - Date.now())"
     soon = int(1000 * time.time()) + 1000
     await asyncio.gather(*(tab.run(at_once, SIGN_OUT, soon) for tab in (first, second)))
-    said = [(await person.receipt(tab))["This application"] for tab in (first, second)]
-    assert set(said) <= {"Ended", "Nothing to end"}  # the latter where the other tab was quicker
-    assert "Ended" in said
+    said = [(await person.receipt(tab))[message("page.this_application")] for tab in (first, second)]
+    assert set(said) <= {
+        message("line.ended"),
+        message("line.nothing"),
+    }  # the latter where the other tab was quicker
+    assert message("line.ended") in said
     assert sessions(person.stand) == NOBODY
     await second.open(f"{person.stand.app}/reports/3")
     await person.give_password(second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import arrives, shows
 from tests.browser.person import (
     ALL_ENDED,
@@ -75,5 +76,9 @@ async def test_r28_without_a_session_the_chain_is_walked_all_the_same(person: Pe
     await shows(tab, "You are signed in to Okta")
     await tab.open(f"{stand.app}/logout")
     said = await person.receipt(tab)
-    assert said == {"This application": "Nothing to end", "Cognito": "Confirmed", "Okta": "Confirmed"}
+    assert said == {
+        message("page.this_application"): message("line.nothing"),
+        "Cognito": message("line.confirmed"),
+        "Okta": message("line.confirmed"),
+    }
     assert sessions(stand) == NOBODY

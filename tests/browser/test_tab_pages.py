@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import Tab, arrives, eventually, shows
 from tests.browser.person import ALL_ENDED, APPLICATION, SESSION_COOKIE, SIGN_OUT_UNSEEN, Person, replayed
 from tests.browser.world import OVER_TLS, taking_place
@@ -141,7 +142,7 @@ class TestWorker:
         tab = await with_worker(person, "with")
         await runs(tab)
         await tab.run(SIGN_OUT_UNSEEN)
-        await shows(tab, "Continue signing out")
+        await shows(tab, message("signing_out.continue"))
         await eventually(lambda: tab.run(REGISTERED), lambda count: count == 0, what="the worker is gone")
         await eventually(lambda: tab.run(TOLD), lambda told: told == "logged-out", what="the worker was told")
 
@@ -162,7 +163,7 @@ class TestWorker:
         tab = await with_worker(person, "with")
         await runs(tab)
         await tab.run("gatewaySignOut()")
-        await shows(tab, "Signing you out", "Now waiting for Cognito")
+        await shows(tab, message("signing_out.title"), "Now waiting for Cognito")
         await tab.click("#continue")
         assert await person.receipt(tab) == ALL_ENDED
 
@@ -186,4 +187,4 @@ class TestLastWorker:
             lambda: tab.run("return await caches.keys()"), lambda kept: kept == [], what="its caches go"
         )
         await tab.open(f"{person.stand.app}/reports")
-        await shows(tab, "Signing you out")
+        await shows(tab, message("signing_out.title"))

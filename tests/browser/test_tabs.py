@@ -13,6 +13,7 @@ import pytest_asyncio
 from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import LeavingError, Mode, Tab, arrives, eventually, shows
 from tests.browser.matrix_walk import press
 from tests.browser.person import (
@@ -111,13 +112,13 @@ async def test_r30_r35_a_session_ended_elsewhere_takes_its_tabs_along(person: Pe
     await stand.gateway.log.append([NewEntry(email_key(ALICE), clock.now() + 3_600, "admin")])
     for tab in tabs:
         await left(person, tab)
-        assert ALICE not in await shows(tab, "Your session has ended", "Sign in again")
+        assert ALICE not in await shows(tab, message("session_ended.title"), message("page.sign_in_again"))
     await asyncio.sleep(1)
     assert asked_cognito(stand, "/oauth2/authorize") == asked
     assert sessions(stand) == EVERYBODY
     await tabs[0].click("main a.button")
     await arrives(tabs[0], f"{stand.app}{SIGNED_OUT}")
-    await shows(tabs[0], "You are signed out")
+    await shows(tabs[0], message("headline.done"))
     assert sessions(stand) == NOBODY
 
 
@@ -286,7 +287,7 @@ class TestByInput:
         with later(598):
             await tab.run(f"{FREEZE}; {THAW}")  # it asks, and hears how little is left
             await left(person, tab)
-            await shows(tab, "Your session has ended", "Nothing was done here for some time")
+            await shows(tab, message("session_ended.title"), message("session_over.idle_expired"))
 
 
 class TestStorage:
@@ -354,4 +355,7 @@ class TestSlowProvider:
         await (press(tab, SIGN_OUT) if way == "form" else tab.run(f"{SLOW_ANSWERS}; gatewaySignOut()"))
         await left(person, other)
         others.set()
-        assert await person.receipt(tab) == {"This application": "Ended", "Okta": "Confirmed"}
+        assert await person.receipt(tab) == {
+            message("page.this_application"): message("line.ended"),
+            "Okta": message("line.confirmed"),
+        }

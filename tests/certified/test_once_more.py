@@ -9,6 +9,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import subject_key
 from gateway.core.signout.revocation import NewEntry
+from gateway.web.pages.catalogue import message
 from gateway.web.reasons import BY_OPERATOR
 from tests.bench.person import Person
 from tests.certified.conftest import House, Street
@@ -38,7 +39,7 @@ async def answered(person: Person, page: Seen, login: str = "") -> Seen:
 
 
 def reasons(person: Person) -> list[Seen]:
-    return [page for page in person.seen if "Please sign in once more" in page.text]
+    return [page for page in person.seen if message("once_more.title") in page.text]
 
 
 async def test_where_auth_time_proves_it_one_sign_in_is_enough(street: Street, person: Person) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.bench.person import Person
 from tests.certified.conftest import House, Street
 from tests.fakes.browser import Seen
@@ -126,8 +127,8 @@ async def test_whoever_stays_signed_in_at_the_provider_is_out_here(street: Stree
 
     receipt = await house.signed_out(person, answer="no")
 
-    assert "may lead back without having ended your session there" in receipt.text
-    assert "Sign-out confirmed" not in receipt.text
+    assert "may send you back without having ended your session there" in receipt.text
+    assert message("line.confirmed_outcome") not in receipt.text
     assert await house.receipt(person) == {"oidc": "returned"}
     assert await house.status(copied) == 401
     assert await asks_for_a_password(house, person)

@@ -136,12 +136,15 @@ when {
     ("arguments", "message"),
     [
         (["--groups", "a", "GET", "/"], "--groups: anonymous has none of these; say who asks with --as USER"),
-        (["GET", "/%2e%2e/x"], "no policy would be asked: The address of this request has a dot segment"),
+        (
+            ["GET", "/%2e%2e/x"],
+            "no policy would be asked: this request is refused as ambiguous_target: dot_segment",
+        ),
         (["GET", "x"], "'x' is neither a path nor an http address; write /path or https://host/path"),
         (["--client", "home", "GET", "/"], "'home' does not appear to be an IPv4 or IPv6 address"),
         (
             ["--route", "/api/", "GET", "/"],
-            "no policy would be asked: No upstream is configured for this path.",
+            "no policy would be asked: this request is refused as not_found: no_upstream",
         ),
     ],
 )

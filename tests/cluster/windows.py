@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from gateway.web.pages.catalogue import message
 from tests.browser.driver import LeavingError, Profile, Tab, arrives, eventually, shows
 from tests.cluster.balancer import Passage
 from tests.cluster.rig import TABS, Cluster
@@ -78,7 +79,7 @@ def header(cookies: Mapping[str, str]) -> str:
 async def receipt(tab: Tab) -> str:
     """The words of the receipt, once the chain has brought the tab there."""
     await eventually(tab.address, lambda url: url.endswith("/logged-out"), what="the receipt")
-    return await shows(tab, "Sign-out receipt")
+    return await shows(tab, message("receipt.heading"))
 
 
 async def stays(cluster: Cluster, tabs: Sequence[Tab]) -> bool:

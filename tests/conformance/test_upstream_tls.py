@@ -14,6 +14,7 @@ from ssl import SSLSocket
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.web.pages.catalogue import message
 from tests.conformance.conftest import running
 from tests.conformance.recorder import Recorder, plain
 from tests.conformance.wire import Door
@@ -130,7 +131,7 @@ def test_an_application_that_does_not_prove_itself_gets_nothing(secure: Secure, 
         assert wire.get("/").body == b"application"
     problem = json.loads(answer.body)
     assert (answer.status, problem["code"]) == (502, "tls_failed")
-    assert "did not prove that it is the right one" in problem["detail"]
+    assert message("reason.tls_failed.what") in problem["detail"]
     assert "ca_file" in problem["detail"]
     (line,) = [line for line in lines if line["event"] == "upstream_failed"]
     assert (line["code"], line["route"]) == ("tls_failed", path)

@@ -17,7 +17,6 @@ from gateway.core.errors import (
     ("kind", "side"),
     [
         (GatewayError, "internal"),
-        (DownstreamError, "downstream"),
         (ProviderError, "idp"),
         (UpstreamError, "upstream"),
         (ConfigurationError, "config"),
@@ -35,6 +34,12 @@ def test_an_error_has_a_code_a_side_and_a_fix(kind: type[GatewayError], side: st
     assert str(error) == "a_code: What happened."
     assert str(kind("a_code")) == "a_code"
     assert isinstance(error, GatewayError)
+
+
+def test_an_error_of_the_client_s_names_its_sentence() -> None:
+    """It is said in the words of the catalogue; what is printed names them, and never repeats what was sent."""
+    error = DownstreamError("bad_parameter", "twice", name="rd")
+    assert (error.side, str(error), error.values) == ("downstream", "bad_parameter: twice", {"name": "rd"})
 
 
 def test_a_providers_error_says_whether_trying_again_can_help() -> None:

@@ -1,11 +1,13 @@
 """The gateway with all its sentences reworded, for what must not depend on them: ``python -m tests.fakes.reworded MODULE`` runs one.
 
-Before a module of the gateway is compiled each piece of text in it that reads like words gets others in their place.
+Before a module of the gateway is compiled each piece of text in it that reads like words gets others in their place, and
+so do the messages of the catalogue.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import runpy
 import sys
@@ -44,4 +46,8 @@ if __name__ == "__main__":
     kinds = (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Loader, SOURCE_SUFFIXES)
     sys.path_hooks.insert(0, FileFinder.path_hook(*kinds))
     sys.path_importer_cache.clear()
+    catalogue = importlib.import_module("gateway.web.pages.catalogue")
+    catalogue.MESSAGES.update(
+        (name, f"in other words {len(text)}") for name, text in catalogue.MESSAGES.items()
+    )
     runpy.run_module(sys.argv[1], run_name="__main__")

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.state.sqlite.log import SqliteLog
+from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH, of_files
@@ -46,7 +47,7 @@ async def test_r02_a_background_tab_cannot_undo_a_logout(shared: Stand, browser:
         assert (asked.status, code(asked)) == (401, "logout_in_progress")
         for path in ("/reports/1", "/oauth2/start?rd=/reports/1"):
             page = await browser.navigate(shared.app + path)
-            assert (page.status, "Signing you out" in page.text) == (200, True)
+            assert (page.status, message("signing_out.title") in page.text) == (200, True)
         assert "__Host-session" not in browser.cookie_names(shared.app)
         if step.status not in {302, 303}:
             break
@@ -54,7 +55,7 @@ async def test_r02_a_background_tab_cannot_undo_a_logout(shared: Stand, browser:
         if urlsplit(step.location).path == "/logged-out":
             break
     end = await browser.navigate(step.location)
-    assert (end.status, "You are signed out" in end.text) == (200, True)
+    assert (end.status, message("headline.done") in end.text) == (200, True)
     assert code(await browser.fetch(f"{shared.app}/api/me")) == "login_required"
 
 
@@ -79,7 +80,7 @@ async def test_r02_the_barrier_stands_without_the_chains_cookie(shared: Stand, b
     assert code(await tab.fetch(f"{shared.app}/api/me")) == "logout_in_progress"
     for path in ("/reports/1", "/oauth2/start?rd=/"):
         page = await tab.navigate(shared.app + path)
-        assert (page.status, "Signing you out" in page.text) == (200, True)
+        assert (page.status, message("signing_out.title") in page.text) == (200, True)
         assert urlsplit(page.continue_url()).path == "/logout"
         assert "url=/logged-out?waiting" in page.text
     with later(121):
@@ -125,7 +126,7 @@ async def test_a_logout_goes_on_while_the_log_cannot_be_written(shared: Stand, b
         await post(shared, browser)
         end = await browser.follow(await post(shared, browser), site="same-origin")
         assert end.path == "/logged-out"
-        assert "Other instances: pending" in end.text
+        assert message("receipt.pending") in end.text
         told = await browser.fetch(f"{shared.app}/logged-out", Accept="application/json")
         assert json.loads(told.text)["durable"] is False
         browser.cookies[host, "__Host-session"] = dead

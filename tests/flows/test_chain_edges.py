@@ -12,6 +12,7 @@ import pytest
 
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry
+from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.sso import Sso, running
 from tests.flows.conftest import later
@@ -67,12 +68,12 @@ async def test_two_tabs_sign_out_at_once(here: House, browser: Browser) -> None:
     first, second = await at_provider(here, browser), await at_provider(here, other)
     assert state_in(first) != state_in(second)
     stray = await come_back(here, browser, state_in(first))
-    assert "Signing you out" in stray.text
+    assert message("signing_out.title") in stray.text
     assert await here.receipt(browser) == {"oidc": "pending"}
     end = await come_back(here, other, state_in(second))
     assert end.path == "/logged-out"
     looks_again = await browser.navigate(f"{here.app}/logged-out?waiting", site="same-origin")
-    assert "You are signed out" in looks_again.text
+    assert message("headline.done") in looks_again.text
 
 
 @pytest.mark.parametrize("state", ["", "wrong", "%FF%00", "a" * 8_000])
@@ -80,7 +81,7 @@ async def test_r28_a_return_with_the_wrong_state_is_none(here: House, browser: B
     """Whoever makes the browser visit the return address confirms nothing."""
     page = await at_provider(here, browser)
     answer = await come_back(here, browser, state)
-    assert "Signing you out" in answer.text or answer.status in {400, 414, 431}
+    assert message("signing_out.title") in answer.text or answer.status in {400, 414, 431}
     for path in ("/logout/done/oidc", f"/logout/done/oidc/{state_in(page)}", "/logout/done/oidc?State=x"):
         await browser.navigate(here.app + path, site="cross-site")
     assert await here.receipt(browser) == {"oidc": "pending"}
@@ -168,7 +169,7 @@ async def test_r03_a_provider_that_strands_the_browser_locks_nobody_out(
     here.sso.strands = True
     stuck = await here.sign_out(browser)
     assert "You have signed out" in stuck.text
-    assert "Signing you out" in (await browser.goto(f"{here.app}/")).text
+    assert message("signing_out.title") in (await browser.goto(f"{here.app}/")).text
     with later(31):
         retry = await browser.navigate(f"{here.app}/")
         assert retry.location == f"{here.app}/logout/hop"
@@ -200,7 +201,7 @@ async def test_r02_nobody_signs_in_in_mid_chain(here: House, browser: Browser) -
     page = await at_provider(here, browser)
     for path in ("/", "/oauth2/start?rd=/"):
         answer = await browser.goto(here.app + path)
-        assert "Signing you out" in answer.text
+        assert message("signing_out.title") in answer.text
     await come_back(here, browser, state_in(page))
     here.sso.sessions.clear()
     assert "the application" in (await here.sign_in(browser, user="bob")).text
@@ -217,7 +218,7 @@ async def test_r18_the_hint_of_another_sign_in_is_not_used(here: House, browser:
     host = urlsplit(here.app).netloc
     browser.cookies[host, HINT] = mallory.cookies[host, HINT]
     asked = await here.sign_out(browser)
-    assert "Do you want to sign out?" in asked.text
+    assert message("confirm_logout.question") in asked.text
     assert "id_token_hint" not in here.sso.sign_outs[-1][1]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import frame, read_frame
@@ -159,7 +160,7 @@ async def test_the_policy_denies(front: Front, browser: Browser) -> None:
     await signed_in(front, browser, "/", user="bob@example.com")
     page = await browser.navigate(f"{front.app}/admin/users", site="same-origin")
     assert (page.status, page.header("Content-Type")) == (403, "text/html; charset=utf-8")
-    assert "your account has no right" in page.text
+    assert message("reason.denied.what") in page.text
     problem = await browser.fetch(f"{front.app}/admin/users")
     assert (problem.status, json.loads(problem.text)["code"]) == (403, "denied")
     assert front.last.request_line == b"GET / HTTP/1.1"

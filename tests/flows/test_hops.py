@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.fakes.sso import MANNERS, Sso
 from tests.flows.conftest import later
 from tests.flows.provided import house, walked
@@ -104,7 +105,7 @@ async def test_an_address_of_the_operators_own(tmp_path: Path) -> None:
         browser = here.browser()
         await here.sign_in(browser)
         confirm = await here.sign_out(browser)
-        assert "Do you want to sign out?" in confirm.text
+        assert message("confirm_logout.question") in confirm.text
         end = await browser.submit(confirm)
         assert end.path == "/logged-out"
         assert await here.evidence(browser) == {"url": "came_back"}
@@ -129,7 +130,7 @@ async def test_keycloak_asks_the_person_where_the_hint_is_lost(tmp_path: Path) -
         await here.sign_in(browser)
         browser.cookies.pop((urlsplit(here.app).netloc, "__Secure-session-hint"))
         confirm = await here.sign_out(browser)
-        assert "Do you want to sign out?" in confirm.text
+        assert message("confirm_logout.question") in confirm.text
         await browser.submit(confirm)
         assert await here.receipt(browser) == {"keycloak": "returned"}
         ((method, asked),) = here.sso.sign_outs
@@ -147,7 +148,7 @@ async def test_p04_okta_with_its_hint_is_asked_once(tmp_path: Path) -> None:
         await here.sign_in(browser)
         page = await here.sign_out(browser)
         assert await here.receipt(browser) == {"oidc": "returned", "okta_signout": "skipped"}
-        assert page.text.count("Sign-out confirmed") == 1
+        assert page.text.count(message("line.confirmed_outcome")) == 1
         assert "Skipped" not in page.text
         assert here.sso.sessions == {}
         assert here.sso.okta_signouts == 0
@@ -161,7 +162,7 @@ async def test_p04_trap_14_okta_is_never_asked_without_its_hint(tmp_path: Path) 
         browser.cookies.pop((urlsplit(here.app).netloc, "__Secure-session-hint"))
         page = await here.sign_out(browser)
         assert await here.receipt(browser) == {"oidc": "skipped", "okta_signout": "returned"}
-        assert "Not asked to sign you out" not in page.text
+        assert message("line.skipped_outcome") not in page.text
         assert here.sso.sign_outs == []
         assert here.sso.sessions == {}
 
@@ -174,7 +175,7 @@ async def test_trap_14_okta_alone_without_its_hint_is_skipped_and_said(tmp_path:
         browser.cookies.pop((urlsplit(here.app).netloc, "__Secure-session-hint"))
         page = await here.sign_out(browser)
         assert await here.receipt(browser) == {"oidc": "skipped"}
-        assert "This browser has nothing left that names your session to Okta" in page.text
+        assert message("evidence.no_hint", service="Okta") in page.text
         assert here.sso.sign_outs == []
 
 

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.core.session.attempt import LANDS_WITHIN
+from gateway.web.pages.catalogue import message
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
@@ -136,7 +137,7 @@ async def test_r13_no_start_leads_to_an_endpoint_of_ours(shared: Stand, browser:
             "/logged-out",
         ):
             page = await browser.navigate(f"{shared.app}/oauth2/start?rd={quote(rd, safe='')}")
-            assert (page.status, "none of the gateway" in page.text) == (400, True), rd
+            assert (page.status, "not one of the gateway" in page.text) == (400, True), rd
     assert await lives(shared, browser)
 
 
@@ -144,7 +145,11 @@ async def test_the_list_of_one_s_sessions_is_a_way_back(shared: Stand, browser: 
     """It only shows; whoever asks for it signed out finds it after the sign-in."""
     form = await browser.goto(f"{shared.app}/oauth2/sessions")
     page = await browser.submit(form, **ALICE)
-    assert (page.status, page.path, "This browser" in page.text) == (200, "/oauth2/sessions", True)
+    assert (page.status, page.path, message("sessions.this_browser") in page.text) == (
+        200,
+        "/oauth2/sessions",
+        True,
+    )
 
 
 async def test_forward_auth_sends_nobody_from_sign_in_to_sign_out(shared: Stand, browser: Browser) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import pytest_asyncio
 
+from gateway.web.pages.catalogue import message
 from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, held, later, switched
@@ -218,8 +219,8 @@ async def test_a_logout_asked_for_twice_is_one(shared: Stand, browser: Browser) 
     second = await post(shared, browser)
     end = await browser.follow(second, site="same-origin")
     assert end.path == "/logged-out"
-    assert "Session ended" in end.text
-    assert "There was no session to end" not in end.text
+    assert message("line.ended_outcome") in end.text
+    assert message("line.nothing_outcome") not in end.text
     stray = await browser.follow(first, site="same-origin")
     assert stray.path == "/logged-out"
     assert statuses(await receipt(shared, browser)) == {"cognito": "returned", "okta_signout": "returned"}
@@ -229,8 +230,8 @@ async def test_r28_a_logout_without_a_session_says_so(shared: Stand, nobody: Bro
     """The chain is walked all the same; the own line of the receipt claims nothing."""
     end = await nobody.follow(await post_as_guest(shared, nobody), site="same-origin")
     assert end.path == "/logged-out"
-    assert "There was no session to end" in end.text
-    assert "Session ended" not in end.text
+    assert message("line.nothing_outcome") in end.text
+    assert message("line.ended_outcome") not in end.text
 
 
 async def post_as_guest(shared: Stand, browser: Browser) -> Seen:
@@ -276,11 +277,11 @@ async def test_r03_a_stranded_hop_is_retried_then_failed_and_nobody_is_locked_ou
         assert stuck.url.startswith(shared.cognito)
         waiting = await browser.goto(f"{shared.app}/api/me")
         assert waiting.status == 200
-        assert "Signing you out" in waiting.text
+        assert message("signing_out.title") in waiting.text
         with later(31):
             retry = await browser.navigate(f"{shared.app}/api/me")
             assert retry.location.startswith(f"{shared.cognito}/logout")
-            assert "Signing you out" in (await browser.navigate(f"{shared.app}/api/me")).text
+            assert message("signing_out.title") in (await browser.navigate(f"{shared.app}/api/me")).text
         with later(62):
             end = await browser.goto(f"{shared.app}/api/me")
             assert end.path == "/logged-out"
@@ -342,14 +343,14 @@ async def test_r35_a_waiting_tab_never_goes_to_the_provider_by_itself(
         assert 'id="continue"' in look.text
     await browser.follow(step, site="same-origin")
     look = await browser.navigate(f"{shared.app}/logged-out?waiting", site="same-origin")
-    assert "You are signed out" in look.text
+    assert message("headline.done") in look.text
     assert "http-equiv" not in look.text
 
 
 async def test_r03_the_receipt_without_a_logout_claims_nothing(shared: Stand, nobody: Browser) -> None:
     """Anybody may look; there is nothing to tell."""
     page = await nobody.goto(f"{shared.app}/logged-out")
-    assert (page.status, "No sign-out on record" in page.text) == (200, True)
+    assert (page.status, message("headline.none") in page.text) == (200, True)
     assert await receipt(shared, nobody) == {"hops": [], "durable": True, "finished": False}
     for path in ("/logout/done/cognito", "/logout/continue"):
         assert (await nobody.navigate(shared.app + path, site="same-origin")).location.endswith("/logged-out")

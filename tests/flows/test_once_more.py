@@ -18,6 +18,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import EVENT_SKEW, NewEntry
+from gateway.web.pages.catalogue import message
 from gateway.web.reasons import BY_OPERATOR
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later, standing, switched
@@ -26,7 +27,7 @@ from tests.flows.stores import BOTH
 STORES = ("cookie",)
 ALICE = {"username": "alice@example.com", "password": "demo"}
 LINK = "/api/reports?from=mail&x=%2F"
-WHY = "The people who run this site have signed you out."
+WHY = message("ended.operator")
 
 
 async def revoked(stand: Stand, *, reason: str = BY_OPERATOR, event_time: int | None = None) -> None:
@@ -41,7 +42,7 @@ def asked(browser: Browser) -> int:
 
 
 def reasons(browser: Browser) -> list[Seen]:
-    return [seen for seen in browser.seen if "Please sign in once more" in seen.text]
+    return [seen for seen in browser.seen if message("once_more.title") in seen.text]
 
 
 def requests_for(browser: Browser, what: str) -> list[str]:
@@ -209,7 +210,7 @@ async def test_no_address_makes_up_an_interrupted_sign_in(stand: Stand) -> None:
     browser = stand.browser()
     for query in ("after=0123abcd", "after=", "after=0123abcd&rd=/logout"):
         page = await browser.navigate(f"{stand.app}/oauth2/start?{query}")
-        assert "Please sign in once more" not in page.text, query
+        assert message("once_more.title") not in page.text, query
         assert "prompt=" not in page.continue_url(), query
 
 

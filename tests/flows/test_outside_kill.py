@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
+from gateway.web.pages.catalogue import message
 from tests.flows.conftest import Stand
 from tests.flows.revoked import nothing_waits
 from tests.flows.stores import BOTH
@@ -31,7 +32,7 @@ async def test_r01_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand:
     assert "/logout/done/cognito" in visited
     assert "/login/signout" in visited
     assert end.path == "/logged-out"
-    assert "has signed you out" in end.text
+    assert message("ended.by_provider") in end.text
     link = re.search(r'id="sign-in" href="([^"]*)"', end.text)
     assert link
     form = await browser.goto(stand.app + link[1], source=stand.app)

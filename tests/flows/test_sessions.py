@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.state.sqlite.sign_ins import SqliteSignIns
+from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser, Loopback
 from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
@@ -135,12 +136,12 @@ async def test_the_page_says_it_in_words_and_its_buttons_work(stand: Stand, brow
     await stand.sign_in(other, "/api/me")
     page = await browser.goto(f"{stand.app}/oauth2/sessions")
     assert page.status == 200
-    assert "This browser" in page.text
-    assert page.text.count("Sign out there") == 2  # its label and its words
+    assert message("sessions.this_browser") in page.text
+    assert page.text.count(message("sessions.end")) == 2  # its label and its words
     assert "no-store" in page.header("Cache-Control")
     after = await browser.submit(page)
     assert after.path == "/oauth2/sessions"
-    assert after.text.count("Sign out there") == 0
+    assert after.text.count(message("sessions.end")) == 0
     assert (await other.fetch(f"{stand.app}/api/me")).status == 401
 
 
@@ -173,7 +174,7 @@ async def test_a_list_that_cannot_be_read_says_so(stand: Stand, browser: Browser
     assert isinstance(sign_ins, SqliteSignIns)
     sign_ins._table._path = sign_ins._table._path.with_name("gone")
     if wanted == "page":
-        assert "could not be read" in (await browser.goto(f"{stand.app}/oauth2/sessions")).text
+        assert message("sessions.incomplete") in (await browser.goto(f"{stand.app}/oauth2/sessions")).text
     else:
         seen = await browser.fetch(f"{stand.app}/oauth2/sessions", Accept="application/json")
         assert json.loads(seen.text)["complete"] is False

@@ -7,6 +7,7 @@ import pytest
 from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
+from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH
@@ -15,7 +16,7 @@ STORES = BOTH
 
 LEFT = "/logged-out?waiting"
 """The tab script goes there, and waits there while another tab still walks the chain."""
-TITLE = "Your session has ended"
+TITLE = message("session_ended.title")
 
 
 async def left(stand: Stand, browser: Browser) -> Seen:
@@ -33,20 +34,24 @@ async def test_r35_a_session_ended_from_elsewhere_is_said_to_be(stand: Stand) ->
     browser = await signed_in(stand)
     await stand.gateway.log.append([NewEntry(email_key("alice@example.com"), clock.now() + 3_600, "admin")])
     page = await left(stand, browser)
-    assert (page.status, TITLE in page.text, "from elsewhere" in page.text) == (200, True, True)
+    assert (page.status, TITLE in page.text, message("session_over.elsewhere") in page.text) == (
+        200,
+        True,
+        True,
+    )
     assert 'href="/oauth2/start"' in page.text
     assert "http-equiv" not in page.text
     step = await browser.navigate(f"{stand.app}/oauth2/start", site="same-origin")
     assert step.location.startswith(stand.cognito)
 
 
-@pytest.mark.parametrize(("seconds", "why"), [(2_000, "for some time"), (50_000, "limited time")])
+@pytest.mark.parametrize(("seconds", "why"), [(2_000, "idle_expired"), (50_000, "absolute_expired")])
 async def test_r35_a_session_that_ran_out_is_said_to_have(stand: Stand, seconds: int, why: str) -> None:
     """Idle or too old: the cookie still tells which."""
     browser = await signed_in(stand)
     with later(seconds):
         page = await left(stand, browser)
-    assert (page.status, TITLE in page.text, why in page.text) == (200, True, True)
+    assert (page.status, TITLE in page.text, message(f"session_over.{why}") in page.text) == (200, True, True)
 
 
 async def test_r35_a_tab_whose_cookie_is_gone_too(stand: Stand) -> None:
@@ -65,7 +70,7 @@ async def test_a_session_that_lives_has_no_receipt(stand: Stand) -> None:
     """Whoever looks at the signed-out page while signed in may sign out there."""
     browser = await signed_in(stand)
     page = await browser.navigate(f"{stand.app}/logged-out", site="same-origin")
-    assert "No sign-out on record" in page.text
+    assert message("headline.none") in page.text
 
 
 @pytest.mark.parametrize("stand", [{"extra": "browser: {clear_storage: true}\n"}], indirect=True)
@@ -99,7 +104,7 @@ async def test_a_tab_that_is_quicker_than_the_sign_out_s_answer_waits(stand: Sta
     assert '<meta http-equiv="refresh" content="2;url=/logged-out?waiting">' in page.text
     browser.cookies = after
     await browser.follow(answer, site="same-origin")
-    assert "You are signed out" in (await left(stand, browser)).text
+    assert message("headline.done") in (await left(stand, browser)).text
     browser.cookies = before
     with later(121):
         assert TITLE in (await left(stand, browser)).text

@@ -15,6 +15,7 @@ from gateway.app import server
 from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.demo.options import DemoOptions
+from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser
 from tests.fakes.configured import NOTHING
 from tests.fakes.patience import PATIENCE
@@ -109,7 +110,7 @@ async def test_r30_signing_out_at_one_host_ends_the_other_s_session(
         )
         assert answer.status == 401
         told = await browser.navigate(f"{desk.app}/logged-out", site="same-origin")
-        assert "It was ended from elsewhere" in told.text
+        assert message("session_over.elsewhere") in told.text
 
 
 async def test_r30_the_hosts_may_share_a_redis(tmp_path: Path) -> None:
@@ -144,10 +145,10 @@ async def test_r30_the_other_browsers_of_the_user_are_signed_out_too(tmp_path: P
 
         assert (await alive(stand, there), await alive(stand, bob)) == (False, True)
         told = await there.navigate(f"{stand.app}/logged-out", site="same-origin")
-        assert "It was ended from elsewhere" in told.text
+        assert message("session_over.elsewhere") in told.text
         end = await there.goto(f"{stand.app}/api/me")
         assert end.path == "/logged-out"
-        assert "Sign-out confirmed" in end.text
+        assert message("line.confirmed_outcome") in end.text
         assert 'name="password"' in (await there.goto(f"{stand.app}/api/me")).text
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.web.pages.catalogue import message
 from tests.fakes.forge import rsa_key
 from tests.fakes.sso import CLIENT, MANNERS, Sso
 from tests.flows.conftest import later
@@ -45,9 +46,9 @@ async def test_r28_an_unknown_provider_that_led_back_is_not_said_to_have_ended_a
         await here.sign_in(browser)
         end = await here.sign_out(browser)
         assert await here.evidence(browser) == {"oidc": "came_back"}
-        assert "You are signed out of this application" in end.text
+        assert message("headline.here") in end.text
         assert "Everything below is done" not in end.text
-        assert "Sign-out confirmed" not in end.text
+        assert message("line.confirmed_outcome") not in end.text
         told = [event.evidence for event in here.audit if event.kind.value == "hop_returned"]
         assert told == ["came_back"]
 
@@ -63,7 +64,7 @@ async def test_r28_trap_39_a_form_that_leaves_the_session_alive_is_not_confirmed
         assert len(here.sso.sessions) == 1
         assert await here.receipt(browser) == {"oidc": "returned"}
         assert "Everything below is done" not in end.text
-        assert "may lead back without having ended your session there" in end.text
+        assert "may send you back without having ended your session there" in end.text
 
 
 async def test_trap_39_the_default_strands_nobody_at_a_provider_that_takes_no_form(tmp_path: Path) -> None:
@@ -140,11 +141,11 @@ async def test_an_address_that_would_be_too_long_goes_without_the_hint(tmp_path:
         await here.sign_in(browser)
         assert "__Secure-session-hint" in browser.cookie_names(here.app)
         question = await here.sign_out(browser)
-        assert "Do you want to sign out?" in question.text
+        assert message("confirm_logout.question") in question.text
         ((method, asked),) = here.sso.sign_outs
         assert (method, set(asked)) == ("GET", {"client_id", "post_logout_redirect_uri", "state"})
         end = await browser.submit(question)
-        assert "because what names it was too long to be sent, so it may have asked you" in end.text
+        assert "because what identifies it was too long to be sent, so it may have asked you" in end.text
         answer = await browser.fetch(f"{here.app}/logged-out", Accept="application/json")
         assert json.loads(answer.text)["hops"][0]["asked"] == "hint_too_long"
 
@@ -175,7 +176,7 @@ async def test_who_did_not_come_back_is_sent_once_more_without_the_hint(tmp_path
         sso.strands = False
         with later(31):
             question = await browser.goto(here.app)
-            assert "Do you want to sign out?" in question.text
+            assert message("confirm_logout.question") in question.text
             first, second = (set(asked) for _, asked in sso.sign_outs)
             assert first - second == {sso.manners.hint}
             end = await browser.submit(question)
@@ -212,10 +213,10 @@ async def test_trap_40_a_withdrawn_key_strands_nobody(tmp_path: Path, kind: str)
         await here.sign_in(browser)
         sso.key = rsa_key("another")
         question = await here.sign_out(browser)
-        assert "Do you want to sign out?" in question.text
+        assert message("confirm_logout.question") in question.text
         end = await browser.submit(question)
         assert await here.receipt(browser) == {kind: "returned"}
-        assert ("has other keys now" in end.text) is (kind == "oidc")
+        assert ("it has changed the keys" in end.text) is (kind == "oidc")
         assert sso.sessions == {}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message
+from gateway.web.pages.errors import STATUSES
 from gateway.web.pages.pages import HopLine, Page
 
 IDP = "https://example.auth.eu-west-1.amazoncognito.com"
@@ -37,10 +39,9 @@ def receipt(*hops: HopLine, **changes: object) -> Page:
     return pages.signed_out(**(values | changes))  # type: ignore[arg-type]  # the page's own arguments
 
 
-def _error(
-    status: int, code: str, title: str, what: str, fix: str, action: tuple[str, str] | None = None
-) -> Page:
-    return pages.error(status=status, code=code, title=title, what=what, fix=fix, action=action)
+def _error(code: str, action: tuple[str, str] | None = None) -> Page:
+    title, what, fix = (message(f"reason.{code}.{part}") for part in ("title", "what", "fix"))
+    return pages.error(status=STATUSES[code], code=code, title=title, what=what, fix=fix, action=action)
 
 
 SAMPLES: dict[str, Callable[[], Page]] = {
@@ -48,16 +49,13 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     "start-long": lambda: pages.start(authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="/search?q=" + "x" * 2000),
     "once-more": lambda: pages.once_more(
         authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="", earlier="89abcdef",
-        why="The people who run this site have signed you out.",
+        why=message("ended.operator"),
     ),
     "onward": lambda: pages.onward(target="/reports/7?year=2026&open=1"),
-    "receipt-why": lambda: receipt(OURS, COGNITO, OKTA_BACK, why="You have signed out everywhere."),
+    "receipt-why": lambda: receipt(OURS, COGNITO, OKTA_BACK, why=message("ended.signed_out_everywhere")),
     "landing": lambda: pages.landing(target="/reports/7?year=2026&open=1", attempt=ATTEMPT),
     "cookies-blocked": lambda: pages.cookies_blocked(sign_in_url=START),
-    "login-loop": lambda: pages.login_loop(
-        cause="The likely reason: this site was opened over http, so the session cookie is dropped.",
-        sign_in_url=START,
-    ),
+    "login-loop": lambda: pages.login_loop(sign_in_url=START),
     "waiting": lambda: pages.waiting(resume_url="/logout/resume", hop_label="Okta", seconds=5),
     "waiting-unnamed": lambda: pages.waiting(resume_url="/logout", hop_label="", seconds=5),
     "hop": lambda: pages.hop(
@@ -78,25 +76,10 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     ),
     "receipt-not-durable": lambda: receipt(OURS, COGNITO, OKTA_BACK, durable=False),
     "receipt-none": receipt,
-    "session-ended": lambda: pages.session_ended(
-        reason_text="You signed out in another tab of this browser.", sign_in_url=START
-    ),
-    "error-400": lambda: _error(
-        400, "ambiguous_target", "This address cannot be opened",
-        "The address contains characters that could be read in two ways, so we did not pass it on.",
-        "Check the address, or start from the first page.", ("Go to the first page", "/"),
-    ),
-    "error-403": lambda: _error(
-        403, "denied", "You do not have access to this page",
-        "You are signed in as alice@example.com, but this account may not open this page.",
-        "If you think it should, ask the people who run this site and give them the reference below.",
-        ("Go to the first page", "/"),
-    ),
-    "error-502": lambda: _error(
-        502, "provider_unreachable", "Sign-in is not available right now",
-        "The sign-in service did not answer. You have not done anything wrong.",
-        "Wait a minute, then try again.", ("Try again", START),
-    ),
+    "session-ended": lambda: pages.session_ended(reason="idle_expired", sign_in_url=START),
+    "error-400": lambda: _error("ambiguous_target", (message("page.application"), "/")),
+    "error-403": lambda: _error("denied"),
+    "error-502": lambda: _error("provider", (message("page.try_again"), START)),
     "oversized": lambda: pages.oversized_session(
         bytes_needed=9_412, budget=5_500, largest_claim="cognito:groups"
     ),

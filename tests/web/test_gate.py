@@ -22,6 +22,7 @@ from gateway.core.signout import chain as chains
 from gateway.core.signout.chain import ChainLimits
 from gateway.core.signout.revocation import NewEntry
 from gateway.web.messages import Response, Sent
+from gateway.web.pages.catalogue import message
 from tests.fakes.deciding import (
     FETCH,
     HERE,
@@ -281,7 +282,7 @@ async def test_p22_what_a_person_typed_into_a_form_is_not_lost_silently(lab: Lab
     posted = facts(method="POST", **{**NAVIGATION, "sec-fetch-site": "same-origin"})
     page = await lab.ask(posted)
     assert page.status == 401
-    assert b"not handed on" in page.body
+    assert message("reason.login_required.form_what").encode() in page.body
     assert b"401 login_required" in page.body
     lab.log.index.apply(lab.signed_out(barrier=NOW + 120).placed(1))
     leaving = await lab.ask(posted._replace(cookies=(lab.cookie(),)))

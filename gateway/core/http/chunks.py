@@ -68,30 +68,30 @@ class ChunkReader:
         end = data.find(b"\n", at)
         line = self._line + (data[at:] if end < 0 else data[at:end])
         if len(line) > (LONGEST_TRAILER if self._state == _TRAILERS else LONGEST_LINE):
-            raise malformed("A line of the body's framing is too long.")
+            raise malformed("line_too_long")
         if self._state == _DATA_END and line[:1] not in {b"", b"\r"}:
-            raise malformed("A chunk of the body is longer than it said.")
+            raise malformed("chunk_too_long")
         if end < 0:
             self._line = line
             return None, len(data)
         self._line = b""
         if not line.endswith(b"\r"):
-            raise malformed("A line of the body's framing ends in another way than with CRLF.")
+            raise malformed("line_end")
         return line[:-1], end + 1
 
     def _take(self, line: bytes) -> None:
         self._framing += len(line) + 2
         if self._framing > _FREE_OVERHEAD and self._framing > self._size * OVERHEAD:
-            raise malformed("The body has more framing than bytes.")
+            raise malformed("more_framing")
         if self._state == _LINE:
             found = _CHUNK.fullmatch(line)
             if found is None:
-                raise malformed("A chunk of the body has no size (RFC 9112 §7.1).")
+                raise malformed("chunk_size")
             self._left = int(found[1], 16)
             self._state = _DATA if self._left else _TRAILERS
         elif self._state == _DATA_END:
             if line:
-                raise malformed("A chunk of the body is longer than it said.")
+                raise malformed("chunk_too_long")
             self._state = _LINE
         elif not line:
             self.complete = True
@@ -99,4 +99,4 @@ class ChunkReader:
             self._trailers += 1
             name = line.partition(b":")[0].lower()
             if self._trailers > MAX_FIELDS or name in _NEVER_TRAILERS or not is_field(line):
-                raise malformed("The body's trailers cannot be read.")
+                raise malformed("trailers")

@@ -197,19 +197,11 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
         elif name == b"x-forwarded-for":
             forwarded.append(value)
         elif name in found and name in _SINGLE:
-            raise DownstreamError(
-                "ambiguous_header",
-                f"The header {name.decode()} came more than once.",
-                fix="Send it once.",
-            )
+            raise DownstreamError("ambiguous_header", "repeated", name=name.decode())
         else:
             found[name] = value.decode("latin-1")
     if b"content-length" in found and b"transfer-encoding" in found:
-        raise DownstreamError(
-            "ambiguous_header",
-            "Both Content-Length and Transfer-Encoding came (RFC 9112 §6.1).",
-            fix="Frame the body in one way.",
-        )
+        raise DownstreamError("ambiguous_header", "two_framings")
     return found, tuple(cookies), tuple(forwarded)
 
 
@@ -217,9 +209,5 @@ def _host(authority: str, rules: DoorRules) -> str:
     default = ":443" if rules.scheme == "https" else ":80"
     authority = authority.removesuffix(default)
     if authority not in rules.authorities:
-        raise DownstreamError(
-            "unknown_host",
-            "This gateway does not answer for that host name.",
-            fix="Open the application at its public address, or add the name to `hosts` in the configuration.",
-        )
+        raise DownstreamError("unknown_host")
     return authority

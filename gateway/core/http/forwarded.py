@@ -47,15 +47,11 @@ def original_facts(
         ``original_malformed``, or what :func:`gateway.core.http.facts.complete` raises. None of them may become a pass.
     """
     if not is_trusted(peer, rules.trusted_proxies):
-        raise DownstreamError(
-            "untrusted_caller",
-            "The question came from an address that is not trusted.",
-            fix="List the proxy's address in `trusted_proxies`; loopback, too, counts only when it is listed.",
-        )
+        raise DownstreamError("untrusted_caller")
     told = _told(headers)
     original = _CALLERS[caller](told)
     if _METHOD.fullmatch(original.method) is None or original.method in _NEVER_PROXIED:
-        raise _malformed("method")
+        raise DownstreamError("original_malformed", "method")
     about = HeaderFacts(
         authority=original.authority.decode("latin-1").lower(),
         forwarded=said.forwarded,
@@ -82,7 +78,7 @@ def _nginx(told: _Told) -> _Original:
     """
     url = _URL.fullmatch(_only(told, b"x-original-url"))
     if url is None:
-        raise _malformed("URL")
+        raise DownstreamError("original_malformed", "url")
     # The scheme is not a fact: behind a load balancer nginx sees http where the browser says https.
     return _Original(_only(told, b"x-original-method"), *url.groups())
 
@@ -93,21 +89,7 @@ _CALLERS: Mapping[str, Callable[[_Told], _Original]] = {"nginx": _nginx}
 def _only(told: _Told, name: bytes) -> bytes:
     found = told.get(name, ())
     if not found:
-        what = f"The question has no {name.decode()} header."
-        raise DownstreamError(
-            "original_missing", what, fix="Have the proxy send it, as the recipe for it does."
-        )
+        raise DownstreamError("original_missing", name.decode())
     if len(found) > 1:
-        what = f"The question has {name.decode()} more than once."
-        raise DownstreamError(
-            "original_ambiguous", what, fix="Have the proxy replace the client's own, as the recipe does."
-        )
+        raise DownstreamError("original_ambiguous", name.decode())
     return found[0]
-
-
-def _malformed(part: str) -> DownstreamError:
-    return DownstreamError(
-        "original_malformed",
-        f"The {part} of the request that is asked about cannot be read.",
-        fix="Have the proxy send method and URL as they came, as the recipe for it does.",
-    )

@@ -65,9 +65,9 @@ class HeaderBlock:
     binds: bool
 
 
-def malformed(what: str = "") -> DownstreamError:
-    """The request breaks the rules of HTTP (400); ``what`` never repeats any of it."""
-    return DownstreamError("malformed_request", what)
+def malformed(detail: str = "") -> DownstreamError:
+    """The request breaks the rules of HTTP (400)."""
+    return DownstreamError("malformed_request", detail)
 
 
 class RequestHead:
@@ -120,9 +120,9 @@ def _read_head(asked: tuple[bytes, int]) -> RequestHead:
     fields = _known_block[block, longest] if len(block) <= LONGEST_KNOWN else read_block(block, longest)
     if http10:
         if fields.chunked:
-            raise malformed("HTTP/1.0 has no chunked bodies (RFC 9112 §6.1).")
+            raise malformed("http10_chunked")
     elif not fields.named:
-        raise malformed("It names no host (RFC 9112 §3.2).")
+        raise malformed("no_host")
     return RequestHead(method, target, http10, fields)
 
 
@@ -191,14 +191,10 @@ def _framing(told: Mapping[bytes, Sequence[bytes]]) -> tuple[int, bool, bool]:
     """Length, chunked, expectation. That neither comes twice, nor both of them, is known already."""
     codings = told.get(b"transfer-encoding")
     if codings and codings[0].lower() != b"chunked":
-        raise DownstreamError(
-            "ambiguous_header",
-            "The body has a transfer coding other than chunked (RFC 9112 §6.1).",
-            fix="Send it chunked or with a Content-Length.",
-        )
+        raise DownstreamError("ambiguous_header", "coding")
     lengths = told.get(b"content-length")
     if lengths and _LENGTH.fullmatch(lengths[0]) is None:
-        raise malformed("Its Content-Length is no number (RFC 9112 §6.3).")
+        raise malformed("bad_length")
     expects = any(value.lower() == b"100-continue" for value in told.get(b"expect", ()))
     return int(lengths[0]) if lengths else 0, bool(codings), expects
 

@@ -61,7 +61,5 @@ def match_route(routes: Sequence[Route], decoded_path: str) -> Route:
     """
     found = [route for route in routes if route.covers(decoded_path)]
     if not found:
-        raise DownstreamError(
-            "not_found", "No upstream is configured for this path.", fix="Add one to `upstreams`."
-        )
+        raise DownstreamError("not_found", "no_upstream")
     return max(found, key=lambda route: len(route.path))

@@ -25,12 +25,8 @@ _DOT_SEGMENT = re.compile(r"(?:/|%2F)\.\.?(?:[;/]|%2F|\Z)")
 """Also with a parameter, for Tomcat and its like read ``..;x`` as ``..``, and beside an encoded slash."""
 
 
-def _ambiguous(what: str) -> DownstreamError:
-    return DownstreamError(
-        "ambiguous_target",
-        f"The address of this request {what}.",
-        fix="Send a plain absolute path in which every segment is encoded once.",
-    )
+def _ambiguous(detail: str) -> DownstreamError:
+    return DownstreamError("ambiguous_target", detail)
 
 
 def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
@@ -44,9 +40,9 @@ def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
     if _PLAIN.fullmatch(raw_path) is None:
         path = _decoded(raw_path, encoded_slashes=encoded_slashes)
     if "//" in path:
-        raise _ambiguous("has an empty path segment")
+        raise _ambiguous("empty_segment")
     if "." in path and _DOT_SEGMENT.search(path):
-        raise _ambiguous("has a dot segment")
+        raise _ambiguous("dot_segment")
     return path
 
 
@@ -57,22 +53,22 @@ def has_encoded_slash(raw_path: str) -> bool:
 
 def _decoded(raw_path: str, *, encoded_slashes: bool) -> str:
     if not raw_path.startswith("/"):
-        raise _ambiguous("is not an absolute path")
+        raise _ambiguous("not_absolute")
     if _VISIBLE.fullmatch(raw_path) is None or "#" in raw_path or "\\" in raw_path:
-        raise _ambiguous("has a character that must be percent-encoded")
+        raise _ambiguous("character")
     if _BAD_ESCAPE.search(raw_path):
-        raise _ambiguous("has a broken percent-encoding")
+        raise _ambiguous("bad_encoding")
     kept = _ENCODED_SLASH.sub("%252F", raw_path) if encoded_slashes else raw_path
     if _ENCODED_SLASH.search(kept):
-        raise _ambiguous("has an encoded slash")
+        raise _ambiguous("encoded_slash")
     try:
         path = unquote_to_bytes(kept).decode("utf-8")
     except UnicodeDecodeError:
-        raise _ambiguous("is not UTF-8") from None
+        raise _ambiguous("not_utf8") from None
     if "\\" in path or _CONTROL.search(path):
-        raise _ambiguous("has an encoded backslash or control character")
+        raise _ambiguous("control")
     if ";" in path[: path.rfind("/")]:
-        raise _ambiguous("has a parameter before its last segment")
+        raise _ambiguous("parameter")
     return path
 
 
@@ -83,9 +79,9 @@ def split_target(raw_target: str) -> tuple[str, str | None]:
     """
     raw_path, mark, query = raw_target.partition("?")
     if mark and (("#" in query) or (query and _VISIBLE.fullmatch(query) is None)):
-        raise _ambiguous("has a character in its query that must be percent-encoded")
+        raise _ambiguous("query_character")
     if not raw_path.startswith("/"):
-        raise _ambiguous("is not an absolute path")
+        raise _ambiguous("not_absolute")
     return raw_path, query if mark else None
 
 

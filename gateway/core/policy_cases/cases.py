@@ -168,7 +168,7 @@ def inquiry(
         path = decode_path(split_target(target)[0], encoded_slashes=True)
         route = match_route([Route(prefix, "") for prefix in routes], path)
     except DownstreamError as error:
-        raise ValueError(f"no policy would be asked: {error.detail} {error.fix}") from error
+        raise ValueError(f"no policy would be asked: this request is refused as {error}") from error
     return Inquiry(principal, method, route.name, host, path, client)
 
 

@@ -75,13 +75,13 @@ class AuthorizationResponse:
         :raises ProviderError: ``issuer_mismatch``: another provider's answer (mix-up, RFC 9207 §2.4).
         """
         if not state or self.state is None or not hmac.compare_digest(self.state.encode(), state.encode()):
-            raise DownstreamError("state_mismatch", "the answer does not belong to this sign-in attempt")
+            raise DownstreamError("state_mismatch")
         if self.iss != issuer and (self.iss is not None or iss_required):
             raise ProviderError("issuer_mismatch", "the authorization response names another issuer, or none")
         if self.refusal is not None:
             return self.refusal
         if self.code is None:
-            raise _bad("has no code")
+            raise _bad("one_of")
         return AuthorizationCode(self.code, _VALIDATED)
 
 
@@ -125,17 +125,17 @@ def read_response(raw_query: str) -> AuthorizationResponse:
     code = found.get("code")
     refusal = _refusal(found) if "error" in found else None
     if (code is None) == (refusal is None):
-        raise _bad("needs either a code or an error")
+        raise _bad("one_of")
     if code is not None and not _CODE.fullmatch(code):
-        raise _bad("has a code of a form that no provider gives")
+        raise _bad("code")
     return AuthorizationResponse(state=found.get("state"), code=code, iss=found.get("iss"), refusal=refusal)
 
 
 def _protocol_parameters(raw_query: str) -> dict[str, str]:
     if len(raw_query) > MAX_QUERY or raw_query.count("&") >= MAX_PARAMETERS:
-        raise _bad("is too long")
+        raise _bad("too_long")
     if not raw_query.isascii() or _BAD_ESCAPE.search(raw_query):
-        raise _bad("is not percent-encoded as it should be")
+        raise _bad("encoding")
     found: dict[str, str] = {}
     for pair in raw_query.split("&"):
         name, _, value = pair.partition("=")
@@ -143,10 +143,10 @@ def _protocol_parameters(raw_query: str) -> dict[str, str]:
         if name not in PROTOCOL:
             continue
         if name in found:
-            raise _bad(f"has {name} twice")
+            raise _bad("twice", name=name)
         found[name] = _decoded(value)
     if any(has_control(found.get(name, "")) for name in ("code", "state", "iss")):
-        raise _bad("has control characters")
+        raise _bad("control")
     return found
 
 
@@ -154,7 +154,7 @@ def _decoded(text: str) -> str:
     try:
         return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
     except UnicodeDecodeError:
-        raise _bad("is not UTF-8") from None
+        raise _bad("encoding") from None
 
 
 def _refusal(found: dict[str, str]) -> AuthorizationRefusal:
@@ -165,5 +165,5 @@ def _refusal(found: dict[str, str]) -> AuthorizationRefusal:
     )
 
 
-def _bad(what: str) -> DownstreamError:
-    return DownstreamError("bad_callback", f"the authorization response {what}", fix="sign in again")
+def _bad(detail: str, **values: str) -> DownstreamError:
+    return DownstreamError("bad_callback", detail, **values)

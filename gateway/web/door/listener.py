@@ -98,7 +98,7 @@ class Door:
             return response
         facts = request.facts = request.head.facts(request.peer, self._rules)
         if self._limits.body and request.block.length > self._limits.body:
-            raise DownstreamError("too_large", "The request's body is larger than this site accepts.")
+            raise DownstreamError("too_large")
         endpoint = self._table.find(facts) or self._gate.handle
         return endpoint(request, facts)
 

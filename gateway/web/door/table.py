@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.target import is_reserved
 from gateway.web.messages import Answer, Request, Response
+from gateway.web.pages.catalogue import message
 from gateway.web.pages.errors import refuse
 
 Endpoint = Callable[[Request, RequestFacts], Answer]
@@ -57,7 +58,7 @@ def _any_last_segment(raw_path: str) -> str:
 
 
 def _not_found(_: Request, facts: RequestFacts) -> Response:
-    return refuse(facts, "not_found", action=("Go to the application", "/"))
+    return refuse(facts, "not_found", action=(message("page.application"), "/"))
 
 
 def _wrong_method(methods: Methods) -> Endpoint:

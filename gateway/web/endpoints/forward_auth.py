@@ -7,8 +7,6 @@ session is kept in Redis and its browser has a ticket, which stays as it is.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Prove, Revocations
@@ -22,8 +20,7 @@ from gateway.telemetry.log import get_logger
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
-from gateway.web.pages import pages
-from gateway.web.pages.errors import ANSWERS, Reason, refuse
+from gateway.web.pages.errors import refuse
 from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import Prepared, redirect
 from gateway.web.signout.trail import Trail
@@ -37,12 +34,6 @@ PRINCIPALS, PRINCIPALS_BYTES = 1_024, 16 * 1024 * 1024
 """Those whose identity headers are kept as bytes."""
 
 _NOBODY = Principal(issuer="", subject="", user="")
-_MISASKED = Reason(
-    403,
-    "This request could not be checked",
-    "The proxy in front of the gateway did not say what was asked for in a way that can be trusted.",
-    "Operators: the gateway's log names the reason.",
-)
 _log = get_logger("forward_auth")
 
 
@@ -135,16 +126,5 @@ def _weight(who: Principal, passed: Prepared) -> int:
 
 
 def _forbidden(facts: RequestFacts, reason: str) -> Response:
-    return _refusal(reason, person=facts.wants_page).response()
-
-
-@lru_cache(maxsize=64)
-def _refusal(reason: str, *, person: bool) -> Prepared:
     """403 whatever the reason is: callers take other refusals for errors (protocol facts D.1)."""
-    answer = ANSWERS.get(reason, _MISASKED)
-    what, fix = answer.what or _MISASKED.what, answer.fix or _MISASKED.fix
-    if person:
-        page = pages.error(status=403, title=answer.title, what=what, fix=fix, code=reason)
-    else:
-        page = pages.problem(status=403, code=reason, title=answer.title, detail=f"{what} {fix}")
-    return Prepared(page, ((REASON, reason),))
+    return refuse(facts, reason, headers=((REASON, reason),), default="misasked", status=403)

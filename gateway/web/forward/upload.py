@@ -12,9 +12,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 def too_large() -> DownstreamError:
     """The body is larger than ``limits.body`` (413)."""
-    return DownstreamError(
-        "too_large", "The request body is too large.", fix="Send less, or raise `limits.body`."
-    )
+    return DownstreamError("too_large")
 
 
 class Upload:

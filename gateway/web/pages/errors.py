@@ -3,119 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from gateway.core.errors import GatewayError
+from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import RequestFacts
 from gateway.core.memo import Memo, weight
 from gateway.web.messages import Response
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.respond import Prepared
 
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """How one reason is said. ``headers`` go with it."""
-
-    status: int
-    title: str
-    what: str
-    fix: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-_RETRY = (("Retry-After", "5"),)
-_UPSTREAM = "The application behind this gateway"
-
-ANSWERS: dict[str, Reason] = {
-    "denied": Reason(
-        403, "You may not open this", "You are signed in, but your account has no right to this page.",
-        "Ask the people who run this site for access, or sign in with another account.",
-    ),
-    "cross_origin": Reason(
-        403, "This request came from another site",
-        "A page of another site tried to do something here in your name, so it was stopped.",
-        "Open the application itself and try again there. Operators: see allowed_origins.",
-    ),
-    "iframe_or_prefetch": Reason(
-        403, "Sign-in cannot start here", "Sign-in starts only in a tab that you opened yourself.",
-        "Open this address in a tab of its own.",
-    ),
-    "ambiguous_target": Reason(400, "This address cannot be understood", "", ""),
-    "encoded_slash": Reason(
-        400, "This address cannot be understood", "The path holds an encoded slash, which servers read differently.",
-        "Use a plain slash. Operators: `encoded_slashes: allow` on the upstream admits it.",
-    ),
-    "ambiguous_header": Reason(400, "This request cannot be understood", "", ""),
-    "malformed_request": Reason(
-        400, "This request cannot be understood", "It breaks the rules of HTTP.",
-        "If a browser sent it, clear this site's cookies and try again.",
-    ),
-    "bad_parameter": Reason(400, "This link is not complete", "", ""),
-    "state_unknown": Reason(
-        400, "This sign-in cannot be finished here",
-        "It was started in another browser, or too long ago, or your browser did not keep our cookie.",
-        "Start again, and allow cookies for this site.",
-    ),
-    "not_asked_again": Reason(
-        403, "You were not asked to sign in",
-        "Your sessions were ended, so the service that you sign in with should have asked you to sign in anew. "
-        "It only remembered you.",
-        "Sign out there, then try again. If it happens again, tell the people who run this site what this page says.",
-    ),
-    "sign_in_refused": Reason(400, "Sign-in was not completed", "", ""),
-    "not_found": Reason(404, "There is nothing here", "This address is reserved for the gateway and has no page.",
-                        "Go to the application's start page."),
-    "unknown_method": Reason(405, "That is not possible here", "The gateway does not know this method.",
-                             "Use one of the methods of RFC 9110."),
-    "wrong_method": Reason(405, "That is not possible here", "This address does not take that method.",
-                           "See the Allow header for those it takes."),
-    "broken_body": Reason(
-        400, "This request cannot be understood", "Its body is incomplete, or not framed as it said.", "Send it again.",
-    ),
-    "too_slow": Reason(408, "Too slow", "The rest of your request did not arrive in time.",
-                       "Check your connection, and send it again."),
-    "too_large": Reason(413, "Too large", "The request's body is larger than this site accepts.",
-                        "Send less at once. Operators: see limits.body."),
-    "unknown_host": Reason(421, "Unknown host", "", ""),
-    "headers_too_large": Reason(431, "Headers too large", "The request's headers are larger than this site accepts.",
-                                "Clear this site's cookies and try again. Operators: see limits.header."),
-    "internal": Reason(500, "Something went wrong",
-                       "The gateway could not handle this request; nothing was let through.",
-                       "Try again. If it happens again, tell the people who run this site."),
-    "state_stale": Reason(503, "Not available for the moment",
-                          "The gateway cannot tell at the moment which sessions have been ended. "
-                          "So it lets nothing through.",
-                          "Try again in a few seconds.", _RETRY),
-    "sessions_away": Reason(503, "Not available for the moment",
-                            "The gateway cannot look up your sign-in at the moment. You are not signed out.",
-                            "Try again in a few seconds; you need not sign in again.", _RETRY),
-    "upstream_busy": Reason(503, "Too busy", f"{_UPSTREAM} has all it can handle.",
-                            "Try again in a few seconds.", _RETRY),
-    "connect_failed": Reason(502, "The application does not answer", f"{_UPSTREAM} could not be reached.",
-                             "Try again in a moment.", _RETRY),
-    "broken_response": Reason(502, "The application broke off", f"{_UPSTREAM} sent no complete answer.",
-                              "Try again in a moment."),
-    "tls_failed": Reason(502, "The application cannot be reached safely",
-                         f"{_UPSTREAM} did not prove that it is the right one, so nothing was sent to it.",
-                         "Try again later. Operators: the log says what is wrong with its certificate; an authority of "
-                         "your own goes into `ca_file` of the upstream.", _RETRY),
-    "connect_timeout": Reason(504, "The application does not answer", f"{_UPSTREAM} could not be reached in time.",
-                              "Try again in a moment.", _RETRY),
-    "first_byte_timeout": Reason(504, "The application takes too long", f"{_UPSTREAM} did not answer in time.",
-                                 "Try again in a moment.", _RETRY),
-    "idle_timeout": Reason(504, "The application takes too long",
-                           f"{_UPSTREAM} stopped taking the request's body.",
-                           "Send it again in a moment.", _RETRY),
-    "provider": Reason(502, "Sign-in is not available for the moment",
-                       "The identity provider did not answer as it should. You are not signed in.",
-                       "Try again in a moment. Sessions that exist go on."),
+STATUSES = {
+    "ambiguous_target": 400, "encoded_slash": 400, "ambiguous_header": 400, "malformed_request": 400,
+    "bad_parameter": 400, "bad_callback": 400, "state_mismatch": 400, "state_unknown": 400, "sign_in_refused": 400,
+    "broken_body": 400, "denied": 403, "cross_origin": 403, "iframe_or_prefetch": 403, "misasked": 403,
+    "not_asked_again": 403, "not_found": 404, "unknown_method": 405, "wrong_method": 405, "too_slow": 408,
+    "too_large": 413, "unknown_host": 421, "headers_too_large": 431, "internal": 500, "connect_failed": 502,
+    "broken_response": 502, "tls_failed": 502, "provider": 502, "state_stale": 503, "sessions_away": 503,
+    "upstream_busy": 503, "connect_timeout": 504, "first_byte_timeout": 504, "idle_timeout": 504,
 }  # fmt: skip
-"""Reasons not in this table are ours to have forgotten: they are ``internal``."""
-
-
-def answer_for(code: str, *, default: str = "internal") -> Reason:
-    return ANSWERS.get(code, ANSWERS[default])
+"""What a reason is on the wire; its words are in `messages.toml`. One not here is ours to have forgotten."""
+_RETRY = frozenset({
+    "state_stale", "sessions_away", "upstream_busy", "connect_failed", "tls_failed", "connect_timeout",
+    "first_byte_timeout", "idle_timeout",
+})  # fmt: skip
+"""The same request may succeed in a few seconds."""
 
 
 def refuse(
@@ -128,40 +39,44 @@ def refuse(
     cookies: Iterable[str] = (),
     action: tuple[str, str] | None = None,
     default: str = "internal",
+    status: int | None = None,
     person: bool = True,
 ) -> Response:
     """The answer for ``reason``.
 
     :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
-    :param what: said instead of the table's sentence, as is ``fix``; never text from the request.
+    :param what: instead of the catalogue's sentence, as is ``fix``; never text from the request.
+    :param default: the reason whose words an unknown one gets. :param status: instead of the table's.
     """
     person = person if facts is None else facts.wants_page
-    prepared = _prepared[reason, what, fix, tuple(headers), action, default, person]
+    prepared = _prepared[reason, what, fix, tuple(headers), action, default, status, person]
     return prepared.response(tuple(cookies))
 
 
-_Said = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, str] | None, str, bool]
+_Refused = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, str] | None, str, int | None, bool]
 
 
-def _prepare(said: _Said) -> Prepared:
-    reason, what, fix, headers, action, default, person = said
-    answer = answer_for(reason, default=default)
-    what, fix = what or answer.what, fix or answer.fix
+def _prepare(refused: _Refused) -> Prepared:
+    reason, what, fix, headers, action, default, status, person = refused
+    known = reason if reason in STATUSES else default
+    status, title = status or STATUSES[known], message(f"reason.{known}.title")
+    what, fix = what or message(f"reason.{known}.what"), fix or message(f"reason.{known}.fix")
     if person:
-        page = pages.error(
-            status=answer.status, title=answer.title, what=what, fix=fix, code=reason, action=action
-        )
+        page = pages.error(status=status, title=title, what=what, fix=fix, code=reason, action=action)
     else:
-        page = pages.problem(
-            status=answer.status, code=reason, title=answer.title, detail=f"{what} {fix}".strip()
-        )
-    return Prepared(page, (*answer.headers, *headers))
+        page = pages.problem(status=status, code=reason, title=title, detail=f"{what} {fix}")
+    return Prepared(page, (*((("Retry-After", "5"),) if known in _RETRY else ()), *headers))
 
 
 _prepared = Memo(
-    _prepare, entries=256, size=4 * 1024 * 1024, weigh=lambda said, made: weight(said) + made.weight()
+    _prepare, entries=256, size=4 * 1024 * 1024, weigh=lambda refused, made: weight(refused) + made.weight()
 )
 """Who sends nonsense is answered from memory. Of a request there is no more in it than the way back (``action``)."""
+
+
+def _about(error: DownstreamError, suffix: str = "") -> str:
+    """What is said of it in particular, if anything is."""
+    return message_for(f"reason.{error.code}", f"{error.detail}{suffix}", **error.values)
 
 
 def refuse_error(
@@ -173,12 +88,12 @@ def refuse_error(
     person: bool = True,
 ) -> Response:
     """The answer for an error that was raised; only errors on the client's side speak in their own words."""
-    if error.side == "downstream":
+    if isinstance(error, DownstreamError):
         return refuse(
             facts,
             error.code,
-            what=error.detail,
-            fix=error.fix,
+            what=_about(error),
+            fix=_about(error, "_fix"),
             default="malformed_request",
             person=person,
         )

@@ -1,4 +1,4 @@
-"""The gateway's own pages, one function each; plain language first: what happened, what to do next.
+"""The gateway's own pages, one function each; what they say is in `messages.toml`.
 
 Every function is pure: values in, a complete `Page` out. Whoever calls adds cookies and, where a status
 demands one, a further header (`Page.with_headers`).
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.receipt import HopLine, began, entry, headline
 from gateway.web.pages.shell import FormsTo, Page, local_path, own_headers, render, web_address
 
@@ -26,15 +28,7 @@ def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
 
     `rd` is the return address only where it does not fit into the attempt's cookie (rule R33).
     """
-    return render(
-        "moving",
-        script="start.js",
-        title="Taking you to sign-in",
-        what="One moment. If nothing happens, use the button.",
-        url=authorize_url,
-        attempt=attempt,
-        rd=rd or None,
-    )
+    return _moving("start.js", message("start.title"), message("start.what"), authorize_url, attempt, rd)
 
 
 READ_WITHIN = 6
@@ -46,77 +40,45 @@ def once_more(*, authorize_url: str, attempt: str, rd: str, earlier: str, why: s
 
     What the tab keeps for the attempt `earlier` is kept for this one.
     """
-    return render(
-        "moving",
-        script="start.js",
-        title="Please sign in once more",
-        what=f"{why} To be sure that it is you, you will now be asked to sign in once more, even if you have just done "
-        "so. Then the page that you wanted opens.",
-        url=authorize_url,
-        attempt=attempt,
-        rd=rd or None,
-        earlier=earlier,
-        wait=READ_WITHIN,
-    )
+    title, what = message("once_more.title"), message("once_more.what", why=why)
+    return _moving("start.js", title, what, authorize_url, attempt, rd, earlier=earlier, wait=READ_WITHIN)
 
 
 def landing(*, target: str, attempt: str) -> Page:
     """Restore what `start` kept for this attempt and go to `target`, a path of this origin (P22)."""
-    return render(
-        "moving",
-        script="landing.js",
-        title="You are signed in",
-        what="Opening the page you asked for. If nothing happens, use the button.",
-        url=local_path(target),
-        attempt=attempt,
-        rd=None,
+    return _moving(
+        "landing.js", message("landing.title"), message("landing.what"), local_path(target), attempt
     )
 
 
 def onward(*, target: str) -> Page:
     """Go on to `target`, a path of this origin, as another site would (`Onward`); with the fragment of this page."""
-    return render(
-        "moving",
-        script="moving.js",
-        homeless=True,
-        title="You are signed in",
-        what="Opening the page you asked for. If nothing happens, use the button.",
-        url=local_path(target),
-        attempt=None,
-        rd=None,
+    return _moving(
+        "moving.js", message("landing.title"), message("landing.what"), local_path(target), homeless=True
     )
 
 
 def cookies_blocked(*, sign_in_url: str) -> Page:
     """Sign-in worked, but the session cookie did not come back (P13)."""
-    return _message(
+    return _page(
         400,
         code="cookies_blocked",
-        title="Your browser did not keep the sign-in cookie",
-        what="You signed in, but your browser then did not send back the cookie that remembers it. "
-        "Without it this site cannot know you.",
-        steps=(
-            "Allow cookies for this site in your browser's settings; those of other sites are not needed.",
-            "Pause extensions that block or delete cookies.",
-            "Check that the address above begins with https.",
-        ),
-        action=("Try again", sign_in_url),
+        title=message("cookies_blocked.title"),
+        what=message("cookies_blocked.what"),
+        steps=[message(f"cookies_blocked.step_{at}") for at in (1, 2, 3)],
+        action=(message("page.try_again"), sign_in_url),
     )
 
 
-def login_loop(*, cause: str, sign_in_url: str) -> Page:
-    """Several sign-ins in a minute led back here; `cause` is one sentence naming the likely reason (P13)."""
-    return _message(
+def login_loop(*, sign_in_url: str) -> Page:
+    """Several sign-ins in a minute led back here (P13)."""
+    return _page(
         400,
         code="login_loop",
-        title="Sign-in keeps starting over",
-        what=f"You came back from sign-in several times within a minute, so we stopped here. {cause}",
-        steps=(
-            "Close the other tabs of this site, then try once more.",
-            "Check that cookies are allowed for this site and that your computer's clock is right.",
-            "If it happens again, tell the people who run this site what this page says.",
-        ),
-        action=("Try once more", sign_in_url),
+        title=message("login_loop.title"),
+        what=message("login_loop.what"),
+        steps=[message(f"login_loop.step_{at}") for at in (1, 2, 3)],
+        action=(message("page.try_again"), sign_in_url),
     )
 
 
@@ -137,15 +99,7 @@ def confirm_logout(*, action: str) -> Page:
 
 def leaving(*, url: str) -> Page:
     """Go on to the first hop, or to the receipt: the answer to a form of ours (see `FormsTo`)."""
-    return render(
-        "moving",
-        script="moving.js",
-        title="Signing you out",
-        what="You are already signed out here. If nothing happens, use the button.",
-        url=url,
-        attempt=None,
-        rd=None,
-    )
+    return _moving("moving.js", message("signing_out.title"), message("signing_out.leaving"), url)
 
 
 def hop(*, action: str, fields: Sequence[tuple[str, str]], hop_label: str) -> Page:
@@ -180,7 +134,7 @@ def signed_out(
     """
     top = headline(hops, finished=finished, durable=durable, behind=behind)
     lines = [entry(hop, durable=durable) for hop in hops]
-    retry = "Try signing out again" if any(line.tone == "bad" for line in lines) else ""
+    retry = message("receipt.sign_out_again") if any(line.tone == "bad" for line in lines) else ""
     return render(
         "signed_out",
         script="local_time.js",
@@ -194,10 +148,10 @@ def signed_out(
         durable=durable,
         resume_url=None if finished else resume_url,
         retry_action=retry_action,
-        retry_label=retry if hops else "Sign out now",
+        retry_label=retry if hops else message("receipt.sign_out_now"),
         offer_sign_in=finished or not hops,
         sign_in_url=sign_in_url,
-        sign_in_label="Sign in again" if hops else "Go to sign-in",
+        sign_in_label=message("page.sign_in_again") if hops else message("receipt.sign_in"),
         target_url=target_url if finished else None,
         target_name=_place(target_url) if target_url else "",
     )
@@ -228,15 +182,15 @@ def sessions(*, lines: Sequence[SessionLine], complete: bool, more: int, action:
     )
 
 
-def session_ended(*, reason_text: str, sign_in_url: str) -> Page:
+def session_ended(*, reason: str, sign_in_url: str) -> Page:
     """Where a tab goes whose session ended elsewhere: nothing starts by itself (rule R35)."""
-    return _message(
+    return _page(
         200,
         tone="out",
-        title="Your session has ended",
-        what=reason_text,
-        fix="Anything you had not saved in this tab may be lost. You can sign in again whenever you like.",
-        action=("Sign in again", sign_in_url),
+        title=message("session_ended.title"),
+        what=message_for("session_over", reason, "elsewhere"),
+        fix=message("session_ended.fix"),
+        action=(message("page.sign_in_again"), sign_in_url),
     )
 
 
@@ -244,21 +198,17 @@ def error(
     *, status: int, title: str, what: str, fix: str, code: str, action: tuple[str, str] | None = None
 ) -> Page:
     """A refusal or a failure: `what` happened, how to `fix` it, perhaps an `action` (label, address)."""
-    return _message(status, code=code, title=title, what=what, fix=fix, action=action)
+    return _page(status, code=code, title=title, what=what, fix=fix, action=action)
 
 
 def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> Page:
     """The session does not fit into the cookie budget (rule R33); names what is largest."""
-    return _message(
+    return _page(
         500,
         code="session_too_large",
-        title="Your sign-in is too large to keep",
-        what="Your account comes with more details than this site can keep: "
-        f"{bytes_needed:,} bytes where {budget:,} fit. The largest of them is “{largest_claim}”.",
-        steps=(
-            "Tell the people who run this site what this page says; you cannot change it yourself.",
-            "For them: send fewer values in this claim, or keep it out of session.claims.",
-        ),
+        title=message("session_too_large.title"),
+        what=message("session_too_large.what", needed=bytes_needed, budget=budget, claim=largest_claim),
+        steps=[message(f"session_too_large.step_{at}") for at in (1, 2)],
     )
 
 
@@ -290,7 +240,16 @@ def problem(
     return page.with_headers(CHALLENGE) if status == 401 else page
 
 
-def _message(
+def _moving(
+    script: str, title: str, what: str, url: str, attempt: str | None = None, rd: str = "", **more: Any
+) -> Page:
+    """A page that goes on to `url` by itself."""
+    return render(
+        "moving", script=script, title=title, what=what, url=url, attempt=attempt, rd=rd or None, **more
+    )
+
+
+def _page(
     status: int,
     *,
     title: str,
@@ -316,4 +275,4 @@ def _message(
 
 def _place(url: str) -> str:
     """How a link's goal is called: its host, or this site for a path of our own."""
-    return urlsplit(web_address(url)).hostname or "this site"
+    return urlsplit(web_address(url)).hostname or message("page.this_site")

@@ -18,7 +18,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+from gateway.web.pages.catalogue import MESSAGES
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
@@ -153,7 +155,16 @@ def _environment() -> Environment:
     environment.filters.update(
         address=web_address, local=local_path, instant=_instant, clock=_clock, day=_day
     )
+    environment.filters.update(
+        strong=Markup("<strong>{}</strong>").format, code=Markup("<code>{}</code>").format
+    )
+    environment.globals["message"] = _marked_up
     return environment
+
+
+def _marked_up(name: str, /, **values: object) -> Markup:
+    """`catalogue.message` for templates: values may be markup, and are escaped where they are not."""
+    return escape(MESSAGES[name]).format(**values)
 
 
 @cache

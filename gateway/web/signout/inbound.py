@@ -170,9 +170,9 @@ async def whole_body(request: Request, most: int = MAX_BODY) -> bytes:
             while piece := await body.read():
                 found += piece
                 if len(found) > most:
-                    raise DownstreamError("too_large", f"Only {most} bytes are read here.")
+                    raise DownstreamError("too_large", "limit", most=most)
     except TimeoutError:
-        raise DownstreamError("too_slow", "The body did not arrive in time.") from None
+        raise DownstreamError("too_slow") from None
     return bytes(found)
 
 

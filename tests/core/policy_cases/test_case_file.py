@@ -115,7 +115,7 @@ def test_values_are_the_text_that_is_written() -> None:
         ),
         (
             "- {as: a, request: GET //x, expect: deny}",
-            "cases.yaml:1: no policy would be asked: The address of this",
+            "cases.yaml:1: no policy would be asked: this request is refused as ambiguous_target: empty_segment",
         ),
         (
             "- {as: a,\n  request: GET /?x, expect: deny}",

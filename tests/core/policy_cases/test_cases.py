@@ -64,7 +64,7 @@ def test_the_route_is_the_longest_prefix() -> None:
     """And a path outside every route is refused, as the gateway would."""
     assert inquiry(None, "GET", "/api/x", routes=["/", "/api/"]).route == "/api/"
     assert inquiry(None, "GET", "/apix", routes=["/", "/api"]).route == "/"
-    with pytest.raises(ValueError, match="No upstream"):
+    with pytest.raises(ValueError, match="not_found: no_upstream"):
         inquiry(None, "GET", "/x", routes=["/api/"])
 
 

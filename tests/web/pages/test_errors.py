@@ -15,7 +15,8 @@ from gateway.core.errors import (
     UpstreamError,
 )
 from gateway.core.http.facts import DoorRules, RequestFacts, build
-from gateway.web.pages.errors import ANSWERS, refuse, refuse_error
+from gateway.web.pages.catalogue import message
+from gateway.web.pages.errors import STATUSES, refuse, refuse_error
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
 
@@ -25,11 +26,11 @@ def facts(*, person: bool) -> RequestFacts:
     return build("GET", "/zzz", [(b"Host", b"app.example.com"), (b"Accept", accept)], "192.0.2.1", RULES)
 
 
-@pytest.mark.parametrize("reason", ANSWERS)
+@pytest.mark.parametrize("reason", STATUSES)
 def test_every_reason_has_a_page_and_a_problem(reason: str) -> None:
     """People get a page that names the code and a fix, programs a problem document; neither is cached."""
     page, problem = refuse(facts(person=True), reason), refuse(facts(person=False), reason)
-    assert page.status == problem.status == ANSWERS[reason].status
+    assert page.status == problem.status == STATUSES[reason]
     assert page.headers["Content-Type"].startswith("text/html")
     assert problem.headers["Content-Type"] == "application/problem+json"
     assert reason in page.body.decode()
@@ -77,7 +78,10 @@ def test_an_error_is_answered_by_its_side(error: GatewayError, status: int) -> N
 def test_r34_a_page_offers_a_way_on() -> None:
     """An action is a link, and cookies go along."""
     answer = refuse_error(
-        facts(person=True), ProviderError("x"), cookies=["a=b"], action=("Try again", "/oauth2/start?rd=/a")
+        facts(person=True),
+        ProviderError("x"),
+        cookies=["a=b"],
+        action=(message("page.try_again"), "/oauth2/start?rd=/a"),
     )
     assert re.search(r'href="/oauth2/start\?rd=/a"[^>]*>Try again<', answer.body.decode())
     assert answer.headers.getall("Set-Cookie") == ["a=b"]

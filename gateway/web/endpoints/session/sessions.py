@@ -85,11 +85,7 @@ class SessionsEndpoint:
         others = [each for each in (await self._listed(session)).sign_ins if each.sid != session.sid]
         chosen = [each for each in others if wanted in {OTHERS, each.sid}]
         if not chosen and wanted != OTHERS:
-            raise DownstreamError(
-                "bad_parameter",
-                "The session to end is none of your other sessions; it may have ended already.",
-                fix="Look at the list again; your own session here ends at /logout.",
-            )
+            raise DownstreamError("bad_parameter", "not_yours")
         durable = await self._end(chosen, session, facts.client)
         if facts.wants_page:
             return redirect(self.path, status=303)

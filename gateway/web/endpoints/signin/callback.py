@@ -33,6 +33,7 @@ from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message
 from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.attempts import Attempts
@@ -133,7 +134,7 @@ class Callback:
         if freshness(attempt, authenticated_at) is Freshness.STALE:
             self.logout.discard(tokens.refresh_token)
             self.trail.login_failed("not_asked_again", principal.subject, facts.client)
-            action = ("Try again", self._again(attempt))
+            action = (message("page.try_again"), self._again(attempt))
             return refuse(facts, "not_asked_again", cookies=self._drop(attempt), action=action)
         began = now if carried.chain is None else max(now, carried.chain.started + 1)
         session = self._session(principal, aliases, tokens, began)
@@ -253,7 +254,7 @@ class Callback:
             restart = not known[1]
         if restart:
             return redirect(f"{self.prefix}/start?rd=/&again=1")
-        return refuse(facts, "state_unknown", action=("Sign in", f"{self.prefix}/start"))
+        return refuse(facts, "state_unknown", action=(message("page.sign_in"), f"{self.prefix}/start"))
 
     def _refused(
         self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt | None
@@ -262,15 +263,17 @@ class Callback:
         return refuse(
             facts,
             "sign_in_refused",
-            what=f"The identity provider did not sign you in. It said: {refusal.error}.",
-            fix="Try again. If it happens again, tell the people who run this site.",
+            what=message("reason.sign_in_refused.said", error=refusal.error),
             cookies=self._drop(attempt) if attempt else (),
-            action=("Try again", self._again(attempt)),
+            action=(message("page.try_again"), self._again(attempt)),
         )
 
     def _failed(self, facts: RequestFacts, error: GatewayError, attempt: Attempt) -> Response:
         return refuse_error(
-            facts, error, cookies=self._drop(attempt), action=("Try again", self._again(attempt))
+            facts,
+            error,
+            cookies=self._drop(attempt),
+            action=(message("page.try_again"), self._again(attempt)),
         )
 
     def _again(self, attempt: Attempt | None) -> str:

@@ -17,19 +17,14 @@ from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message_for
 from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
-from gateway.web.reasons import ended_because
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried
 from gateway.web.signout.logout import Logout
 from gateway.web.standing import Standing
-
-LOOP_CAUSE = (
-    "Most often the browser drops our cookie, the clock of this computer is wrong, "
-    "or the address in the browser is not the one the site is configured for."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class Start:
             return redirect(rd)
         if looping(self.attempts.all(carried.cookies, now), now):
             again = f"{self.prefix}/start?rd={quote(rd, safe='/')}"
-            return send(pages.login_loop(cause=LOOP_CAUSE, sign_in_url=again), self._forget(carried, now))
+            return send(pages.login_loop(sign_in_url=again), self._forget(carried, now))
         # What the lost log had ended is not known any more, so that log's sessions are asked for credentials too (R4).
         prompt = "login" if carried.chain is not None or state.reason == "log_lost" else ""
         attempt = self._attempt(facts, carried.chain, revocations, now, prompt=prompt)
@@ -111,7 +106,7 @@ class Start:
             attempt=attempt.attempt_id,
             rd=waiting,
             earlier=went.attempt,
-            why=ended_because(carried.chain.reason),
+            why=message_for("ended", carried.chain.reason, "by_provider"),
         )
         return send(page, cookies)
 

@@ -15,12 +15,12 @@ from gateway.core.signout.chain import Chain, HopState
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
+from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.pages import HopLine, Page
 from gateway.web.pages.receipt import OURS
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
-from gateway.web.reasons import ended_because
 from gateway.web.signout.hops import DONE_PREFIX, LOGGED_OUT
 from gateway.web.signout.logout import CONTINUE, STILL_WAITING, Logout
 from gateway.web.standing import Standing
@@ -32,13 +32,6 @@ OWN_FORM = f"/logout?via={VIA_PAGE}"
 """Where the forms of our own pages go; an application's own form goes to ``/logout`` and is redirected at once."""
 JUST_ENDED = 60
 """Seconds after which a chain has not "just ended" any more (rule R27)."""
-_ENDED = {
-    "idle_expired": "Nothing was done here for some time, so you were signed out.",
-    "absolute_expired": "A sign-in lasts for a limited time, and this one has run out.",
-}
-"""What a tab hears whose session ended without a sign-out in this browser (rule R35)."""
-_ELSEWHERE = "It was ended from elsewhere, or it has run out."
-_ANEW = "Somebody has signed in in another tab, and what was shown here belonged to the sign-in before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +78,7 @@ class LogoutEndpoints:
         """A hop's return address; only a document navigation counts (rule R28)."""
         hop, _, ticket = facts.path.removeprefix(DONE_PREFIX).partition("/")
         if not facts.navigation or facts.method != "GET":
-            return refuse(
-                facts, "iframe_or_prefetch", what="A sign-out is only confirmed by the browser's own tab."
-            )
+            return refuse(facts, "iframe_or_prefetch", what=message("reason.iframe_or_prefetch.sign_out"))
         now = clock.now()
         carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         state, from_here = parameter(facts, "state"), facts.site == "same-origin"
@@ -130,7 +121,7 @@ class LogoutEndpoints:
             durable=chain.durable if chain else True,
             finished=bool(chain and chain.closed),
             sign_in_url=_sign_in_url(chain, f"{self.prefix}/start"),
-            why=ended_because(chain.reason) if chain and chain.reason else "",
+            why=message_for("ended", chain.reason, "by_provider") if chain and chain.reason else "",
             retry_action=OWN_FORM,
             resume_url=CONTINUE if chain and not chain.closed else None,
             target_url=options.targets.get(chain.target) if chain else None,
@@ -142,11 +133,11 @@ class LogoutEndpoints:
 
     def _ended(self, state: Session | Challenge, now: int) -> Page:
         """For a tab whose session has ended, while this browser knows of no sign-out."""
-        why = _ENDED.get(state.reason, _ELSEWHERE) if isinstance(state, Challenge) else _ANEW
+        reason = state.reason if isinstance(state, Challenge) else "signed_in_anew"
         if isinstance(state, Challenge) and barrier_stands(state, None, self.standing.rules, now):
             # Another tab is signing out, and the answer that says so is still on its way to this browser.
             return pages.waiting(resume_url="/logout", hop_label="", seconds=2, refresh_url=STILL_WAITING)
-        return pages.session_ended(reason_text=why, sign_in_url=f"{self.prefix}/start")
+        return pages.session_ended(reason=reason, sign_in_url=f"{self.prefix}/start")
 
     def _target(self, facts: RequestFacts) -> str:
         """The configured name in ``?to=``, never a URL from the request; an unknown one keeps nobody signed in."""
@@ -161,7 +152,7 @@ class LogoutEndpoints:
             return []
         status = chains.RETURNED if chain.had_session else chains.SKIPPED
         return [
-            HopLine(OURS, "This application", status, chain.started),
+            HopLine(OURS, message("page.this_application"), status, chain.started),
             *(
                 HopLine(
                     hop.name,
