@@ -7,7 +7,8 @@ are not sealed, and those that have their default are left out. The rules, from 
 * What has such a name is kept in ``more`` and sealed again with whatever is made of the value, so that a replica that
   is still to be updated loses nothing of it.
 * Where passing a field over would let somebody do more than he may, its name begins with a capital letter: who does not
-  know it takes the whole for nothing. Never in a chain, for that would lose a sign-out halfway.
+  know it takes the whole for nothing, or for what can only be ended (`Format.read_narrowed`). Never in a chain, for
+  that would lose a sign-out halfway.
 * No field changes its kind or meaning, and no name is used again. Where that is not enough the version goes up, in two
   releases: the first reads both and seals the older. Another version than is known is taken for nothing.
 
@@ -64,10 +65,8 @@ class Format(Generic[T]):
     def read(self, plain: Mapping[str, Any]) -> T | None:
         """The value in what was sealed; None where it is something else, or the rules say so."""
         try:
-            if type(version := plain.get("v")) is not int or version != VERSION:
-                return None
-            return self.made_of({name: value for name, value in plain.items() if name != "v"})
-        except ValueError:
+            return self.made_of(plain) if type(plain.get("v")) is int and plain["v"] == VERSION else None
+        except (ValueError, RecursionError):
             return None
 
     def read_narrowed(self, plain: Mapping[str, Any]) -> T | None:
@@ -100,7 +99,7 @@ class Format(Generic[T]):
                 given[attribute] = value if type(value) is kind else read(value)
             elif name[:1].isupper():
                 raise ValueError(f"what {name!r} asks for is not known")
-            else:
+            elif name != "v":
                 more[name] = value
         if more:
             given["more"] = json.dumps(more)

@@ -203,6 +203,37 @@ def test_no_chain_can_be_taken_for_nothing_by_its_names() -> None:
     ]
 
 
+HOSTILE: list[tuple[Format[Any], list[dict[str, Any]]]] = [
+    (SESSION, [{"p": None}, {"p": []}, {"p": {"i": "x"}}, {"k": "ab"}, {"k": [None]}, {"k": {}}, {"e": []}, {"d": None},
+               {"a": 1.0}, {"s": True}, {"r": 7}, {"t": "6"}, {"b": []}, {"h": {}}]),
+    (TICKET, [{"k": "not base64!"}, {"k": "AAAA"}, {"k": "é" * 44}, {"k": 5}, {"k": None}, {"k": ""}, {"i": None}, {"s": "5"}]),
+    (ATTEMPT, [{"k": None}, {"r": 1}, {"r": None}, {"m": "x"}, {"m": False}, {"d": None}, {"t": "1"}, {"s": 5.5}]),
+    (CHAIN, [{"h": [], "c": 0}, {"h": {}}, {"h": [["okta"]]}, {"h": [None]}, {"h": [{}]}, {"h": "ab"}, {"i": -1, "c": 0},
+             {"i": 2, "c": 0}, {"c": False}, {"j": []}, {"j": {"o": 1}}, {"w": ["a", "b"]}, {"w": [1, "a", "b"]},
+             {"w": ["a", "b", "c", "d"]}, {"w": {}}, {"n": [1]}]),
+    (PARKED, [{"w": None}, {"w": ["one"]}, {"w": [1, 2]}, {"w": ["a", "b", "c"]}, {"k": "A" * 44}, {"k": {}}, {"k": 5},
+              {"r": None}, {"r": [1]}, {"r": "ab"}, {"i": 7}, {"g": "3"}, {"g": True}]),
+    (HINT, [{"s": None}, {"h": 1}, {"h": ["x"]}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "changes"), [(made, one) for made, several in HOSTILE for one in several])
+def test_a_field_of_another_kind_makes_the_whole_nothing(made: Format[Any], changes: dict[str, Any]) -> None:
+    """Nothing is made of it that is nearly the same."""
+    plain = through(made, FULL[3:][SEALED.index(made)])
+    assert made.read(plain) is not None
+    assert made.read(plain | changes) is None
+
+
+def test_what_is_nested_too_deeply_is_nothing() -> None:
+    """Wherever it stands."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for made, full in zip(SEALED, FULL[3:], strict=True):
+        assert made.read(through(made, full) | {"zz": deep}) is None
+
+
 @given(st.sampled_from(FULL), st.data())
 def test_no_field_is_taken_for_another_kind(full: Any, data: st.DataObject) -> None:
     """A value in which every field has its kind, or nothing; never an error."""
