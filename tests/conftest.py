@@ -22,7 +22,9 @@ os.environ["RUNTIME_DIRECTORY"] = tempfile.mkdtemp(
 collect_ignore = ["providers"]  # `make providers` asks for them by name
 
 # A busy machine is no finding: properties are judged by what they find, not by how long one example took.
-settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "gateway", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("fuzz", settings.get_profile("gateway"), max_examples=1_000)  # for `make fuzz`
 settings.load_profile("gateway")
 

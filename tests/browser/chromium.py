@@ -19,6 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Error, Page, Playwrigh
 
 from tests.browser.authority import Authority
 from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
+from tests.fakes.browser import Kept
 from tests.fakes.patience import PATIENCE
 from tests.programs import program
 
@@ -56,6 +57,7 @@ class Chromium:
         self._windowed: Browser | None = None
         self._kept: dict[Mode, tuple[BrowserContext, Path]] = {}
         self._in_use: set[Mode] = set()
+        self._lost: list[Path] = []
 
     @classmethod
     async def start(cls, authority: Authority) -> Self:
@@ -78,7 +80,13 @@ class Chromium:
             self._kept[mode] = context, directory
         assert mode not in self._in_use, f"one profile at a time that is {mode}"
         self._in_use.add(mode)
-        return KeptProfile(self._kept[mode][0], lambda: self._in_use.discard(mode))
+        return KeptProfile(
+            self._kept[mode][0], lambda: self._in_use.discard(mode), lambda: self._give_up(mode)
+        )
+
+    def _give_up(self, mode: Mode) -> None:
+        self._lost.append(self._kept.pop(mode)[1])
+        self._in_use.discard(mode)
 
     async def _private(self) -> BrowserContext:
         """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
@@ -94,7 +102,9 @@ class Chromium:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         if self._windowed is not None:
             await self._windowed.close()
-        await self._playwright.stop()
+        await self._playwright.stop()  # which ends what was given up
+        for directory in self._lost:
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
 def _write_preferences(directory: Path, *, blocked: bool) -> None:
@@ -114,6 +124,11 @@ class ChromiumProfile:
     async def tab(self) -> Tab:
         return ChromiumTab(await self._context.new_page())
 
+    async def take(self, cookies: Sequence[Kept]) -> None:
+        page = await self._context.new_page()
+        await _put(self._context, page, cookies)
+        await page.close()
+
     async def lose_cookie(self, url: str, name: str) -> None:
         await self._context.clear_cookies(name=name, domain=urlsplit(url).hostname)
 
@@ -124,9 +139,10 @@ class ChromiumProfile:
 class KeptProfile(ChromiumProfile):
     """One window of a Chromium that goes on; its first page stays empty and keeps the program alive."""
 
-    def __init__(self, context: BrowserContext, free: Callable[[], None]) -> None:
+    def __init__(self, context: BrowserContext, free: Callable[[], None], lost: Callable[[], None]) -> None:
         super().__init__(context)
         self._free = free
+        self._lost = lost
         self._seen: set[str] = set()
         self._home = context.pages[0]
         context.on("request", self._note)
@@ -136,8 +152,23 @@ class KeptProfile(ChromiumProfile):
         if parts.scheme in {"http", "https"}:
             self._seen.add(f"{parts.scheme}://{parts.netloc}")
 
+    async def take(self, cookies: Sequence[Kept]) -> None:
+        await _put(self._context, self._home, cookies)
+
     async def close(self) -> None:
+        """Forget everything; where the driver has lost its way, say with a tab that went somewhere as it was closed, so
+        that this does not end, the program is given up.
+        """
         self._context.remove_listener("request", self._note)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._forget()
+        except TimeoutError:
+            self._lost()
+        else:
+            self._free()
+
+    async def _forget(self) -> None:
         for page in self._context.pages:
             if page is not self._home:
                 await page.close()
@@ -147,7 +178,19 @@ class KeptProfile(ChromiumProfile):
         for origin in sorted(self._seen):
             await session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
         await session.detach()
-        self._free()
+
+
+async def _put(context: BrowserContext, page: Page, cookies: Sequence[Kept]) -> None:
+    """Playwright's own command cannot say both where a cookie is from and its path."""
+    session = await context.new_cdp_session(page)
+    for kept in cookies:
+        said = {
+            "url": kept.url, "name": kept.name, "value": kept.value, "path": kept.path,
+            "secure": kept.secure, "httpOnly": kept.http_only,
+            **({"sameSite": kept.same_site} if kept.same_site else {}),
+        }  # fmt: skip
+        assert (await session.send("Network.setCookie", said))["success"], kept.name
+    await session.detach()
 
 
 class ChromiumTab:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from tests.fakes.browser import Kept
 from tests.fakes.patience import PATIENCE
 
 Seen = TypeVar("Seen")
@@ -75,6 +76,9 @@ class Profile(Protocol):
 
     async def tab(self) -> Tab:
         """A new, empty tab in front."""
+
+    async def take(self, cookies: Sequence[Kept]) -> None:
+        """Keep these, as if their hosts had set them in a navigation, until the browser ends."""
 
     async def lose_cookie(self, url: str, name: str) -> None:
         """Forget the cookie of this name that the host of ``url`` has set, whatever its path."""

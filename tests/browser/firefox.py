@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,16 +21,15 @@ from selenium import webdriver
 from selenium.common.exceptions import (
     JavascriptException,
     NoSuchWindowException,
-    StaleElementReferenceException,
     WebDriverException,
 )
-from selenium.webdriver.common.by import By
 from selenium.webdriver.firefox.options import Options
 from selenium.webdriver.firefox.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.authority import NAMES, Authority
-from tests.browser.driver import LeavingError, Mode, Profile, Tab
+from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
+from tests.fakes.browser import Kept
 from tests.fakes.patience import PATIENCE
 from tests.programs import program
 
@@ -66,11 +65,27 @@ const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(wind
 const kept = Services.cookies.getCookiesFromHost(arguments[0], attributes);
 return kept.filter((cookie) => cookie.rawHost === arguments[0]).map((cookie) => [cookie.name, cookie.value]);
 """  # WebDriver's own command knows nothing of private windows
+TAKE = """
+const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(window) ? 1 : 0};
+for (const {url, name, value, path, secure, httpOnly, sameSite} of arguments[0]) {
+  const {host, scheme} = Services.io.newURI(url);
+  const policy = Ci.nsICookie[`SAMESITE_${sameSite.toUpperCase() || "UNSET"}`];
+  const from = scheme == "https" ? Ci.nsICookie.SCHEME_HTTPS : Ci.nsICookie.SCHEME_HTTP;
+  Services.cookies.add(host, path, name, value, secure, httpOnly, true, Date.now() * 2, attributes, policy, from);
+}
+"""
 LOSE_COOKIE = """
 const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(window) ? 1 : 0};
 for (const {rawHost, name, path, originAttributes} of Services.cookies.getCookiesFromHost(arguments[0], attributes))
   if (rawHost === arguments[0] && name === arguments[1]) Services.cookies.remove(rawHost, name, path, originAttributes);
 """
+VISIBLE = """
+const found = [...document.querySelectorAll(arguments[0])].find((each) => each.checkVisibility());
+if (found) { %s }
+return found;
+"""  # in one question: Selenium's own asks for each element what may be many, and several times
+SELECTED = "found.select();"
+"""What is typed replaces what is there."""
 FORGET = """
 const done = arguments[arguments.length - 1];
 const {CLEAR_COOKIES, CLEAR_ALL_CACHES, CLEAR_DOM_STORAGES, CLEAR_HISTORY} = Ci.nsIClearDataService;
@@ -191,6 +206,22 @@ class FirefoxProfile:
 
         return FirefoxTab(self._firefox, await self._firefox.do(opened))
 
+    async def take(self, cookies: Sequence[Kept]) -> None:
+        said = [
+            {
+                "url": kept.url, "name": kept.name, "value": kept.value, "path": kept.path,
+                "secure": kept.secure, "httpOnly": kept.http_only, "sameSite": kept.same_site,
+            }
+            for kept in cookies
+        ]  # fmt: skip
+
+        def taken(driver: webdriver.Firefox) -> None:
+            driver.switch_to.window(self._home)
+            with driver.context(driver.CONTEXT_CHROME):
+                driver.execute_script(TAKE, said)
+
+        await self._firefox.do(taken)
+
     async def lose_cookie(self, url: str, name: str) -> None:
         def lost(driver: webdriver.Firefox) -> None:
             driver.switch_to.window(self._home)
@@ -241,12 +272,7 @@ class FirefoxTab:
         return value
 
     async def fill(self, selector: str, text: str) -> None:
-        def typed(driver: webdriver.Firefox) -> None:
-            field = _visible(driver, selector)
-            field.clear()
-            field.send_keys(text)
-
-        await self._do(typed)
+        await self._do(lambda driver: _visible(driver, selector, SELECTED).send_keys(text))
 
     async def click(self, selector: str) -> None:
         await self._do(lambda driver: _visible(driver, selector).click())
@@ -271,10 +297,7 @@ class FirefoxTab:
             await self._do(lambda driver: driver.close())
 
 
-def _visible(driver: webdriver.Firefox, selector: str) -> Any:
-    wait = WebDriverWait(
-        driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException, WebDriverException]
-    )
-    return wait.until(
-        lambda d: next((e for e in d.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None)
-    )
+def _visible(driver: webdriver.Firefox, selector: str, then: str = "") -> Any:
+    """The first element that a person sees, as soon as there is one; ``then`` a line of script does something to it."""
+    wait = WebDriverWait(driver, PATIENCE, POLL, ignored_exceptions=[WebDriverException])
+    return wait.until(lambda d: d.execute_script(VISIBLE % then, selector))

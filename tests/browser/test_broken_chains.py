@@ -94,7 +94,7 @@ async def test_an_unregistered_logout_uri(person: Person) -> None:
     """Cognito keeps the browser on its error page; the sign-out goes on without it, and says so."""
     stand = person.stand
     unregister_at_cognito(stand)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/error", "An error was encountered")
     said = await walked(person, tab)
     assert said == {
@@ -115,7 +115,7 @@ async def test_an_untrusted_from_uri(person: Person, answer: str, words: str) ->
     stand = person.stand
     stand.set(signout_untrusted=answer)
     unregister_at_okta(stand)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await stuck(person, tab, f"{stand.okta}/login/", words)
     said = await walked(person, tab)
     assert said == {
@@ -133,7 +133,7 @@ async def test_a_tab_closed_in_mid_chain(person: Person) -> None:
     """The tab is closed at Cognito: the next one waits and says so, finishes the sign-out, and only then signs in."""
     stand = person.stand
     stand.set(logout_strands=True)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/logout", "This page does not go on")
     await tab.close()
     stand.set(logout_strands=False)
@@ -160,7 +160,7 @@ async def test_an_impatient_person(person: Person) -> None:
     """ "Continue signing out" does not wait for the deadline: a second try, then on without the broken hop."""
     stand = person.stand
     stand.set(logout_strands=True)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/logout", "This page does not go on")
     await tab.open(f"{stand.app}/")
     await shows(tab, WAITING, "Cognito")
@@ -178,7 +178,7 @@ async def test_a_background_tab_during_the_chain(person: Person) -> None:
     """While the chain stands at Okta, a polling tab hears 401 and a navigating one waits; none starts a sign-in."""
     stand = person.stand
     stand.set(signout_strands=True)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     polling = await person.tab("/favicon.svg")
     await stuck(person, tab, f"{stand.okta}/login/signout", "This page does not go on")
     begun = asked_cognito(stand, "/oauth2/authorize")
@@ -201,7 +201,7 @@ async def test_a_background_tab_during_the_chain(person: Person) -> None:
 async def test_okta_moves_on_by_script(person: Person) -> None:
     """A page between the hops that moves on by script is a return like any other."""
     person.stand.set(signout_interstitial=True)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     assert await person.sign_out(tab) == ALL_ENDED
 
 
@@ -209,7 +209,7 @@ async def test_providers_that_never_return(person: Person) -> None:
     """Both hops fail: the receipt says so, its retry button begins anew, and a sign-in is still possible."""
     stand = person.stand
     stand.set(logout_strands=True, signout_strands=True)
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await stuck(person, tab, f"{stand.cognito}/logout", "This page does not go on")
     said = await walked(person, tab)
     assert said == {

@@ -52,7 +52,9 @@ async def tab(here: House, browser: BrowserDriver) -> AsyncIterator[Tab]:
 
 
 async def test_r34_the_browser_passes_every_policy_on_the_way(here: House, tab: Tab, tmp_path: Path) -> None:
-    """Chromium holds form-action against every redirect; behind a page of ours neither the application's counts nor ours."""
+    """Chromium holds form-action against every redirect; behind a page of ours neither the application's counts nor ours.
+    Wherever Back leads from the receipt, the provider is not asked again and the application is not shown.
+    """
     await tab.click('form[action="/logout"] button')
     await arrives(tab, f"{here.app}/logged-out")
     text = await shows(tab, message("receipt.heading"))
@@ -61,13 +63,6 @@ async def test_r34_the_browser_passes_every_policy_on_the_way(here: House, tab: 
     assert [method for method, _ in here.sso.sign_outs] == ["POST" if by_form else "GET", "GET"]
     assert "id_token_hint" in here.sso.sign_outs[0][1]
     assert here.sso.sessions == {}
-
-
-async def test_back_from_the_receipt_asks_nobody_again(here: House, tab: Tab) -> None:
-    """Wherever Back leads, the provider is not asked again and the application is not shown."""
-    await tab.click('form[action="/logout"] button')
-    await arrives(tab, f"{here.app}/logged-out")
-    await shows(tab, message("receipt.heading"))
     for _ in range(2):
         await tab.back()
         await asyncio.sleep(0.3)

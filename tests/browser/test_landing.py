@@ -44,41 +44,32 @@ async def led(person: Person, tab: Tab, path: str) -> None:
 
 
 @taking_place(*OVER_TLS)
-async def test_r13_another_site_s_link_to_the_landing_signs_nobody_out(person: Person) -> None:
-    """It leads to the application's first page, whatever it names, and all sessions live."""
-    tab = await person.sign_in("/reports/3")
+async def test_r13_a_landing_passes_no_other_site_s_wish_as_the_person_s(person: Person) -> None:
+    """Another site's link to the landing itself leads to the first page, whatever it names, and all sessions live.
+
+    A page behind a sign-in, where the providers remember the person and ask nothing, is reached with path, query and
+    fragment: as the other site's wish where that has led there, and as the person's own where the address was typed.
+    """
+    stand = person.stand
+    tab = await person.has_signed_in("/reports/3")
     for link in (
         "/oauth2/landing?attempt=abcd1234&rd=/logout",
         "/oauth2/landing?attempt=abcd1234&rd=/%6Cogout",
     ):
         await led(person, tab, link)
-        assert await arrives(tab, person.stand.app) == f"{person.stand.app}/"
+        assert await arrives(tab, stand.app) == f"{stand.app}/"
         await shows(tab, ALICE)
     assert (await fetched(tab))[0] == 200
-    assert sessions(person.stand) == EVERYBODY
-
-
-@taking_place(*OVER_TLS)
-async def test_what_another_site_begins_reaches_the_application_as_its_wish(person: Person) -> None:
-    """The providers remember the person, nothing is asked, and path, query and fragment are those of the link."""
-    stand = person.stand
-    tab = await person.sign_in("/reports")
+    assert sessions(stand) == EVERYBODY
     await person.profile.lose_cookie(stand.app, SESSION_COOKIE)
     with seen_by_the_gate(stand) as seen:
         await led(person, tab, "/reports/3?from=mail#figures")
         await shows(tab, "You are at /reports/3#figures", ALICE)
     assert await tab.address() == f"{stand.app}/reports/3?from=mail#figures"
     assert [(facts.raw_target, facts.site) for facts in seen] == [("/reports/3?from=mail", "cross-site")] * 2
-
-
-@taking_place(*OVER_TLS)
-async def test_what_the_person_types_reaches_the_application_as_the_person_s(person: Person) -> None:
-    """Through the same sign-in, with the same fragment."""
-    stand = person.stand
-    tab = await person.sign_in("/reports")
     await person.profile.lose_cookie(stand.app, SESSION_COOKIE)
     with seen_by_the_gate(stand) as seen:
-        await tab.open(f"{stand.app}/reports/3?from=mail#figures")
-        await shows(tab, "You are at /reports/3#figures", ALICE)
-    assert await tab.address() == f"{stand.app}/reports/3?from=mail#figures"
+        await tab.open(f"{stand.app}/reports/4?from=mail#figures")
+        await shows(tab, "You are at /reports/4#figures", ALICE)
+    assert await tab.address() == f"{stand.app}/reports/4?from=mail#figures"
     assert [facts.site for facts in seen] == ["none", "same-origin"]

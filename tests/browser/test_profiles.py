@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +11,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from tests.browser import chromium
+from tests.browser.chromium import KeptProfile
+from tests.browser.conftest import Programs
 from tests.browser.driver import BrowserDriver, Mode, arrives, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -84,3 +88,23 @@ async def test_a_profile_has_never_been_anywhere(browser: BrowserDriver, mode: M
             await eventually(partial(tab.run, KEPT), lambda kept: kept[3:] == ["1", "1"])
         await profile.close()
     assert site.cookies == ["", ""]
+
+
+@pytest.mark.xdist_group("chromium")
+async def test_a_program_that_does_not_let_go_is_given_up(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tab cannot be closed, for its driver has lost its way: the next profile is one of another program."""
+    driver = await programs.started("chromium")
+    hanging = await driver.profile(Mode.USUAL)
+    assert isinstance(hanging, KeptProfile)
+    with monkeypatch.context() as patched:
+        patched.setattr(chromium, "PATIENCE", 0.1)
+        patched.setattr(hanging, "_forget", asyncio.Event().wait)
+        await hanging.close()
+    profile = await driver.profile(Mode.USUAL)
+    tab = await profile.tab()
+    await tab.open("about:version")
+    await profile.close()
+    assert isinstance(profile, KeptProfile)
+    assert profile._context is not hanging._context

@@ -59,7 +59,7 @@ def _authorize(app: str) -> str:
 
 async def test_the_application_works_behind_the_gateway(person: Person) -> None:
     """Routes, lazy chunks, reads, writes, the stream and the WebSocket work, and the server knows who calls."""
-    tab = await person.sign_in()
+    tab = await person.has_signed_in()
     await shows(tab, "Connected", "Server time", "UTC", "What the server was told", ALICE, "none arrived")
     await tab.fill("#echo-text", "hello")
     await tab.click("form:has(#echo-text) button")
@@ -71,34 +71,6 @@ async def test_the_application_works_behind_the_gateway(person: Person) -> None:
     await shows(tab, "dinesh@example.com")
     status, me = await fetched(tab)
     assert (status, me["email"], me["cookies"]) == (200, ALICE, [])
-
-
-@taking_place(*OVER_TLS)
-async def test_another_tab_shows_the_sign_in_page(person: Person) -> None:
-    """After sign-out the target address, in an old tab and in a new one, shows Okta's form and nothing else."""
-    tab = await person.sign_in("/reports/3")
-    other = await person.tab("/reports/4")
-    await shows(other, "Parcels handled")
-    assert await person.sign_out(tab) == ALL_ENDED
-    await arrives(other, f"{person.stand.app}/logged-out")  # by itself: the demo loads the tab script
-    for opened in (other, await person.tab()):
-        await opened.open(f"{person.stand.app}/reports/4")
-        await never_shows_the_application(opened)
-        await person.is_asked(opened)
-
-
-@taking_place(*OVER_TLS)
-async def test_back_shows_nothing_of_the_application(person: Person) -> None:
-    """Back after sign-out never shows a page of the application, not even one sent without Cache-Control (rule R27)."""
-    tab = await person.sign_in("/reports")
-    await tab.open(person.stand.app + UNCACHED)
-    await shows(tab, "All reports")
-    await tab.open(f"{person.stand.app}/reports/3")
-    await shows(tab, "Parcels handled")
-    assert await person.sign_out(tab) == ALL_ENDED
-    for _ in range(4):
-        await tab.back()
-        await never_shows_the_application(tab)
 
 
 @taking_place(*OVER_TLS)
@@ -117,22 +89,45 @@ async def test_back_from_an_uncached_page(person: Person) -> None:
 
 
 @taking_place(*OVER_TLS)
-async def test_other_tabs_are_cut_off_at_once(person: Person) -> None:
-    """Sign-out closes another tab's WebSocket with 4401, breaks its streams off, and its next fetch gets 401."""
+async def test_nothing_of_the_application_is_left_anywhere(person: Person) -> None:
+    """Not in its other tabs, not on the way back, and not for whoever has copied the cookies.
+
+    Other tabs are cut off at once: a WebSocket is closed with 4401, a stream breaks off, a fetch gets 401. One that runs
+    the tab script leaves by itself; what is opened in it and in a new one leads to Okta's form and shows nothing else. Back
+    shows no page of the application, not even one sent without Cache-Control (rule R27).
+    """
+    stand = person.stand
     tab = await person.sign_in("/reports")
+    await tab.open(stand.app + UNCACHED)
+    await shows(tab, "All reports")
+    await tab.open(f"{stand.app}/reports/3")
+    await shows(tab, "Parcels handled")
     other = await person.tab("/")
     await shows(other, "Connected", "Server time")
     bare = await person.tab("/favicon.svg")
     await bare.run(LISTENING)
     await eventually(lambda: bare.run("return window.told"), lambda told: "tick" in told and "line" in told)
+    copied = await tab.cookies()
+    assert SESSION_COOKIE in copied
+    assert await replayed(stand, copied) == 200
     assert await person.sign_out(tab) == ALL_ENDED
+    assert await replayed(stand, copied) == 401
+    assert SESSION_COOKIE not in await tab.cookies()
     told = await eventually(lambda: bare.run("return window.told"), lambda told: "ended" in told)
     assert told["closed"] == 4401
     status, problem = await fetched(bare)
     assert (status, problem["code"]) == (401, "login_required")
+    await arrives(other, f"{stand.app}/logged-out")
     text = await shows(other, message("headline.done"))
     assert ALICE not in text
     assert "Live feed" not in text
+    for _ in range(4):
+        await tab.back()
+        await never_shows_the_application(tab)
+    for opened in (other, await person.tab()):
+        await opened.open(f"{stand.app}/reports/4")
+        await never_shows_the_application(opened)
+        await person.is_asked(opened)
 
 
 LISTENING = """
@@ -155,21 +150,9 @@ const reader = answer.body.getReader();
 """
 
 
-@taking_place(*OVER_TLS)
-async def test_a_copied_cookie_is_refused(person: Person) -> None:
-    """The session cookie copied before sign-out opens the application until then, and nothing after it."""
-    tab = await person.sign_in("/reports")
-    copied = await tab.cookies()
-    assert SESSION_COOKIE in copied
-    assert await replayed(person.stand, copied) == 200
-    assert await person.sign_out(tab) == ALL_ENDED
-    assert await replayed(person.stand, copied) == 401
-    assert SESSION_COOKIE not in await tab.cookies()
-
-
 async def test_polling_through_a_sign_out_revives_nothing(person: Person) -> None:
     """A background tab that polls all the while gets 200, then 401, and never a session back."""
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     busy = await person.tab("/favicon.svg")
     await busy.run(POLLING)
     await eventually(lambda: busy.run("return window.seen"), lambda seen: seen.count(200) > 3)
@@ -197,7 +180,7 @@ window.seen = [];
 
 async def test_two_tabs_sign_out_at_the_same_time(person: Person) -> None:
     """Both tabs come to a receipt; afterwards nobody is signed in anywhere, and signing in works."""
-    first = await person.sign_in("/reports")
+    first = await person.has_signed_in("/reports")
     second = await person.tab("/reports")
     await shows(second, ALICE)
     at_once = "const at = args[1]; setTimeout(() => document.querySelector(args[0]).click(), at - Date.now())"

@@ -36,19 +36,22 @@ return answer.status;
 """
 
 
-async def test_r13_a_page_does_not_sign_out_by_accident(person: Person) -> None:
-    """An image, a frame, a prefetched link, a script and a fetch of /logout end nothing."""
-    tab = await person.sign_in("/reports")
+async def test_r13_a_page_does_not_sign_out_by_accident_and_the_address_bar_does(person: Person) -> None:
+    """An image, a frame, a prefetched link, a script and a fetch of /logout end nothing; typing it is one's own wish."""
+    tab = await person.has_signed_in("/reports")
     assert await tab.run(ACCIDENTS) == 405
     assert (await fetched(tab))[0] == 200
     assert sessions(person.stand) == EVERYBODY
+    await tab.open(f"{person.stand.app}/logout")
+    assert await person.receipt(tab) == ALL_ENDED
+    assert sessions(person.stand) == NOBODY
 
 
 @taking_place(*OVER_TLS)
 async def test_r13_a_link_on_another_site_only_asks(person: Person) -> None:
     """Such a link leads to a question; its button, whose answer leaves the site, walks the whole chain."""
     stand = person.stand
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await tab.open(f"{stand.okta}/app/UserHome")
     await shows(tab, "You are signed in to Okta")
     await tab.run("setTimeout(() => { location.href = args[0]; }, 0)", f"{stand.app}/logout")
@@ -57,14 +60,6 @@ async def test_r13_a_link_on_another_site_only_asks(person: Person) -> None:
     await tab.click(SIGN_OUT)
     assert await person.receipt(tab) == ALL_ENDED
     assert sessions(stand) == NOBODY
-
-
-async def test_the_address_bar_signs_out(person: Person) -> None:
-    """Typing /logout is a person's own wish."""
-    tab = await person.sign_in("/reports")
-    await tab.open(f"{person.stand.app}/logout")
-    assert await person.receipt(tab) == ALL_ENDED
-    assert sessions(person.stand) == NOBODY
 
 
 async def test_r28_without_a_session_the_chain_is_walked_all_the_same(person: Person) -> None:

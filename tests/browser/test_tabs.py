@@ -48,6 +48,7 @@ document.head.append(script);
 HAS_ASKED = """
 return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
 """
+ASKED = "return performance.getEntriesByName(location.origin + '/oauth2/session').length"
 NO_LUCK = "Math.random = () => 1e5"
 """Whoever has to ask again waits for days, so only who is told leaves."""
 FREEZE = 'dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))'
@@ -89,7 +90,7 @@ async def test_r15_twelve_tabs_leave_together(person: Person) -> None:
     How soon they leave is measured by ``make bench-logout``.
     """
     stand = person.stand
-    first = await person.sign_in("/reports")
+    first = await person.has_signed_in("/reports")
     await running(first)
     others = [await opened(person) for _ in range(1, TABS)]
     assert (await fetched(others[-1]))[0] == 200
@@ -106,7 +107,7 @@ async def test_r15_twelve_tabs_leave_together(person: Person) -> None:
 async def test_r30_r35_a_session_ended_elsewhere_takes_its_tabs_along(person: Person) -> None:
     """They go to a public page with a button, and none of them to the provider."""
     stand = person.stand
-    tabs = [await person.sign_in("/reports"), await opened(person)]
+    tabs = [await person.has_signed_in("/reports"), await opened(person)]
     await running(tabs[0])
     asked = asked_cognito(stand, "/oauth2/authorize")
     await stand.gateway.log.append([NewEntry(email_key(ALICE), clock.now() + 3_600, "admin")])
@@ -134,7 +135,7 @@ async def test_r30_a_single_tab_leaves_at_once_too(person: Person) -> None:
 @taking_place((World.LOCALHOST, Mode.PRIVATE), (World.TLS_SAML, Mode.BLOCKING))
 async def test_signing_out_from_a_script(person: Person) -> None:
     """``gatewaySignOut()`` walks the whole chain in its own tab, while the other tabs leave."""
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await running(tab)
     other = await opened(person)
     await tab.run("gatewaySignOut()")
@@ -143,11 +144,16 @@ async def test_signing_out_from_a_script(person: Person) -> None:
     assert sessions(person.stand) == NOBODY
 
 
-async def test_a_tab_that_closes_hands_the_stream_on(person: Person) -> None:
-    """Whichever tab held it, the others still hear."""
-    first = await person.sign_in("/reports")
+async def test_the_tab_that_is_looked_at_leads_and_hands_the_stream_on(person: Person) -> None:
+    """A browser may freeze the others, and a frozen tab could neither hear of the end nor pass it on. Whichever tab
+    held the stream and closes, the others still hear.
+    """
+    first = await person.has_signed_in("/reports")
     await running(first)
-    others = [await opened(person) for _ in range(3)]
+    leader = await eventually(lambda: first.run(LEADER), bool)
+    others = [await opened(person)]
+    await eventually(lambda: others[0].run(LEADER), lambda found: bool(found) and found != leader)
+    others += [await opened(person) for _ in range(2)]
     await streaming(person)
     await others.pop().close()
     await first.close()
@@ -157,39 +163,23 @@ async def test_a_tab_that_closes_hands_the_stream_on(person: Person) -> None:
         await left(person, tab)
 
 
-async def test_the_tab_that_is_looked_at_leads(person: Person) -> None:
-    """A browser may freeze the others, and a frozen tab could neither hear of the end nor pass it on."""
-    first = await person.sign_in("/reports")
-    await running(first)
-    leader = await eventually(lambda: first.run(LEADER), bool)
-    second = await opened(person)
-    await eventually(lambda: second.run(LEADER), lambda found: bool(found) and found != leader)
-    await streaming(person)
-
-
 LEADER = """
 const {held} = await navigator.locks.query();
 return held.filter(({name}) => name == "gateway").map(({clientId}) => clientId).join();
 """
 
 
-async def test_the_script_twice_is_the_script_once(person: Person) -> None:
-    """Imported by the application and put in by somebody else: the second time changes nothing."""
-    await person.sign_in("/reports")
+async def test_the_channel_tells_whoever_listens(person: Person) -> None:
+    """Who is signed in, and then that nobody is: the other tabs, and the application's own workers. The script twice,
+    imported by the application and put in by somebody else, is the script once.
+    """
+    await person.has_signed_in("/reports")
     tab = await opened(person)
     await streaming(person)
-    asked = await tab.run("return performance.getEntriesByName(location.origin + '/oauth2/session').length")
+    asked = await tab.run(ASKED)
     await tab.run(f"{LOAD}; await import('/oauth2/tab.js'); await new Promise((go) => setTimeout(go, 500))")
-    assert (
-        await tab.run("return performance.getEntriesByName(location.origin + '/oauth2/session').length")
-        == asked
-    )
+    assert await tab.run(ASKED) == asked
     await streaming(person)
-
-
-async def test_the_channel_tells_whoever_listens(person: Person) -> None:
-    """Who is signed in, and then that nobody is: the other tabs, and the application's own workers."""
-    await person.sign_in("/reports")
     listening = await person.tab("/favicon.svg")
     await listening.run(
         "window.told = []; new BroadcastChannel('gateway').onmessage = (said) => told.push(said.data)"
@@ -202,7 +192,7 @@ async def test_the_channel_tells_whoever_listens(person: Person) -> None:
 
 async def test_p08_a_page_from_memory_asks_before_it_is_seen(person: Person) -> None:
     """It goes into the back-forward cache unseen, holding nothing, and comes back to sight when the session lives."""
-    tab = await person.sign_in("/reports")
+    tab = await person.has_signed_in("/reports")
     await running(tab)
     await streaming(person)
     await tab.run(FREEZE)
@@ -252,7 +242,7 @@ addEventListener("pagehide", ({isTrusted}) => isTrusted && look());
 
 async def opened_after_sign_in(person: Person) -> Tab:
     """The only tab, in which the tab script runs and nothing else."""
-    first = await person.sign_in("/reports")
+    first = await person.has_signed_in("/reports")
     tab = await opened(person)
     await first.close()
     return tab
@@ -265,9 +255,11 @@ class TestByInput:
     def product(self) -> dict[str, str]:
         return {"key_files: [session-key]": "key_files: [session-key]\n  activity: input\n  idle: 10m"}
 
-    async def test_r16_a_click_keeps_the_session_alive(self, person: Person) -> None:
-        """Not what the page does by itself, also not an event that a script made."""
-        tab = await person.sign_in("/reports")
+    async def test_r16_a_click_keeps_the_session_alive_and_an_idle_tab_leaves(self, person: Person) -> None:
+        """A click, not what the page does by itself, also not an event that a script made. Whoever comes back to the
+        screen finds the signed-out page; the tab asks at the deadline.
+        """
+        tab = await person.has_signed_in("/reports")
         await running(tab)
         with later(300):
             await tab.run("document.body.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true}))")
@@ -278,13 +270,8 @@ class TestByInput:
                 lambda: fetched(tab, "/oauth2/session"), lambda answer: answer[1]["idle_in"] > 590
             )
             assert found[0] == 200
-
-    async def test_an_idle_tab_leaves_by_itself(self, person: Person) -> None:
-        """Whoever comes back to the screen finds the signed-out page; the tab asks at the deadline."""
-        tab = await person.sign_in("/reports")
-        await running(tab)
         await streaming(person)
-        with later(598):
+        with later(300 + 598):
             await tab.run(f"{FREEZE}; {THAW}")  # it asks, and hears how little is left
             await left(person, tab)
             await shows(tab, message("session_ended.title"), message("session_over.idle_expired"))
@@ -300,7 +287,7 @@ class TestStorage:
     @taking_place(*OVER_TLS)
     async def test_r23_the_next_user_never_begins_with_the_last_one_s_tokens(self, person: Person) -> None:
         """What the application kept is gone from every tab, and cookies of other applications are not."""
-        tab = await person.sign_in("/reports")
+        tab = await person.has_signed_in("/reports")
         await tab.run("localStorage.token = 'of alice'; document.cookie = 'other=kept; path=/'")
         assert await person.sign_out(tab) == ALL_ENDED
         await tab.open(f"{person.stand.app}/reports")
@@ -349,7 +336,7 @@ class TestSlowProvider:
         self, person: Person, way: str, others: asyncio.Event
     ) -> None:
         """It hears of the end of its session like any other, but is on its way already."""
-        tab = await person.sign_in("/reports")
+        tab = await person.has_signed_in("/reports")
         await running(tab)
         other = await opened(person)
         await (press(tab, SIGN_OUT) if way == "form" else tab.run(f"{SLOW_ANSWERS}; gatewaySignOut()"))

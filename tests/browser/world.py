@@ -57,7 +57,6 @@ def taking_place(*cases: tuple[World, Mode]) -> pytest.MarkDecorator:
 
 
 MAIN = (
-    (World.LOCALHOST_SAML, Mode.BLOCKING),
     (World.TLS, Mode.BLOCKING),
     (World.TLS_SAML, Mode.BLOCKING),
     (World.TLS_SAML, Mode.PRIVATE),

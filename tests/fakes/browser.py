@@ -61,6 +61,19 @@ class Seen:
         return urljoin(self.url, unescape(action[1])), {unescape(k): unescape(v) for k, v in fields}
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A cookie as a browser keeps it, of the host of ``url`` alone. ``same_site``: Strict, Lax, None or empty."""
+
+    url: str
+    name: str
+    value: str
+    path: str
+    same_site: str
+    secure: bool
+    http_only: bool
+
+
 @dataclass
 class Browser:
     """Navigations and fetches as a browser makes them; hosts with different names are different sites."""
@@ -85,6 +98,27 @@ class Browser:
             for (owner, name), (value, _) in self.cookies.items()
             if self._goes_to(owner, name, url)
         )
+
+    def kept(self) -> list[Kept]:
+        """All its cookies, with what their last setting says of them."""
+        found = {}
+        for page in self.seen:
+            owner = urlsplit(page.url).netloc
+            for line in page.set_cookies():
+                name = line.partition("=")[0]
+                if (owner, name) in self.cookies:
+                    said = {part.strip().lower() for part in line.split(";")[1:]}
+                    value, same_site = self.cookies[owner, name]
+                    found[owner, name] = Kept(
+                        page.url,
+                        name,
+                        value,
+                        self.paths[owner, name],
+                        same_site,
+                        "secure" in said,
+                        "httponly" in said,
+                    )
+        return list(found.values())
 
     def _goes_to(self, owner: str, name: str, url: str) -> bool:
         """Host and path match (RFC 6265 §5.1.4)."""
