@@ -12,6 +12,7 @@ from gateway.core.clock import now
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
+from tests.fakes.door import eventually
 from tests.fakes.forge import LIES, rsa_key
 from tests.fakes.op import CLIENT, REDIRECT, Provider, running
 from tests.fakes.patience import PATIENCE
@@ -127,9 +128,8 @@ async def test_p18_the_gateway_starts_without_the_provider() -> None:
         pass
     provider = IdentityProvider(options(op), jitter=lambda: 0.0)
     await provider.start()
-    await asyncio.sleep(0.1)
+    await eventually(lambda: provider.health().startswith("down (provider_unreachable: "))
     assert not provider.up
-    assert provider.health().startswith("down (provider_unreachable: ")
     assert provider.health().endswith("nobody can sign in yet")
     url = await provider.authorization_url(state="s", nonce="n", code_challenge="c", redirect_uri=REDIRECT)
     assert url.startswith(f"{op.origin}/oauth2/authorize?response_type=code&client_id={CLIENT}&")

@@ -154,7 +154,7 @@ def throwaway_authority(directory: Path) -> tuple[Path, ssl.SSLContext]:
 async def test_a_ca_file_is_what_is_trusted(tmp_path: Path) -> None:
     """Its authority is accepted for its name, refused for another name, and unknown without the file."""
     ca_file, tls = throwaway_authority(tmp_path)
-    trusting, other = Transport(ca_file=ca_file, timeout=2.0), Transport(timeout=2.0)
+    trusting, other = Transport(ca_file=ca_file, timeout=PATIENCE), Transport(timeout=PATIENCE)
     async with running(tls=tls) as op:
         url = metadata_url(op).replace("http:", "https:")
         assert (await trusting.send(get(url))).status == 200

@@ -21,6 +21,7 @@ from gateway.state.redis.log import RedisLog
 from gateway.state.redis.place import RedisPlace
 from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.log import configure
+from tests.fakes.patience import PATIENCE
 from tests.fakes.signed_in import SignedIn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +97,7 @@ async def _answer(log: SqliteLog | RedisLog, words: list[str]) -> str:
 
 def _log(where: str, spool: str = "") -> SqliteLog | RedisLog:
     if not spool:
-        return SqliteLog(Path(where), deadline=5.0, beat=60, room=ROOM)
+        return SqliteLog(Path(where), deadline=PATIENCE, beat=60, room=ROOM)
     return RedisLog(RedisPlace((("127.0.0.1", int(where)),)), spool=Path(spool), beat=60, room=ROOM)
 
 

@@ -59,7 +59,7 @@ class World:
         self.logs = [await self.instance() for _ in range(2)]
 
     async def instance(self) -> RedisLog:
-        log = RedisLog(self.redis.place(), deadline=5.0, beat=0.05)
+        log = RedisLog(self.redis.place(), deadline=PATIENCE, beat=0.05)
         log.on_renewed = self.renewed.append
         await log.open()
         return log

@@ -10,6 +10,7 @@ import pytest
 from gateway.core.session.revocation_keys import sid_key
 from gateway.state.contract.log import Appended, RevocationLog
 from gateway.state.sqlite.log import SqliteLog
+from tests.fakes.patience import PATIENCE
 from tests.state.log_contract import ALICE, LogContract, Make, ended, new
 
 
@@ -20,7 +21,7 @@ class TestSqliteLog(LogContract):
     def make(self, tmp_path: Path) -> Make:
         def another() -> RevocationLog:
             # The deadline of the contract is another test's; here a busy machine must not make one fail.
-            return SqliteLog(tmp_path / "state.db", deadline=5.0, beat=0.2)
+            return SqliteLog(tmp_path / "state.db", deadline=PATIENCE, beat=0.2)
 
         return another
 

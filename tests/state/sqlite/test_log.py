@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def log(path: Path) -> AsyncIterator[SqliteLog]:
     """A log with so much patience that a busy machine makes no test fail."""
-    one = await opened(path, beat=0.1, deadline=5.0)
+    one = await opened(path, beat=0.1, deadline=PATIENCE)
     yield one
     await one.close()
 
@@ -88,7 +88,7 @@ async def test_g03_a_killed_process_loses_no_acknowledged_entry(path: Path) -> N
         lines = [peer.line() for _ in range(5)]
         time.sleep(0.01 * round_)
         acknowledged += lines + [line for line in peer.kill() if line]
-    log = await opened(path, deadline=5.0)
+    log = await opened(path, deadline=PATIENCE)
     try:
         assert len(acknowledged) >= 20
         assert [key for key in acknowledged if ended(log, key) is None] == []
@@ -228,7 +228,7 @@ async def test_an_entry_in_a_removed_file_is_not_durable_but_sent_again(path: Pa
 
     assert await within(PATIENCE, lambda: log.log_id != before and log.pending == 0)
     assert ended(log, "s") is not None
-    again = await opened(path, deadline=5.0)
+    again = await opened(path, deadline=PATIENCE)
     assert again.log_id == log.log_id
     assert ended(again, "s") is not None
     await again.close()
@@ -240,7 +240,7 @@ async def test_r04_a_lost_file_is_another_log(path: Path, log: SqliteLog) -> Non
     await log.close()
     for file in path.parent.glob("state.db*"):
         file.unlink()
-    again = await opened(path, deadline=5.0)
+    again = await opened(path, deadline=PATIENCE)
     try:
         assert again.log_id != log.log_id
         assert again.index.position > answer.position
@@ -253,11 +253,11 @@ async def test_r04_an_older_copy_of_the_file_is_another_log(path: Path, log: Sql
     await log.append([new(sid_key("a"))])
     await log.close()
     backup = path.read_bytes()
-    log = await opened(path, deadline=5.0)
+    log = await opened(path, deadline=PATIENCE)
     await log.append([new(sid_key("b"))])
     await log.close()
     path.write_bytes(backup)
-    again = await opened(path, deadline=5.0)
+    again = await opened(path, deadline=PATIENCE)
     third = await opened(path)
     try:
         assert again.log_id != log.log_id
@@ -271,7 +271,7 @@ async def test_r04_an_older_copy_of_the_file_is_another_log(path: Path, log: Sql
 async def test_a_missing_counter_is_made_anew_while_the_log_runs(path: Path, log: SqliteLog) -> None:
     """Processes that had the old one find the new one."""
     path.with_name("state.db.seq").unlink()
-    other = await opened(path, beat=60.0, deadline=5.0)
+    other = await opened(path, beat=60.0, deadline=PATIENCE)
     try:
         assert await within(PATIENCE, lambda: not log._files.counter.replaced())
         await other.append([new(sid_key("s"))])
@@ -286,7 +286,7 @@ async def test_a_damaged_counter_is_rebuilt(path: Path, log: SqliteLog, content:
     answer = await log.append([new(sid_key("s"))])
     await log.close()
     path.with_name("state.db.seq").write_bytes(content)
-    again = await opened(path, deadline=5.0)
+    again = await opened(path, deadline=PATIENCE)
     try:
         assert again.log_id == log.log_id
         assert again._files.counter.value() == answer.position
@@ -297,7 +297,7 @@ async def test_a_damaged_counter_is_rebuilt(path: Path, log: SqliteLog, content:
 
 async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
     """Dead entries leave the table and the index, and positions are not given again."""
-    log = await opened(path, beat=0.05, deadline=5.0)
+    log = await opened(path, beat=0.05, deadline=PATIENCE)
     try:
         answer = await log.append([new(sid_key(f"s{n}"), lives=-5) for n in range(20)])
         log._trimmed_at = float("-inf")
@@ -310,7 +310,7 @@ async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
 
 async def test_a_reader_behind_the_trim_is_in_step(path: Path, log: SqliteLog) -> None:
     """When everything it missed was dead and is gone, it is still at the last position."""
-    other = await opened(path, beat=60.0, deadline=5.0)
+    other = await opened(path, beat=60.0, deadline=PATIENCE)
     await log.append([new(sid_key("s"), lives=-5)])
     await log._on_files(lambda: log._files.table.trim(clock.now(), limit=10))
     assert other.moved()

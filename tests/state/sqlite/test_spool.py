@@ -24,7 +24,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 async def opened(disk: Disk, *, room: int = ROOM) -> SqliteLog:
-    log = SqliteLog(disk.directory / "state.db", deadline=5.0, beat=0.1, room=room)
+    log = SqliteLog(disk.directory / "state.db", deadline=PATIENCE, beat=0.1, room=room)
     await log.open()
     return log
 
