@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.app.inbound import Outside
 from gateway.app.options import claim_options, door_rules, identity_options
@@ -40,8 +40,7 @@ from gateway.web.standing import Standing
 from gateway.web.unauthorized import Unauthorized
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Protocol):
     """What the endpoints of a replica work with."""
 
     settings: Settings

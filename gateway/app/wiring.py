@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.app import reload
 from gateway.app.descriptors import shares_of_process
-from gateway.app.endpoints import Parts, own_paths
+from gateway.app.endpoints import own_paths
 from gateway.app.inbound import Outside
 from gateway.app.options import (
     admin_options,
@@ -179,7 +179,7 @@ class Gateway:
                 per_client=min(settings.limits.connections_per_client, files.client),
                 together=files.clients,
             ),
-            table=own_paths(self._parts()),
+            table=own_paths(self),
             gate=self.gate,
             accounts=self.accounts,
         )
@@ -359,24 +359,3 @@ class Gateway:
     def _count_sealed(self, size: int) -> None:
         self.metrics.sessions_sealed_total.inc()
         self.metrics.cookie_bytes.observe(size)
-
-    def _parts(self) -> Parts:
-        return Parts(
-            settings=self.settings,
-            limits=self.limits,
-            gate=self.gate,
-            standing=self.standing,
-            unauthorized=self.unauthorized,
-            logout=self.logout,
-            sessions=self.sessions,
-            hints=self.hints,
-            provider=self.provider,
-            forwarder=self.forwarder,
-            live=self.live,
-            log=self.log,
-            revoker=self.revoker,
-            sign_ins=self.sign_ins,
-            trail=self.trail,
-            inbound=self.inbound,
-            outside=self.outside,
-        )

@@ -30,6 +30,7 @@ from gateway.web.pages.shell import Page, own_headers
 from gateway.web.reasons import BY_OPERATOR
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
+from gateway.web.statuses import status_of
 
 MAX_BODY = 16 * 1024
 BODY_WITHIN = 10.0
@@ -63,15 +64,9 @@ class RefusedError(Exception):
     """
 
     def __init__(
-        self,
-        status: int,
-        code: str,
-        why: str = "what",
-        headers: tuple[tuple[str, str], ...] = (),
-        **values: object,
+        self, code: str, why: str = "what", headers: tuple[tuple[str, str], ...] = (), **values: object
     ) -> None:
         super().__init__(code)
-        self.status = status
         self.code = code
         self.title = message(f"admin.{code}.title")
         self.detail = message(f"admin.{code}.{why}", **values)
@@ -114,32 +109,32 @@ class AdminApi:
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence, as at the door
             _log.exception("admin_crashed")
-            return _answer(_problem(RefusedError(500, "internal")))
+            return _answer(_problem(RefusedError("internal")))
         body = json.dumps(answer).encode() + b"\n"
         return _answer(Page(200, body, own_headers("application/json", "default-src 'none'")))
 
     def _admit(self, request: web.BaseRequest) -> None:
         hosts = _own_hosts(request)
         if request.headers.getall("Host", []) not in [[host] for host in hosts]:
-            raise RefusedError(421, "unknown_host", host=hosts[0])
+            raise RefusedError("unknown_host", host=hosts[0])
         token = self._options.token
         if token is None:
-            raise RefusedError(403, "no_token_configured")
+            raise RefusedError("no_token_configured")
         given = request.headers.getall("Authorization", [])
         scheme, _, value = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         same = hmac.compare_digest(value.strip().encode("utf-8", "surrogateescape"), token.encode())
         if scheme.lower() != "bearer" or not same:
             challenge = (("WWW-Authenticate", 'Bearer realm="gateway admin"'),)
-            raise RefusedError(401, "wrong_token", headers=challenge)
+            raise RefusedError("wrong_token", headers=challenge)
 
     def _endpoint(self, request: web.BaseRequest) -> Callable[[web.BaseRequest], Awaitable[object]]:
         methods = self._table.get(request.raw_path.partition("?")[0])
         if methods is None:
-            raise RefusedError(404, "not_found", paths=", ".join(self._table))
+            raise RefusedError("not_found", paths=", ".join(self._table))
         endpoint = methods.get(request.method)
         if endpoint is None:
             allowed = ", ".join(methods)
-            raise RefusedError(405, "wrong_method", headers=(("Allow", allowed),), methods=allowed)
+            raise RefusedError("wrong_method", headers=(("Allow", allowed),), methods=allowed)
         return endpoint
 
     async def _sessions(self, _: web.BaseRequest) -> object:
@@ -181,19 +176,19 @@ def revocation_key(asked: object, issuer: str) -> str:
     :raises RefusedError: it is not exactly one of sid, sub, email and all.
     """
     if not isinstance(asked, dict):
-        raise RefusedError(400, "not_understood", "no_object")
+        raise RefusedError("not_understood", "no_object")
     names = set(asked)
     if names - {"iss"} not in [{"sid"}, {"sub"}, {"email"}, {"all"}] or (
         "iss" in names and "sub" not in names
     ):
-        raise RefusedError(400, "not_understood", "one_of")
+        raise RefusedError("not_understood", "one_of")
     if "all" in asked:
         if asked["all"] is not True:
-            raise RefusedError(400, "not_understood", "all_true")
+            raise RefusedError("not_understood", "all_true")
         return EVERYONE
     for name, value in asked.items():
         if not isinstance(value, str) or not value or len(value) > _MAX_NAME:
-            raise RefusedError(400, "not_understood", "no_text", name=name, most=_MAX_NAME)
+            raise RefusedError("not_understood", "no_text", name=name, most=_MAX_NAME)
     if "sid" in asked:
         return sid_key(asked["sid"])
     return (
@@ -209,20 +204,20 @@ def _answer(page: Page, headers: Iterable[tuple[str, str]] = ()) -> web.Response
 
 async def _json(request: web.BaseRequest) -> object:
     if request.content_type != "application/json":
-        raise RefusedError(415, "not_json")
+        raise RefusedError("not_json")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_WITHIN):
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    raise RefusedError(413, "too_large", most=MAX_BODY)
+                    raise RefusedError("too_large", most=MAX_BODY)
     except TimeoutError:
-        raise RefusedError(408, "too_slow") from None
+        raise RefusedError("too_slow") from None
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise RefusedError(400, "not_understood", "no_json") from None
+        raise RefusedError("not_understood", "no_json") from None
 
 
 def _own_hosts(request: web.BaseRequest) -> list[str]:
@@ -258,6 +253,8 @@ def _entry(entry: Entry) -> dict[str, object]:
 
 
 def _problem(refused: RefusedError) -> Page:
-    page = pages.problem(status=refused.status, code=refused.code, title=refused.title, detail=refused.detail)
+    page = pages.problem(
+        status=status_of(refused.code), code=refused.code, title=refused.title, detail=refused.detail
+    )
     # The challenge of the application's own 401 is not the one that is meant here.
     return replace(page, headers=tuple(pair for pair in page.headers if pair[0] != "WWW-Authenticate"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from gateway.web.statuses import status_of
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -54,4 +56,4 @@ def probe_application(readiness: Callable[[], Readiness], exposition: Callable[[
 def _answer(good: bool, name: str, details: dict[str, str]) -> web.Response:
     body = json.dumps({name: good, **details}).encode() + b"\n"
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return web.Response(status=200 if good else 503, body=body, headers=headers)
+    return web.Response(status=200 if good else status_of("not_ready"), body=body, headers=headers)

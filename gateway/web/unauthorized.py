@@ -14,6 +14,7 @@ from gateway.web.messages import Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
 from gateway.web.pages.respond import Prepared, send
+from gateway.web.statuses import status_of
 
 SIGNING_OUT = "logout_in_progress"
 _Asked = tuple[str, tuple[tuple[str, str], ...]]
@@ -46,14 +47,14 @@ class Unauthorized:
     ) -> Response:
         """For programs.
 
-        :param reason: of a challenge, or ``logout_in_progress``.
+        :param reason: of a challenge, or ``logout_in_progress``. ``login_url`` is absolute.
         """
         return self._prepared[reason, headers].response(cookies)
 
     def form(self, reason: str, cookies: Sequence[str] = ()) -> Response:
         """For a form that a person has sent: what was typed need not be lost (P22)."""
         page = pages.error(
-            status=401,
+            status=status_of(code(reason)),
             title=message("reason.login_required.form_title"),
             what=message("reason.login_required.form_what"),
             fix=message("reason.login_required.form_fix"),
@@ -63,24 +64,16 @@ class Unauthorized:
         return send(page, cookies, (pages.CHALLENGE,))
 
     def _prepare(self, asked: _Asked) -> Prepared:
-        """``login_url`` is absolute."""
         reason, headers = asked
-        if reason == SIGNING_OUT:
-            page = pages.problem(
-                status=401,
-                code=reason,
-                title=message("reason.logout_in_progress.title"),
-                detail=message("reason.logout_in_progress.what"),
-            )
-        else:
-            page = pages.problem(
-                status=401,
-                code=code(reason),
-                title=message("reason.login_required.title"),
-                login_url=f"{self.public_url}{self._start}",
-                extra={"reason": reason},
-            )
-        return Prepared(page, headers)
+        title, leaving = message(f"reason.{code(reason)}.title"), reason == SIGNING_OUT
+        where = {} if leaving else {"login_url": f"{self.public_url}{self._start}", "reason": reason}
+        detail = message("reason.logout_in_progress.what") if leaving else ""
+        return Prepared(
+            pages.problem(
+                status=status_of(code(reason)), code=code(reason), title=title, detail=detail, extra=where
+            ),
+            headers,
+        )
 
 
 def code(reason: str) -> str:

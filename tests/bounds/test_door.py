@@ -21,9 +21,10 @@ from gateway.web.endpoints.inbound.security_events import SecurityEvents
 from gateway.web.messages import Request
 from gateway.web.pages import errors
 from gateway.web.pages import shell as page_shell
-from gateway.web.pages.errors import STATUSES, refuse
+from gateway.web.pages.errors import refuse
 from gateway.web.probes import Readiness
 from gateway.web.session.idle import IdleEndings
+from gateway.web.statuses import STATUSES
 from gateway.web.unauthorized import Unauthorized
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_sessions import FACE, largest
@@ -125,7 +126,7 @@ def _chunks(size: int) -> bytes:
 
 @fills("web/pages/errors.py _prepared", "web/unauthorized.py _prepared")
 async def test_refusals(measured: Measured) -> None:
-    """Every reason with the longest way back that a sign-in may have, each another one; 401 by reason, twice."""
+    """Every reason with the longest way back that a sign-in may have, each another one; 401 with it, too."""
     refuse(None, "denied")
     before = measured()
     for at in range(600):

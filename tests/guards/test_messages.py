@@ -11,7 +11,7 @@ from string import Formatter
 from jinja2 import Environment, nodes
 
 from gateway.web.pages.catalogue import MESSAGES
-from gateway.web.pages.errors import STATUSES
+from gateway.web.statuses import STATUSES
 
 GATEWAY = Path(__file__).parents[2] / "gateway"
 PAGES = GATEWAY / "web" / "pages"
@@ -59,7 +59,7 @@ def named(node: ast.Call) -> list[str]:
             return family(name)
         case "message_for", [ast.Constant() as kind, code, *_]:
             return family(kind, code)
-        case "RefusedError", [_, ast.Constant() as code, *why]:
+        case "RefusedError", [ast.Constant() as code, *why]:
             names = ["title", *map(ast.literal_eval, why)] if why else ["title", "what"]
             return [f"admin.{ast.literal_eval(code)}.{name}" for name in names]
         case "DownstreamError" | "malformed" | "_bad" | "_ambiguous", [*code, ast.Constant() as detail] if (

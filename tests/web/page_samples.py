@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
-from gateway.web.pages.errors import STATUSES
 from gateway.web.pages.pages import HopLine, Page
+from gateway.web.statuses import STATUSES
 
 IDP = "https://example.auth.eu-west-1.amazoncognito.com"
 OKTA = "https://example.okta.com"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
-from gateway.core.gate import SESSIONS_AWAY, Allow, Challenge, Prove, Revocations
+from gateway.core.gate import Allow, Challenge, Prove, Revocations
 from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.core.http.forwarded import original_facts
 from gateway.core.http.routes import Route
@@ -25,6 +25,7 @@ from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import Prepared, redirect
 from gateway.web.signout.trail import Trail
 from gateway.web.standing import Standing
+from gateway.web.statuses import for_proxy
 from gateway.web.unauthorized import Unauthorized, code
 
 REASON = "X-Gateway-Reason"
@@ -68,10 +69,10 @@ class ForwardAuth:
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
             _log.warning("forward_auth_refused", code=error.code, detail=error.detail, peer=request.peer)
-            return _forbidden(facts, error.code)
+            return _refused(facts, error.code)
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
-            return _forbidden(original, "cross_origin")
+            return _refused(original, "cross_origin")
         if self._standing.waits(original):
             return self._after_reading(request, original, route)
         return self._decide(request, original, route, self._standing.revocations())
@@ -98,11 +99,9 @@ class ForwardAuth:
             return self._after_proof(request, original, route, verdict)
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._signed_out(original, verdict.reason)
-        if verdict.reason in {"state_stale", SESSIONS_AWAY}:
-            return refuse(original, verdict.reason, headers=((REASON, verdict.reason),))
         if verdict.reason in {"denied", "cross_origin"}:
             self._trail.denied(original, carried.session, verdict.reason, verdict.policies)
-        return _forbidden(original, verdict.reason)
+        return _refused(original, verdict.reason)
 
     def _pass(self, who: Principal) -> Prepared:
         """All identity headers, the unknown ones empty, so that the caller overwrites what a client sent (rule R31)."""
@@ -125,6 +124,5 @@ def _weight(who: Principal, passed: Prepared) -> int:
     return weight(who) + passed.weight()
 
 
-def _forbidden(facts: RequestFacts, reason: str) -> Response:
-    """403 whatever the reason is: callers take other refusals for errors (protocol facts D.1)."""
-    return refuse(facts, reason, headers=((REASON, reason),), default="misasked", status=403)
+def _refused(facts: RequestFacts, reason: str) -> Response:
+    return refuse(facts, reason, headers=((REASON, reason),), default="misasked", status=for_proxy(reason))

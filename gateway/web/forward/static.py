@@ -17,6 +17,7 @@ from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
 from gateway.proxy.sendfile import FileSender
 from gateway.web.forward.downstream import ClientSide
 from gateway.web.messages import Request, Sent
+from gateway.web.statuses import status_of
 
 _NOT_THIS_WAY = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """What sendfile says of file systems that cannot do it."""
@@ -121,7 +122,7 @@ async def serve_file(
     """
     if request.method not in {"GET", "HEAD"}:
         headers = ((b"Allow", b"GET, HEAD"), (b"Content-Length", b"%d" % len(_WRONG_METHOD)))
-        return _response(client, 405, headers, _WRONG_METHOD)
+        return _response(client, status_of("wrong_method"), headers, _WRONG_METHOD)
     answer = await files.answer(_question(request, facts, whole=bool(client.script)))
     try:
         if client.script and (document := await _document(client, answer)) is not None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.receipt import HopLine, began, entry, headline
 from gateway.web.pages.shell import FormsTo, Page, local_path, own_headers, render, web_address
+from gateway.web.statuses import status_of
 
 __all__ = [
     "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "leaving",
@@ -61,7 +62,7 @@ def onward(*, target: str) -> Page:
 def cookies_blocked(*, sign_in_url: str) -> Page:
     """Sign-in worked, but the session cookie did not come back (P13)."""
     return _page(
-        400,
+        status_of("cookies_blocked"),
         code="cookies_blocked",
         title=message("cookies_blocked.title"),
         what=message("cookies_blocked.what"),
@@ -73,7 +74,7 @@ def cookies_blocked(*, sign_in_url: str) -> Page:
 def login_loop(*, sign_in_url: str) -> Page:
     """Several sign-ins in a minute led back here (P13)."""
     return _page(
-        400,
+        status_of("login_loop"),
         code="login_loop",
         title=message("login_loop.title"),
         what=message("login_loop.what"),
@@ -204,7 +205,7 @@ def error(
 def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> Page:
     """The session does not fit into the cookie budget (rule R33); names what is largest."""
     return _page(
-        500,
+        status_of("session_too_large"),
         code="session_too_large",
         title=message("session_too_large.title"),
         what=message("session_too_large.what", needed=bytes_needed, budget=budget, claim=largest_claim),
@@ -222,7 +223,6 @@ def problem(
     code: str,
     title: str,
     detail: str = "",
-    login_url: str | None = None,
     extra: Mapping[str, object] | None = None,
 ) -> Page:
     """The same for programs: application/problem+json (RFC 9457 §3).
@@ -232,8 +232,6 @@ def problem(
     members: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "code": code}
     if detail:
         members["detail"] = detail
-    if login_url is not None:
-        members["login_url"] = login_url
     body = json.dumps({**(extra or {}), **members}).encode()
     policy = "default-src 'none'; frame-ancestors 'none'"
     page = Page(status, body, own_headers("application/problem+json", policy))

@@ -22,6 +22,7 @@ from gateway.web.pages.respond import send
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
+from gateway.web.statuses import status_of
 
 MAX_BODY = 65_536
 """Bytes of a body, where a way in does not take more."""
@@ -188,4 +189,4 @@ def answer(
 
 def try_again(document: Mapping[str, object] | None = None) -> Response:
     """503: it is not durable yet, or the keys to judge it by cannot be had; the same call may come again."""
-    return answer(503, document, (("Retry-After", str(RETRY_AFTER)),))
+    return answer(status_of("not_durable"), document, (("Retry-After", str(RETRY_AFTER)),))

@@ -16,7 +16,8 @@ from gateway.core.errors import (
 )
 from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.web.pages.catalogue import message
-from gateway.web.pages.errors import STATUSES, refuse, refuse_error
+from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.statuses import STATUSES
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
 

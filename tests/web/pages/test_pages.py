@@ -354,8 +354,7 @@ def test_p09_a_401_tells_scripts_where_to_sign_in_and_pops_up_no_dialog() -> Non
         code="login_required",
         title="Sign in",
         detail="No session.",
-        login_url=login,
-        extra={"retry": 2},
+        extra={"retry": 2, "login_url": login},
     )
     members = json.loads(page.body)
     assert (members["login_url"], members["detail"], members["retry"]) == (login, "No session.", 2)

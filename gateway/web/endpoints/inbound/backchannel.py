@@ -17,6 +17,7 @@ from gateway.oidc.signout.logout_token import MAX_AGE
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
 from gateway.web.signout.inbound import Inbound, answer, try_again, whole_body
+from gateway.web.statuses import status_of
 
 WAY = "backchannel"
 _FORM = "application/x-www-form-urlencoded"
@@ -80,7 +81,9 @@ class Backchannel:
     def _refused(self, error: ProviderError, client: str) -> Response:
         if error.code == "token_rejected" or (error.code == "unknown_key" and not error.retryable):
             self.inbound.refused(WAY, error, client)
-            return answer(400, {"error": "invalid_request", "error_description": error.detail})
+            return answer(
+                status_of(error.code), {"error": "invalid_request", "error_description": error.detail}
+            )
         self.inbound.refused(WAY, ProviderError("no_keys", str(error)), client)
         return try_again(_UNAVAILABLE)
 

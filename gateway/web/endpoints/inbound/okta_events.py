@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +31,7 @@ from gateway.web.signout.inbound import (
     try_again,
     whole_body,
 )
+from gateway.web.statuses import status_of
 
 WAY: Final = "okta_event_hook"
 IGNORED, UNMAPPED = "ignored", "unmapped_subject"
@@ -56,7 +58,7 @@ class OktaEvents:
         """Okta's one question before the first delivery, answered with itself."""
         challenge = verification(only_header(request, b"x-okta-verification-challenge") or "")
         if challenge is None:
-            return answer(400, {"error": "no_challenge"})
+            return _refused("no_challenge")
         return answer(200, {"verification": challenge})
 
     async def deliver(self, request: Request, facts: RequestFacts) -> Response:
@@ -66,12 +68,12 @@ class OktaEvents:
             why = ProviderError("wrong_secret", "Authorization: not the agreed value")
             self.inbound.refused(WAY, why, facts.client)
             challenge = (("WWW-Authenticate", 'Secret realm="okta-events"'),)
-            return answer(401, {"error": "wrong_secret"}, challenge)
+            return _refused(why.code, challenge)
         try:
             events = read_delivery(await whole_body(request, MAX_DELIVERY))
         except ProviderError as error:
             self.inbound.refused(WAY, error, facts.client)
-            return answer(400, {"error": error.code})
+            return _refused(error.code)
         # All at once: each waits for the log on its own, and Okta does not wait for the sum.
         results = await asyncio.gather(*(self._take(event, facts.client) for event in events))
         return try_again() if NOT_DURABLE in results else answer(204)
@@ -120,3 +122,7 @@ class OktaEvents:
         if kind not in self._unused and len(self._unused) < _NAMED_AT_MOST:
             self._unused.add(kind)
             _log.info("event_unused", kind=kind)
+
+
+def _refused(code: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    return answer(status_of(code), {"error": code}, headers)

@@ -32,6 +32,7 @@ from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
 from gateway.web.signout.inbound import Inbound, answer, only_header, try_again, whole_body
+from gateway.web.statuses import status_of
 
 WAY: Final = "security_events"
 IGNORED, VERIFIED = "ignored", "verified"
@@ -153,4 +154,4 @@ class SecurityEvents:
 def _told(refused: Refusal) -> Response:
     """RFC 8935 §2.3, which wants to know in which language the description is."""
     document = {"err": refused.code, "description": refused.description}
-    return answer(400, document, (("Content-Language", "en"),))
+    return answer(status_of("token_rejected"), document, (("Content-Language", "en"),))

@@ -20,17 +20,9 @@ from gateway.oidc.signout.universal_logout import LONGEST_LIFE, Call, Caller, re
 from gateway.state.contract.log import RevocationLog
 from gateway.web.messages import Request, Response
 from gateway.web.signout.inbound import Inbound, answer, only_header, try_again, whole_body
+from gateway.web.statuses import UNIVERSAL_LOGOUT
 
 WAY: Final = "universal_logout"
-_STATUSES: Final = {
-    "token_rejected": 401,
-    "unknown_key": 401,
-    "other_application": 403,
-    "malformed_request": 400,
-    "malformed_subject": 400,
-    "unknown_format": 400,
-    "unmapped_subject": 422,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ class UniversalLogout:
         )
 
     def _refused(self, error: ProviderError, client: str) -> Response:
-        status = None if error.retryable else _STATUSES.get(error.code)
+        status = None if error.retryable else UNIVERSAL_LOGOUT.get(error.code)
         if status is None:
             self.inbound.refused(WAY, ProviderError("no_keys", str(error)), client)
             return try_again()

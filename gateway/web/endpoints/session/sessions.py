@@ -33,6 +33,7 @@ from gateway.web.session.session import Carried
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.trail import Trail
+from gateway.web.statuses import status_of
 
 SHOWN = 100
 """Sessions in one answer."""
@@ -122,7 +123,7 @@ class SessionsEndpoint:
         return send(_json({"location": self.logout.location(step), "durable": durable}), cookies)
 
     def _to_sign_in(self, facts: RequestFacts, refused: Response) -> Response:
-        if not facts.navigation or refused.status != 401:
+        if not facts.navigation or refused.status != status_of("login_required"):
             return refused
         return redirect(self.live.unauthorized.sign_in(facts))
 
