@@ -40,8 +40,7 @@ async def service_worker(patient: Patient) -> AsyncIterator[Observation]:
             yield unknown(upstream.path, "none was found; a script may register one under any name")
             continue
         what = (
-            "a service worker with a navigation fallback shows the application at /logout and"
-            " /logged-out too, without asking us"
+            "a service worker with a navigation fallback shows the application at /logout and /logged-out too"
         )
         fix = (
             "sign out with a form (POST) or tab.js, never a link, and keep /logout, /logged-out and"
@@ -55,24 +54,15 @@ async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
     own = str(patient.settings.public_url)
     origins = [origin for origin in logout_options(patient.settings).form_origins if origin != own]
     for upstream, seen in _documents(patient):
-        policies = [
-            *policies_of(seen.header("content-security-policy")),
-            *Html.read(seen.body).policies,
-        ]
+        policies = [*policies_of(seen.header("content-security-policy")), *Html.read(seen.body).policies]
         listed = [sources for policy in policies if (sources := form_action(policy)) is not None]
         missing = list(dict.fromkeys(each for sources in listed for each in uncovered(sources, origins, own)))
         if missing:
-            what = (
-                "Chromium holds form-action against the redirects behind a form too, and stops the chain"
-                " after our own session"
-            )
+            what = "Chromium holds form-action against redirects behind a form too: the chain stops after our session"
             fix = f"add {' '.join(missing)} to form-action, or sign out with gatewaySignOut() of tab.js"
             yield failed(upstream.path, what, fix)
         elif _leads_on(patient.settings) and any(uncovered(sources, [NOBODY], own) for sources in listed):
-            what = (
-                "form-action allows Cognito; in SAML single logout Cognito leads on to the provider"
-                " behind it, which is not known here"
-            )
+            what = "form-action allows Cognito, which by SAML single logout leads on to a provider not known here"
             yield warning(upstream.path, what, "add the origin of that provider to form-action as well")
         else:
             said = "form-action allows the hops" if listed else "no form-action that could stop it"
@@ -88,8 +78,7 @@ async def caching(patient: Patient) -> AsyncIterator[Observation]:
             yield ok(upstream.path, "its documents say no-store")
         elif fronted:
             what = (
-                "its documents do not say no-store, and behind a proxy in front they do not pass the"
-                " gateway, which would add it"
+                "its documents do not say no-store, and behind a proxy they do not pass us, who would add it"
             )
             yield warning(
                 upstream.path, what, "send `Cache-Control: no-store` with HTML, or Back shows it in Firefox"
@@ -111,8 +100,7 @@ async def tab_script(patient: Patient) -> AsyncIterator[Observation]:
             yield ok(upstream.path, f"its pages load {script}")
         else:
             what = (
-                f"{script} is not in its first page: other tabs show what they have until their next"
-                " request, which is refused"
+                f"{script} is not in its first page: other tabs show what they have until their next request"
             )
             fix = f'load it in every page (<script src="{script}" async></script>), or set browser.inject_tab_script'
             yield warning(upstream.path, what, fix)
@@ -127,10 +115,7 @@ async def site_data(patient: Patient) -> AsyncIterator[Observation]:
     for upstream, seen in _documents(patient):
         header = seen.header("clear-site-data").lower()
         if '"cookies"' in header or '"*"' in header:
-            what = (
-                "it clears all cookies of the registrable domain with its documents, those of a sign-out"
-                " under way included"
-            )
+            what = "its documents clear all cookies of the registrable domain, also those of a sign-out under way"
             yield warning(
                 upstream.path, what, "leave that to logout.clear_site_data, which comes after the last hop"
             )

@@ -8,11 +8,7 @@ from gateway.config import Finding, Severity
 from gateway.doctor.verdict import Observation, Verdict, ok
 
 NAME = "configuration"
-_VERDICTS = {
-    Severity.ERROR: Verdict.FAILED,
-    Severity.WARNING: Verdict.WARNING,
-    Severity.NOTE: Verdict.OK,
-}
+_VERDICTS = {Severity.ERROR: Verdict.FAILED, Severity.WARNING: Verdict.WARNING, Severity.NOTE: Verdict.OK}
 
 
 def observed(file: str, findings: Sequence[Finding]) -> Iterator[Observation]:

@@ -170,10 +170,7 @@ def _clocks(told: object, shown: str) -> Observation:
     seconds = int(told[0]) if isinstance(told, list) and told and isinstance(told[0], bytes | int) else 0
     apart = abs(seconds - clock.now())
     if apart > APART:
-        what = (
-            f"its clock and this machine's are {apart} s apart; events that bring a time of their own"
-            " are compared by it"
-        )
+        what = f"its clock and this machine's are {apart} s apart; events with a time of their own are compared by it"
         return warning(shown, what, "keep the time of both with NTP")
     return ok(shown, f"its clock and this machine's are within {APART} s")
 

@@ -30,11 +30,7 @@ def run(settings: Settings, sockets: Sockets, place: int, accept_for: float, lin
 
 
 async def _serve(
-    settings: Settings,
-    doors: Sequence[socket.socket],
-    place: int,
-    accept_for: float,
-    pair: socket.socket,
+    settings: Settings, doors: Sequence[socket.socket], place: int, accept_for: float, pair: socket.socket
 ) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop, (signal.SIGTERM,))

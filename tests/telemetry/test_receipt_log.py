@@ -34,9 +34,9 @@ STARTED, FINISHED, LAST_STARTED, LAST_FINISHED = 1, 3, 4, 6
 """Where the receipts of a log of two sign-outs are; the hop of each is between them."""
 
 
-def sign_out(trail: Trail, user: str, *, finish: bool = True) -> None:
+def sign_out(trail: Trail, user: str, *, finish: bool = True, now: int | None = None) -> None:
     """As ``web/signout/logout.py`` tells it."""
-    now = clock.now()
+    now = clock.now() if now is None else now
     begun = chains.begin(["cognito"], LIMITS, now=now, nonce=f"nonce of {user}").chain
     begun = replace(begun, who=(f"mark-of-{user}", f"subject of {user}", user))
     trail.logout_started(begun, "post")
@@ -216,9 +216,9 @@ def test_a_sign_out_that_was_told_twice_is_a_note(log: list[bytes]) -> None:
     """A browser may bring the same return twice; each telling has a number of its own."""
 
     def write() -> None:
-        book = trail()
-        sign_out(book, "alice")
-        sign_out(book, "alice")
+        book, now = trail(), clock.now()
+        sign_out(book, "alice", now=now)
+        sign_out(book, "alice", now=now)
 
     lines = written(write)
     assert faults(lines) == []

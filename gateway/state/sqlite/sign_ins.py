@@ -98,8 +98,7 @@ class SqliteSignIns(SqliteSideStore):
             alive = f"FROM sign_ins WHERE {where} AND until > ?"
             (total,) = db.execute(f"SELECT count(*) {alive}", (*values, now)).fetchone()
             rows = db.execute(
-                f"SELECT * {alive} ORDER BY seen_at DESC, login_at DESC, sid LIMIT ?",
-                (*values, now, limit),
+                f"SELECT * {alive} ORDER BY seen_at DESC, login_at DESC, sid LIMIT ?", (*values, now, limit)
             )
             return Listed(tuple(_sign_in(row) for row in rows), total)
 

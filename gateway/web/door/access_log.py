@@ -29,13 +29,7 @@ class Accounts:
         self._numbers = count(1)
         self._seldom = Seldom()
 
-    def note(
-        self,
-        request: Request,
-        facts: RequestFacts | None,
-        response: Whole,
-        seconds: float,
-    ) -> None:
+    def note(self, request: Request, facts: RequestFacts | None, response: Whole, seconds: float) -> None:
         """One answered request; the gate has left its route and session id with it."""
         route = request.route
         self._metrics.requests_total[route, _OUTCOMES.get(response.status // 100, "none")].inc()

@@ -42,13 +42,7 @@ class Door:
     """
 
     def __init__(
-        self,
-        rules: DoorRules,
-        limits: DoorLimits,
-        *,
-        table: EndpointTable,
-        gate: Gate,
-        accounts: Accounts,
+        self, rules: DoorRules, limits: DoorLimits, *, table: EndpointTable, gate: Gate, accounts: Accounts
     ) -> None:
         self.draining = False
         self._rules = rules
