@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.app.descriptors import shares_of_process
-from gateway.config.addresses import ListenAddress
 from gateway.core.errors import ConfigurationError
+from gateway.settings.addresses import ListenAddress
 from gateway.web.door.listener import Listener
 
 HANDSHAKES = 5.0

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from gateway.app.inbound import Outside
 from gateway.app.options import claim_options, door_rules, identity_options
-from gateway.config.model import Settings
 from gateway.core.session.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
+from gateway.settings.model import Settings
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.web.door.table import Endpoint, EndpointTable, Methods

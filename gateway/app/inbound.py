@@ -8,12 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.app.reload import Watched, application_certificate, inbound_secret
-from gateway.config.model import Settings
-from gateway.config.sections import revealed
-from gateway.config.session_sections import OktaEventHookSection as HookSection
-from gateway.config.session_sections import SecurityEventsSection as EventsSection
-from gateway.config.session_sections import UniversalLogoutSection as CallSection
+from gateway.app import reload
+from gateway.app.reload import Watched
 from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.poll import TURN, Poller
 from gateway.idp.remote_keys import KeysAtHand, KeySource, RemoteKeys, keys_at
@@ -21,6 +17,11 @@ from gateway.idp.transport import Transport
 from gateway.oidc.events.security_event import Transmitter
 from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.signout.universal_logout import Caller
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import revealed
+from gateway.settings.session_sections import OktaEventHookSection as HookSection
+from gateway.settings.session_sections import SecurityEventsSection as EventsSection
+from gateway.settings.session_sections import UniversalLogoutSection as CallSection
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.refreshes import Refreshes
 from gateway.state.contract.turns import Turn
@@ -103,7 +104,7 @@ class Outside:
             secret=revealed(asked.secret),
             inbound=self._inbound,
         )
-        secret = inbound_secret("security events secret", asked.secret_file)
+        secret = reload.secret("security events secret", asked.secret_file)
         self._follow(secret, endpoint)
         if asked.poll_endpoint is not None:
             self.stream = self._polled(asked, asked.poll_endpoint, endpoint)
@@ -117,7 +118,7 @@ class Outside:
             receive=endpoint.receive,
             turn=Turn(self._refreshes, f"poll:{address}", TURN),
         )
-        token = inbound_secret("security events token", asked.token_file)
+        token = reload.secret("security events token", asked.token_file)
         if token is not None:
             token.first()
             token.follow(stream.replace_token)
@@ -131,14 +132,14 @@ class Outside:
             by_users=asked.session_end == "user",
             inbound=self._inbound,
         )
-        self._follow(inbound_secret("event hook secret", asked.secret_file), endpoint)
+        self._follow(reload.secret("event hook secret", asked.secret_file), endpoint)
         path = f"{self._settings.prefix}/okta-events"
         self.paths[path] = {"GET": endpoint.verify, "POST": endpoint.deliver}
 
     def _application_keys(self, asked: CallSection) -> KeySource:
         if asked.certificate_file is None:
             return self._keys_at(asked.jwks_uri or "")
-        certificate = application_certificate(asked.certificate_file)
+        certificate = reload.application_certificate(asked.certificate_file)
         keys = KeysAtHand(certificate.first())
         certificate.follow(keys.replace)
         self.watched.append(certificate)

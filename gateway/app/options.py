@@ -7,9 +7,6 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from gateway.config.model import Settings
-from gateway.config.sections import revealed
-from gateway.config.state_urls import SqliteUrl
 from gateway.core.gate import GateRules
 from gateway.core.http.facts import DoorRules
 from gateway.core.http.routes import Route
@@ -25,6 +22,9 @@ from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signin.identity import ClaimOptions
 from gateway.oidc.signout.logout import Hop
 from gateway.oidc.urls import origin_of
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import revealed
+from gateway.settings.state_urls import SqliteUrl
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis.place import RedisPlace
 from gateway.web.admin import AdminOptions

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gateway.app.tls import context_of
-from gateway.config.model import Settings
-from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.core.policy.policy_set import PolicySet
 from gateway.core.session.key_file import MAKE_ONE
@@ -24,6 +22,8 @@ from gateway.core.session.sealing import SealingKey
 from gateway.oidc.jose.jwks import KeySet, certificate_keys
 from gateway.oidc.signout import signed_receipt
 from gateway.oidc.signout.signed_receipt import ReceiptKey
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import named, read_secret, read_text
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 
@@ -109,7 +109,7 @@ def sealing_keys(files: Sequence[Path]) -> Watched[tuple[str, ...], list[Sealing
     def parse(texts: tuple[str, ...]) -> list[SealingKey]:
         return [_key(file, text) for file, text in zip(files, texts, strict=True)]
 
-    return Watched("keys", lambda: tuple(_readable(file) for file in files), parse)
+    return Watched("keys", lambda: tuple(read_text(file) for file in files), parse)
 
 
 def policies(source: str) -> Watched[Mapping[str, str], PolicySet]:
@@ -120,35 +120,19 @@ def policies(source: str) -> Watched[Mapping[str, str], PolicySet]:
             return {}
         directory = policy_files.directory_of(source, Path.cwd())
         found = sorted((*directory.glob("*.cedar"), *directory.glob("*.cedarschema")))
-        return {file.name: _readable(file) for file in found}
+        return {file.name: read_text(file) for file in found}
 
     return Watched("policies", read, lambda _: policy_files.load(source, Path.cwd()))
 
 
-def client_secret(settings: Settings) -> Watched[str, str] | None:
-    """The client's secret, where it comes from a file."""
-    file = settings.provider.client_secret_file
-    if file is None:
-        return None
-    return Watched("client secret", lambda: _secret(file), lambda secret: secret)
-
-
-def redis_password(settings: Settings) -> Watched[str, str] | None:
-    """The password for Redis, where it comes from a file."""
-    file = settings.redis.password_file
-    if file is None:
-        return None
-    return Watched("redis password", lambda: _secret(file), lambda password: password)
-
-
 def application_certificate(file: Path) -> Watched[str, KeySet]:
     """The keys of the certificate by which Universal Logout calls are known."""
-    return Watched("application certificate", lambda: _readable(file), lambda text: _certificate(file, text))
+    return Watched("application certificate", lambda: read_text(file), lambda text: _certificate(file, text))
 
 
-def inbound_secret(name: str, file: Path | None) -> Watched[str, str] | None:
-    """A secret of somebody who ends sessions from outside, where it comes from a file."""
-    return None if file is None else Watched(name, lambda: _secret(file), lambda secret: secret)
+def secret(name: str, file: Path | None) -> Watched[str, str] | None:
+    """A secret, where it comes from a file."""
+    return None if file is None else Watched(name, lambda: read_secret(file).text, lambda text: text)
 
 
 def _certificate(file: Path, text: str) -> KeySet:
@@ -165,7 +149,7 @@ def receipt_key(settings: Settings) -> Watched[str, ReceiptKey] | None:
     file = settings.logout.receipt_key_file
     if file is None:
         return None
-    return Watched("receipt key", lambda: _readable(file), lambda text: _receipt_key(file, text))
+    return Watched("receipt key", lambda: read_text(file), lambda text: _receipt_key(file, text))
 
 
 def _receipt_key(file: Path, text: str) -> ReceiptKey:
@@ -187,7 +171,7 @@ def certificate(settings: Settings) -> Watched[tuple[str, str], ssl.SSLContext] 
         return None
     return Watched(
         "certificate",
-        lambda: (_readable(cert_file), _readable(key_file)),
+        lambda: (read_text(cert_file), read_text(key_file)),
         lambda _: context_of(cert_file, key_file),
     )
 
@@ -197,17 +181,3 @@ def _key(file: Path, text: str) -> SealingKey:
         return SealingKey.parse(text)
     except ValueError as reason:
         raise ConfigurationError("bad_key", f"the key in {named(file)} {reason}", fix=MAKE_ONE) from None
-
-
-def _readable(file: Path) -> str:
-    try:
-        return read_text(file)
-    except UnreadableError as error:
-        raise ConfigurationError("unreadable_file", error.what, fix=error.fix) from None
-
-
-def _secret(file: Path) -> str:
-    try:
-        return read_secret(file).get_secret_value()
-    except UnreadableError as error:
-        raise ConfigurationError("unreadable_file", error.what, fix=error.fix) from None

@@ -28,8 +28,8 @@ from gateway.app.accepting import (
 from gateway.app.descriptors import raise_limit
 from gateway.app.tls import tls_context
 from gateway.app.wiring import Gateway
-from gateway.config.model import Settings
 from gateway.proxy.live import LiveConnections
+from gateway.settings.model import Settings
 from gateway.telemetry.audit import Listener as AuditListener
 from gateway.telemetry.log import configure, get_logger
 from gateway.web.admin import AdminApi

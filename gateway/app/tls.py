@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError
+from gateway.settings.model import Settings
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -24,7 +24,6 @@ from gateway.app.options import (
     token_hold,
 )
 from gateway.app.tls import Renewable
-from gateway.config.model import Settings
 from gateway.core import clock
 from gateway.core.policy.policy_set import PolicySet
 from gateway.core.session.sealing import Deployment, KeyRing
@@ -33,6 +32,7 @@ from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.proxy.live import Endings, LiveConnections
+from gateway.settings.model import Settings
 from gateway.state.contract.log import in_step
 from gateway.telemetry.audit import AuditTrail, Listener
 from gateway.telemetry.log import get_logger
@@ -80,9 +80,9 @@ class Gateway:
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
         self._policies = reload.policies(settings.policies)
-        self._secret = reload.client_secret(settings)
+        self._secret = reload.secret("client secret", settings.provider.client_secret_file)
         self._certificate = reload.certificate(settings)
-        self._redis_password = reload.redis_password(settings)
+        self._redis_password = reload.secret("redis password", settings.redis.password_file)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
         self.sightings = Sightings()
         self._tasks: list[asyncio.Task[None]] = []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from gateway.cli.ending import FINDINGS, GOOD, USAGE, stop
-from gateway.config.secret_files import UnreadableError, read_text
-from gateway.core.errors import ProviderError
+from gateway.core.errors import ConfigurationError, ProviderError
+from gateway.settings.secret_files import read_text
 
 if TYPE_CHECKING:
     from gateway.oidc.jose.jwks import KeySet, VerificationKey
@@ -73,8 +73,8 @@ def _keys(pems: list[Path], sets: list[Path]) -> KeySet:
     for file, read in readers:
         try:
             keys += read(read_text(file)).keys
-        except UnreadableError as error:
-            stop(f"{error.what}; {error.fix}", USAGE)
+        except ConfigurationError as error:
+            stop(f"{error.detail}; {error.fix}", USAGE)
         except ValueError as reason:
             stop(f"{file}: the key {reason}", USAGE)
         except ProviderError as error:

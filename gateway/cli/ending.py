@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gateway.config import ConfigurationErrors, load
-from gateway.config.model import Settings
+from gateway.settings.model import Settings
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
 CONFIG = Path("gateway.yaml")

@@ -12,9 +12,6 @@ from typing import Annotated
 import typer
 
 from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop
-from gateway.config.model import Settings
-from gateway.config.sections import revealed
-from gateway.config.session_sections import SecurityEventsSection
 from gateway.core import dice
 from gateway.core.errors import GatewayError
 from gateway.idp.transport import Transport
@@ -22,6 +19,9 @@ from gateway.oidc.events import ssf_stream
 from gateway.oidc.events.security_event import ENDING
 from gateway.oidc.events.ssf_stream import StreamEndpoints, Wanted
 from gateway.oidc.wire import ProviderRequest, ProviderResponse
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import revealed
+from gateway.settings.session_sections import SecurityEventsSection
 
 app = typer.Typer(
     help="Set up the stream of security events at the transmitter of inbound.security_events.",

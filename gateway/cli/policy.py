@@ -11,6 +11,7 @@ from gateway.cli.ending import FINDINGS, GOOD, USAGE, stop
 from gateway.core.policy.faults import PolicyFaultsError
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.policy.schema import canonical_client
+from gateway.core.policy_cases.case_file import parse_cases
 from gateway.core.policy_cases.cases import CLIENT, HOST, Inquiry, failures, inquiry, person, undecided
 from gateway.core.session.session import Principal
 from gateway.state import policy_files
@@ -25,7 +26,7 @@ def test(directory: _Dir) -> None:
     """Run the cases.yaml of a policy set: 0 all as expected, 1 findings, 2 there is no such policy set."""
     policies = _load(directory, on_fault=FINDINGS)
     try:
-        cases = policy_files.load_cases(directory, Path.cwd())
+        cases = parse_cases(*policy_files.read_cases(directory, Path.cwd()))
     except PolicyFaultsError as error:
         stop(error.detail, FINDINGS)
     broken = failures(cases, policies)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop
-from gateway.config.sections import revealed
+from gateway.settings.secret_files import revealed
 
 TIMEOUT = 10.0
 """Seconds for the API's answer."""

@@ -10,6 +10,6 @@ A *finding* is one thing to fix; all are found before any is shown.
 
 from gateway.config.findings import ConfigurationErrors, Finding, Severity
 from gateway.config.loading import CheckResult, examine, load
-from gateway.config.model import Settings
+from gateway.settings.model import Settings
 
 __all__ = ["CheckResult", "ConfigurationErrors", "Finding", "Settings", "Severity", "examine", "load"]

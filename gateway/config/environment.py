@@ -1,8 +1,7 @@
 """The environment: every key as ``GATEWAY_…``, sections joined by ``__``, lists and mappings as one JSON value.
 
-An environment variable wins over the file. pydantic-settings reads variables too, but silently passes over names it
-does not know and cannot say which variable a value came from, which are the two things asked of us here; the rest of
-it is a look-up.
+An environment variable wins over the file. A name that is none of ours is a finding, and every value knows
+which variable it came from.
 """
 
 from __future__ import annotations

@@ -1,42 +1,46 @@
-"""The second pass: the tree against the pydantic models, every key on its own.
+"""The second pass: the tree against the sections, every key on its own.
 
-pydantic parses each key; walking the sections is ours, so that one bad key does not hide the findings of the keys
-around it, an unknown key gets a did-you-mean, and the cross-field rules still run on whatever is sound.
+One bad key does not hide the findings of the keys around it, an unknown key gets a did-you-mean, and the cross-field
+rules still run on whatever is sound.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-
-from gateway.config.findings import BadValueError, Finding, KeyPath, Places, dotted
-from gateway.config.model import Settings
-from gateway.config.sections import Section
+from gateway.config.file_checks import exposure
+from gateway.config.findings import Finding, KeyPath, Places, dotted
+from gateway.config.remarks import Remark, error
 from gateway.config.yaml_tree import Value
+from gateway.core.errors import ConfigurationError
+from gateway.settings.bad_value import BadValueError
+from gateway.settings.kinds import REQUIRED
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import read_secret
 
-S = TypeVar("S", bound=Section)
-UNUSABLE = object()
+S = TypeVar("S")
+UNUSABLE: Any = object()
 """Stands for the value of a key that has none we can use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the model.
+    """One key.
 
     :ivar path: with ``[]`` for the items of a list: ``upstreams[].url``.
+    :ivar type: its annotation. :ivar default: as an operator would write it, or ``REQUIRED``.
     """
 
     path: tuple[str, ...]
-    field: FieldInfo
+    type: Any
+    default: Any
+    description: str
 
     @property
     def dotted(self) -> str:
@@ -45,39 +49,34 @@ class Key:
     @property
     def is_structured(self) -> bool:
         """A list or a mapping, which an environment variable gives as one JSON value."""
-        return get_origin(self.field.annotation) in {tuple, dict}
+        return get_origin(self.type) in {tuple, dict}
+
+    @property
+    def section(self) -> type | None:
+        """The section that it opens, or that each item of its list is."""
+        parts = [self.type] if get_origin(self.type) in {None, Annotated} else get_args(self.type)
+        return next((part for part in parts if is_dataclass(part) and isinstance(part, type)), None)
+
+
+def keys_of(kind: type) -> Mapping[str, Key]:
+    """The keys of one section, those that open sections too."""
+    types = get_type_hints(kind, include_extras=True)
+    return {each.name: Key((each.name,), types[each.name], **each.metadata) for each in fields(kind)}
 
 
 @cache
-def keys(kind: type[Section] = Settings) -> tuple[Key, ...]:
+def keys() -> tuple[Key, ...]:
     """Every key that takes a value, in the order of the reference listing."""
-    return tuple(_keys(kind, ()))
+    return tuple(_keys(Settings, ()))
 
 
-def _keys(kind: type[Section], above: tuple[str, ...]) -> Iterator[Key]:
-    for name, info in kind.model_fields.items():
-        inner = section_of(info)
-        if inner is not None:
-            yield from _keys(inner, (*above, name))
-        elif (item := item_section_of(info)) is not None:
-            yield Key((*above, name), info)
-            yield from _keys(item, (*above, name, "[]"))
-        else:
-            yield Key((*above, name), info)
-
-
-def section_of(info: FieldInfo) -> type[Section] | None:
-    """The section that a key opens, if it opens one."""
-    for kind in get_args(info.annotation) if get_origin(info.annotation) is UnionType else (info.annotation,):
-        if isinstance(kind, type) and issubclass(kind, Section):
-            return kind
-    return None
-
-
-def item_section_of(info: FieldInfo) -> type[Section] | None:
-    """The section that each item of a key's list is, if so."""
-    kinds = get_args(info.annotation) if get_origin(info.annotation) is tuple else ()
-    return kinds[0] if kinds and isinstance(kinds[0], type) and issubclass(kinds[0], Section) else None
+def _keys(kind: type, above: tuple[str, ...]) -> Iterator[Key]:
+    for name, key in keys_of(kind).items():
+        path = (*above, name)
+        if key.section is None or key.is_structured:
+            yield replace(key, path=path)
+        if key.section is not None:
+            yield from _keys(key.section, (*path, "[]") if key.is_structured else path)
 
 
 @dataclass(slots=True)
@@ -98,18 +97,16 @@ class Reading:
     given: set[KeyPath] = field(default_factory=set)
 
     def build(self, kind: type[S], values: Mapping[str, Value], path: KeyPath = ()) -> S:
-        """A section of what is sound in ``values``; what is not is in ``broken``, and its attribute means nothing."""
-        for name in values:
-            if name not in kind.model_fields:
-                self._unknown(kind, (*path, name))
-        sound = {}
-        for name, info in kind.model_fields.items():
-            value = self._value(info, values.get(name), (*path, name))
-            if value is not UNUSABLE:
-                sound[name] = value
-        return kind.model_construct(
-            _fields_set={name for name in sound if (*path, name) in self.given}, **sound
-        )
+        """A section of ``values``; what is not sound is in ``broken``, and its attribute means nothing."""
+        own = keys_of(kind)
+        for name in values.keys() - own.keys():
+            self._unknown(own, (*path, name))
+        made = {name: self._value(key, values.get(name), (*path, name)) for name, key in own.items()}
+        for name in own:
+            file = made.get(f"{name}_file")
+            if isinstance(file, Path):
+                made[name] = self._secret(file, made[name], (*path, name))
+        return kind(**made)
 
     def usable(self, path: KeyPath) -> bool:
         """Whether ``path`` and everything in it has a value that rules may read."""
@@ -117,90 +114,87 @@ class Reading:
             bad[: len(path)] == path or path[: len(bad)] == bad for bad in self.broken | self.refused
         )
 
-    def _value(self, info: FieldInfo, value: Value, path: KeyPath) -> object:
+    def note(self, remarks: Iterable[Remark]) -> None:
+        """Remarks become findings at their places."""
+        self.findings += [
+            self.places.finding(remark.path, remark.what, remark.fix, remark.severity) for remark in remarks
+        ]
+
+    def _value(self, key: Key, value: Value, path: KeyPath) -> object:
         if value is not None:
             self.given.add(path)
         if path in self.refused:
             return UNUSABLE
-        inner, item = section_of(info), item_section_of(info)
-        if inner is not None and (value is not None or not _is_optional(info)):
-            return self._section(inner, value if value is not None else {}, path)
-        if value is None:
-            return self._default(info, path)
-        if item is not None and isinstance(value, list):
-            return tuple(self._section(item, each, (*path, index)) for index, each in enumerate(value))
-        return self._leaf(info, value, path)
-
-    def _section(self, kind: type[Section], value: Value, path: KeyPath) -> object:
-        if isinstance(value, dict):
-            return self.build(kind, value, path)
-        return self._unusable(
-            path, "is not a section", f"write its keys, such as `{next(iter(kind.model_fields))}: …`"
+        written = key.default if value is None else value
+        if written is REQUIRED and (key.section is None or key.is_structured):
+            return self._unusable(path, "is missing", f"add it: {key.description}")
+        return (
+            None if written is None else self._parsed(key.type, {} if written is REQUIRED else written, path)
         )
 
-    def _default(self, info: FieldInfo, path: KeyPath) -> object:
-        if info.is_required():
-            return self._unusable(path, "is missing", f"add it: {info.description}")
-        default = info.get_default(call_default_factory=True, validated_data={})
-        return default if default is None else self._leaf(info, default, path)
-
-    def _leaf(self, info: FieldInfo, value: object, path: KeyPath) -> object:
+    def _parsed(self, kind: Any, value: Any, path: KeyPath) -> Any:
+        origin, inner = get_origin(kind), get_args(kind)
+        if origin in {Union, UnionType}:  # `X | None`, and what is written is not None
+            return self._parsed(inner[0], value, path)
+        if origin is None:  # a section
+            if isinstance(value, dict):
+                return self.build(kind, value, path)
+            example = next(iter(keys_of(kind)))
+            return self._unusable(path, "is not a section", f"write its keys, such as `{example}: …`")
+        if origin is tuple:
+            if isinstance(value, list | tuple):
+                return tuple(self._parsed(inner[0], each, (*path, at)) for at, each in enumerate(value))
+            return self._unusable(path, "is not a list", "write a list, such as [a, b]")
+        if origin is dict:
+            if isinstance(value, dict):
+                at = {name: (*path, name) for name in value}
+                return {
+                    self._parsed(inner[0], name, at[name]): self._parsed(inner[1], each, at[name])
+                    for name, each in value.items()
+                }
+            return self._unusable(path, "is not a mapping", "write `name: value` pairs")
         try:
-            return _adapter(info).validate_python(value, context={"base": self.base})
-        except ValidationError as error:
-            for details in error.errors(include_url=False, include_input=False):
-                at = (*path, *_inner(details))
-                if at not in self.refused:
-                    self.findings.append(self.places.finding(at, *_words(details)))
-            self.broken.add(path)
-            return UNUSABLE
+            return _choice(inner, value) if origin is Literal else inner[1].parse(value, self.base)
+        except BadValueError as bad:
+            return self._unusable(path, bad.what, bad.fix)
 
-    def _unusable(self, path: KeyPath, what: str, fix: str) -> object:
+    def _secret(self, file: Path, inline: object, at: KeyPath) -> object:
+        """The secret that stands in a file of its own."""
+        name, by_file = at[-1], (*at[:-1], f"{at[-1]}_file")
+        if at in self.given:
+            self.note([error(by_file, f"`{name}` and `{name}_file` are both set", "keep one of the two")])
+            return inline
+        try:
+            secret = read_secret(file)
+        except ConfigurationError as unreadable:
+            self.broken.add(at)
+            self.note([error(by_file, unreadable.detail, unreadable.fix)])
+            return UNUSABLE
+        self.note(exposure(by_file, file))
+        return secret
+
+    def _unusable(self, path: KeyPath, what: str, fix: str) -> Any:
         self.broken.add(path)
-        self.findings.append(self.places.finding(path, what, fix))
+        if path not in self.refused:
+            self.note([error(path, what, fix)])
         return UNUSABLE
 
-    def _unknown(self, kind: type[Section], path: KeyPath) -> None:
+    def _unknown(self, own: Mapping[str, Key], path: KeyPath) -> None:
         name = str(path[-1])
-        near = difflib.get_close_matches(name, kind.model_fields, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(name, own, n=1, cutoff=0.6)
         elsewhere = [key.dotted for key in keys() if key.path[-1] == name and key.path != path]
         if near:
             fix = f"did you mean `{dotted((*path[:-1], near[0]))}`?"
         elif elsewhere:
             fix = f"did you mean `{'` or `'.join(elsewhere)}`?"
         else:
-            fix = f"remove it; the keys here are {', '.join(kind.model_fields)}"
-        self.findings.append(self.places.finding(path, "is not a key", fix))
+            fix = f"remove it; the keys here are {', '.join(own)}"
+        self.note([error(path, "is not a key", fix)])
 
 
-def _is_optional(info: FieldInfo) -> bool:
-    return get_origin(info.annotation) is UnionType
-
-
-@cache
-def _adapter_of(annotation: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(annotation)
-
-
-def _adapter(info: FieldInfo) -> TypeAdapter[Any]:
-    return _adapter_of(info.rebuild_annotation())
-
-
-def _inner(details: ErrorDetails) -> KeyPath:
-    """Where inside a list or mapping; pydantic marks a mapping's key with ``[key]``."""
-    return tuple(part for part in details["loc"] if part != "[key]")
-
-
-_EXPECTED = {
-    "tuple_type": ("is not a list", "write a list, such as [a, b]"),
-    "dict_type": ("is not a mapping", "write `name: value` pairs"),
-}
-
-
-def _words(details: ErrorDetails) -> tuple[str, str]:
-    error = details.get("ctx", {}).get("error")
-    if isinstance(error, BadValueError):
-        return error.what, error.fix
-    if details["type"] == "literal_error":
-        return "is none of its choices", f"choose {details['ctx']['expected'].replace(chr(39), '`')}"
-    return _EXPECTED.get(details["type"], (f"cannot be used: {details['msg']}", "see docs/configuration.md"))
+def _choice(choices: tuple[Any, ...], value: object) -> object:
+    for choice in choices:
+        if str(choice) == str(value):
+            return choice
+    *others, last = [f"`{choice}`" if isinstance(choice, str) else str(choice) for choice in choices]
+    raise BadValueError("is none of its choices", f"choose {', '.join(others)} or {last}")

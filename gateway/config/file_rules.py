@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.model import Settings
+from gateway.config.file_checks import check_directory, check_key_file, check_readable, exposure
 from gateway.config.remarks import Remark, Rule, error, rule, warning
-from gateway.config.secret_files import (
-    UnreadableError,
-    check_directory,
-    check_key_file,
-    check_readable,
-    exposure,
-    named,
-    read_text,
-)
-from gateway.core.errors import ProviderError
+from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.oidc.jose.jwks import certificate_keys
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import named, read_text
 
 
 @rule("session.key_files")
@@ -50,8 +43,8 @@ def _receipt_key(settings: Settings) -> Iterator[Remark]:
         return
     try:
         signed_receipt.ReceiptKey.parse(read_text(file))
-    except UnreadableError as unreadable:
-        yield error("logout.receipt_key_file", unreadable.what, unreadable.fix)
+    except ConfigurationError as unreadable:
+        yield error("logout.receipt_key_file", unreadable.detail, unreadable.fix)
     except ValueError as reason:
         yield error("logout.receipt_key_file", f"the key in {named(file)} {reason}", signed_receipt.MAKE_ONE)
     else:

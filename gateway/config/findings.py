@@ -22,19 +22,6 @@ class Severity(Enum):
     NOTE = "note"
 
 
-class BadValueError(ValueError):
-    """A value that cannot be used, told by the code that parses it.
-
-    :param what: the cause.
-    :param fix: what to do about it.
-    """
-
-    def __init__(self, what: str, fix: str) -> None:
-        super().__init__(f"{what}; {fix}")
-        self.what = what
-        self.fix = fix
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a value was written: a line and column of a file, or an environment variable."""

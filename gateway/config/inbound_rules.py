@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
-from gateway.config.sections import Section, revealed
 from gateway.oidc.providers.registry import PROVIDERS
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import revealed
 
 LEAST_SECRET = 20
 """Characters of the event hook's secret, which is all that stands between it and the internet."""
@@ -125,7 +125,7 @@ def _whose_users_they_are(settings: Settings) -> Iterator[Remark]:
             yield warning(f"inbound.{name}", what, fix)
 
 
-def _from_elsewhere(settings: Settings) -> dict[str, Section]:
+def _from_elsewhere(settings: Settings) -> dict[str, object]:
     """The ways in that have an issuer of their own."""
     asked = settings.inbound
     found = {

@@ -6,12 +6,11 @@ import json
 import sys
 from pathlib import Path
 
-from pydantic_core import PydanticUndefined
-
 from gateway.config.environment import variable
 from gateway.config.fields import Key, keys
 from gateway.config.not_yet import remark_on
 from gateway.config.schema import type_words
+from gateway.settings.kinds import REQUIRED
 
 BEGIN = "<!-- the table of keys: begin -->"
 END = "<!-- the table of keys: end -->"
@@ -37,18 +36,18 @@ def renewed(text: str) -> str:
 
 def _row(key: Key) -> str:
     name = "" if "[]" in key.path else f"`{variable(key)}`"
-    meaning = " ".join(filter(None, [key.field.description, remark_on(key.dotted)]))
-    return f"| `{key.dotted}` | {type_words(key.field)} | {default_words(key)} | {name} | {meaning} |\n"
+    meaning = " ".join(filter(None, [key.description, remark_on(key.dotted)]))
+    return f"| `{key.dotted}` | {type_words(key.type)} | {default_words(key)} | {name} | {meaning} |\n"
 
 
 def default_words(key: Key) -> str:
     """The default as one would write it."""
-    default = key.field.default
+    default = key.default
     if key.dotted == "logout.chain":
         return "the provider's own"
     if key.dotted == "provider.auth_time_proves":
         return "the kind's own"
-    if default is PydanticUndefined:
+    if default is REQUIRED:
         return "required"
     if default is None:
         return "none"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gateway.config.fields import Reading
-from gateway.config.findings import Finding, KeyPath, Severity
-from gateway.config.model import Settings
+from gateway.config.findings import KeyPath, Severity
+from gateway.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +27,17 @@ class Rule:
     """One rule.
 
     :ivar needs: the keys it reads; where one of them has no usable value the rule has nothing to say.
+    :ivar unwritten: a key; where somebody wrote it the rule has nothing to say either.
     """
 
     needs: tuple[KeyPath, ...]
     check: Check
+    unwritten: KeyPath
 
 
-def rule(*needs: str) -> Callable[[Check], Rule]:
-    """Make a rule of a function that reads the keys ``needs``."""
-    return lambda check: Rule(tuple(tuple(need.split(".")) for need in needs), check)
+def rule(*needs: str, unwritten: str = "") -> Callable[[Check], Rule]:
+    """Make a rule of a function that reads the keys ``needs``, for defaults of the key ``unwritten`` only."""
+    return lambda check: Rule(tuple(_path(need) for need in needs), check, _path(unwritten))
 
 
 def error(key: str | KeyPath, what: str, fix: str) -> Remark:
@@ -53,11 +54,3 @@ def note(key: str | KeyPath, what: str, fix: str) -> Remark:
 
 def _path(key: str | KeyPath) -> KeyPath:
     return tuple(key.split(".")) if isinstance(key, str) else key
-
-
-def apply(rules: Iterable[Rule], settings: Settings, reading: Reading) -> Iterator[Finding]:
-    """The findings of every rule whose keys are usable."""
-    for each in rules:
-        if all(reading.usable(need) for need in each.needs):
-            for remark in each.check(settings):
-                yield reading.places.finding(remark.path, remark.what, remark.fix, remark.severity)

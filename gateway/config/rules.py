@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.oidc.providers.registry import PROVIDERS
+from gateway.settings.model import Settings
 
 _RESERVED = ("/logout", "/logged-out")
 LEAST_COOKIES = 2_500

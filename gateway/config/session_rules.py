@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from gateway.config.model import Settings
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
-from gateway.config.sections import revealed
-from gateway.config.state_urls import RedisUrl
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import placeholders
+from gateway.settings.model import Settings
+from gateway.settings.secret_files import revealed
+from gateway.settings.state_urls import RedisUrl
 
 LEAST_IDLE = 120
 """Seconds of ``session.idle`` where activity is reported once a minute (rule R16)."""
@@ -69,10 +69,9 @@ def _openid(settings: Settings) -> Iterator[Remark]:
         yield error("provider.scopes", "lacks `openid`, without which there is no ID token", "add openid")
 
 
-@rule("provider.kind", "headers.groups")
+@rule("provider.kind", "headers.groups", unwritten="headers.groups")
 def _groups_claim(settings: Settings) -> Iterator[Remark]:
-    sends = PROVIDERS[settings.provider.kind].groups
-    if not sends and "groups" not in settings.headers.model_fields_set:
+    if not PROVIDERS[settings.provider.kind].groups:
         what = f"groups are read from `{settings.headers.groups}`, which only Cognito sends"
         yield warning("headers.groups", what, "write the claim your provider sends, often `groups`")
 
@@ -151,8 +150,7 @@ def _chain(settings: Settings) -> Iterator[Remark]:
 @rule("logout.chain", "provider.kind", "provider.issuer")
 def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
     kinds, kind = {hop.kind for hop in settings.logout.chain}, PROVIDERS[settings.provider.kind]
-    hop, implied = HOPS[kind.hop], "chain" not in settings.logout.model_fields_set
-    add_okta = "add {okta_signout: https://YOUR-ORG.okta.com} to logout.chain"
+    hop = HOPS[kind.hop]
     if not kinds:
         what = "the sign-out ends the gateway's session only; the provider signs the user in again without a question"
         own = f"{{{hop.name}: {hop.example}}}" if hop.example else hop.name
@@ -164,10 +162,17 @@ def _whose_session_stays(settings: Settings) -> Iterator[Remark]:
         what = f"{kind.label} signs nobody out for an application: the receipt says so, the next sign-in asks who it is"
         fix = f"tell users of shared computers to sign out at {kind.label} as well"
         yield note("logout.chain", what, fix)
-    elif implied and kind.broker:
+
+
+@rule("public_url", "logout.chain", "provider.kind", unwritten="logout.chain")
+def _what_the_implied_chain_needs(settings: Settings) -> Iterator[Remark]:
+    kind = PROVIDERS[settings.provider.kind]
+    hop = HOPS[kind.hop]
+    if kind.broker:
         what = f"a provider behind {kind.label} stays signed in and signs people in again without a question"
-        yield warning("logout.chain", what, f"{add_okta}; or write [{hop.name}] if there is none")
-    elif implied and not hop.example:
+        fix = f"add {{okta_signout: https://YOUR-ORG.okta.com}} to logout.chain; or write [{hop.name}] if there is none"
+        yield warning("logout.chain", what, fix)
+    elif hop.address != "" and not hop.example:
         what = f"sign-out leads to the provider, which must know {settings.public_url}/logout/done/{hop.name}"
         screen, name = kind.sign_out
         yield note("logout.chain", what, f"register it there ({screen}: {name}), and write [{hop.name}]")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.addresses import is_local
-from gateway.config.model import Settings
+from gateway.config.fields import keys_of
+from gateway.config.file_checks import check_directory, check_readable, exposure
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
-from gateway.config.secret_files import check_directory, check_readable, exposure
-from gateway.config.state_urls import RedisUrl, SqliteUrl
+from gateway.settings.addresses import is_local
+from gateway.settings.model import Settings
+from gateway.settings.state_urls import RedisUrl, SqliteUrl
 
 _NEEDS_TLS = ("ca_file", "cert_file", "key_file")
 
@@ -31,10 +32,10 @@ def _loss(settings: Settings) -> Iterator[Remark]:
 @rule("state", "redis")
 def _redis_without_redis(settings: Settings) -> Iterator[Remark]:
     if isinstance(settings.state, SqliteUrl):
-        fields = type(settings.redis).model_fields
-        for name in [name for name in fields if getattr(settings.redis, name) != fields[name].default]:
-            what = "means nothing: `state` is a file of this host"
-            yield warning(("redis", name), what, "remove it, or write a redis:// URL in `state`")
+        for name, key in keys_of(type(settings.redis)).items():
+            if getattr(settings.redis, name) != key.default:
+                what = "means nothing: `state` is a file of this host"
+                yield warning(("redis", name), what, "remove it, or write a redis:// URL in `state`")
 
 
 @rule("state", "redis.password")

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 from gateway.app.options import logout_options
-from gateway.config.model import Settings
-from gateway.config.sections import UpstreamSection
 from gateway.doctor.check import check
 from gateway.doctor.hops import NOBODY
 from gateway.doctor.page import Html, form_action, may_share_a_site, policies_of, uncovered
@@ -16,6 +14,8 @@ from gateway.doctor.probe import NoAnswerError, Reply, parts_of
 from gateway.doctor.served import fetched
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.wire import printable
+from gateway.settings.model import Settings
+from gateway.settings.sections import UpstreamSection
 
 USUAL_WORKERS = ("sw.js", "service-worker.js", "ngsw-worker.js")
 

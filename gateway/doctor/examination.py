@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel, SecretStr
-
 from gateway.config import Settings, examine
-from gateway.config.state_urls import RedisUrl
 from gateway.core import clock
 from gateway.doctor import (
     application,
@@ -32,6 +29,7 @@ from gateway.doctor.registrations import registrations
 from gateway.doctor.served import ask_upstreams
 from gateway.doctor.verdict import Observation, Verdict, unknown
 from gateway.oidc.providers.descriptor import Registration
+from gateway.settings.secret_files import Secret
 
 CHECKS: tuple[Check, ...] = (
     *issuer.CHECKS,
@@ -138,10 +136,8 @@ def _hiding(settings: Settings | None) -> Callable[[str], str]:
 
 def _secrets(value: object) -> Iterator[str]:
     """Every secret in a section and below it."""
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        for inner in value.__dict__.values():
-            yield from _secrets(inner)
-    elif isinstance(value, RedisUrl):
-        yield from _secrets(value.password)
+    if isinstance(value, Secret):
+        yield value.text
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from _secrets(getattr(value, each.name))

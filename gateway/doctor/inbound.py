@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
@@ -12,6 +11,7 @@ from gateway.doctor.verdict import Observation, failed, ok
 from gateway.idp.transport import Transport
 from gateway.oidc.jose.jwks import parse_key_set
 from gateway.oidc.wire import get
+from gateway.settings.model import Settings
 
 
 @check("inbound-keys", "Can the keys be read of those who may end sessions from outside?")

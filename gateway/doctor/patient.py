@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 
 from gateway.app.options import logout_options, relying_party
-from gateway.config.model import Settings
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.probe import Probe
 from gateway.doctor.served import Served
@@ -16,6 +15,7 @@ from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.signout.logout import Act, Hop, HopRequest, Redirect
 from gateway.oidc.wire import document, get
+from gateway.settings.model import Settings
 from gateway.web.signout.hops import DONE_PREFIX
 
 STATE = "gateway-doctor"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.app.options import logout_options, relying_party
-from gateway.config.model import Settings
 from gateway.oidc.providers.descriptor import ProviderKind, Registration
 from gateway.oidc.providers.registry import HOPS
+from gateway.settings.model import Settings
 from gateway.web.signout.hops import DONE_PREFIX
 
 _OKTA = "Okta"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.config.model import Settings
-from gateway.config.sections import UpstreamSection
 from gateway.doctor.probe import NoAnswerError, Probe, Reply
+from gateway.settings.model import Settings
+from gateway.settings.sections import UpstreamSection
 
 WITHIN = 5.0
 """Seconds that the application may take for one answer."""

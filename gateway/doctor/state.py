@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway.app.options import state_place
-from gateway.config.sections import revealed
-from gateway.config.state_urls import RedisUrl, SqliteUrl
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, warning
+from gateway.settings.secret_files import revealed
+from gateway.settings.state_urls import RedisUrl, SqliteUrl
 from gateway.state.contract import board, spool
 from gateway.state.redis.place import RedisPlace
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
 from gateway.core.policy.policy_set import PolicySet
-from gateway.core.policy_cases.case_file import parse_cases
-from gateway.core.policy_cases.cases import Case
 
 BUILTIN = "builtin:"
 SCHEMA = "schema.cedarschema"
@@ -30,14 +28,14 @@ def load(source: str, base: Path) -> PolicySet:
     return PolicySet.parse(_cedar_texts(directory, source, schema), schema, schema_file=str(schema_file))
 
 
-def load_cases(source: str, base: Path) -> list[Case]:
-    """The cases beside the policies that ``source`` names; parameters and faults as :func:`load`."""
+def read_cases(source: str, base: Path) -> tuple[str, str]:
+    """Name and text of the cases beside the policies that ``source`` names; parameters and faults as :func:`load`."""
     file = directory_of(source, base) / CASES
     label = _label(source, CASES)
     if not file.is_file():
         what = "there are no cases, so nothing shows what the policies do"
         raise PolicyFaultsError([PolicyFault(label, 0, what, "write some; policies/README.md explains how")])
-    return parse_cases(label, _text(file, label))
+    return label, _text(file, label)
 
 
 def shipped() -> Path:

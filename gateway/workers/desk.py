@@ -11,8 +11,8 @@ from typing import Any
 
 from gateway.app.options import admin_options, backends
 from gateway.app.server import Desk, Sockets, stop_on_signals
-from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
+from gateway.settings.model import Settings
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import AdminApi

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from gateway.workers.slots import Deaths, Slot, summary
 
 if TYPE_CHECKING:
     from gateway.app.server import Sockets
-    from gateway.config.model import Settings
+    from gateway.settings.model import Settings
 
 _log = get_logger("workers")
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -73,12 +74,11 @@ def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> in
 
 def _with_spool(settings: Settings, directory: Path) -> Settings:
     """Workers know of each other's sign-outs while Redis takes none, also where no spool outlives them."""
-    from gateway.config.state_urls import RedisUrl
+    from gateway.settings.state_urls import RedisUrl
 
     if settings.redis.spool is not None or not isinstance(settings.state, RedisUrl):
         return settings
-    redis = settings.redis.model_copy(update={"spool": directory})
-    return settings.model_copy(update={"redis": redis})
+    return replace(settings, redis=replace(settings.redis, spool=directory))
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from gateway.app.server import Run, Sockets, serve_replica, stop_on_signals
 from gateway.app.wiring import Gateway
-from gateway.config.model import Settings
 from gateway.core.errors import GatewayError
+from gateway.settings.model import Settings
 from gateway.workers.line import Line
 
 REPORT_EVERY = 1.0

@@ -17,8 +17,8 @@ from gateway.app.accepting import (
     stand_in,
     take_queued,
 )
-from gateway.config.addresses import ListenAddress
 from gateway.core.errors import ConfigurationError
+from gateway.settings.addresses import ListenAddress
 from gateway.web.door.listener import Listener
 from gateway.web.messages import Response
 from tests.fakes.door import Client, listener

@@ -23,8 +23,8 @@ from cryptography.x509.oid import NameOID
 from gateway.app.accepting import listening_socket, take_queued
 from gateway.app.server import drain, keep
 from gateway.app.tls import tls_context
-from gateway.config.addresses import ListenAddress
 from gateway.proxy.live import EVENTS, LiveConnections
+from gateway.settings.addresses import ListenAddress
 from gateway.web.door.connection import Connection
 from gateway.web.door.listener import Listener
 from gateway.web.messages import Request, Response

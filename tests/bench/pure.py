@@ -25,12 +25,12 @@ import uvloop
 from gateway.app.server import set_up_output
 from gateway.app.wiring import Gateway
 from gateway.config import load
-from gateway.config.model import Settings
 from gateway.core import clock, dice
 from gateway.core.http import own_cookies
 from gateway.core.session.key_file import format_key
 from gateway.core.session.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection
+from gateway.settings.model import Settings
 from gateway.web.door.connection import Connection
 
 ORIGIN, HOST = "http://localhost:8080", "localhost:8080"

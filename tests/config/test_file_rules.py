@@ -6,10 +6,10 @@ import base64
 
 import pytest
 
-from gateway.config.secret_files import MAX_SECRET
 from gateway.core import dice
 from gateway.core.session.key_file import format_key
 from gateway.oidc.signout.signed_receipt import ReceiptKey
+from gateway.settings.secret_files import MAX_SECRET
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gateway.config.findings import (
-    BadValueError,
     ConfigurationErrors,
     Finding,
     Place,
@@ -67,4 +66,3 @@ def test_errors_hold_their_findings():
     assert str(ConfigurationErrors([finding])) == str(finding)
     assert finding.failing
     assert not Finding(Place(), "a", "x", "y", Severity.NOTE).failing
-    assert str(BadValueError("is bad", "fix it")) == "is bad; fix it"

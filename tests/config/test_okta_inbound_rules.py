@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.config import CheckResult, Severity
-from gateway.config.sections import revealed
+from gateway.settings.secret_files import revealed
 from tests.fakes.certificates import self_signed
 from tests.fakes.forge import rsa_key
 

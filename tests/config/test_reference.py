@@ -111,7 +111,7 @@ def test_the_listing_s_values_are_the_defaults():
     for dotted, value in written(listed).items():
         key = next(key for key in keys() if key.dotted == dotted)
         if dotted not in EXAMPLES and not dotted.startswith("inbound."):
-            assert value in (_text(key.field.default), ""), dotted
+            assert value in (_text(key.default), ""), dotted
 
 
 def test_the_reference_file_and_the_model_have_the_same_keys():
@@ -128,14 +128,14 @@ def test_the_reference_file_shows_defaults():
     for dotted, value in written(document).items():
         key = next(key for key in keys() if key.dotted == dotted)
         if dotted not in EXAMPLES:
-            assert _text(key.field.default) == value, dotted
+            assert _text(key.default) == value, dotted
 
 
 def test_every_key_of_the_reference_file_has_its_comment():
     """The line above a key is a comment that holds the model's own sentence about it."""
     lines = REFERENCE.read_text(encoding="utf-8").splitlines()
     for key in keys():
-        above = f"# {key.field.description}"
+        above = f"# {key.description}"
         beside = [
             number
             for number, line in enumerate(lines)
@@ -245,10 +245,4 @@ def _text(default: object) -> object:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
-    return (
-        list(default)
-        if isinstance(default, tuple)
-        else default
-        if isinstance(default, dict)
-        else str(default)
-    )
+    return default if isinstance(default, list | dict) else str(default)

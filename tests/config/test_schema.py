@@ -9,6 +9,7 @@ import pytest
 
 from gateway.config.fields import keys
 from gateway.config.schema import DIALECT, schema, type_words
+from gateway.settings.kinds import REQUIRED
 
 
 def _property(path):
@@ -55,14 +56,14 @@ def test_it_is_a_json_document_of_its_dialect():
 def test_every_key_is_in_it_with_its_sentence():
     """Editors show the same words as the documentation."""
     for key in keys():
-        assert _property(key.path)["description"] == key.field.description, key.dotted
+        assert _property(key.path)["description"] == key.description, key.dotted
 
 
 def test_optional_keys_may_be_blank_and_required_ones_not():
     """`ca_file:` is valid in the file, so it is in the schema."""
     for key in keys():
         blank = {"type": "null"} in _property(key.path).get("anyOf", ())
-        assert blank is not key.field.is_required(), key.dotted
+        assert blank is not (key.default is REQUIRED), key.dotted
 
 
 def test_values_are_constrained():
@@ -74,7 +75,7 @@ def test_values_are_constrained():
 
 def test_types_have_words():
     """The documentation's column of types."""
-    words = {key.dotted: type_words(key.field) for key in keys()}
+    words = {key.dotted: type_words(key.type) for key in keys()}
 
     assert words["session.idle"] == "duration"
     assert words["trusted_proxies"] == "list of CIDR"

@@ -42,7 +42,7 @@ def test_a_redis_with_everything_is_sound(examined, house):
     examination = examined({"state": "rediss://gateway@redis:6379/1", "redis": redis})
 
     assert [finding for finding in examination.findings if finding.key.startswith(("redis", "state"))] == []
-    assert examination.settings.redis.password.get_secret_value() == "hush-hush"
+    assert examination.settings.redis.password.text == "hush-hush"
     assert examination.settings.redis.spool == house / "spool"
     assert "hush" not in repr(examination.settings)
 

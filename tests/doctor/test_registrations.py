@@ -11,7 +11,6 @@ import pytest
 from gateway.app.options import logout_options
 from gateway.app.wiring import Gateway
 from gateway.config import load
-from gateway.config.session_sections import InboundSection
 from gateway.doctor.registrations import registrations
 from gateway.oidc.providers.descriptor import Registration
 from gateway.oidc.signout.logout import HopRequest, Redirect
@@ -125,7 +124,8 @@ def test_what_ends_sessions_from_outside(
 ) -> None:
     """Where it is configured, and nowhere else."""
     settings = load(openid.write(), {})
-    opened = settings.model_copy(update={"inbound": InboundSection.model_validate(inbound)})
+    openid.pieces["inbound"] = inbound
+    opened = load(openid.write(), {})
     before = {each.value for each in registrations(settings)}
     (new,) = [each for each in registrations(opened) if each.value not in before]
     assert (new.field, new.value) == (field, f"{APP}{path}")
@@ -135,11 +135,9 @@ def test_what_ends_sessions_from_outside(
 def test_events_that_are_fetched_need_no_address(openid: Deployment) -> None:
     """Nobody is told where to push them."""
     settings = load(openid.write(), {})
-    polled = OKTAS["security_events"] | {"poll_endpoint": "https://x.okta.com/poll"}
-    opened = settings.model_copy(
-        update={"inbound": InboundSection.model_validate({"security_events": polled})}
-    )
-    assert registrations(opened) == registrations(settings)
+    polled = {"poll_endpoint": "https://x.okta.com/poll", "token": "t"}
+    openid.pieces["inbound"] = {"security_events": OKTAS["security_events"] | polled}
+    assert registrations(load(openid.write(), {})) == registrations(settings)
 
 
 async def test_every_address_of_ours_is_answered(tmp_path: Path, idp: Puppet) -> None:

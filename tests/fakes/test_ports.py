@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.app.accepting import listening_sockets
-from gateway.config.addresses import ListenAddress
 from gateway.demo.options import DemoOptions, port_of
+from gateway.settings.addresses import ListenAddress
 from tests.fakes import ports
 from tests.fakes.ports import free_port, free_ports, on_free_ports
 

@@ -10,11 +10,8 @@ LONGEST = 400
 ELSEWHERE = {
     "cli/main.py": "tests/cli/test_policy.py",  # names the commands; every command's test runs through it
     "cli/serve.py": "tests/app/test_server.py",  # as a process of its own
-    "config/kinds.py": "tests/config/test_fields.py",  # the types, by the fields that have them
-    "config/model.py": "tests/config/test_reference.py",  # held against the reference listing
+    "config/file_checks.py": "tests/config/test_file_rules.py",
     "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
-    "config/sections.py": "tests/config/test_reference.py",
-    "config/session_sections.py": "tests/config/test_session_rules.py",
     **{
         f"oidc/providers/{name}.py": "tests/oidc/providers/test_descriptor.py"  # data, by what is made of it
         for name in ("auth0", "cognito", "entra", "google", "keycloak", "okta", "openid")
@@ -23,6 +20,11 @@ ELSEWHERE = {
     "doctor/verdict.py": "tests/doctor/test_examination.py",
     "app/inbound.py": "tests/flows/test_security_events.py",  # over real sockets, each way in for itself
     "app/endpoints.py": "tests/flows/test_gate_wire.py",  # over real sockets
+    "settings/bad_value.py": "tests/settings/test_units.py",  # by those who raise it
+    "settings/kinds.py": "tests/config/test_fields.py",  # the types, by the keys that have them
+    "settings/model.py": "tests/config/test_reference.py",  # held against the reference listing
+    "settings/sections.py": "tests/config/test_reference.py",
+    "settings/session_sections.py": "tests/config/test_session_rules.py",
     "web/endpoints/session/activity.py": "tests/flows/test_activity.py",
     "web/endpoints/inbound/backchannel.py": "tests/flows/test_backchannel.py",  # endpoints are tested over real sockets
     "web/endpoints/signin/callback.py": "tests/flows/test_login.py",

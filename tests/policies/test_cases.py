@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.policy_cases.case_file import parse_cases
 from gateway.core.policy_cases.cases import Case, person, undecided
 from gateway.state import policy_files
 from tests.core.policy_samples import ask
 
 SETS = [f"builtin:{name}" for name in policy_files.builtin_names()]
-CASES = [(source, case) for source in SETS for case in policy_files.load_cases(source, Path())]
+CASES = [(source, case) for source in SETS for case in parse_cases(*policy_files.read_cases(source, Path()))]
 
 
 @pytest.mark.parametrize(("source", "case"), CASES, ids=[case.place for _, case in CASES])

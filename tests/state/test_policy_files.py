@@ -109,4 +109,4 @@ def test_policies_without_cases_say_so(tmp_path: Path) -> None:
     """Nothing to test is not a success."""
     (tmp_path / "a.cedar").write_text(GOOD)
     with pytest.raises(PolicyFaultsError, match=r"\./cases\.yaml: there are no cases"):
-        policy_files.load_cases(".", tmp_path)
+        policy_files.read_cases(".", tmp_path)

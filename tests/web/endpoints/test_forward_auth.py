@@ -100,11 +100,9 @@ async def running(
         text += f"forward_auth: {forward_auth}\n"
     path.write_text(text + f"trusted_proxies: [{trusted}]\n")
     loaded = load(path, {})
-    if login != 401:  # the configuration refuses it for nginx, which is the only caller there is yet
+    if login == 302:  # the configuration refuses it for nginx, which is the only caller there is yet
         assert loaded.forward_auth is not None
-        loaded = loaded.model_copy(
-            update={"forward_auth": loaded.forward_auth.model_copy(update={"login": login})}
-        )
+        loaded = replace(loaded, forward_auth=replace(loaded.forward_auth, login=302))
     gateway = Gateway(loaded)
     await gateway.open()
     server = await asyncio.get_running_loop().create_server(gateway.door.listener(), "127.0.0.1", 0)

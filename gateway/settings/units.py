@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.config.findings import BadValueError
+from gateway.settings.bad_value import BadValueError, shown
 
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -17,9 +17,7 @@ _BYTES = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def parse_duration(value: object) -> float:
-    """Seconds. ``30m``, ``500ms``, ``12h``; a number from Python code is seconds already."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    """Seconds. ``30m``, ``500ms``, ``12h``."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise BadValueError(
@@ -85,22 +83,3 @@ def parse_count(value: object) -> int:
     if not (isinstance(value, str) and _COUNT.fullmatch(value)):
         raise BadValueError(f"{shown(value)} is not a number of things", "write a whole number, such as 1024")
     return int(value)
-
-
-def parse_number(value: object) -> object:
-    """Digits become a number; anything else is left for the key's own choices to refuse."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-
-
-def shown(value: object) -> str:
-    """A value as a finding quotes it: short, on one line; lists and mappings only by their kind."""
-    if isinstance(value, str):
-        text = value if len(value) <= 60 else f"{value[:57]}..."
-        return f"`{text}`" if text.isprintable() else "the value"
-    return (
-        "a list"
-        if isinstance(value, list | tuple)
-        else "a mapping"
-        if isinstance(value, dict)
-        else f"`{value}`"
-    )

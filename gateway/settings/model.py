@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from gateway.config import kinds
-from gateway.config.sections import (
+from gateway.settings import kinds
+from gateway.settings.kinds import key
+from gateway.settings.sections import (
     AdminSection,
     BrowserSection,
     ForwardAuthSection,
@@ -14,17 +16,15 @@ from gateway.config.sections import (
     LogSection,
     ProbesSection,
     RedisSection,
-    Section,
     TimeoutsSection,
     TlsSection,
     UpstreamSection,
-    key,
-    section,
 )
-from gateway.config.session_sections import InboundSection, LogoutSection, ProviderSection, SessionSection
+from gateway.settings.session_sections import InboundSection, LogoutSection, ProviderSection, SessionSection
 
 
-class Settings(Section):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """What the gateway runs on. Made by :func:`gateway.config.load`, which also holds the cross-field rules."""
 
     public_url: kinds.PublicUrl = key(
@@ -32,15 +32,15 @@ class Settings(Section):
     )
     listen: kinds.Address = key("0.0.0.0:8080", description="Where the gateway listens.")
     hosts: tuple[kinds.Host, ...] = key(
-        (), description="Further `Host` names to accept; any other is answered 421."
+        [], description="Further `Host` names to accept; any other is answered 421."
     )
     prefix: kinds.Prefix = key("/oauth2", description="Where the gateway's own endpoints live.")
-    tls: TlsSection = section(TlsSection, "TLS on the gateway's own listener.")
+    tls: TlsSection = key({}, description="TLS on the gateway's own listener.")
     trusted_proxies: tuple[kinds.Network, ...] = key(
-        (), description="Networks whose forwarded headers count."
+        [], description="Networks whose forwarded headers count."
     )
     allowed_origins: tuple[kinds.Origin, ...] = key(
-        (),
+        [],
         description="Other origins that may send unsafe requests, preflights and WebSocket handshakes.",
     )
     upstreams: tuple[UpstreamSection, ...] = key(
@@ -52,7 +52,7 @@ class Settings(Section):
         "sqlite:///var/lib/gateway/state.db",
         description="The revocation log: a file for one host, `redis://…` for several.",
     )
-    redis: RedisSection = section(RedisSection, "What a Redis in `state` needs besides.")
+    redis: RedisSection = key({}, description="What a Redis in `state` needs besides.")
     state_spool: kinds.Room = key(
         "1MiB",
         description="Room to reserve for revocations that the log cannot take, beside `state` or in `redis.spool`.",
@@ -62,18 +62,18 @@ class Settings(Section):
         description="After the log was lost: refuse its sessions, or accept that revocations are forgotten.",
     )
     max_staleness: kinds.Lifetime = key("5m", description="Age of the log from which requests are refused.")
-    headers: HeadersSection = section(HeadersSection, "Identity headers to upstreams.")
-    logout: LogoutSection = section(LogoutSection, "Signing out.")
-    inbound: InboundSection = section(InboundSection, "Who may end sessions from outside; absent is closed.")
+    headers: HeadersSection = key({}, description="Identity headers to upstreams.")
+    logout: LogoutSection = key({}, description="Signing out.")
+    inbound: InboundSection = key({}, description="Who may end sessions from outside; absent is closed.")
     policies: kinds.Policies = key(
         "builtin:spa", description="Cedar policies: a built-in set, or a directory with `*.cedar`."
     )
     forward_auth: ForwardAuthSection | None = key(
         None, description="Answer for a proxy in front; absent is off."
     )
-    browser: BrowserSection = section(BrowserSection, "Inside the page.")
-    timeouts: TimeoutsSection = section(TimeoutsSection, "Towards upstreams.")
-    limits: LimitsSection = section(LimitsSection, "What requests and clients may take.")
-    probes: ProbesSection = section(ProbesSection, "Probes and metrics.")
-    admin: AdminSection = section(AdminSection, "The operator's API.")
-    log: LogSection = section(LogSection, "Logging.")
+    browser: BrowserSection = key({}, description="Inside the page.")
+    timeouts: TimeoutsSection = key({}, description="Towards upstreams.")
+    limits: LimitsSection = key({}, description="What requests and clients may take.")
+    probes: ProbesSection = key({}, description="Probes and metrics.")
+    admin: AdminSection = key({}, description="The operator's API.")
+    log: LogSection = key({}, description="Logging.")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.findings import BadValueError
-from gateway.config.state_urls import RedisUrl, SqliteUrl, parse_prefix, parse_state
+from gateway.settings.bad_value import BadValueError
+from gateway.settings.state_urls import RedisUrl, SqliteUrl, parse_prefix, parse_state
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_user_and_password_are_decoded_and_not_printed() -> None:
     url = redis_url("redis://ga%40te:hun%2Fter2@redis:6379/0")
 
     assert url.password is not None
-    assert (url.username, url.password.get_secret_value()) == ("ga@te", "hun/ter2")
+    assert (url.username, url.password.text) == ("ga@te", "hun/ter2")
     assert "hun" not in str(url) + repr(url)
     assert redis_url("redis://:hunter2@redis").username == ""
     assert redis_url("redis://gateway@redis").password is None

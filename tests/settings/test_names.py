@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import names
-from gateway.config.findings import BadValueError
-from gateway.config.names import ConfiguredHop
 from gateway.oidc.providers.registry import HOPS
+from gateway.settings import names
+from gateway.settings.bad_value import BadValueError
+from gateway.settings.names import ConfiguredHop
 
 
 @pytest.mark.parametrize(

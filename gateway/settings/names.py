@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from gateway.config.addresses import is_host, parse_any_origin, split_url
-from gateway.config.findings import BadValueError
-from gateway.config.units import shown
 from gateway.core.http.own_cookies import is_own_cookie
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import PLACEHOLDERS, placeholders
+from gateway.settings.addresses import is_host, parse_any_origin, split_url
+from gateway.settings.bad_value import BadValueError, shown
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -108,8 +108,6 @@ def parse_issuer(value: object) -> str:
 
 def parse_network(value: object) -> Network:
     """``10.0.0.0/8``, ``127.0.0.1``, ``fd00::/8``."""
-    if isinstance(value, Network):
-        return value
     try:
         return ipaddress.ip_network(str(value), strict=True)
     except ValueError as error:
@@ -142,6 +140,12 @@ def parse_scope(value: object) -> str:
     if " " in word or not word.isascii() or set(word) & set('"\\'):
         raise BadValueError(f"{shown(value)} is not one scope", "write a list, such as [openid, email]")
     return word
+
+
+def parse_policies(value: object, base: Path) -> str:
+    """A set that comes with the gateway, or a directory; a relative one counts from ``base``."""
+    text = parse_word(value)
+    return text if text.startswith("builtin:") else str(base / text)
 
 
 def parse_claim_header(value: object) -> str:
@@ -221,8 +225,6 @@ def parse_target(value: object) -> str:
 
 def parse_hop(value: object) -> ConfiguredHop:
     """``cognito``, or a mapping of one hop to its address, or to a choice it has."""
-    if isinstance(value, ConfiguredHop):
-        return value
     if isinstance(value, str):
         kind, address = value, None
     elif isinstance(value, dict) and len(value) == 1:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from gateway.config.findings import BadValueError
-from gateway.config.units import shown
+from gateway.settings.bad_value import BadValueError, shown
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.ASCII)
@@ -93,8 +92,6 @@ def is_local(host: str) -> bool:
 def parse_address(value: object) -> ListenAddress:
     """``0.0.0.0:8080``, ``[::]:8080``, ``localhost:9090``."""
     fix = "write an IP address and a port, such as 0.0.0.0:8080"
-    if isinstance(value, ListenAddress):
-        return value
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BadValueError(f"{shown(value)} is not an address to listen on", fix)
@@ -175,8 +172,6 @@ def parse_upstream(value: object, base: Path) -> UpstreamUrl:
 
     :param base: the directory that relative paths count from.
     """
-    if isinstance(value, UpstreamUrl):
-        return value
     kind, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind in {"unix", "file"}:
         path = rest.removeprefix("//") if rest.startswith("///") else rest
@@ -197,8 +192,6 @@ def _absolute(path: str, base: Path) -> Path:
 
 def parse_path(value: object, base: Path) -> Path:
     """A file or directory; a relative one counts from ``base``."""
-    if isinstance(value, Path):
-        return value
     if not isinstance(value, str) or not value or "\0" in value:
         raise BadValueError(f"{shown(value)} is not the name of a file", "write the path of one file")
     return _absolute(value, base)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.addresses import (
+from gateway.settings.addresses import (
     Origin,
     parse_address,
     parse_origin,
     parse_path,
     parse_upstream,
 )
-from gateway.config.findings import BadValueError
+from gateway.settings.bad_value import BadValueError
 
 BASE = Path("/etc/gateway")
 

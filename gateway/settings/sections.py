@@ -1,42 +1,20 @@
 """The sections of the configuration, in the order of the reference listing.
 
 Attribute names are the keys. A default is written as an operator would write it and parsed like everything else;
-durations come out as seconds (float), sizes as bytes (int), paths absolute, secrets as ``SecretStr``.
+durations come out as seconds (float), sizes as bytes (int), paths absolute, secrets as ``Secret``.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-
-from gateway.config import kinds
-from gateway.config.units import parse_number
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, no input in pydantic's own messages."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        validate_default=True,
-        arbitrary_types_allowed=True,
-    )
+from gateway.settings import kinds
+from gateway.settings.kinds import key
 
 
-def key(default: Any = ..., *, description: str) -> Any:
-    """A key; without a default it is required. The default is written as an operator would write it."""
-    return Field(default, description=description)
-
-
-def section(kind: type[Section], description: str) -> Any:
-    """A section that is all defaults when it is absent."""
-    return Field(default_factory=kind, description=description)
-
-
-class TlsSection(Section):
+@dataclass(frozen=True, slots=True)
+class TlsSection:
     """TLS on our own listener; both files or none."""
 
     cert_file: kinds.File | None = key(
@@ -51,7 +29,8 @@ class TlsSection(Section):
         return self.cert_file is not None and self.key_file is not None
 
 
-class UpstreamSection(Section):
+@dataclass(frozen=True, slots=True)
+class UpstreamSection:
     """One place requests go on to; the longest matching `path` wins."""
 
     path: kinds.RoutePath = key(description="Path prefix, decoded; also the name of this route in policies.")
@@ -74,13 +53,14 @@ class UpstreamSection(Section):
         " otherwise they are removed.",
     )
     sign_out_on: tuple[kinds.RoutePath, ...] = key(
-        (),
+        [],
         description="Paths of the application's own sign-out: a request that acts there, or a navigation, still"
         " reaches it, ends the session here and begins the chain, which the next navigation walks.",
     )
 
 
-class RedisSection(Section):
+@dataclass(frozen=True, slots=True)
+class RedisSection:
     """What is not in the URL; it means nothing where the log is a file."""
 
     password: kinds.Secret | None = key(
@@ -105,7 +85,8 @@ class RedisSection(Section):
     )
 
 
-class HeadersSection(Section):
+@dataclass(frozen=True, slots=True)
+class HeadersSection:
     """Which claims become identity headers."""
 
     user: kinds.Word = key("sub", description="Claim that becomes `X-Auth-Request-User`.")
@@ -119,7 +100,7 @@ class HeadersSection(Section):
         {}, description="Further headers to upstreams, as `Header-Name: claim`."
     )
     reserved: tuple[kinds.ReservedHeader, ...] = key(
-        (),
+        [],
         description="Further headers that no client may send, because an upstream believes them; `X-Sso-*` is all that"
         " begin so. Those of the usual proxies (`Remote-User`, `X-Amzn-Oidc-*` …) never pass.",
     )
@@ -130,21 +111,23 @@ class HeadersSection(Section):
     )
 
 
-class ForwardAuthSection(Section):
+@dataclass(frozen=True, slots=True)
+class ForwardAuthSection:
     """Answering for a proxy in front; absent means that the endpoint is closed."""
 
     caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
         "nginx", description="Which proxy asks; it decides from which headers the request is read."
     )
-    login: Annotated[Literal[401, 302], BeforeValidator(parse_number)] = key(
+    login: Literal[401, 302] = key(
         401, description="Answer without a session: 401, or 302 to the sign-in for callers that pass it on."
     )
     hosts: tuple[kinds.Host, ...] = key(
-        (), description="Further hosts that the proxy may ask about, beside `public_url` and `hosts`."
+        [], description="Further hosts that the proxy may ask about, beside `public_url` and `hosts`."
     )
 
 
-class BrowserSection(Section):
+@dataclass(frozen=True, slots=True)
+class BrowserSection:
     """What is done inside the page."""
 
     inject_tab_script: kinds.Flag = key(
@@ -163,7 +146,8 @@ class BrowserSection(Section):
     )
 
 
-class TimeoutsSection(Section):
+@dataclass(frozen=True, slots=True)
+class TimeoutsSection:
     """Towards upstreams."""
 
     connect: kinds.Lifetime = key("5s", description="Until an upstream accepts a connection, then 504.")
@@ -174,7 +158,8 @@ class TimeoutsSection(Section):
     )
 
 
-class LimitsSection(Section):
+@dataclass(frozen=True, slots=True)
+class LimitsSection:
     """What a request may weigh, and how much of the gateway one client may take."""
 
     header: kinds.Size = key("32KiB", description="All request headers together, then 431.")
@@ -191,7 +176,8 @@ class LimitsSection(Section):
     )
 
 
-class ProbesSection(Section):
+@dataclass(frozen=True, slots=True)
+class ProbesSection:
     """The read-only listener of probes and metrics."""
 
     listen: kinds.Address = key(
@@ -199,7 +185,8 @@ class ProbesSection(Section):
     )
 
 
-class AdminSection(Section):
+@dataclass(frozen=True, slots=True)
+class AdminSection:
     """The operator's listener."""
 
     listen: kinds.Address = key("127.0.0.1:9090", description="Where `/api` answers.")
@@ -209,15 +196,11 @@ class AdminSection(Section):
     token_file: kinds.File | None = key(None, description="File that holds the token.")
 
 
-class LogSection(Section):
+@dataclass(frozen=True, slots=True)
+class LogSection:
     """What is logged."""
 
     level: Literal["debug", "info", "warning", "error"] = key(
         "info", description="The least severe line that is written."
     )
     access: kinds.Flag = key(True, description="One line a request: path and parameter names, never values.")
-
-
-def revealed(secret: SecretStr | None) -> str | None:
-    """The text of a secret, where there is one."""
-    return None if secret is None else secret.get_secret_value()

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from pydantic import SecretStr
-
-from gateway.config.addresses import is_host
-from gateway.config.findings import BadValueError
-from gateway.config.units import shown
+from gateway.settings.addresses import is_host
+from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.secret_files import Secret
 
 _SQLITE_FIX = "write sqlite:///absolute/path, such as sqlite:///var/lib/gateway/state.db"
 _REDIS_FIX = (
@@ -52,7 +50,7 @@ class RedisUrl:
     db: int = 0
     tls: bool = False
     username: str = ""
-    password: SecretStr | None = None
+    password: Secret | None = None
 
     def __str__(self) -> str:
         scheme = ("rediss" if self.tls else "redis") + ("" if self.kind == "single" else f"+{self.kind}")
@@ -63,8 +61,6 @@ class RedisUrl:
 
 def parse_state(value: object) -> SqliteUrl | RedisUrl:
     """``sqlite:///var/lib/gateway/state.db``: three slashes, the third begins the absolute path; or a Redis URL."""
-    if isinstance(value, SqliteUrl | RedisUrl):
-        return value
     if isinstance(value, str) and value.startswith("redis"):
         return _redis(value)
     if not isinstance(value, str) or not value.startswith("sqlite:"):
@@ -97,7 +93,7 @@ def _redis(value: str) -> RedisUrl:
         what = "names several hosts, which only Sentinels and clusters are"
         raise BadValueError(what, "write redis+sentinel:// or redis+cluster://")
     master, db = _path(kind, (found["path"] or "").removeprefix("/").removesuffix("/"))
-    password = SecretStr(unquote(found["password"])) if found["password"] else None
+    password = Secret(unquote(found["password"])) if found["password"] else None
     return RedisUrl(
         hosts, kind, master, db, found["scheme"] == "rediss", unquote(found["user"] or ""), password
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from gateway.config import kinds
-from gateway.config.sections import Section, key
+from gateway.settings import kinds
+from gateway.settings.kinds import key
 
 
-class ProviderSection(Section):
+@dataclass(frozen=True, slots=True)
+class ProviderSection:
     """The identity provider."""
 
     kind: kinds.ProviderKind = key(
@@ -36,7 +38,7 @@ class ProviderSection(Section):
         " asked twice after a revocation. By default what is known of the kind.",
     )
     scopes: tuple[kinds.Scope, ...] = key(
-        ("openid", "email", "profile"), description="Asked for at sign-in; `openid` among them."
+        ["openid", "email", "profile"], description="Asked for at sign-in; `openid` among them."
     )
     ca_file: kinds.File | None = key(
         None, description="Certificates in PEM to trust for the provider, instead of the system's."
@@ -46,7 +48,7 @@ class ProviderSection(Section):
         description="Addresses for provider host names, as `name: address`; `*.localhost` is loopback always.",
     )
     trusted_email_from: tuple[kinds.Word, ...] = key(
-        (),
+        [],
         description="Providers (names behind Cognito) whose e-mail addresses count without `email_verified`.",
     )
     linked_subjects: dict[kinds.Issuer, kinds.Word] = key(
@@ -60,7 +62,8 @@ class ProviderSection(Section):
     )
 
 
-class SessionSection(Section):
+@dataclass(frozen=True, slots=True)
+class SessionSection:
     """The session and its cookie."""
 
     key_files: tuple[kinds.File, ...] = key(
@@ -72,22 +75,23 @@ class SessionSection(Section):
         "cookie", description="Keep the session in its cookie, or in Redis with a ticket as cookie."
     )
     claims: tuple[kinds.Word, ...] = key(
-        (), description="Further claims to keep, for policies and `/oauth2/session`."
+        [], description="Further claims to keep, for policies and `/oauth2/session`."
     )
     activity: Literal["requests", "input"] = key(
         "requests",
         description="What keeps a session alive: requests, or the user's own input as the tab script reports it.",
     )
     passive: tuple[kinds.RoutePath, ...] = key(
-        (), description="Path prefixes whose requests do not count as activity."
+        [], description="Path prefixes whose requests do not count as activity."
     )
 
 
-class LogoutSection(Section):
+@dataclass(frozen=True, slots=True)
+class LogoutSection:
     """Ending a session, and what comes after it."""
 
     chain: tuple[kinds.Hop, ...] = key(
-        (),
+        [],
         description="Where sign-out leads the browser, in this order; `[]` ends only the gateway's session.",
     )
     targets: dict[kinds.TargetName, kinds.Target] = key(
@@ -107,10 +111,10 @@ class LogoutSection(Section):
         "confirm", description="When another site leads to `/logout`: ask first, or sign out at once."
     )
     clear_site_data: tuple[kinds.SiteData, ...] = key(
-        (), description="`Clear-Site-Data` on the last page of a finished sign-out."
+        [], description="`Clear-Site-Data` on the last page of a finished sign-out."
     )
     expire_cookies: tuple[kinds.CookieName, ...] = key(
-        (),
+        [],
         description="Cookies of the gateway's predecessor to expire at sign-out; `name*` for all that begin so.",
     )
     receipt_key_file: kinds.File | None = key(
@@ -119,7 +123,8 @@ class LogoutSection(Section):
     )
 
 
-class UniversalLogoutSection(Section):
+@dataclass(frozen=True, slots=True)
+class UniversalLogoutSection:
     """Okta Universal Logout."""
 
     issuer: kinds.Issuer = key(description="The Okta org.")
@@ -132,7 +137,8 @@ class UniversalLogoutSection(Section):
     )
 
 
-class SecurityEventsSection(Section):
+@dataclass(frozen=True, slots=True)
+class SecurityEventsSection:
     """Shared signals (SSF, CAEP)."""
 
     issuer: kinds.Issuer = key(description="The transmitter.")
@@ -148,7 +154,7 @@ class SecurityEventsSection(Section):
         ],
         ...,
     ] = key(
-        ("session-revoked", "account-disabled", "account-purged", "credential-compromise"),
+        ["session-revoked", "account-disabled", "account-purged", "credential-compromise"],
         description="Which events end sessions; all others are acknowledged.",
     )
     secret: kinds.Secret | None = key(
@@ -164,7 +170,8 @@ class SecurityEventsSection(Section):
     token_file: kinds.File | None = key(None, description="File that holds the token.")
 
 
-class OktaEventHookSection(Section):
+@dataclass(frozen=True, slots=True)
+class OktaEventHookSection:
     """Okta event hooks."""
 
     issuer: kinds.Issuer | None = key(
@@ -178,7 +185,8 @@ class OktaEventHookSection(Section):
     )
 
 
-class InboundSection(Section):
+@dataclass(frozen=True, slots=True)
+class InboundSection:
     """Who may end sessions from outside; what is absent is closed."""
 
     backchannel: kinds.Flag = key(False, description="OpenID Connect back-channel logout by the provider.")

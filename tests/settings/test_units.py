@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.findings import BadValueError
-from gateway.config.units import (
+from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.units import (
     parse_count,
     parse_duration,
     parse_flag,
@@ -13,7 +13,6 @@ from gateway.config.units import (
     parse_room,
     parse_seconds,
     parse_size,
-    shown,
 )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.secret_files import UnreadableError, named, read_secret, read_text
+from gateway.core.errors import ConfigurationError
+from gateway.settings.secret_files import named, read_secret, read_text
 
 
 def test_file_names_are_shown(tmp_path):
@@ -28,12 +29,12 @@ def test_one_line_end_is_dropped(tmp_path, ending):
     """Editors and `echo` add one; spaces inside belong to the secret."""
     (tmp_path / "x").write_text(f"two words{ending}", newline="")
 
-    assert read_secret(tmp_path / "x").get_secret_value() == "two words"
+    assert read_secret(tmp_path / "x").text == "two words"
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason():
     """Whoever may open it: the system says why, and nothing of the file is told."""
-    with pytest.raises(UnreadableError, match=r"/proc/self/mem.* cannot be read \(input/output error\)"):
+    with pytest.raises(ConfigurationError, match=r"/proc/self/mem.* cannot be read \(input/output error\)"):
         read_text(Path("/proc/self/mem"))
 
 
@@ -41,5 +42,5 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     """Opening it would hang the start for ever."""
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(UnreadableError, match="is not a file"):
+    with pytest.raises(ConfigurationError, match="is not a file"):
         read_text(tmp_path / "pipe")
