@@ -3,7 +3,6 @@
 * ``yaml_tree.py``, ``environment.py``: what is written, and where
 * ``model.py`` with the sections beside it: every key; ``fields.py`` reads them one by one
 * ``rules.py``, ``session_rules.py``, ``file_rules.py``: what keys say about each other and about files
-* ``not_yet.py``: keys that are known and refused, because their feature is not here yet
 
 A *finding* is one thing to fix; all are found before any is shown.
 """

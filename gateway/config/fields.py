@@ -84,14 +84,12 @@ class Reading:
     """What the second pass knows.
 
     :ivar base: the directory that relative paths count from.
-    :ivar refused: keys that another pass has refused already; they have no value, and need no second finding.
     :ivar broken: the keys that have no usable value; no rule may read them.
     :ivar given: the keys that somebody wrote, with a value.
     """
 
     places: Places
     base: Path
-    refused: frozenset[KeyPath] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     broken: set[KeyPath] = field(default_factory=set)
     given: set[KeyPath] = field(default_factory=set)
@@ -110,9 +108,7 @@ class Reading:
 
     def usable(self, path: KeyPath) -> bool:
         """Whether ``path`` and everything in it has a value that rules may read."""
-        return not any(
-            bad[: len(path)] == path or path[: len(bad)] == bad for bad in self.broken | self.refused
-        )
+        return not any(bad[: len(path)] == path or path[: len(bad)] == bad for bad in self.broken)
 
     def note(self, remarks: Iterable[Remark]) -> None:
         """Remarks become findings at their places."""
@@ -123,8 +119,6 @@ class Reading:
     def _value(self, key: Key, value: Value, path: KeyPath) -> object:
         if value is not None:
             self.given.add(path)
-        if path in self.refused:
-            return UNUSABLE
         written = key.default if value is None else value
         if written is REQUIRED and (key.section is None or key.is_structured):
             return self._unusable(path, "is missing", f"add it: {key.description}")
@@ -175,8 +169,7 @@ class Reading:
 
     def _unusable(self, path: KeyPath, what: str, fix: str) -> Any:
         self.broken.add(path)
-        if path not in self.refused:
-            self.note([error(path, what, fix)])
+        self.note([error(path, what, fix)])
         return UNUSABLE
 
     def _unknown(self, own: Mapping[str, Key], path: KeyPath) -> None:

@@ -19,20 +19,6 @@ def _key_files(settings: Settings) -> Iterator[Remark]:
         yield from check_key_file(("session", "key_files", index), file)
 
 
-@rule("tls.cert_file")
-def _certificate(settings: Settings) -> Iterator[Remark]:
-    if settings.tls.cert_file is not None:
-        yield from check_readable(("tls", "cert_file"), settings.tls.cert_file, marker="CERTIFICATE")
-
-
-@rule("tls.key_file")
-def _private_key(settings: Settings) -> Iterator[Remark]:
-    file = settings.tls.key_file
-    if file is not None:
-        yield from check_readable(("tls", "key_file"), file, marker="PRIVATE KEY")
-        yield from exposure(("tls", "key_file"), file)
-
-
 @rule("logout.receipt_key_file", "log.level")
 def _receipt_key(settings: Settings) -> Iterator[Remark]:
     # Late, as the policies are: most commands and most deployments sign nothing.
@@ -52,12 +38,6 @@ def _receipt_key(settings: Settings) -> Iterator[Remark]:
     if settings.log.level not in {"debug", "info"}:
         what = "leaves out the lines of the audit trail, and the receipts with them"
         yield warning("log.level", what, "write `info`, or remove logout.receipt_key_file")
-
-
-@rule("provider.ca_file")
-def _provider_certificates(settings: Settings) -> Iterator[Remark]:
-    if settings.provider.ca_file is not None:
-        yield from check_readable(("provider", "ca_file"), settings.provider.ca_file, marker="CERTIFICATE")
 
 
 @rule("inbound.universal_logout")
@@ -112,4 +92,25 @@ def _policies(settings: Settings) -> Iterator[Remark]:
             yield error("policies", f"{place}: {fault.what}", fault.fix)
 
 
-RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))
+def _in_pem(section: str, name: str) -> Rule:
+    def check(settings: Settings) -> Iterator[Remark]:
+        file: Path | None = getattr(getattr(settings, section), name)
+        if file is not None:
+            marker = "PRIVATE KEY" if name == "key_file" else "CERTIFICATE"
+            yield from check_readable((section, name), file, marker=marker)
+            if name == "key_file":
+                yield from exposure((section, name), file)
+
+    return rule(f"{section}.{name}")(check)
+
+
+_PAIR = ("cert_file", "key_file")
+_PEM = (
+    *(("tls", name) for name in _PAIR),
+    *(("redis", name) for name in ("ca_file", *_PAIR)),
+    ("provider", "ca_file"),
+)
+RULES = (
+    *(each for each in list(vars().values()) if isinstance(each, Rule)),
+    *(_in_pem(section, name) for section, name in _PEM),
+)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.config import file_rules, inbound_rules, not_yet, rules, session_rules, state_rules
+from gateway.config import file_rules, inbound_rules, rules, session_rules, state_rules
 from gateway.config.environment import overlay
 from gateway.config.fields import Reading
 from gateway.config.findings import ConfigurationErrors, Finding, KeyPath, Place, in_order
-from gateway.config.remarks import error
 from gateway.config.yaml_tree import read_tree
 from gateway.core.errors import ConfigurationError
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
@@ -62,11 +61,8 @@ def examine(path: Path, environ: Mapping[str, str]) -> CheckResult:
         # Nothing is said of missing keys: in a file that cannot be read they may all be there.
         findings += [] if broken else [places.finding((), "is empty", _BEGIN)]
         return CheckResult(None, tuple(in_order(findings)))
-    later = dict(not_yet.refused(values))
-    reading = Reading(places, path.absolute().parent, refused=frozenset(later))
+    reading = Reading(places, path.absolute().parent)
     settings = _with_chain(reading.build(Settings, values), reading)
-    for at, entry in later.items():
-        reading.note([error(at, f"{entry.feature} is not yet available in this version", entry.fix)])
     for each in _RULES:
         if each.unwritten not in reading.given and all(reading.usable(need) for need in each.needs):
             reading.note(each.check(settings))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gateway.config.environment import variable
 from gateway.config.fields import Key, keys
-from gateway.config.not_yet import remark_on
 from gateway.config.schema import type_words
 from gateway.settings.kinds import REQUIRED
 
@@ -36,8 +35,9 @@ def renewed(text: str) -> str:
 
 def _row(key: Key) -> str:
     name = "" if "[]" in key.path else f"`{variable(key)}`"
-    meaning = " ".join(filter(None, [key.description, remark_on(key.dotted)]))
-    return f"| `{key.dotted}` | {type_words(key.type)} | {default_words(key)} | {name} | {meaning} |\n"
+    return (
+        f"| `{key.dotted}` | {type_words(key.type)} | {default_words(key)} | {name} | {key.description} |\n"
+    )
 
 
 def default_words(key: Key) -> str:

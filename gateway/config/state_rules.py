@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from gateway.config.fields import keys_of
-from gateway.config.file_checks import check_directory, check_readable, exposure
+from gateway.config.file_checks import check_directory
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.settings.addresses import is_local
 from gateway.settings.model import Settings
@@ -78,21 +77,6 @@ def _spool(settings: Settings) -> Iterator[Remark]:
     else:
         purpose = "the gateway's user writes there what Redis cannot take"
         yield from check_directory(("redis", "spool"), directory, purpose=purpose)
-
-
-@rule("redis.ca_file", "redis.cert_file", "redis.key_file")
-def _files(settings: Settings) -> Iterator[Remark]:
-    redis = settings.redis
-    files: dict[str, tuple[Path | None, str]] = {
-        "ca_file": (redis.ca_file, "CERTIFICATE"),
-        "cert_file": (redis.cert_file, "CERTIFICATE"),
-        "key_file": (redis.key_file, "PRIVATE KEY"),
-    }
-    for name, (file, marker) in files.items():
-        if file is not None:
-            yield from check_readable(("redis", name), file, marker=marker)
-    if redis.key_file is not None:
-        yield from exposure(("redis", "key_file"), redis.key_file)
 
 
 RULES = tuple(each for each in list(vars().values()) if isinstance(each, Rule))

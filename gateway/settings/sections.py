@@ -116,7 +116,9 @@ class ForwardAuthSection:
     """Answering for a proxy in front; absent means that the endpoint is closed."""
 
     caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
-        "nginx", description="Which proxy asks; it decides from which headers the request is read."
+        "nginx",
+        description="Which proxy asks; it decides from which headers the request is read."
+        " Not yet available: `traefik`, `caddy`, `envoy`, `haproxy`.",
     )
     login: Literal[401, 302] = key(
         401, description="Answer without a session: 401, or 302 to the sign-in for callers that pass it on."

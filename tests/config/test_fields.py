@@ -35,16 +35,6 @@ def test_what_was_written_is_known():
     assert reading.given == {("timeouts", "idle")}
 
 
-def test_a_refused_key_gets_no_second_finding():
-    """It has been refused elsewhere, and no rule may read it."""
-    reading = Reading(Places("g.yaml"), BASE, refused=frozenset({("timeouts", "idle")}))
-
-    reading.build(TimeoutsSection, {"idle": "nonsense"}, ("timeouts",))
-
-    assert not reading.findings
-    assert not reading.usable(("timeouts", "idle"))
-
-
 def test_relative_paths_count_from_the_configuration_file():
     """Not from wherever the gateway was started."""
     reading = Reading(Places("g.yaml"), BASE)

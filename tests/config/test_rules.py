@@ -89,6 +89,17 @@ def test_r07_nginx_is_answered_401(found):
     assert any(line.startswith("forward_auth.login: nginx takes a 302") for line in lines)
 
 
+@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy", "haproxy"])
+def test_what_is_not_there_yet_is_refused_with_one_finding(examined, caller):
+    """Whoever asks for a feature believes that it is there; a gateway that started all the same would be a lie."""
+    examination = examined({"forward_auth": {"caller": caller, "login": 302}})
+
+    (finding,) = [finding for finding in examination.findings if finding.failing]
+    assert finding.key == "forward_auth.caller"
+    assert finding.what == "answering for this proxy is not yet available in this version"
+    assert examination.settings is None
+
+
 def test_r10_tokens_are_not_told_under_forward_auth(found):
     """Nothing refreshes them there, so the caller would hand on expired ones."""
     changes = {"forward_auth": {}, "trusted_proxies": ["10.0.0.7"], "session.idle": "12h"}
