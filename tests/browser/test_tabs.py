@@ -226,6 +226,8 @@ async def test_p08_a_page_from_memory_leaves_unseen(person: Person, then: str) -
 
 
 WATCH = """
+// A page in memory runs no timers: if it has lost the lead just before, one of them would wake it.
+for (let at = setTimeout(() => 0); at > 0; at--) clearTimeout(at);
 // A page in memory hears nothing, whichever tab a driver puts in front.
 addEventListener("visibilitychange", (event) => event.stopImmediatePropagation(), true);
 // The page itself notes how visible it is: whoever asks from outside may already be answered by the next page.
