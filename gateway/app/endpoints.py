@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.app.inbound import Outside
+from gateway.app.inbound import InboundEndpoints
 from gateway.app.options import claim_options, door_rules, identity_options
 from gateway.core.session.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
@@ -35,7 +35,7 @@ from gateway.web.signout.hops import DONE_PREFIX, HOP, LOGGED_OUT
 from gateway.web.signout.inbound import Inbound
 from gateway.web.signout.logout import CONTINUE, Logout
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 from gateway.web.unauthorized import Unauthorized
 
@@ -57,9 +57,9 @@ class Parts(Protocol):
     log: RevocationLog
     revoker: Revoker
     sign_ins: SignIns
-    trail: Trail
+    events: SessionEvents
     inbound: Inbound
-    outside: Outside
+    inbound_endpoints: InboundEndpoints
 
 
 def own_paths(parts: Parts) -> EndpointTable:
@@ -92,7 +92,7 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
         provider=parts.provider,
         log=parts.log,
         sign_ins=parts.sign_ins,
-        trail=parts.trail,
+        events=parts.events,
     )
     return {
         f"{prefix}/start": {"GET": start},
@@ -113,7 +113,7 @@ def _session(parts: Parts) -> dict[str, Methods]:
         log=parts.log,
         revoker=parts.revoker,
         sign_ins=parts.sign_ins,
-        trail=parts.trail,
+        events=parts.events,
     )
     return {
         f"{prefix}/session": {"GET": session, "HEAD": session},
@@ -150,9 +150,9 @@ def _signing_out(parts: Parts) -> dict[str, Methods]:
 
 
 def _receipt_keys(parts: Parts) -> dict[str, Methods]:
-    if parts.trail.receipts is None:
+    if parts.events.receipts is None:
         return {}
-    published = ReceiptKeys(parts.trail.receipts)
+    published = ReceiptKeys(parts.events.receipts)
     return {f"{parts.settings.prefix}/receipt-keys": {"GET": published, "HEAD": published}}
 
 
@@ -170,7 +170,7 @@ def _inbound(parts: Parts) -> dict[str, Methods]:
             inbound=parts.inbound,
         )
         found[f"{prefix}/frontchannel-logout"] = {"GET": frontchannel}
-    return found | parts.outside.paths
+    return found | parts.inbound_endpoints.paths
 
 
 def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
@@ -186,6 +186,6 @@ def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
         unauthorized=parts.unauthorized,
         gate=parts.gate,
         forwarder=parts.forwarder,
-        trail=parts.trail,
+        events=parts.events,
     )
     return f"{settings.prefix}/auth", endpoint

@@ -32,7 +32,7 @@ from gateway.web.endpoints.inbound.universal_logout import UniversalLogout
 from gateway.web.signout.inbound import Inbound
 
 
-class Outside:
+class InboundEndpoints:
     """The ways in of others.
 
     :param on_call: told of every exchange with them.

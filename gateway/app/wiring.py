@@ -10,7 +10,7 @@ from typing import Any
 from gateway.app import reload
 from gateway.app.descriptors import shares_of_process
 from gateway.app.endpoints import own_paths
-from gateway.app.inbound import Outside
+from gateway.app.inbound import InboundEndpoints
 from gateway.app.options import (
     admin_options,
     backends,
@@ -39,7 +39,7 @@ from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.admin import AdminApi
-from gateway.web.door.access_log import Accounts
+from gateway.web.door.access_log import AccessLog
 from gateway.web.door.listener import Door, DoorLimits
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
@@ -52,8 +52,8 @@ from gateway.web.signout.hint import Hints
 from gateway.web.signout.inbound import Inbound
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.revoker import Revoker
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.signout.token_revocation import TokenRevoker
-from gateway.web.signout.trail import Trail
 from gateway.web.standing import Standing
 from gateway.web.unauthorized import Unauthorized
 
@@ -75,7 +75,7 @@ class Gateway:
         self.settings = settings
         self.metrics = Metrics()
         self._receipt_key = reload.receipt_key(settings)
-        self.trail = Trail(AuditTrail(on_audit), self.metrics, self._receipt_book())
+        self.events = SessionEvents(AuditTrail(on_audit), self.metrics, self._receipt_book())
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
@@ -97,7 +97,7 @@ class Gateway:
         self.endings = Endings(self.live, self.standing.why_closed)
         self.revoker = Revoker(self.log, self.endings.end)
         self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
-        self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.trail.log_renewed
+        self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.events.log_renewed
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
         files = shares_of_process(len(settings.upstreams))
         self.forwarder = Forwarder(
@@ -135,7 +135,7 @@ class Gateway:
             provider=self.provider,
             latest=self.refresher.latest,
             forget=self.sessions.remove,
-            trail=self.trail,
+            events=self.events,
         )
         self.hints = Hints(self.sessions, signing_out.hint, all_own=settings.limits.cookies)
         self.logout = Logout(
@@ -147,12 +147,15 @@ class Gateway:
             provider=self.provider,
             newest=self.refresher.current,
             tokens=self.tokens,
-            trail=self.trail,
+            events=self.events,
         )
         self.inbound = Inbound(
-            log=self.log, revoker=self.revoker, trail=self.trail, lifetime=self.limits.absolute + ENTRY_MARGIN
+            log=self.log,
+            revoker=self.revoker,
+            events=self.events,
+            lifetime=self.limits.absolute + ENTRY_MARGIN,
         )
-        self.outside = Outside(
+        self.inbound_endpoints = InboundEndpoints(
             settings, inbound=self.inbound, log=self.log, refreshes=self.refreshes, on_call=self._count_call
         )
         self.gate = Gate(
@@ -168,9 +171,9 @@ class Gateway:
             forwarder=self.forwarder,
             logout=self.logout,
             refresher=self.refresher,
-            trail=self.trail,
+            events=self.events,
         )
-        self.accounts = Accounts(self.metrics, access=settings.log.access)
+        self.access_log = AccessLog(self.metrics, access=settings.log.access)
         self.door = Door(
             door_rules(settings),
             DoorLimits(
@@ -181,7 +184,7 @@ class Gateway:
             ),
             table=own_paths(self),
             gate=self.gate,
-            accounts=self.accounts,
+            access_log=self.access_log,
         )
         self.tls: ssl.SSLContext | None = None
         self.watched = self._follow_files()
@@ -195,7 +198,7 @@ class Gateway:
             await self.tickets.open()
         await self.provider.start()
         await self.tokens.open()
-        self.outside.start()
+        self.inbound_endpoints.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._watch_log(), name="watch-log"),
@@ -209,11 +212,11 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         self.metrics.settle()
-        self.accounts.flush()
+        self.access_log.flush()
         await self.forwarder.close()
         await self.refresher.close()
         await self.tokens.close()
-        await self.outside.close()
+        await self.inbound_endpoints.close()
         await self.provider.close()
         await self.sightings.write(self.sign_ins)
         await self.sessions.close()
@@ -230,7 +233,7 @@ class Gateway:
 
     def health(self) -> dict[str, str]:
         """One line for people about each thing the gateway depends on."""
-        lines = {"state": self.log.health(), "idp": self.provider.health(), **self.outside.health()}
+        lines = {"state": self.log.health(), "idp": self.provider.health(), **self.inbound_endpoints.health()}
         if self.tickets is not None:
             lines["sessions"] = self.tickets.health()
         return lines | {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
@@ -246,7 +249,7 @@ class Gateway:
             admin_options(self.settings),
             log=self.log,
             revoker=self.revoker,
-            trail=self.trail,
+            events=self.events,
             sign_ins=self.sign_ins,
         )
 
@@ -270,7 +273,7 @@ class Gateway:
         while True:
             try:
                 self.metrics.settle()
-                self.accounts.flush()
+                self.access_log.flush()
                 await in_step(self.log)
                 self.endings.carry_out()
                 if self.log.log_id != log_id:
@@ -310,7 +313,11 @@ class Gateway:
     def _follow_files(self) -> list[reload.Watched[Any, Any]]:
         self._keys.follow(lambda keys: self.ring.replace(keys, now=clock.now()))
         self._policies.follow(self._replace_policies)
-        followed: list[reload.Watched[Any, Any]] = [self._keys, self._policies, *self.outside.watched]
+        followed: list[reload.Watched[Any, Any]] = [
+            self._keys,
+            self._policies,
+            *self.inbound_endpoints.watched,
+        ]
         if self._secret is not None:
             self._secret.first()
             self._secret.follow(self.provider.replace_secret)
@@ -335,8 +342,8 @@ class Gateway:
         return ReceiptBook(self.settings.public_url, self.settings.provider.issuer, self._receipt_key.first())
 
     def _replace_receipt_key(self, key: ReceiptKey) -> None:
-        if self.trail.receipts is not None:
-            self.trail.receipts.key = key
+        if self.events.receipts is not None:
+            self.events.receipts.key = key
 
     def _replace_policies(self, policies: PolicySet) -> None:
         self.gate.policy = policies

@@ -101,7 +101,7 @@ def _parameter_name(part: str) -> str:
     return name if len(name) <= 32 and _PLAIN_NAME.issuperset(name) else "?"
 
 
-class AccessLog:
+class AccessLines:
     """Writes the access lines, many at a time: when they fill `TOGETHER` bytes, and at each `flush`.
 
     `stream` passes on what it is given in one piece; `readable` as in `configure`.

@@ -29,7 +29,7 @@ from gateway.web.pages.catalogue import message
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.reasons import BY_OPERATOR
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.statuses import status_of
 
 MAX_BODY = 16 * 1024
@@ -85,12 +85,12 @@ class AdminApi:
         *,
         log: RevocationLog,
         revoker: Revoker,
-        trail: Trail,
+        events: SessionEvents,
         sign_ins: SignIns,
     ) -> None:
         self._options = options
         self._log = log
-        self._trail = trail
+        self._events = events
         self._revoker = revoker
         self._sign_ins = sign_ins
         self._table: Mapping[str, Mapping[str, Callable[[web.BaseRequest], Awaitable[object]]]] = {
@@ -163,7 +163,7 @@ class AdminApi:
         entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=BY_OPERATOR)
 
         def tell(entry: NewEntry, durable: bool) -> None:
-            self._trail.revoked(entry.key, entry.reason, durable=durable, client=request.remote or "")
+            self._events.revoked(entry.key, entry.reason, durable=durable, client=request.remote or "")
 
         done = await self._revoker.end([entry], tell)
         return {"durable": done.durable, "position": done.position, "live_closed": done.closed}

@@ -33,7 +33,7 @@ from gateway.web.session.refresh import Refresher
 from gateway.web.session.session import Carried, Sessions
 from gateway.web.signout.farewell import last_worker
 from gateway.web.signout.logout import Logout
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 from gateway.web.unauthorized import Unauthorized
 
@@ -68,7 +68,7 @@ class Gate:
         forwarder: Forwarder,
         logout: Logout,
         refresher: Refresher,
-        trail: Trail,
+        events: SessionEvents,
     ) -> None:
         self._options = options
         self.policy = policy
@@ -78,7 +78,7 @@ class Gate:
         self._forwarder = forwarder
         self._logout = logout
         self._refresher = refresher
-        self._trail = trail
+        self._events = events
         self._worker_seen = False
 
     @property
@@ -132,7 +132,7 @@ class Gate:
         carried = self._current(self._sessions.read(facts, now), now)
         rules, session, chain = self._standing.rules, carried.session, carried.chain
         verdict = decide(facts, session, route, self.policy, revocations, rules, now=now, chain=chain)
-        self._trail.decided(verdict)
+        self._events.decided(verdict)
         return carried, verdict
 
     def _forward(
@@ -236,7 +236,7 @@ class Gate:
         """Signing in would not help."""
         if verdict.reason != "logout_in_progress":
             if verdict.reason in {"denied", "cross_origin"}:
-                self._trail.denied(facts, carried.session, verdict.reason, verdict.policies)
+                self._events.denied(facts, carried.session, verdict.reason, verdict.policies)
             return refuse(facts, verdict.reason)
         if facts.navigation:
             return self._to_sign_in(facts, carried, self._standing.state(carried, revocations, now), now)

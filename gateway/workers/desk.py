@@ -18,7 +18,7 @@ from gateway.telemetry.metrics import MULTIPROC_DIR, Metrics
 from gateway.web.admin import AdminApi
 from gateway.web.probes import Readiness
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.workers.line import Line
 
 
@@ -66,9 +66,9 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
     metrics = Metrics(replica=False)
     shared = backends(settings)
     log, sign_ins = shared.log, shared.sign_ins
-    trail = Trail(AuditTrail(), metrics)
-    log.on_renewed = trail.log_renewed
-    admin = AdminApi(admin_options(settings), log=log, revoker=Revoker(log), trail=trail, sign_ins=sign_ins)
+    events = SessionEvents(AuditTrail(), metrics)
+    log.on_renewed = events.log_renewed
+    admin = AdminApi(admin_options(settings), log=log, revoker=Revoker(log), events=events, sign_ins=sign_ins)
     desk = Desk(board.readiness, metrics.exposition, admin)
     try:
         await log.open()

@@ -252,7 +252,7 @@ async def test_closing_writes_the_access_lines_that_wait(
     await gateway.open()
     head = RequestHead("GET", "/last", False, read_block(b"", 100))
     request = Request(SimpleNamespace(peer="192.0.2.1"), head, None)  # the request only asks for its peer
-    gateway.accounts.note(request, None, Response(400), 0.1)
+    gateway.access_log.note(request, None, Response(400), 0.1)
     assert '"event":"access"' not in capsys.readouterr().out
     await gateway.close()
     assert '"event":"access"' in capsys.readouterr().out

@@ -157,7 +157,7 @@ def test_answers_to_a_proxy_in_front(measured: Measured) -> None:
     rules = DoorRules("https", frozenset({"app.example.com"}))
     made = ForwardAuth(
         caller="nginx", login=401, rules=rules, identity=IdentityOptions(), standing=lab.standing,
-        unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream), trail=cast("Any", lab.trail),
+        unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream), events=cast("Any", lab.events),
     )  # fmt: skip
     for size, times in ((0, 1_100), (40_000, 150)):
         made._passed.forget()

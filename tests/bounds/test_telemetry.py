@@ -11,7 +11,7 @@ import pytest
 from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.telemetry import metrics as module
-from gateway.telemetry.log import AccessLog
+from gateway.telemetry.log import AccessLines
 from gateway.telemetry.metrics import OTHER, TABLE, Family, Metrics
 from gateway.telemetry.seldom import Seldom
 from gateway.web.door.connection import Connection
@@ -26,7 +26,7 @@ FAMILIES = [row.name.removeprefix("gateway_") for row in TABLE if row.labels]
 @pytest.mark.parametrize("path", ["/", '/"' + "p" * 200, '/"' * 16_380], ids=["short", "usual", "longest"])
 def test_access_lines_until_they_are_written(path: str, measured: Measured) -> None:
     """As much as is written together, and then the longest line there is: each character of its path is escaped."""
-    made = AccessLog(Nowhere())
+    made = AccessLines(Nowhere())
     before = measured()
     for at in range(60):
         _line(made, path)
@@ -35,7 +35,7 @@ def test_access_lines_until_they_are_written(path: str, measured: Measured) -> N
     assert made._lines
 
 
-def _line(made: AccessLog, path: str) -> None:
+def _line(made: AccessLines, path: str) -> None:
     made.access(
         method="GET", path=path, parameters=("a" * 32,) * 20, status=200, seconds=0.1, sent=1, sid="s" * 22, request_id="r-1"
     )  # fmt: skip

@@ -21,7 +21,7 @@ from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 
 KEY = ReceiptKey.new()
 
@@ -35,10 +35,12 @@ def log(tmp_path: Path) -> Path:
     """One sign-out, with the files that its key can be in."""
     text = io.StringIO()
     configure(stream=text)
-    trail = Trail(AuditTrail(), Metrics(), ReceiptBook("https://app.example.com", "https://idp", KEY))
+    events = SessionEvents(
+        AuditTrail(), Metrics(), ReceiptBook("https://app.example.com", "https://idp", KEY)
+    )
     step = chains.begin([], ChainLimits(30, 120), now=clock.now(), nonce="n")
-    trail.logout_started(step.chain, "post")
-    trail.logout_finished(step.chain)
+    events.logout_started(step.chain, "post")
+    events.logout_finished(step.chain)
     structlog.reset_defaults()
     (tmp_path / "gateway.log").write_text(text.getvalue())
     (tmp_path / "private.pem").write_text(KEY.pem)

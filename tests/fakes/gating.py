@@ -111,7 +111,7 @@ class Refreshing:
 
 @dataclass
 class Told:
-    """The trail."""
+    """The session events."""
 
     verdicts: list[object] = field(default_factory=list)
     denials: list[tuple[str, str | None]] = field(default_factory=list)
@@ -160,11 +160,11 @@ class Lab:
     def __init__(self, kind: type[Sessions] = Sessions, **options: Any) -> None:
         self.sessions = sessions(kind)
         self.log, self.policy, self.upstream = Log(), Users(), Upstream()
-        self.logout, self.refresher, self.trail = Leaving(), Refreshing(), Told()
+        self.logout, self.refresher, self.events = Leaving(), Refreshing(), Told()
         rules = GateRules(LIMITS, ChainLimits(30, 120), frozenset({HERE}), max_staleness=300)
         parts: dict[str, Any] = {
             "sessions": self.sessions, "policy": self.policy, "forwarder": self.upstream,
-            "logout": self.logout, "refresher": self.refresher, "trail": self.trail,
+            "logout": self.logout, "refresher": self.refresher, "events": self.events,
         }  # fmt: skip
         self.standing = Standing(rules, sessions=self.sessions, log=cast("Any", self.log))
         self.unauthorized = Unauthorized(HERE, "/oauth2")

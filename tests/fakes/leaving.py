@@ -19,7 +19,7 @@ from gateway.web.signout.hint import Hints
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.logout_options import LogoutOptions
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, session, sessions
 from tests.fakes.hops import hop_of
 
@@ -92,7 +92,7 @@ class Lab:
             "sessions": self.sessions, "log": self.log, "provider": None,
             "revoker": Revoker(cast("Any", self.log), Endings(self.live, lambda _: None).end),
             "tokens": self.tokens,
-            "hints": Hints(self.sessions, ""), "trail": Trail(AuditTrail(self.told.append), Metrics()),
+            "hints": Hints(self.sessions, ""), "events": SessionEvents(AuditTrail(self.told.append), Metrics()),
             "newest": lambda who, _: self.newest.get(who.sid),
         }  # fmt: skip
         self.logout = Logout(LogoutOptions(HERE, hops or (COGNITO, OKTA), CHAIN, {}, (), **options), **parts)
@@ -120,10 +120,12 @@ class Lab:
         return jar.took(await self.logout.begin(self.carried(jar), how=how, now=now, **more))
 
     async def back(
-        self, jar: Jar, hop: str, *, now: int = NOW + 1, ticket: str | None = None, from_here: bool = False
+        self, jar: Jar, hop: str, *, now: int = NOW + 1, nonce: str | None = None, from_here: bool = False
     ) -> Response:
         """The browser comes back from a hop: as its provider sends it, if nothing else is said."""
-        told = (self.chain(jar).ticket(hop) if hop == "okta_signout" else "") if ticket is None else ticket
+        told = (
+            (self.chain(jar).return_nonce(hop) if hop == "okta_signout" else "") if nonce is None else nonce
+        )
         carried = self.carried(jar)
         return jar.took(await self.logout.returned(carried, hop, told, None, now=now, from_here=from_here))
 

@@ -20,8 +20,8 @@ from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.signout.token_revocation import TokenRevoker
-from gateway.web.signout.trail import Trail
 from tests.fakes.patience import PATIENCE
 
 LIMITS = ChainLimits(hop_deadline=30, barrier=120)
@@ -67,7 +67,7 @@ class World:
         made = TokenRevoker(
             Hold(frozenset({own}), LIMITS, ("cognito", "okta_signout")), ring=KeyRing([key], now=0), deployment=DEPLOYMENT, store=store,
             provider=cast("IdentityProvider", self.provider), latest=self.latest, forget=self.forget,
-            trail=Trail(AuditTrail(self.audit.append), self.metrics),
+            events=SessionEvents(AuditTrail(self.audit.append), self.metrics),
         )  # fmt: skip
         self.replicas.append(made)
         return made

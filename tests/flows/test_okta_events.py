@@ -16,7 +16,7 @@ from gateway.demo.people import PEOPLE
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand
-from tests.flows.outside import (
+from tests.flows.inbound import (
     HOOK,
     blocked,
     closed_with,

@@ -15,7 +15,7 @@ from tests.fakes.forge import ABSENT
 from tests.fakes.patience import PATIENCE
 from tests.fakes.transmitter import TOKEN, transmitting
 from tests.flows.conftest import Stand
-from tests.flows.outside import (
+from tests.flows.inbound import (
     EVENTS,
     blocked,
     closed_with,

@@ -19,7 +19,7 @@ from tests.fakes.forge import ABSENT, rsa_key
 from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.flows.conftest import Stand
-from tests.flows.outside import (
+from tests.flows.inbound import (
     CALL,
     blocked,
     closed_with,
@@ -218,7 +218,7 @@ async def test_a_saml_application_s_certificate_is_enough(tmp_path: Path) -> Non
         other = token(stand, key=rsa_key("saml-2"), sub=APP_INSTANCE, jti="by-another")
         assert await called(stand, other) == 401
         file.write_bytes(self_signed("Okta", rsa_key("saml-2").private))
-        (watched,) = stand.gateway.outside.watched
+        (watched,) = stand.gateway.inbound_endpoints.watched
         await watched.look()
         assert await called(stand, other) == 204
 

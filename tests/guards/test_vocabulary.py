@@ -75,3 +75,61 @@ def test_logs_name_sessions_by_their_mark() -> None:
         if naming.search(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+RETIRED = {
+    "accounts": "access_log",
+    "passage": "forwarding",
+    "outside": "inbound",
+    "trail": "session_events",
+    "event_stream": "sse, ssf_stream or poll",
+    "mend": "fix",
+}
+"""Words of ours that gave way to the field's. As names they are gone; `AuditTrail` is the field's, and in a sentence
+"outside" and "event stream" are plain English."""
+NAME_PART = re.compile(r"[A-Z]?[a-z0-9]+")
+TICKETS = re.compile(r"\btickets?\b")
+
+
+def identifiers(tree: ast.AST) -> set[str]:
+    """Names of what is defined, given or stored in a module."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        for field in ("name", "arg", "attr", "id", "module"):
+            value = getattr(node, field, None)
+            found |= {value} if isinstance(value, str) else set()
+    return found
+
+
+def test_no_retired_word_names_anything() -> None:
+    """Neither a module nor what is in it; the demo speaks for Cognito and Okta, and has its own."""
+    found = []
+    for path in (ROOT / "gateway").rglob("*.py"):
+        if "demo" not in path.parts:
+            names = identifiers(ast.parse(path.read_text(encoding="utf-8"))) | {path.stem}
+            words = {name: f"_{'_'.join(NAME_PART.findall(name)).lower()}_" for name in names}
+            found += [
+                (path.name, name, RETIRED[word])
+                for name, word in ((name, word) for name in names for word in RETIRED)
+                if re.search(rf"(?<!_audit)_{word}s?_", words[name])
+            ]
+    assert found == []
+
+
+def test_nothing_is_mended_and_nothing_has_a_passage() -> None:
+    """In sentences neither: what is wrong is fixed, and what goes to the application is forwarded."""
+    texts = [*sources(), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    found = [
+        path.name
+        for path in texts
+        if "gateway" in path.parts or path.suffix == ".md"
+        if re.search(r"\b(mend(s|ed|ing)?|[Pp]assages?)\b", path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_a_ticket_is_the_browser_s_half_of_a_stored_session() -> None:
+    """And nothing else: what the return from a hop carries is a return nonce."""
+    signouts = [*(ROOT / "gateway/oidc").rglob("*.py"), ROOT / "gateway/core/signout/chain.py"]
+    signouts += [ROOT / "gateway/web" / name for name in ("signout/hops.py", "endpoints/signout/logout.py")]
+    assert [path.name for path in signouts if TICKETS.search(path.read_text(encoding="utf-8"))] == []

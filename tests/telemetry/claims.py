@@ -14,7 +14,7 @@ from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.pages.receipt import HopLine, entry
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 
 NOW = 1_800_000_000
 LIMITS = ChainLimits(30, 120)
@@ -23,9 +23,9 @@ KEY = ReceiptKey.new()
 
 def main() -> None:
     """The codes first, then the words."""
-    events: list[AuditEvent] = []
-    trail = Trail(
-        AuditTrail(events.append), Metrics(), ReceiptBook("https://app.example.com", "https://idp", KEY)
+    written: list[AuditEvent] = []
+    events = SessionEvents(
+        AuditTrail(written.append), Metrics(), ReceiptBook("https://app.example.com", "https://idp", KEY)
     )
     sealed, words = [], []
     for status in (RETURNED, SKIPPED, FAILED):
@@ -33,19 +33,19 @@ def main() -> None:
             for asked in Asked:
                 begun = chains.begin(["cognito", "okta"], LIMITS, now=NOW, nonce=f"{status}{evidence}{asked}")
                 chain = replace(begun.chain, who=("mark", "subject", "alice"))
-                trail.logout_started(chain, "revoked:logout")
+                events.logout_started(chain, "revoked:logout")
                 for _ in range(2):
                     chain = chains.sent(chain, asked)
                     chain = chains.settled(chain, status, evidence, LIMITS, now=NOW + 1).chain
-                    trail.hop(chain.hops[0])
-                trail.logout_finished(chain)
+                    events.hop(chain.hops[0])
+                events.logout_finished(chain)
                 sealed.append(chains.FORMAT.plain(chain))
                 words.append(entry(HopLine("okta", "Okta", status, 1, evidence, asked)).evidence)
-    trail.ended_from_outside("sub:x|y", "backchannel", durable=True, source="https://idp", client="192.0.2.1")
-    trail.login_failed("bad_response", "what the provider said", "192.0.2.1")
-    signed = [verified(event.receipt, KeySet((KEY.public,))) for event in events if event.receipt]
+    events.ended_by_others("sub:x|y", "backchannel", durable=True, source="https://idp", client="192.0.2.1")
+    events.login_failed("bad_response", "what the provider said", "192.0.2.1")
+    signed = [verified(event.receipt, KeySet((KEY.public,))) for event in written if event.receipt]
     claims = [claims_of(replace(receipt, run=None)) for receipt in signed]
-    told = [repr(replace(event, receipt=None)) for event in events]
+    told = [repr(replace(event, receipt=None)) for event in written]
     print(json.dumps({"codes": [sealed, claims, told], "words": words}))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.telemetry.log import (
     TOGETHER,
-    AccessLog,
+    AccessLines,
     configure,
     get_logger,
     parameter_names,
@@ -115,7 +115,7 @@ def access(stream: io.StringIO, readable: bool = False, **changed: object) -> st
         "sid": "the-sid",
         "request_id": "r1",
     } | changed
-    log = AccessLog(stream, readable=readable)
+    log = AccessLines(stream, readable=readable)
     log.access(**given_)  # type: ignore[arg-type]  # any of its fields
     log.flush()
     return stream.getvalue()
@@ -210,7 +210,7 @@ class Pieces(io.StringIO):
 def test_access_lines_are_written_together_and_whole() -> None:
     """So many as a pipe takes in one piece, whoever else writes to it; a longer line goes by itself."""
     pieces = Pieces()
-    log = AccessLog(pieces)
+    log = AccessLines(pieces)
     sizes = [*range(1, 60), TOGETHER + 1, 5]
     for number, size in enumerate(sizes):
         log.access(

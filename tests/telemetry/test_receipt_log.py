@@ -25,7 +25,7 @@ from gateway.telemetry.log import configure, get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipt_log import LONGEST, AuditFinding, ReceiptLog, lines_of, shown
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 
 KEY = ReceiptKey.new()
 KEYS = KeySet((KEY.public,))
@@ -34,22 +34,22 @@ STARTED, FINISHED, LAST_STARTED, LAST_FINISHED = 1, 3, 4, 6
 """Where the receipts of a log of two sign-outs are; the hop of each is between them."""
 
 
-def sign_out(trail: Trail, user: str, *, finish: bool = True, now: int | None = None) -> None:
+def sign_out(events: SessionEvents, user: str, *, finish: bool = True, now: int | None = None) -> None:
     """As ``web/signout/logout.py`` tells it."""
     now = clock.now() if now is None else now
     begun = chains.begin(["cognito"], LIMITS, now=now, nonce=f"nonce of {user}").chain
     begun = replace(begun, who=(f"mark-of-{user}", f"subject of {user}", user))
-    trail.logout_started(begun, "post")
+    events.logout_started(begun, "post")
     if finish:
         done = chains.returned(begun, "cognito", Evidence.CAME_BACK, LIMITS, now=now + 1)
         assert done is not None
-        trail.hop(done.chain.hops[0])
-        trail.logout_finished(done.chain)
+        events.hop(done.chain.hops[0])
+        events.logout_finished(done.chain)
 
 
-def trail(key: ReceiptKey | None = KEY) -> Trail:
+def events(key: ReceiptKey | None = KEY) -> SessionEvents:
     book = ReceiptBook("https://app.example.com", "https://idp", key) if key else None
-    return Trail(AuditTrail(), Metrics(), book)
+    return SessionEvents(AuditTrail(), Metrics(), book)
 
 
 def written(write: Callable[[], None]) -> list[bytes]:
@@ -68,7 +68,7 @@ def log() -> list[bytes]:
     """Two sign-outs, among other lines."""
 
     def write() -> None:
-        book = trail()
+        book = events()
         get_logger("app").info("ready")
         sign_out(book, "alice")
         sign_out(book, "bob")
@@ -182,7 +182,7 @@ def test_a_sign_out_without_its_receipt_is_found(log: list[bytes]) -> None:
     assert (LAST_STARTED, "the line of a sign-out has no receipt") in faults(
         changed(log, LAST_STARTED, receipt=None)
     )
-    before = written(lambda: sign_out(trail(None), "carol"))
+    before = written(lambda: sign_out(events(None), "carol"))
     assert faults([*before, *log]) == []
     assert "the line of a sign-out has no receipt" in notes([*before, *log])
 
@@ -191,7 +191,7 @@ def test_a_sign_out_that_never_finished_is_a_note() -> None:
     """Somebody closed the tab; began anew, it says where."""
 
     def write() -> None:
-        book = trail()
+        book = events()
         sign_out(book, "alice", finish=False)
         sign_out(book, "bob", finish=False)
         now = chains.begin(["cognito"], LIMITS, now=clock.now(), nonce="another").chain
@@ -216,7 +216,7 @@ def test_a_sign_out_that_was_told_twice_is_a_note(log: list[bytes]) -> None:
     """A browser may bring the same return twice; each telling has a number of its own."""
 
     def write() -> None:
-        book, now = trail(), clock.now()
+        book, now = events(), clock.now()
         sign_out(book, "alice", now=now)
         sign_out(book, "alice", now=now)
 
@@ -230,7 +230,7 @@ def test_receipts_that_contradict_each_other_are_found(changes: dict[str, Any]) 
     """Both are signed, and yet they cannot be of one sign-out: somebody else has the key."""
 
     def write() -> None:
-        book, now = trail(), clock.now()
+        book, now = events(), clock.now()
         begun = chains.begin(["cognito"], LIMITS, now=now, nonce="n").chain
         begun = replace(begun, who=("mark-of-alice", "subject of alice", "alice"))
         book.logout_started(begun, "post")
@@ -246,7 +246,7 @@ def test_two_processes_in_one_log_are_two_rows() -> None:
     """Each has its own numbers."""
 
     def write() -> None:
-        first, second = trail(), trail()
+        first, second = events(), events()
         for user in ("alice", "bob"):
             sign_out(first, user)
             sign_out(second, f"{user}2")

@@ -22,7 +22,7 @@ from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admin import MAX_BODY, AdminApi, AdminOptions, RefusedError, revocation_key
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from tests.fakes.door import session
 
 ISSUER = "https://idp.test/pool"
@@ -65,7 +65,7 @@ async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRu
         AdminOptions(token, ISSUER, 3_600, 1_800),
         log=log,
         revoker=Revoker(log, lambda _: 7),
-        trail=Trail(AuditTrail(audit.append), Metrics()),
+        events=SessionEvents(AuditTrail(audit.append), Metrics()),
         sign_ins=sign_ins,
     )
     runner = web.ServerRunner(web.Server(admin.handle, access_log=None))

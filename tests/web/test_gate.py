@@ -93,7 +93,7 @@ async def test_a_live_session_is_forwarded_with_its_identity(lab: Lab) -> None:
     assert (sent.session, sent.route.path, sent.set_cookies) == (session(), "/api/", [])
     assert (b"X-Auth-Request-User", b"alice") in sent.identity
     assert (asked.route, asked.sid) == ("/api/", "sid-1")
-    assert [type(verdict) for verdict in lab.trail.verdicts] == [Allow]
+    assert [type(verdict) for verdict in lab.events.verdicts] == [Allow]
 
 
 async def test_r04_a_session_that_has_seen_more_has_the_log_asked(lab: Lab) -> None:
@@ -180,7 +180,7 @@ async def test_a_user_without_the_right_is_told_so(lab: Lab, how: dict[str, Any]
     answer = await lab.ask(facts("/admin", cookie=lab.cookie(), **how))
     assert answer.status == 403
     assert (lab.upstream.sent, lab.logout.asked) == ([], [])
-    assert lab.trail.denials == [("denied", "sid-1")]
+    assert lab.events.denials == [("denied", "sid-1")]
 
 
 async def test_r08_another_site_s_request_is_refused_and_written_down(lab: Lab) -> None:
@@ -188,7 +188,7 @@ async def test_r08_another_site_s_request_is_refused_and_written_down(lab: Lab) 
     said = facts(method="POST", cookie=lab.cookie(), origin="https://evil.example")
     answer = await lab.ask(said)
     assert (answer.status, problem(answer)["code"]) == (403, "cross_origin")
-    assert (lab.upstream.sent, lab.trail.denials) == ([], [("cross_origin", "sid-1")])
+    assert (lab.upstream.sent, lab.events.denials) == ([], [("cross_origin", "sid-1")])
 
 
 @pytest.mark.parametrize(("origin", "status"), [(HERE, 204), ("https://evil.example", 403)])
@@ -196,7 +196,7 @@ async def test_r08_a_preflight_is_answered_here(lab: Lab, origin: str, status: i
     """It carries no cookie, so that an upstream could decide who may use a session that it never saw."""
     said = facts(method="OPTIONS", cookie=lab.cookie(), origin=origin, access_control_request_method="DELETE")
     assert (await lab.ask(said)).status == status
-    assert (lab.upstream.sent, lab.trail.verdicts) == ([], [])
+    assert (lab.upstream.sent, lab.events.verdicts) == ([], [])
 
 
 async def test_a_path_without_a_route_reaches_nobody(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +228,7 @@ async def test_r05_a_log_out_of_reach_lets_nobody_in(lab: Lab) -> None:
     for how in (NAVIGATION, FETCH):
         answer = await lab.ask(facts(cookie=lab.cookie(), **how))
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-    assert (lab.upstream.sent, lab.logout.asked, lab.trail.denials) == ([], [], [])
+    assert (lab.upstream.sent, lab.logout.asked, lab.events.denials) == ([], [], [])
 
 
 # Signing out (rules R1, R2, R13)
@@ -258,8 +258,8 @@ async def test_r02_nobody_signs_in_while_a_logout_is_under_way(
     lines = lab.sessions.seal_chain(under_way, NO_COOKIES, NOW) if chain else []
     answer = await lab.ask(facts(cookie=lab.cookie(session(), *lines), **how))
     assert lab.upstream.sent == []
-    assert lab.trail.verdicts == [Deny("logout_in_progress")]
-    assert lab.trail.denials == [], "it is nothing that anybody did wrong"
+    assert lab.events.verdicts == [Deny("logout_in_progress")]
+    assert lab.events.denials == [], "it is nothing that anybody did wrong"
     if how is NAVIGATION:
         assert answer is lab.logout.first
     else:

@@ -47,7 +47,7 @@ def proxy_of(lab: Lab, said: RequestFacts) -> Callable[[], object]:
     made = ForwardAuth(
         caller="nginx", login=401, rules=DoorRules("https", frozenset({"app.example.com"})), identity=IdentityOptions(),
         standing=lab.standing, unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream),
-        trail=cast("Any", lab.trail),
+        events=cast("Any", lab.events),
     )  # fmt: skip
     return lambda: made._decide(
         request(said), said, lab.upstream.route_for(said.path), lab.standing.revocations()

@@ -96,8 +96,8 @@ def _text(value: str | None) -> bytes:
     if len(body) == len(inner):
         return inner.encode("ascii")
     lead = len(inner) - len(inner.lstrip(" "))
-    trail = len(inner) - len(body) - lead
-    return ("%20" * lead + body + "%20" * trail).encode("ascii")
+    after = len(inner) - len(body) - lead
+    return ("%20" * lead + body + "%20" * after).encode("ascii")
 
 
 def _utf8(char: str) -> bytes:

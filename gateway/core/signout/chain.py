@@ -110,7 +110,7 @@ class Chain:
     :ivar closed: seconds, when the last hop was done; 0 while under way.
     :ivar durable: whether the log has the revocation. :ivar had_session: whether there was a session of ours to end.
     :ivar who: of that session its mark in logs, its subject and its user, for the receipt; no mark where none was.
-    :ivar nonce: what only this browser knows of this chain, and the providers learn a part of each; see `ticket`.
+    :ivar nonce: what only this browser knows of this chain, and the providers learn a part of each; see `return_nonce`.
     :ivar position: log position at closing (rule R1). :ivar log_id: of the log that the position is in.
     :ivar sid: the session that was ended: a hint of another one is none of this chain (rule R18).
     :ivar reason: of the entry that made the chain necessary; empty where somebody has signed out.
@@ -146,7 +146,7 @@ class Chain:
     def current(self) -> HopState | None:
         return None if self.closed else self.hops[self.index]
 
-    def ticket(self, hop: str) -> str:
+    def return_nonce(self, hop: str) -> str:
         """What proves a return from ``hop`` in this very chain (rule R28); no other hop's provider can work it out.
 
         22 letters of base64url: Okta takes no other characters in ``state``.

@@ -58,7 +58,7 @@ class Hold:
 
 def session_of(chain: Chain) -> str:
     """What the tokens that wait for ``chain`` are kept under: the session it ended, or a name of its own."""
-    return chain.sid or chain.ticket("refresh token")
+    return chain.sid or chain.return_nonce("refresh token")
 
 
 @dataclass(frozen=True, slots=True)

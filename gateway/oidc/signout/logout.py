@@ -198,7 +198,7 @@ class Hop:
 
     @property
     def nonced(self) -> bool:
-        """Whether the return address ends in a ticket."""
+        """Whether the return address ends in a return nonce."""
         return self.known.proof is Proof.PATH
 
     def endpoint(self, found: str | None) -> str | None:

@@ -44,7 +44,7 @@ class Proof(Enum):
     """What tells a return from a stray visit to the return address."""
 
     NOTHING = "nothing"  # the provider compares addresses byte for byte and hands nothing back
-    PATH = "path"  # the return address ends in the chain's ticket
+    PATH = "path"  # the return address ends in the chain's return nonce
     STATE = "state"  # the provider hands ``state`` back
     STATE_IF_ANY = "state if any"  # it may
 

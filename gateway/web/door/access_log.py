@@ -7,7 +7,7 @@ from itertools import count
 
 from gateway.core import dice
 from gateway.core.http.facts import RequestFacts
-from gateway.telemetry.log import AccessLog, get_logger, parameter_names
+from gateway.telemetry.log import AccessLines, get_logger, parameter_names
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.seldom import Seldom
 from gateway.web.messages import Request, Whole
@@ -16,7 +16,7 @@ _log = get_logger("door")
 _OUTCOMES = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
-class Accounts:
+class AccessLog:
     """Keeps the books on answered requests.
 
     :param access: whether to write access lines (``log.access``).
@@ -24,7 +24,7 @@ class Accounts:
 
     def __init__(self, metrics: Metrics, *, access: bool) -> None:
         self._metrics = metrics
-        self._log = AccessLog(sys.stdout) if access else None
+        self._log = AccessLines(sys.stdout) if access else None
         self._run = dice.token(4)
         self._numbers = count(1)
         self._seldom = Seldom()

@@ -16,7 +16,7 @@ from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import DoorRules, is_person
 from gateway.core.policy.schema import METHODS
 from gateway.telemetry.log import get_logger
-from gateway.web.door.access_log import Accounts
+from gateway.web.door.access_log import AccessLog
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
 from gateway.web.door.table import EndpointTable
@@ -37,19 +37,19 @@ _log = get_logger("door")
 class Door:
     """Answers every request.
 
-    :param accounts: told of each answered request.
+    :param access_log: told of each answered request.
     :ivar draining: ask clients to leave after each answer of our own (SIGTERM).
     """
 
     def __init__(
-        self, rules: DoorRules, limits: DoorLimits, *, table: EndpointTable, gate: Gate, accounts: Accounts
+        self, rules: DoorRules, limits: DoorLimits, *, table: EndpointTable, gate: Gate, access_log: AccessLog
     ) -> None:
         self.draining = False
         self._rules = rules
         self._limits = limits
         self._table = table
         self._gate = gate
-        self._accounts = accounts
+        self._access_log = access_log
 
     def listener(self) -> Listener:
         """The protocol factory for ``loop.create_server``."""
@@ -82,7 +82,7 @@ class Door:
 
     def unreadable(self, client: str, error: DownstreamError) -> Response:
         """The answer to what is no request: one page for everybody, for who it is cannot be known."""
-        self._accounts.unreadable(client, error.code)
+        self._access_log.unreadable(client, error.code)
         return refuse_error(None, error)
 
     def _answer(self, request: Request) -> Answer:
@@ -114,7 +114,7 @@ class Door:
             if origin is not None and origin in self._gate.origins:
                 response = readable(response, origin)
             response.close = response.close or self.draining
-        self._accounts.note(request, request.facts, response, clock.precise() - request.began)
+        self._access_log.note(request, request.facts, response, clock.precise() - request.began)
         request.connection.respond(request, response)
 
     def _refusal(self, request: Request, error: Exception) -> Response:

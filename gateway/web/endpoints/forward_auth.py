@@ -23,7 +23,7 @@ from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import Prepared, redirect
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 from gateway.web.statuses import for_proxy
 from gateway.web.unauthorized import Unauthorized, code
@@ -47,7 +47,7 @@ class ForwardAuth:
 
     def __init__(
         self, *, caller: str, login: int, rules: DoorRules, identity: IdentityOptions, standing: Standing,
-        unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, trail: Trail,
+        unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, events: SessionEvents,
     ) -> None:  # fmt: skip
         self._caller = caller
         self._login = login
@@ -57,7 +57,7 @@ class ForwardAuth:
         self._unauthorized = unauthorized
         self._gate = gate
         self._forwarder = forwarder
-        self._trail = trail
+        self._events = events
         self._passed = Memo(self._pass, entries=PRINCIPALS, size=PRINCIPALS_BYTES, weigh=_weight)
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
@@ -100,7 +100,7 @@ class ForwardAuth:
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._signed_out(original, verdict.reason)
         if verdict.reason in {"denied", "cross_origin"}:
-            self._trail.denied(original, carried.session, verdict.reason, verdict.policies)
+            self._events.denied(original, carried.session, verdict.reason, verdict.policies)
         return _refused(original, verdict.reason)
 
     def _pass(self, who: Principal) -> Prepared:

@@ -13,8 +13,8 @@ from gateway.proxy.live import DOWNLOAD, EVENTS, NO_SESSION, LiveConnections, Li
 from gateway.web.messages import Request
 
 
-class ClientSide:
-    """One request's client connection (the proxy layer's ``Downstream``).
+class ForwardedClient:
+    """One request's client connection (the proxy layer's ``ForwardedClient``).
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
     :param told_apart: it comes on a connection of its client's own, not on one that a proxy in front shares.

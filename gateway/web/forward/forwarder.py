@@ -17,8 +17,8 @@ from gateway.proxy.files import FileUpstream, parse_directory
 from gateway.proxy.live import EVENTS, WEBSOCKET, LiveConnections
 from gateway.proxy.pool import Pool
 from gateway.telemetry.log import get_logger
-from gateway.web.forward.downstream import ClientSide
-from gateway.web.forward.forwarding import Passage
+from gateway.web.forward.downstream import ForwardedClient
+from gateway.web.forward.forwarding import Forwarding
 from gateway.web.forward.static import serve_file
 from gateway.web.forward.upload import Upload
 from gateway.web.messages import Answer, Request, Sent
@@ -146,7 +146,7 @@ class Forwarder:
         script = ""
         if self._tab_script and session is not None and facts.document and request.method != "HEAD":
             script, headers = self._tab_script, uncompressed(headers)
-        client = ClientSide(
+        client = ForwardedClient(
             request,
             self._live,
             session,
@@ -171,14 +171,14 @@ class Forwarder:
             identity=identity,
             websocket=client.websocket,
         )
-        passage = Passage(request, client, route, lane.backend, self._deadlines, head, self._on_result)
+        forwarding = Forwarding(request, client, route, lane.backend, self._deadlines, head, self._on_result)
         if request.body is not None:
-            return passage.run(Upload(request.body, length=request.block.length, limit=self._body_limit))
-        return None if passage.at_once() else passage.run()
+            return forwarding.run(Upload(request.body, length=request.block.length, limit=self._body_limit))
+        return None if forwarding.at_once() else forwarding.run()
 
     @staticmethod
     async def _file(
-        request: Request, client: ClientSide, facts: RequestFacts, files: FileUpstream, route: Route
+        request: Request, client: ForwardedClient, facts: RequestFacts, files: FileUpstream, route: Route
     ) -> Sent:
         try:
             return await serve_file(request, client, facts, files, idle=route.idle)

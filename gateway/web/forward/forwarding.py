@@ -17,7 +17,7 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError
 from gateway.proxy.insertion import InsertingExchange
 from gateway.proxy.pool import Pool
-from gateway.web.forward.downstream import ClientSide
+from gateway.web.forward.downstream import ForwardedClient
 from gateway.web.forward.upload import Upload
 from gateway.web.forward.websocket import run_tunnel
 from gateway.web.messages import CLIENT_GONE, Answer, Request, Sent
@@ -26,7 +26,7 @@ REPLAYABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent (RFC 9110 §9.2.2): sent once more when a pooled connection was stale and there is no body."""
 
 
-class Passage:
+class Forwarding:
     """See the module.
 
     :param head: of the request, as it goes to the upstream.
@@ -48,7 +48,7 @@ class Passage:
     def __init__(
         self,
         request: Request,
-        client: ClientSide,
+        client: ForwardedClient,
         route: Route,
         pool: Pool,
         deadlines: Deadlines,

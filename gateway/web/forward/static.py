@@ -15,7 +15,7 @@ from gateway.core.http.static_files import Conditions
 from gateway.core.http.tab_injection import insertion, reframed
 from gateway.proxy.files import FileAnswer, FileQuestion, FileUpstream
 from gateway.proxy.sendfile import FileSender
-from gateway.web.forward.downstream import ClientSide
+from gateway.web.forward.downstream import ForwardedClient
 from gateway.web.messages import Request, Sent
 from gateway.web.statuses import status_of
 
@@ -32,7 +32,7 @@ class FileTransfer:
     :param idle: seconds the client may take for one piece.
     """
 
-    def __init__(self, request: Request, client: ClientSide, answer: FileAnswer, idle: float) -> None:
+    def __init__(self, request: Request, client: ForwardedClient, answer: FileAnswer, idle: float) -> None:
         self._request = request
         self._client = client
         self._answer = answer
@@ -114,7 +114,7 @@ class FileTransfer:
 
 
 async def serve_file(
-    request: Request, client: ClientSide, facts: RequestFacts, files: FileUpstream, *, idle: float
+    request: Request, client: ForwardedClient, facts: RequestFacts, files: FileUpstream, *, idle: float
 ) -> Sent:
     """Answer from a directory.
 
@@ -154,7 +154,7 @@ def _question(request: Request, facts: RequestFacts, *, whole: bool) -> FileQues
     )
 
 
-async def _document(client: ClientSide, answer: FileAnswer) -> Sent | None:
+async def _document(client: ForwardedClient, answer: FileAnswer) -> Sent | None:
     """The tab script in an HTML document; None for any other file."""
     status, length = answer.plan.status, answer.plan.length
     head = _built(client, status, answer.plan.headers)
@@ -169,12 +169,14 @@ async def _document(client: ClientSide, answer: FileAnswer) -> Sent | None:
     return Sent(status, head.raw + body, close=head.close)
 
 
-def _head(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool]:
+def _head(
+    client: ForwardedClient, status: int, headers: tuple[tuple[bytes, bytes], ...]
+) -> tuple[bytes, bool]:
     head = _built(client, status, headers)
     return head.raw, not head.close
 
 
-def _built(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> ResponseHead:
+def _built(client: ForwardedClient, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> ResponseHead:
     return downstream_response_headers(
         status,
         HTTPStatus(status).phrase.encode(),
@@ -187,12 +189,14 @@ def _built(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], 
     )
 
 
-def _response(client: ClientSide, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> Sent:
+def _response(
+    client: ForwardedClient, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes
+) -> Sent:
     head, keep_alive = _head(client, status, headers)
     return Sent(status, head + body, close=not keep_alive)
 
 
-async def _stream(request: Request, client: ClientSide, answer: FileAnswer, idle: float) -> Sent:
+async def _stream(request: Request, client: ForwardedClient, answer: FileAnswer, idle: float) -> Sent:
     status, length = answer.plan.status, answer.plan.length
     head, keep_alive = _head(client, status, answer.plan.headers)
     transfer = FileTransfer(request, client, answer, idle)

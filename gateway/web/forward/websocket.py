@@ -5,12 +5,12 @@ from __future__ import annotations
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.live import WEBSOCKET
 from gateway.proxy.tunnel import Tunnel
-from gateway.web.forward.downstream import ClientSide
+from gateway.web.forward.downstream import ForwardedClient
 from gateway.web.messages import Request
 
 
 async def run_tunnel(
-    request: Request, client: ClientSide, connection: UpstreamConnection, head: bytes, rest: bytes
+    request: Request, client: ForwardedClient, connection: UpstreamConnection, head: bytes, rest: bytes
 ) -> None:
     """Answer the handshake and forward until either side, or the session, ends.
 

@@ -87,21 +87,21 @@ class Hops:
         label = self.label(chain.current.name) if chain.current else ""
         return pages.hop(action=act.url, fields=act.fields, hop_label=label)
 
-    def evidence(self, chain: Chain, name: str, ticket: str, state: str | None) -> Evidence | None:
+    def evidence(self, chain: Chain, name: str, nonce: str, state: str | None) -> Evidence | None:
         """What a visit to the return address of ``name`` shows; None: nothing.
 
-        :param ticket: the rest of the path. :param state: of the query.
+        :param nonce: the rest of the path. :param state: of the query.
         """
         hop = self._by_name.get(name)
         if hop is None:
             return None
-        expected, proof = chain.ticket(name), hop.known.proof
+        expected, proof = chain.return_nonce(name), hop.known.proof
         if proof is Proof.PATH:
-            proven, counts = True, _same(ticket, expected)
+            proven, counts = True, _same(nonce, expected)
         elif proof is Proof.STATE or (proof is Proof.STATE_IF_ANY and state is not None):
-            proven, counts = True, not ticket and _same(state or "", expected)
+            proven, counts = True, not nonce and _same(state or "", expected)
         else:
-            proven, counts = False, not ticket
+            proven, counts = False, not nonce
         if not counts:
             return None
         if hop.known.ended(chain.asked_of(name)):
@@ -125,9 +125,9 @@ class Hops:
         return hop, None if hop is None or hop.hint else hop.way.act(self._asked(chain, hop))
 
     def _asked(self, chain: Chain, hop: Hop) -> HopRequest:
-        ticket = chain.ticket(hop.name)
-        end = f"/{ticket}" if hop.nonced else ""
-        return HopRequest(return_to=f"{self._public_url}{DONE_PREFIX}{hop.name}{end}", state=ticket)
+        nonce = chain.return_nonce(hop.name)
+        end = f"/{nonce}" if hop.nonced else ""
+        return HopRequest(return_to=f"{self._public_url}{DONE_PREFIX}{hop.name}{end}", state=nonce)
 
 
 def _same(given: str, expected: str) -> bool:

@@ -21,7 +21,7 @@ from gateway.web.messages import Request, Response
 from gateway.web.pages.respond import send
 from gateway.web.pages.shell import Page, own_headers
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.statuses import status_of
 
 MAX_BODY = 65_536
@@ -60,10 +60,10 @@ class Inbound:
     :param lifetime: seconds an entry must live to outlast every session.
     """
 
-    def __init__(self, *, log: RevocationLog, revoker: Revoker, trail: Trail, lifetime: int) -> None:
+    def __init__(self, *, log: RevocationLog, revoker: Revoker, events: SessionEvents, lifetime: int) -> None:
         self._log = log
         self._revoker = revoker
-        self._trail = trail
+        self._events = events
         self._lifetime = lifetime
         self._seldom = Seldom()
 
@@ -98,7 +98,7 @@ class Inbound:
             return Ended(durable=True)
 
         def tell(entry: NewEntry, durable: bool) -> None:
-            self._trail.ended_from_outside(entry.key, reason, durable=durable, source=source, client=client)
+            self._events.ended_by_others(entry.key, reason, durable=durable, source=source, client=client)
 
         return Ended((await self._revoker.end(entries, tell)).durable)
 
@@ -130,7 +130,7 @@ class Inbound:
 
     def refused(self, way: str, error: GatewayError, client: str) -> None:
         """A call was refused: counted by the error's code, and told in the log, though not each time."""
-        self._trail.inbound(way, error.code)
+        self._events.inbound(way, error.code)
         if times := self._seldom.due(way):
             _log.warning(
                 "inbound_refused", way=way, code=error.code, why=error.detail, client=client, times=times
@@ -138,7 +138,7 @@ class Inbound:
 
     def count(self, way: str, result: str) -> None:
         """A call was answered; both words are of closed sets."""
-        self._trail.inbound(way, result)
+        self._events.inbound(way, result)
 
     async def _taken(self, token_id: str, now: int) -> Entry | None:
         """The entry of this token, if it came before, in whichever process."""

@@ -32,8 +32,8 @@ from gateway.web.signout.hops import LOGGED_OUT, Hops
 from gateway.web.signout.logout_options import LogoutOptions
 from gateway.web.signout.own_news import OwnNews
 from gateway.web.signout.revoker import Revoker
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.signout.token_revocation import TokenRevoker
-from gateway.web.signout.trail import Trail
 
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
@@ -57,7 +57,7 @@ class Logout:
         provider: IdentityProvider,
         newest: Callable[[Session, int], Session | None],
         tokens: TokenRevoker,
-        trail: Trail,
+        events: SessionEvents,
     ) -> None:
         self.options = options
         self.hops = Hops(options.hops, options.public_url, provider)
@@ -68,7 +68,7 @@ class Logout:
         self._hints = hints
         self._newest = newest
         self._tokens = tokens
-        self._trail = trail
+        self._events = events
 
     async def begin(
         self,
@@ -129,10 +129,10 @@ class Logout:
             cause=cause,
         )
         first = _of(session, before if again else None, begun, self._news.names(session))
-        self._trail.logout_started(first.chain, how)
+        self._events.logout_started(first.chain, how)
         step = self._placed(self._onward(first, now))
         if isinstance(step, Done):
-            self._trail.logout_finished(step.chain)
+            self._events.logout_finished(step.chain)
         if leads:
             step = await self._news.leaving(step, None, now)
         elif isinstance(step, Go):
@@ -147,22 +147,22 @@ class Logout:
         return step, [*stored, *self._sessions.clear_session(), *self._spent(step.chain), *expired]
 
     async def returned(
-        self, carried: Carried, name: str, ticket: str, state: str | None, *, now: int, from_here: bool
+        self, carried: Carried, name: str, nonce: str, state: str | None, *, now: int, from_here: bool
     ) -> Response:
         """The browser came to the return address of a hop; what is no true return changes nothing (rule R28).
 
-        :param ticket: the rest of the address. :param state: of its query.
+        :param nonce: the rest of the address. :param state: of its query.
         :param from_here: one of our own pages sent the browser there.
         """
         chain = carried.chain
         if chain is None or chain.closed:
             return redirect(LOGGED_OUT)
         chain = await self._with_superseded(carried, chain, now)
-        evidence = None if from_here else self.hops.evidence(chain, name, ticket, state)
+        evidence = None if from_here else self.hops.evidence(chain, name, nonce, state)
         step = chains.returned(chain, name, evidence, self.options.limits, now=now) if evidence else None
         if step is None:
             return await self.resume(carried, chain, now=now)
-        self._trail.hop(step.chain.hops[chain.index])
+        self._events.hop(step.chain.hops[chain.index])
         return await self._answer(self._onward(step, now), carried, now)
 
     async def at_hop(self, carried: Carried, *, now: int) -> Response:
@@ -177,7 +177,7 @@ class Logout:
         act = await self.hops.act(chain, self._hints.of(chain.sid, carried.cookies, now))
         if isinstance(act, Skip):
             step = chains.settled(chain, chains.SKIPPED, act.why, self.options.limits, now=now)
-            self._trail.hop(step.chain.hops[chain.index])
+            self._events.hop(step.chain.hops[chain.index])
             return await self._answer(self._onward(step, now), carried, now)
         chain = chains.sent(chain, act.how)
         cookies = self._sessions.clear_session() if carried.session else []
@@ -193,7 +193,7 @@ class Logout:
         chain = await self._with_superseded(carried, chain, now)
         step = chains.resumed(chain, self.options.limits, now=now, pushed=pushed)
         if step.chain.index > chain.index:
-            self._trail.hop(step.chain.hops[chain.index])
+            self._events.hop(step.chain.hops[chain.index])
         return await self._answer(self._onward(step, now), carried, now)
 
     async def before_sign_in(
@@ -238,7 +238,7 @@ class Logout:
 
     def signed(self, chain: Chain | None) -> dict[str, str]:
         """The user's copy of the signed receipt of a finished chain, where receipts are signed."""
-        receipt = self._trail.copy_of(chain) if chain is not None and chain.closed else None
+        receipt = self._events.copy_of(chain) if chain is not None and chain.closed else None
         return {} if receipt is None else {"receipt": receipt}
 
     def hint_of(self, session: Session, lines: list[str], carried: Carried, now: int) -> list[str]:
@@ -257,7 +257,7 @@ class Logout:
         """End a session that nobody has signed out of; its browser's next navigation enters the chain (rule R1)."""
         entry = NewEntry(sid_key(session.sid), session.absolute_until + ENTRY_MARGIN, reason)
         done = await self._revoker.end(
-            [entry], lambda _, durable: self._trail.ended(session, reason, durable=durable)
+            [entry], lambda _, durable: self._events.ended(session, reason, durable=durable)
         )
         await self._tokens.ended_elsewhere(session, durable=done.durable)
 
@@ -281,9 +281,9 @@ class Logout:
 
         def tell(ended: NewEntry, durable: bool) -> None:
             if ended is entry:  # who signs out is told of with the chain
-                self._trail.revocation(entry.reason, durable=durable)
+                self._events.revocation(entry.reason, durable=durable)
             else:
-                self._trail.revoked(ended.key, ended.reason, durable=durable)
+                self._events.revoked(ended.key, ended.reason, durable=durable)
 
         done = await self._revoker.end([entry, *self._others(session, now)], tell)
         # Only now: a refresh that was under way has published its token by then, or finds the entry and drops it.
@@ -323,7 +323,7 @@ class Logout:
         while not isinstance(step, Done) and (ended := self.hops.unasked(step.chain)) is not None:
             index = step.chain.index
             step = chains.settled(step.chain, ended.status, ended.why, self.options.limits, now=now)
-            self._trail.hop(step.chain.hops[index])
+            self._events.hop(step.chain.hops[index])
         return step
 
     def _spent(self, chain: Chain) -> list[str]:
@@ -336,7 +336,7 @@ class Logout:
             page = self.waiting(step.chain, now)
             return send(page, self._sessions.clear_session() if carried.session else ())
         if isinstance(step, Done):
-            self._trail.logout_finished(step.chain)
+            self._events.logout_finished(step.chain)
         step = self._placed(await self._news.leaving(step, carried.chain, now))
         self._tokens.follow(step.chain)
         cookies = self._sessions.seal_chain(step.chain, carried.cookies, now)

@@ -44,7 +44,7 @@ class Revoker:
     async def end(self, entries: Sequence[NewEntry], tell: Callable[[NewEntry, bool], None]) -> Revoked:
         """Append them, with what may have to be remembered beside them.
 
-        :param tell: the trail's part: called with each entry that ends sessions, and whether it is durable.
+        :param tell: the session events' part: called with each entry that ends sessions, and whether it is durable.
         """
         appending = self._log.append(entries)
         closed = self._end_live(entries)

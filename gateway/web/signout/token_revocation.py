@@ -25,7 +25,7 @@ from gateway.core.signout.token_hold import FURTHER, Hold, Parked
 from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.state.contract.token_revocations import LARGEST, Taken, TokenRevocations
 from gateway.telemetry.log import get_logger, session_mark
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 
 KEEP = 86_400
 """Seconds after which a token that could not be revoked is given up: most have run out by then, or soon will."""
@@ -69,7 +69,7 @@ class TokenRevoker:
         provider: IdentityProvider,
         latest: Callable[[str, int, Ticket | None], Awaitable[Session | None]],
         forget: Callable[[SessionOrHusk], Awaitable[None]],
-        trail: Trail,
+        events: SessionEvents,
     ) -> None:
         self._hold = hold
         self._ring = ring
@@ -78,7 +78,7 @@ class TokenRevoker:
         self._provider = provider
         self._latest = latest
         self._forget = forget
-        self._trail = trail
+        self._events = events
         self._mine: list[_Mine] = []
         self._beside: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -104,7 +104,7 @@ class TokenRevoker:
         for task in (*late, *self._beside):
             task.cancel()
         for task in late:
-            self._trail.token_not_revoked(trying[task].parked, "given_up")
+            self._events.token_not_revoked(trying[task].parked, "given_up")
         await asyncio.gather(*late, *self._beside, return_exceptions=True)
         await self._store.close()
 
@@ -172,7 +172,7 @@ class TokenRevoker:
 
     def _remember(self, one: Parked, due: int) -> None:
         if len(self._mine) >= IN_MEMORY:
-            self._trail.token_not_revoked(one, "no_room")
+            self._events.token_not_revoked(one, "no_room")
             return
         why = "the state did not take it; a kill of this process before it is revoked loses it"
         _log.warning("token_revocation_not_durable", session=session_mark(one.sid), why=why)
@@ -250,17 +250,17 @@ class TokenRevoker:
         tokens = dict.fromkeys(([newest] if newest else []) + [*one.tokens])
         results = [await self._provider.revoke(token) for token in tokens]
         for result in results:
-            self._trail.token_asked(result)
+            self._events.token_asked(result)
         if Revocation.UNANSWERED in results:
             pause = AGAIN[min(tries, len(AGAIN)) - 1]
             if pause < left:
                 return pause
-            self._trail.token_not_revoked(one, "given_up")
+            self._events.token_not_revoked(one, "given_up")
         elif set(results) <= {Revocation.CONFIRMED}:
-            self._trail.token_revoked(one)
+            self._events.token_revoked(one)
         else:
             worst = Revocation.REFUSED if Revocation.REFUSED in results else Revocation.UNSUPPORTED
-            self._trail.token_not_revoked(one, worst.value)
+            self._events.token_not_revoked(one, worst.value)
         return None
 
     async def _last_try(self, mine: _Mine) -> None:
@@ -269,7 +269,7 @@ class TokenRevoker:
         if await self._store.park(one.sid, self._sealed(one), due=due, latest=due + FURTHER, keep=KEEP):
             return
         if await self._tried(one, mine.tries + 1, 0) is not None:
-            self._trail.token_not_revoked(one, "given_up")
+            self._events.token_not_revoked(one, "given_up")
 
     def _sealed(self, one: Parked) -> bytes:
         return self._ring.seal(holds.FORMAT.plain(one), self._purpose(one.sid), now=clock.now())
@@ -280,7 +280,7 @@ class TokenRevoker:
         if one is None:
             fix = f"keep a key file that was replaced for {KEEP // 3600} hours"
             _log.error("token_unreadable", session=session_mark(sid), fix=fix)
-            self._trail.token_not_revoked(Parked(sid, ()), "unreadable")
+            self._events.token_not_revoked(Parked(sid, ()), "unreadable")
         return one
 
     def _purpose(self, sid: str) -> bytes:

@@ -133,7 +133,7 @@ def test_two_tabs() -> None:
     second.signs_out()
     assert first.step is not None
     assert second.step is not None
-    assert first.step.chain.ticket("oidc") != second.step.chain.ticket("oidc")
+    assert first.step.chain.return_nonce("oidc") != second.step.chain.return_nonce("oidc")
 
 
 def test_the_hint_is_lost() -> None:

@@ -59,13 +59,13 @@ async def walk(directory: Path, idp: Puppet) -> None:
     hops = Hops(options.hops, APP, provider)
     step = chains.begin([each.name for each in options.hops], LIMITS, now=1, nonce="nonce")
     assert isinstance(step, Go)
-    ticket = step.chain.ticket("acme_bye")
+    nonce = step.chain.return_nonce("acme_bye")
     back = f"{APP}/logout/done/acme_bye"
     assert hops.location(step.chain) == (
-        f"{idp.origin('acme')}/bye?back={back.replace(':', '%3A').replace('/', '%2F')}&nonce={ticket}"
+        f"{idp.origin('acme')}/bye?back={back.replace(':', '%3A').replace('/', '%2F')}&nonce={nonce}"
     )
     assert hops.evidence(step.chain, "acme_bye", "", "another") is None
-    evidence = hops.evidence(step.chain, "acme_bye", "", ticket)
+    evidence = hops.evidence(step.chain, "acme_bye", "", nonce)
     assert evidence is Evidence.SESSION_ENDED
     done = chains.returned(step.chain, "acme_bye", evidence, LIMITS, now=2)
     assert isinstance(done, Done)

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from gateway.core.http.facts import DoorRules, build
 from gateway.core.http.request_head import RequestHead, read_block
 from gateway.telemetry.metrics import Metrics
-from gateway.web.door.access_log import Accounts
+from gateway.web.door.access_log import AccessLog
 from gateway.web.messages import Request, Response
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
@@ -29,9 +29,9 @@ def test_r34_a_line_has_names_and_no_values(capsys: pytest.CaptureFixture[str]) 
     request = asked()
     request.route, request.sid = "/", "sid-zzz"
     facts = build("GET", "/a?token=zzz&b=zzz", [(b"Host", b"app.example.com")], "192.0.2.1", RULES)
-    accounts = Accounts(Metrics(), access=True)
-    accounts.note(request, facts, Response(204), 0.25)
-    accounts.flush()
+    access_log = AccessLog(Metrics(), access=True)
+    access_log.note(request, facts, Response(204), 0.25)
+    access_log.flush()
     (line,) = capsys.readouterr().out.splitlines()
     told = json.loads(line)
     assert (told["path"], told["parameters"], told["status"]) == ("/a", ["token", "b"], 204)
@@ -42,9 +42,9 @@ def test_a_request_that_could_not_be_read_has_a_line_without_a_path(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing of it is repeated in the log either."""
-    accounts = Accounts(Metrics(), access=True)
-    accounts.note(asked(), None, Response(400), 0.1)
-    accounts.flush()
+    access_log = AccessLog(Metrics(), access=True)
+    access_log.note(asked(), None, Response(400), 0.1)
+    access_log.flush()
     told = capsys.readouterr().out
     assert '"status":400' in told
     assert "zzz" not in told
@@ -53,12 +53,12 @@ def test_a_request_that_could_not_be_read_has_a_line_without_a_path(
 def test_answers_are_counted_by_route_and_class(capsys: pytest.CaptureFixture[str]) -> None:
     """Also without access lines; our own answers are one route."""
     metrics = Metrics()
-    accounts = Accounts(metrics, access=False)
+    access_log = AccessLog(metrics, access=False)
     request = asked()
-    accounts.note(request, None, Response(302), 0.1)
+    access_log.note(request, None, Response(302), 0.1)
     request.route = "/api/"
-    accounts.note(request, None, Response(500), 0.1)
-    accounts.flush()
+    access_log.note(request, None, Response(500), 0.1)
+    access_log.flush()
     exposed = metrics.exposition().decode()
     assert 'route="own"' in exposed
     assert 'route="/api/"' in exposed
@@ -80,25 +80,25 @@ def test_a_full_disk_costs_lines_and_no_answers(monkeypatch: pytest.MonkeyPatch)
     """The log of the program says so, now and then; what could not be written does not pile up."""
     disk = Full()
     monkeypatch.setattr("sys.stdout", disk)
-    accounts = Accounts(Metrics(), access=True)
+    access_log = AccessLog(Metrics(), access=True)
     with capture_logs() as told:
         for _ in range(2_000):
-            accounts.note(asked(), None, Response(204), 0.1)
-        accounts.flush()
-        accounts.flush()
+            access_log.note(asked(), None, Response(204), 0.1)
+        access_log.flush()
+        access_log.flush()
     assert disk.asked > 2
     assert [line["reason"] for line in told] == ["No space left on device"]
-    assert accounts._log is not None
-    assert accounts._log._lines == []
+    assert access_log._log is not None
+    assert access_log._log._lines == []
 
 
 def test_what_is_no_request_is_counted_and_told_now_and_then() -> None:
     """Each fault by itself."""
     metrics = Metrics()
-    accounts = Accounts(metrics, access=False)
+    access_log = AccessLog(metrics, access=False)
     with capture_logs() as told:
         for code in ("malformed_request", "malformed_request", "too_slow"):
-            accounts.unreadable("192.0.2.1", code)
+            access_log.unreadable("192.0.2.1", code)
     exposed = metrics.exposition().decode()
     assert 'gateway_unreadable_requests_total{reason="malformed_request"} 2.0' in exposed
     assert 'gateway_unreadable_requests_total{reason="too_slow"} 1.0' in exposed

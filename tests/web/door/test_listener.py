@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from gateway.core.errors import ProviderError, UpstreamError
 from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.telemetry.metrics import Metrics
-from gateway.web.door.access_log import Accounts
+from gateway.web.door.access_log import AccessLog
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.listener import Door
 from gateway.web.door.table import EndpointTable
@@ -61,7 +61,7 @@ async def door(behind: Behind, metrics: Metrics) -> Door:
         DoorLimits(8_190, 10),
         table=EndpointTable({}, "/oauth2"),
         gate=gate,
-        accounts=Accounts(metrics, access=False),
+        access_log=AccessLog(metrics, access=False),
     )
 
 

@@ -44,13 +44,13 @@ def hops_of(provider: IdentityProvider, *hops: Hop) -> Hops:
 
 
 async def test_a_plain_hop_begins_at_its_own_address(provider: IdentityProvider) -> None:
-    """Cognito's address is constant; Okta's return address ends in this chain's ticket."""
+    """Cognito's address is constant; Okta's return address ends in this chain's return nonce."""
     hops = hops_of(provider, COGNITO, OKTA)
     assert hops.location(chain_of("cognito")).startswith(
         "https://c.auth.example.com/logout?client_id=client&"
     )
     chain = chain_of("okta_signout")
-    assert hops.location(chain).endswith(f"done%2Fokta_signout%2F{chain.ticket('okta_signout')}")
+    assert hops.location(chain).endswith(f"done%2Fokta_signout%2F{chain.return_nonce('okta_signout')}")
 
 
 async def test_r18_a_hop_that_needs_the_hint_begins_at_our_own_address(provider: IdentityProvider) -> None:
@@ -60,12 +60,12 @@ async def test_r18_a_hop_that_needs_the_hint_begins_at_our_own_address(provider:
     assert hops.unasked(chain_of("oidc")) is None
     form = await hops.act(chain_of("oidc"), "the-token")
     assert isinstance(form, Form)
-    assert dict(form.fields)["state"] == chain_of("oidc").ticket("oidc")
+    assert dict(form.fields)["state"] == chain_of("oidc").return_nonce("oidc")
     assert isinstance(await hops.act(chain_of("oidc"), None), Skip)
 
 
 @pytest.mark.parametrize(
-    ("hop", "asked", "ticket", "state", "evidence"),
+    ("hop", "asked", "nonce", "state", "evidence"),
     [
         (COGNITO, "", "", None, "ended_address_reached"),
         (COGNITO, "", "", "whatever", "ended_address_reached"),
@@ -91,22 +91,22 @@ async def test_r18_a_hop_that_needs_the_hint_begins_at_our_own_address(provider:
     ],
 )
 async def test_r28_a_return_proves_what_the_provider_lets_it_prove(
-    provider: IdentityProvider, hop: Hop, asked: str, ticket: str, state: str | None, evidence: str | None
+    provider: IdentityProvider, hop: Hop, asked: str, nonce: str, state: str | None, evidence: str | None
 ) -> None:
     """By the path, the state, or nothing; and that a session is over only where this provider is known to lead back so."""
     chain = chains.sent(chain_of(hop.name), Asked(asked))
-    right = chain.ticket(hop.name)
-    given = (ticket.replace("RIGHT", right), state.replace("RIGHT", right) if state is not None else None)
+    right = chain.return_nonce(hop.name)
+    given = (nonce.replace("RIGHT", right), state.replace("RIGHT", right) if state is not None else None)
     assert hops_of(provider, hop).evidence(chain, hop.name, *given) == evidence
 
 
 async def test_r28_no_two_chains_and_no_two_hops_share_a_ticket(provider: IdentityProvider) -> None:
     """The state of an older chain, or of another hop, proves nothing; what is no hop of ours neither."""
     hops, chain = hops_of(provider, OIDC), chain_of("oidc")
-    assert hops.evidence(chain, "oidc", "", chain_of("oidc", nonce="older").ticket("oidc")) is None
-    assert hops.evidence(chain, "oidc", "", chain.ticket("okta_signout")) is None
+    assert hops.evidence(chain, "oidc", "", chain_of("oidc", nonce="older").return_nonce("oidc")) is None
+    assert hops.evidence(chain, "oidc", "", chain.return_nonce("okta_signout")) is None
     assert hops.evidence(chain, "oidc", "", "é\udcff") is None
-    assert hops.evidence(chain, "okta", "", chain.ticket("okta")) is None
+    assert hops.evidence(chain, "okta", "", chain.return_nonce("okta")) is None
 
 
 async def test_a_hop_with_nothing_to_ask_is_skipped_with_the_reason(provider: IdentityProvider) -> None:

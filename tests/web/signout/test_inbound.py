@@ -21,7 +21,7 @@ from gateway.web.body import Body
 from gateway.web.signout import inbound
 from gateway.web.signout.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from tests.fakes.patience import PATIENCE
 
 ISSUER = "https://idp.example"
@@ -62,9 +62,13 @@ async def house(path: Path) -> House:
         swept.append(len(log.index))
         return 0
 
-    trail = Trail(AuditTrail(audit.append), metrics)
+    events = SessionEvents(AuditTrail(audit.append), metrics)
     return House(
-        log, Inbound(log=log, revoker=Revoker(log, sweep), trail=trail, lifetime=3_660), audit, metrics, swept
+        log,
+        Inbound(log=log, revoker=Revoker(log, sweep), events=events, lifetime=3_660),
+        audit,
+        metrics,
+        swept,
     )
 
 

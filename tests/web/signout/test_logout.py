@@ -240,7 +240,7 @@ async def test_r28_every_return_is_seen_and_told(lab: Lab) -> None:
 
 FALSE: dict[str, dict[str, Any]] = {
     "another hop's": {"hop": "okta_signout"},
-    "with a ticket that this hop has none of": {"hop": "cognito", "ticket": "x"},
+    "with a nonce that this hop has none of": {"hop": "cognito", "nonce": "x"},
     "of no hop": {"hop": "elsewhere"},
     "sent by one of our own pages": {"hop": "cognito", "from_here": True},
 }
@@ -257,13 +257,13 @@ async def test_r28_what_is_no_return_changes_nothing(lab: Lab, said: dict[str, A
     assert [event.kind for event in lab.told] == [AuditKind.LOGOUT_STARTED]
 
 
-@pytest.mark.parametrize("ticket", ["", "guessed", "\udcff"])
-async def test_r28_a_return_without_its_ticket_is_none(lab: Lab, ticket: str) -> None:
-    """Anybody can lead a browser to the address; only the provider has this chain's ticket."""
+@pytest.mark.parametrize("nonce", ["", "guessed", "\udcff"])
+async def test_r28_a_return_without_its_ticket_is_none(lab: Lab, nonce: str) -> None:
+    """Anybody can lead a browser to the address; only the provider has this chain's return nonce."""
     jar = lab.browser(WHO)
     await lab.begin(jar)
     await lab.back(jar, "cognito")
-    assert waits(await lab.back(jar, "okta_signout", ticket=ticket))
+    assert waits(await lab.back(jar, "okta_signout", nonce=nonce))
     assert lab.statuses(jar)["okta_signout"] == PENDING
 
 

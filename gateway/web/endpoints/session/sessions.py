@@ -32,7 +32,7 @@ from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
 from gateway.web.session.session import Carried
 from gateway.web.signout.logout import Logout
 from gateway.web.signout.revoker import Revoker
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.statuses import status_of
 
 SHOWN = 100
@@ -51,7 +51,7 @@ class SessionsEndpoint:
     log: RevocationLog
     revoker: Revoker
     sign_ins: SignIns
-    trail: Trail
+    events: SessionEvents
 
     async def show(self, request: Request, facts: RequestFacts) -> Response:
         """The list, as a page or as JSON; asking for it is no activity."""
@@ -104,7 +104,7 @@ class SessionsEndpoint:
 
     async def _revoke(self, entries: Sequence[NewEntry], client: str) -> bool:
         def tell(entry: NewEntry, durable: bool) -> None:
-            self.trail.revoked(entry.key, entry.reason, durable=durable, client=client)
+            self.events.revoked(entry.key, entry.reason, durable=durable, client=client)
 
         return (await self.revoker.end(entries, tell)).durable
 

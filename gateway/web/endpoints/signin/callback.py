@@ -40,7 +40,7 @@ from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried, Sessions
 from gateway.web.signout.hint import Hints
 from gateway.web.signout.logout import Logout
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 
 _log = get_logger("callback")
@@ -77,7 +77,7 @@ class Callback:
     provider: IdentityProvider
     log: RevocationLog
     sign_ins: SignIns
-    trail: Trail
+    events: SessionEvents
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """Session and landing, or a page that says what went wrong."""
@@ -101,7 +101,7 @@ class Callback:
             agent = request.header(b"user-agent")
             return await self._finish(facts, carried, attempt, response, agent, now)
         except (ProviderError, StateError) as error:
-            self.trail.login_failed(error.code, error.detail, facts.client)
+            self.events.login_failed(error.code, error.detail, facts.client)
             return self._failed(facts, error, attempt)
 
     async def _finish(
@@ -133,7 +133,7 @@ class Callback:
             return await self.logout.begin(carried, how=how, now=now, cause=cause, unused=unused)
         if freshness(attempt, authenticated_at) is Freshness.STALE:
             self.logout.discard(tokens.refresh_token)
-            self.trail.login_failed("not_asked_again", principal.subject, facts.client)
+            self.events.login_failed("not_asked_again", principal.subject, facts.client)
             action = (message("page.try_again"), self._again(attempt))
             return refuse(facts, "not_asked_again", cookies=self._drop(attempt), action=action)
         began = now if carried.chain is None else max(now, carried.chain.started + 1)
@@ -211,7 +211,7 @@ class Callback:
         try:
             cookies = await self.sessions.begin(session, carried.cookies, now)
         except CookieTooLargeError as error:
-            self.trail.login_failed("session_too_large", str(error), sign_in.client)
+            self.events.login_failed("session_too_large", str(error), sign_in.client)
             self.logout.discard(session.refresh_token)
             page = pages.oversized_session(
                 bytes_needed=error.needed, budget=error.budget, largest_claim=_largest(session)
@@ -222,7 +222,7 @@ class Callback:
             raise
         if not await self.sign_ins.record(sign_in):
             _log.warning("sign_in_not_listed", fix="the state does not answer; see /readyz")
-        self.trail.login(session, sign_in.client)
+        self.events.login(session, sign_in.client)
         cookies += self.hints.keep(hint, session.sid, cookies, carried.cookies, now)
         return self._onward(carried, attempt, now, cookies)
 
@@ -259,7 +259,7 @@ class Callback:
     def _refused(
         self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt | None
     ) -> Response:
-        self.trail.login_failed("refused", refusal.error, facts.client)
+        self.events.login_failed("refused", refusal.error, facts.client)
         return refuse(
             facts,
             "sign_in_refused",

@@ -76,13 +76,13 @@ class LogoutEndpoints:
 
     async def done(self, request: Request, facts: RequestFacts) -> Response:
         """A hop's return address; only a document navigation counts (rule R28)."""
-        hop, _, ticket = facts.path.removeprefix(DONE_PREFIX).partition("/")
+        hop, _, nonce = facts.path.removeprefix(DONE_PREFIX).partition("/")
         if not facts.navigation or facts.method != "GET":
             return refuse(facts, "iframe_or_prefetch", what=message("reason.iframe_or_prefetch.sign_out"))
         now = clock.now()
         carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         state, from_here = parameter(facts, "state"), facts.site == "same-origin"
-        return await self.logout.returned(carried, hop, ticket, state, now=now, from_here=from_here)
+        return await self.logout.returned(carried, hop, nonce, state, now=now, from_here=from_here)
 
     async def hop(self, request: Request, facts: RequestFacts) -> Response:
         """The current hop, entered where its hint is seen, by a page that moves on (rules R18, R34)."""

@@ -15,7 +15,7 @@ from gateway.oidc.signout.signed_receipt import ReceiptKey, verified
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
-from gateway.web.signout.trail import Trail
+from gateway.web.signout.session_events import SessionEvents
 
 NOW = 1_700_000_000
 WHO = Session(
@@ -32,10 +32,10 @@ WHO = Session(
 )
 
 
-def trail() -> tuple[Trail, list[AuditEvent], Metrics]:
+def events() -> tuple[SessionEvents, list[AuditEvent], Metrics]:
     told: list[AuditEvent] = []
     metrics = Metrics()
-    return Trail(AuditTrail(told.append), metrics), told, metrics
+    return SessionEvents(AuditTrail(told.append), metrics), told, metrics
 
 
 def begun_by(*who: str) -> Chain:
@@ -46,7 +46,7 @@ def begun_by(*who: str) -> Chain:
 
 def test_a_sign_in_and_out_is_told_in_order() -> None:
     """Who, from where, which hops, on what evidence."""
-    book, told, metrics = trail()
+    book, told, metrics = events()
     book.login(WHO, "192.0.2.1")
     begun = begun_by("mark", "s-1", "alice")
     book.logout_started(begun, "post")
@@ -71,14 +71,14 @@ def test_a_sign_in_and_out_is_told_in_order() -> None:
 
 def test_a_failed_hop_is_told_as_failed() -> None:
     """Never as a return."""
-    book, told, _ = trail()
+    book, told, _ = events()
     book.hop(chains.HopState("okta", chains.FAILED, NOW, Evidence.NO_RETURN, 2))
     assert told[0].kind is AuditKind.HOP_FAILED
 
 
 def test_a_logout_of_nobody_is_told() -> None:
     """There was no session: nothing is invented."""
-    book, told, _ = trail()
+    book, told, _ = events()
     book.logout_started(begun_by(), "get")
     assert (told[0].session, told[0].user) == (None, None)
 
@@ -87,7 +87,7 @@ def test_what_is_told_of_a_sign_out_is_signed_where_there_is_a_key() -> None:
     """Both lines, and the user's copy."""
     told: list[AuditEvent] = []
     key = ReceiptKey.new()
-    book = Trail(AuditTrail(told.append), Metrics(), ReceiptBook("https://app", "https://idp", key))
+    book = SessionEvents(AuditTrail(told.append), Metrics(), ReceiptBook("https://app", "https://idp", key))
     begun = begun_by("mark", "s-1", "alice")
     book.logout_started(begun, "post")
     done = chains.returned(begun, "cognito", Evidence.CAME_BACK, ChainLimits(30, 120), now=NOW)
@@ -101,7 +101,7 @@ def test_what_is_told_of_a_sign_out_is_signed_where_there_is_a_key() -> None:
 
 def test_a_refusal_names_its_policies_and_the_path_without_query() -> None:
     """R34: what was asked for, not with which values."""
-    book, told, _ = trail()
+    book, told, _ = events()
     rules = DoorRules("https", frozenset({"app.example.com"}))
     facts = build("GET", "/admin?token=zzz", [(b"Host", b"app.example.com")], "192.0.2.1", rules)
     book.denied(facts, WHO, "denied", ("admins-only",))
@@ -112,7 +112,7 @@ def test_a_refusal_names_its_policies_and_the_path_without_query() -> None:
 
 def test_verdicts_are_counted() -> None:
     """Each kind by its reason."""
-    book, told, metrics = trail()
+    book, told, metrics = events()
     for verdict in (
         Allow(WHO, ("p",)),
         Allow(None, ()),
@@ -129,6 +129,6 @@ def test_verdicts_are_counted() -> None:
 
 def test_no_event_shows_a_token() -> None:
     """The refresh token is in no repr of anything that is told."""
-    book, told, _ = trail()
+    book, told, _ = events()
     book.login(WHO, "192.0.2.1")
     assert "token-secret" not in repr(told) + repr(WHO)

@@ -23,7 +23,7 @@ _HOPS = {
 _SAID = {result.value for result in Revocation}
 
 
-class Trail:
+class SessionEvents:
     """The events of signing in and out, and the decisions of the gate.
 
     :param receipts: signs what is told of sign-outs; None where nothing is signed.
@@ -124,7 +124,7 @@ class Trail:
         """The user's copy of the signed receipt of a closed chain; None where none are signed."""
         return self.receipts.copy(chain) if self.receipts else None
 
-    def ended_from_outside(self, key: str, reason: str, *, durable: bool, source: str, client: str) -> None:
+    def ended_by_others(self, key: str, reason: str, *, durable: bool, source: str, client: str) -> None:
         """Somebody who may do so ended what ``key`` names. :param source: who, by name; ``client`` their address."""
         self.revocation(reason, durable=durable)
         self._audit.record(
