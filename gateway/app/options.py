@@ -149,6 +149,8 @@ def routes(settings: Settings) -> list[Route]:
             first_byte=waits.first_byte,
             idle=waits.idle,
             ca_file=str(upstream.ca_file or ""),
+            strip_prefix=upstream.strip_prefix,
+            own_host=upstream.host == "own",
             sign_out_on=frozenset(upstream.sign_out_on),
         )
         for upstream in settings.upstreams

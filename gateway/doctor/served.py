@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.core.http.routes import upstream_target
 from gateway.doctor.probe import NoAnswerError, Probe, Reply
+from gateway.proxy.address import authority_of
 from gateway.settings.model import Settings
 from gateway.settings.sections import UpstreamSection
 
@@ -48,8 +50,10 @@ async def fetched(upstream: UpstreamSection, settings: Settings, path: str) -> R
         return _file(upstream, path)
     probe = Probe(ca_file=upstream.ca_file, socket=url.path if url.kind == "unix" else None, within=WITHIN)
     base = "http://localhost" if url.kind == "unix" else str(url)
+    segments = upstream.path.rstrip("/").count("/") if upstream.strip_prefix else 0
+    path = upstream_target(path, base="", segments=segments)
     headers = {
-        "host": settings.public_url.authority,
+        "host": authority_of(str(url)) if upstream.host == "own" else settings.public_url.authority,
         "sec-fetch-mode": "navigate",
         "sec-fetch-dest": "document",
     }

@@ -64,7 +64,7 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
 def parse_address(url: str, ca_file: str = "") -> Address:
     """The address an ``http:``, ``https:`` or ``unix:`` URL names.
 
-    :raises ConfigurationError: ``upstream_url`` for any other, or for one with a path, query or user; ``bad_ca_file``.
+    :raises ConfigurationError: ``upstream_url`` for any other, or for one with a query or user; ``bad_ca_file``.
     """
     if url.startswith("unix:"):
         path = url.removeprefix("unix:").removeprefix("//")
@@ -76,7 +76,7 @@ def parse_address(url: str, ca_file: str = "") -> Address:
         port = parts.port
     except ValueError:
         raise _refused(url) from None
-    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    extra = parts.query or parts.fragment or parts.username
     if parts.scheme not in {"http", "https"} or not parts.hostname or extra:
         raise _refused(url)
     if parts.scheme == "http":
@@ -85,9 +85,17 @@ def parse_address(url: str, ca_file: str = "") -> Address:
     return Address(host=parts.hostname, port=port or 443, tls=True, ca_file=ca_file)
 
 
+def authority_of(url: str) -> str:
+    """What Host says to the upstream at ``url`` about itself; a socket has no name but this machine's."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        return "localhost"
+    return parts.netloc.removesuffix(":443" if parts.scheme == "https" else ":80")
+
+
 def _refused(url: str) -> ConfigurationError:
     return ConfigurationError(
         "upstream_url",
         f"{url!r} is not an upstream.",
-        fix="Use http://host:port, https://host, unix:/path/to.sock or file:///directory; no path after a host.",
+        fix="Use http://host:port, https://host/path, unix:/path/to.sock or file:///directory.",
     )

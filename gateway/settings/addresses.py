@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.settings.bad_value import BadValueError, shown
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_BASE = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]+)*")
 _HOST_LABELS = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.ASCII)
 
 
@@ -71,17 +72,19 @@ class UpstreamUrl:
     :ivar host: name or address, for http and https; empty otherwise.
     :ivar port: 0 for unix and file.
     :ivar path: the socket, or the directory that is served; None for http and https.
+    :ivar base: path that goes in front of every target, without a slash at its end.
     """
 
     kind: str
     host: str = ""
     port: int = 0
     path: Path | None = None
+    base: str = ""
 
     def __str__(self) -> str:
         if self.path is not None:
             return f"unix:{self.path}" if self.kind == "unix" else f"file://{self.path}"
-        return f"{self.kind}://{ListenAddress(self.host, self.port)}"
+        return f"{self.kind}://{ListenAddress(self.host, self.port)}{self.base}"
 
 
 def is_local(host: str) -> bool:
@@ -179,11 +182,15 @@ def parse_upstream(value: object, base: Path) -> UpstreamUrl:
             raise BadValueError(f"{shown(value)} names no path", f"write {kind}:/absolute/path")
         return UpstreamUrl(kind, path=_absolute(path, base))
     parts = split_url(value, "http://127.0.0.1:3000, unix:/run/app.sock or file:///srv/spa")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+    if parts.query or parts.fragment:
+        raise BadValueError(f"{shown(value)} has a query or fragment", "leave it out")
+    front = parts.path.rstrip("/")
+    if _BASE.fullmatch(front) is None or any(segment in {".", ".."} for segment in front.split("/")):
         raise BadValueError(
-            f"{shown(value)} has a path", "leave it out: the upstream receives the target exactly as it came"
+            f"{shown(value)} has no plain path", "write one such as http://127.0.0.1:3000/app"
         )
-    return UpstreamUrl(parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    return UpstreamUrl(parts.scheme, parts.hostname or "", port, base=front)
 
 
 def _absolute(path: str, base: Path) -> Path:

@@ -35,7 +35,8 @@ class UpstreamSection:
 
     path: kinds.RoutePath = key(description="Path prefix, decoded; also the name of this route in policies.")
     url: kinds.Upstream = key(
-        description="Where it is: `http://…`, `https://…`, `unix:/socket`, or `file:///directory` of a built SPA."
+        description="Where it is: `http://…`, `https://…`, each with a path for the front of every target,"
+        " `unix:/socket`, or `file:///directory` of a built SPA."
     )
     ca_file: kinds.File | None = key(
         None, description="Certificates in PEM to trust for an `https` upstream, instead of the system's."
@@ -51,6 +52,16 @@ class UpstreamSection:
         "refuse",
         description="`allow` hands on `X-HTTP-Method-Override` and its like, which policies do not see;"
         " otherwise they are removed.",
+    )
+    strip_prefix: kinds.Flag = key(
+        False,
+        description="Take `path` from the front of what the upstream is asked for, and tell it `X-Forwarded-Prefix`."
+        " Policies see the whole path; redirects and links of the upstream are not changed.",
+    )
+    host: Literal["browser", "own"] = key(
+        "browser",
+        description="What `Host` the upstream is asked for: the one in the browser's address bar, or `own`, that of"
+        " `url`; `X-Forwarded-Host` is the browser's.",
     )
     sign_out_on: tuple[kinds.RoutePath, ...] = key(
         [],

@@ -27,6 +27,8 @@ NOT_IN_THE_LISTING = {
     "upstreams[].method_override": "rule R32",
     "headers.reserved": "headers that an application believes, beside those of the usual proxies",
     "headers.underscores": "names that some servers read as others",
+    "upstreams[].strip_prefix": "an upstream whose own paths begin behind its route's",
+    "upstreams[].host": "an upstream that answers to its own name alone",
     "upstreams[].sign_out_on": "an application's own sign-out, whose Clear-Site-Data does not take our cookies",
     "provider.client_secret": "every secret has a _file twin",
     "provider.auth_time_proves": "rule R1",

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.proxy.address import Address, parse_address
+from gateway.proxy.address import Address, authority_of, parse_address
 from tests.fakes.certificates import Authority
 
 
@@ -42,7 +42,6 @@ def test_addresses(url, expected):
     [
         "ftp://x",
         "http://",
-        "http://x/path",
         "http://x?q",
         "http://u@x",
         "http://x:no",
@@ -124,3 +123,15 @@ def test_an_address_is_said_as_one_would_write_it():
     """For the log."""
     for url in ("http://127.0.0.1:3000", "https://app:443", "http://[::1]:8000", "unix:/run/app.sock"):
         assert str(parse_address(url)) == url
+
+
+def test_what_an_upstream_calls_itself():
+    """For Host: the default port is not said."""
+    named = {
+        "http://a:80/x": "a",
+        "https://a:443": "a",
+        "https://a:80": "a:80",
+        "http://[::1]:8000": "[::1]:8000",
+        "unix:/s": "localhost",
+    }
+    assert {url: authority_of(url) for url in named} == named

@@ -109,6 +109,7 @@ def test_a_password_in_a_url_is_not_repeated():
         ("https://[::1]", "https://[::1]:443"),
         ("unix:/run/app.sock", "unix:/run/app.sock"),
         ("unix:app.sock", "unix:/etc/gateway/app.sock"),
+        ("http://app/base/", "http://app:80/base"),
         ("file:///srv/spa", "file:///srv/spa"),
         ("file:dist", "file:///etc/gateway/dist"),
     ],
@@ -120,10 +121,21 @@ def test_upstreams(text, shown):
 
 @pytest.mark.parametrize(
     "text",
-    ["127.0.0.1:3000", "http://app/base", "unix:", "file:", "ftp://x", "file://host/x", "http://u:p@h"],
+    [
+        "127.0.0.1:3000",
+        "http://app/a/../b",
+        "http://app/a%2fb",
+        "http://app//b",
+        "http://app/a?b",
+        "unix:",
+        "file:",
+        "ftp://x",
+        "file://host/x",
+        "http://u:p@h",
+    ],
 )
 def test_other_upstreams_are_refused(text):
-    """A path on an http upstream would contradict that targets go on untouched."""
+    """A path on an http upstream can be read in one way."""
     with pytest.raises(BadValueError):
         parse_upstream(text, BASE)
 

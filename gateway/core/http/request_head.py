@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.connection_auth import binds
@@ -32,6 +32,7 @@ HEADS_BYTES = 8 * 1024 * 1024
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(r"([A-Z-]{1,32}) ([!-~]+) HTTP/1\.([01])")
+_ABSOLUTE = re.compile(r"(?i:https?)://([A-Za-z0-9._~:\[\]-]+)(/[!-~]*|\?[!-~]*)?")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 """The grammar (RFC 9110 §8.6) allows zeros in front; whoever takes 010 for eight reads the rest as another request."""
@@ -118,12 +119,28 @@ def _read_head(asked: tuple[bytes, int]) -> RequestHead:
         raise DownstreamError("headers_too_large")
     method, target, http10 = read_request_line(line)
     fields = _known_block[block, longest] if len(block) <= LONGEST_KNOWN else read_block(block, longest)
+    if not target.startswith("/"):
+        target, fields = _origin_form(target, fields)
     if http10:
         if fields.chunked:
             raise malformed("http10_chunked")
     elif not fields.named:
         raise malformed("no_host")
     return RequestHead(method, target, http10, fields)
+
+
+def _origin_form(target: str, fields: HeaderBlock) -> tuple[str, HeaderBlock]:
+    """Of a whole address its path and query, and its host in the place of whatever Host says (RFC 9112 §3.2.2): decided
+    on and handed on is the same one. Other forms stay what they are, and are refused for it.
+    """
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None:
+        return target, fields
+    host, rest = found[1], found[2] or "/"
+    headers = [(name, value) for name, value in fields.headers if name.lower() != b"host"]
+    facts = fields.facts._replace(authority=host.lower())
+    fields = replace(fields, headers=((b"Host", host.encode()), *headers), named=True, facts=facts)
+    return rest if rest.startswith("/") else f"/{rest}", fields
 
 
 def _weight(asked: tuple[bytes, int], _: object) -> int:

@@ -37,10 +37,11 @@ class RequestRules:
         names that begin so.
     :param allow_method_override: let X-HTTP-Method-Override and its like pass.
     :param underscores: let names with an underscore pass that are no other spelling of one that does not.
+    :param host: of the upstream, in the place of the client's. :param prefix: what is taken from the front of paths.
     :param dropped: told of a name that does not pass where a client may expect it to, once or more often.
     """
 
-    __slots__ = ("_begin", "_dropped", "_override", "_reserved", "_underscores", "kinds")
+    __slots__ = ("_begin", "_dropped", "_override", "_reserved", "_underscores", "host", "kinds", "prefix")
 
     def __init__(
         self,
@@ -48,6 +49,8 @@ class RequestRules:
         *,
         allow_method_override: bool = False,
         underscores: bool = True,
+        host: bytes = b"",
+        prefix: bytes = b"",
         dropped: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         names = {each: one_spelling(each.removesuffix(b"*")) for each in own}
@@ -56,6 +59,8 @@ class RequestRules:
         self._override = allow_method_override
         self._underscores = underscores
         self._dropped = dropped
+        self.host = host
+        self.prefix = prefix
         self.kinds = NameKinds(self._classify)
 
     def _classify(self, name: bytes) -> int:
@@ -133,7 +138,7 @@ def upstream_request_head(
     """
     passed, named = _passed[rules, tuple(headers)]
     if named is None:
-        passed += b"Host: %b\r\n" % host
+        passed += b"Host: %b\r\n" % (rules.host or host)
         named = host
     if websocket:
         passed += b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -162,11 +167,13 @@ def _pass(asked: tuple[RequestRules, RawHeaders]) -> tuple[bytes, bytes | None]:
                 lines.append((name, kept))
         elif kind == _HOST:
             named = value
-            lines.append((name, value))
+            lines.append((name, rules.host or value))
         elif kind == _TRANSFER:
             chunked = _only_chunked(value)
     if chunked:
         lines.append((b"Transfer-Encoding", b"chunked"))
+    if rules.prefix:
+        lines.append((b"X-Forwarded-Prefix", rules.prefix))
     return _joined(lines), named
 
 

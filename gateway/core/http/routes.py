@@ -19,6 +19,8 @@ class Route:
     :ivar encoded_slashes: whether ``%2F`` may stand in a path (rule R32).
     :ivar allow_method_override: whether X-HTTP-Method-Override and its like pass (rule R32).
     :ivar sign_out_on: decoded paths that end the session, beside what the upstream does there.
+    :ivar strip_prefix: the upstream's own paths begin behind ``path``. :ivar own_host: it is asked for by the host of
+        ``url`` and not by the browser's.
     :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
         the first of the response. :ivar idle: seconds without any byte, either way, within a message.
     """
@@ -33,6 +35,8 @@ class Route:
     idle: float = 60.0
     ca_file: str = ""
     sign_out_on: frozenset[str] = frozenset()
+    strip_prefix: bool = False
+    own_host: bool = False
 
     @property
     def name(self) -> str:
@@ -46,6 +50,17 @@ class Route:
         if not path.startswith(self.path):
             return False
         return len(path) == len(self.path) or self.path.endswith("/") or path[len(self.path)] == "/"
+
+
+def upstream_target(raw_target: str, *, base: str, segments: int) -> str:
+    """The target as the upstream knows it: without its first ``segments``, under ``base``.
+
+    They are counted and not compared: the prefix may stand there in any spelling that is decoded to it.
+    """
+    path, mark, query = raw_target.partition("?")
+    for _ in range(segments):
+        path = path[slash:] if (slash := path.find("/", 1)) > 0 else "/"
+    return f"{base}{path}{mark}{query}"
 
 
 def ordered(routes: Sequence[Route]) -> tuple[Route, ...]:

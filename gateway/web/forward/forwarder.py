@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
 
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.request_headers import RequestRules, upstream_request_head, wants_websocket
-from gateway.core.http.routes import Route, match_route, ordered
+from gateway.core.http.routes import Route, match_route, ordered, upstream_target
 from gateway.core.http.tab_injection import uncompressed
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.session import Session
-from gateway.proxy.address import Address, parse_address
+from gateway.proxy.address import Address, authority_of, parse_address
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.files import FileUpstream, parse_directory
 from gateway.proxy.live import EVENTS, WEBSOCKET, LiveConnections
@@ -43,6 +44,8 @@ class _Lane:
 
     rules: RequestRules
     backend: Pool | FileUpstream
+    base: str = ""
+    segments: int = 0
 
 
 class Forwarder:
@@ -85,10 +88,14 @@ class Forwarder:
         self._lanes = {route.path: self._lane(route, identity) for route in routes}
 
     def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
+        parts = urlsplit(route.url)
+        prefix = route.path.rstrip("/") if route.strip_prefix else ""
         rules = RequestRules(
             identity.own_names if identity else (),
             allow_method_override=route.allow_method_override,
             underscores=identity is None or identity.underscores,
+            host=authority_of(route.url).encode() if route.own_host else b"",
+            prefix=quote(prefix).encode(),
             dropped=self._say_dropped,
         )
         if route.url.startswith("file:"):
@@ -96,7 +103,8 @@ class Forwarder:
         address = parse_address(route.url, route.ca_file)
         pool = self._pools.get(address) or Pool(address, limit=self._pool_limit)
         self._pools[address] = pool
-        return _Lane(rules, pool)
+        base = parts.path.rstrip("/") if parts.scheme in {"http", "https"} else ""
+        return _Lane(rules, pool, base, prefix.count("/"))
 
     def _say_dropped(self, name: bytes) -> None:
         """Once for each name, and not for more than a hundred: clients choose them."""
@@ -160,10 +168,13 @@ class Forwarder:
         )
         if isinstance(lane.backend, FileUpstream):
             return self._file(request, client, facts, lane.backend, route)
+        target = request.target
+        if lane.base or lane.segments:
+            target = upstream_target(target, base=lane.base, segments=lane.segments)
         head = upstream_request_head(
             lane.rules,
             _METHODS.get(request.method) or request.method.encode(),
-            request.target.encode("ascii"),
+            target.encode("ascii"),
             headers,
             client=facts.client,
             scheme=facts.scheme,

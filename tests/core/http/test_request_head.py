@@ -20,6 +20,7 @@ from gateway.core.http.request_head import (
     read_head,
     read_request_line,
 )
+from gateway.core.http.target import split_target
 
 LONGEST = 8_190
 
@@ -265,3 +266,33 @@ def test_llhttp_reads_what_is_accepted_in_the_same_way(block: bytes) -> None:
     if not parser.should_upgrade():
         assert (witness.messages, witness.body) == (1, b"AAAAAAA" if read.chunked else body)
         assert parser.should_keep_alive() == (not read.close)
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "origin_form"),
+    [
+        ("http://App.Test/x?y=%2f", "App.Test", "/x?y=%2f"),
+        ("HTTPS://app.test:8443/x", "app.test:8443", "/x"),
+        ("http://app.test", "app.test", "/"),
+        ("http://app.test?q=http://z/", "app.test", "/?q=http://z/"),
+        ("http://[::1]:80//x", "[::1]:80", "//x"),
+    ],
+)
+@pytest.mark.parametrize("said", [b"Host: other.test\r\nA: b", b"A: b"])
+def test_the_absolute_form_says_the_host(target, host, origin_form, said) -> None:
+    """RFC 9112 §3.2.2: whatever Host says; what is decided on and what is handed on is the same host."""
+    head = read_head(b"GET " + target.encode() + b" HTTP/1.1\r\n" + said, 8_190)
+    assert (head.target, head.block.facts.authority) == (origin_form, host.lower())
+    assert head.block.headers == ((b"Host", host.encode()), (b"A", b"b"))
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://a@app.test/", "http://app.test@evil.test/", "http:///x", "http:/x", "ftp://app.test/", "http://app.test\\x", "x://", "http://a,b/"],
+)  # fmt: skip
+def test_other_forms_stay_what_they_are(target) -> None:
+    """And are refused where the target is read."""
+    head = read_head(b"GET " + target.encode() + b" HTTP/1.1\r\nHost: app.test", 8_190)
+    assert head.target == target
+    with pytest.raises(DownstreamError):
+        split_target(head.target)
