@@ -151,7 +151,10 @@ def routes(settings: Settings) -> list[Route]:
             ca_file=str(upstream.ca_file or ""),
             strip_prefix=upstream.strip_prefix,
             own_host=upstream.host == "own",
-            sign_out_on=frozenset(upstream.sign_out_on),
+            insensitive=upstream.paths == "insensitive",
+            sign_out_on=frozenset(
+                path.casefold() if upstream.paths == "insensitive" else path for path in upstream.sign_out_on
+            ),
         )
         for upstream in settings.upstreams
     ]

@@ -70,6 +70,10 @@ def _trust_everybody(settings: Settings) -> Iterator[Remark]:
             yield warning(("trusted_proxies", index), what, "list the networks of the proxies in front")
 
 
+def _alike(path: str) -> str:
+    return path.casefold().rstrip("/")
+
+
 @rule("upstreams")
 def _upstreams(settings: Settings) -> Iterator[Remark]:
     if not settings.upstreams:
@@ -81,6 +85,11 @@ def _upstreams(settings: Settings) -> Iterator[Remark]:
             what = f"the path {upstream.path} is already that of upstreams[{first[upstream.path]}]"
             yield error(("upstreams", index, "path"), what, "keep one of the two")
         first.setdefault(upstream.path, index)
+    for path, index in first.items():
+        twin = next((other for other in first if other != path and _alike(other) == _alike(path)), None)
+        if twin is not None:
+            what = f"{path} differs from {twin} only in its case or its last slash, which many servers read as one"
+            yield warning(("upstreams", index, "path"), what, "keep one, with `paths: insensitive`")
     if "/" not in first:
         what = "no upstream has the path /, so other paths are answered 404"
         yield warning("upstreams", what, "add one with path: / if the application is served there")

@@ -63,6 +63,11 @@ class UpstreamSection:
         description="What `Host` the upstream is asked for: the one in the browser's address bar, or `own`, that of"
         " `url`; `X-Forwarded-Host` is the browser's.",
     )
+    paths: Literal["exact", "insensitive"] = key(
+        "exact",
+        description="`insensitive`: the upstream serves `/Admin` and `/admin` as one (IIS, ASP.NET, Express), so all"
+        " spellings are its own, and policies see paths in lower case.",
+    )
     sign_out_on: tuple[kinds.RoutePath, ...] = key(
         [],
         description="Paths of the application's own sign-out: a request that acts there, or a navigation, still"

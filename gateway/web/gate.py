@@ -151,7 +151,7 @@ class Gate:
         renewing = is_due(session, now) and self._refresher.begin(session)
         if session.access_token is not None and now >= session.access_until:
             return self._with_fresh_token(request, facts, carried, route, session)
-        if facts.path in route.sign_out_on and acts_as_sign_out(facts):
+        if route.sign_out_on and route.read(facts.path) in route.sign_out_on and acts_as_sign_out(facts):
             return self._signing_out(request, facts, carried, route, now)
         active = self._is_activity(facts)
         # While the next generation is on its way, this one is not set anew: the two answers could cross.

@@ -29,6 +29,7 @@ NOT_IN_THE_LISTING = {
     "headers.underscores": "names that some servers read as others",
     "upstreams[].strip_prefix": "an upstream whose own paths begin behind its route's",
     "upstreams[].host": "an upstream that answers to its own name alone",
+    "upstreams[].paths": "servers that read other spellings of a path as the same",
     "upstreams[].sign_out_on": "an application's own sign-out, whose Clear-Site-Data does not take our cookies",
     "provider.client_secret": "every secret has a _file twin",
     "provider.auth_time_proves": "rule R1",

@@ -56,6 +56,10 @@ def test_contradictions_are_findings(examined, changes, key, what):
         ({"allowed_origins": ["https://app.example.com"]}, "allowed_origins[0]"),
         ({"trusted_proxies": ["0.0.0.0/0"]}, "trusted_proxies[0]"),
         ({"upstreams": [{"path": "/api/", "url": "http://a"}]}, "upstreams"),
+        (
+            {"upstreams": [{"path": path, "url": "http://a"} for path in ("/", "/Admin/", "/admin")]},
+            "upstreams[1].path",
+        ),
         ({"state_loss": "accept"}, "state_loss"),
         (
             {"provider.identity_provider": "Okta", "provider.auth_time_proves": True},

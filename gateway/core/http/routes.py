@@ -21,6 +21,7 @@ class Route:
     :ivar sign_out_on: decoded paths that end the session, beside what the upstream does there.
     :ivar strip_prefix: the upstream's own paths begin behind ``path``. :ivar own_host: it is asked for by the host of
         ``url`` and not by the browser's.
+    :ivar insensitive: the upstream makes no difference between ``/Admin``, ``/admin`` and ``/admin/``.
     :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
         the first of the response. :ivar idle: seconds without any byte, either way, within a message.
     """
@@ -37,16 +38,24 @@ class Route:
     sign_out_on: frozenset[str] = frozenset()
     strip_prefix: bool = False
     own_host: bool = False
+    insensitive: bool = False
 
     @property
     def name(self) -> str:
         """The policy resource: the path prefix."""
         return self.path
 
+    def read(self, path: str) -> str:
+        """The decoded ``path`` as this upstream reads it, for comparing."""
+        return path.casefold() if self.insensitive else path
+
     def covers(self, path: str) -> bool:
         """Whether the decoded ``path`` lies at or under this prefix: ``/api/`` covers ``/api/x``, ``/api`` covers
         ``/api`` and ``/api/x`` but not ``/apis``.
         """
+        if self.insensitive:
+            path, mine = path.casefold(), self.path.casefold().rstrip("/")
+            return path == mine or path.startswith(f"{mine}/")
         if not path.startswith(self.path):
             return False
         return len(path) == len(self.path) or self.path.endswith("/") or path[len(self.path)] == "/"

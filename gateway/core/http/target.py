@@ -2,7 +2,9 @@
 
 The raw target goes to the upstream untouched; policy sees its path percent-decoded once. A target that two parsers
 could read in two ways is refused (design section 3): its decoding must not yield a slash, a backslash, NUL or any
-other control byte, a dot segment, an empty segment, or ``;`` before a slash, and must be UTF-8.
+other control byte, a dot segment or an empty segment, and must be UTF-8. Parameters (``;`` and what follows in a
+segment, RFC 3986 §3.3) are handed on and not judged: some servers read ``/admin;x`` as ``/admin``, and Angular writes
+routes with them. So neither with them nor without may there be a dot segment or an empty one.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def _ambiguous(detail: str) -> DownstreamError:
 
 
 def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
-    """The path of an origin-form target (RFC 9112 §3.2.1), percent-decoded once.
+    """The path of an origin-form target (RFC 9112 §3.2.1), percent-decoded once, without parameters.
 
     :param raw_path: the target up to the first ``?``, as it came.
     :param encoded_slashes: let ``%2F`` stand, matched literally (``upstreams[].encoded_slashes: allow``).
@@ -39,10 +41,12 @@ def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
     path = raw_path
     if _PLAIN.fullmatch(raw_path) is None:
         path = _decoded(raw_path, encoded_slashes=encoded_slashes)
-    if "//" in path:
-        raise _ambiguous("empty_segment")
     if "." in path and _DOT_SEGMENT.search(path):
         raise _ambiguous("dot_segment")
+    if ";" in path:
+        path = _PARAMETER.sub("", path)
+    if "//" in path:
+        raise _ambiguous("empty_segment")
     return path
 
 
@@ -67,8 +71,6 @@ def _decoded(raw_path: str, *, encoded_slashes: bool) -> str:
         raise _ambiguous("not_utf8") from None
     if "\\" in path or _CONTROL.search(path):
         raise _ambiguous("control")
-    if ";" in path[: path.rfind("/")]:
-        raise _ambiguous("parameter")
     return path
 
 

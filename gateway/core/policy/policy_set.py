@@ -15,7 +15,7 @@ import cedarpy
 from gateway.core.memo import Kept, weight
 from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
 from gateway.core.policy.schema import METHODS, auth_age, cedar_context, cedar_request, entities_json
-from gateway.core.policy.statements import Policy, duplicates, examine, statements
+from gateway.core.policy.statements import Policy, capitals, duplicates, examine, statements
 from gateway.core.policy.view import View
 from gateway.core.session.session import Principal
 
@@ -73,6 +73,7 @@ class PolicySet:
         self._by_host, self._by_path, self._by_client, self._by_age, self._by_acr = (
             name in self.mentions for name in ("host", "path", "client", "auth_age", "acr")
         )
+        self._folds = any(policy.folds for policy in policies)
         self._path = View(policy.of_path for policy in policies)
         self._memo: Kept[tuple[object, ...], PolicyVerdict] = Kept(entries=memo_size, size=MEMO_BYTES)
         self._entities: Kept[_Identity, cedarpy.Entities] = Kept(
@@ -104,7 +105,7 @@ class PolicySet:
         ]
         policies = [policy for policy, _ in examined if policy]
         faults = [fault for _, found in examined for fault in found]
-        faults += duplicates(policies)
+        faults += [*duplicates(policies), *capitals(policies)]
         if not examined:
             what = "there is no policy, so every request would be denied"
             faults.append(
@@ -146,6 +147,8 @@ class PolicySet:
             method = "GET"
         elif method not in METHODS:
             return _UNKNOWN_METHOD
+        if self._folds:
+            path = path.casefold()
         seen = self._path.seen(path) if self._by_path else None
         key = (
             _identity(principal),

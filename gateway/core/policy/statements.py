@@ -47,6 +47,7 @@ class Policy:
     :ivar effect: ``permit`` or ``forbid``.
     :ivar mentions: attributes of ``context`` on which its answer can depend.
     :ivar of_path: what it asks about ``context.path``.
+    :ivar folds: it wants all paths in lower case, for the servers behind that make no difference.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Policy:
     statement: Statement
     mentions: frozenset[str]
     of_path: Uses
+    folds: bool = False
 
     @property
     def place(self) -> str:
@@ -92,7 +94,8 @@ def examine(statement: Statement, schema: cedarpy.Schema) -> tuple[Policy | None
     faults = [*_house_faults(statement, nodes[0]), *_cedar_faults(statement, (each.error for each in errors))]
     name = nodes[0].annotations.get("id", "")
     clauses = nodes[0].clauses
-    return Policy(name, nodes[0].effect, statement, mentioned(clauses), asked(clauses, "path")), faults
+    folds = "paths" in nodes[0].annotations
+    return Policy(name, nodes[0].effect, statement, mentioned(clauses), asked(clauses, "path"), folds), faults
 
 
 def duplicates(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
@@ -107,12 +110,27 @@ def duplicates(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
             yield policy.statement.fault(what, "every policy needs a name of its own")
 
 
+def capitals(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
+    """A fault for every policy that waits for a capital in a path, in a set that sees none."""
+    if not any(policy.folds for policy in policies):
+        return
+    for policy in policies:
+        for text in (*policy.of_path.texts, *("*".join(pieces) for pieces in policy.of_path.patterns)):
+            if text != text.casefold():
+                what = f'`{text}` has a capital, and @paths("insensitive") shows policies none'
+                yield policy.statement.fault(what, "write it in lower case")
+
+
 def _house_faults(statement: Statement, node: pst.Template) -> Iterator[PolicyFault]:
     name = node.annotations.get("id", "")
     if not name:
         yield statement.fault("this policy has no @id", _NEEDS_ID)
     elif not _ID.fullmatch(name):
         yield statement.fault("this @id would not read well in logs and metrics", _NEEDS_ID)
+    if node.annotations.get("paths", "insensitive") != "insensitive":
+        yield statement.fault(
+            "@paths can be nothing but insensitive", 'write @paths("insensitive"), or leave it out'
+        )
     if node.effect == "permit" and isinstance(node.principal, pst.ScopeAny):
         yield statement.fault("this permit is for everybody, signed in or not", _NEEDS_PRINCIPAL)
 

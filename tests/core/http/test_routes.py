@@ -50,3 +50,20 @@ def test_covering_is_prefix_by_segments(prefix, path):
     expected = ("/" + path).startswith(route.path) if theirs[-1] == "" else mine[: len(theirs)] == theirs
 
     assert route.covers("/" + path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "covered"),
+    [
+        ("/admin/", True), ("/admin", True), ("/Admin/", True), ("/ADMIN", True), ("/aDmIn/x", True), ("/\u017fo", False),
+        ("/administrator", False), ("/", False), ("/x/admin/", False),
+    ],
+)  # fmt: skip
+def test_a_server_that_makes_no_difference_gets_all_spellings(path, covered):
+    """Case, and the slash at the end: what such a server serves as one is one route."""
+    for written in ("/admin/", "/Admin", "/ADMIN/"):
+        route = Route(written, "http://x", insensitive=True)
+        assert route.covers(path) == covered
+        assert route.read(path) == path.casefold()
+    assert Route("/\u212a/", "http://x", insensitive=True).covers("/k/x")  # a Kelvin sign
+    assert Route("/admin/", "http://x").read("/Admin") == "/Admin"

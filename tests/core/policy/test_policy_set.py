@@ -344,3 +344,36 @@ def test_a_policy_is_found_with_its_place() -> None:
     policies = parsed(f"// one\n\n// two\n{USERS}")
     assert policies.find("users").place == "p.cedar:4"
     assert policies.find("users").effect == "permit"
+
+
+FOLDING = """
+@id("all") permit (principal is User, action, resource);
+@id("closed") @paths("insensitive")
+forbid (principal, action, resource) when { context.path like "/admin*" || context.path == "/exact" };
+"""
+
+
+@pytest.mark.parametrize("path", ["/admin", "/Admin", "/ADMIN/x", "/Exact", "/\u00e4", "/public"])
+def test_policies_may_want_paths_in_lower_case(path: str) -> None:
+    """Of one with @paths("insensitive") on all of its set do: no spelling of a path gets past a forbid."""
+    made = PolicySet.parse({"a.cedar": FOLDING}, SCHEMA)
+    for _ in range(3):
+        said = made.decide(
+            principal=Principal("https://idp", "s", "alice"), method="GET", route="/", host="h", path=path, client="192.0.2.1", now=1
+        )  # fmt: skip
+        assert said.allowed == (path in {"/\u00e4", "/public"})
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (FOLDING.replace("/exact", "/Exact"), "`/Exact` has a capital"),
+        (FOLDING.replace("/admin*", "/Admin*x"), "`/Admin*x` has a capital"),
+        (FOLDING.replace('"insensitive"', '"sensitive"'), "@paths can be nothing but insensitive"),
+    ],
+)
+def test_what_could_never_match_is_refused(text: str, what: str) -> None:
+    """A forbid that waits for a capital would let everybody pass."""
+    with pytest.raises(PolicyFaultsError) as refused:
+        PolicySet.parse({"a.cedar": text}, SCHEMA)
+    assert what in str(refused.value)
