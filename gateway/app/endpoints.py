@@ -6,7 +6,6 @@ from typing import Protocol
 
 from gateway.app.inbound import InboundEndpoints
 from gateway.app.options import claim_options, door_rules, identity_options
-from gateway.core.session.session import SessionLimits
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.settings.model import Settings
@@ -44,7 +43,6 @@ class Parts(Protocol):
     """What the endpoints of a replica work with."""
 
     settings: Settings
-    limits: SessionLimits
     gate: Gate
     standing: Standing
     unauthorized: Unauthorized
@@ -84,7 +82,6 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
         claims=claim_options(settings),
         hints=parts.hints,
         keep_access=settings.headers.authorization,
-        limits=parts.limits,
         standing=parts.standing,
         logout=parts.logout,
         attempts=attempts,

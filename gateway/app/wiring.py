@@ -27,7 +27,7 @@ from gateway.app.tls import Renewable
 from gateway.core import clock
 from gateway.core.policy.policy_set import PolicySet
 from gateway.core.session.sealing import Deployment, KeyRing
-from gateway.core.session.session import Session, SessionLimits
+from gateway.core.session.session import SessionLimits
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.signed_receipt import ReceiptKey
@@ -107,7 +107,7 @@ class Gateway:
             body_limit=settings.limits.body,
             pool_limit=files.pool,
             alive=self.standing.lives,
-            on_result=self._count_result,
+            on_result=lambda route, result: self.metrics.upstream_requests_total[route, result].inc(),
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
         )
         signing_out = logout_options(settings)
@@ -123,9 +123,9 @@ class Gateway:
             provider=self.provider,
             log=self.log,
             store=self.refreshes,
-            end=self._end,
-            drop=self._drop,
-            on_refresh=self._count_refresh,
+            end=lambda session, reason: self.logout.end(session, reason),  # noqa: PLW0108 - made below
+            drop=lambda later: self.tokens.dropped(later),  # noqa: PLW0108 - made below
+            on_refresh=lambda result: self.metrics.refreshes_total[result].inc(),
         )
         self.tokens = TokenRevoker(
             token_hold(settings),
@@ -348,20 +348,8 @@ class Gateway:
     def _replace_policies(self, policies: PolicySet) -> None:
         self.gate.policy = policies
 
-    async def _end(self, session: Session, reason: str) -> None:
-        await self.logout.end(session, reason)
-
-    def _drop(self, later: Session) -> None:
-        self.tokens.dropped(later)
-
-    def _count_refresh(self, result: str) -> None:
-        self.metrics.refreshes_total[result].inc()
-
     def _count_call(self, endpoint: str, result: str) -> None:
         self.metrics.idp_requests_total[endpoint, result].inc()
-
-    def _count_result(self, route: str, result: str) -> None:
-        self.metrics.upstream_requests_total[route, result].inc()
 
     def _count_sealed(self, size: int) -> None:
         self.metrics.sessions_sealed_total.inc()

@@ -14,10 +14,7 @@ class Signal:
         self._waiter: asyncio.Future[None] | None = None
 
     async def wait(self) -> None:
-        """Until the next `wake`.
-
-        :raises RuntimeError: somebody else is waiting.
-        """
+        """Until the next `wake`; a RuntimeError where somebody else is waiting."""
         if self._waiter is not None and not self._waiter.done():
             raise RuntimeError("somebody is waiting already")
         self._waiter = asyncio.get_running_loop().create_future()

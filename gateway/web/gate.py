@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.core import clock
@@ -96,7 +96,7 @@ class Gate:
         route = self._forwarder.route_for(facts.path)
         request.route = route.path
         if self._standing.waits(facts):
-            return self._after_reading(request, facts, route)
+            return self._after(request, facts, route, self._standing.caught_up(facts))
         return self._act(request, facts, route, self._standing.revocations())
 
     def _warn_of_worker(self, facts: RequestFacts) -> None:
@@ -108,8 +108,10 @@ class Gate:
             fix="sign out by a POST form, or keep the worker away from /logout and the gateway's prefix",
         )
 
-    async def _after_reading(self, request: Request, facts: RequestFacts, route: Route) -> Answer:
-        return self._act(request, facts, route, await self._standing.caught_up(facts))
+    async def _after(
+        self, request: Request, facts: RequestFacts, route: Route, reading: Awaitable[Revocations]
+    ) -> Answer:
+        return self._act(request, facts, route, await reading)
 
     def _act(self, request: Request, facts: RequestFacts, route: Route, revocations: Revocations) -> Answer:
         now = clock.now()
@@ -119,11 +121,8 @@ class Gate:
         if isinstance(verdict, Challenge):
             return self.challenge(facts, carried, verdict, now)
         if isinstance(verdict, Prove):
-            return self._after_proof(request, facts, route, verdict)
+            return self._after(request, facts, route, self._standing.proven(verdict))
         return self.deny(facts, carried, verdict, revocations, now)
-
-    async def _after_proof(self, request: Request, facts: RequestFacts, route: Route, proof: Prove) -> Answer:
-        return self._act(request, facts, route, await self._standing.proven(proof))
 
     def judge(
         self, facts: RequestFacts, route: Route, revocations: Revocations, now: int

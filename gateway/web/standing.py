@@ -73,10 +73,8 @@ class Standing:
         return isinstance(session_state(session, self.revocations(), self.rules, clock.now()), Session)
 
     def why_closed(self, session: Session) -> str | None:
-        """The reason to end a session's live connections, None while it lives.
-
-        Idleness is none: what a connection came with knows nothing of what its browser has done since. That is looked
-        after by itself (``web/session/idle.py``), and the absolute end has a timer (``web/forward/downstream.py``).
+        """The reason to end a session's live connections, None while it lives. Being idle is none, for a connection
+        knows nothing of its browser (``web/session/idle.py``); the absolute end has a timer (``forward/``).
         """
         if session.log_id != self._log.log_id and not self.rules.accept_log_loss:
             return "log_lost"

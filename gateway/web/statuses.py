@@ -33,10 +33,7 @@ _PROXIES_HEAR: Final = frozenset({"state_stale", "sessions_away"})
 
 
 def status_of(reason: str) -> int:
-    """What ``reason`` is.
-
-    :raises KeyError: there is no such reason.
-    """
+    """What ``reason`` is; a KeyError where there is no such reason."""
     return STATUSES.get(reason) or SPECIAL[reason]
 
 

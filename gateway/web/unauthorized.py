@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.target import way_back
-from gateway.core.memo import Memo, weight
+from gateway.core.memo import Memo
 from gateway.web.messages import Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
-from gateway.web.pages.respond import Prepared, send
+from gateway.web.pages.respond import Prepared, send, weighed
 from gateway.web.statuses import status_of
 
 SIGNING_OUT = "logout_in_progress"
@@ -27,12 +27,7 @@ class Unauthorized:
         self.public_url = public_url
         self._prefix = prefix
         self._start = f"{prefix}/start"
-        self._prepared = Memo(
-            self._prepare,
-            entries=64,
-            size=1024 * 1024,
-            weigh=lambda asked, made: weight(asked) + made.weight(),
-        )
+        self._prepared = Memo(self._prepare, entries=64, size=1024 * 1024, weigh=weighed)
 
     def way_back(self, facts: RequestFacts) -> str:
         """What a person wants to see, where a sign-in may lead there; some addresses are too long to come back to."""
@@ -45,10 +40,7 @@ class Unauthorized:
     def program(
         self, reason: str, cookies: Sequence[str] = (), headers: tuple[tuple[str, str], ...] = ()
     ) -> Response:
-        """For programs.
-
-        :param reason: of a challenge, or ``logout_in_progress``. ``login_url`` is absolute.
-        """
+        """For programs; ``reason`` is a challenge's, or ``logout_in_progress``."""
         return self._prepared[reason, headers].response(cookies)
 
     def form(self, reason: str, cookies: Sequence[str] = ()) -> Response:
@@ -68,11 +60,9 @@ class Unauthorized:
         title, leaving = message(f"reason.{code(reason)}.title"), reason == SIGNING_OUT
         where = {} if leaving else {"login_url": f"{self.public_url}{self._start}", "reason": reason}
         detail = message("reason.logout_in_progress.what") if leaving else ""
+        status, named = status_of(code(reason)), code(reason)
         return Prepared(
-            pages.problem(
-                status=status_of(code(reason)), code=code(reason), title=title, detail=detail, extra=where
-            ),
-            headers,
+            pages.problem(status=status, code=named, title=title, detail=detail, extra=where), headers
         )
 
 

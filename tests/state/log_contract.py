@@ -23,7 +23,7 @@ from gateway.state.contract.forgetting import Forgetting
 from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.renewal import RenewalCause
 from tests.fakes.patience import PATIENCE
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 ALICE = subject_key("https://idp.example", "alice")
 Make = Callable[[], RevocationLog]
@@ -38,7 +38,7 @@ def ended(log: RevocationLog, sid: str, *, seen: int | None = None) -> Entry | N
     """What the log says of a session of Alice that logged in now, when the log stood at `seen`."""
     now = clock.now()
     position = log.index.position if seen is None else seen
-    return log.index.ended_by(SignedIn(sid, (ALICE,), seen=position, login_at=now))
+    return log.index.ended_by(signed_in(sid, (ALICE,), seen=position, login_at=now))
 
 
 async def within(seconds: float, happens: Callable[[], bool]) -> bool:
@@ -346,7 +346,7 @@ class LogContract:
         await other.catch_up()
         now = clock.now()
 
-        assert other.index.ended_by(SignedIn("x", (name,), login_at=now)) is not None
+        assert other.index.ended_by(signed_in("x", (name,), login_at=now)) is not None
 
     async def test_the_upkeep_reads_without_being_asked(
         self, one: RevocationLog, other: RevocationLog

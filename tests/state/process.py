@@ -22,7 +22,7 @@ from gateway.state.redis.place import RedisPlace
 from gateway.state.sqlite.log import SqliteLog
 from gateway.telemetry.log import configure
 from tests.fakes.patience import PATIENCE
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = 64 * 1024
@@ -78,7 +78,7 @@ async def _answer(log: SqliteLog | RedisLog, words: list[str]) -> str:
         case "moved":
             return str(log.moved())
         case "ended":
-            found = (await in_step(log)).ended_by(SignedIn(words[1], seen=log.index.position))
+            found = (await in_step(log)).ended_by(signed_in(words[1], seen=log.index.position))
             return str(found is not None)
         case "fill":
             number = 0

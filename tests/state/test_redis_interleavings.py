@@ -18,7 +18,7 @@ from gateway.state.redis import mirror as redis_mirror
 from gateway.state.redis.log import RedisLog
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 from tests.state.log_contract import new, within
 from tests.state.redis.test_mirror import LOG, Copy
 
@@ -139,7 +139,7 @@ class World:
     def check(self) -> None:
         for log in self.logs:
             for session in self.sessions:
-                who = SignedIn(
+                who = signed_in(
                     session.sid, (subject_key("i", session.person),), session.seen, session.login_at
                 )
                 alive = session.log_id == log.log_id and not log.index.ended_by(who)

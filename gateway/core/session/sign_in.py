@@ -35,7 +35,7 @@ class SignIn:
 
     @property
     def seen(self) -> int:
-        """What a session calls so (`SignedIn`)."""
+        """What a session calls so."""
         return self.position
 
 

@@ -40,7 +40,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.core.session.revocation_keys import (
     EVERYONE,
@@ -52,6 +52,8 @@ from gateway.core.session.revocation_keys import (
     sid_key,
     sid_of,
 )
+from gateway.core.session.session import SessionOrHusk
+from gateway.core.session.sign_in import SignIn
 
 ENTRY_MARGIN: Final = 3_660
 """Seconds that an entry outlives every session that it ends. A session that was made by a clock that is ahead lives
@@ -78,23 +80,8 @@ def hop_marks(names: Iterable[str], now: int) -> tuple[NewEntry, ...]:
     return tuple(NewEntry(hop_key(name), until, "own_hop", now) for name in names)
 
 
-class SignedIn(Protocol):
-    """What entries are compared with: a session, or what was recorded of one at its sign-in.
-
-    `aliases` are its keys besides its sid, `seen` is the log position at its login, `login_at` the time of that.
-    """
-
-    @property
-    def sid(self) -> str: ...
-
-    @property
-    def aliases(self) -> Sequence[str]: ...
-
-    @property
-    def seen(self) -> int: ...
-
-    @property
-    def login_at(self) -> int: ...
+SignedIn = SessionOrHusk | SignIn
+"""What entries are compared with: a session, or what was recorded of one at its sign-in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ session is kept in Redis and its browser has a ticket, which stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Prove, Revocations
 from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.core.http.forwarded import original_facts
 from gateway.core.http.routes import Route
-from gateway.core.memo import Memo, weight
+from gateway.core.memo import Memo
 from gateway.core.session.identity_headers import IdentityOptions, identity_headers
 from gateway.core.session.session import Principal
 from gateway.telemetry.log import get_logger
@@ -22,7 +24,7 @@ from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages.errors import refuse
 from gateway.web.pages.pages import Page
-from gateway.web.pages.respond import Prepared, redirect
+from gateway.web.pages.respond import Prepared, redirect, weighed
 from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 from gateway.web.statuses import for_proxy
@@ -58,7 +60,7 @@ class ForwardAuth:
         self._gate = gate
         self._forwarder = forwarder
         self._events = events
-        self._passed = Memo(self._pass, entries=PRINCIPALS, size=PRINCIPALS_BYTES, weigh=_weight)
+        self._passed = Memo(self._pass, entries=PRINCIPALS, size=PRINCIPALS_BYTES, weigh=weighed)
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
         """200 with every identity header, 401 (or 302), 403; 503 while log or session cannot be read."""
@@ -74,16 +76,13 @@ class ForwardAuth:
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _refused(original, "cross_origin")
         if self._standing.waits(original):
-            return self._after_reading(request, original, route)
+            return self._after(request, original, route, self._standing.caught_up(original))
         return self._decide(request, original, route, self._standing.revocations())
 
-    async def _after_reading(self, request: Request, original: RequestFacts, route: Route) -> Answer:
-        return self._decide(request, original, route, await self._standing.caught_up(original))
-
-    async def _after_proof(
-        self, request: Request, original: RequestFacts, route: Route, proof: Prove
+    async def _after(
+        self, request: Request, original: RequestFacts, route: Route, reading: Awaitable[Revocations]
     ) -> Answer:
-        return self._decide(request, original, route, await self._standing.proven(proof))
+        return self._decide(request, original, route, await reading)
 
     def _decide(
         self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
@@ -96,7 +95,7 @@ class ForwardAuth:
                 self._gate.passed(original, carried, session)
             return self._passed[session.principal if session else _NOBODY].response()
         if isinstance(verdict, Prove):
-            return self._after_proof(request, original, route, verdict)
+            return self._after(request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._signed_out(original, verdict.reason)
         if verdict.reason in {"denied", "cross_origin"}:
@@ -118,10 +117,6 @@ class ForwardAuth:
         if self._login == 302:
             return redirect(start)
         return self._unauthorized.program(reason, headers=(told, ("Location", start)))
-
-
-def _weight(who: Principal, passed: Prepared) -> int:
-    return weight(who) + passed.weight()
 
 
 def _refused(facts: RequestFacts, reason: str) -> Response:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import RequestFacts
-from gateway.core.memo import Memo, weight
+from gateway.core.memo import Memo
 from gateway.web.messages import Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message, message_for
-from gateway.web.pages.respond import Prepared
+from gateway.web.pages.respond import Prepared, weighed
 from gateway.web.statuses import STATUSES
 
 _RETRY = frozenset({
@@ -59,9 +59,7 @@ def _prepare(refused: _Refused) -> Prepared:
     return Prepared(page, (*((("Retry-After", "5"),) if known in _RETRY else ()), *headers))
 
 
-_prepared = Memo(
-    _prepare, entries=256, size=4 * 1024 * 1024, weigh=lambda refused, made: weight(refused) + made.weight()
-)
+_prepared = Memo(_prepare, entries=256, size=4 * 1024 * 1024, weigh=weighed)
 """Who sends nonsense is answered from memory. Of a request there is no more in it than the way back (``action``)."""
 
 

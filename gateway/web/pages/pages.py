@@ -213,6 +213,11 @@ def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> 
     )
 
 
+def document(data: object, kind: str = "application/json") -> Page:
+    """An answer to a program, as JSON."""
+    return Page(200, json.dumps(data).encode(), own_headers(kind, "default-src 'none'"))
+
+
 CHALLENGE = ("WWW-Authenticate", 'Session realm="gateway"')
 """Every 401 has one (RFC 9110 §11.6.1), of a scheme that makes no browser open a password dialog."""
 

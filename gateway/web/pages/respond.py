@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from multidict import CIMultiDict
 
+from gateway.core.memo import weight
 from gateway.web.messages import Response
 from gateway.web.pages.pages import Page
 
@@ -48,6 +49,11 @@ class Prepared:
         for cookie in cookies:
             fields.add("Set-Cookie", cookie)
         return Response(made.status, fields, made.body)
+
+
+def weighed(key: object, made: Prepared) -> int:
+    """Bytes of an entry of a `Memo`."""
+    return weight(key) + made.weight()
 
 
 def redirect(location: str, *, status: int = 302, cookies: Iterable[str] = ()) -> Response:

@@ -15,7 +15,7 @@ from gateway.core.signout.revocation import (
     NewEntry,
     RevocationIndex,
 )
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000
@@ -35,7 +35,7 @@ def index_of(*entries: Entry) -> RevocationIndex:
 
 
 def ended(index: RevocationIndex, sid: str = "s", *, seen: int = 0, login_at: int = NOW) -> Entry | None:
-    return index.ended_by(SignedIn(sid, (ALICE,), seen=seen, login_at=login_at))
+    return index.ended_by(signed_in(sid, (ALICE,), seen=seen, login_at=login_at))
 
 
 def test_an_empty_index_ends_nothing() -> None:
@@ -122,7 +122,7 @@ def test_what_was_ended_never_lives_again(
     for now in clocks:
         index.expire(now)
         if ends_at is not None:
-            assert index.ended_by(SignedIn("s")) or index.may_be_forgotten(min(ends_at, deadline))
+            assert index.ended_by(signed_in("s")) or index.may_be_forgotten(min(ends_at, deadline))
 
 
 def test_r02_the_entry_with_the_latest_barrier_is_named() -> None:
@@ -152,7 +152,7 @@ def test_an_earlier_short_entry_does_not_hide_a_longer_one() -> None:
     """Entries of one key end their sessions each for their own time."""
     index = index_of(entry(sid_key("s"), 1, expires=NOW + 50), entry(sid_key("s"), 2, expires=NOW + 10))
 
-    assert index.ended_by(SignedIn("s")) is not None
+    assert index.ended_by(signed_in("s")) is not None
 
 
 def test_applying_twice_changes_nothing() -> None:
@@ -312,7 +312,7 @@ def test_the_index_answers_as_a_list_of_all_entries_would(
     index.expire(expired_at)
     names = tuple(aliases)
 
-    found = index.ended_by(SignedIn(sid, names, seen=seen, login_at=login_at))
+    found = index.ended_by(signed_in(sid, names, seen=seen, login_at=login_at))
     answer = found and ((found.barrier or 0), found.position)
 
     assert answer == naive(model, sid, names, seen, login_at, expired_at)
@@ -352,7 +352,7 @@ def test_the_question_of_every_request_allocates_nothing() -> None:
     import tracemalloc
 
     index = index_of(*(entry(sid_key(f"s{n}"), n) for n in range(1, 2000)), entry("email:x@y", 2000))
-    who = SignedIn("live", (ALICE, "email:a@b", "idp:Okta|u1"), seen=5000, login_at=NOW)
+    who = signed_in("live", (ALICE, "email:a@b", "idp:Okta|u1"), seen=5000, login_at=NOW)
     ask = index.ended_by
     ask(who)
     tracemalloc.start()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.core.session.revocation_keys import isid_key, subject_key
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 ALICE = subject_key("https://idp.example", "alice")
 NOW = 1_000_000
@@ -33,12 +33,12 @@ def test_r06_an_event_that_names_the_providers_session_needs_no_clock(
         index.apply((asked.dated(received_at) if way == "late" else asked).placed(5))
     ends = way == "held" or seen < 5
 
-    found = index.ended_by(SignedIn("s", (ALICE, named), seen=seen, login_at=login_at))
+    found = index.ended_by(signed_in("s", (ALICE, named), seen=seen, login_at=login_at))
     open_still = index.subject_entry_after((ALICE, named), position=seen, now=NOW, since=login_at)
 
     assert (found is not None) is ends
     assert (open_still is not None) is ends
-    assert index.ended_by(SignedIn("s", (ALICE,), login_at=login_at)) is None
+    assert index.ended_by(signed_in("s", (ALICE,), login_at=login_at)) is None
 
 
 def test_one_entry_is_kept_of_a_provider_that_names_a_session_again_and_again() -> None:

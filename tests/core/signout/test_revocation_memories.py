@@ -24,7 +24,7 @@ from gateway.core.signout.revocation import (
     RevocationIndex,
     hop_marks,
 )
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 NOW = 1_000_000
 ALICE = subject_key("https://example.okta.com", "00uALICE")
@@ -118,7 +118,7 @@ def test_a_memory_ends_nothing() -> None:
     """No session of that user, and no list of what was ended has it; nor does it tell anybody who that was."""
     index = after_a_sign_out()
     assert is_ours(index, ALICE, at=NOW)
-    assert index.ended_by(SignedIn("a", (ALICE, MAIL, SESSION))) is None
+    assert index.ended_by(signed_in("a", (ALICE, MAIL, SESSION))) is None
     assert index.subject_entry_after((ALICE, MAIL), position=0, now=NOW) is None
     assert index.live(NOW) == []
     memories = [entry.key for entry in hop_marks(map(hop_name, (ALICE, MAIL)), NOW)]
@@ -177,7 +177,7 @@ def test_a_token_ends_nothing_and_is_not_listed_among_what_does() -> None:
     """It is remembered, no more: a subject cannot be made to look like one."""
     index = RevocationIndex()
     index.apply(taken(5))
-    assert index.ended_by(SignedIn("s", (ALICE,), login_at=NOW)) is None
+    assert index.ended_by(signed_in("s", (ALICE,), login_at=NOW)) is None
     assert index.live(NOW) == []
     assert token_key("a|b", "c") != token_key("a", "b|c")
 

@@ -8,7 +8,7 @@ from gateway.core.session.revocation_keys import sid_key
 from gateway.core.signout.revocation import NewEntry, RevocationIndex
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.spool import Batch
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 NOW = 1000
 ENTRY = NewEntry(sid_key("s"), NOW + 100, "logout")
@@ -25,7 +25,7 @@ def outbox(index: RevocationIndex) -> Outbox:
 
 
 def ended(index: RevocationIndex) -> bool:
-    return index.ended_by(SignedIn("s")) is not None
+    return index.ended_by(signed_in("s")) is not None
 
 
 def test_what_is_taken_denies(index: RevocationIndex, outbox: Outbox) -> None:

@@ -19,7 +19,7 @@ from gateway.core.session.revocation_keys import sid_key, subject_key
 from gateway.state.sqlite.files import IndexPosition, LogFiles
 from gateway.state.sqlite.log import SqliteLog
 from tests.fakes.patience import PATIENCE
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 from tests.state.log_contract import ALICE, called, ended, new, within
 from tests.state.process import Peer
 
@@ -158,8 +158,8 @@ async def test_r06_a_late_entry_keeps_its_order(path: Path, prompt: SqliteLog) -
     now = clock.now()
     ask = prompt.index.ended_by
 
-    assert ask(SignedIn("x", (ALICE,), login_at=now)) is not None
-    assert ask(SignedIn("x", (ALICE,), login_at=now + 120)) is None
+    assert ask(signed_in("x", (ALICE,), login_at=now)) is not None
+    assert ask(signed_in("x", (ALICE,), login_at=now + 120)) is None
 
 
 async def test_what_could_not_be_sent_survives_a_crash(path: Path) -> None:

@@ -14,7 +14,7 @@ from gateway.core.signout.revocation import NewEntry
 from gateway.proxy.live import Endings, LiveConnections
 from gateway.state.sqlite.log import SqliteLog
 from gateway.web.signout.revoker import Revoker
-from tests.fakes.signed_in import SignedIn
+from tests.fakes.signed_in import signed_in
 
 ALICE = subject_key("https://idp", "alice")
 
@@ -36,7 +36,7 @@ async def test_the_order_is_the_promise(log: SqliteLog) -> None:
     seen: list[object] = []
 
     def end_live(entries: Sequence[NewEntry]) -> int:
-        seen.append(("live", log.index.ended_by(SignedIn("s")) is not None, log.pending))
+        seen.append(("live", log.index.ended_by(signed_in("s")) is not None, log.pending))
         return len(entries)
 
     done = await Revoker(log, end_live).end(

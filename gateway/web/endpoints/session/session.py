@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from gateway.core import clock
@@ -12,7 +11,6 @@ from gateway.core.session.session import Session, absolute_deadline
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
-from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import send
 from gateway.web.session.session import Carried
 from gateway.web.standing import Standing
@@ -60,5 +58,4 @@ class SessionEndpoint:
             "expires_in": absolute_deadline(session, self.live.standing.rules.session) - now,
             "idle_in": session.idle_until - now,
         }
-        headers = pages.own_headers("application/json", "default-src 'none'")
-        return send(Page(200, json.dumps(data).encode(), headers))
+        return send(pages.document(data))

@@ -6,7 +6,6 @@ a session is an entry in that log, here as everywhere.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from gateway.web.endpoints.session.session import LiveSession
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
-from gateway.web.pages.pages import Page, SessionLine
+from gateway.web.pages.pages import SessionLine
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
 from gateway.web.reasons import ENDED_EVERYWHERE, ENDED_THERE
@@ -61,7 +60,7 @@ class SessionsEndpoint:
         _, session = found
         listed = await self._listed(session)
         if not facts.wants_page:
-            return send(_json(_as_data(listed, session)))
+            return send(pages.document(_as_data(listed, session)))
         lines = [_line(each, current=each.sid == session.sid) for each in listed.sign_ins]
         page = pages.sessions(
             lines=lines,
@@ -90,7 +89,7 @@ class SessionsEndpoint:
         durable = await self._end(chosen, session, facts.client)
         if facts.wants_page:
             return redirect(self.path, status=303)
-        return send(_json({"ended": len(chosen), "durable": durable}))
+        return send(pages.document({"ended": len(chosen), "durable": durable}))
 
     async def _listed(self, session: Session) -> Listed:
         """Those that live."""
@@ -120,7 +119,7 @@ class SessionsEndpoint:
         if facts.wants_page:
             return await self.logout.leave(carried, how="everywhere", now=now, sent=facts.cookies)
         step, cookies = await self.logout.start(carried, how="everywhere", now=now, sent=facts.cookies)
-        return send(_json({"location": self.logout.location(step), "durable": durable}), cookies)
+        return send(pages.document({"location": self.logout.location(step), "durable": durable}), cookies)
 
     def _to_sign_in(self, facts: RequestFacts, refused: Response) -> Response:
         if not facts.navigation or refused.status != status_of("login_required"):
@@ -148,7 +147,3 @@ def _as_data(listed: Listed, session: Session) -> dict[str, object]:
         "total": listed.total,
         "complete": listed.complete,
     }
-
-
-def _json(data: dict[str, object]) -> Page:
-    return Page(200, json.dumps(data).encode(), pages.own_headers("application/json", "default-src 'none'"))

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.core import clock, dice
-from gateway.core.errors import GatewayError, ProviderError, StateError
+from gateway.core.errors import ProviderError, StateError
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.attempt import Attempt, log_tag, read_state
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.lifecycle import refresh_time
-from gateway.core.session.session import Principal, Session, SessionLimits, SessionOrHusk
+from gateway.core.session.session import Principal, Session, SessionOrHusk
 from gateway.core.session.sign_in import SignIn, signed_in
 from gateway.core.signout.chain import Cause, Interrupted
 from gateway.core.signout.freshness import Freshness, answers, freshness
@@ -69,7 +69,6 @@ class Callback:
     claims: ClaimOptions
     hints: Hints
     keep_access: bool
-    limits: SessionLimits
     standing: Standing
     logout: Logout
     attempts: Attempts
@@ -102,7 +101,8 @@ class Callback:
             return await self._finish(facts, carried, attempt, response, agent, now)
         except (ProviderError, StateError) as error:
             self.events.login_failed(error.code, error.detail, facts.client)
-            return self._failed(facts, error, attempt)
+            action = (message("page.try_again"), self._again(attempt))
+            return refuse_error(facts, error, cookies=self._drop(attempt), action=action)
 
     async def _finish(
         self,
@@ -184,6 +184,7 @@ class Callback:
 
     def _session(self, principal: Principal, aliases: tuple[str, ...], tokens: TokenSet, now: int) -> Session:
         sid, lives, keep = dice.token(16), tokens.expires_in, self.keep_access
+        limits = self.standing.rules.session
         return Session(
             sid=sid,
             log_id=self.log.log_id,
@@ -191,8 +192,8 @@ class Callback:
             aliases=aliases,
             login_at=now,
             seen=self.log.index.position,
-            idle_until=now + min(self.limits.idle, self.limits.absolute),
-            absolute_until=now + self.limits.absolute,
+            idle_until=now + min(limits.idle, limits.absolute),
+            absolute_until=now + limits.absolute,
             refresh_token=tokens.refresh_token,
             refresh_at=refresh_time(sid, 0, now=now, lives=lives) if tokens.refresh_token else None,
             access_token=tokens.access_token if keep else None,
@@ -265,14 +266,6 @@ class Callback:
             "sign_in_refused",
             what=message("reason.sign_in_refused.said", error=refusal.error),
             cookies=self._drop(attempt) if attempt else (),
-            action=(message("page.try_again"), self._again(attempt)),
-        )
-
-    def _failed(self, facts: RequestFacts, error: GatewayError, attempt: Attempt) -> Response:
-        return refuse_error(
-            facts,
-            error,
-            cookies=self._drop(attempt),
             action=(message("page.try_again"), self._again(attempt)),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from gateway.core import clock
@@ -63,7 +62,7 @@ class LogoutEndpoints:
             step, cookies = await self.logout.start(
                 carried, how="post_json", now=now, target=target, sent=facts.cookies
             )
-            return send(_json({"location": self.logout.location(step)}), cookies)
+            return send(pages.document({"location": self.logout.location(step)}), cookies)
         if parameter(facts, "via") == VIA_PAGE:
             return await self.logout.leave(carried, how="post", now=now, target=target, sent=facts.cookies)
         return await self.logout.begin(
@@ -109,7 +108,7 @@ class LogoutEndpoints:
         carried, state, _ = await self.standing.read(facts, now)
         chain = carried.chain
         if _wants_json(facts):
-            return send(_json(_as_data(chain) | self.logout.signed(chain)))
+            return send(pages.document(_as_data(chain) | self.logout.signed(chain)))
         if facts.query == "waiting" and chain and not chain.closed and now < chain.deadline:
             return send(self.logout.waiting(chain, now))
         dead = isinstance(state, Challenge) and carried.session is not None
@@ -190,7 +189,3 @@ def _hop_as_data(hop: HopState) -> dict[str, object]:
     """`Evidence` and `Asked` as they are: what a program goes by is not to change with the words on the page."""
     asked = {"asked": hop.asked} if hop.asked else {}
     return {"hop": hop.name, "status": hop.status, "at": hop.at or None, "evidence": hop.evidence, **asked}
-
-
-def _json(data: dict[str, object]) -> Page:
-    return Page(200, json.dumps(data).encode(), pages.own_headers("application/json", "default-src 'none'"))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from gateway.core.http.facts import RequestFacts
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
-from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import send
 
 
@@ -21,5 +19,4 @@ class ReceiptKeys:
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """The same for everybody."""
-        headers = pages.own_headers("application/jwk-set+json", "default-src 'none'")
-        return send(Page(200, json.dumps(self.receipts.key.jwks).encode(), headers))
+        return send(pages.document(self.receipts.key.jwks, "application/jwk-set+json"))
