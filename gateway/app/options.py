@@ -183,7 +183,7 @@ def logout_options(settings: Settings) -> LogoutOptions:
         host=settings.public_url.host,
         expire_cookies=settings.logout.expire_cookies,
         cross_site=settings.logout.cross_site == "allow",
-        reach=Reach(whole_user=settings.logout.scope == "user", one_sign_in=not here.kind.broker),
+        reach=Reach(every_session_of_user=settings.logout.scope == "user", one_sign_in=not here.kind.broker),
         news_comes_back=bool(hops) and _hears_of_own_hops(settings),
         behind=settings.provider.identity_provider is not None
         and not any(hop.elsewhere or hop.further for hop in hops),

@@ -242,9 +242,9 @@ def stop_on_signals(stop: asyncio.Event, signals: Sequence[signal.Signals]) -> N
     """``signals`` set ``stop``; the same one again ends the process at once."""
     loop = asyncio.get_running_loop()
 
-    def told(number: signal.Signals) -> None:
+    def on_signal(number: signal.Signals) -> None:
         loop.remove_signal_handler(number)
         stop.set()
 
     for number in signals:
-        loop.add_signal_handler(number, told, number)
+        loop.add_signal_handler(number, on_signal, number)

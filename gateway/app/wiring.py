@@ -254,16 +254,16 @@ class Gateway:
         )
 
     def _sessions(self, deployment: Deployment) -> Sessions:
-        told, noted = identity_options(self.settings), self.sightings
+        identity, noted = identity_options(self.settings), self.sightings
         if self.tickets is None:
             room, counted = self.settings.limits.cookies, self._count_sealed
             return Sessions(
                 self.ring, deployment, self.limits,
-                identity=told, sightings=noted, on_sealed=counted, all_own=room,
+                identity=identity, sightings=noted, on_sealed=counted, all_own=room,
             )  # fmt: skip
         return TicketSessions(
             self.ring, deployment, self.limits, self.tickets,
-            identity=told, sightings=noted, on_sealed=self._count_sealed,
+            identity=identity, sightings=noted, on_sealed=self._count_sealed,
         )  # fmt: skip
 
     async def _watch_log(self) -> None:

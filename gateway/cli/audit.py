@@ -41,7 +41,7 @@ def verify(
 ) -> None:
     """Verify the receipts of sign-outs in a log: 0 all good, 1 findings, 2 they cannot be verified."""
     # Late, so that the other commands need not load what verifies signatures.
-    from gateway.telemetry.receipt_log import ReceiptLog, lines_of, shown
+    from gateway.telemetry.receipt_log import ReceiptLog, lines_of, printable_finding
 
     keys = _keys(key or [], jwks or [])
     name = "standard input" if log == "-" else log
@@ -51,7 +51,7 @@ def verify(
         with _opened(log) as stream:
             for finding in book.examine(lines_of(stream)):
                 found += not finding.note
-                typer.echo(shown(finding, name))
+                typer.echo(printable_finding(finding, name))
     except OSError as error:
         stop(f"{name}: cannot be read ({error.strerror})", USAGE)
     unread = f", {book.unread} lines not read" if book.unread else ""

@@ -58,9 +58,9 @@ def create(
             secret=revealed(asked.secret),
         )
         request = ssf_stream.create_request(station.endpoints, wanted, station.token)
-        told = ssf_stream.parse_stream(await station.send(request))
-        _print(told)
-        delivery = told.get("delivery")
+        configuration = ssf_stream.parse_stream(await station.send(request))
+        _print(configuration)
+        delivery = configuration.get("delivery")
         if poll and isinstance(delivery, dict):
             typer.echo(
                 f"set inbound.security_events.poll_endpoint to {delivery.get('endpoint_url')}", err=True
@@ -74,13 +74,13 @@ def status(config: Config = CONFIG, stream: _Stream = "") -> None:
     """Print the stream as the transmitter knows it, and its status: 0 told, 1 not, 2 usage."""
 
     async def show(station: Station) -> None:
-        told = dict(await _stream(station, stream))
+        configuration = dict(await _stream(station, stream))
         if station.endpoints.status is not None:
             request = ssf_stream.show_request(
-                station.endpoints.status, station.token, str(told.get("stream_id"))
+                station.endpoints.status, station.token, str(configuration.get("stream_id"))
             )
-            told["status"] = ssf_stream.parse_stream(await station.send(request)).get("status")
-        _print(told)
+            configuration["status"] = ssf_stream.parse_stream(await station.send(request)).get("status")
+        _print(configuration)
 
     _at_the_transmitter(config, show)
 
@@ -152,5 +152,5 @@ async def _work(
         await transport.close()
 
 
-def _print(told: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(told, indent=2))
+def _print(configuration: Mapping[str, object]) -> None:
+    typer.echo(json.dumps(configuration, indent=2))

@@ -30,18 +30,18 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="The API's own answer.")] = False,
 ) -> None:
     """Print who is signed in: 0 the list is whole, 1 it could not be had, 2 usage."""
-    told = _asked(config, admin, "GET", "/api/sessions")
+    answer = _asked(config, admin, "GET", "/api/sessions")
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps(answer, indent=2))
     else:
-        for line in _table(told["sessions"]):
+        for line in _table(answer["sessions"]):
             typer.echo(line)
-        shown, total = len(told["sessions"]), told["total"]
+        listed, total = len(answer["sessions"]), answer["total"]
         typer.echo(
-            f"{total} sessions" + (f", the {shown} last active shown" if shown < total else ""), err=True
+            f"{total} sessions" + (f", the {listed} last active shown" if listed < total else ""), err=True
         )
-    if not told["complete"]:
-        stop(f"gateway: {told['note']}")
+    if not answer["complete"]:
+        stop(f"gateway: {answer['note']}")
 
 
 @app.command()
@@ -58,10 +58,10 @@ def revoke(
     asked = {name: value for name, value in given.items() if value}
     if len(asked) != 1:
         stop("gateway: give exactly one of --sid, --sub, --email and --all", USAGE)
-    told = _asked(config, admin, "POST", "/api/revocations", asked)
+    answer = _asked(config, admin, "POST", "/api/revocations", asked)
     (name,) = asked
     what = "every session" if name == "all" else f"{name} {asked[name]}"
-    if not told["durable"]:
+    if not answer["durable"]:
         stop(f"gateway: {what}: ended in that process only; the log did not take it yet, see its /readyz")
     typer.echo(f"{what}: ended")
 
@@ -79,7 +79,7 @@ def _asked(config: Path, admin: str, method: str, path: str, body: object = None
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
-        told = json.loads(answer.read())
+        document = json.loads(answer.read())
     except (OSError, HTTPException, ValueError) as error:
         stop(
             f"gateway: {address}: no answer from the operator's API ({error}); is the gateway running there?"
@@ -87,8 +87,8 @@ def _asked(config: Path, admin: str, method: str, path: str, body: object = None
     finally:
         connection.close()
     if answer.status != 200:
-        stop(f"gateway: {address}: {answer.status} {told.get('title')}. {told.get('detail', '')}")
-    return dict(told)
+        stop(f"gateway: {address}: {answer.status} {document.get('title')}. {document.get('detail', '')}")
+    return dict(document)
 
 
 def _found(config: Path) -> tuple[str, str]:

@@ -60,13 +60,13 @@ def _section(kind: type) -> dict[str, Any]:
 
 
 def _property(key: Key) -> dict[str, Any]:
-    said = (
+    description = (
         {"description": key.description} if key.type.__doc__ != key.description else {}
     )  # else it stands there
     if key.default is REQUIRED:
-        return {**_type(key.type), **said}
+        return {**_type(key.type), **description}
     default = {} if key.section is not None and key.default is not None else {"default": key.default}
-    return {"anyOf": [_type(key.type), {"type": "null"}], **default, **said}
+    return {"anyOf": [_type(key.type), {"type": "null"}], **default, **description}
 
 
 def _type(kind: Any) -> dict[str, Any]:

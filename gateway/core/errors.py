@@ -21,7 +21,7 @@ class GatewayError(Exception):
     :param fix: what to do about it, one sentence.
     """
 
-    side: ClassVar[str] = "internal"
+    blame: ClassVar[str] = "internal"
 
     def __init__(self, code: str, detail: str = "", *, fix: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
@@ -37,7 +37,7 @@ class DownstreamError(GatewayError):
     :param values: what that sentence's placeholders stand for.
     """
 
-    side = "downstream"
+    blame = "downstream"
 
     def __init__(self, code: str, detail: str = "", **values: object) -> None:
         super().__init__(code, detail)
@@ -50,7 +50,7 @@ class ProviderError(GatewayError):
     :param acted: it may have done what it was asked for all the same.
     """
 
-    side = "idp"
+    blame = "idp"
 
     def __init__(
         self, code: str, detail: str = "", *, fix: str = "", retryable: bool = False, acted: bool = True
@@ -63,16 +63,16 @@ class ProviderError(GatewayError):
 class UpstreamError(GatewayError):
     """The application behind the gateway did not answer, or broke off."""
 
-    side = "upstream"
+    blame = "upstream"
 
 
 class StateError(GatewayError):
     """What the instances share does not answer, and without it nothing can be said."""
 
-    side = "state"
+    blame = "state"
 
 
 class ConfigurationError(GatewayError):
     """Something the operator wrote cannot be used."""
 
-    side = "config"
+    blame = "config"

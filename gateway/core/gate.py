@@ -185,7 +185,7 @@ def decide(
     live = state if isinstance(state, Session) else None
     if live is not None and crosses_origin(facts, rules.origins):
         return Deny("cross_origin")
-    said = policy.decide(
+    decision = policy.decide(
         principal=live.principal if live else None,
         method=facts.method,
         route=route.path,
@@ -195,15 +195,15 @@ def decide(
         now=now,
         generation=live.generation if live else 0,
     )
-    if said.allowed:
+    if decision.allowed:
         # A route open to Anonymous is still no target for other sites; callers that are no browsers name none.
         foreign = live is None and names_origin(facts) and crosses_origin(facts, rules.origins)
-        return Deny("cross_origin") if foreign else Allow(live, said.policies)
-    if said.code in {"unknown_method", "policy_error"}:
-        return Deny(said.code)
+        return Deny("cross_origin") if foreign else Allow(live, decision.policies)
+    if decision.code in {"unknown_method", "policy_error"}:
+        return Deny(decision.code)
     if isinstance(state, Challenge):
         return state
-    return Deny("denied", said.policies)
+    return Deny("denied", decision.policies)
 
 
 def _undecidable(

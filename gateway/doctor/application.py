@@ -65,8 +65,8 @@ async def form_actions(patient: Patient) -> AsyncIterator[Observation]:
             what = "form-action allows Cognito, which by SAML single logout leads on to a provider not known here"
             yield warning(upstream.path, what, "add the origin of that provider to form-action as well")
         else:
-            said = "form-action allows the hops" if listed else "no form-action that could stop it"
-            yield ok(upstream.path, said)
+            what = "form-action allows the hops" if listed else "no form-action that could stop it"
+            yield ok(upstream.path, what)
 
 
 @check("caching", "Could a browser show the application from its cache after a sign-out?")

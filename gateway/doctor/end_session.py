@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from gateway.app.options import logout_options
 from gateway.doctor.check import check
-from gateway.doctor.hops import shown
+from gateway.doctor.hops import status_and_target
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Reply
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
@@ -25,7 +25,7 @@ _BY_EYE = "sign out once in a browser; if the next sign-in asks for no password,
 @check("end-session-methods", "Does the end-session endpoint take what the gateway sends: GET, or a form?")
 async def end_session(patient: Patient) -> AsyncIterator[Observation]:
     for hop in logout_options(patient.settings).hops:
-        metadata = patient.told.metadata
+        metadata = patient.discovered.metadata
         endpoint = hop.endpoint(metadata.end_session if metadata else None)
         if endpoint is None:
             continue
@@ -47,7 +47,10 @@ async def end_session(patient: Patient) -> AsyncIterator[Observation]:
 
 
 def _judged(hop: Hop, endpoint: str, by_get: Reply, by_form: Reply) -> Observation:
-    what = f"without a session it answers GET with {shown(by_get)}, a form with {shown(by_form)}"
+    what = (
+        f"without a session it answers GET with {status_and_target(by_get)},"
+        f" a form with {status_and_target(by_form)}"
+    )
     if by_get.unwell or by_form.unwell:
         return unknown(endpoint, what, "ask again later")
     if getattr(hop.way, "form", FormUse.NEVER) is not FormUse.ALWAYS:

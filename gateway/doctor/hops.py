@@ -71,7 +71,7 @@ async def _asked(kind: HopKind, patient: Patient) -> AsyncIterator[Observation]:
     if hop is None:
         return
     back, act, origin = patient.return_address(hop), patient.act(hop), str(patient.settings.public_url)
-    endpoint = hop.endpoint(patient.told.metadata.end_session if patient.told.metadata else None)
+    endpoint = hop.endpoint(patient.discovered.metadata.end_session if patient.discovered.metadata else None)
     if endpoint is not None and hop.hint == ID_TOKEN:
         yield _whose(endpoint, patient.settings.provider.issuer)
     lines = kind.registrations(relying_party(patient.settings), origin, back)
@@ -104,74 +104,75 @@ async def _asked(kind: HopKind, patient: Patient) -> AsyncIterator[Observation]:
         yield observation
 
 
-def _judged(returns: Return, told: Answers) -> Iterator[Observation]:
-    if told.seen.unwell and not told.seen.redirects:
-        yield unknown(told.url, f"it answers {told.seen.status} now", "ask again later")
+def _judged(returns: Return, answers: Answers) -> Iterator[Observation]:
+    if answers.seen.unwell and not answers.seen.redirects:
+        yield unknown(answers.url, f"it answers {answers.seen.status} now", "ask again later")
     else:
-        yield from _JUDGES[returns](told)
+        yield from _JUDGES[returns](answers)
 
 
-def exact(told: Answers) -> Iterator[Observation]:
+def exact(answers: Answers) -> Iterator[Observation]:
     """Where a redirect leads to our address, to the byte."""
-    seen, url, where = told.seen, told.url, printable(told.seen.location, 160)
-    fix = f"{told.fix}; scheme, port and a trailing slash count"
-    if seen.redirects and seen.location == told.back:
-        yield ok(url, f"302 to exactly {told.back}")
+    seen, url, where = answers.seen, answers.url, printable(answers.seen.location, 160)
+    fix = f"{answers.fix}; scheme, port and a trailing slash count"
+    if seen.redirects and seen.location == answers.back:
+        yield ok(url, f"302 to exactly {answers.back}")
     elif seen.redirects and "SAMLRequest=" in seen.location:
         what = f"it goes on by SAML single logout at {where.partition('?')[0]}"
         yield unknown(url, f"{what}; whether the browser comes back cannot be seen", _BY_EYE)
-    elif seen.redirects and seen.location.startswith(told.back):
+    elif seen.redirects and seen.location.startswith(answers.back):
         yield warning(url, f"it comes back to {where}, with something appended", fix)
     else:
         what = f"an error page ({seen.status}{f', {where}' if where else ''}) in place of the way back"
-        yield failed(url, f"{what}; {told.label}'s session ends, the chain stops", fix)
+        yield failed(url, f"{what}; {answers.label}'s session ends, the chain stops", fix)
 
 
-def trusted(told: Answers) -> Iterator[Observation]:
+def trusted(answers: Answers) -> Iterator[Observation]:
     """Where the origin alone counts, and a page without a session may lead back or not."""
-    yield _trust(told)
+    yield _trust(answers)
     what = (
         "whether a browser with a session is shown a page of its own first, only a real sign-out tells;"
-        f" to an address that is not trusted {told.label} answers {shown(told.refused)}"
+        f" to an address that is not trusted {answers.label} answers {status_and_target(answers.refused)}"
     )
-    yield unknown(told.url, what, _BY_EYE)
+    yield unknown(answers.url, what, _BY_EYE)
 
 
-def _trust(told: Answers) -> Observation:
-    seen, refused, url, back = told.seen, told.refused, told.url, told.back
+def _trust(answers: Answers) -> Observation:
+    seen, refused, url, back = answers.seen, answers.refused, answers.url, answers.back
     if refused.redirects and refused.location.startswith(NOBODY):
         what = "it redirects to any address, also to one that nobody registered, while nobody is signed in"
         return unknown(url, what, _BY_EYE)
     if seen.redirects and same_page(seen.location, back):
         return ok(url, "it sends the browser back: the origin is trusted")
     if not seen.redirects and seen.status == 200 and back in seen.body and back not in refused.body:
-        return ok(url, f"a page of {told.label}'s own that leads back: the origin is trusted")
+        return ok(url, f"a page of {answers.label}'s own that leads back: the origin is trusted")
     if (seen.status, seen.location) != (refused.status, refused.location):
         what = (
-            f"it answers {shown(seen)}; {told.label}'s session ends there, but the browser does not come back"
+            f"it answers {status_and_target(seen)};"
+            f" {answers.label}'s session ends there, but the browser does not come back"
         )
-        return failed(url, what, told.fix)
-    what = f"it answers {shown(seen)}, the same as to an address that is certainly not trusted"
+        return failed(url, what, answers.fix)
+    what = f"it answers {status_and_target(seen)}, the same as to an address that is certainly not trusted"
     if seen.status >= 400:
-        return failed(url, what, told.fix)
+        return failed(url, what, answers.fix)
     what = f"{what}: either ours is not trusted, or it does so with everybody who is not signed in"
-    return warning(url, what, f"{told.fix}; if it is there, {_BY_EYE}")
+    return warning(url, what, f"{answers.fix}; if it is there, {_BY_EYE}")
 
 
-def registered(told: Answers) -> Iterator[Observation]:
+def registered(answers: Answers) -> Iterator[Observation]:
     """Where an address that is not known is refused."""
-    seen, refused, url = told.seen, told.refused, told.url
-    if seen.redirects and same_page(seen.location, told.back):
+    seen, refused, url = answers.seen, answers.refused, answers.url
+    if seen.redirects and same_page(seen.location, answers.back):
         yield ok(url, "it sends the browser back to our address")
     elif seen.status >= 400:
         what = f"an error page ({seen.status}): the return address or the client is not known there"
-        yield failed(url, what, told.fix)
+        yield failed(url, what, answers.fix)
     elif refused.status >= 400 and not refused.unwell:
-        what = f"it takes our address ({shown(seen)}) and refuses another ({refused.status})"
+        what = f"it takes our address ({status_and_target(seen)}) and refuses another ({refused.status})"
         yield ok(url, f"{what}; without a session it goes no further")
     else:
-        what = f"it answers {shown(seen)}, to a stranger's address as well"
-        yield unknown(url, what, f"{told.fix}; {_BY_EYE}")
+        what = f"it answers {status_and_target(seen)}, to a stranger's address as well"
+        yield unknown(url, what, f"{answers.fix}; {_BY_EYE}")
 
 
 def _whose(endpoint: str, issuer: str) -> Observation:
@@ -191,7 +192,7 @@ def same_page(location: str, back: str) -> bool:
     return (one.scheme, one.netloc, one.path) == (other.scheme, other.netloc, other.path)
 
 
-def shown(seen: Reply) -> str:
+def status_and_target(seen: Reply) -> str:
     """Status and, where there is one, target of an answer."""
     where = printable(seen.location, 120)
     return f"{seen.status} to {where}" if where else str(seen.status)

@@ -23,7 +23,7 @@ STATE = "gateway-doctor"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Discovered:
     """What the provider says of itself, read as the gateway reads it.
 
     :ivar document: the metadata as it was served, for what the gateway does not use.
@@ -51,7 +51,7 @@ class Patient:
     """
 
     settings: Settings
-    told: Told
+    discovered: Discovered
     probe: Probe
     served: tuple[Served, ...] = ()
     live: bool = False
@@ -72,7 +72,7 @@ class Patient:
 
     def act(self, hop: Hop, back: str | None = None) -> Act:
         """What a browser without a hint has to do at ``hop`` to end its session and come to ``back``, or here."""
-        metadata, back = self.told.metadata, back or self.return_address(hop)
+        metadata, back = self.discovered.metadata, back or self.return_address(hop)
         end_session = metadata.end_session if metadata else None
         return hop.way.act(HopRequest(back, STATE, end_session=end_session, reached=metadata is not None))
 
@@ -91,14 +91,14 @@ class Patient:
         return f"{self.settings.public_url}{self.settings.prefix}/callback"
 
 
-async def ask_provider(settings: Settings, *, now: int) -> Told:
+async def ask_provider(settings: Settings, *, now: int) -> Discovered:
     """Metadata and keys, by the very requests that the gateway makes. Never raises."""
     provider = settings.provider
     try:
         transport = Transport(ca_file=provider.ca_file, resolve=provider.resolve)
         request = metadata_request(provider.issuer)
     except ConfigurationError as error:
-        return Told(fault=error)
+        return Discovered(fault=error)
     try:
         answer = await transport.send(request)
         date = answer.headers.get("date", "")
@@ -106,14 +106,14 @@ async def ask_provider(settings: Settings, *, now: int) -> Told:
         try:
             metadata = parse_metadata(answer, issuer=provider.issuer)
         except ProviderError as error:
-            return Told(request.url, found, fault=error, date=date, received=now)
+            return Discovered(request.url, found, fault=error, date=date, received=now)
         try:
             keys = parse_key_set(await transport.send(get(metadata.jwks_uri)))
         except ProviderError as error:
-            return Told(request.url, found, metadata, keys_fault=error, date=date, received=now)
-        return Told(request.url, found, metadata, keys=keys, date=date, received=now)
+            return Discovered(request.url, found, metadata, keys_fault=error, date=date, received=now)
+        return Discovered(request.url, found, metadata, keys=keys, date=date, received=now)
     except ProviderError as error:
-        return Told(request.url, fault=error)
+        return Discovered(request.url, fault=error)
     finally:
         await transport.close()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round

@@ -109,10 +109,10 @@ class Probe:
             raise NoAnswerError(f"no answer within {self._within:g} s") from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise NoAnswerError(
-                f"its certificate is not trusted ({_said(error.certificate_error)})"
+                f"its certificate is not trusted ({_reason(error.certificate_error)})"
             ) from None
         except aiohttp.ClientConnectorError as error:
-            raise NoAnswerError(f"no connection ({_said(error.os_error)})") from None
+            raise NoAnswerError(f"no connection ({_reason(error.os_error)})") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswerError(f"the exchange broke ({type(error).__name__})") from None
 
@@ -134,7 +134,7 @@ class Probe:
         return aiohttp.TCPConnector(ssl=tls, resolver=NamedAddresses(self._resolve))
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The system's own words, without the event loop's."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return printable(error.verify_message)

@@ -27,7 +27,7 @@ def lines(examination: Examination) -> Iterator[str]:
     for name, rows in groupby(examination.seen, key=lambda row: row[0]):
         yield name
         for _, observation in rows:
-            yield from _shown(observation)
+            yield from _observation_lines(observation)
     if examination.register:
         yield ""
         yield "What to register, to be pasted as it is"
@@ -89,7 +89,7 @@ def register_data(register: Iterable[Registration]) -> list[dict[str, str]]:
     ]
 
 
-def _shown(observation: Observation) -> Iterator[str]:
+def _observation_lines(observation: Observation) -> Iterator[str]:
     yield f"  {_MARK[observation.verdict]:<8}{observation.looked_at}"
     yield from _wrapped(observation.what, " " * 10)
     if observation.fix:

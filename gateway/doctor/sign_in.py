@@ -79,7 +79,7 @@ def _authorization_endpoint(patient: Patient) -> str | None:
     fixed = endpoints_on(here.domain, here.kind.paths)
     if fixed is not None:
         return fixed.authorization
-    return patient.told.metadata.endpoints.authorization if patient.told.metadata else None
+    return patient.discovered.metadata.endpoints.authorization if patient.discovered.metadata else None
 
 
 @check("fresh-sign-in", "Does the provider ask for credentials again after a sign-out?")
@@ -87,15 +87,15 @@ async def fresh_sign_in(patient: Patient) -> AsyncIterator[Observation]:
     provider = patient.settings.provider
     async for note in _noted("fresh-sign-in", patient):
         yield note
-    said, listed = provider.auth_time_proves, patient.told.document.get("claims_supported")
-    if not relying_party(patient.settings).kind.proves(said, provider.identity_provider):
+    configured, listed = provider.auth_time_proves, patient.discovered.document.get("claims_supported")
+    if not relying_party(patient.settings).kind.proves(configured, provider.identity_provider):
         return
     if isinstance(listed, list) and "auth_time" not in listed:
         what = "the metadata lists no claim `auth_time`, and without it people are asked twice after a revocation"
         fix = "have it put into ID tokens (optional claims, `require_auth_time`, or the like), if that can be done"
-        yield warning(patient.told.url, what, fix)
+        yield warning(patient.discovered.url, what, fix)
     elif isinstance(listed, list):
-        yield ok(patient.told.url, "`auth_time` can say when somebody last proved who they are")
+        yield ok(patient.discovered.url, "`auth_time` can say when somebody last proved who they are")
 
 
 async def _noted(name: str, patient: Patient) -> AsyncIterator[Observation]:

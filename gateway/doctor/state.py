@@ -73,10 +73,10 @@ async def state_spool(patient: Patient) -> AsyncIterator[Observation]:
         file = directory / spool.FILE
     else:
         return  # `gateway check` says what that means
-    directory, shown = file.parent, str(file)
+    directory, looked_at = file.parent, str(file)
     if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
         what = f"it is no file that user {os.geteuid()}, who asks, may write"
-        yield failed(shown, what, "give it to the gateway's user, or run the doctor as that user")
+        yield failed(looked_at, what, "give it to the gateway's user, or run the doctor as that user")
         return
     if not os.access(directory, os.W_OK | os.X_OK):
         what = f"user {os.geteuid()}, who asks, may write no file there"
@@ -84,16 +84,16 @@ async def state_spool(patient: Patient) -> AsyncIterator[Observation]:
         return
     if (kind := file_system_of(directory.resolve(), _mounts())) in COPYING:
         what = f"on {kind} what is reserved may have no room when the disk is full: it writes to other places"
-        yield warning(shown, what, "use another file system, or see that the disk does not fill")
+        yield warning(looked_at, what, "use another file system, or see that the disk does not fill")
     size = patient.settings.state_spool
     missing = board.SIZE + size - (file.stat().st_blocks * 512 if file.exists() else 0)
     if missing > (free := _free(directory)):
         what = f"{missing // 1024} KiB are still to be reserved, and {free // 1024} KiB are free"
         fix = "make room: on a full disk, a sign-out that fits nowhere lets nobody in at the host's other processes"
-        yield failed(shown, what, fix)
+        yield failed(looked_at, what, fix)
     else:
         how = "are reserved" if missing <= 0 else "can be reserved"
-        yield ok(shown, f"{size // 1024} KiB {how} for what the log cannot take")
+        yield ok(looked_at, f"{size // 1024} KiB {how} for what the log cannot take")
 
 
 @check("state-redis", "Does this Redis keep what it has acknowledged, and may we use it?")
@@ -115,7 +115,7 @@ async def state_redis(patient: Patient) -> AsyncIterator[Observation]:
         )
 
 
-async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observation]:
+async def _redis(place: RedisPlace, looked_at: str, *, tickets: bool) -> list[Observation]:
     from gateway.state.redis.faults import CommandRefusedError, LostError, fault_of
     from gateway.state.redis.link import Link
     from gateway.state.redis.server import EXAMINE_WITHIN, examine
@@ -123,22 +123,24 @@ async def _redis(place: RedisPlace, shown: str, *, tickets: bool) -> list[Observ
     link = Link(place)
     try:
         advice = await _patiently(lambda: examine(link))
-        (told,) = await link.ask(("TIME",), within=EXAMINE_WITHIN)
+        (server_time,) = await link.ask(("TIME",), within=EXAMINE_WITHIN)
         usual = link.pace.usual
     except (CommandRefusedError, LostError, OSError, TimeoutError) as error:
         fault = fault_of(error)
-        return [failed(shown, fault.what or "it does not answer", fault.fix or "see that Redis runs there")]
+        return [
+            failed(looked_at, fault.what or "it does not answer", fault.fix or "see that Redis runs there")
+        ]
     finally:
         await link.close()
     found = [
-        failed(shown, each.what, each.fix)
+        failed(looked_at, each.what, each.fix)
         if each.code == "redis_evicts"
-        else warning(shown, each.what, each.fix)
+        else warning(looked_at, each.what, each.fix)
         for each in advice
     ]
-    found.append(_clocks(told, shown))
-    found += _distance(usual, shown, tickets=tickets)
-    return [*found, ok(shown, "it answers, is recent enough, and we have the rights we need")]
+    found.append(_clocks(server_time, looked_at))
+    found += _distance(usual, looked_at, tickets=tickets)
+    return [*found, ok(looked_at, "it answers, is recent enough, and we have the rights we need")]
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
@@ -149,7 +151,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()
 
 
-def _distance(usual: float, shown: str, *, tickets: bool) -> list[Observation]:
+def _distance(usual: float, looked_at: str, *, tickets: bool) -> list[Observation]:
     """Whether a request, which has a quarter of a second for it, gets its answers.
 
     :param usual: seconds that answers take.
@@ -160,19 +162,27 @@ def _distance(usual: float, shown: str, *, tickets: bool) -> list[Observation]:
     if tickets:
         return [
             failed(
-                shown, f"{what}: no session that is kept there is read in time", "use a Redis that is near"
+                looked_at,
+                f"{what}: no session that is kept there is read in time",
+                "use a Redis that is near",
             )
         ]
-    return [warning(shown, f"{what}: sign-outs are said to be pending elsewhere", "use a Redis that is near")]
+    return [
+        warning(looked_at, f"{what}: sign-outs are said to be pending elsewhere", "use a Redis that is near")
+    ]
 
 
-def _clocks(told: object, shown: str) -> Observation:
-    seconds = int(told[0]) if isinstance(told, list) and told and isinstance(told[0], bytes | int) else 0
+def _clocks(server_time: object, looked_at: str) -> Observation:
+    seconds = (
+        int(server_time[0])
+        if isinstance(server_time, list) and server_time and isinstance(server_time[0], bytes | int)
+        else 0
+    )
     apart = abs(seconds - clock.now())
     if apart > APART:
         what = f"its clock and this machine's are {apart} s apart; events with a time of their own are compared by it"
-        return warning(shown, what, "keep the time of both with NTP")
-    return ok(shown, f"its clock and this machine's are within {APART} s")
+        return warning(looked_at, what, "keep the time of both with NTP")
+    return ok(looked_at, f"its clock and this machine's are within {APART} s")
 
 
 def file_system_of(directory: Path, mounts: Iterable[str]) -> str:

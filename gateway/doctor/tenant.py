@@ -19,12 +19,14 @@ from gateway.oidc.wire import printable
 async def tenant(patient: Patient) -> AsyncIterator[Observation]:
     if not patient.live:
         return
-    told = patient.told
-    if told.metadata is not None and patient.settings.provider.domain:
-        named = "names" if told.metadata.endpoints.revocation else "does not name"
-        yield ok(told.url, f"discovery {named} a revocation_endpoint; the gateway uses the one of the domain")
-        iss = "promises" if told.metadata.iss_required else "does not promise"
-        yield ok(told.url, f"discovery {iss} iss in authorization responses (RFC 9207)")
+    discovered = patient.discovered
+    if discovered.metadata is not None and patient.settings.provider.domain:
+        named = "names" if discovered.metadata.endpoints.revocation else "does not name"
+        yield ok(
+            discovered.url, f"discovery {named} a revocation_endpoint; the gateway uses the one of the domain"
+        )
+        iss = "promises" if discovered.metadata.iss_required else "does not promise"
+        yield ok(discovered.url, f"discovery {iss} iss in authorization responses (RFC 9207)")
     for hop in logout_options(patient.settings).hops:
         if not hop.hint and (url := patient.url(hop)):
             yield await _cookies(url, patient)
@@ -49,9 +51,13 @@ def _attributes(seen: Reply) -> Iterable[str]:
     for name, value in seen.headers:
         if name == "set-cookie":
             pair, *attributes = value.split(";")
-            shown = [a.strip() for a in attributes if a.strip().lower() in {"secure", "httponly"}]
-            shown += [a.strip() for a in attributes if a.strip().lower().startswith("samesite=")]
-            yield printable(" ".join([pair.partition("=")[0].strip(), *shown]), 80)
+            security_attributes = [
+                a.strip() for a in attributes if a.strip().lower() in {"secure", "httponly"}
+            ]
+            security_attributes += [
+                a.strip() for a in attributes if a.strip().lower().startswith("samesite=")
+            ]
+            yield printable(" ".join([pair.partition("=")[0].strip(), *security_attributes]), 80)
 
 
 async def _normalised(url: str, patient: Patient) -> Observation:

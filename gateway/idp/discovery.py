@@ -28,8 +28,8 @@ def back_off(failures: int, fraction: float) -> float:
 
     :param fraction: a random number in [0, 1); replicas must not come back in step.
     """
-    whole = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0 ** min(failures - 1, 10))
-    return whole * (0.5 + fraction / 2)
+    longest = min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0 ** min(failures - 1, 10))
+    return longest * (0.5 + fraction / 2)
 
 
 class Discovery:

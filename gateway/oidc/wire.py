@@ -40,8 +40,8 @@ def get(url: str) -> ProviderRequest:
 
 def printable(text: str, limit: int = 200) -> str:
     """Foreign text made fit for a log line: one line, printable characters only, at most ``limit``."""
-    shown = "".join(char if char.isprintable() else " " for char in text[:limit])
-    return " ".join(shown.split())
+    cleaned = "".join(char if char.isprintable() else " " for char in text[:limit])
+    return " ".join(cleaned.split())
 
 
 def has_control(text: str) -> bool:

@@ -1,7 +1,7 @@
 """One request and its response on an upstream connection.
 
-A response that is whole when its head has come is handed over in one piece (``whole``); any other is written to the
-downstream as it arrives. Surplus bytes make the connection unfit for another exchange (rule R36).
+A response that is whole when its head has come is handed over in one piece (``complete_response``); any other is
+written to the downstream as it arrives. Surplus bytes make the connection unfit for another exchange (rule R36).
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ class Exchange(ResponseReader[Downstream]):
     """See the module.
 
     :ivar stalled: whose turn it is while the body is sent, ``client`` or ``upstream``.
-    :ivar whole: the entire response, when it came at once.
+    :ivar complete_response: the entire response, when it came at once.
     :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
     :ivar over: nothing more will happen.
     :ivar on_change: called in place of :meth:`changed`, by whoever does not want to wait in a task.
     """
 
     __slots__ = (
-        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_woken", "error",
-        "on_change", "over", "reading_paused", "sent", "stalled", "started", "switched", "whole",
+        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_woken",
+        "complete_response", "error", "on_change", "over", "reading_paused", "sent", "stalled", "started", "switched",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +85,7 @@ class Exchange(ResponseReader[Downstream]):
         self._began = 0.0
         self.sent = True
         self.stalled = "upstream"
-        self.whole: bytes | None = None
+        self.complete_response: bytes | None = None
         self.switched: tuple[bytes, bytes] | None = None
         self.error: GatewayError | None = None
         self.started = False
@@ -194,7 +194,7 @@ class Exchange(ResponseReader[Downstream]):
         if not self.started:
             piece = head.raw + piece
             if self.complete:
-                self.whole = piece
+                self.complete_response = piece
                 self._finish()
                 return
             self.started = True

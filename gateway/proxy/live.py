@@ -137,7 +137,7 @@ class Endings:
         self._live = live
         self._over = over
         self._keys: list[str] = []
-        self._heard = asyncio.Event()
+        self._pending = asyncio.Event()
 
     def hear(self, key: str) -> None:
         """An entry with this key denies from now on. Ends nothing yet: whoever made the entry may know a better
@@ -145,14 +145,14 @@ class Endings:
         """
         if ends_sessions(key):
             self._keys.append(key)
-            self._heard.set()
+            self._pending.set()
 
     def carry_out(self) -> int:
         """End what was heard of since the last time.
 
         :returns: how many connections were ended.
         """
-        self._heard.clear()
+        self._pending.clear()
         sids = [sid for key in self._keys if (sid := sid_of(key)) is not None]
         names_one = len(sids) == len(self._keys)
         count = sum(self._live.end(sid, REVOKED) for sid in sids) if names_one else self.sweep()
@@ -175,6 +175,6 @@ class Endings:
         """Until there is something to carry out, at most so long."""
         try:
             async with asyncio.timeout(seconds):
-                await self._heard.wait()
+                await self._pending.wait()
         except TimeoutError:
             pass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.bad_value import BadValueError, quoted
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BASE = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]+)*")
@@ -97,13 +97,13 @@ def parse_address(value: object) -> ListenAddress:
     fix = "write an IP address and a port, such as 0.0.0.0:8080"
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise BadValueError(f"{shown(value)} is not an address to listen on", fix)
+        raise BadValueError(f"{quoted(value)} is not an address to listen on", fix)
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise BadValueError(f"{shown(value)} is an IPv6 address without brackets", "write it as [::1]:8080")
+        raise BadValueError(f"{quoted(value)} is an IPv6 address without brackets", "write it as [::1]:8080")
     if host != "localhost" and not _is_ip(host):
-        raise BadValueError(f"{shown(value)} does not begin with an IP address", fix)
+        raise BadValueError(f"{quoted(value)} does not begin with an IP address", fix)
     return ListenAddress(host, int(port))
 
 
@@ -112,7 +112,7 @@ def parse_origin(value: object) -> Origin:
     origin = parse_any_origin(value)
     if origin.scheme == "http" and not origin.is_local:
         raise BadValueError(
-            f"{shown(value)} is not https", "write https://…; http is for localhost and *.localhost only"
+            f"{quoted(value)} is not https", "write https://…; http is for localhost and *.localhost only"
         )
     return origin
 
@@ -122,7 +122,7 @@ def parse_any_origin(value: object) -> Origin:
     parts = split_url(value, "https://app.example.com")
     if parts.path not in {"", "/"} or parts.query or parts.fragment or "?" in str(value) or "#" in str(value):
         raise BadValueError(
-            f"{shown(value)} has more than scheme, host and port", "leave out path, query and fragment"
+            f"{quoted(value)} has more than scheme, host and port", "leave out path, query and fragment"
         )
     return origin_of(parts)
 
@@ -144,7 +144,7 @@ def split_url(value: object, example: str) -> SplitResult:
         or not value.isprintable()
         or set(value) & set(" \\<>\"'")
     ):
-        raise BadValueError(f"{shown(value) if '@' not in str(value) else 'the value'} is not a URL", fix)
+        raise BadValueError(f"{quoted(value) if '@' not in str(value) else 'the value'} is not a URL", fix)
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -153,7 +153,7 @@ def split_url(value: object, example: str) -> SplitResult:
     if "@" in parts.netloc:
         raise BadValueError("holds a user name or password", "leave them out")
     if parts.scheme not in _DEFAULT_PORTS or port == 0 or not is_host(parts.hostname or ""):
-        raise BadValueError(f"{shown(value)} is not an http or https URL", fix)
+        raise BadValueError(f"{quoted(value)} is not an http or https URL", fix)
     return parts
 
 
@@ -179,15 +179,15 @@ def parse_upstream(value: object, base: Path) -> UpstreamUrl:
     if kind in {"unix", "file"}:
         path = rest.removeprefix("//") if rest.startswith("///") else rest
         if not path or path.startswith("//"):
-            raise BadValueError(f"{shown(value)} names no path", f"write {kind}:/absolute/path")
+            raise BadValueError(f"{quoted(value)} names no path", f"write {kind}:/absolute/path")
         return UpstreamUrl(kind, path=_absolute(path, base))
     parts = split_url(value, "http://127.0.0.1:3000, unix:/run/app.sock or file:///srv/spa")
     if parts.query or parts.fragment:
-        raise BadValueError(f"{shown(value)} has a query or fragment", "leave it out")
+        raise BadValueError(f"{quoted(value)} has a query or fragment", "leave it out")
     front = parts.path.rstrip("/")
     if _BASE.fullmatch(front) is None or any(segment in {".", ".."} for segment in front.split("/")):
         raise BadValueError(
-            f"{shown(value)} has no plain path", "write one such as http://127.0.0.1:3000/app"
+            f"{quoted(value)} has no plain path", "write one such as http://127.0.0.1:3000/app"
         )
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     return UpstreamUrl(parts.scheme, parts.hostname or "", port, base=front)
@@ -200,5 +200,5 @@ def _absolute(path: str, base: Path) -> Path:
 def parse_path(value: object, base: Path) -> Path:
     """A file or directory; a relative one counts from ``base``."""
     if not isinstance(value, str) or not value or "\0" in value:
-        raise BadValueError(f"{shown(value)} is not the name of a file", "write the path of one file")
+        raise BadValueError(f"{quoted(value)} is not the name of a file", "write the path of one file")
     return _absolute(value, base)

@@ -16,7 +16,7 @@ class BadValueError(ValueError):
         self.fix = fix
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value as a finding quotes it: short, on one line; lists and mappings only by their kind."""
     if isinstance(value, str):
         text = value if len(value) <= 60 else f"{value[:57]}..."

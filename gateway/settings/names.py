@@ -11,7 +11,7 @@ from gateway.core.http.own_cookies import is_own_cookie
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import PLACEHOLDERS, placeholders
 from gateway.settings.addresses import is_host, parse_any_origin, split_url
-from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.bad_value import BadValueError, quoted
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -51,13 +51,13 @@ def parse_host(value: object) -> str:
     """A ``Host`` header that is ours: a name, with a port where it is not the default."""
     fix = "write a host name such as www.example.com, with a port only where browsers send one"
     if not isinstance(value, str) or "/" in value:
-        raise BadValueError(f"{shown(value)} is not a host name", fix)
+        raise BadValueError(f"{quoted(value)} is not a host name", fix)
     name, colon, port = value.lower().rpartition(":") if not value.endswith("]") else (value.lower(), "", "")
     name = name if colon else value.lower()
     if not is_host(name.strip("[]")) or (
         colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
     ):
-        raise BadValueError(f"{shown(value)} is not a host name", fix)
+        raise BadValueError(f"{quoted(value)} is not a host name", fix)
     return value.lower()
 
 
@@ -65,7 +65,7 @@ def parse_host_name(value: object) -> str:
     """A host name or address without a port."""
     name = parse_host(value)
     if not is_host(name.strip("[]")):
-        raise BadValueError(f"{shown(value)} has a port", "leave the port out")
+        raise BadValueError(f"{quoted(value)} has a port", "leave the port out")
     return name
 
 
@@ -73,14 +73,14 @@ def parse_prefix(value: object) -> str:
     """Where the gateway's own endpoints live."""
     fix = "write a path such as /oauth2"
     if not isinstance(value, str) or not value.startswith("/") or value == "/":
-        raise BadValueError(f"{shown(value)} is not a prefix", fix)
+        raise BadValueError(f"{quoted(value)} is not a prefix", fix)
     if value.endswith("/"):
-        raise BadValueError(f"{shown(value)} ends in a slash", f"write {value.rstrip('/') or '/oauth2'}")
+        raise BadValueError(f"{quoted(value)} ends in a slash", f"write {value.rstrip('/') or '/oauth2'}")
     segments = value[1:].split("/")
     if not all(_SEGMENT.fullmatch(segment) and segment.strip(".") for segment in segments):
-        raise BadValueError(f"{shown(value)} is not a plain path", fix)
+        raise BadValueError(f"{quoted(value)} is not a plain path", fix)
     if segments[0] in {"logout", "logged-out"}:
-        raise BadValueError(f"{shown(value)} lies under the logout path, which is reserved", fix)
+        raise BadValueError(f"{quoted(value)} lies under the logout path, which is reserved", fix)
     return value
 
 
@@ -88,11 +88,11 @@ def parse_route_path(value: object) -> str:
     """A path prefix as policies see it: decoded once, absolute, without anything two parsers read differently."""
     fix = "write the decoded path, such as / or /api/"
     if not isinstance(value, str) or not value.startswith("/"):
-        raise BadValueError(f"{shown(value)} does not begin with a slash", fix)
+        raise BadValueError(f"{quoted(value)} does not begin with a slash", fix)
     if not value.isprintable() or set(value) & set("\\?#%;") or "//" in value:
-        raise BadValueError(f"{shown(value)} is not a plain path", fix)
+        raise BadValueError(f"{quoted(value)} is not a plain path", fix)
     if any(segment in {".", ".."} for segment in value.split("/")):
-        raise BadValueError(f"{shown(value)} has a dot segment", fix)
+        raise BadValueError(f"{quoted(value)} has a dot segment", fix)
     return value
 
 
@@ -113,8 +113,10 @@ def parse_network(value: object) -> Network:
     except ValueError as error:
         if "host bits" in str(error):
             wider = ipaddress.ip_network(str(value), strict=False)
-            raise BadValueError(f"{shown(value)} has bits set behind its prefix", f"write {wider}") from None
-    raise BadValueError(f"{shown(value)} is not a network", "write a CIDR such as 10.0.0.0/8, or one address")
+            raise BadValueError(f"{quoted(value)} has bits set behind its prefix", f"write {wider}") from None
+    raise BadValueError(
+        f"{quoted(value)} is not a network", "write a CIDR such as 10.0.0.0/8, or one address"
+    )
 
 
 def parse_ip(value: object) -> str:
@@ -122,13 +124,13 @@ def parse_ip(value: object) -> str:
     try:
         return str(ipaddress.ip_address(str(value).removeprefix("[").removesuffix("]")))
     except ValueError:
-        raise BadValueError(f"{shown(value)} is not an IP address", "write one such as 10.0.0.7") from None
+        raise BadValueError(f"{quoted(value)} is not an IP address", "write one such as 10.0.0.7") from None
 
 
 def parse_word(value: object) -> str:
     """A claim, scope or provider name: printable, not empty, no space at its ends."""
     if not isinstance(value, str):
-        raise BadValueError(f"{shown(value)} is not one value", "write a single word")
+        raise BadValueError(f"{quoted(value)} is not one value", "write a single word")
     if not value or not value.isprintable() or value != value.strip():
         raise BadValueError("is empty or has spaces around it or control characters", "write the plain name")
     return value
@@ -138,7 +140,7 @@ def parse_scope(value: object) -> str:
     """One OAuth scope token (RFC 6749 §3.3)."""
     word = parse_word(value)
     if " " in word or not word.isascii() or set(word) & set('"\\'):
-        raise BadValueError(f"{shown(value)} is not one scope", "write a list, such as [openid, email]")
+        raise BadValueError(f"{quoted(value)} is not one scope", "write a list, such as [openid, email]")
     return word
 
 
@@ -151,10 +153,10 @@ def parse_policies(value: object, base: Path) -> str:
 def parse_claim_header(value: object) -> str:
     """The name of a header that carries a claim to the upstream."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value) or "_" in value:
-        raise BadValueError(f"{shown(value)} is not a header name", "write letters, digits and hyphens")
+        raise BadValueError(f"{quoted(value)} is not a header name", "write letters, digits and hyphens")
     if _NOT_FOR_CLAIMS.fullmatch(value.lower()):
         raise BadValueError(
-            f"the header {shown(value)} has a meaning of its own", "choose another, such as X-Department"
+            f"the header {quoted(value)} has a meaning of its own", "choose another, such as X-Department"
         )
     return value
 
@@ -163,9 +165,9 @@ def parse_reserved_header(value: object) -> str:
     """The name of a header that no client may send; with a ``*`` behind it all names that begin so."""
     fix = "write a name such as X-Sso-User, or how the names begin, such as X-Sso-*"
     if not isinstance(value, str) or not _TOKEN.fullmatch(name := value.removesuffix("*")) or "*" in name:
-        raise BadValueError(f"{shown(value)} is not a header name", fix)
+        raise BadValueError(f"{quoted(value)} is not a header name", fix)
     if name.lower() in _NEEDED:
-        raise BadValueError(f"the header {shown(value)} is needed by every request", fix)
+        raise BadValueError(f"the header {quoted(value)} is needed by every request", fix)
     return value
 
 
@@ -173,23 +175,23 @@ def parse_site_data(value: object) -> str:
     """One directive of ``Clear-Site-Data`` (W3C Clear Site Data §3.1)."""
     if value in ("cookies", "*"):
         raise BadValueError(
-            f"{shown(value)} deletes the cookies of every application on the registrable domain",
+            f"{quoted(value)} deletes the cookies of every application on the registrable domain",
             "leave it out: the gateway's own cookies expire at every sign-out",
         )
     if value not in SITE_DATA:
-        raise BadValueError(f"{shown(value)} is none of its choices", f"choose of {', '.join(SITE_DATA)}")
+        raise BadValueError(f"{quoted(value)} is none of its choices", f"choose of {', '.join(SITE_DATA)}")
     return str(value)
 
 
 def parse_cookie_name(value: object) -> str:
     """The name of a predecessor's cookie (RFC 6265 §4.1.1); with a ``*`` behind it all names that begin so."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise BadValueError(f"{shown(value)} is not a cookie name", "write the name alone")
+        raise BadValueError(f"{quoted(value)} is not a cookie name", "write the name alone")
     if value == "*":
         raise BadValueError("`*` is every cookie there is", "write how the names begin")
     if is_own_cookie(value.encode()):
         raise BadValueError(
-            f"{shown(value)} is a cookie of the gateway itself", "remove it; sign-out expires it anyway"
+            f"{quoted(value)} is a cookie of the gateway itself", "remove it; sign-out expires it anyway"
         )
     return value
 
@@ -204,7 +206,7 @@ def parse_provider_kind(value: object) -> str:
 def parse_target_name(value: object) -> str:
     """What stands in ``/logout?to=``."""
     if not isinstance(value, str) or not _TARGET_NAME.fullmatch(value):
-        raise BadValueError(f"{shown(value)} is not a target name", "write small letters, digits, - and _")
+        raise BadValueError(f"{quoted(value)} is not a target name", "write small letters, digits, - and _")
     return value
 
 
@@ -217,7 +219,7 @@ def parse_target(value: object) -> str:
             or not value.isascii()
             or set(value) & set(" \\")
         ):
-            raise BadValueError(f"{shown(value)} is not a local path", "write a path such as /goodbye")
+            raise BadValueError(f"{quoted(value)} is not a local path", "write a path such as /goodbye")
         return value
     split_url(value, "https://www.example.com/ or /goodbye")
     return str(value)
@@ -233,7 +235,7 @@ def parse_hop(value: object) -> ConfiguredHop:
         raise BadValueError("is not a hop", "write cognito, or {okta_signout: https://example.okta.com}")
     found = HOPS.get(kind)
     if found is None:
-        raise BadValueError(f"{shown(kind)} is not a hop", f"choose one of {', '.join(HOPS)}")
+        raise BadValueError(f"{quoted(kind)} is not a hop", f"choose one of {', '.join(HOPS)}")
     if found.example and address is None:
         raise BadValueError(f"the hop {kind} needs an address", f"write {{{kind}: {found.example}}}")
     if found.example:
@@ -243,7 +245,7 @@ def parse_hop(value: object) -> ConfiguredHop:
         )
     if address is not None and address not in found.choices:
         fix = f"write {kind} alone" + "".join(f", or {{{kind}: {choice}}}" for choice in found.choices)
-        raise BadValueError(f"the hop {kind} takes no {shown(address)}", fix)
+        raise BadValueError(f"the hop {kind} takes no {quoted(address)}", fix)
     return ConfiguredHop(kind, str(address or ""))
 
 
@@ -252,11 +254,11 @@ def parse_hop_template(value: object, example: str) -> str:
     split_url(_PLACEHOLDER.sub("x", value) if isinstance(value, str) else value, example)
     template = str(value)
     if "#" in template:
-        raise BadValueError(f"{shown(value)} has a fragment", "leave out # and what follows")
+        raise BadValueError(f"{quoted(value)} has a fragment", "leave out # and what follows")
     unknown = [name for name in placeholders(template) if name not in PLACEHOLDERS]
     if unknown or set(_PLACEHOLDER.sub("", template)) & set("{}"):
         known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise BadValueError(f"{shown(value)} has braces that are no placeholder", f"use {known}")
+        raise BadValueError(f"{quoted(value)} has braces that are no placeholder", f"use {known}")
     if "{" in template.split("/", 3)[2]:
-        raise BadValueError(f"{shown(value)} has a placeholder in its host", "write the host itself")
+        raise BadValueError(f"{quoted(value)} has a placeholder in its host", "write the host itself")
     return template

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from gateway.settings.addresses import is_host
-from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.bad_value import BadValueError, quoted
 from gateway.settings.secret_files import Secret
 
 _SQLITE_FIX = "write sqlite:///absolute/path, such as sqlite:///var/lib/gateway/state.db"
@@ -67,16 +67,16 @@ def parse_state(value: object) -> SqliteUrl | RedisUrl:
         raise BadValueError("is not the address of a state log", f"{_SQLITE_FIX}; or {_REDIS_FIX}")
     path = value.removeprefix("sqlite:")
     if not path.startswith("///"):
-        raise BadValueError(f"{shown(value)} is not an absolute path", _SQLITE_FIX)
+        raise BadValueError(f"{quoted(value)} is not an absolute path", _SQLITE_FIX)
     if path.endswith("/") or "?" in path or "\0" in path:
-        raise BadValueError(f"{shown(value)} does not name a file", _SQLITE_FIX)
+        raise BadValueError(f"{quoted(value)} does not name a file", _SQLITE_FIX)
     return SqliteUrl(Path("/" + path.lstrip("/")))
 
 
 def parse_prefix(value: object) -> str:
     """What the names of the keys in Redis begin with."""
     if not isinstance(value, str) or not _PREFIX.fullmatch(value):
-        raise BadValueError(f"{shown(value)} is no prefix for keys", "write letters, digits and . _ : -")
+        raise BadValueError(f"{quoted(value)} is no prefix for keys", "write letters, digits and . _ : -")
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.bad_value import BadValueError, quoted
 
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -21,7 +21,7 @@ def parse_duration(value: object) -> float:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise BadValueError(
-            f"{shown(value)} is not a duration",
+            f"{quoted(value)} is not a duration",
             "write a whole number and one unit of ms, s, m, h, d, such as 30m",
         )
     return int(match[1]) * _SECONDS[match[2]]
@@ -39,7 +39,7 @@ def parse_seconds(value: object) -> float:
     """Whole seconds, at least one: what a sealed deadline can say."""
     seconds = parse_lifetime(value)
     if not seconds.is_integer():
-        raise BadValueError(f"{shown(value)} is not whole seconds", "write a duration such as 2s")
+        raise BadValueError(f"{quoted(value)} is not whole seconds", "write a duration such as 2s")
     return seconds
 
 
@@ -50,7 +50,7 @@ def parse_size(value: object) -> int:
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise BadValueError(
-            f"{shown(value)} is not a size",
+            f"{quoted(value)} is not a size",
             "write bytes, or a whole number with KiB, MiB or GiB, such as 32KiB",
         )
     return int(match[1]) * _BYTES[match[2]]
@@ -61,7 +61,7 @@ def parse_room(value: object) -> int:
     size = parse_size(value)
     if not LEAST_ROOM <= size <= MOST_ROOM:
         raise BadValueError(
-            f"{shown(value)} is out of range",
+            f"{quoted(value)} is out of range",
             "write a size from 64KiB, which is room for some 300 sign-outs, to 64MiB",
         )
     return size
@@ -73,7 +73,7 @@ def parse_flag(value: object) -> bool:
         return value
     if value in ("true", "false"):  # a tuple: what stands there may have no hash
         return value == "true"
-    raise BadValueError(f"{shown(value)} is neither true nor false", "write true or false")
+    raise BadValueError(f"{quoted(value)} is neither true nor false", "write true or false")
 
 
 def parse_count(value: object) -> int:
@@ -81,5 +81,7 @@ def parse_count(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if not (isinstance(value, str) and _COUNT.fullmatch(value)):
-        raise BadValueError(f"{shown(value)} is not a number of things", "write a whole number, such as 1024")
+        raise BadValueError(
+            f"{quoted(value)} is not a number of things", "write a whole number, such as 1024"
+        )
     return int(value)

@@ -136,8 +136,8 @@ class AccessLines:
         mark = "-" if sid is None else session_mark(sid)
         path = without_tokens(path)
         if self._readable:
-            shown = "?" + "&".join(parameters) if parameters else ""
-            where = f"{quoted(method)[1:-1]} {quoted(path)[1:-1]}{shown}"
+            query = "?" + "&".join(parameters) if parameters else ""
+            where = f"{quoted(method)[1:-1]} {quoted(path)[1:-1]}{query}"
             line = f"{status} {where} {seconds * 1000:.1f} ms {sent} B session={mark} request={request_id}\n"
         else:
             names = ",".join(map(quoted, parameters))

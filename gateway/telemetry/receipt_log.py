@@ -93,14 +93,14 @@ class ReceiptLog:
 
     def _line(self, line: bytes) -> Iterator[tuple[str, bool]]:
         try:
-            told = json_object(line[line.find(b"{") :], "the line", code="not_json")
+            fields = json_object(line[line.find(b"{") :], "the line", code="not_json")
         except ProviderError as error:
             self.unread += 1
             if b'"receipt"' in line:
                 yield f"{error.detail}, though a receipt seems to be in it", False
             return
-        state = _STATES.get(str(told.get("event"))) if told.get("audit") is True else None
-        token = told.get("receipt")
+        state = _STATES.get(str(fields.get("event"))) if fields.get("audit") is True else None
+        token = fields.get("receipt")
         if token is None:
             if state is not None:
                 yield "the line of a sign-out has no receipt", not self.receipts
@@ -111,7 +111,7 @@ class ReceiptLog:
             yield f"no receipt of ours: {error.detail}", False
             return
         self.receipts += 1
-        differing = list(_differences(told, receipt, state))
+        differing = list(_differences(fields, receipt, state))
         if differing:
             yield f"the line was changed: it differs from its receipt in {', '.join(differing)}", False
         yield from self._place(receipt)
@@ -186,13 +186,13 @@ def _differences(line: Mapping[str, object], receipt: LogoutReceipt, state: str 
         claimed["user"] = who.user if who else None
     if state != receipt.state:
         yield "event"
-    yield from (name for name, said in claimed.items() if line.get(name) != said)
+    yield from (name for name, value in claimed.items() if line.get(name) != value)
     time = line.get("time")
     if isinstance(time, bool) or not isinstance(time, int | float) or not abs(time - receipt.at) <= SLACK:
         yield "time"
 
 
-def shown(finding: AuditFinding, name: str) -> str:
+def printable_finding(finding: AuditFinding, name: str) -> str:
     """A finding as a line for people; nothing of the log's text gets into a terminal as it stands.
 
     :param name: of the log.

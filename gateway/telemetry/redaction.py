@@ -89,14 +89,14 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 def telling(name: str) -> bool:
     """Is a value under this name a secret, whatever it is?"""
-    return _told[name]
+    return _secret_names[name]
 
 
 def _tells(name: str) -> bool:
     return _TELLING.search(name.lower().replace("-", "_")) is not None
 
 
-_told = Memo(_tells, entries=512, size=256 * 1024)
+_secret_names = Memo(_tells, entries=512, size=256 * 1024)
 
 
 def _clean(name: str, value: object) -> object:

@@ -83,8 +83,8 @@ class Sent:
         self.size = size or len(data)
 
 
-Whole = Response | Sent
-Answer = Whole | Awaitable["Answer"] | None
+CompleteResponse = Response | Sent
+Answer = CompleteResponse | Awaitable["Answer"] | None
 """At hand; to be awaited, which takes a task; or on its way already: then it is settled by whoever is forwarding it."""
 
 
@@ -124,7 +124,7 @@ class ClientConnection(Protocol):
     def wait(self, answering: Awaitable[None]) -> None:
         """An answer takes a task."""
 
-    def respond(self, request: Request, response: Whole) -> None:
+    def respond(self, request: Request, response: CompleteResponse) -> None:
         """Send a whole response."""
 
     def write(self, data: bytes) -> None:

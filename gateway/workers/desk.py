@@ -26,20 +26,20 @@ class Noticeboard:
     """What the parent says of the workers."""
 
     def __init__(self) -> None:
-        self._said: dict[str, Any] = {}
+        self._report: dict[str, Any] = {}
 
-    def write(self, said: dict[str, Any]) -> None:
+    def write(self, report: dict[str, Any]) -> None:
         """The parent's latest word."""
-        self._said = said
+        self._report = report
 
     def readiness(self) -> Readiness:
         """For the probes."""
-        said = self._said
-        details = {"phase": said.get("phase", "starting"), "workers": said.get("workers", "none yet")}
+        report = self._report
+        details = {"phase": report.get("phase", "starting"), "workers": report.get("workers", "none yet")}
         return Readiness(
-            ready=bool(said.get("ready")),
-            started=bool(said.get("started")),
-            details={**details, **said.get("details", {})},
+            ready=bool(report.get("ready")),
+            started=bool(report.get("started")),
+            details={**details, **report.get("details", {})},
         )
 
 
@@ -62,7 +62,7 @@ async def _attend(settings: Settings, sockets: Sockets, pair: socket.socket) -> 
         orphaned.set()
         stop.set()
 
-    line = Line(pair, heard=board.write, ended=ended)
+    line = Line(pair, on_message=board.write, ended=ended)
     metrics = Metrics(replica=False)
     shared = backends(settings)
     log, sign_ins = shared.log, shared.sign_ins

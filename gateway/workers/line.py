@@ -48,14 +48,14 @@ class Wire:
 class Line:
     """A child's end, heard by its event loop.
 
-    :param heard: told of every message of the parent's. :param ended: called when the parent is gone.
+    :param on_message: told of every message of the parent's. :param ended: called when the parent is gone.
     """
 
     def __init__(
-        self, sock: socket.socket, *, heard: Callable[[Any], None], ended: Callable[[], None]
+        self, sock: socket.socket, *, on_message: Callable[[Any], None], ended: Callable[[], None]
     ) -> None:
         self._wire = Wire(sock)
-        self._heard = heard
+        self._on_message = on_message
         self._ended = ended
         self.say = self._wire.say
         asyncio.get_running_loop().add_reader(sock, self._readable)
@@ -72,4 +72,4 @@ class Line:
             self._ended()
             return
         for message in messages:
-            self._heard(message)
+            self._on_message(message)

@@ -255,10 +255,10 @@ class Parent:
             slot.line.sock.close()
             slot.line = None
         for message in messages or ():
-            self._heard(slot, message)
+            self._received(slot, message)
 
-    def _heard(self, slot: Slot, said: dict[str, Any]) -> None:
-        slot.report |= said
+    def _received(self, slot: Slot, report: dict[str, Any]) -> None:
+        slot.report |= report
         if not self._started and all(each.ready for each in self._workers):
             self._started = True
             self._tell_ready()

@@ -41,7 +41,7 @@ async def _serve(
             run.orphaned = True
         stop.set()
 
-    line = Line(pair, heard=lambda _: None, ended=orphaned)
+    line = Line(pair, on_message=lambda _: None, ended=orphaned)
     reporting: asyncio.Task[None] | None = None
     try:
         run = Run(Gateway(settings), stop)

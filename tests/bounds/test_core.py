@@ -141,8 +141,8 @@ FILLED: dict[str, tuple[str, Any, Callable[[int, int, int], object]]] = {
         ),
     ),
     "names of fields": (
-        "telemetry/redaction.py _told",
-        redaction._told,
+        "telemetry/redaction.py _secret_names",
+        redaction._secret_names,
         lambda at, size, _: redaction.telling(f"\U0001f600{at}" + "z" * size),
     ),
     "marks of sessions": (

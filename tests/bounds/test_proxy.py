@@ -230,12 +230,12 @@ def test_directions_that_are_closing(measured: Measured) -> None:
     assert measured() - before <= 2 * 1_000 * stated("proxy/tunnel.py _closing")
 
 
-@fills("web/forward/forwarder.py _told")
+@fills("web/forward/forwarder.py _logged_names")
 async def test_names_of_dropped_headers(measured: Measured) -> None:
     """Clients choose the names; no more than a hundred are remembered, and not all of a long one."""
     forwarder = Forwarder([Route("/", "http://127.0.0.1:1")], live=LiveConnections())
     before = measured()
     for at in range(1_000):
         forwarder._say_dropped(b"x_forwarded_%d" % at + b"n" * 30_000)
-    assert measured() - before <= stated("web/forward/forwarder.py _told")
+    assert measured() - before <= stated("web/forward/forwarder.py _logged_names")
     await forwarder.close()

@@ -16,9 +16,9 @@ from gateway.state.contract.board import Marks
 from gateway.state.contract.counter import Counter
 from gateway.state.contract.outbox import Outbox
 from gateway.state.contract.spool import Batch, Spool
+from gateway.state.redis.companion import CompanionLink
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.refreshes import RedisRefreshes, _Published
-from gateway.state.redis.side import SideLink
 from gateway.state.redis.tickets import RedisTickets
 from gateway.state.sqlite.files import LogFiles, LogSnapshot
 from gateway.state.sqlite.spool import SqliteSpool
@@ -39,18 +39,20 @@ async def silent() -> AsyncIterator[RedisPlace]:
     server.close()
 
 
-@fills("state/redis/side.py _asking", "state/redis/tickets.py _wanted", "state/redis/refreshes.py _saying")
+@fills(
+    "state/redis/companion.py _asking", "state/redis/tickets.py _wanted", "state/redis/refreshes.py _saying"
+)
 async def test_questions_under_way(silent: RedisPlace, measured: Measured) -> None:
     """As many as requests ask for, of a Redis that does not answer."""
-    side = SideLink(silent, "nothing", within=AMPLE)
-    side.open()
+    companion = CompanionLink(silent, "nothing", within=AMPLE)
+    companion.open()
     await asyncio.sleep(0)
     before = measured()
-    asking = [asyncio.create_task(side.ask(("GET", f"{at:0200}"))) for at in range(200)]
+    asking = [asyncio.create_task(companion.ask(("GET", f"{at:0200}"))) for at in range(200)]
     await asyncio.sleep(0)
-    assert len(side._asking) == 200
-    assert measured() - before <= 200 * stated("state/redis/side.py _asking")
-    await side.close()
+    assert len(companion._asking) == 200
+    assert measured() - before <= 200 * stated("state/redis/companion.py _asking")
+    await companion.close()
     await _over(*asking)
 
     store = RedisTickets(silent, within=AMPLE)
@@ -64,14 +66,14 @@ async def test_questions_under_way(silent: RedisPlace, measured: Measured) -> No
     await _over(*waiting)
 
     refreshes = RedisRefreshes(silent, within=AMPLE)
-    refreshes._side.open()
+    refreshes._link.open()
     refreshes._recent["sid"] = _Published(1, "text", 60, 60, clock.elapsed())
     before = measured()
     for _ in range(100):
         refreshes._saying.add(asyncio.create_task(refreshes._say_again()))
     await asyncio.sleep(0)
     assert measured() - before <= 100 * (
-        stated("state/redis/refreshes.py _saying") + stated("state/redis/side.py _asking")
+        stated("state/redis/refreshes.py _saying") + stated("state/redis/companion.py _asking")
     )
     tasks = list(refreshes._saying)
     await refreshes.close()

@@ -14,7 +14,7 @@ from gateway.core.errors import (
 
 
 @pytest.mark.parametrize(
-    ("kind", "side"),
+    ("kind", "blame"),
     [
         (GatewayError, "internal"),
         (ProviderError, "idp"),
@@ -22,12 +22,12 @@ from gateway.core.errors import (
         (ConfigurationError, "config"),
     ],
 )
-def test_an_error_has_a_code_a_side_and_a_fix(kind: type[GatewayError], side: str) -> None:
+def test_an_error_has_a_code_a_blame_and_a_fix(kind: type[GatewayError], blame: str) -> None:
     """The code is stable, the prose may change, and what is printed holds both."""
     error = kind("a_code", "What happened.", fix="What to do.")
-    assert (error.code, error.side, error.detail, error.fix) == (
+    assert (error.code, error.blame, error.detail, error.fix) == (
         "a_code",
-        side,
+        blame,
         "What happened.",
         "What to do.",
     )
@@ -39,7 +39,7 @@ def test_an_error_has_a_code_a_side_and_a_fix(kind: type[GatewayError], side: st
 def test_an_error_of_the_client_s_names_its_sentence() -> None:
     """It is said in the words of the catalogue; what is printed names them, and never repeats what was sent."""
     error = DownstreamError("bad_parameter", "twice", name="rd")
-    assert (error.side, str(error), error.values) == ("downstream", "bad_parameter: twice", {"name": "rd"})
+    assert (error.blame, str(error), error.values) == ("downstream", "bad_parameter: twice", {"name": "rd"})
 
 
 def test_a_providers_error_says_whether_trying_again_can_help() -> None:

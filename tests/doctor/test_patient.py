@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config import load
-from gateway.doctor.patient import STATE, Patient, Told, ask_provider
+from gateway.doctor.patient import STATE, Discovered, Patient, ask_provider
 from gateway.doctor.probe import Probe
 from tests.doctor.deployment import APP, Deployment
 from tests.fakes.puppet import Puppet, Says
@@ -11,10 +11,10 @@ from tests.fakes.puppet import Puppet, Says
 
 async def test_the_provider_is_asked_as_the_gateway_asks(cognito: Deployment, idp: Puppet) -> None:
     """Discovery, then keys, and nothing else."""
-    told = await ask_provider(load(cognito.write(), {}), now=7)
-    assert told.metadata is not None
-    assert told.keys is not None
-    assert told.received == 7
+    discovered = await ask_provider(load(cognito.write(), {}), now=7)
+    assert discovered.metadata is not None
+    assert discovered.keys is not None
+    assert discovered.received == 7
     assert [request.path.rpartition("/")[2] for request in idp.asked] == ["openid-configuration", "jwks.json"]
 
 
@@ -29,7 +29,7 @@ async def test_it_never_raises(cognito: Deployment, idp: Puppet) -> None:
 
 def test_hops_are_those_of_the_gateway(cognito: Deployment) -> None:
     """With a made-up nonce where there is one."""
-    patient = Patient(settings=load(cognito.write(), {}), told=Told(), probe=Probe())
+    patient = Patient(settings=load(cognito.write(), {}), discovered=Discovered(), probe=Probe())
     okta, keycloak = patient.hop("okta_signout"), patient.hop("keycloak")
     assert keycloak is None
     assert okta is not None

@@ -19,8 +19,8 @@ from gateway.state.redis.sign_ins import RedisSignIns
 from gateway.state.redis.tickets import RedisTickets
 from gateway.state.redis.token_revocations import RedisTokenRevocations
 from gateway.state.sqlite import refreshes as sqlite_refreshes
+from gateway.state.sqlite.companion import CompanionTable
 from gateway.state.sqlite.log import SqliteLog
-from gateway.state.sqlite.side import SideTable
 from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from tests.fakes.patience import PATIENCE
 
@@ -32,7 +32,7 @@ LIMITED = {
     RedisTickets.__init__: "within",
     RedisTokenRevocations.__init__: "within",
     SqliteTokenRevocations.__init__: "within",
-    SideTable.ask: "within",
+    CompanionTable.ask: "within",
 }
 """What gives up after so many seconds, and how that is called there."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.redis.side import WITHIN
+from gateway.state.redis.companion import WITHIN
 from gateway.web.session.tickets import TicketSessions
 from tests.fakes.door import Response
 from tests.fakes.patience import PATIENCE

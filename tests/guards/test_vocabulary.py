@@ -84,6 +84,12 @@ RETIRED = {
     "trail": "session_events",
     "event_stream": "sse, ssf_stream or poll",
     "mend": "fix",
+    "told": "what it is",
+    "said": "what it is",
+    "shown": "what it is",
+    "heard": "received",
+    "side": "companion, or whose fault it is",
+    "whole": "complete",
 }
 """Words of ours that gave way to the field's. As names they are gone; `AuditTrail` is the field's, and in a sentence
 "outside" and "event stream" are plain English."""

@@ -95,7 +95,7 @@ def run(pieces, *, end=None, **options):
 
 def message(exchange, client):
     """All bytes that reach the client."""
-    return exchange.whole if exchange.whole is not None else client.sent
+    return exchange.complete_response if exchange.complete_response is not None else client.sent
 
 
 def body_of(raw: bytes) -> tuple[bytes, bytes]:
@@ -180,7 +180,7 @@ def test_a_truncated_response_is_never_complete(name, cut, end):
     assert exchange.over
     assert not exchange.complete
     assert not reusable
-    assert exchange.whole is None
+    assert exchange.complete_response is None
     assert exchange.error is not None
     assert client.aborted == exchange.started
 

@@ -20,7 +20,7 @@ def test_trailers_have_a_bound():
     _, exchange, _ = run([chunked(b"ok", trailers=b"X: y\r\n" * 300)])
 
     assert exchange.error is not None
-    assert exchange.whole is None
+    assert exchange.complete_response is None
 
 
 def test_a_response_head_has_bounds():
@@ -34,7 +34,7 @@ def test_http10_upstreams_are_not_kept():
     """Unless they say so, their connection ends with the response."""
     _, exchange, reusable = run([b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"])
 
-    assert exchange.whole is not None
+    assert exchange.complete_response is not None
     assert not reusable
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.settings.bad_value import BadValueError, shown
+from gateway.settings.bad_value import BadValueError, quoted
 from gateway.settings.units import (
     parse_count,
     parse_duration,
@@ -92,6 +92,6 @@ def test_switches_are_true_or_false(text):
 
 def test_values_are_quoted_short_and_printable():
     """A finding stays one line, whatever the value was."""
-    assert shown("a\nb") == "the value"
-    assert len(shown("x" * 500)) < 70
-    assert shown({"a": "b"}) == "a mapping"
+    assert quoted("a\nb") == "the value"
+    assert len(quoted("x" * 500)) < 70
+    assert quoted({"a": "b"}) == "a mapping"

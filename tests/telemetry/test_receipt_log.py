@@ -23,7 +23,7 @@ from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.telemetry.audit import AuditTrail
 from gateway.telemetry.log import configure, get_logger
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.receipt_log import LONGEST, AuditFinding, ReceiptLog, lines_of, shown
+from gateway.telemetry.receipt_log import LONGEST, AuditFinding, ReceiptLog, lines_of, printable_finding
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.signout.session_events import SessionEvents
 
@@ -288,7 +288,7 @@ def test_a_hostile_line_is_a_finding_and_no_more(log: list[bytes], name: str) ->
     found, book = examined(lines)
     assert book.receipts == 4
     assert [finding.line for finding in found] == ([] if name == "binary" else [2])
-    assert all(shown(finding, "x.log").isprintable() for finding in found)
+    assert all(printable_finding(finding, "x.log").isprintable() for finding in found)
 
 
 def test_a_huge_line_is_passed_over(log: list[bytes]) -> None:
@@ -329,7 +329,7 @@ def test_a_corrupted_log_never_breaks_the_reader(log: list[bytes], seed: int) ->
     """Whatever the bytes are, there are findings, and no receipt that was not signed."""
     found, book = examined(list(corrupted(log, seed)))
     assert book.receipts <= 4
-    assert all(shown(finding, "x.log").isprintable() for finding in found)
+    assert all(printable_finding(finding, "x.log").isprintable() for finding in found)
 
 
 @given(st.binary(max_size=2_000))

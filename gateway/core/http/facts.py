@@ -136,23 +136,25 @@ def build(method: str, raw_target: str, headers: RawHeaders, peer: str, rules: D
     return complete(method, raw_target, read_headers(headers), peer, rules)
 
 
-def complete(method: str, raw_target: str, said: HeaderFacts, peer: str, rules: DoorRules) -> RequestFacts:
+def complete(
+    method: str, raw_target: str, header_facts: HeaderFacts, peer: str, rules: DoorRules
+) -> RequestFacts:
     """The same, where the headers are read already."""
     raw_path, query = split_target(raw_target)
     path = decode_path(raw_path, encoded_slashes=True)
-    forwarded = said.forwarded
+    forwarded = header_facts.forwarded
     return RequestFacts(
         method,
-        _host(said.authority, rules),
+        _host(header_facts.authority, rules),
         rules.scheme,
         raw_target,
         raw_path,
         query,
         path,
         client_address(peer, forwarded, rules.trusted_proxies) if forwarded else peer,
-        said.websocket and method == "GET",
-        said.asks and method == "OPTIONS",
-        *said.rest,  # type: ignore[arg-type]  # made by read_headers in this order
+        header_facts.websocket and method == "GET",
+        header_facts.asks and method == "OPTIONS",
+        *header_facts.rest,  # type: ignore[arg-type]  # made by read_headers in this order
     )
 
 

@@ -36,10 +36,10 @@ _ABSOLUTE = re.compile(r"(?i:https?)://([A-Za-z0-9._~:\[\]-]+)(/[!-~]*|\?[!-~]*)
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([\t -~\x80-\xff]*)")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 """The grammar (RFC 9110 §8.6) allows zeros in front; whoever takes 010 for eight reads the rest as another request."""
-_TOLD = frozenset(
+_RELEVANT_FIELDS = frozenset(
     {b"host", b"expect", b"connection", b"content-length", b"transfer-encoding", b"authorization"}
 )
-_TOLD_LENGTHS = frozenset(map(len, _TOLD))
+_RELEVANT_LENGTHS = frozenset(map(len, _RELEVANT_FIELDS))
 _LOST = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
 """What no head can hold, even when the rest of it has not come yet."""
 
@@ -180,12 +180,12 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
         raise DownstreamError("headers_too_large")
     headers = tuple([_field(line) for line in lines])
     facts = read_headers(headers)
-    told: dict[bytes, list[bytes]] = {}
+    fields: dict[bytes, list[bytes]] = {}
     for name, value in headers:
-        if len(name) in _TOLD_LENGTHS and (lower := name.lower()) in _TOLD:
-            told.setdefault(lower, []).append(value)
-    bound = any(map(binds, told.get(b"authorization", ())))
-    return HeaderBlock(headers, *_framing(told), b"host" in told, *_connection(told), facts, bound)
+        if len(name) in _RELEVANT_LENGTHS and (lower := name.lower()) in _RELEVANT_FIELDS:
+            fields.setdefault(lower, []).append(value)
+    bound = any(map(binds, fields.get(b"authorization", ())))
+    return HeaderBlock(headers, *_framing(fields), b"host" in fields, *_connection(fields), facts, bound)
 
 
 _known_block = Memo(lambda asked: read_block(*asked), entries=KNOWN_BLOCKS, size=BLOCKS_BYTES, weigh=_weight)
@@ -204,20 +204,20 @@ def is_field(line: bytes) -> bool:
     return _FIELD.fullmatch(line) is not None
 
 
-def _framing(told: Mapping[bytes, Sequence[bytes]]) -> tuple[int, bool, bool]:
+def _framing(fields: Mapping[bytes, Sequence[bytes]]) -> tuple[int, bool, bool]:
     """Length, chunked, expectation. That neither comes twice, nor both of them, is known already."""
-    codings = told.get(b"transfer-encoding")
+    codings = fields.get(b"transfer-encoding")
     if codings and codings[0].lower() != b"chunked":
         raise DownstreamError("ambiguous_header", "coding")
-    lengths = told.get(b"content-length")
+    lengths = fields.get(b"content-length")
     if lengths and _LENGTH.fullmatch(lengths[0]) is None:
         raise malformed("bad_length")
-    expects = any(value.lower() == b"100-continue" for value in told.get(b"expect", ()))
+    expects = any(value.lower() == b"100-continue" for value in fields.get(b"expect", ()))
     return int(lengths[0]) if lengths else 0, bool(codings), expects
 
 
-def _connection(told: Mapping[bytes, Sequence[bytes]]) -> tuple[bool, bool]:
-    options = frozenset[bytes]().union(*map(connection_options, told.get(b"connection", ())))
+def _connection(fields: Mapping[bytes, Sequence[bytes]]) -> tuple[bool, bool]:
+    options = frozenset[bytes]().union(*map(connection_options, fields.get(b"connection", ())))
     return b"close" in options, b"keep-alive" in options
 
 

@@ -156,8 +156,8 @@ def _fields(raw: bytes) -> Iterable[tuple[bytes, bytes]]:
 
 def _tag(script: str, policies: Iterable[str]) -> bytes:
     nonce = next((found for policy in policies if (found := nonce_of(policy))), "")
-    told = f' nonce="{nonce}"' if nonce else ""
-    return f'<script src="{script}" async{told}></script>'.encode()
+    attribute = f' nonce="{nonce}"' if nonce else ""
+    return f'<script src="{script}" async{attribute}></script>'.encode()
 
 
 def nonce_of(policies: str) -> str:

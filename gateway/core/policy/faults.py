@@ -68,9 +68,9 @@ def explained(complaints: Iterable[str]) -> list[tuple[str, str]]:
 
     The validator repeats itself for every action, in no order, and ends on a consequence where it knows the cause.
     """
-    said = sorted({_FORMULA.sub("", complaint) for complaint in complaints})
-    causes = [complaint for complaint in said if "applicable action" not in complaint]
-    return [_explained(complaint) for complaint in causes or said]
+    distinct = sorted({_FORMULA.sub("", complaint) for complaint in complaints})
+    causes = [complaint for complaint in distinct if "applicable action" not in complaint]
+    return [_explained(complaint) for complaint in causes or distinct]
 
 
 def _explained(complaint: str) -> tuple[str, str]:

@@ -32,15 +32,17 @@ class Uses:
 
     :ivar texts: what it is compared with: ``==``, ``!=``, ``contains``, and ``like`` without a wildcard.
     :ivar patterns: the other ``like``, each cut at its wildcards: ``/a*b`` is ``("/a", "b")``.
-    :ivar whole: it is used in another way too, so that the outcomes of these do not say everything.
+    :ivar needs_text: it is used in another way too, so that the outcomes of these do not say everything.
     """
 
     texts: frozenset[str] = frozenset()
     patterns: frozenset[tuple[str, ...]] = frozenset()
-    whole: bool = False
+    needs_text: bool = False
 
     def __or__(self, other: Uses) -> Uses:
-        return Uses(self.texts | other.texts, self.patterns | other.patterns, self.whole or other.whole)
+        return Uses(
+            self.texts | other.texts, self.patterns | other.patterns, self.needs_text or other.needs_text
+        )
 
 
 _NOTHING = Uses()
@@ -52,7 +54,7 @@ class View:
     :param asked: by its policies.
     """
 
-    __slots__ = ("_others", "_prefix", "_texts", "_whole")
+    __slots__ = ("_needs_text", "_others", "_prefix", "_texts")
 
     def __init__(self, asked: Iterable[Uses]) -> None:
         total = reduce(Uses.__or__, asked, _NOTHING)
@@ -60,7 +62,7 @@ class View:
         self._prefix = re.compile("|".join(map(re.escape, sorted(prefixes, key=len, reverse=True)))).match
         self._others = tuple(pattern for pattern in total.patterns if pattern[1:] != ("",))
         self._texts = total.texts
-        self._whole = total.whole or len(self._others) > MOST_PATTERNS
+        self._needs_text = total.needs_text or len(self._others) > MOST_PATTERNS
 
     def seen(self, text: str) -> str | tuple[str | bool, ...]:
         """What stands for ``text`` in a key: texts for which this is equal are decided alike.
@@ -71,7 +73,7 @@ class View:
         Else it is the longest prefix among the patterns that ``text`` begins with, which tells of all prefixes whether
         it begins with them, and the outcome of every other pattern.
         """
-        if self._whole or text in self._texts or (not text.isascii() and _SURROGATE.search(text)):
+        if self._needs_text or text in self._texts or (not text.isascii() and _SURROGATE.search(text)):
             return text
         found = self._prefix(text)
         prefix = found[0] if found else ""
@@ -116,7 +118,7 @@ def asked(node: object, attribute: str) -> Uses:
         case pst.GetAttr(base, other) if base == _CONTEXT and other != attribute:
             return _NOTHING
     if node == _CONTEXT:
-        return Uses(whole=True)
+        return Uses(needs_text=True)
     return reduce(Uses.__or__, (asked(part, attribute) for part in _parts(node)), _NOTHING)
 
 
@@ -133,7 +135,7 @@ def mentioned(node: object) -> frozenset[str]:
 
 def _texts(compared: Sequence[pst.Expr]) -> Uses:
     literals = [each.value for each in compared if isinstance(each, pst.StringLit)]
-    return Uses(frozenset(literals), whole=len(literals) < len(compared))
+    return Uses(frozenset(literals), needs_text=len(literals) < len(compared))
 
 
 def _pattern(elements: Iterable[pst.PatternElem]) -> Uses:

@@ -33,11 +33,11 @@ class _Asked:
 
     def __init__(self, policies: PolicySet) -> None:
         self._policies = policies
-        self.said = PolicyVerdict(allowed=False, policies=())
+        self.verdict = PolicyVerdict(allowed=False, policies=())
 
     def decide(self, **asked: Any) -> PolicyVerdict:
-        self.said = self._policies.decide(**asked)
-        return self.said
+        self.verdict = self._policies.decide(**asked)
+        return self.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Inquiry:
         session = _session(self.principal) if self.principal else None
         route = Route(self.route, "", encoded_slashes=True)
         decide(facts, session, route, asked, _NOTHING_REVOKED, _RULES, now=NOW)
-        return asked.said
+        return asked.verdict
 
     def __str__(self) -> str:
         who = self.principal
@@ -96,13 +96,13 @@ class Case:
 
     def broken_by(self, verdict: PolicyVerdict) -> str:
         """How ``verdict`` differs from what is expected; empty when it does not."""
-        said = frozenset(verdict.policies)
+        determining = frozenset(verdict.policies)
         if verdict.error:
             return f"the policy failed: {verdict.error}"
         if verdict.allowed != self.allowed:
             wanted = "allow" if self.allowed else "deny"
             return f"expected {wanted}, is {summary(verdict)}"
-        if not self.some <= said or (self.exactly is not None and said != self.exactly):
+        if not self.some <= determining or (self.exactly is not None and determining != self.exactly):
             wanted = ", ".join(sorted(self.exactly or self.some)) or "no policy"
             return f"expected by {wanted}, is {summary(verdict)}"
         return ""
@@ -180,5 +180,5 @@ def failures(cases: Sequence[Case], policies: PolicySet) -> list[tuple[Case, str
 
 def undecided(cases: Sequence[Case], policies: PolicySet) -> list[str]:
     """Policies that determine no case: nothing shows that they do what they are for."""
-    shown = {name for case in cases for name in case.inquiry.put_to(policies).policies}
-    return [policy.id for policy in policies.policies if policy.id not in shown]
+    exercised = {name for case in cases for name in case.inquiry.put_to(policies).policies}
+    return [policy.id for policy in policies.policies if policy.id not in exercised]

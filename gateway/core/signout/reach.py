@@ -21,12 +21,12 @@ WITH_THE_PROVIDER = "signed_out_with_provider"
 class Reach:
     """What else ends with a session.
 
-    :ivar whole_user: all sessions of its user (``logout.scope: user``), at every host that shares the state.
+    :ivar every_session_of_user: all sessions of its user (``logout.scope: user``), at every host that shares the state.
     :ivar one_sign_in: those with the same session at the provider, which the chain ends as well; behind Cognito every
         sign-in has an id of its own.
     """
 
-    whole_user: bool = False
+    every_session_of_user: bool = False
     one_sign_in: bool = False
 
     def others(self, session: SessionOrHusk, expires: int) -> list[NewEntry]:
@@ -38,7 +38,7 @@ class Reach:
         if self.one_sign_in:
             keys = filter(names_provider_session, session.aliases)
             found += [NewEntry(key, expires, WITH_THE_PROVIDER) for key in keys]
-        if self.whole_user:
+        if self.every_session_of_user:
             found.append(NewEntry(subject_key(*session.who[:2]), expires, WITH_THE_USER))
         return found
 

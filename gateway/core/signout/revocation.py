@@ -269,15 +269,15 @@ class RevocationIndex:
         """
         found = []
         for name in map(hop_name, keys):
-            heard = hop_key(name, way)
-            spent = max((entry.event_time or 0 for entry in self._under(heard, now)), default=-1)
+            received = hop_key(name, way)
+            spent = max((entry.event_time or 0 for entry in self._under(received, now)), default=-1)
             times = [
                 entry.event_time for entry in self._under(hop_key(name), now) if entry.event_time is not None
             ]
             fitting = [t for t in times if t > spent and -EVENT_SKEW <= at - t <= OWN_HOP + EVENT_SKEW]
             if fitting:
                 until = min(fitting) + OWN_HOP + NEWS_WITHIN
-                found.append(NewEntry(heard, until, "own_hop", min(fitting)))
+                found.append(NewEntry(received, until, "own_hop", min(fitting)))
         return tuple(found)
 
     def expire(self, now: int, *, limit: int | None = None) -> int:

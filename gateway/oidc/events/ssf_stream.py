@@ -118,11 +118,11 @@ def parse_stream(answer: ProviderResponse) -> Mapping[str, object]:
     :raises ProviderError: see `check_done`; ``bad_response``.
     """
     check_done(answer)
-    told = json_object(answer.body, "the transmitter's answer")
-    delivery = told.get("delivery")
+    stream = json_object(answer.body, "the transmitter's answer")
+    delivery = stream.get("delivery")
     if isinstance(delivery, dict) and _HIDDEN in delivery:
-        told["delivery"] = {**delivery, _HIDDEN: "(not shown)"}
-    return told
+        stream["delivery"] = {**delivery, _HIDDEN: "(not shown)"}
+    return stream
 
 
 def check_done(answer: ProviderResponse) -> None:

@@ -122,13 +122,13 @@ class ProviderKind:
     behind: tuple[Registration, ...] = ()
     notes: tuple[Note, ...] = ()
 
-    def proves(self, said: bool | None, behind: str | None) -> bool:
+    def proves(self, configured: bool | None, behind: str | None) -> bool:
         """Whether ``auth_time`` is when the person proved who they are; who only asks another provider cannot know.
 
-        :param said: by the operator, who knows best; None: nothing.
+        :param configured: by the operator, who knows best; None: nothing.
         :param behind: the provider behind this one that people are sent on to, None for none.
         """
-        return self.auth_time_proves and behind is None if said is None else said
+        return self.auth_time_proves and behind is None if configured is None else configured
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,8 @@ def verify_id_token(token: str, *, keys: KeySet, expected: Expected, now: int) -
 def at_hash(access_token: str, algorithm: str) -> str:
     """The ``at_hash`` of an access token: half of the algorithm's digest (OpenID Connect Core §3.1.3.6)."""
     digest = {"256": hashlib.sha256, "384": hashlib.sha384}.get(algorithm[-3:], hashlib.sha512)
-    whole = digest(access_token.encode("utf-8")).digest()
-    return base64.urlsafe_b64encode(whole[: len(whole) // 2]).rstrip(b"=").decode("ascii")
+    full_digest = digest(access_token.encode("utf-8")).digest()
+    return base64.urlsafe_b64encode(full_digest[: len(full_digest) // 2]).rstrip(b"=").decode("ascii")
 
 
 def _check_parties(claims: Mapping[str, object], expected: Expected) -> None:

@@ -111,8 +111,8 @@ def _is_address(email: str) -> bool:
 
 def _is_vouched_for(verified: IdTokenClaims, options: ClaimOptions) -> bool:
     """Verified by the provider (a bool, or Cognito's string), or from providers that are all trusted."""
-    said = verified.claims.get("email_verified")
-    if said is True or said == "true" or verified.issuer in options.trusted_email_from:
+    email_verified = verified.claims.get("email_verified")
+    if email_verified is True or email_verified == "true" or verified.issuer in options.trusted_email_from:
         return True
     providers = {provider for provider, _ in _identities(verified.claims)}
     return bool(providers) and providers <= options.trusted_email_from

@@ -132,8 +132,10 @@ def _error(answer: ProviderResponse, what: str) -> ProviderError:
     named = found.get("error")
     if not isinstance(named, str):
         return by_status
-    said = printable(f"{named}: {found['error_description']}" if "error_description" in found else named)
-    detail = f"{what}: answered {answer.status} {said}"
+    error_text = printable(
+        f"{named}: {found['error_description']}" if "error_description" in found else named
+    )
+    detail = f"{what}: answered {answer.status} {error_text}"
     if named == "invalid_grant":
         return ProviderError("invalid_grant", detail, acted=False)
     if named == "invalid_client":

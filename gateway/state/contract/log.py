@@ -114,7 +114,7 @@ async def in_step(log: RevocationLog) -> RevocationIndex:
     return log.index
 
 
-def told(appended: Appended) -> Awaitable[Appended]:
+def completed(appended: Appended) -> Awaitable[Appended]:
     """What `append` returns when there is nothing to wait for."""
     future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
     future.set_result(appended)

@@ -18,7 +18,7 @@ from gateway.telemetry.log import get_logger
 
 _log = get_logger("state")
 
-TOLD_FOR: Final = 86_400
+REPORTED_FOR: Final = 86_400
 """Seconds for which `/readyz` tells of it."""
 
 
@@ -54,11 +54,11 @@ _VALUES: Final = frozenset(cause.value for cause in RenewalCause)
 
 @dataclass(frozen=True, slots=True)
 class LogRenewal:
-    """One of them. ``at``: seconds. ``told``: some process has told of it."""
+    """One of them. ``at``: seconds. ``reported``: some process has told of it."""
 
     cause: RenewalCause
     at: int
-    told: bool = False
+    reported: bool = False
 
     def written(self) -> str:
         """As the log keeps it."""
@@ -66,7 +66,7 @@ class LogRenewal:
 
     def note(self, now: int) -> str:
         """For a line of `/readyz`; empty when it is long ago."""
-        if now - self.at > TOLD_FOR:
+        if now - self.at > REPORTED_FOR:
             return ""
         at = datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         return f"; it got another id at {at}, everybody had to sign in again: {why(self.cause)}"
@@ -85,6 +85,6 @@ def tell_of_renewal(cause: RenewalCause) -> None:
 def read(text: str) -> LogRenewal | None:
     """What `LogRenewal.written` wrote, with ``told`` behind it where that was done; None for anything else."""
     match text.split(" "):
-        case [at, cause, *told] if at.isdigit() and cause in _VALUES:
-            return LogRenewal(RenewalCause(cause), int(at), told=told == ["told"])
+        case [at, cause, *reported] if at.isdigit() and cause in _VALUES:
+            return LogRenewal(RenewalCause(cause), int(at), reported=reported == ["told"])
     return None

@@ -29,7 +29,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from gateway.core.errors import ConfigurationError
 from gateway.state.redis.faults import MOVES, CommandRefusedError, GarbledError, LostError, refuses_password
 from gateway.state.redis.pace import Pace
-from gateway.state.redis.place import Address, RedisPlace, shown
+from gateway.state.redis.place import Address, RedisPlace, host_port
 
 CONNECT_WITHIN: Final = 1.0
 """Seconds for finding the server, its name, TCP, TLS and the password, where that goes as fast as it should."""
@@ -298,12 +298,12 @@ def _ours(error: AnyRedisError, address: Address) -> Exception:
     if isinstance(error, ResponseError | AuthenticationError | AuthorizationError | BusyLoadingError):
         return _refused(error)
     if isinstance(error, RedisTimeoutError):
-        return TimeoutError(f"{shown(address)} does not answer")
+        return TimeoutError(f"{host_port(address)} does not answer")
     if isinstance(error, InvalidResponse):
         return GarbledError("not the protocol of Redis")
     if isinstance(error, RedisConnectionError) and isinstance(error.__context__, OSError):
         return error.__context__
-    return LostError(f"{shown(address)} closed the connection")
+    return LostError(f"{host_port(address)} closed the connection")
 
 
 def _refused(error: AnyRedisError) -> CommandRefusedError:

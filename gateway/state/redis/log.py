@@ -44,7 +44,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.signout.log_extent import Gap
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.forgetting import tell_of_clock
-from gateway.state.contract.log import Appended, told
+from gateway.state.contract.log import Appended, completed
 from gateway.state.contract.outbox import Outgoing
 from gateway.state.contract.renewal import RenewalCause, why
 from gateway.state.contract.shared_log import SharedLog
@@ -158,8 +158,8 @@ class RedisLog(SharedLog):
         decide them before it hears what happened meanwhile.
         """
         unheard = self._age.of_reading(clock.elapsed())
-        heard = self._mirror.ahead <= self.index.position and unheard <= self._unheard_for
-        return not heard or self._spool.moved()
+        up_to_date = self._mirror.ahead <= self.index.position and unheard <= self._unheard_for
+        return not up_to_date or self._spool.moved()
 
     def age(self) -> float:
         """Seconds since the index was last known to be in step with a log that takes entries."""
@@ -191,7 +191,7 @@ class RedisLog(SharedLog):
         """Hold, send, tell. Never raises for trouble of the storage."""
         self._require_open()
         if not entries:
-            return told(Appended(durable=True, position=self.index.position))
+            return completed(Appended(durable=True, position=self.index.position))
         longer = self._mirror.behind()
         now = max(self._mirror.forgetting.date(), clock.now() + longer)
         one = self._outbox.take(tuple(entry.received(now).lasting(longer) for entry in entries), now)

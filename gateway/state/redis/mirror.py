@@ -164,26 +164,26 @@ class Mirror:
     async def _read(self, stream: Stream) -> None:
         """Read on, page by page; from the start where the server says so."""
         there: set[Entry] = set()
-        told: set[str] = set()
-        cursor, whole = replace(self.known, epoch="") if self._doubted else self.known, False
+        changes: set[str] = set()
+        cursor, from_start = replace(self.known, epoch="") if self._doubted else self.known, False
         self._doubted = False
         while True:
             page = await self._page(stream, cursor)
             if page.from_start:
-                there, whole = set(), True
-            elif not whole:
+                there, from_start = set(), True
+            elif not from_start:
                 self.ahead = page.end
             self._take(page)
-            if page.renewal is not None and not page.renewal.told:
+            if page.renewal is not None and not page.renewal.reported:
                 self.on_renewed(page.renewal.cause)
             there.update(row.entry for row in page.rows)
             cursor = page.standing
-            told.add(page.told)
+            changes.add(page.change)
             if not page.more:
                 break
         before, self.known = self.known, cursor
-        if whole:
-            self._tell(before, told, self._restore(there))
+        if from_start:
+            self._tell(before, changes, self._restore(there))
 
     async def _page(self, stream: Stream, cursor: ReadTo) -> LogPage:
         history = replace(self.known, position=self._index.position)
@@ -228,9 +228,9 @@ class Mirror:
             one.failed = True
         self.refusal.tell(why)
 
-    def _tell(self, before: ReadTo, told: set[str], restored: int) -> None:
+    def _tell(self, before: ReadTo, changes: set[str], restored: int) -> None:
         now = self.known
-        if "made" in told:
+        if "made" in changes:
             _log.warning("state_log_made", log=now.log_id)
         if before.log_id and before.log_id != now.log_id:
             _log.error("state_log_lost", log=before.log_id, accepted=self._loss_accepted, sent_again=restored)

@@ -60,7 +60,7 @@ class RedisPlace:
         object.__setattr__(self, "login", Login(self.password))
 
     def __str__(self) -> str:
-        hosts = ",".join(shown(host) for host in self.hosts)
+        hosts = ",".join(host_port(host) for host in self.hosts)
         return f"{hosts} ({self.kind} {self.master})" if self.master else hosts
 
     @property
@@ -101,7 +101,7 @@ class RedisPlace:
         return context
 
 
-def shown(address: Address) -> str:
+def host_port(address: Address) -> str:
     """`host:port`, with brackets where they are needed."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -34,9 +34,9 @@ from gateway.state.contract.refreshes import (
     Succeeded,
     Unavailable,
 )
+from gateway.state.redis.companion import RETRY_EVERY, WITHIN, RedisCompanionStore
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import RETRY_EVERY, WITHIN, RedisSideStore
 
 RECENT: Final = 60.0
 """Seconds: what a server may forget in a failover is younger by far."""
@@ -73,21 +73,21 @@ if now - since < tonumber(ARGV[6]) then
   return 0
 end
 if not redis.call('SET', KEYS[3], ARGV[2], 'NX', 'EX', ARGV[3]) then
-  local said = redis.call('HMGET', KEYS[4], 'call', 'said')
-  return said[1] == ARGV[5] and tonumber(said[2]) or 0
+  local earlier = redis.call('HMGET', KEYS[4], 'call', 'said')
+  return earlier[1] == ARGV[5] and tonumber(earlier[2]) or 0
 end
 local again = last == MINE and stands ~= 'kept'
 if again then
   doubt = MINE
 end
-local said = doubt < MINE - 1 and 1 or 3
+local grant = doubt < MINE - 1 and 1 or 3
 if again and stands == 'open' then
-  said = 4
+  grant = 4
 end
 redis.call('HSET', KEYS[4], 'generation', ARGV[1], 'stands', 'open', 'doubt', doubt, 'by', ARGV[2],
-  'call', ARGV[5], 'said', said)
+  'call', ARGV[5], 'said', grant)
 redis.call('EXPIRE', KEYS[4], ARGV[4])
-return said
+return grant
 """
 )
 """KEYS generation, successor, refreshing, tries, life. ARGV: a generation, who asks, seconds of the lease, seconds to
@@ -171,7 +171,7 @@ class _Published:
     at: float
 
 
-class RedisRefreshes(RedisSideStore):
+class RedisRefreshes(RedisCompanionStore):
     """See :class:`gateway.state.contract.refreshes.Refreshes` for the contract.
 
     :param within: seconds in which a Redis that is near has to answer.
@@ -207,23 +207,23 @@ class RedisRefreshes(RedisSideStore):
         """One script, so that of all processes one is granted it."""
         holder, call = self._holder(generation), dice.token(9)
         arguments = (generation, holder, lease, max(lease, keep), call, HEAR_OUT)
-        keys = (*self._keys(sid), self._side.key("refreshes"))
-        answer = await self._side.run(CLAIM, keys, *arguments)
-        if answer is None and self._side.unheard:
+        keys = (*self._keys(sid), self._link.key("refreshes"))
+        answer = await self._link.run(CLAIM, keys, *arguments)
+        if answer is None and self._link.unheard:
             await asyncio.sleep(RETRY_EVERY)
-            answer = await self._side.run(CLAIM, keys, *arguments)
-        return self._said(answer)
+            answer = await self._link.run(CLAIM, keys, *arguments)
+        return self._claim_of(answer)
 
     async def renew(self, sid: str, generation: int, *, lease: int, keep: int = 0) -> Claim:
         """One script; a lease that ran out and that nobody has taken is ours again."""
         arguments = (generation, self._holder(generation), lease, max(lease, keep))
-        return self._said(await self._side.run(RENEW, self._keys(sid), *arguments))
+        return self._claim_of(await self._link.run(RENEW, self._keys(sid), *arguments))
 
     async def later(self, sid: str, generation: int) -> Later | Unavailable | None:
         """A read."""
-        replies = await self._side.ask(("MGET", *self._keys(sid)[:2]))
+        replies = await self._link.ask(("MGET", *self._keys(sid)[:2]))
         if not replies:
-            return Unavailable(self._side.why)
+            return Unavailable(self._link.why)
         found = _later(replies[0])
         return found if found is not None and found.generation > generation else None
 
@@ -250,24 +250,24 @@ class RedisRefreshes(RedisSideStore):
     async def _publish(self, sid: str, one: _Published, *, visible: int, keep: int) -> bool | None:
         visible = max(1, visible)
         values = (one.text, visible, max(visible, keep), self._holder(one.generation - 1))
-        taken = await self._side.run(PUBLISH, self._keys(sid), one.generation, *values)
+        taken = await self._link.run(PUBLISH, self._keys(sid), one.generation, *values)
         return None if taken is None else taken == 1
 
     async def release(self, sid: str, generation: int, *, spent: bool = False) -> None:
         """Ends the lease, if it is still ours."""
         stands = "spent" if spent else "kept"
-        await self._side.run(RELEASE, self._keys(sid)[2:], self._holder(generation), generation, stands)
+        await self._link.run(RELEASE, self._keys(sid)[2:], self._holder(generation), generation, stands)
 
-    def _said(self, answer: Reply) -> Claim:
+    def _claim_of(self, answer: Reply) -> Claim:
         if isinstance(answer, int):
             return _ANSWERS[answer]
-        return _later(answer) or Unavailable(self._side.why)
+        return _later(answer) or Unavailable(self._link.why)
 
     def _holder(self, generation: int) -> str:
         return f"{self._name}/{generation}"
 
     def _keys(self, sid: str) -> tuple[str, ...]:
-        return tuple(self._side.key(kind, sid) for kind in ("generation", "successor", "refreshing", "tries"))
+        return tuple(self._link.key(kind, sid) for kind in ("generation", "successor", "refreshing", "tries"))
 
 
 def _later(answer: Reply) -> Later | None:

@@ -8,10 +8,10 @@ latest expiry of what was removed; `gaps`, positions that were never given, as `
 `renewed`, when and why the log got another id, as `renewal.py` writes it. `…:log` is the stream: the id
 `<position>-0`, the fields `b` (batch), `x` (expires) and `e` (the entry as JSON).
 
-The log is *whole* when `term` is its own replication id and `length` is the stream's. Redis draws another
+The log is *intact* when `term` is its own replication id and `length` is the stream's. Redis draws another
 replication id when a process starts and when a replica is promoted, so another term means: this may be an older copy,
-which has lost entries and would give positions a second time. Nobody appends to a log that is not whole. Reading one
-makes it whole again, in a new epoch and with positions that begin beyond all that were ever given; redis_log.py says
+which has lost entries and would give positions a second time. Nobody appends to a log that is not intact. Reading one
+makes it intact again, in a new epoch and with positions that begin beyond all that were ever given; redis_log.py says
 who may.
 """
 
@@ -53,7 +53,7 @@ local trimmed, beat, refusal = tonumber(meta[7] or 0), tonumber(meta[8] or 0), '
 local forgotten, gaps, renewed = tonumber(meta[9] or 0), meta[10] or '', meta[11] or ''
 local complete = id and tonumber(meta[5]) == redis.call('XLEN', LOG)
 local behind = HISTORY == id and KNOWN > position
-local whole = complete and meta[6] == term and not behind
+local intact = complete and meta[6] == term and not behind
 
 local function digits(number)
   return string.format('%.0f', number)
@@ -61,12 +61,12 @@ end
 local function page(after, limit)
   return redis.call('XRANGE', LOG, '(' .. digits(after) .. '-0', '+', 'COUNT', limit)
 end
-local function answer(told, start, rows)
+local function answer(change, start, rows)
   local lines = {{}}
   for i, row in ipairs(rows) do
     lines[i] = string.match(row[1], '^%d+') .. ' ' .. row[2][2] .. ' ' .. row[2][6]
   end
-  local where = {{told, id, digits(epoch), digits(position), digits(clock), replicas, start}}
+  local where = {{change, id, digits(epoch), digits(position), digits(clock), replicas, start}}
   where[8], where[9] = #rows, table.concat(lines, '\\n')
   where[10], where[11], where[12], where[13], where[14] = refusal, digits(beat), digits(forgotten), gaps, renewed
   return where
@@ -88,24 +88,24 @@ READ: Final = (
     _HEAD
     + f"""
 local CANDIDATE, RENEW, CURSOR, AFTER, LIMIT = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
-local told = ''
-if not whole then
+local change = ''
+if not intact then
   if not id then
-    id, told = CANDIDATE, 'made'
+    id, change = CANDIDATE, 'made'
   elseif HISTORY == id then
-    told = 'fixed'
+    change = 'fixed'
   elseif complete and string.find(redis.call('INFO', 'persistence'), 'aof_enabled:1', 1, true) then
-    told = 'fixed'
+    change = 'fixed'
   elseif RENEW == '1' then
-    id, told = CANDIDATE, 'renewed'
+    id, change = CANDIDATE, 'renewed'
     renewed = digits(math.floor(clock / 1000)) .. ' unvouched'
   else
     return {{'unvouched'}}
   end
-  local before = math.max(position, end_of_stream(), told == 'fixed' and HISTORY == id and KNOWN or 0)
+  local before = math.max(position, end_of_stream(), change == 'fixed' and HISTORY == id and KNOWN or 0)
   position = math.max(before, clock, KNOWN) + {LEAP}
   epoch = position
-  gaps = told == 'fixed' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
+  gaps = change == 'fixed' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
   while select(2, string.gsub(gaps, ' ', '')) > {GAPS} do
     gaps = string.gsub(gaps, '^%S+ ', '')
   end
@@ -128,7 +128,7 @@ local start = 0
 if CURSOR ~= id .. '/' .. digits(epoch) or AFTER < trimmed then
   start, AFTER = 1, 0
 end
-return answer(told, start, page(AFTER, LIMIT))
+return answer(change, start, page(AFTER, LIMIT))
 """
 )
 """KEYS meta, log. ARGV: the id of the log that the reader has read whole ('' for none) and the last position it knows;
@@ -142,7 +142,7 @@ APPEND: Final = (
     _HEAD
     + """
 local CURSOR, LIMIT = ARGV[3], tonumber(ARGV[4])
-if not whole or CURSOR ~= id .. '/' .. digits(epoch) or KNOWN < trimmed then
+if not intact or CURSOR ~= id .. '/' .. digits(epoch) or KNOWN < trimmed then
   return {'rejoin'}
 end
 local rows = page(KNOWN, LIMIT)
@@ -185,7 +185,7 @@ TRIM: Final = (
     _HEAD
     + """
 local NOW, LIMIT = tonumber(ARGV[3]), ARGV[4]
-if not whole then
+if not intact then
   return 0
 end
 local dead, last = 0, nil
@@ -214,7 +214,7 @@ if not id then
 end
 if SEALED > 0 then
   if HISTORY ~= id then return {{'other'}} end
-  if not whole then return {{'rejoin'}} end
+  if not intact then return {{'rejoin'}} end
   if not lacks(SEALED) then return {{'has'}} end
   if SETTLED ~= '1' then return {{'lacks'}} end
 end

@@ -17,9 +17,9 @@ from typing import Final
 
 from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.contract.sign_ins import UNKNOWN, Listed
+from gateway.state.redis.companion import WITHIN, RedisCompanionStore, digest
 from gateway.state.redis.link import Command, Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, RedisSideStore, digest
 
 AT_ONCE: Final = 500
 """Sightings, or sign-ins to forget, in one question."""
@@ -122,7 +122,7 @@ return #redis.call('ZRANGE', KEYS[1], '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0,
 """KEYS: a name's. Answers 1 if there is a sign-in of that name whose deadline is ahead."""
 
 
-class RedisSignIns(RedisSideStore):
+class RedisSignIns(RedisCompanionStore):
     """See :class:`gateway.state.contract.sign_ins.SignIns` for the contract.
 
     :param within: seconds in which Redis has to answer.
@@ -131,43 +131,43 @@ class RedisSignIns(RedisSideStore):
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
         super().__init__(place, "sign-ins", within=within)
         parts = ("sign-ins",), ("sign-ins", "sightings"), ("sign-ins", "seen"), ("sign-ins", "until")
-        self._keys = tuple(self._side.key(*each) for each in parts)
+        self._keys = tuple(self._link.key(*each) for each in parts)
 
     async def record(self, sign_in: SignIn) -> bool:
         """One script, which also removes what is over."""
         seen = Sighting(sign_in.seen_at, sign_in.client)
         values = (json.dumps(asdict(sign_in)), _written(seen), seen.at, sign_in.until)
         keys = (*self._keys, *self._names(sign_in))
-        return await self._side.run(RECORD, keys, sign_in.sid, *values) == 1
+        return await self._link.run(RECORD, keys, sign_in.sid, *values) == 1
 
     async def note(self, sightings: Mapping[str, Sighting]) -> bool:
         """Some at a time, each of which has its quarter of a second; a second time they change nothing."""
         waiting = iter(sightings.items())
         while some := list(islice(waiting, AT_ONCE)):
             values = [value for sid, seen in some for value in (sid, _written(seen), seen.at)]
-            if await self._side.run(NOTE, self._keys[1:3], *values) != 1:
+            if await self._link.run(NOTE, self._keys[1:3], *values) != 1:
                 return False
         return True
 
     async def of(self, issuer: str, subject: str, *, limit: int) -> Listed:
         """By the subject's name."""
-        return _listed(await self._side.run(LIST, (*self._keys, self._subject(issuer, subject)), limit))
+        return _listed(await self._link.run(LIST, (*self._keys, self._subject(issuer, subject)), limit))
 
     async def all(self, *, limit: int) -> Listed:
         """By last activity."""
-        return _listed(await self._side.run(LIST, self._keys, limit))
+        return _listed(await self._link.run(LIST, self._keys, limit))
 
     async def known(self, alias: str) -> bool | None:
         """By the name."""
-        found = await self._side.run(KNOWN, (self._alias(alias),))
+        found = await self._link.run(KNOWN, (self._alias(alias),))
         return None if found is None else found == 1
 
     async def forget(self, sids: Sequence[str]) -> None:
         """Look up their names, and remove them there first: a sign-in without its names is still listed."""
         for start in range(0, len(sids), AT_ONCE):
             some = sids[start : start + AT_ONCE]
-            found = await self._side.ask(("HMGET", self._keys[0], *some))
-            if not found or not await self._side.ask(*self._removals(some, found[0])):
+            found = await self._link.ask(("HMGET", self._keys[0], *some))
+            if not found or not await self._link.ask(*self._removals(some, found[0])):
                 return
 
     def _removals(self, sids: Sequence[str], found: Reply) -> Iterator[Command]:
@@ -186,10 +186,10 @@ class RedisSignIns(RedisSideStore):
         yield from map(self._alias, one.aliases)
 
     def _subject(self, issuer: str, subject: str) -> str:
-        return self._side.key("named", digest("subject", issuer, subject))
+        return self._link.key("named", digest("subject", issuer, subject))
 
     def _alias(self, alias: str) -> str:
-        return self._side.key("named", digest("alias", alias))
+        return self._link.key("named", digest("alias", alias))
 
 
 def _written(seen: Sighting) -> str:

@@ -62,12 +62,12 @@ class LogPage:
     :ivar standing: of a reader that has read it. :ivar end: the log's last position.
     :ivar clock: milliseconds, the server's. :ivar replicas: of the server, those that follow it.
     :ivar from_start: it begins with the first entry, because the reader could not go on where it was.
-    :ivar told: `made`, `fixed` or `renewed` when the reader had that done to the log.
+    :ivar change: `made`, `fixed` or `renewed` when the reader had that done to the log.
     :ivar more: there may be entries behind it.
     :ivar copied: a replica has what was appended with this call; True where there is none.
     :ivar refusal: why the server takes nothing; empty where it does. :ivar beat: when it last took something, by its
         clock, as far as that is known; 0 where it is not. :ivar forgotten: see `RevocationIndex.forgotten`.
-    :ivar gaps: positions that were never given. :ivar renewal: the last one; not told where this reader is to do it.
+    :ivar gaps: positions that were never given. :ivar renewal: the last one; not reported where this reader is to tell.
     """
 
     standing: ReadTo
@@ -75,7 +75,7 @@ class LogPage:
     clock: int
     replicas: int
     from_start: bool
-    told: str
+    change: str
     rows: tuple[StreamEntry, ...]
     more: bool
     copied: bool
@@ -213,7 +213,7 @@ def _written(entry: NewEntry) -> str:
 def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> LogPage:
     match reply:
         case [
-            bytes() as told, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
+            bytes() as change, bytes() as log_id, bytes() as epoch, bytes() as position, bytes() as clock,
             int() as replicas, int() as start, int() as count, bytes() as lines, bytes() as refusal, bytes() as beat,
             bytes() as forgotten, bytes() as gaps, bytes() as renewed,
         ]:  # fmt: skip
@@ -221,7 +221,7 @@ def _page(reply: Reply, *, limit: int | None = None, copied: bool = True) -> Log
             end, more = _position(position), count == limit
             standing = ReadTo(log_id.decode(), epoch.decode(), rows[-1].position if more else end)
             return LogPage(
-                standing, end, _position(clock), replicas, bool(start), told.decode(), rows, more, copied,
+                standing, end, _position(clock), replicas, bool(start), change.decode(), rows, more, copied,
                 refusal.decode("utf-8", "replace"), _position(beat), _position(forgotten), _gaps(gaps),
                 read_renewal(renewed.decode("utf-8", "replace")),
             )  # fmt: skip

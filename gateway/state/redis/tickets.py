@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Final
 
 from gateway.state.contract.tickets import Absent, Found, Overtaken, StoredSession, Unavailable
+from gateway.state.redis.companion import WITHIN, RedisCompanionStore
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, RedisSideStore
 
 AT_ONCE: Final = 128
 """Sessions in one question: with 2 KB each far less than Redis and the network pass in a quarter of a second."""
@@ -46,7 +46,7 @@ by now, -1 where nothing is there. The key's time goes on.
 """
 
 
-class RedisTickets(RedisSideStore):
+class RedisTickets(RedisCompanionStore):
     """See :class:`gateway.state.contract.tickets.Tickets` for the contract.
 
     :param within: seconds in which Redis has to answer.
@@ -66,11 +66,11 @@ class RedisTickets(RedisSideStore):
 
     def health(self) -> str:
         """The last trouble, until a question is answered."""
-        return "ok" if self._answered else f"sessions cannot be read: {self._side.why}"
+        return "ok" if self._answered else f"sessions cannot be read: {self._link.why}"
 
     async def read(self, sid: str) -> Found:
         """With whatever else is wanted by then."""
-        self._side.require_open()
+        self._link.require_open()
         wanted = self._wanted.get(sid)
         if wanted is None:
             wanted = self._wanted[sid] = asyncio.get_running_loop().create_future()
@@ -80,11 +80,11 @@ class RedisTickets(RedisSideStore):
 
     async def create(self, sid: str, sealed: bytes, *, keep: int) -> bool:
         """One script, for a key must not be left without its end."""
-        return self._heard(await self._side.run(CREATE, (self._key(sid),), sealed, max(1, keep))) == 1
+        return self._received(await self._link.run(CREATE, (self._key(sid),), sealed, max(1, keep))) == 1
 
     async def replace(self, sid: str, revision: int, sealed: bytes) -> Found | Overtaken:
         """One script, so that of two one is too late."""
-        answer = self._heard(await self._side.run(REPLACE, (self._key(sid),), revision, sealed))
+        answer = self._received(await self._link.run(REPLACE, (self._key(sid),), revision, sealed))
         match answer:
             case -1:
                 return Absent()
@@ -92,11 +92,11 @@ class RedisTickets(RedisSideStore):
                 return Overtaken()
             case int():
                 return StoredSession(answer, sealed)
-        return Unavailable(self._side.why)
+        return Unavailable(self._link.why)
 
     async def remove(self, sid: str) -> bool:
         """At once; what is being written for it finds nothing to replace."""
-        return await self._side.ask(("DEL", self._key(sid))) is not None
+        return await self._link.ask(("DEL", self._key(sid))) is not None
 
     async def _read(self) -> None:
         await asyncio.sleep(0)  # whoever wants one in this round of the loop comes along
@@ -109,19 +109,19 @@ class RedisTickets(RedisSideStore):
             except RuntimeError:  # closed meanwhile
                 found = {}
             for sid, waiting in some.items():
-                waiting.set_result(found.get(sid) or Unavailable(self._side.why))
+                waiting.set_result(found.get(sid) or Unavailable(self._link.why))
 
     async def _ask(self, sids: list[str]) -> dict[str, Found]:
-        replies = await self._side.ask(*(("HMGET", self._key(sid), "revision", "sealed") for sid in sids))
+        replies = await self._link.ask(*(("HMGET", self._key(sid), "revision", "sealed") for sid in sids))
         self._answered = replies is not None
         return {sid: _found(reply) for sid, reply in zip(sids, replies or (), strict=False)}
 
-    def _heard(self, answer: Reply) -> Reply:
+    def _received(self, answer: Reply) -> Reply:
         self._answered = answer is not None
         return answer
 
     def _key(self, sid: str) -> str:
-        return self._side.key("session", sid)
+        return self._link.key("session", sid)
 
 
 def _found(reply: Reply) -> Found:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
+from gateway.state.redis.companion import WITHIN, RedisCompanionStore
 from gateway.state.redis.link import Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, RedisSideStore
 
 MARGIN: Final = 3_600
 """Seconds for which the keys outlive the deadline of the last record, so that somebody can say that it was given up."""
@@ -95,7 +95,7 @@ return {redis.call('HLEN', KEYS[2]), unpack(due)}
 """KEYS due, tokens. Answers how many there are and, unless that is none, in how many seconds the next one is due."""
 
 
-class RedisTokenRevocations(RedisSideStore):
+class RedisTokenRevocations(RedisCompanionStore):
     """See :class:`gateway.state.contract.token_revocations.TokenRevocations` for the contract.
 
     :param within: seconds in which Redis has to answer.
@@ -103,7 +103,7 @@ class RedisTokenRevocations(RedisSideStore):
 
     def __init__(self, place: RedisPlace, *, within: float = WITHIN) -> None:
         super().__init__(place, "token revocations", within=within)
-        self._keys = (self._side.key("revocations", "due"), self._side.key("revocations", "tokens"))
+        self._keys = (self._link.key("revocations", "due"), self._link.key("revocations", "tokens"))
 
     async def park(self, sid: str, sealed: bytes, *, due: int, latest: int, keep: int) -> bool:
         """One script. As durable as Redis's own file and replicas are."""
@@ -124,7 +124,7 @@ class RedisTokenRevocations(RedisSideStore):
 
     async def put_off(self, name: str, *, due: int) -> None:
         """Whoever has taken it over meanwhile keeps it longer."""
-        await self._side.run(PUT_OFF, self._keys[:1], name, due)
+        await self._link.run(PUT_OFF, self._keys[:1], name, due)
 
     async def finish(self, name: str) -> None:
         """One script."""
@@ -140,7 +140,7 @@ class RedisTokenRevocations(RedisSideStore):
         return None
 
     async def _run(self, script: str, *arguments: str | int | bytes) -> Reply:
-        return await self._side.run(script, self._keys, *arguments)
+        return await self._link.run(script, self._keys, *arguments)
 
 
 def _taken(reply: Reply) -> Taken | None:

@@ -188,7 +188,7 @@ class LogFiles:
     def to_tell(self, renewal: LogRenewal | None) -> LogRenewal | None:
         """The log's last renewal, if it is for this process to tell of it: of all of them one does."""
         with suppress(sqlite3.Error):
-            if renewal is not None and not renewal.told and self.table.claim_telling(renewal):
+            if renewal is not None and not renewal.reported and self.table.claim_telling(renewal):
                 return renewal
         return None
 
@@ -300,14 +300,14 @@ class LogFiles:
         """Who has seen more of the table's log than it has, of which log, and how far; None where nobody has."""
         log_id = self.table.tail(UNPLACED).log_id
         # Before the table's position: what they say now was committed before.
-        shown = {
+        positions = {
             RenewalCause.COUNTER: self.counter.remembered(log_id) or 0,
             RenewalCause.WITNESS: self.witness.remembered(log_id),
             RenewalCause.INDEX: known.position if known.log_id == log_id else 0,
             RenewalCause.SESSION: self._proof.position if self._proof.log_id == log_id else 0,
         }
         tail = self.table.tail(UNPLACED)
-        lost = [(seen, cause) for cause, seen in shown.items() if lacks(seen, tail.position, tail.gaps)]
+        lost = [(seen, cause) for cause, seen in positions.items() if lacks(seen, tail.position, tail.gaps)]
         position, cause = max(lost, key=lambda one: one[0], default=(0, None))
         return (cause if tail.log_id == log_id else None), log_id, position
 

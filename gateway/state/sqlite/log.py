@@ -30,7 +30,7 @@ from gateway.core.errors import ConfigurationError, GatewayError
 from gateway.core.signout.log_extent import Gap, lacks
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.forgetting import Forgetting, tell_of_clock
-from gateway.state.contract.log import Appended, told
+from gateway.state.contract.log import Appended, completed
 from gateway.state.contract.outbox import Outgoing
 from gateway.state.contract.renewal import LogRenewal, why
 from gateway.state.contract.shared_log import SharedLog
@@ -157,7 +157,7 @@ class SqliteLog(SharedLog):
         """Hold, commit, tell. Never raises for trouble of the storage."""
         self._require_open()
         if not entries:
-            return told(Appended(durable=True, position=self.index.position))
+            return completed(Appended(durable=True, position=self.index.position))
         now, longer = self._forgetting.date(), self._forgetting.behind()
         new = tuple(entry.received(now).lasting(longer) for entry in entries)
         one = self._outbox.take(new, now)

@@ -23,7 +23,7 @@ from gateway.state.contract.refreshes import (
     Succeeded,
     Unavailable,
 )
-from gateway.state.sqlite.side import SideTable, SqliteSideStore
+from gateway.state.sqlite.companion import CompanionTable, SqliteCompanionStore
 
 TRIM_EVERY: Final = 60
 """Seconds."""
@@ -51,14 +51,14 @@ CREATE TABLE IF NOT EXISTS refresh_tries (
 """
 
 
-class SqliteRefreshes(SqliteSideStore):
+class SqliteRefreshes(SqliteCompanionStore):
     """See :class:`gateway.state.contract.refreshes.Refreshes` for the contract.
 
     :param path: of the revocation log; its directory exists, and the log makes the file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._table = SideTable(path, _SCHEMA)
+        self._table = CompanionTable(path, _SCHEMA)
         super().__init__(self._table)
         self._name = dice.token(9)
         self._trimmed_at = 0

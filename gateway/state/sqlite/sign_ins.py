@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.core import clock
 from gateway.core.session.sign_in import Sighting, SignIn
 from gateway.state.contract.sign_ins import UNKNOWN, Listed
-from gateway.state.sqlite.side import SideTable, SqliteSideStore
+from gateway.state.sqlite.companion import CompanionTable, SqliteCompanionStore
 
 TRIM_EVERY: Final = 60
 """Seconds."""
@@ -34,15 +34,15 @@ CREATE TABLE IF NOT EXISTS sign_ins (
 """
 
 
-class SqliteSignIns(SqliteSideStore):
+class SqliteSignIns(SqliteCompanionStore):
     """See :class:`gateway.state.contract.sign_ins.SignIns` for the contract. A power cut may cost the last of them.
 
     :param path: of the revocation log.
     """
 
     def __init__(self, path: Path) -> None:
-        self._table = SideTable(path, _SCHEMA, lasting=False)
-        self._asked = SideTable(path, _SCHEMA, lasting=False)
+        self._table = CompanionTable(path, _SCHEMA, lasting=False)
+        self._asked = CompanionTable(path, _SCHEMA, lasting=False)
         super().__init__(self._table, self._asked)
         self._trimmed_at = 0
 

@@ -216,10 +216,10 @@ class Table:
         """Is it for this process to tell of it? For one of all. Raises sqlite3.Error."""
         db, text = self._connection(), renewal.written()
         with _writing(db):
-            told = db.execute(
+            claimed = db.execute(
                 "UPDATE facts SET value = value || ' told' WHERE name = 'renewed' AND value = ?", (text,)
             )
-        return told.rowcount == 1
+        return claimed.rowcount == 1
 
     def trim(self, now: int, *, limit: int) -> int:
         """Delete entries that had expired at `now`, at most `limit`, and keep in mind that it was done; how many were

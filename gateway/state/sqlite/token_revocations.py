@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from gateway.core import clock
 from gateway.state.contract.token_revocations import AT_ONCE, LARGEST, MOST, SLOTS, Taken, Waiting
-from gateway.state.sqlite.side import WITHIN, Job, SideTable, SqliteSideStore
+from gateway.state.sqlite.companion import WITHIN, CompanionTable, Job, SqliteCompanionStore
 
 _T = TypeVar("_T")
 _SCHEMA: Final = """
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS token_revocations (
 """
 
 
-class SqliteTokenRevocations(SqliteSideStore):
+class SqliteTokenRevocations(SqliteCompanionStore):
     """See :class:`gateway.state.contract.token_revocations.TokenRevocations` for the contract.
 
     :param path: of the revocation log; its directory exists, and the log makes the file.
@@ -34,7 +34,7 @@ class SqliteTokenRevocations(SqliteSideStore):
     """
 
     def __init__(self, path: Path, *, within: float = WITHIN) -> None:
-        self._table = SideTable(path, _SCHEMA)
+        self._table = CompanionTable(path, _SCHEMA)
         super().__init__(self._table)
         self._within = within
 

@@ -10,7 +10,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.telemetry.log import AccessLines, get_logger, parameter_names
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.seldom import Seldom
-from gateway.web.messages import Request, Whole
+from gateway.web.messages import CompleteResponse, Request
 
 _log = get_logger("door")
 _OUTCOMES = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
@@ -29,7 +29,9 @@ class AccessLog:
         self._numbers = count(1)
         self._seldom = Seldom()
 
-    def note(self, request: Request, facts: RequestFacts | None, response: Whole, seconds: float) -> None:
+    def note(
+        self, request: Request, facts: RequestFacts | None, response: CompleteResponse, seconds: float
+    ) -> None:
         """One answered request; the gate has left its route and session id with it."""
         route = request.route
         self._metrics.requests_total[route, _OUTCOMES.get(response.status // 100, "none")].inc()

@@ -22,7 +22,7 @@ from gateway.web.door import resets, stages
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.request_reader import AHEAD, RequestReader
 from gateway.web.door.stages import Stage
-from gateway.web.messages import Request, Response, UpgradeReceiver, Whole
+from gateway.web.messages import CompleteResponse, Request, Response, UpgradeReceiver
 
 NEVER = float("inf")
 _HEAD, _ANSWERING, _LINGERING = Stage.HEAD, Stage.ANSWERING, Stage.LINGERING
@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
         """Let a task answer the request; it goes on when the client leaves."""
         self._task = self._owner.keep(answering)
 
-    def respond(self, request: Request, response: Whole) -> None:
+    def respond(self, request: Request, response: CompleteResponse) -> None:
         """The answer to ``request``. To a client that has gone, nothing.
 
         :raises ValueError: it cannot be sent.
@@ -381,7 +381,7 @@ class Connection(asyncio.Protocol):
             return
         if half:
             self.transport.write_eof()
-        self._stage = stages.OUR_SIDE_CLOSED[self._stage]
+        self._stage = stages.OUR_HALF_CLOSED[self._stage]
         self._linger()
 
     def _rest(self) -> None:

@@ -21,7 +21,7 @@ from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
 from gateway.web.door.table import EndpointTable
 from gateway.web.gate import Gate
-from gateway.web.messages import Answer, Request, Response, Sent, Whole
+from gateway.web.messages import Answer, CompleteResponse, Request, Response, Sent
 from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.preflight import readable
 
@@ -108,7 +108,7 @@ class Door:
             outcome = error
         self.settle(request, outcome)
 
-    def _give(self, request: Request, response: Whole) -> None:
+    def _give(self, request: Request, response: CompleteResponse) -> None:
         if isinstance(response, Response):
             origin = request.facts.origin if request.facts is not None and response.status >= 400 else None
             if origin is not None and origin in self._gate.origins:
@@ -122,9 +122,9 @@ class Door:
         if not isinstance(error, GatewayError):
             _log.error("request_crashed", exc_info=error)
             return refuse(facts, "internal")
-        if error.side in {"internal", "config"}:
+        if error.blame in {"internal", "config"}:
             _log.error("request_failed", code=error.code, detail=error.detail)
-        if error.side == "upstream":
+        if error.blame == "upstream":
             _log.warning("upstream_failed", code=error.code, detail=error.detail, route=request.route)
         person = is_person(request.header(b"sec-fetch-mode") or None, request.header(b"accept"))
         response = refuse_error(facts, error, person=person)

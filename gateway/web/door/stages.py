@@ -44,6 +44,6 @@ ANSWERED        = _to(Stage.RESTING,   _UNDER_WAY)
 ANSWERED_EARLY  = _to(Stage.SURPLUS,   _UNDER_WAY)
 SURPLUS_OVER    = _to(Stage.RESTING,   {Stage.SURPLUS})
 CLOSED          = _to(Stage.CLOSING,   (stage for stage in Stage if stage < Stage.LINGERING))
-OUR_SIDE_CLOSED = _to(Stage.LINGERING, (stage for stage in Stage if stage < Stage.CLOSING))
+OUR_HALF_CLOSED = _to(Stage.LINGERING, (stage for stage in Stage if stage < Stage.CLOSING))
 LOST            = _to(Stage.GONE,      Stage)
 # fmt: on

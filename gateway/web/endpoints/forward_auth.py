@@ -110,13 +110,13 @@ class ForwardAuth:
 
     def _signed_out(self, original: RequestFacts, reason: str) -> Response:
         """Nobody is signed in. ``Location`` comes with it for people only, so that no caller has to tell them apart."""
-        told = (REASON, code(reason))
+        reason_header = (REASON, code(reason))
         if not original.navigation:
-            return self._unauthorized.program(reason, headers=(told,))
+            return self._unauthorized.program(reason, headers=(reason_header,))
         start = f"{self._unauthorized.public_url}{self._unauthorized.sign_in(original)}"
         if self._login == 302:
             return redirect(start)
-        return self._unauthorized.program(reason, headers=(told, ("Location", start)))
+        return self._unauthorized.program(reason, headers=(reason_header, ("Location", start)))
 
 
 def _refused(facts: RequestFacts, reason: str) -> Response:

@@ -17,7 +17,7 @@ class ForwardedClient:
     """One request's client connection (the proxy layer's ``ForwardedClient``).
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
-    :param told_apart: it comes on a connection of its client's own, not on one that a proxy in front shares.
+    :param own_connection: it comes on a connection of its client's own, not on one that a proxy in front shares.
     :ivar asker: whom an upstream's authenticated connection belongs to.
     :ivar script: path of the script to put into the response if that is an HTML document; empty for none.
     :ivar result: ``ok``, or why the response is not complete; for the books.
@@ -40,10 +40,13 @@ class ForwardedClient:
         websocket: bool,
         set_cookies: Sequence[bytes],
         script: str = "",
-        told_apart: bool = True,
+        own_connection: bool = True,
     ) -> None:
         self._connection = request.connection
-        self.asker: Belonging = (request.connection, session.sid if session else "" if told_apart else None)
+        self.asker: Belonging = (
+            request.connection,
+            session.sid if session else "" if own_connection else None,
+        )
         self._live = live
         self._session = session
         self._alive = alive

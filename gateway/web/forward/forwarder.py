@@ -25,7 +25,7 @@ from gateway.web.forward.upload import Upload
 from gateway.web.messages import Answer, Request, Sent
 
 _log = get_logger("forward")
-MOST_TOLD, LONGEST_TOLD = 100, 100
+MOST_LOGGED, LONGEST_LOGGED = 100, 100
 """Names of dropped headers that the log has, and bytes of one."""
 _METHODS = {name: name.encode() for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
@@ -84,7 +84,7 @@ class Forwarder:
         shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
         self._pools: dict[Address, Pool] = {}
-        self._told: set[bytes] = set()
+        self._logged_names: set[bytes] = set()
         self._lanes = {route.path: self._lane(route, identity) for route in routes}
 
     def _lane(self, route: Route, identity: IdentityOptions | None) -> _Lane:
@@ -108,9 +108,9 @@ class Forwarder:
 
     def _say_dropped(self, name: bytes) -> None:
         """Once for each name, and not for more than a hundred: clients choose them."""
-        name = name[:LONGEST_TOLD]
-        if name not in self._told and len(self._told) < MOST_TOLD:
-            self._told.add(name)
+        name = name[:LONGEST_LOGGED]
+        if name not in self._logged_names and len(self._logged_names) < MOST_LOGGED:
+            self._logged_names.add(name)
             _log.warning(
                 "request_header_dropped",
                 header=name.decode("latin-1"),
@@ -164,7 +164,7 @@ class Forwarder:
             websocket=facts.websocket and _may_upgrade(request),
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),
             script=script,
-            told_apart=facts.client == request.peer,
+            own_connection=facts.client == request.peer,
         )
         if isinstance(lane.backend, FileUpstream):
             return self._file(request, client, facts, lane.backend, route)

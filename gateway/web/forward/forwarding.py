@@ -200,13 +200,13 @@ class Forwarding:
         client, head = self._client, exchange.head
         if not exchange.complete:
             client.result = exchange.error.code if exchange.error is not None else "client_gone"
-        if exchange.whole is not None and head is not None:
+        if exchange.complete_response is not None and head is not None:
             if exchange.waited and not client.stands:
                 # A long poll that outlived its session: what it asked for is nobody's business any more.
                 client.abort()
                 return Sent(exchange.status, b"", close=True)
-            return Sent(exchange.status, exchange.whole, close=head.close)
+            return Sent(exchange.status, exchange.complete_response, close=head.close)
         if exchange.error is not None and not exchange.started:
             raise exchange.error
-        whole = exchange.complete and head is not None and not head.close
-        return Sent(exchange.status or CLIENT_GONE, b"", close=not whole, size=client.written)
+        reusable = exchange.complete and head is not None and not head.close
+        return Sent(exchange.status or CLIENT_GONE, b"", close=not reusable, size=client.written)

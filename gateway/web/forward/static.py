@@ -123,7 +123,7 @@ async def serve_file(
     if request.method not in {"GET", "HEAD"}:
         headers = ((b"Allow", b"GET, HEAD"), (b"Content-Length", b"%d" % len(_WRONG_METHOD)))
         return _response(client, status_of("wrong_method"), headers, _WRONG_METHOD)
-    answer = await files.answer(_question(request, facts, whole=bool(client.script)))
+    answer = await files.answer(_question(request, facts, plain=bool(client.script)))
     try:
         if client.script and (document := await _document(client, answer)) is not None:
             return document
@@ -135,16 +135,16 @@ async def serve_file(
         answer.close()
 
 
-def _question(request: Request, facts: RequestFacts, *, whole: bool) -> FileQuestion:
-    """:param whole: neither compressed, nor a part, nor whether it has changed."""
+def _question(request: Request, facts: RequestFacts, *, plain: bool) -> FileQuestion:
+    """:param plain: neither compressed, nor a part, nor whether it has changed."""
     return FileQuestion(
         path=facts.path,
         target=facts.raw_target,
         document=facts.document,
         head_only=request.method == "HEAD",
-        accept_encoding="" if whole else request.header(b"accept-encoding"),
+        accept_encoding="" if plain else request.header(b"accept-encoding"),
         conditions=Conditions()
-        if whole
+        if plain
         else Conditions(
             if_none_match=request.header(b"if-none-match"),
             if_modified_since=request.header(b"if-modified-since"),

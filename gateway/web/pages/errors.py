@@ -86,8 +86,8 @@ def refuse_error(
             default="malformed_request",
             person=person,
         )
-    if error.side == "idp":
+    if error.blame == "idp":
         return refuse(facts, "provider", cookies=cookies, action=action)
-    if error.side == "state":
+    if error.blame == "state":
         return refuse(facts, error.code, cookies=cookies, action=action, person=person)
-    return refuse(facts, error.code, default="broken_response" if error.side == "upstream" else "internal")
+    return refuse(facts, error.code, default="broken_response" if error.blame == "upstream" else "internal")

@@ -194,7 +194,7 @@ class Refresher:
             pause = min(SLOWEST, pause * 1.2)
             claim = await self._claim(session)
         if isinstance(claim, Granted) and claim.lapsed:
-            claim = await self._heard_out(session, claim)
+            claim = await self._claim_after_grace(session, claim)
         if isinstance(claim, Later):
             self._adopt(session, claim)
         elif isinstance(claim, Unavailable):
@@ -214,7 +214,7 @@ class Refresher:
         """Seconds that the session can live."""
         return absolute_deadline(session, self._options.limits) - clock.now()
 
-    async def _heard_out(self, session: Session, claim: Claim) -> Claim:
+    async def _claim_after_grace(self, session: Session, claim: Claim) -> Claim:
         """Wait for whoever has let its lease run out: it may be alive, and have what the token was good for."""
         for _ in range(HEAR_OUT):
             await asyncio.sleep(SLOWEST)

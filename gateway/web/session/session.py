@@ -130,23 +130,27 @@ class Sessions:
 
     def _open(self, own: OwnCookies, now: int) -> Carried:
         chain = chains.FORMAT.read_from(self.opened(self._logout, own, now))
-        return self._said(own, self.opened(self._session, own, now), chain)
+        return self._from_cookie(own, self.opened(self._session, own, now), chain)
 
-    def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
+    def _from_cookie(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
         """What is in the session's cookie."""
         session = in_cookie(opened.plain) if opened is not None else None
         outdated = opened is not None and opened.outdated
         return Carried(
-            own, session, chain, outdated, self._told(session) if isinstance(session, Session) else ()
+            own,
+            session,
+            chain,
+            outdated,
+            self._identity_headers(session) if isinstance(session, Session) else (),
         )
 
-    def _told(self, session: Session) -> HeaderPairs:
+    def _identity_headers(self, session: Session) -> HeaderPairs:
         return identity_headers(session.principal, self._identity, bearer=session.access_token)
 
     def replaced(self, carried: Carried, session: Session | None) -> Carried:
         """The same with a later generation of its session in its place, to be set with the answer; or with none."""
-        told = self._told(session) if session else ()
-        return replace(carried, session=session, outdated=session is not None, identity=told)
+        identity = self._identity_headers(session) if session else ()
+        return replace(carried, session=session, outdated=session is not None, identity=identity)
 
     def opened(self, cookie: SealedCookie, own: OwnCookies, now: int) -> Opened | None:
         """What ``cookie`` holds; None when it is absent or not ours."""

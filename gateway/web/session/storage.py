@@ -47,7 +47,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
         if not isinstance(session, Session) or not self._alive(session):
             return aiohttp_session.Session(None, data=None, new=True)
-        data: aiohttp_session.SessionData = {"created": session.login_at, "session": _shown(session)}
+        data: aiohttp_session.SessionData = {"created": session.login_at, "session": _session_data(session)}
         return aiohttp_session.Session(session.sid, data=data, new=False)
 
     async def save_session(
@@ -63,7 +63,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         if not isinstance(held, Session) or session.identity != held.sid or not self._alive(held):
             raise ValueError("there is no session to keep anything in; sign in first")
         page = session.get(PAGE, {})
-        if session and dict(session) | {PAGE: {}} != _shown(held) | {PAGE: {}}:
+        if session and dict(session) | {PAGE: {}} != _session_data(held) | {PAGE: {}}:
             raise ValueError(f"only the key {PAGE!r} of the session can be written")
         if not isinstance(page, dict) or len(json.dumps(page).encode()) > MAX_PAGE:
             raise ValueError(f"what pages keep is an object of at most {MAX_PAGE} bytes of JSON")
@@ -76,7 +76,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
         return self._sessions.carried(headers, clock.now())
 
 
-def _shown(session: Session) -> dict[str, Any]:
+def _session_data(session: Session) -> dict[str, Any]:
     who = session.principal
     return {
         "user": who.user,

@@ -54,7 +54,7 @@ MOST_BYTES = 32 * 1024 * 1024
 """Bytes that they take here, together."""
 HELD = 256
 """Bytes of them for each that are not of the session itself."""
-MOST_TOLD = 16 * 1024
+MOST_IDENTITY_BYTES = 16 * 1024
 """Bytes of identity headers, which no cookie's budget bounds here: most servers refuse more (Node's default)."""
 MARGIN = 60
 """Seconds for which Redis keeps a session beyond its absolute deadline, for clocks that differ."""
@@ -168,9 +168,9 @@ class TicketSessions(Sessions):
     async def begin(self, session: Session, carried: OwnCookies, now: int) -> list[str]:
         """In Redis before the browser hears of it."""
         session = tickets.issued(session)
-        told = sum(len(name) + len(value) for name, value in self._told(session))
-        if told > MOST_TOLD:
-            raise CookieTooLargeError(told, MOST_TOLD)
+        size = sum(len(name) + len(value) for name, value in self._identity_headers(session))
+        if size > MOST_IDENTITY_BYTES:
+            raise CookieTooLargeError(size, MOST_IDENTITY_BYTES)
         ticket = tickets.ticket_of(session)
         sealed = tickets.sealed(session, self.deployment)
         keep = absolute_deadline(session, self.limits) - now + MARGIN
@@ -207,7 +207,7 @@ class TicketSessions(Sessions):
     def _content(self, session: Session) -> dict[str, Any]:
         return tickets.FORMAT.plain(tickets.ticket_of(session))
 
-    def _said(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
+    def _from_cookie(self, own: OwnCookies, opened: Opened | None, chain: Chain | None) -> Carried:
         if opened is None:
             return Carried(own, chain=chain)
         ticket = tickets.FORMAT.read(opened.plain)
@@ -242,7 +242,7 @@ class TicketSessions(Sessions):
     async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
         """What is remembered moves at once, so that the next request finds nothing left to write."""
         before = weight((held.session, held.identity))
-        held.session, held.identity = later, self._told(later)
+        held.session, held.identity = later, self._identity_headers(later)
         if self._held.get(ticket) is held:
             more = weight((held.session, held.identity)) - before
             held.size += more
@@ -269,7 +269,7 @@ class TicketSessions(Sessions):
 
     def _hold(self, ticket: Ticket, session: SessionOrHusk, now: int, *, revision: int = 0) -> None:
         self._forget(ticket)
-        identity = self._told(session) if isinstance(session, Session) else ()
+        identity = self._identity_headers(session) if isinstance(session, Session) else ()
         size = ENTRY + HELD + weight((ticket, session, identity))
         self._held[ticket] = _Held(session, identity, revision, size, now, now + FRESH)
         self._held_bytes += size

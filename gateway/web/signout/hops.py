@@ -108,7 +108,7 @@ class Hops:
             return Evidence.SESSION_ENDED if proven else Evidence.ENDED_ADDRESS_REACHED
         return Evidence.CAME_BACK if proven else Evidence.ADDRESS_REACHED
 
-    def shown(self, chain: Chain) -> list[HopState]:
+    def effective(self, chain: Chain) -> list[HopState]:
         """The hops that a receipt tells of: of a hop and the one in its stead, the one that counted."""
         states = {hop.name: hop for hop in chain.hops}
         stands_in = {hop.instead_of: hop.name for hop in self._by_name.values() if hop.instead_of in states}

@@ -119,12 +119,12 @@ class Inbound:
         """
         if token_id is not None and await self._taken(token_id, now) is not None:
             return None
-        heard = (await in_step(self._log)).own_news(keys, way=way, at=at, now=now)
-        if not heard:
+        news = (await in_step(self._log)).own_news(keys, way=way, at=at, now=now)
+        if not news:
             return None
         until = now + self._lifetime if until is None else until
         taken = [NewEntry(token_id, until, OWN_HOP)] if token_id is not None else []
-        ended = Ended((await self._log.append([*heard, *taken])).durable)
+        ended = Ended((await self._log.append([*news, *taken])).durable)
         self.count(way, OWN_HOP if ended.durable else NOT_DURABLE)
         return ended
 
@@ -155,7 +155,7 @@ def only_header(request: Request, name: bytes) -> str | None:
     return values[0].decode("latin-1") if len(values) == 1 else None
 
 
-async def whole_body(request: Request, most: int = MAX_BODY) -> bytes:
+async def complete_body(request: Request, most: int = MAX_BODY) -> bytes:
     """The request's body, bounded in size and time.
 
     :param most: bytes.

@@ -20,7 +20,7 @@ _HOPS = {
     SKIPPED: AuditKind.HOP_SKIPPED,
     FAILED: AuditKind.HOP_FAILED,
 }
-_SAID = {result.value for result in Revocation}
+_PROVIDER_RESULTS = {result.value for result in Revocation}
 
 
 class SessionEvents:
@@ -106,7 +106,7 @@ class SessionEvents:
 
     def token_not_revoked(self, one: Parked, reason: str) -> None:
         """Nobody will try again. ``reason`` is of a closed set: what the provider said, or why it was given up."""
-        if reason not in _SAID:
+        if reason not in _PROVIDER_RESULTS:
             self._metrics.token_revocations_total[reason].inc()
         self._audit.record(_of_token(AuditKind.TOKEN_NOT_REVOKED, one, reason))
 

@@ -21,7 +21,7 @@ def test_faults_come_in_the_order_of_files_and_lines() -> None:
     some = [PolicyFault(file, line, "w", "m") for file, line in (("b", 1), ("a", 10), ("a", 9))]
     error = PolicyFaultsError(some)
     assert [(fault.file, fault.line) for fault in error.faults] == [("a", 9), ("a", 10), ("b", 1)]
-    assert (error.code, error.side) == ("policy_invalid", "config")
+    assert (error.code, error.blame) == ("policy_invalid", "config")
     assert error.detail.splitlines()[0] == "a:9: w; m"
 
 

@@ -100,7 +100,7 @@ def test_r25_any_other_use_of_the_path_puts_the_path_into_the_key(condition: str
     policies = parsed(
         other + f'@id("a") forbid (principal is User, action, resource) when {{ {condition} }};'
     )
-    assert policies.policies[1].of_path.whole
+    assert policies.policies[1].of_path.needs_text
     assert ask(policies, somebody(), path="/o1") is ask(policies, somebody(), path="/o1")
     assert ask(policies, somebody(), path="/o1") is not ask(policies, somebody(), path="/o2")
 

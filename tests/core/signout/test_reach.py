@@ -19,9 +19,9 @@ SESSION = Session(
     ("reach", "keys"),
     [
         (Reach(), []),
-        (Reach(whole_user=True), [USER]),
+        (Reach(every_session_of_user=True), [USER]),
         (Reach(one_sign_in=True), [THERE]),
-        (Reach(whole_user=True, one_sign_in=True), [THERE, USER]),
+        (Reach(every_session_of_user=True, one_sign_in=True), [THERE, USER]),
     ],
 )
 def test_r30_what_else_ends(reach: Reach, keys: list[str]) -> None:

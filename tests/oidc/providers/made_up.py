@@ -69,7 +69,7 @@ async def walk(directory: Path, idp: Puppet) -> None:
     assert evidence is Evidence.SESSION_ENDED
     done = chains.returned(step.chain, "acme_bye", evidence, LIMITS, now=2)
     assert isinstance(done, Done)
-    (state,) = hops.shown(done.chain)
+    (state,) = hops.effective(done.chain)
     line = entry(HopLine(state.name, hops.label(state.name), RETURNED, state.at, state.evidence))
     assert (line.label, line.chip) == ("Acme", "Confirmed")
     await provider.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.place import RedisPlace, shown
+from gateway.state.redis.place import RedisPlace, host_port
 from tests.fakes.certificates import Authority
 
 HOSTS = (("redis-1", 6379), ("fd00::1", 6380))
@@ -28,7 +28,7 @@ def test_it_prints_without_the_password() -> None:
 
     assert str(place) == "redis-1:6379,[fd00::1]:6380 (sentinel mymaster)"
     assert "hunter2" not in repr(place)
-    assert shown(("::1", 1)) == "[::1]:1"
+    assert host_port(("::1", 1)) == "[::1]:1"
 
 
 def test_tls_verifies_and_trusts_the_given_authority_alone(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ async def test_whoever_comes_first_makes_the_log(redis: RedisServer) -> None:
     pages = await asyncio.gather(*map(read, streams))
 
     assert len({page.standing for page in pages}) == 1
-    assert sorted(page.told for page in pages) == ["", "", "", "", "", "made"]
+    assert sorted(page.change for page in pages) == ["", "", "", "", "", "made"]
     for stream in streams:
         await stream.link.close()
 
@@ -63,13 +63,13 @@ async def test_another_term_is_another_epoch_of_the_same_log(stream: Stream, red
     assert await stream.append(page.standing, [going(new(ALICE))], within=5, copies=False) is None
     fixed = await read(stream, page.standing)
 
-    assert fixed.told == "fixed"
+    assert fixed.change == "fixed"
     assert fixed.from_start
     assert fixed.standing.log_id == known.log_id
     assert fixed.standing.epoch != known.epoch
     assert fixed.standing.position >= page.standing.position + LEAP
     assert [row.entry.key for row in fixed.rows] == [ALICE]
-    assert (await read(stream, page.standing)).told == ""
+    assert (await read(stream, page.standing)).change == ""
 
 
 async def test_a_log_behind_its_reader_is_fixed(stream: Stream, redis: RedisServer) -> None:
@@ -78,7 +78,7 @@ async def test_a_log_behind_its_reader_is_fixed(stream: Stream, redis: RedisServ
     ahead = replace(known, position=known.position + 5)
     fixed = await read(stream, ahead)
 
-    assert fixed.told == "fixed"
+    assert fixed.change == "fixed"
     assert fixed.standing.position >= ahead.position + LEAP
 
 
@@ -91,7 +91,7 @@ async def test_r05_a_truncated_stream_is_fixed(stream: Stream, redis: RedisServe
     assert await stream.append(page.standing, (), within=5, copies=False) is None
     with pytest.raises(UnvouchedError):
         await read(stream)
-    assert (await read(stream, page.standing)).told == "fixed"
+    assert (await read(stream, page.standing)).change == "fixed"
 
 
 async def test_r05_nobody_without_history_vouches_for_an_older_copy(
@@ -107,7 +107,7 @@ async def test_r05_nobody_without_history_vouches_for_an_older_copy(
         await read(stream, ReadTo("another log", "1", known.position))
     renewed = await read(stream, renew=True)
 
-    assert renewed.told == "renewed"
+    assert renewed.change == "renewed"
     assert renewed.standing.log_id != known.log_id
     assert [row.entry.key for row in renewed.rows] == [ALICE]
     assert (await read(stream, known)).standing == renewed.standing
@@ -123,7 +123,7 @@ async def test_an_append_only_file_vouches(kept_redis: RedisServer) -> None:
     await stream.link.drop()
     page = await read(stream)
 
-    assert page.told == "fixed"
+    assert page.change == "fixed"
     assert page.standing.log_id == known.log_id
     assert len(page.rows) == 1
     await stream.link.close()
@@ -135,7 +135,7 @@ async def test_an_emptied_server_gets_another_log(stream: Stream, redis: RedisSe
     redis.ask("FLUSHALL")
     made = await read(stream, known)
 
-    assert made.told == "made"
+    assert made.change == "made"
     assert made.standing.log_id != known.log_id
     assert made.standing.position > known.position
 
@@ -159,7 +159,7 @@ async def test_a_reader_of_another_log_moves_the_positions_on(stream: Stream) ->
     page = await read(stream, foreign)
 
     assert page.standing == replace(known, position=foreign.position)
-    assert page.told == ""
+    assert page.change == ""
 
 
 async def test_a_log_of_a_later_release_is_left_alone(stream: Stream, redis: RedisServer) -> None:
@@ -237,7 +237,7 @@ async def test_r04_whoever_vouches_for_more_makes_the_gap_smaller(stream: Stream
     begun = (await read(stream, known)).standing.position
     later = await read(stream, replace(known, position=end + 3))
 
-    assert later.told == ""
+    assert later.change == ""
     assert later.gaps == ((end + 3, begun),)
     assert (await read(stream, replace(known, position=end + 2))).gaps == later.gaps
     assert await sealed_under(stream, later.standing, end + 3, settled=False) == "has"
@@ -265,6 +265,6 @@ async def test_an_operator_renews_a_log_for_no_reason_of_its_own(stream: Stream,
     pages = [await read(stream, known) for _ in range(3)]
 
     assert len({page.standing for page in pages} | {known}) == 2
-    assert [page.renewal is not None and page.renewal.told for page in pages] == [False, True, True]
+    assert [page.renewal is not None and page.renewal.reported for page in pages] == [False, True, True]
     assert {page.renewal.cause for page in pages if page.renewal} == {RenewalCause.OPERATOR}
     assert await stream.append(known, (), within=5, copies=False) is None

@@ -11,7 +11,7 @@ import pytest
 from gateway.core import dice
 from gateway.core.session.ticket import LARGEST
 from gateway.state.contract.tickets import Absent, StoredSession, Unavailable
-from gateway.state.redis import side as redis_side
+from gateway.state.redis import companion as redis_companion
 from gateway.state.redis.faults import RIGHTS
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.tickets import AT_ONCE, RedisTickets
@@ -93,13 +93,13 @@ async def test_all_that_is_wanted_at_the_same_time_takes_few_questions(
     store = RedisTickets(place, within=AMPLE)
     await store.open()
     questions: list[int] = []
-    ask = store._side.ask
+    ask = store._link.ask
 
     async def counted(*commands):
         questions.append(len(commands))
         return await ask(*commands)
 
-    monkeypatch.setattr(store._side, "ask", counted)
+    monkeypatch.setattr(store._link, "ask", counted)
     await asyncio.gather(*(store.read(f"s{n % 500}") for n in range(2_000)))
 
     assert questions == [AT_ONCE, AT_ONCE, AT_ONCE, 500 - 3 * AT_ONCE]
@@ -128,7 +128,7 @@ async def test_a_redis_that_hangs_costs_each_little_time(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many wait: those who come together wait together, and the next are told at once, with nothing asked."""
-    monkeypatch.setattr(redis_side, "RETRY_EVERY", 3_600.0)
+    monkeypatch.setattr(redis_companion, "RETRY_EVERY", 3_600.0)
     store = RedisTickets(redis.place())
     await store.open()
     await store.read("a")
@@ -163,7 +163,7 @@ async def test_what_somebody_else_has_put_there_is_no_session(
     """It is taken for nothing, or for a storage that refuses."""
     store = RedisTickets(place, within=AMPLE)
     await store.open()
-    key = store._side.key("session", "a")
+    key = store._link.key("session", "a")
     shared_redis.ask("HSET", key, "revision", "many", "sealed", "x")
     assert await store.read("a") == Absent()
     shared_redis.ask("DEL", key)

@@ -171,13 +171,13 @@ def test_a_renewal_is_told_by_one(table: Table) -> None:
     renewal = table.tail(-1).renewal
 
     assert renewal is not None
-    assert (renewal.cause, renewal.told) == (RenewalCause.WITNESS, False)
+    assert (renewal.cause, renewal.reported) == (RenewalCause.WITNESS, False)
     assert abs(renewal.at - clock.now()) < 60
     assert table.claim_telling(renewal)
     assert not table.claim_telling(renewal)
     told = table.tail(-1).renewal
     assert told is not None
-    assert told.told
+    assert told.reported
 
 
 def test_r04_positions_start_at_the_time_of_making(table: Table) -> None:

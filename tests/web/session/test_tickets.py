@@ -191,7 +191,7 @@ async def test_many_groups_are_told_and_too_many_refused(one: Replica, vault: Va
     assert told[b"X-Auth-Request-Groups"].count(b",") == 99
     with pytest.raises(CookieTooLargeError) as refused:
         await one.sign_in(sid="sid-2", principal=groups(300))
-    assert refused.value.budget == module.MOST_TOLD
+    assert refused.value.budget == module.MOST_IDENTITY_BYTES
     assert len(vault.kept) == 1
 
 

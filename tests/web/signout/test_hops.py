@@ -148,7 +148,7 @@ async def test_a_hop_and_the_one_in_its_stead_are_one_line(
         HopState("okta_signout", second),
     )
     chain = replace(chain_of("cognito", "oidc", "okta_signout"), hops=states)
-    assert [hop.name for hop in hops.shown(chain)] == ["cognito", shown]
+    assert [hop.name for hop in hops.effective(chain)] == ["cognito", shown]
 
 
 async def test_the_hop_in_its_stead_is_walked_unless_the_first_ended_the_session(

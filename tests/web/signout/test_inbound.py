@@ -19,7 +19,7 @@ from gateway.telemetry.audit import AuditEvent, AuditTrail
 from gateway.telemetry.metrics import Metrics
 from gateway.web.body import Body
 from gateway.web.signout import inbound
-from gateway.web.signout.inbound import Ended, Inbound, answer, only_header, try_again, whole_body
+from gateway.web.signout.inbound import Ended, Inbound, answer, complete_body, only_header, try_again
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.session_events import SessionEvents
 from tests.fakes.patience import PATIENCE
@@ -194,7 +194,7 @@ class Asking:
 
 
 async def read(body: Body | None, most: int = inbound.MAX_BODY) -> bytes:
-    return await whole_body(Asking(body), most)  # type: ignore[arg-type]  # nothing else of a request is looked at
+    return await complete_body(Asking(body), most)  # type: ignore[arg-type]  # nothing else of a request is looked at
 
 
 async def test_bodies_are_read_whole_up_to_a_bound() -> None:

@@ -186,7 +186,7 @@ async def test_r04_a_token_is_handed_over_without_a_log_as_well(lab: Lab) -> Non
 )
 async def test_r30_only_a_living_session_reaches_further_than_itself(who: Session, others: set[str]) -> None:
     """Else whoever has a copy of an old cookie could end what its user has begun since; no barrier is others' to bear."""
-    lab = Lab(reach=Reach(whole_user=True))
+    lab = Lab(reach=Reach(every_session_of_user=True))
     await lab.begin(lab.browser(who))
     own, *beside = lab.log.appended
     assert own.key == sid_key("sid-1")

@@ -16,7 +16,7 @@ from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signout.logout_token import MAX_AGE
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
-from gateway.web.signout.inbound import Inbound, answer, try_again, whole_body
+from gateway.web.signout.inbound import Inbound, answer, complete_body, try_again
 from gateway.web.statuses import status_of
 
 WAY = "backchannel"
@@ -32,7 +32,7 @@ class Backchannel:
 
     provider: IdentityProvider
     inbound: Inbound
-    _said_undated: bool = field(default=False, repr=False)
+    _undated_logged: bool = field(default=False, repr=False)
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """200 when it is done, also when it was done before; 400 for a token that is none, 503 when it may come again.
@@ -42,11 +42,11 @@ class Backchannel:
         """
         now = clock.now()
         try:
-            token = _logout_token(request.header(b"content-type"), await whole_body(request))
+            token = _logout_token(request.header(b"content-type"), await complete_body(request))
             found = await self.provider.verify_logout_token(token, now=now)
         except ProviderError as error:
             return self._refused(error, facts.client)
-        if not found.dated and not self._said_undated:
+        if not found.dated and not self._undated_logged:
             self._say_undated()
         if found.session is None:
             # Somebody signed out here, the chain ended the session there, and this may be the provider's word of it. As
@@ -71,7 +71,7 @@ class Backchannel:
 
     def _say_undated(self) -> None:
         """Once in a process: each token of such a provider is like this."""
-        self._said_undated = True
+        self._undated_logged = True
         _log.info(
             "logout_token_without_exp",
             taken_for=MAX_AGE,

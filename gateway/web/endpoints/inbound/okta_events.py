@@ -27,9 +27,9 @@ from gateway.web.signout.inbound import (
     Ended,
     Inbound,
     answer,
+    complete_body,
     only_header,
     try_again,
-    whole_body,
 )
 from gateway.web.statuses import status_of
 
@@ -70,7 +70,7 @@ class OktaEvents:
             challenge = (("WWW-Authenticate", 'Secret realm="okta-events"'),)
             return _refused(why.code, challenge)
         try:
-            events = read_delivery(await whole_body(request, MAX_DELIVERY))
+            events = read_delivery(await complete_body(request, MAX_DELIVERY))
         except ProviderError as error:
             self.inbound.refused(WAY, error, facts.client)
             return _refused(error.code)

@@ -31,7 +31,7 @@ from gateway.oidc.events.subject_ids import Namespace, subject_keys
 from gateway.oidc.wire import printable
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
-from gateway.web.signout.inbound import Inbound, answer, only_header, try_again, whole_body
+from gateway.web.signout.inbound import Inbound, answer, complete_body, only_header, try_again
 from gateway.web.statuses import status_of
 
 WAY: Final = "security_events"
@@ -71,12 +71,12 @@ class SecurityEvents:
             why = ProviderError("token_rejected", "Content-Type: not application/secevent+jwt")
             return self._refused(refusal(why), why, facts.client)
         try:
-            token = (await whole_body(request)).decode("ascii", "replace").strip()
+            token = (await complete_body(request)).decode("ascii", "replace").strip()
             refused = await self.receive(token, client=facts.client)
         except ProviderError:
             return try_again()
         if refused is not None:
-            return _told(refused)
+            return _error_response(refused)
         return answer(202)
 
     async def receive(self, token: str, *, client: str = "") -> Refusal | None:
@@ -148,10 +148,10 @@ class SecurityEvents:
 
     def _refused(self, refused: Refusal, why: ProviderError, client: str) -> Response:
         self.inbound.refused(WAY, why, client)
-        return _told(refused)
+        return _error_response(refused)
 
 
-def _told(refused: Refusal) -> Response:
+def _error_response(refused: Refusal) -> Response:
     """RFC 8935 §2.3, which wants to know in which language the description is."""
     document = {"err": refused.code, "description": refused.description}
     return answer(status_of("token_rejected"), document, (("Content-Language", "en"),))

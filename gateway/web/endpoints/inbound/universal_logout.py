@@ -19,7 +19,7 @@ from gateway.oidc.jose.signed_token import LEEWAY
 from gateway.oidc.signout.universal_logout import LONGEST_LIFE, Call, Caller, read_bearer, read_body
 from gateway.state.contract.log import RevocationLog
 from gateway.web.messages import Request, Response
-from gateway.web.signout.inbound import Inbound, answer, only_header, try_again, whole_body
+from gateway.web.signout.inbound import Inbound, answer, complete_body, only_header, try_again
 from gateway.web.statuses import UNIVERSAL_LOGOUT
 
 WAY: Final = "universal_logout"
@@ -42,7 +42,7 @@ class UniversalLogout:
             call = await self._call(request, now)
             if request.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
                 raise ProviderError("malformed_request", "the request is not application/json")
-            keys = subject_keys(read_body(await whole_body(request)), self.namespace)
+            keys = subject_keys(read_body(await complete_body(request)), self.namespace)
         except ProviderError as error:
             return self._refused(error, facts.client)
         ended = await self.inbound.end(

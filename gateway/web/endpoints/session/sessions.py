@@ -34,7 +34,7 @@ from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.session_events import SessionEvents
 from gateway.web.statuses import status_of
 
-SHOWN = 100
+MAX_LISTED = 100
 """Sessions in one answer."""
 OTHERS = "others"
 EVERYWHERE = "all"
@@ -94,7 +94,7 @@ class SessionsEndpoint:
     async def _listed(self, session: Session) -> Listed:
         """Those that live."""
         who = session.principal
-        listed = await self.sign_ins.of(who.issuer, who.subject, limit=SHOWN)
+        listed = await self.sign_ins.of(who.issuer, who.subject, limit=MAX_LISTED)
         return await living(listed, self.log, self.sign_ins, idle=self.live.standing.rules.session.idle)
 
     async def _end(self, chosen: Sequence[SignIn], session: Session, client: str) -> bool:

@@ -44,15 +44,15 @@ class LogoutEndpoints:
     async def start(self, request: Request, facts: RequestFacts) -> Response:
         """GET acts only as a navigation from here, POST unless another site sent it, the rest asks or refuses."""
         options = self.logout.options
-        said = may_start_logout(facts, options.public_url, cross_site=options.cross_site)
-        if said is LogoutStart.REFUSE_METHOD:
+        decision = may_start_logout(facts, options.public_url, cross_site=options.cross_site)
+        if decision is LogoutStart.REFUSE_METHOD:
             return refuse(facts, "wrong_method", headers=(("Allow", "GET, POST"),))
-        if said is LogoutStart.REFUSE_ORIGIN:
+        if decision is LogoutStart.REFUSE_ORIGIN:
             return refuse(facts, "cross_origin")
         target = self._target(facts)
-        if said is LogoutStart.COME_BACK:
+        if decision is LogoutStart.COME_BACK:
             return redirect(f"/logout?to={target}" if target else "/logout", status=303)
-        if said is LogoutStart.CONFIRM:
+        if decision is LogoutStart.CONFIRM:
             return send(pages.confirm_logout(action=f"{OWN_FORM}&to={target}" if target else OWN_FORM))
         now = clock.now()
         carried, _, _ = await self.standing.read(facts, now, anyhow=True)
@@ -161,7 +161,7 @@ class LogoutEndpoints:
                     hop.evidence,
                     hop.asked,
                 )
-                for hop in self.logout.hops.shown(chain)
+                for hop in self.logout.hops.effective(chain)
             ),
         ]
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from gateway.state.redis import side as redis_side
+from gateway.state.redis import companion as redis_companion
+from gateway.state.redis.companion import WITHIN, CompanionLink, digest
 from gateway.state.redis.link import Link, Reply
 from gateway.state.redis.place import RedisPlace
-from gateway.state.redis.side import WITHIN, SideLink, digest
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, questions
 from tests.fakes.slow_way import SlowWay
@@ -19,17 +19,17 @@ Ask = Callable[[], Awaitable[list[Reply] | None]]
 
 
 @pytest.fixture
-async def side(redis: RedisServer) -> AsyncIterator[SideLink]:
-    made = SideLink(redis.place(), "things")
+async def companion(redis: RedisServer) -> AsyncIterator[CompanionLink]:
+    made = CompanionLink(redis.place(), "things")
     made.open()
     yield made
     await made.close()
 
 
 @pytest.fixture
-async def patient(redis: RedisServer) -> AsyncIterator[SideLink]:
+async def patient(redis: RedisServer) -> AsyncIterator[CompanionLink]:
     """One that waits for as long as a slow machine takes."""
-    made = SideLink(redis.place(), "things", within=5.0)
+    made = CompanionLink(redis.place(), "things", within=5.0)
     made.open()
     yield made
     await made.close()
@@ -40,14 +40,14 @@ def connected(server: RedisServer) -> int:
     return int(server.ask("INFO", "clients")["connected_clients"]) - 1
 
 
-async def again(side: SideLink) -> None:
+async def again(companion: CompanionLink) -> None:
     """Until it answers once more."""
     async with asyncio.timeout(PATIENCE):
-        while await side.ask(("PING",)) is None:
+        while await companion.ask(("PING",)) is None:
             await asyncio.sleep(0.05)
 
 
-async def test_many_questions_share_one_connection(patient: SideLink, redis: RedisServer) -> None:
+async def test_many_questions_share_one_connection(patient: CompanionLink, redis: RedisServer) -> None:
     """Each gets its own answer."""
     answers = await asyncio.gather(*(patient.ask(("ECHO", str(number))) for number in range(50)))
 
@@ -56,21 +56,21 @@ async def test_many_questions_share_one_connection(patient: SideLink, redis: Red
 
 
 async def test_a_server_that_hangs_costs_few_little_time(
-    side: SideLink, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    companion: CompanionLink, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those who come together wait together, for one answer; who comes after them is told at once, and asks nothing."""
-    monkeypatch.setattr(redis_side, "RETRY_EVERY", 3_600.0)
-    await side.ask(("PING",))
+    monkeypatch.setattr(redis_companion, "RETRY_EVERY", 3_600.0)
+    await companion.ask(("PING",))
     redis.pause()
     asked = questions(monkeypatch)
-    assert set(map(str, await asyncio.gather(*(side.ask(("PING",)) for _ in range(20))))) == {"None"}
+    assert set(map(str, await asyncio.gather(*(companion.ask(("PING",)) for _ in range(20))))) == {"None"}
     for _ in range(200):
-        assert await side.ask(("PING",)) is None
+        assert await companion.ask(("PING",)) is None
     assert asked == [(("PING",),)]
     redis.resume()
 
 
-async def test_it_works_again_by_itself(patient: SideLink, redis: RedisServer) -> None:
+async def test_it_works_again_by_itself(patient: CompanionLink, redis: RedisServer) -> None:
     """And is for everybody again: nobody is sent away because somebody else's question is under way."""
     redis.kill()
     assert await patient.ask(("PING",)) is None
@@ -84,7 +84,7 @@ async def test_it_works_again_by_itself(patient: SideLink, redis: RedisServer) -
     assert await first == [None]
 
 
-async def test_one_of_a_crowd_finds_out(patient: SideLink, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_of_a_crowd_finds_out(patient: CompanionLink, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others do not try the same one after another, for as long as that takes."""
     tries: list[Link] = []
 
@@ -99,25 +99,27 @@ async def test_one_of_a_crowd_finds_out(patient: SideLink, monkeypatch: pytest.M
 
 
 async def test_one_of_many_tries_again(
-    side: SideLink, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    companion: CompanionLink, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it does, the others are told at once."""
-    monkeypatch.setattr(redis_side, "RETRY_EVERY", 0.0)
+    monkeypatch.setattr(redis_companion, "RETRY_EVERY", 0.0)
     redis.pause()
-    await side.ask(("PING",))
-    async with side._turn:  # given up by then
+    await companion.ask(("PING",))
+    async with companion._turn:  # given up by then
         pass
-    trying = asyncio.create_task(side.ask(("PING",)))
+    trying = asyncio.create_task(companion.ask(("PING",)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     for _ in range(5):
-        assert await side.ask(("PING",)) is None
+        assert await companion.ask(("PING",)) is None
         assert not trying.done()
     assert await trying is None
     redis.resume()
 
 
-async def test_what_came_too_late_is_not_asked(side: SideLink, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_came_too_late_is_not_asked(
+    companion: CompanionLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever asked has gone on without it; the connection that took so long is there for the next question."""
     connect = Link._connect
 
@@ -126,15 +128,17 @@ async def test_what_came_too_late_is_not_asked(side: SideLink, monkeypatch: pyte
         return await connect(link)
 
     monkeypatch.setattr(Link, "_connect", slowly)
-    assert await side.ask(("SET", "late", "1")) is None
-    at_once = asyncio.create_task(side.ask(("PING",)))
+    assert await companion.ask(("SET", "late", "1")) is None
+    at_once = asyncio.create_task(companion.ask(("PING",)))
     await asyncio.sleep(0)
     assert at_once.done()
-    await again(side)
-    assert await side.ask(("EXISTS", "late")) == [0]
+    await again(companion)
+    assert await companion.ask(("EXISTS", "late")) == [0]
 
 
-async def test_a_server_that_was_restarted_is_found_at_once(patient: SideLink, redis: RedisServer) -> None:
+async def test_a_server_that_was_restarted_is_found_at_once(
+    patient: CompanionLink, redis: RedisServer
+) -> None:
     """The old connection is only noticed when it is used."""
     await patient.ask(("PING",))
     redis.kill()
@@ -144,7 +148,7 @@ async def test_a_server_that_was_restarted_is_found_at_once(patient: SideLink, r
 
 
 async def test_a_right_that_is_missing_is_said_once(
-    patient: SideLink, redis: RedisServer, capsys: pytest.CaptureFixture[str]
+    patient: CompanionLink, redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The other questions are answered as before."""
     redis.ask("ACL", "SETUSER", "default", "-set")
@@ -159,18 +163,21 @@ async def test_a_right_that_is_missing_is_said_once(
 
 
 async def test_a_server_that_is_gone_is_said_once(
-    side: SideLink, redis: RedisServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    companion: CompanionLink,
+    redis: RedisServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not each time it is tried."""
-    monkeypatch.setattr(redis_side, "RETRY_EVERY", 0.0)
+    monkeypatch.setattr(redis_companion, "RETRY_EVERY", 0.0)
     redis.kill()
     for _ in range(20):
-        assert await side.ask(("PING",)) is None
+        assert await companion.ask(("PING",)) is None
 
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-async def test_who_gives_up_does_not_hinder_the_next(patient: SideLink, redis: RedisServer) -> None:
+async def test_who_gives_up_does_not_hinder_the_next(patient: CompanionLink, redis: RedisServer) -> None:
     """The connection is kept: the answer is read, if by nobody."""
     await patient.ask(("PING",))
     giving_up = asyncio.create_task(patient.ask(("ECHO", "nobody's")))
@@ -183,13 +190,13 @@ async def test_who_gives_up_does_not_hinder_the_next(patient: SideLink, redis: R
     assert giving_up.cancelled()
 
 
-async def test_closing_answers_those_who_wait(side: SideLink, redis: RedisServer) -> None:
+async def test_closing_answers_those_who_wait(companion: CompanionLink, redis: RedisServer) -> None:
     """With nothing."""
-    await side.ask(("PING",))
+    await companion.ask(("PING",))
     redis.pause()
-    waiting = asyncio.create_task(side.ask(("PING",)))
+    waiting = asyncio.create_task(companion.ask(("PING",)))
     await asyncio.sleep(0.05)
-    await side.close()
+    await companion.close()
 
     assert await waiting is None
     redis.resume()
@@ -198,37 +205,37 @@ async def test_closing_answers_those_who_wait(side: SideLink, redis: RedisServer
 async def test_a_late_answer_costs_no_connection(redis: RedisServer) -> None:
     """A request goes on without it; what was asked for is done, and the next question needs no new connection."""
     async with SlowWay(redis.port, round_trip=0.4) as way:
-        side = SideLink(RedisPlace((("127.0.0.1", way.port),)), "things")
-        side.open()
+        companion = CompanionLink(RedisPlace((("127.0.0.1", way.port),)), "things")
+        companion.open()
         async with asyncio.timeout(PATIENCE):
-            while side._link is None or side._link.pace.usual == 0:
-                await side.ask(("PING",))
+            while companion._link is None or companion._link.pace.usual == 0:
+                await companion.ask(("PING",))
                 await asyncio.sleep(0.05)
-        async with side._turn:
+        async with companion._turn:
             pass
         opened = way.connections
-        assert await side.ask(("SET", "late", "1")) is None
-        async with side._turn:
+        assert await companion.ask(("SET", "late", "1")) is None
+        async with companion._turn:
             pass
         assert redis.ask("GET", "late") == b"1"
         assert way.connections == opened
-        await side.close()
+        await companion.close()
 
 
 async def test_who_is_patient_gets_the_answer_of_a_server_that_is_far_away(redis: RedisServer) -> None:
     """However many ask."""
     async with SlowWay(redis.port, round_trip=0.4) as way:
-        side = SideLink(RedisPlace((("127.0.0.1", way.port),)), "things", patient=True)
-        side.open()
+        companion = CompanionLink(RedisPlace((("127.0.0.1", way.port),)), "things", patient=True)
+        companion.open()
         async with asyncio.timeout(PATIENCE):
-            while await side.ask(("PING",)) is None:
+            while await companion.ask(("PING",)) is None:
                 pass
-        assert await asyncio.gather(*(side.ask(("ECHO", str(n))) for n in range(3))) == [
+        assert await asyncio.gather(*(companion.ask(("ECHO", str(n))) for n in range(3))) == [
             [b"0"],
             [b"1"],
             [b"2"],
         ]
-        await side.close()
+        await companion.close()
 
 
 def test_names_of_different_texts_differ() -> None:

@@ -24,7 +24,7 @@ Job = Callable[[sqlite3.Connection], _T]
 _log = get_logger("state")
 
 
-class SideTable:
+class CompanionTable:
     """Runs jobs on one table.
 
     :param path: of the revocation log. :param schema: makes the table where there is none; several statements have
@@ -89,10 +89,10 @@ class SideTable:
             return answer
 
 
-class SqliteSideStore:
+class SqliteCompanionStore:
     """What keeps its things in the log's file."""
 
-    def __init__(self, *tables: SideTable) -> None:
+    def __init__(self, *tables: CompanionTable) -> None:
         self._tables = tables
 
     async def open(self) -> None:

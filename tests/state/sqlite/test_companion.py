@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.sqlite.side import SideTable
+from gateway.state.sqlite.companion import CompanionTable
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
 
 
 @pytest.fixture
-async def table(tmp_path: Path) -> AsyncIterator[SideTable]:
+async def table(tmp_path: Path) -> AsyncIterator[CompanionTable]:
     sqlite3.connect(tmp_path / "state.db").close()
     (tmp_path / "state.db").touch()
-    made = SideTable(tmp_path / "state.db", SCHEMA)
+    made = CompanionTable(tmp_path / "state.db", SCHEMA)
     made.open()
     yield made
     made.close()
@@ -29,7 +29,7 @@ def _count(db: sqlite3.Connection) -> int:
     return int(count)
 
 
-async def test_a_job_that_fails_leaves_nothing(table: SideTable) -> None:
+async def test_a_job_that_fails_leaves_nothing(table: CompanionTable) -> None:
     """All of it or nothing of it."""
 
     def half(db: sqlite3.Connection) -> int:
@@ -40,7 +40,7 @@ async def test_a_job_that_fails_leaves_nothing(table: SideTable) -> None:
     assert await table.ask(_count) == 0
 
 
-async def test_a_job_that_came_too_late_is_not_done(table: SideTable, tmp_path: Path) -> None:
+async def test_a_job_that_came_too_late_is_not_done(table: CompanionTable, tmp_path: Path) -> None:
     """Whoever asked has gone on without it."""
 
     def insert(db: sqlite3.Connection) -> int:
@@ -55,7 +55,7 @@ async def test_a_job_that_came_too_late_is_not_done(table: SideTable, tmp_path: 
     assert await table.ask(_count) == 0
 
 
-async def test_a_file_that_was_replaced_is_found_again(table: SideTable, tmp_path: Path) -> None:
+async def test_a_file_that_was_replaced_is_found_again(table: CompanionTable, tmp_path: Path) -> None:
     """The file is opened anew for each job."""
     await table.ask(lambda db: db.execute("INSERT INTO notes VALUES ('a')").rowcount)
     (tmp_path / "state.db").unlink()
@@ -64,7 +64,7 @@ async def test_a_file_that_was_replaced_is_found_again(table: SideTable, tmp_pat
     assert await table.ask(_count) == 0
 
 
-async def test_who_only_reads_waits_for_nobody_who_writes(table: SideTable, tmp_path: Path) -> None:
+async def test_who_only_reads_waits_for_nobody_who_writes(table: CompanionTable, tmp_path: Path) -> None:
     """Nor the other way round: the log is written by others while it reads."""
     await table.ask(lambda db: db.execute("PRAGMA user_version").fetchone())
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:

@@ -32,7 +32,7 @@ TROUBLE: Final = (OSError, CommandRefusedError, ConfigurationError)
 _log = get_logger("state")
 
 
-class SideLink:
+class CompanionLink:
     """A connection, made when it is needed.
 
     :param holds: what is kept there, for the log of the process. :param within: seconds for each question.
@@ -52,7 +52,7 @@ class SideLink:
         self._link: Link | None = None
         self._asking: set[asyncio.Task[list[Reply] | None]] = set()
         self._unanswered = False
-        self._not_before = self._told_at = -math.inf
+        self._not_before = self._logged_at = -math.inf
 
     def open(self) -> None:
         """Connects to nothing yet. To be called after a fork."""
@@ -131,24 +131,24 @@ class SideLink:
         # A refusal costs nobody any time, and may be of one command only.
         if not isinstance(error, CommandRefusedError):
             self._unanswered, self._not_before = True, now + RETRY_EVERY
-        if now >= self._told_at + TELL_EVERY:
-            self._told_at = now
+        if now >= self._logged_at + TELL_EVERY:
+            self._logged_at = now
             _log.warning("state_unavailable", holds=self._holds, why=self.why)
 
 
-class RedisSideStore:
+class RedisCompanionStore:
     """What keeps its things in Redis beside the log; the parameters are those of its link."""
 
     def __init__(self, place: RedisPlace, holds: str, *, within: float, patient: bool = False) -> None:
-        self._side = SideLink(place, holds, within=within, patient=patient)
+        self._link = CompanionLink(place, holds, within=within, patient=patient)
 
     async def open(self) -> None:
         """Connects with the first question."""
-        self._side.open()
+        self._link.open()
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._side.close()
+        await self._link.close()
 
 
 def digest(*parts: str) -> str:
