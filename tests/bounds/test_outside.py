@@ -76,7 +76,7 @@ def test_key_sets(measured: Measured) -> None:
 
 @fills(
     "app/inbound.py paths", "app/inbound.py watched", "idp/provider.py resolve", "oidc/providers/descriptor.py prompts", "oidc/wire.py headers",
-    "workers/desk.py _said", "workers/slots.py report",
+    "workers/desk.py _report", "workers/slots.py report",
 )  # fmt: skip
 def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
     """A few lines each."""
@@ -111,7 +111,7 @@ def test_what_is_configured_or_said_among_us(measured: Measured) -> None:
             )
         )
     )
-    assert measured() - before <= stated("workers/desk.py _said")
+    assert measured() - before <= stated("workers/desk.py _report")
     before = measured()
     slots = [
         Slot(f"w{at}", cast("Any", None), report={"ready": True, "details": {"log": f"ok{at}"}})

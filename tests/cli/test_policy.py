@@ -85,7 +85,7 @@ def test_an_allow_is_explained_by_policy_and_place() -> None:
     assert result.exit_code == 0
     assert result.stdout == (
         "allow  GET /admin/x as alice (admins, staff), route /\n"
-        '  permit @id("admins-only")  builtin:groups/admins.cedar:4\n'
+        '  permit @id("admins-only")  builtin:groups/admins.cedar:5\n'
         '  permit @id("staff-read")  builtin:groups/staff.cedar:4\n'
     )
 
@@ -95,7 +95,7 @@ def test_a_deny_is_explained_by_the_forbid_or_by_its_absence() -> None:
     result = run("explain", "builtin:groups", "--as", "bob", "--groups", "staff", "GET", "/admin/x")
     assert (result.exit_code, result.stdout.splitlines()[1]) == (
         1,
-        '  forbid @id("admin-area-closed")  builtin:groups/admins.cedar:13',
+        '  forbid @id("admin-area-closed")  builtin:groups/admins.cedar:15',
     )
     result = run("explain", "builtin:spa", "GET", "/")
     assert (result.exit_code, result.stdout) == (

@@ -31,6 +31,7 @@ class Case:
     statuses: frozenset[int]
     headers: tuple[str, ...] | None
     body: bytes | None
+    target: bytes | None
 
     @property
     def id(self) -> str:
@@ -77,6 +78,7 @@ def _case(file: str, entry: dict[str, Any]) -> Case:
         frozenset(map(int, statuses.split("/"))) if statuses else frozenset(),
         tuple(arrives["headers"]) if "headers" in arrives else None,
         None if body is None else body.encode("latin-1"),
+        entry["target"].encode("latin-1") if "target" in entry else None,
     )
 
 

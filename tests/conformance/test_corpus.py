@@ -148,7 +148,8 @@ def test_what_is_unambiguous_is_forwarded_as_it_came(door: Door, case: Case, seg
         else:
             assert wire.response().body == b"application"
     call = door.upstream.calls[calls]
-    assert (call.head.method, call.head.target) == (method, target)
+    assert (call.head.method, call.head.target) == (method, case.target or target)
+    assert call.head.values(b"host") == [door.authority.encode()], case.why
     assert call.whole is not None
     if case.body is not None:
         assert call.whole.body == case.body

@@ -110,7 +110,7 @@ async def test_p17_without_redis_nobody_is_let_in_nor_sent_to_sign_in(
         ):
             page = await ask(second, line, f"Cookie: {copied}", *NAVIGATION)
             assert (page.status, page.value(b"retry-after")) == (503, b"5"), line
-            assert b"you need not sign in again" in page.body
+            assert b"you do not need to sign in again" in page.body
             assert page.value(b"set-cookie") is None
         for path in ("/api/me", "/oauth2/session", "/oauth2/sessions", "/oauth2/events"):
             problem = await ask(second, f"GET {path}", f"Cookie: {copied}")
