@@ -164,7 +164,8 @@ class UpstreamConnection(asyncio.Protocol):
     def release(self, *, reusable: bool) -> None:
         """The exchange is over."""
         self._receiver = None
-        self._let_go()
+        if self._spare >= 0:  # asked on every request
+            self._let_go()
         if reusable and self._owner is not None and not self.transport.is_closing():
             self._owner.released(self)
         else:
