@@ -71,8 +71,14 @@ def _plain(data: bytes) -> bytes:
     return re.sub(rb" +", b" ", first) + end + rest
 
 
+def _origin_form(target: bytes) -> bytes:
+    """Of a whole address what is forwarded for it (RFC 9112 §3.2.2); it is forwarded only if it is of our host."""
+    found = re.fullmatch(rb"(?i:https?)://[^/?#]+([/?].*)?", target)
+    return target if found is None else b"/" + (found[1] or b"").removeprefix(b"/")
+
+
 def _matches(call: Call, message: strict.Message, whole: bool) -> bool:
-    if (call.head.method, call.head.target) != (message.method, message.target):
+    if (call.head.method, call.head.target) != (message.method, _origin_form(message.target)):
         return False
     sent = {(name.lower(), value) for name, value in message.headers}
     passed = {(name.lower(), value) for name, value in call.head.headers if name.lower() not in OWN}

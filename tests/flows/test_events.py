@@ -156,7 +156,7 @@ async def test_the_live_connections_of_an_idle_session_end(stand: Stand, alice: 
     with later(1_000):
         assert (await alice.fetch(f"{stand.app}/api/me")).status == 200
         await gateway.sightings.write(gateway.sign_ins)
-    for seconds in (1_800, 1_921, 2_799, 2_919):
+    for seconds in (1_800, 1_921, 2_799, 2_850):
         with later(seconds):
             assert await endings.look() == 0
     with later(1_000 + 1_800 + 125):

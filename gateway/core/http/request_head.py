@@ -139,7 +139,7 @@ def _origin_form(target: str, fields: HeaderBlock) -> tuple[str, HeaderBlock]:
     host, rest = found[1], found[2] or "/"
     headers = [(name, value) for name, value in fields.headers if name.lower() != b"host"]
     facts = fields.facts._replace(authority=host.lower())
-    fields = replace(fields, headers=((b"Host", host.encode()), *headers), named=True, facts=facts)
+    fields = replace(fields, headers=((b"Host", host.encode()), *headers), facts=facts)
     return rest if rest.startswith("/") else f"/{rest}", fields
 
 
