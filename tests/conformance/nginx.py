@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from dataclasses import dataclass
 
 from tests.conformance.recorder import Call, Recorder
+from tests.fakes.patience import PATIENCE
 
 RECIPE = """
 server {
@@ -34,16 +34,17 @@ class LiveNginx:
     port: int
     upstream: Recorder
 
-    def forwards(self, data: bytes, seconds: float = 0.15) -> list[Call]:
-        """What reaches the application when a client sends ``data`` and no more.
+    def forwards(self, data: bytes, more: float = 0.1) -> list[Call]:
+        """What reaches the application when a client sends ``data``, which nginx answers, and no more.
 
-        :param seconds: to wait for more answers.
+        :param more: seconds in which whatever nginx would make of it besides shows itself.
         """
         before = len(self.upstream.calls)
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
-        with sock, contextlib.suppress(ConnectionError, TimeoutError):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as sock:
             sock.sendall(data)
-            while sock.recv(1 << 16):
-                pass
-        time.sleep(0.005)
+            assert sock.recv(1 << 16), "nginx answers a request, or refuses it in words"
+            sock.settimeout(more)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                while sock.recv(1 << 16):
+                    pass
         return self.upstream.calls[before:]

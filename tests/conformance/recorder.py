@@ -145,7 +145,7 @@ class Recorder:
         """The calls for one path."""
         return [call for call in self.calls if call.path == path.encode()]
 
-    def wait(self, path: str, count: int = 1, seconds: float = 5.0) -> list[Call]:
+    def wait(self, path: str, count: int = 1, seconds: float = PATIENCE) -> list[Call]:
         """The calls for one path, once there are so many."""
         until = time.monotonic() + seconds
         while len(found := self.find(path)) < count:

@@ -142,7 +142,7 @@ class RedisServer:
             login = {"password": self.password} if self.password else {}
         tls = {"ssl": True, "ssl_ca_certs": str(self.authority.file)} if self.authority else {}
         host = "localhost" if self.authority else "127.0.0.1"
-        return Redis(host, self.port, socket_timeout=5, protocol=2, **login, **tls)  # type: ignore[arg-type]  # of one kind each
+        return Redis(host, self.port, socket_timeout=60, protocol=2, **login, **tls)  # type: ignore[arg-type]  # of one kind each
 
 
 def follow(replica: RedisServer, primary: RedisServer) -> None:

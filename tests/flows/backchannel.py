@@ -17,6 +17,7 @@ from gateway.demo.keys import signing_key
 from gateway.demo.options import CLIENT_ID
 from tests.fakes.forge import Forge, SigningKey
 from tests.fakes.logout_tokens import logout_token
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, free_socket
 from tests.flows.raw import exchange, request
 
@@ -26,7 +27,7 @@ OPEN = {"  frontchannel: true\n": "  backchannel: true\n"}
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
-def patient(stand: Stand, seconds: float = 10.0) -> Stand:
+def patient(stand: Stand, seconds: float = PATIENCE) -> Stand:
     """``stand``, whose log waits for a busy disk for so long; else a slow machine would be a log that cannot be written."""
     stand.gateway.log._deadline = seconds  # type: ignore[attr-defined]  # of the log in SQLite
     return stand

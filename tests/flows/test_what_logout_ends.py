@@ -88,11 +88,11 @@ async def test_live_connections_end_before_the_disk_has_answered(shared: Stand, 
     true, deadline = files.write, log._deadline
 
     def slow(*given: Any) -> Any:
-        hanging.wait(5)
+        hanging.wait(PATIENCE)
         return true(*given)
 
     headers = {**FETCH, "Cookie": browser.cookie_header(shared.app)}
-    files.write, log._deadline = slow, 4.0
+    files.write, log._deadline = slow, PATIENCE
     try:
         async with browser.session.get(f"{shared.app}/api/clock", headers=headers) as stream:
             assert await stream.content.readany()
@@ -113,7 +113,7 @@ async def test_two_clicks_at_once_are_one_logout_and_durable(shared: Stand, brow
     log = shared.gateway.log
     assert isinstance(log, SqliteLog | RedisLog)
     position, deadline = log.index.position, log._deadline
-    log._deadline = 5.0  # a busy machine is no finding
+    log._deadline = PATIENCE  # a busy machine is no finding
     try:
         await asyncio.gather(*(post(shared, copy) for copy in copies))
     finally:

@@ -124,6 +124,7 @@ WAITS = {
     "until": 2,
     "ends": 0,
     "receive": 0,
+    "create_connection": 1,
     "refused": None,
     "shows": None,
     "arrives": None,
@@ -156,7 +157,7 @@ def impatience(tree: ast.AST) -> list[int]:
 
 
 def _impatient_unless_told(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
-    """Lines of ``within: float = 3``."""
+    """Lines of ``within: float = 3``, or ``seconds`` or ``timeout``."""
     given = function.args
     pairs = [*zip(reversed(given.args), reversed(given.defaults), strict=False)]
     pairs += [
@@ -165,7 +166,7 @@ def _impatient_unless_told(function: ast.FunctionDef | ast.AsyncFunctionDef) -> 
     return {
         default.lineno
         for one, default in pairs
-        if one.arg == "within"
+        if one.arg in PATIENT_NAMES
         and isinstance(default, ast.Constant)
         and isinstance(default.value, int | float)
         and default.value < IMPATIENT
@@ -219,6 +220,8 @@ def test_whatever_is_waited_for_has_time() -> None:
         (impatience, "async def test():\n    await refused(second, copied, within=1)"),
         (impatience, "async def gone(tab, within=5.0): ..."),
         (impatience, "async def gone(tab, *, within=5.0): ..."),
+        (impatience, "def forwards(data, seconds=0.15): ..."),
+        (impatience, "socket.create_connection(address, timeout=0.15)"),
     ],
 )
 def test_this_guard_finds_what_it_is_about(find: object, text: str) -> None:
