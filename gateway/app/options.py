@@ -152,9 +152,7 @@ def routes(settings: Settings) -> list[Route]:
             strip_prefix=upstream.strip_prefix,
             own_host=upstream.host == "own",
             insensitive=upstream.paths == "insensitive",
-            sign_out_on=frozenset(
-                path.casefold() if upstream.paths == "insensitive" else path for path in upstream.sign_out_on
-            ),
+            sign_out_on=frozenset(upstream.sign_out_on),
         )
         for upstream in settings.upstreams
     ]

@@ -1,8 +1,8 @@
 """The configuration: one YAML file and the environment, read in three passes.
 
 * ``yaml_tree.py``, ``environment.py``: what is written, and where
-* ``model.py`` with the sections beside it: every key; ``fields.py`` reads them one by one
-* ``rules.py``, ``session_rules.py``, ``file_rules.py``: what keys say about each other and about files
+* ``gateway/settings/`` has every key; ``fields.py`` reads them one by one
+* ``rules.py`` and the other ``…_rules.py``: what keys say about each other and about files
 
 A *finding* is one thing to fix; all are found before any is shown.
 """

@@ -78,18 +78,24 @@ def _served_directories(settings: Settings) -> Iterator[Remark]:
             yield from check_directory(at, upstream.url.path, purpose="the built application goes there")
 
 
-@rule("policies")
+@rule("policies", "upstreams")
 def _policies(settings: Settings) -> Iterator[Remark]:
     # Late, so that `gateway schema` and `gateway keys new` do not load Cedar.
     from gateway.core.policy.faults import PolicyFaultsError
+    from gateway.core.policy.statements import capitals
     from gateway.state import policy_files
 
     try:
-        policy_files.load(settings.policies, Path.cwd())
+        policies = policy_files.load(settings.policies, Path.cwd()).policies
     except PolicyFaultsError as faulty:
         for fault in faulty.faults:
             place = f"{fault.file}:{fault.line}" if fault.line else fault.file
             yield error("policies", f"{place}: {fault.what}", fault.fix)
+        return
+    folded = [upstream.path for upstream in settings.upstreams if upstream.paths == "insensitive"]
+    for fault in capitals(policies) if folded else ():
+        what = f"{fault.file}:{fault.line}: {fault.what} below {' and '.join(folded)}"
+        yield warning("policies", what, f"{fault.fix}, unless it is for other paths alone")
 
 
 def _in_pem(section: str, name: str) -> Rule:

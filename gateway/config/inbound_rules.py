@@ -102,9 +102,7 @@ def _hears_of_sign_outs(settings: Settings) -> Iterator[Remark]:
         )
 
 
-@rule(
-    *("provider", "inbound.universal_logout", "inbound.security_events", "inbound.okta_event_hook"),
-)
+@rule("provider", "inbound.universal_logout", "inbound.security_events", "inbound.okta_event_hook")
 def _whose_users_they_are(settings: Settings) -> Iterator[Remark]:
     """Rule R19: without a link an issuer's ids are nobody's names, and calls about them end nothing."""
     provider = settings.provider

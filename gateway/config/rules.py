@@ -1,4 +1,4 @@
-"""The third pass: what keys say about each other. Network and routes here; see also the two files beside it."""
+"""The third pass: what keys say about each other. Network and routes here; see also the other `…_rules.py`."""
 
 from __future__ import annotations
 
@@ -95,12 +95,24 @@ def _upstreams(settings: Settings) -> Iterator[Remark]:
         yield warning("upstreams", what, "add one with path: / if the application is served there")
 
 
+@rule("upstreams")
+def _files_are_asked_for_nothing(settings: Settings) -> Iterator[Remark]:
+    """They are found by what follows ``path``, and nobody hears a Host."""
+    for index, upstream in enumerate(settings.upstreams):
+        if upstream.url.kind == "file":
+            given = {"strip_prefix": upstream.strip_prefix, "host": upstream.host == "own"}
+            for name in (name for name, is_set in given.items() if is_set):
+                what = f"means nothing for files: they are found below {upstream.url} without {upstream.path}"
+                yield error(("upstreams", index, name), what, "remove it")
+
+
 @rule("upstreams", "forward_auth")
 def _sign_outs_of_applications(settings: Settings) -> Iterator[Remark]:
     for index, upstream in enumerate(settings.upstreams):
         for place, path in enumerate(upstream.sign_out_on):
             key = ("upstreams", index, "sign_out_on", place)
-            if not path.startswith(upstream.path):
+            either = str.casefold if upstream.paths == "insensitive" else str
+            if not either(path).startswith(either(upstream.path)):
                 what = (
                     f"{path} does not lie under {upstream.path}, so no request for it comes to this upstream"
                 )

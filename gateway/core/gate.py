@@ -190,7 +190,7 @@ def decide(
         method=facts.method,
         route=route.path,
         host=facts.host,
-        path=route.read(facts.path),
+        path=facts.path.casefold() if route.insensitive else facts.path,
         client=facts.client,
         now=now,
         generation=live.generation if live else 0,

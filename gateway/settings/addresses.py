@@ -180,7 +180,7 @@ def parse_upstream(value: object, base: Path) -> UpstreamUrl:
         path = rest.removeprefix("//") if rest.startswith("///") else rest
         if not path or path.startswith("//"):
             raise BadValueError(f"{quoted(value)} names no path", f"write {kind}:/absolute/path")
-        return UpstreamUrl(kind, path=_absolute(path, base))
+        return UpstreamUrl(kind, path=base / path)
     parts = split_url(value, "http://127.0.0.1:3000, unix:/run/app.sock or file:///srv/spa")
     if parts.query or parts.fragment:
         raise BadValueError(f"{quoted(value)} has a query or fragment", "leave it out")
@@ -193,12 +193,8 @@ def parse_upstream(value: object, base: Path) -> UpstreamUrl:
     return UpstreamUrl(parts.scheme, parts.hostname or "", port, base=front)
 
 
-def _absolute(path: str, base: Path) -> Path:
-    return Path(base / path) if path else base
-
-
 def parse_path(value: object, base: Path) -> Path:
     """A file or directory; a relative one counts from ``base``."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise BadValueError(f"{quoted(value)} is not the name of a file", "write the path of one file")
-    return _absolute(value, base)
+    return base / value

@@ -130,6 +130,18 @@ def test_policies_are_loaded(found, house):
     )
 
 
+@pytest.mark.parametrize(("paths", "warned"), [("insensitive", True), ("exact", False)])
+def test_a_policy_that_waits_for_a_capital_nobody_is_shown_is_said(found, house, paths, warned):
+    """A forbid that never matches would let everybody pass."""
+    (house / "policies").mkdir()
+    text = '@id("closed") forbid (principal, action, resource) when { context.path like "/Admin*" };\n'
+    (house / "policies" / "all.cedar").write_text(text)
+    upstreams = [{"path": "/", "url": "http://127.0.0.1:1", "paths": paths}]
+    said = [line for line in found({"policies": "policies", "upstreams": upstreams}) if "capital" in line]
+    assert len(said) == warned
+    assert all("policies: " in line and "all.cedar:1" in line and "below /" in line for line in said)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

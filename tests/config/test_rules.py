@@ -28,6 +28,14 @@ from gateway.config.fields import keys
             "upstreams[0].sign_out_on[0]",
             "does not lie under /a/",
         ),
+        *(
+            (
+                {"upstreams": [{"path": "/a/", "url": "file:///srv", key: value}]},
+                f"upstreams[0].{key}",
+                "means nothing for files",
+            )
+            for key, value in (("strip_prefix", True), ("host", "own"))
+        ),
         ({"upstreams": [{"path": "/oauth2/x", "url": "http://a"}]}, "upstreams[0].path", "is under /oauth2"),
         ({"upstreams": [{"path": "/logout/", "url": "http://a"}]}, "upstreams[0].path", "is under /logout"),
         ({"limits": {"header": "4KiB"}}, "limits.cookies", "may fill `limits.header`"),
@@ -47,6 +55,12 @@ def test_contradictions_are_findings(examined, changes, key, what):
         finding.failing and finding.key == key and what in finding.what for finding in examination.findings
     )
     assert examination.settings is None
+
+
+def test_an_upstream_for_any_case_takes_its_sign_out_in_any(examined):
+    """As it takes the request."""
+    upstream = {"path": "/App/", "url": "http://a", "paths": "insensitive", "sign_out_on": ["/app/out"]}
+    assert not [one for one in examined({"upstreams": [upstream]}).findings if "sign_out_on" in one.key]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ class Route:
     :ivar sign_out_on: decoded paths that end the session, beside what the upstream does there.
     :ivar strip_prefix: the upstream's own paths begin behind ``path``. :ivar own_host: it is asked for by the host of
         ``url`` and not by the browser's.
-    :ivar insensitive: the upstream makes no difference between ``/Admin``, ``/admin`` and ``/admin/``.
+    :ivar insensitive: the upstream serves ``/Admin`` as ``/admin``; its prefix covers both, with a last slash or
+        without.
     :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
         the first of the response. :ivar idle: seconds without any byte, either way, within a message.
     """
@@ -45,20 +46,25 @@ class Route:
         """The policy resource: the path prefix."""
         return self.path
 
-    def read(self, path: str) -> str:
-        """The decoded ``path`` as this upstream reads it, for comparing."""
-        return path.casefold() if self.insensitive else path
+    def signs_out(self, path: str) -> bool:
+        """Whether the decoded ``path`` is one of `sign_out_on`, as this upstream reads it."""
+        if self.insensitive:
+            return _alike(path) in map(_alike, self.sign_out_on)
+        return path in self.sign_out_on
 
     def covers(self, path: str) -> bool:
         """Whether the decoded ``path`` lies at or under this prefix: ``/api/`` covers ``/api/x``, ``/api`` covers
         ``/api`` and ``/api/x`` but not ``/apis``.
         """
         if self.insensitive:
-            path, mine = path.casefold(), self.path.casefold().rstrip("/")
-            return path == mine or path.startswith(f"{mine}/")
+            return f"{_alike(path)}/".startswith(f"{_alike(self.path)}/")
         if not path.startswith(self.path):
             return False
         return len(path) == len(self.path) or self.path.endswith("/") or path[len(self.path)] == "/"
+
+
+def _alike(path: str) -> str:
+    return path.casefold().rstrip("/")
 
 
 def upstream_target(raw_target: str, *, base: str, segments: int) -> str:
@@ -80,10 +86,10 @@ def ordered(routes: Sequence[Route]) -> tuple[Route, ...]:
 def match_route(routes: Sequence[Route], decoded_path: str) -> Route:
     """The route with the longest prefix that covers ``decoded_path``.
 
-    :param routes: in any order. :param decoded_path: percent-decoded once.
+    :param routes: as :func:`ordered` has them. :param decoded_path: percent-decoded once.
     :raises DownstreamError: ``not_found`` when none covers it.
     """
-    found = [route for route in routes if route.covers(decoded_path)]
-    if not found:
-        raise DownstreamError("not_found", "no_upstream")
-    return max(found, key=lambda route: len(route.path))
+    for route in routes:
+        if route.covers(decoded_path):
+            return route
+    raise DownstreamError("not_found", "no_upstream")

@@ -22,6 +22,8 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_SLASH = re.compile(r"%2[Ff]")
 _LOGOUT, _LOGGED_OUT = "/logout", "/logged-out"
 _PARAMETER = re.compile(r";[^/]*")
+_HIDDEN_SLASH = re.compile(r";[^/;]*%2F")
+"""Behind which an upstream that decodes before it cuts parameters sees more of the path."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOT_SEGMENT = re.compile(r"(?:/|%2F)\.\.?(?:[;/]|%2F|\Z)")
 """Also with a parameter, for Tomcat and its like read ``..;x`` as ``..``, and beside an encoded slash."""
@@ -44,6 +46,8 @@ def decode_path(raw_path: str, *, encoded_slashes: bool = False) -> str:
     if "." in path and _DOT_SEGMENT.search(path):
         raise _ambiguous("dot_segment")
     if ";" in path:
+        if _HIDDEN_SLASH.search(path):
+            raise _ambiguous("encoded_slash")
         path = _PARAMETER.sub("", path)
     if "//" in path:
         raise _ambiguous("empty_segment")

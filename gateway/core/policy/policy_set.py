@@ -105,7 +105,9 @@ class PolicySet:
         ]
         policies = [policy for policy, _ in examined if policy]
         faults = [fault for _, found in examined for fault in found]
-        faults += [*duplicates(policies), *capitals(policies)]
+        faults += duplicates(policies)
+        if any(policy.folds for policy in policies):
+            faults += capitals(policies)
         if not examined:
             what = "there is no policy, so every request would be denied"
             faults.append(

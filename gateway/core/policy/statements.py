@@ -111,13 +111,11 @@ def duplicates(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
 
 
 def capitals(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
-    """A fault for every policy that waits for a capital in a path, in a set that sees none."""
-    if not any(policy.folds for policy in policies):
-        return
+    """A fault for every policy that waits for a capital in a path, where policies see none."""
     for policy in policies:
         for text in (*policy.of_path.texts, *("*".join(pieces) for pieces in policy.of_path.patterns)):
             if text != text.casefold():
-                what = f'`{text}` has a capital, and @paths("insensitive") shows policies none'
+                what = f"`{text}` has a capital, and paths are shown to policies without any"
                 yield policy.statement.fault(what, "write it in lower case")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import GateRules, Revocations, decide
 from gateway.core.http.facts import RequestFacts
-from gateway.core.http.routes import Route, match_route
+from gateway.core.http.routes import Route, match_route, ordered
 from gateway.core.http.target import decode_path, split_target
 from gateway.core.policy.policy_set import PolicySet, PolicyVerdict
 from gateway.core.session.session import Principal, Session, SessionLimits
@@ -166,7 +166,7 @@ def inquiry(
         target = target if target.startswith("/") else f"/{target}"
     try:
         path = decode_path(split_target(target)[0], encoded_slashes=True)
-        route = match_route([Route(prefix, "") for prefix in routes], path)
+        route = match_route(ordered([Route(prefix, "") for prefix in routes]), path)
     except DownstreamError as error:
         raise ValueError(f"no policy would be asked: this request is refused as {error}") from error
     return Inquiry(principal, method, route.name, host, path, client)
