@@ -198,7 +198,7 @@ class Metrics:
     """
 
     def __init__(self, *, replica: bool = True) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         rows = [row for row in TABLE if replica or row.kind != "gauge"]
         made = {row.name.removeprefix("gateway_"): _make(row, self.registry) for row in rows}
@@ -258,14 +258,14 @@ class Metrics:
         if MULTIPROC_DIR not in os.environ:
             return generate_latest(self.registry)
         every_worker = CollectorRegistry()
-        MultiProcessCollector(every_worker)  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
+        MultiProcessCollector(every_worker)
         return generate_latest(every_worker)
 
 
 def worker_ended(pid: int) -> None:
     """Forget the gauges of a worker that has ended; its counts stay."""
     if MULTIPROC_DIR in os.environ:
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
+        mark_process_dead(pid)
 
 
 def reference() -> str:

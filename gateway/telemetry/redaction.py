@@ -26,8 +26,9 @@ _TELLING: Final = re.compile(
     re.VERBOSE,
 )
 _PARAMETER: Final = re.compile(r"""([?&;\#][^\s=&;\#"'<>?]*)=[^\s&;\#"'<>]*""")
-_JWT: Final = re.compile(r"(?<![\w-])((?:(?!eyJ)[\w-])*+)eyJ[\w-]++\.[\w-]++(?:\.[\w-]*+){0,3}")
 _CREDENTIALS: Final = re.compile(r"\b(bearer|basic|dpop)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_SCHEME_ALONE: Final = r"\1 " + DROPPED
+_JWT: Final = re.compile(r"(?<![\w-])((?:(?!eyJ)[\w-])*+)eyJ[\w-]++\.[\w-]++(?:\.[\w-]*+){0,3}")
 _COOKIE: Final = re.compile(
     r"(?<![\w-])((?:(?!__(?:Host|Secure)-)[\w-])*+__(?:Host|Secure)-[\w-]++)=[^\s;,\"']+"
 )
@@ -49,7 +50,8 @@ class Published(str):
 
 def scrub(text: str) -> str:
     """The text without query values, tokens, credentials and cookie values; their names stay."""
-    text = text[:LONGEST]
+    if len(text) > LONGEST:
+        text = _shortened(text)
     if "=" in text:
         text = _COOKIE.sub(r"\1=" + DROPPED, text)
         text = _PARAMETER.sub(r"\1", text)
@@ -58,8 +60,17 @@ def scrub(text: str) -> str:
     if "@" in text:
         text = _AUTHORITY.sub(f"://{DROPPED}@", text)
     if len(text.split(None, 1)) == 2:  # there is white space in it
-        text = _CREDENTIALS.sub(r"\1 " + DROPPED, text)
+        text = _CREDENTIALS.sub(_SCHEME_ALONE, text)
     return text
+
+
+def _shortened(text: str) -> str:
+    """Both its ends. What the cut goes through goes too, and the word behind it: half a secret is not known for one,
+    nor is one whose `Bearer` is missing.
+    """
+    half = LONGEST // 2 - 4
+    tail = _CREDENTIALS.sub(_SCHEME_ALONE, text[-half:])
+    return " ".join((*text[:half].rsplit(None, 1)[:-1], "[...]", *tail.split(None, 2)[2:]))
 
 
 def without_tokens(path: str) -> str:

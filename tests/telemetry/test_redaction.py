@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.telemetry.redaction import DROPPED, Published, redact, scrub, telling, without_tokens
+from gateway.telemetry.redaction import DROPPED, LONGEST, Published, redact, scrub, telling, without_tokens
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 
@@ -108,6 +108,25 @@ def test_any_text_can_be_scrubbed(text: str) -> None:
     once = scrub(text)
 
     assert scrub(once) == once
+
+
+@pytest.mark.parametrize(
+    "secret", ["Bearer s3cr3t-of-somebody", "https://user:s3cr3t@host/", "__Host-session=s3cr3t"]
+)
+def test_a_long_text_keeps_its_ends_and_no_part_of_a_secret(secret: str) -> None:
+    """Wherever the cut goes through it: a traceback says at its end what happened."""
+    for at in range(LONGEST // 2 - 80, LONGEST // 2 + 1):
+        for text in (
+            f"{'a ' * (at // 2)}{secret} {'b ' * LONGEST}end",
+            f"begin{' b' * LONGEST} {secret} {'a' * at}",
+        ):
+            logged = scrub(text)
+            assert "s3cr3t" not in logged
+            assert len(logged) <= LONGEST
+            assert scrub(logged) == logged
+    assert logged.startswith("begin ")
+    assert scrub(f"{'a ' * LONGEST}end").endswith(" end")
+    assert scrub("s3cr3t" * LONGEST) == "[...]"
 
 
 def test_a_receipt_passes_and_a_token_in_its_place_does_not() -> None:
