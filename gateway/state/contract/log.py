@@ -1,4 +1,4 @@
-"""The contract of a revocation log, in words; `sqlite.py` keeps it for one host, `redis_log.py` for many."""
+"""The contract of a revocation log, in words; `sqlite/log.py` keeps it for one host, `redis/log.py` for many."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Node:
         *,
         bare: bool = False,
     ) -> Node:
-        """Connect; `bare`: without password and database. Raises OSError or RefusedError."""
+        """Connect; `bare`: without password and database. Raises OSError or CommandRefusedError."""
         host, port = address
         kind = SSLConnection if place.tls else Connection
         connection = kind(
@@ -84,7 +84,7 @@ class Node:
             connection.ssl_context.context = tls
         node = cls(address, connection)
         try:
-            await connection.connect()  # type: ignore[no-untyped-call]  # the library has no annotation there
+            await connection.connect()
         except AnyRedisError as error:
             await node.drop()
             raise _ours(error, address) from error
@@ -96,7 +96,7 @@ class Node:
     async def ask(self, *commands: Command) -> list[Reply]:
         """Send all commands at once and read their replies.
 
-        :raises RefusedError: one of them was refused. :raises LostError: the connection ended.
+        :raises CommandRefusedError: one of them was refused. :raises LostError: the connection ended.
         """
         refused: CommandRefusedError | None = None
         replies: list[Reply] = []
@@ -158,9 +158,9 @@ class Link:
         own time.
 
         :param blocking: seconds for which the server waits by itself, if it has nothing to say, besides the others.
-        :raises RefusedError: the server refuses. :raises OSError: no answer, in time or at all (LostError and
-            TimeoutError are that too). :raises LostError: also when the time ran out while this process stood still.
-            :raises ConfigurationError: the Sentinels do not know the service.
+        :raises CommandRefusedError: the server refuses. :raises OSError: no answer, in time or at all (TimeoutError is
+            that too, and LostError, also where the time ran out while this process stood still).
+        :raises ConfigurationError: the Sentinels do not know the service.
         """
         if self._node is None:
             self._node = await self._connected()

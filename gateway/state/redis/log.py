@@ -11,7 +11,7 @@ durable", and they are sent until the log has them: batches have ids, and Redis 
 appends, whether a try that seemed to fail has been heard after all. What comes late is dated, by Redis's own clock.
 Where the server has replicas, one of them has to confirm; a failover to it then loses nothing that was acknowledged.
 
-What may go missing in Redis, and what is done (redis_scripts.py notices it):
+What may go missing in Redis, and what is done (scripts.py notices it):
 
 * Everything, by FLUSHALL or a restart without a disk. Whoever looks first makes a new log with a new id. Sessions seal
   the id, so all sessions of the old log are refused: nobody can prove that the instances still alive know of every
@@ -219,9 +219,9 @@ class RedisLog(SharedLog):
         """
         self._require_open()
         held_still = self._age.of_reading(clock.elapsed()) > self._unheard_for
-        until = time.monotonic() + (self._stream.link.patience if held_still else self._deadline)
-        exchange = [] if self._failures else [self._rounds.next(until)]
-        await asyncio.gather(self._spool.catch_up(until), *exchange)
+        now, within = time.monotonic(), self._stream.link.patience if held_still else self._deadline
+        exchange = [] if self._failures else [self._rounds.next(now + within)]
+        await asyncio.gather(self._spool.catch_up(now + self._deadline), *exchange)
         self._tell_doubt()
 
     async def prove(self, position: int) -> None:

@@ -235,4 +235,4 @@ class Mirror:
         if before.log_id and before.log_id != now.log_id:
             _log.error("state_log_lost", log=before.log_id, accepted=self._loss_accepted, sent_again=restored)
         elif before.epoch and before.epoch != now.epoch:
-            _log.warning("state_log_fixed", log=now.log_id, epoch=now.epoch, sent_again=restored)
+            _log.warning("state_log_repaired", log=now.log_id, epoch=now.epoch, sent_again=restored)

@@ -2,7 +2,8 @@
 
 A Redis that is far away answers late, and one that is gone does not answer. A fixed time takes one for the other. So
 this one follows what is measured, by the estimate that TCP has for the same question (RFC 6298), and doubles with each
-answer that does not come. Nobody who has to answer a request waits for that: those have a quarter of a second.
+answer that does not come. Nobody who has to answer a request waits for that: those have a quarter of a second, unless
+this process was held still (`RedisLog.catch_up`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ that was to be refreshed, ``by`` whom, how that ``stands`` (``open``, ``spent`` 
 To hold a lease takes no memory, so it is held while the server has none to publish with.
 
 Replicas of the server follow it without confirming, so a failover, or a restart, may forget a lease or a publication of
-its last moments. It shows in another replication id of the server (redis_scripts.py has more of that): for some seconds
+its last moments. It shows in another replication id of the server (scripts.py has more of that): for some seconds
 then nobody is granted anything, and every process says again what it has published of late and holds the leases that it
 had. What is lost after all is what a process had published that is not heard of in these seconds.
 """

@@ -11,7 +11,7 @@ latest expiry of what was removed; `gaps`, positions that were never given, as `
 The log is *intact* when `term` is its own replication id and `length` is the stream's. Redis draws another
 replication id when a process starts and when a replica is promoted, so another term means: this may be an older copy,
 which has lost entries and would give positions a second time. Nobody appends to a log that is not intact. Reading one
-makes it intact again, in a new epoch and with positions that begin beyond all that were ever given; redis_log.py says
+makes it intact again, in a new epoch and with positions that begin beyond all that were ever given; log.py says
 who may.
 """
 
@@ -93,19 +93,19 @@ if not intact then
   if not id then
     id, change = CANDIDATE, 'made'
   elseif HISTORY == id then
-    change = 'fixed'
+    change = 'repaired'
   elseif complete and string.find(redis.call('INFO', 'persistence'), 'aof_enabled:1', 1, true) then
-    change = 'fixed'
+    change = 'repaired'
   elseif RENEW == '1' then
     id, change = CANDIDATE, 'renewed'
     renewed = digits(math.floor(clock / 1000)) .. ' unvouched'
   else
     return {{'unvouched'}}
   end
-  local before = math.max(position, end_of_stream(), change == 'fixed' and HISTORY == id and KNOWN or 0)
+  local before = math.max(position, end_of_stream(), change == 'repaired' and HISTORY == id and KNOWN or 0)
   position = math.max(before, clock, KNOWN) + {LEAP}
   epoch = position
-  gaps = change == 'fixed' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
+  gaps = change == 'repaired' and (gaps .. digits(before) .. '-' .. digits(position) .. ' ') or ''
   while select(2, string.gsub(gaps, ' ', '')) > {GAPS} do
     gaps = string.gsub(gaps, '^%S+ ', '')
   end
@@ -134,7 +134,7 @@ return answer(change, start, page(AFTER, LIMIT))
 """KEYS meta, log. ARGV: the id of the log that the reader has read whole ('' for none) and the last position it knows;
 an id for a log that has to be made; '1' if the reader has waited long enough for somebody to vouch; where it goes on:
 id/epoch and position; how many entries. Answers {'unvouched'} or what `answer` makes; `start` is 1 where the entries
-are from the beginning because the reader cannot go on. Whoever vouches for more than the one that has fixed the log
+are from the beginning because the reader cannot go on. Whoever vouches for more than the one that has repaired the log
 makes its gap smaller. A renewal of which nobody has told yet is answered to one reader.
 """
 

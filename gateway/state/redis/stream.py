@@ -1,5 +1,5 @@
 """The stream in Redis: what the log asks it, in Python's terms. Every call has its time and may raise what a link
-raises: OSError, RefusedError, ConfigurationError.
+raises: OSError, CommandRefusedError, ConfigurationError.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class LogPage:
     :ivar standing: of a reader that has read it. :ivar end: the log's last position.
     :ivar clock: milliseconds, the server's. :ivar replicas: of the server, those that follow it.
     :ivar from_start: it begins with the first entry, because the reader could not go on where it was.
-    :ivar change: `made`, `fixed` or `renewed` when the reader had that done to the log.
+    :ivar change: `made`, `repaired` or `renewed` when the reader had that done to the log.
     :ivar more: there may be entries behind it.
     :ivar copied: a replica has what was appended with this call; True where there is none.
     :ivar refusal: why the server takes nothing; empty where it does. :ivar beat: when it last took something, by its
@@ -96,7 +96,7 @@ class Stream:
     async def read(self, history: ReadTo, cursor: ReadTo, candidate: str, *, renew: bool) -> LogPage:
         """The next page for `cursor`, by a reader that has read `history` whole.
 
-        Makes the log where there is none, with the id `candidate`, and fixes it where it may lack entries.
+        Makes the log where there is none, with the id `candidate`, and repairs it where it may lack entries.
 
         :param renew: give it another id if nobody can vouch for it. :raises UnvouchedError: nobody can, and not that.
         """
@@ -148,7 +148,7 @@ class Stream:
         """Give the log the id `candidate`; what became of it, as `redis_scripts.RENEW` has it.
 
         :param sealed: only if the log of `known` lacks this position, and `settled`: nobody else can have it.
-        :param copies: a replica has to hear of it. :raises RefusedError: none has.
+        :param copies: a replica has to hear of it. :raises CommandRefusedError: none has.
         """
         arguments = (known.log_id, known.position, candidate, cause.value, sealed, int(settled))
         wait = [("WAIT", 1, round(COPY_WITHIN * 1000))] if copies else []

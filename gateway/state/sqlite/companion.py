@@ -40,7 +40,7 @@ class CompanionTable:
 
     def open(self) -> None:
         """Start the thread. To be called after a fork."""
-        self._thread = ThreadPoolExecutor(1, "state-side")
+        self._thread = ThreadPoolExecutor(1, "state-companion")
 
     def close(self) -> None:
         """End it. May be called twice."""

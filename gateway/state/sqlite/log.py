@@ -191,7 +191,7 @@ class SqliteLog(SharedLog):
             own = True
         if self.moved():
             # It is known that something is missing: that is no matter of how old the index is (rule R5).
-            self._age.doubt = self._age.doubt or "other processes have written, and that cannot be read"
+            self._doubt(self._age.doubt or "other processes have written, and that cannot be read")
 
     async def prove(self, position: int) -> None:
         """Compare a sealed position with the file itself, unless that is being done; late answers count as well."""
@@ -204,7 +204,7 @@ class SqliteLog(SharedLog):
             if self.log_id != log_id or not missing or self._age.doubt:
                 return
         # As in catch_up.
-        self._age.doubt = "somebody has seen more of the log than was read, and it cannot be read"
+        self._doubt("somebody has seen more of the log than was read, and it cannot be read")
 
     def _start_proving(self, position: int) -> asyncio.Future[LogSnapshot]:
         job = partial(self._files.prove, IndexPosition(self.log_id, position), self._known())

@@ -155,20 +155,22 @@ async def test_a_restarted_server_is_not_noticed_by_a_logout(kept_redis: RedisSe
 async def test_g03_a_killed_server_loses_no_acknowledged_entry(kept_redis: RedisServer) -> None:
     """SIGKILL in the middle of a stream of logouts, twice; a fresh instance has every one of them afterwards."""
     acknowledged: list[str] = []
-    async with opened(kept_redis.place(), deadline=0.25) as log:
+    async with opened(kept_redis.place(), deadline=PATIENCE) as log:
         for round_ in range(2):
             for number in range(40):
                 if number == 20:
                     kept_redis.kill()
+                    log._deadline = 0.25
                 if number == 30:
                     kept_redis.start()
                     assert await within(PATIENCE, lambda: log.pending == 0)
+                    log._deadline = PATIENCE
                 if (await log.append([new(sid_key(f"s{round_}-{number}"))])).durable:
                     acknowledged.append(f"s{round_}-{number}")
         assert await within(PATIENCE, lambda: log.pending == 0)
         before = log.log_id
     async with opened(kept_redis.place()) as again:
-        assert acknowledged
+        assert len(acknowledged) >= 50
         assert again.log_id == before
         assert [name for name in acknowledged if ended(again, name) is None] == []
         assert len(again.index) == 80

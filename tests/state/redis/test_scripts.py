@@ -63,7 +63,7 @@ async def test_another_term_is_another_epoch_of_the_same_log(stream: Stream, red
     assert await stream.append(page.standing, [going(new(ALICE))], within=5, copies=False) is None
     fixed = await read(stream, page.standing)
 
-    assert fixed.change == "fixed"
+    assert fixed.change == "repaired"
     assert fixed.from_start
     assert fixed.standing.log_id == known.log_id
     assert fixed.standing.epoch != known.epoch
@@ -78,7 +78,7 @@ async def test_a_log_behind_its_reader_is_fixed(stream: Stream, redis: RedisServ
     ahead = replace(known, position=known.position + 5)
     fixed = await read(stream, ahead)
 
-    assert fixed.change == "fixed"
+    assert fixed.change == "repaired"
     assert fixed.standing.position >= ahead.position + LEAP
 
 
@@ -91,7 +91,7 @@ async def test_r05_a_truncated_stream_is_fixed(stream: Stream, redis: RedisServe
     assert await stream.append(page.standing, (), within=5, copies=False) is None
     with pytest.raises(UnvouchedError):
         await read(stream)
-    assert (await read(stream, page.standing)).change == "fixed"
+    assert (await read(stream, page.standing)).change == "repaired"
 
 
 async def test_r05_nobody_without_history_vouches_for_an_older_copy(
@@ -123,7 +123,7 @@ async def test_an_append_only_file_vouches(kept_redis: RedisServer) -> None:
     await stream.link.drop()
     page = await read(stream)
 
-    assert page.change == "fixed"
+    assert page.change == "repaired"
     assert page.standing.log_id == known.log_id
     assert len(page.rows) == 1
     await stream.link.close()

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.core import clock
 from gateway.core.session.revocation_keys import sid_key
@@ -78,7 +79,9 @@ async def test_r04_what_is_known_to_be_missing_lets_nobody_in(path: Path) -> Non
     try:
         assert (await log.append([new(sid_key("s"))])).durable
         assert other.moved()
-        await other.catch_up()
+        with capture_logs() as lines:
+            await other.catch_up()
+        assert [line["event"] for line in lines] == ["state_log_incomplete"]
         assert ended(other, "s") is None
         assert other.age() == float("inf")
         assert other.health().startswith("nobody is let in")
