@@ -25,7 +25,6 @@ _UNMARKED = -1
 """No hash is that."""
 _OBJECT = 16
 """Bytes that an allocation may be rounded up by."""
-_NONE = object()
 
 
 def weight(thing: object) -> int:
@@ -115,12 +114,10 @@ class _Bounded(dict[K, V]):
 
     def drop(self, key: K) -> None:
         """Forget ``key``; one that is not known is ignored."""
-        value = self.pop(key, _NONE)
-        if value is not _NONE:
-            self._bytes -= self._weigh(key, value) + ENTRY  # type: ignore[arg-type]  # it is no longer _NONE
-        value = self._older.pop(key, _NONE)
-        if value is not _NONE:
-            self._older_bytes -= self._weigh(key, value) + ENTRY  # type: ignore[arg-type]  # as above
+        if key in self:
+            self._bytes -= self._weigh(key, self.pop(key)) + ENTRY
+        if key in self._older:
+            self._older_bytes -= self._weigh(key, self._older.pop(key)) + ENTRY
 
     def forget(self) -> None:
         """Forget everything."""

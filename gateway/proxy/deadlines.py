@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class HasDeadline(Protocol):
-    """Something that can be too late: an exchange, a tunnel."""
+    """Something that can be too late: an exchange, a client's connection, a stream of events."""
 
     def check(self, now: float) -> None:
         """Look whether a deadline has passed, or the client has gone; must not raise."""

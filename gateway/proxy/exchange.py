@@ -61,11 +61,11 @@ class Exchange(ResponseReader[Downstream]):
     :ivar complete_response: the entire response, when it came at once.
     :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
     :ivar over: nothing more will happen.
-    :ivar on_change: called in place of :meth:`changed`, by whoever does not want to wait in a task.
+    :ivar on_change: called when it is over, has switched, or the downstream is blocked; :meth:`changed` sets it.
     """
 
     __slots__ = (
-        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent", "_woken",
+        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent",
         "complete_response", "error", "on_change", "over", "reading_paused", "sent", "stalled", "started", "switched",
     )  # fmt: skip
 
@@ -76,7 +76,6 @@ class Exchange(ResponseReader[Downstream]):
         self._deadlines = deadlines
         self._first_byte = first_byte
         self._idle = idle
-        self._woken = Signal()
         self.on_change: Callable[[], None] | None = None
         self._connection: UpstreamConnection | None = None
         self.reading_paused = False
@@ -127,7 +126,9 @@ class Exchange(ResponseReader[Downstream]):
         """Wait until the exchange is over, has switched protocols, or the downstream is blocked."""
         if self.over or self.switched or self.reading_paused:
             return
-        await self._woken.wait()
+        woken = Signal()
+        self.on_change = woken.wake
+        await woken.wait()
 
     # Bytes from the upstream
 
@@ -310,5 +311,3 @@ class Exchange(ResponseReader[Downstream]):
     def _wake(self) -> None:
         if self.on_change is not None:
             self.on_change()
-        else:
-            self._woken.wake()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 
 from gateway.core.errors import UpstreamError
 from gateway.proxy.address import Address
@@ -49,16 +50,20 @@ class Pool:
         """Connections open for exchanges, busy and free."""
         return len(self._open)
 
-    def take(self, *, replayable: bool, asker: Belonging | None = None) -> UpstreamConnection | None:
+    def take(
+        self, *, replayable: bool, belonging: Callable[[], Belonging] | None = None
+    ) -> UpstreamConnection | None:
         """A free connection, or None.
 
         :param replayable: the request may be sent again should the connection turn out to be stale.
-        :param asker: gets the one that belongs to it, if there is one.
+        :param belonging: whom it is for, who gets the one that belongs to it, if there is one.
         """
-        if self._held and asker is not None and (held := self._held.pop(asker[0], None)) is not None:
-            if held.belongs == asker and held.usable:
-                return held
-            held.abort()
+        if self._held and belonging is not None:
+            mine = belonging()
+            if (held := self._held.pop(mine[0], None)) is not None:
+                if held.belongs == mine and held.usable:
+                    return held
+                held.abort()
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and (

@@ -128,7 +128,7 @@ class Gate:
         self, facts: RequestFacts, route: Route, revocations: Revocations, now: int
     ) -> tuple[Carried, Verdict]:
         """What the browser carries, and the verdict, whether we forward the request or another proxy does."""
-        carried = self._current(self._sessions.read(facts, now), now)
+        carried = self._current(self._sessions.carried(facts.cookies, now), now)
         rules, session, chain = self._standing.rules, carried.session, carried.chain
         verdict = decide(facts, session, route, self.policy, revocations, rules, now=now, chain=chain)
         self._events.decided(verdict)
@@ -150,7 +150,7 @@ class Gate:
         renewing = is_due(session, now) and self._refresher.begin(session)
         if session.access_token is not None and now >= session.access_until:
             return self._with_fresh_token(request, facts, carried, route, session)
-        if route.sign_out_on and route.read(facts.path) in route.sign_out_on and acts_as_sign_out(facts):
+        if route.sign_out_on and route.signs_out(facts.path) and acts_as_sign_out(facts):
             return self._signing_out(request, facts, carried, route, now)
         active = self._is_activity(facts)
         # While the next generation is on its way, this one is not set anew: the two answers could cross.

@@ -24,8 +24,8 @@ from gateway.web.unauthorized import Unauthorized
 from tests.fakes.deciding import HERE, LIMITS, NOW, Log, header, request, session, sessions
 
 ROUTES = (
-    Route("/", "http://127.0.0.1:1"),
     Route("/api/", "http://127.0.0.1:2", sign_out_on=frozenset({"/api/sign-out"})),
+    Route("/", "http://127.0.0.1:1"),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.addresses import Networks, client_address
@@ -41,6 +41,11 @@ class DoorRules:
     trusted_proxies: Networks = ()
 
 
+_Rest: TypeAlias = (
+    "tuple[str | None, str | None, str | None, str | None, str, bool, bool, bool, tuple[bytes, ...]]"
+)
+
+
 class HeaderFacts(NamedTuple):
     """What the headers say, whatever the method and the target are.
 
@@ -52,7 +57,7 @@ class HeaderFacts(NamedTuple):
     forwarded: tuple[bytes, ...]
     websocket: bool
     asks: bool
-    rest: tuple[object, ...]
+    rest: _Rest
 
 
 class RequestFacts(NamedTuple):
@@ -154,7 +159,7 @@ def complete(
         client_address(peer, forwarded, rules.trusted_proxies) if forwarded else peer,
         header_facts.websocket and method == "GET",
         header_facts.asks and method == "OPTIONS",
-        *header_facts.rest,  # type: ignore[arg-type]  # made by read_headers in this order
+        *header_facts.rest,
     )
 
 

@@ -23,7 +23,19 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from types import MappingProxyType, UnionType
-from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Protocol,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from gateway.core.session.sealing import Failure, Opened
 
@@ -34,20 +46,31 @@ RESERVED: Final = {
     "cs": "the suffix of our cookies' names, where a host has several gateways",
     "jk": "the thumbprint of the key of the device that it is bound to (RFC 7638)",
 }
-T = TypeVar("T")
 _Turn = Callable[[Any], Any]
+
+
+class Sealable(Protocol):
+    """A dataclass, with what a later release has sealed in it as JSON, empty where there is nothing."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def more(self) -> str: ...
+
+
+T = TypeVar("T", bound=Sealable)
 
 
 class Format(Generic[T]):
     """How values of one class are sealed, and those in its fields.
 
-    :param made: a dataclass with a field ``more: str = ""`` for what a later release has sealed, as JSON.
+    :param made: where ``more`` has a default.
     :raises ValueError: two of its fields have one name, or one of those that are kept free.
     """
 
     def __init__(self, made: type[T]) -> None:
         hints = get_type_hints(made, include_extras=True)
-        fields = [(each, hints[each.name]) for each in dataclasses.fields(made)]  # type: ignore[arg-type]  # see above
+        fields = [(each, hints[each.name]) for each in dataclasses.fields(made)]
         sealed = [(each, *get_args(hint)) for each, hint in fields if get_origin(hint) is Annotated]
         names = [name.lower() for _, _, name in sealed]
         if len({*names, *RESERVED}) < len(names) + len(RESERVED):
@@ -79,7 +102,7 @@ class Format(Generic[T]):
 
     def fields(self, value: T) -> dict[str, Any]:
         """The same without the version, for a value inside another."""
-        plain: dict[str, Any] = json.loads(value.more) if value.more else {}  # type: ignore[attr-defined]  # see above
+        plain: dict[str, Any] = json.loads(value.more) if value.more else {}
         for (name, default, write), field in zip(self._written, self._values(value), strict=True):
             if field != default:
                 plain[name] = field if write is None else write(field)
@@ -123,7 +146,7 @@ def _turns(hint: Any) -> tuple[type | None, _Turn | None, _Turn]:
     if hint is bytes:
         return None, lambda octets: base64.b64encode(octets).decode(), _octets
     if dataclasses.is_dataclass(hint):
-        inner: Format[Any] = Format(hint)  # type: ignore[arg-type]  # a class, not an object
+        inner: Format[Any] = Format(cast("type[Any]", hint))
         return None, inner.fields, inner.made_of
     if kind is UnionType:  # with None, which is written only where something else is the default
         taken, write, read = _turns(args[0])

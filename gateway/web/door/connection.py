@@ -25,6 +25,7 @@ from gateway.web.door.stages import Stage
 from gateway.web.messages import CompleteResponse, Request, Response, UpgradeReceiver
 
 NEVER = float("inf")
+# Asked on every request, and Python 3.11 runs Python code for each member of an Enum that is named.
 _HEAD, _ANSWERING, _LINGERING = Stage.HEAD, Stage.ANSWERING, Stage.LINGERING
 
 
@@ -93,7 +94,7 @@ class Connection(asyncio.Protocol):
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self._stage >= Stage.LINGERING
+        return self._stage >= _LINGERING
 
     @property
     def gone(self) -> bool:
@@ -172,7 +173,7 @@ class Connection(asyncio.Protocol):
             return False
         self._stage = stages.REQUEST_COME[self._stage]
         self._deadline = self._clock.after(self._limits.half_closed) if self._half_closed else NEVER
-        request = self._asked = Request(self, *read)
+        request = self._asked = Request(self, read[0], read[1])
         self._owner.begin(request)
         return True
 

@@ -21,7 +21,7 @@ from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
 from gateway.web.door.table import EndpointTable
 from gateway.web.gate import Gate
-from gateway.web.messages import Answer, CompleteResponse, Request, Response, Sent
+from gateway.web.messages import Answer, CompleteResponse, Request, Response
 from gateway.web.pages.errors import refuse, refuse_error
 from gateway.web.preflight import readable
 
@@ -72,7 +72,7 @@ class Door:
         try:
             if isinstance(answer, Exception):
                 answer = self._refusal(request, answer)
-            if isinstance(answer, Sent | Response):
+            if isinstance(answer, CompleteResponse):
                 self._give(request, answer)
             elif answer is not None:
                 request.connection.wait(self._awaited(request, answer))

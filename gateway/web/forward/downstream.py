@@ -14,17 +14,16 @@ from gateway.web.messages import Request
 
 
 class ForwardedClient:
-    """One request's client connection (the proxy layer's ``ForwardedClient``).
+    """One request's client connection (the proxy layer's ``Downstream``).
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
-    :param own_connection: it comes on a connection of its client's own, not on one that a proxy in front shares.
-    :ivar asker: whom an upstream's authenticated connection belongs to.
+    :param address: of the client, also behind a proxy in front.
     :ivar script: path of the script to put into the response if that is an HTML document; empty for none.
     :ivar result: ``ok``, or why the response is not complete; for the books.
     """
 
     __slots__ = (
-        "_alive", "_connection", "_expiry", "_live", "_session", "_token", "asker", "document", "head_only",
+        "_address", "_alive", "_connection", "_expiry", "_live", "_session", "_token", "document", "head_only",
         "http10", "keep_alive", "result", "script", "set_cookies", "websocket", "written",
     )  # fmt: skip
 
@@ -39,14 +38,11 @@ class ForwardedClient:
         document: bool,
         websocket: bool,
         set_cookies: Sequence[bytes],
-        script: str = "",
-        own_connection: bool = True,
+        script: str,
+        address: str,
     ) -> None:
         self._connection = request.connection
-        self.asker: Belonging = (
-            request.connection,
-            session.sid if session else "" if own_connection else None,
-        )
+        self._address = address
         self._live = live
         self._session = session
         self._alive = alive
@@ -61,6 +57,11 @@ class ForwardedClient:
         self.script = script
         self.written = 0
         self.result = "ok"
+
+    def belonging(self) -> Belonging:
+        """Whom an upstream's authenticated connection belongs to; a proxy in front shares its own among clients."""
+        session, connection = self._session, self._connection
+        return connection, session.sid if session else "" if self._address == connection.peer else None
 
     @property
     def gone(self) -> bool:
@@ -84,7 +85,7 @@ class ForwardedClient:
         await self._connection.drain()
 
     def bind(self, connection: UpstreamConnection) -> None:
-        connection.belongs = self.asker
+        connection.belongs = self.belonging()
 
     def stream_begins(self, exchange: Exchange) -> bool:
         if exchange.head is not None and exchange.head.events:

@@ -128,9 +128,6 @@ class Forwarder:
 
         :param path: percent-decoded once. :raises DownstreamError: ``not_found``.
         """
-        for route in self._routes:
-            if route.covers(path):
-                return route
         return match_route(self._routes, path)
 
     def forward(
@@ -150,7 +147,7 @@ class Forwarder:
         :raises DownstreamError: the request itself cannot be forwarded.
         """
         lane = self._lanes[route.path]
-        headers = request.headers
+        headers = request.block.headers
         script = ""
         if self._tab_script and session is not None and facts.document and request.method != "HEAD":
             script, headers = self._tab_script, uncompressed(headers)
@@ -164,7 +161,7 @@ class Forwarder:
             websocket=facts.websocket and _may_upgrade(request),
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),
             script=script,
-            own_connection=facts.client == request.peer,
+            address=facts.client,
         )
         if isinstance(lane.backend, FileUpstream):
             return self._file(request, client, facts, lane.backend, route)

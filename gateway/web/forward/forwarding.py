@@ -67,7 +67,7 @@ class Forwarding:
 
     def at_once(self) -> bool:
         """Send the request, when there is a free connection; the request is settled when the response is there."""
-        connection = self._pool.take(replayable=self._replayable, asker=self._client.asker)
+        connection = self._pool.take(replayable=self._replayable, belonging=self._client.belonging)
         if connection is None:
             return False
         self._begin(connection, self._head).on_change = self._changed
@@ -145,7 +145,9 @@ class Forwarding:
         replayable = upload is None and self._replayable
         body = None if upload is None else upload.at_hand()
         head = self._head if body is None else self._head + body
-        connection = self._pool.take(replayable=replayable, asker=self._client.asker) or await self._connect()
+        connection = (
+            self._pool.take(replayable=replayable, belonging=self._client.belonging) or await self._connect()
+        )
         try:
             return await self._follow(connection, head, upload if body is None else None)
         except StaleConnectionError:

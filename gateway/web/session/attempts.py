@@ -44,9 +44,12 @@ class Attempts:
         ]
         try:
             budget = ATTEMPT_BUDGET if script else SCRIPTLESS_BUDGET
-            return [*self._seal(attempt, own, now, budget), *cleared], ""
+            return [*self._seal(attempt, own, now, budget=budget), *cleared], ""
         except CookieTooLargeError:
-            return [*self._seal(replace(attempt, rd=""), own, now, ATTEMPT_BUDGET), *cleared], attempt.rd
+            return [
+                *self._seal(replace(attempt, rd=""), own, now, budget=ATTEMPT_BUDGET),
+                *cleared,
+            ], attempt.rd
 
     def finish(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
         """Set-Cookie values that mark the attempt as finished; the mark fades within a minute (pain P13)."""
@@ -57,18 +60,12 @@ class Attempts:
         return self._mark(replace(attempt, rd="", landed=True), own, now)
 
     def _mark(self, attempt: Attempt, own: OwnCookies, now: int) -> list[str]:
-        cookie = attempt_cookie(attempt.attempt_id, max_age=LOOP_WINDOW, budget=SCRIPTLESS_BUDGET)
-        sessions = self._sessions
-        return cookie.set(
-            attempts.FORMAT.plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
-        )
+        return self._seal(attempt, own, now, max_age=LOOP_WINDOW, budget=SCRIPTLESS_BUDGET)
 
     def clear(self, attempt_id: str) -> list[str]:
         return attempt_cookie(attempt_id).clear()
 
-    def _seal(self, attempt: Attempt, own: OwnCookies, now: int, budget: int) -> list[str]:
-        sessions = self._sessions
-        cookie = attempt_cookie(attempt.attempt_id, budget=budget)
-        return cookie.set(
-            attempts.FORMAT.plain(attempt), sessions.ring, sessions.deployment, now=now, carried=own
-        )
+    def _seal(self, attempt: Attempt, own: OwnCookies, now: int, **cookie: int) -> list[str]:
+        sessions, plain = self._sessions, attempts.FORMAT.plain(attempt)
+        sealed = attempt_cookie(attempt.attempt_id, **cookie)
+        return sealed.set(plain, sessions.ring, sessions.deployment, now=now, carried=own)

@@ -337,14 +337,13 @@ class Refresher:
 
     def _adopt(self, session: Session, found: Later) -> None:
         self._on_refresh("adopted")
-        later = self._opened(session, found) if isinstance(found, Succeeded) else None
+        later = None
+        if isinstance(found, Succeeded):
+            later = self._successors.opened(session.sid, session.ticket, found.sealed, clock.now())
         self._alone.drop(session.sid)
         self._newest.keep(session.sid, Newest(found.generation, later))
         if later is None:
             _log.info("session_superseded", session=session_mark(session.sid), generation=session.generation)
-
-    def _opened(self, session: Session, found: Succeeded) -> Session | None:
-        return self._successors.opened(session.sid, session.ticket, found.sealed, clock.now())
 
     def _put_off(self) -> None:
         """Nothing is refreshed for a while, longer each time."""

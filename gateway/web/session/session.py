@@ -102,12 +102,8 @@ class Sessions:
         )
         self._by_cookies: Kept[_Own, Carried] = Kept(entries=SESSIONS, size=SESSIONS_BYTES)
 
-    def read(self, facts: RequestFacts, now: int) -> Carried:
-        """What the browser carries; never raises, whatever is in the cookies."""
-        return self.carried(facts.cookies, now)
-
     def carried(self, headers: tuple[bytes, ...], now: int) -> Carried:
-        """The same for the raw values of Cookie headers."""
+        """What the browser carries, of the raw values of its Cookie headers; never raises, whatever is in them."""
         if not headers:
             return NOTHING
         sealing, version = self.ring.sealing_key(now).key_id, self.ring.version
