@@ -62,10 +62,11 @@ class Parts(Protocol):
 
 def own_paths(parts: Parts) -> EndpointTable:
     """Every path that is ours, with what answers there."""
+    who = LiveSession(parts.standing, parts.unauthorized)
     exact = {
         **_signing_in(parts),
-        **_session(parts),
-        **_tabs(parts),
+        **_session(parts, who),
+        **_tabs(parts, who),
         **_signing_out(parts),
         **_inbound(parts),
     }
@@ -99,13 +100,12 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
     }
 
 
-def _session(parts: Parts) -> dict[str, Methods]:
+def _session(parts: Parts, who: LiveSession) -> dict[str, Methods]:
     prefix = parts.settings.prefix
-    live = LiveSession(parts.standing, parts.unauthorized)
-    session = SessionEndpoint(live)
+    session = SessionEndpoint(who)
     sessions = SessionsEndpoint(
         path=f"{prefix}/sessions",
-        live=live,
+        live=who,
         logout=parts.logout,
         log=parts.log,
         revoker=parts.revoker,
@@ -119,12 +119,11 @@ def _session(parts: Parts) -> dict[str, Methods]:
     }
 
 
-def _tabs(parts: Parts) -> dict[str, Methods]:
+def _tabs(parts: Parts, who: LiveSession) -> dict[str, Methods]:
     prefix, by_input = parts.settings.prefix, parts.settings.session.activity == "input"
-    live = LiveSession(parts.standing, parts.unauthorized)
-    activity: dict[str, Methods] = {f"{prefix}/activity": {"POST": Activity(live, parts.gate)}}
+    activity: dict[str, Methods] = {f"{prefix}/activity": {"POST": Activity(who, parts.gate)}}
     return {
-        f"{prefix}/events": {"GET": Events(live, parts.live)},
+        f"{prefix}/events": {"GET": Events(who, parts.live)},
         f"{prefix}/tab.js": {"GET": TabScript(prefix, reports_input=by_input)},
         **(activity if by_input else {}),
     }

@@ -19,9 +19,11 @@ from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.signout.universal_logout import Caller
 from gateway.settings.model import Settings
 from gateway.settings.secret_files import revealed
-from gateway.settings.session_sections import OktaEventHookSection as HookSection
-from gateway.settings.session_sections import SecurityEventsSection as EventsSection
-from gateway.settings.session_sections import UniversalLogoutSection as CallSection
+from gateway.settings.session_sections import (
+    OktaEventHookSection,
+    SecurityEventsSection,
+    UniversalLogoutSection,
+)
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.refreshes import Refreshes
 from gateway.state.contract.turns import Turn
@@ -56,7 +58,7 @@ class InboundEndpoints:
         self._on_call = on_call
         self._transport = Transport(ca_file=provider.ca_file, resolve=provider.resolve)
         self._link = ProviderLink(self._transport, on_call)
-        self.stream: Poller | None = None
+        self._poller: Poller | None = None
         self._fetched: list[RemoteKeys] = []
         self.paths: dict[str, Methods] = {}
         self.watched: list[Watched[Any, Any]] = []
@@ -69,22 +71,22 @@ class InboundEndpoints:
 
     def start(self) -> None:
         """Begin to fetch what is fetched. Returns at once."""
-        if self.stream is not None:
-            self.stream.start()
+        if self._poller is not None:
+            self._poller.start()
 
     def health(self) -> dict[str, str]:
         """One line for people about what is fetched."""
-        return {} if self.stream is None else {"security_events": self.stream.health()}
+        return {} if self._poller is None else {"security_events": self._poller.health()}
 
     async def close(self) -> None:
         """End what is under way."""
-        if self.stream is not None:
-            await self.stream.close()
+        if self._poller is not None:
+            await self._poller.close()
         for keys in self._fetched:
             await keys.close()
         await self._link.close()
 
-    def _open_universal_logout(self, asked: CallSection) -> None:
+    def _open_universal_logout(self, asked: UniversalLogoutSection) -> None:
         path = f"{self._settings.prefix}/global-token-revocation"
         endpoint = UniversalLogout(
             caller=Caller(asked.issuer, asked.subject, f"{self._settings.public_url}{path}"),
@@ -95,7 +97,7 @@ class InboundEndpoints:
         )
         self.paths[path] = {"POST": endpoint}
 
-    def _open_security_events(self, asked: EventsSection) -> None:
+    def _open_security_events(self, asked: SecurityEventsSection) -> None:
         endpoint = SecurityEvents(
             transmitter=Transmitter(asked.issuer, asked.audience),
             namespace=self._namespace(asked.issuer),
@@ -107,11 +109,11 @@ class InboundEndpoints:
         secret = reload.secret("security events secret", asked.secret_file)
         self._follow(secret, endpoint)
         if asked.poll_endpoint is not None:
-            self.stream = self._polled(asked, asked.poll_endpoint, endpoint)
+            self._poller = self._made_poller(asked, asked.poll_endpoint, endpoint)
         self.paths[f"{self._settings.prefix}/security-events"] = {"POST": endpoint}
 
-    def _polled(self, asked: EventsSection, address: str, endpoint: SecurityEvents) -> Poller:
-        stream = Poller(
+    def _made_poller(self, asked: SecurityEventsSection, address: str, endpoint: SecurityEvents) -> Poller:
+        poller = Poller(
             ProviderLink(self._transport, self._on_call),
             address,
             revealed(asked.token) or "",
@@ -121,11 +123,11 @@ class InboundEndpoints:
         token = reload.secret("security events token", asked.token_file)
         if token is not None:
             token.first()
-            token.follow(stream.replace_token)
+            token.follow(poller.replace_token)
             self.watched.append(token)
-        return stream
+        return poller
 
-    def _open_event_hook(self, asked: HookSection) -> None:
+    def _open_event_hook(self, asked: OktaEventHookSection) -> None:
         endpoint = OktaEvents(
             secret=revealed(asked.secret) or "",
             namespace=None if asked.issuer is None else self._namespace(asked.issuer),
@@ -136,7 +138,7 @@ class InboundEndpoints:
         path = f"{self._settings.prefix}/okta-events"
         self.paths[path] = {"GET": endpoint.verify, "POST": endpoint.deliver}
 
-    def _application_keys(self, asked: CallSection) -> KeySource:
+    def _application_keys(self, asked: UniversalLogoutSection) -> KeySource:
         if asked.certificate_file is None:
             return self._keys_at(asked.jwks_uri or "")
         certificate = reload.application_certificate(asked.certificate_file)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.ending import loaded
+from gateway.cli.ending import USAGE, fail, loaded, stop
 from gateway.core.errors import GatewayError
 from gateway.telemetry.audit import AuditEvent, AuditKind
 
@@ -75,8 +75,7 @@ def demo(context: typer.Context, federation: Federation = "saml", switches: Swit
                     settings, on_ready=lambda: _ready(options), on_audit=_tell, accept_for=0.0
                 )
             except GatewayError as error:
-                typer.echo(f"gateway: {error.detail}; {error.fix}", err=True)
-                raise typer.Exit(1) from None
+                fail(error)
     raise typer.Exit(status)
 
 
@@ -97,15 +96,13 @@ def idp(federation: Federation = "saml", switches: Switches = []) -> None:  # no
 
 def _options(federation: str, switches: list[str]) -> DemoOptions:
     if not all(importlib.util.find_spec(name) for name in ("gateway.demo", "lxml", "signxml")):
-        typer.echo("gateway: the demo is not installed here; pip install 'spa-auth-gateway[demo]'", err=True)
-        raise typer.Exit(2)
+        stop("gateway: the demo is not installed here; pip install 'spa-auth-gateway[demo]'", USAGE)
     from gateway.demo.options import DemoOptions
 
     try:
         return DemoOptions(federation=federation, switches=_pairs(switches))
     except ValueError as error:
-        typer.echo(f"gateway: {error}", err=True)
-        raise typer.Exit(2) from None
+        stop(f"gateway: {error}", USAGE)
 
 
 def _pairs(switches: list[str]) -> Mapping[str, str]:
@@ -167,14 +164,6 @@ def _refusal(port: int) -> str | None:
     return None
 
 
-def _taken(error: OSError) -> None:
-    typer.echo(
-        f"gateway: cannot listen: {error.strerror or error}; ports 8080 to 8083, 9090 and 9091 must be free",
-        err=True,
-    )
-    raise typer.Exit(1)
-
-
 class _Beside:
     """The emulators, and the demo's API, in a thread of their own with a loop of their own."""
 
@@ -192,10 +181,10 @@ class _Beside:
         try:
             asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(20)
         except OSError as error:
-            _taken(error)
+            why = error.strerror or error
+            stop(f"gateway: cannot listen: {why}; ports 8080 to 8083, 9090 and 9091 must be free")
         except SwitchError as error:
-            typer.echo(f"gateway: {error}", err=True)
-            raise typer.Exit(2) from None
+            stop(f"gateway: {error}", USAGE)
 
     async def _start(self) -> None:
         from gateway.demo import api

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gateway.config import ConfigurationErrors, load
+from gateway.core.errors import GatewayError
 from gateway.settings.model import Settings
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
@@ -26,6 +27,11 @@ def loaded(config: Path) -> Settings:
         for finding in errors.findings:
             typer.echo(str(finding), err=True)
         raise typer.Exit(FINDINGS) from None
+
+
+def fail(error: GatewayError) -> NoReturn:
+    """End with what an error of ours says."""
+    stop("gateway: " + "; ".join(filter(None, (error.detail or error.code, error.fix))))
 
 
 def stop(why: str, status: int = FINDINGS) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop
+from gateway.cli.ending import CONFIG, USAGE, Config, fail, loaded, stop
 from gateway.core import dice
 from gateway.core.errors import GatewayError
 from gateway.idp.transport import Transport
@@ -137,7 +137,7 @@ def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]
     try:
         asyncio.run(_work(settings, asked, token, work))
     except GatewayError as error:
-        stop("gateway: " + "; ".join(filter(None, (error.detail, error.fix))))
+        fail(error)
 
 
 async def _work(

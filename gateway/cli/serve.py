@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.ending import loaded, stop
+from gateway.cli.ending import fail, loaded, stop
 from gateway.core.errors import GatewayError
 
 
@@ -27,7 +27,7 @@ def serve(
     try:
         status = parent.serve(settings, workers=workers)
     except GatewayError as error:
-        stop(f"gateway: {error.detail or error.code}; {error.fix}")
+        fail(error)
     except OSError as error:
         stop(f"gateway: {error}; see what the system refuses")
     raise typer.Exit(status)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from gateway.cli.ending import CONFIG, Config, loaded, stop
+from gateway.cli.ending import CONFIG, Config, fail, loaded, stop
 from gateway.core.errors import GatewayError
 from gateway.state.contract.renewal import RenewalCause
 from gateway.state.redis.place import RedisPlace
@@ -44,7 +44,7 @@ def renew(
     try:
         done = asyncio.run(_in_redis(place)) if isinstance(place, RedisPlace) else _in_file(place)
     except GatewayError as error:
-        stop("gateway: " + "; ".join(filter(None, (error.detail, error.fix))))
+        fail(error)
     if not done:
         typer.echo(
             f"{place}: there is no revocation log yet; the first start makes one, and nobody is signed in under it"

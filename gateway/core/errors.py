@@ -33,7 +33,8 @@ class GatewayError(Exception):
 class DownstreamError(GatewayError):
     """The client's request is ambiguous, too large or not allowed.
 
-    :param detail: names a sentence, `reason.<code>.<detail>` of the catalogue; empty where the code says it all.
+    :param detail: names a sentence, `reason.<code>.<detail>` of the catalogue; of a question by a proxy
+        the part at fault, for the log. Empty where the code says it all.
     :param values: what that sentence's placeholders stand for.
     """
 

@@ -75,7 +75,7 @@ class DemoOptions:
     @property
     def okta_sign_outs(self) -> tuple[str, ...]:
         """Sign-out redirect URIs of the demo client at Okta, for those who sign in at Okta directly."""
-        return (f"{self.app}/logout/done/oidc", f"{self.app}/logout/done/okta", *self.sign_out_urls)
+        return (f"{self.app}/logout/done/oidc", *self.sign_out_urls)
 
     @property
     def origins(self) -> tuple[str, ...]:

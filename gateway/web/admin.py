@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -253,8 +253,6 @@ def _entry(entry: Entry) -> dict[str, object]:
 
 
 def _problem(refused: RefusedError) -> Page:
-    page = pages.problem(
+    return pages.problem(
         status=status_of(refused.code), code=refused.code, title=refused.title, detail=refused.detail
     )
-    # The challenge of the application's own 401 is not the one that is meant here.
-    return replace(page, headers=tuple(pair for pair in page.headers if pair[0] != "WWW-Authenticate"))

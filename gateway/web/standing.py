@@ -56,7 +56,7 @@ class Standing:
         :raises StateError: it cannot.
         """
         revocations = await self.caught_up(facts)
-        carried = self._sessions.read(facts, now)
+        carried = self._sessions.carried(facts.cookies, now)
         if (proof := unseen(carried.session, carried.chain, revocations)) is not None:
             revocations = await self.proven(proof)
         state = self.state(carried, revocations, now)

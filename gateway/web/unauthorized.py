@@ -61,9 +61,8 @@ class Unauthorized:
         where = {} if leaving else {"login_url": f"{self.public_url}{self._start}", "reason": reason}
         detail = message("reason.logout_in_progress.what") if leaving else ""
         status, named = status_of(code(reason)), code(reason)
-        return Prepared(
-            pages.problem(status=status, code=named, title=title, detail=detail, extra=where), headers
-        )
+        page = pages.problem(status=status, code=named, title=title, detail=detail, extra=where)
+        return Prepared(page, (pages.CHALLENGE, *headers))
 
 
 def code(reason: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -30,6 +31,13 @@ def test_each_has_a_challenge_and_what_it_is_given() -> None:
     assert {"Set-Cookie", "X-Gateway-Reason"}.isdisjoint(again.headers)
     for answer in (first, again, MADE.form("revoked"), MADE.form(SIGNING_OUT)):
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Session realm="gateway"')
+
+
+def test_p09_no_challenge_pops_up_a_dialog() -> None:
+    """It is of no scheme that a browser knows, and the only one."""
+    for answer in (MADE.program("revoked"), MADE.form("revoked")):
+        (challenge,) = answer.headers.getall("WWW-Authenticate")
+        assert not re.match("(?i)basic|digest|negotiate|ntlm", challenge)
 
 
 @pytest.mark.parametrize(

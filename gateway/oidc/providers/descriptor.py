@@ -53,8 +53,11 @@ class Note:
 
 
 OWN = Registration(
-    *("", "", "", "{return_to}"),
-    "where this provider's sign-out comes back to; without it the browser stays on an error page there",
+    console="",
+    screen="",
+    field="",
+    value="{return_to}",
+    why="where this provider's sign-out comes back to; without it the browser stays on an error page there",
 )
 
 
@@ -186,10 +189,8 @@ class HopKind:
             )
             if known.proof is Proof.STATE_IF_ANY:
                 known = replace(known, proof=Proof.STATE if way.echoes_state else Proof.NOTHING)
-        label, theirs = (
-            self.label or (not self.example and kind.label),
-            {*map(origin_of, (client.issuer, client.domain))},
-        )
+        label = self.label or (not self.example and kind.label)
+        theirs = {*map(origin_of, (client.issuer, client.domain))}
         return Hop(
             self.name,
             label or urlsplit(behind if self.example else client.issuer).hostname or behind,

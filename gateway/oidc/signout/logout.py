@@ -97,7 +97,7 @@ Act = Redirect | Form | Skip
 
 
 class Way(Protocol):
-    """Asked a hop is reached."""
+    """How a hop is reached."""
 
     def act(self, asked: HopRequest) -> Act: ...
 

@@ -36,7 +36,8 @@ def refuse(
     """The answer for ``reason``.
 
     :param facts: None when the request could not be read; then ``person`` says whether the answer is a page.
-    :param what: instead of the catalogue's sentence, as is ``fix``; never text from the request.
+    :param what: instead of the catalogue's sentence, as is ``fix``; of the request at most a
+        provider's error code.
     :param default: the reason whose words an unknown one gets. :param status: instead of the table's.
     """
     person = person if facts is None else facts.wants_page
@@ -60,7 +61,8 @@ def _prepare(refused: _Refused) -> Prepared:
 
 
 _prepared = Memo(_prepare, entries=256, size=4 * 1024 * 1024, weigh=weighed)
-"""Who sends nonsense is answered from memory. Of a request there is no more in it than the way back (``action``)."""
+"""Who sends nonsense is answered from memory. Of a request there is no more in it than the way back (``action``)
+and a provider's error code."""
 
 
 def _about(error: DownstreamError, suffix: str = "") -> str:

@@ -1,7 +1,7 @@
 """The gateway's own pages, one function each; what they say is in `messages.toml`.
 
-Every function is pure: values in, a complete `Page` out. Whoever calls adds cookies and, where a status
-demands one, a further header (`Page.with_headers`).
+Every function is pure: values in, a complete `Page` out. Whoever calls adds cookies, and the header that a status
+demands.
 """
 
 from __future__ import annotations
@@ -213,9 +213,9 @@ def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> 
     )
 
 
-def document(data: object, kind: str = "application/json") -> Page:
+def document(data: object, kind: str = "application/json", *, status: int = 200) -> Page:
     """An answer to a program, as JSON."""
-    return Page(200, json.dumps(data).encode(), own_headers(kind, "default-src 'none'"))
+    return Page(status, json.dumps(data).encode(), own_headers(kind, "default-src 'none'"))
 
 
 CHALLENGE = ("WWW-Authenticate", 'Session realm="gateway"')
@@ -239,8 +239,7 @@ def problem(
         members["detail"] = detail
     body = json.dumps({**(extra or {}), **members}).encode()
     policy = "default-src 'none'; frame-ancestors 'none'"
-    page = Page(status, body, own_headers("application/problem+json", policy))
-    return page.with_headers(CHALLENGE) if status == 401 else page
+    return Page(status, body, own_headers("application/problem+json", policy))
 
 
 def _moving(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
@@ -47,10 +47,6 @@ class Page:
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...]
-
-    def with_headers(self, *more: tuple[str, str]) -> Page:
-        """The same page with further headers, such as Allow (405) or Retry-After (503)."""
-        return replace(self, headers=(*self.headers, *more))
 
 
 def render(

@@ -177,12 +177,12 @@ def test_a_chain_without_hops_is_done_at_once() -> None:
     assert play.chain.current is None
 
 
-def test_r28_every_chain_and_every_hop_has_its_own_ticket() -> None:
+def test_r28_every_chain_and_every_hop_has_its_own_nonce() -> None:
     """One hop's provider cannot work out another's, and an older chain's is worth nothing."""
     nonces = [chains.begin(["a", "b"], LIMITS, now=START, nonce=nonce).chain for nonce in ("one", "two")]
-    tickets = [chain.return_nonce(hop) for chain in nonces for hop in ("a", "b")]
-    assert len(set(tickets)) == 4
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", ticket) for ticket in tickets)
+    returns = [chain.return_nonce(hop) for chain in nonces for hop in ("a", "b")]
+    assert len(set(returns)) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", each) for each in returns)
 
 
 def test_a_hop_with_nothing_to_ask_is_settled_where_it_stands() -> None:

@@ -20,7 +20,7 @@ async def sign_out(lab: Lab, target: str = "") -> Page:
 async def test_trusted_target_gets_the_browser_back_unchanged(lab: Lab) -> None:
     """302 to fromURI with its query; idx and sid go, DT is not touched."""
     await lab.sign_in()
-    target = f"{lab.options.app}/logout/done/okta?a=%2F&b"
+    target = f"{lab.options.app}/logout/done/oidc?a=%2F&b"
 
     page = await sign_out(lab, target)
 

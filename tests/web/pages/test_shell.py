@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.web.pages import shell as page_shell
-from gateway.web.pages.shell import FormsTo, Page, content_security_policy, local_path, web_address
+from gateway.web.pages.shell import FormsTo, content_security_policy, local_path, web_address
 
 HASH_OF_ABC = "'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0='"  # FIPS 180-2, appendix B.1
 
@@ -69,13 +69,6 @@ def test_a_local_path_is_never_another_site() -> None:
     """Where only our own origin will do, an absolute address is refused too."""
     assert local_path("https://app.example.com/") == "/"
     assert local_path("/logout?to=shop") == "/logout?to=shop"
-
-
-def test_further_headers_leave_the_page_as_it_was() -> None:
-    """`with_headers` returns a new page; the first one is unchanged."""
-    page = Page(405, b"", (("A", "1"),))
-    assert page.with_headers(("Allow", "GET")).headers == (("A", "1"), ("Allow", "GET"))
-    assert page.headers == (("A", "1"),)
 
 
 def test_inline_texts_cannot_end_their_element() -> None:

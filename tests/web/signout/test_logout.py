@@ -258,7 +258,7 @@ async def test_r28_what_is_no_return_changes_nothing(lab: Lab, said: dict[str, A
 
 
 @pytest.mark.parametrize("nonce", ["", "guessed", "\udcff"])
-async def test_r28_a_return_without_its_ticket_is_none(lab: Lab, nonce: str) -> None:
+async def test_r28_a_return_without_its_nonce_is_none(lab: Lab, nonce: str) -> None:
     """Anybody can lead a browser to the address; only the provider has this chain's return nonce."""
     jar = lab.browser(WHO)
     await lab.begin(jar)

@@ -102,7 +102,7 @@ class Frontchannel:
 
     async def _is_known(self, key: str, facts: RequestFacts, now: int) -> bool | None:
         await self._sessions.fetch(facts.cookies, now)
-        carried = self._sessions.read(facts, now).session
+        carried = self._sessions.carried(facts.cookies, now).session
         if carried is not None and key in carried.aliases:
             return True
         return await self._sign_ins.known(key)
