@@ -97,7 +97,7 @@ def verify(config: Config = CONFIG, stream: _Stream = "") -> None:
             station.endpoints.verification, station.token, str(found.get("stream_id")), state
         )
         ssf_stream.check_done(await station.send(request))
-        typer.echo(f"asked for; the gateway's log should say stream_verified with state {state}")
+        typer.echo(f"asked for; the gateway's log should say stream_verified, with {state}")
 
     _at_the_transmitter(config, ask)
 

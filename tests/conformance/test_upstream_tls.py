@@ -134,7 +134,7 @@ def test_an_application_that_does_not_prove_itself_gets_nothing(secure: Secure, 
     assert message("reason.tls_failed.what") in problem["detail"]
     assert "ca_file" in problem["detail"]
     (line,) = [line for line in lines if line["event"] == "upstream_failed"]
-    assert (line["code"], line["route"]) == ("tls_failed", path)
+    assert (line["reason"], line["route"]) == ("tls_failed", path)
     assert why in line["detail"]
     assert why.encode() not in answer.body
     assert not any(each.contains(b"in-a-request") for each in (secure.good, *secure.others))

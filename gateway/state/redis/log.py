@@ -304,7 +304,7 @@ class RedisLog(SharedLog):
     async def _through(self) -> None:
         if not self._examined:
             for advice in await examine(self._stream.link):
-                _log.warning("state_log_at_risk", code=advice.code, what=advice.what, fix=advice.fix)
+                _log.warning("state_log_at_risk", reason=advice.code, what=advice.what, fix=advice.fix)
             self._examined = True
         await self._mirror.exchange(self._stream, within=self._deadline)
         if await self._mirror.settle(self._stream):

@@ -73,4 +73,4 @@ class AccessLog:
     def _lost(self, error: OSError) -> None:
         """A full disk or a closed pipe is no reason to serve nobody; what could not be written is lost."""
         if times := self._seldom.due("access_log_failed"):
-            _log.error("access_log_failed", reason=error.strerror, times=times)
+            _log.error("access_log_failed", why=error.strerror, times=times)

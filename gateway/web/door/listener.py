@@ -123,9 +123,9 @@ class Door:
             _log.error("request_crashed", exc_info=error)
             return refuse(facts, "internal")
         if error.blame in {"internal", "config"}:
-            _log.error("request_failed", code=error.code, detail=error.detail)
+            _log.error("request_failed", reason=error.code, detail=error.detail)
         if error.blame == "upstream":
-            _log.warning("upstream_failed", code=error.code, detail=error.detail, route=request.route)
+            _log.warning("upstream_failed", reason=error.code, detail=error.detail, route=request.route)
         person = is_person(request.header(b"sec-fetch-mode") or None, request.header(b"accept"))
         response = refuse_error(facts, error, person=person)
         response.close = error.code in _LAST

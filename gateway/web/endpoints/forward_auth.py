@@ -70,7 +70,7 @@ class ForwardAuth:
             )
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
-            _log.warning("forward_auth_refused", code=error.code, detail=error.detail, peer=request.peer)
+            _log.warning("forward_auth_refused", reason=error.code, detail=error.detail, peer=request.peer)
             return _refused(facts, error.code)
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours

@@ -103,7 +103,7 @@ class Renewal:
             )
             who, aliases = principal_from(verified, self._claims), aliases_from(verified, self._claims)
         except ProviderError as error:
-            _log.warning("refreshed_identity_unusable", code=error.code, detail=error.detail)
+            _log.warning("refreshed_identity_unusable", reason=error.code, detail=error.detail)
             return session.principal, session.aliases, None
         if (who.issuer, who.subject) != (session.principal.issuer, session.principal.subject):
             raise ProviderError("token_rejected", "the refreshed ID token is of another subject")
@@ -115,5 +115,5 @@ class Renewal:
 
 
 def _failed(error: GatewayError, outcome: Outcome, *, swapped: bool = False) -> Renewed:
-    _log.warning("refresh_failed", code=error.code, detail=error.detail)
+    _log.warning("refresh_failed", reason=error.code, detail=error.detail)
     return Renewed(outcome, swapped=swapped)

@@ -133,7 +133,7 @@ class Inbound:
         self._events.inbound(way, error.code)
         if times := self._seldom.due(way):
             _log.warning(
-                "inbound_refused", way=way, code=error.code, why=error.detail, client=client, times=times
+                "inbound_refused", way=way, reason=error.code, detail=error.detail, client=client, times=times
             )
 
     def count(self, way: str, result: str) -> None:

@@ -27,6 +27,7 @@ from tests.fakes.door import Client, Response
 from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.ports import on_free_ports
+from tests.fakes.production_log import lines, production_log
 
 APP, HOST = "http://app.localhost:8080", "app.localhost:8080"
 NAVIGATION = ("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Sec-Fetch-Site: none")
@@ -246,8 +247,11 @@ async def test_r07_further_hosts_may_be_asked_about(lab: Lab) -> None:
 @pytest.mark.parametrize("lab", [{"trusted": "10.0.0.0/8"}], indirect=True)
 async def test_r07_loopback_is_not_trusted_by_itself(lab: Lab) -> None:
     """CVE-2026-40575: a question from an address that is not listed is 403."""
-    answer = await lab.ask(lab.cookie(), *FETCH)
+    with production_log() as log:
+        answer = await lab.ask(lab.cookie(), *FETCH)
     assert (answer.status, code(answer)) == (403, "untrusted_caller")
+    (line,) = lines(log, "forward_auth_refused")
+    assert (line["level"], line["reason"], line["peer"]) == ("warning", "untrusted_caller", "127.0.0.1")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ class SecurityEvents:
             return subject_keys(event.subject, self.namespace)
         if event.kind == VERIFICATION:
             state = event.payload.get("state")
-            _log.info("stream_verified", state=printable(state) if isinstance(state, str) else None)
+            _log.info("stream_verified", verified=printable(state) if isinstance(state, str) else None)
             self.inbound.count(WAY, VERIFIED)
             return ()
         self.inbound.count(WAY, IGNORED)

@@ -142,7 +142,7 @@ class LogoutEndpoints:
         """The configured name in ``?to=``, never a URL from the request; an unknown one keeps nobody signed in."""
         wanted = parameter(facts, "to") or ""
         if wanted and wanted not in self.logout.options.targets:
-            _log.warning("unknown_logout_target", fix="use a name from logout.targets in ?to=")
+            _log.warning("unknown_logout_target", fix="use a name from logout.targets as `to`")
             return ""
         return wanted
 
