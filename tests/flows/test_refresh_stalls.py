@@ -104,7 +104,7 @@ def newest(stand: Stand) -> int:
     """The latest generation that this instance has."""
     known = [one.generation for one in stand.gateway.refresher._newest.values() if one is not None]
     if isinstance(sessions := stand.gateway.sessions, TicketSessions):
-        kept = [held.session for held in sessions._held.values()]
+        kept = [held.session for held in filter(None, sessions._held.values())]
         known += [one.generation for one in kept if isinstance(one, Session)]
     return max(known, default=0)
 

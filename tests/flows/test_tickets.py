@@ -191,7 +191,7 @@ async def test_forward_auth_without_redis_is_an_error_and_no_refusal(
         browser, sessions = front.stand.browser(), front.stand.gateway.sessions
         assert isinstance(sessions, TicketSessions)
         await front.stand.sign_in(browser, "/")
-        sessions._held.clear()
+        sessions._held.forget()
         redis.pause()
         try:
             seen = await browser.navigate(f"{front.app}/")

@@ -14,7 +14,6 @@ that it was made from, and one that comes too late is dropped together with what
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +23,7 @@ from gateway.core.errors import StateError
 from gateway.core.gate import SESSIONS_AWAY
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
-from gateway.core.memo import ENTRY, weight
+from gateway.core.memo import Kept, weight
 from gateway.core.session import cookies
 from gateway.core.session import ticket as tickets
 from gateway.core.session.cookies import CookieTooLargeError
@@ -53,7 +52,7 @@ MOST = 4_096
 MOST_BYTES = 32 * 1024 * 1024
 """Bytes that they take here, together."""
 HELD = 256
-"""Bytes of them for each that are not of the session itself."""
+"""Bytes of them for each that are neither of the session itself nor of the dict."""
 MOST_IDENTITY_BYTES = 16 * 1024
 """Bytes of identity headers, which no cookie's budget bounds here: most servers refuse more (Node's default)."""
 MARGIN = 60
@@ -67,14 +66,13 @@ _log = get_logger("tickets")
 class _Held:
     """What is remembered.
 
-    :ivar revision: of what Redis had; 0 where it has nothing. :ivar size: bytes that it takes here.
-    :ivar known_at: when Redis said so, seconds. :ivar until: when it is to be asked again.
+    :ivar revision: of what Redis had; 0 where it has nothing. :ivar known_at: when Redis said so, seconds.
+    :ivar until: when it is to be asked again.
     """
 
     session: SessionOrHusk
     identity: HeaderPairs
     revision: int
-    size: int
     known_at: int
     until: int
 
@@ -107,8 +105,7 @@ class TicketSessions(Sessions):
         )
         self._session = cookies.ticket_cookie(limits.absolute)
         self._store = store
-        self._held: OrderedDict[Ticket, _Held] = OrderedDict()
-        self._held_bytes = 0
+        self._held: Kept[Ticket, _Held] = Kept(entries=MOST, size=MOST_BYTES, weigh=_size)
         self._asking: dict[Ticket, asyncio.Task[None]] = {}
         self._writing: dict[Ticket, asyncio.Task[None]] = {}
 
@@ -120,7 +117,7 @@ class TicketSessions(Sessions):
         ticket = carried.ticket
         if ticket is None:
             return carried
-        held = self._held.get(ticket)
+        held = self._held[ticket]
         if held is None:
             return replace(carried, session=tickets.husk(ticket, away=True))
         return Carried(carried.cookies, held.session, carried.chain, carried.outdated, held.identity, ticket)
@@ -128,12 +125,12 @@ class TicketSessions(Sessions):
     def waits(self, facts: RequestFacts, now: int) -> bool:
         """Never for whoever has no ticket of ours."""
         ticket = super().carried(facts.cookies, now).ticket
-        return ticket is not None and not _is_fresh(self._held.get(ticket), now)
+        return ticket is not None and not _is_fresh(self._held[ticket], now)
 
     async def fetch(self, headers: tuple[bytes, ...], now: int) -> None:
         """One question for all who want the same session."""
         ticket = super().carried(headers, now).ticket
-        if ticket is None or _is_fresh(self._held.get(ticket), now):
+        if ticket is None or _is_fresh(self._held[ticket], now):
             return
         asking = self._asking.get(ticket)
         if asking is None:
@@ -150,7 +147,7 @@ class TicketSessions(Sessions):
     ) -> list[str]:
         """Has activity and a later generation written beside the request; a cookie only where its key was replaced."""
         ticket = carried.ticket
-        held = self._held.get(ticket) if ticket is not None and ticket not in self._writing else None
+        held = self._held[ticket] if ticket is not None and ticket not in self._writing else None
         if ticket is not None and held is not None and isinstance(held.session, Session):
             moved = touched(session, self.limits, now) if active else None
             if moved is not None:
@@ -183,9 +180,9 @@ class TicketSessions(Sessions):
         """Onto whatever Redis has by then, for activity is written as well."""
         ticket = tickets.ticket_of(session)
         for _ in range(TRIES):
-            if ticket not in self._held:
+            if self._held[ticket] is None:
                 await self._ask(ticket)
-            held = self._held.get(ticket)
+            held = self._held[ticket]
             if held is None or not isinstance(held.session, Session):
                 break
             if await self._written(ticket, held, replace(held.session, page=session.page)):
@@ -218,13 +215,13 @@ class TicketSessions(Sessions):
 
     async def _ask(self, ticket: Ticket) -> None:
         found = await self._store.read(ticket.sid)
-        now, held = clock.now(), self._held.get(ticket)
+        now, held = clock.now(), self._held[ticket]
         if isinstance(found, StoredSession):
             self._take(ticket, found, now)
         elif isinstance(found, Absent):
             self._hold(ticket, tickets.husk(ticket, away=False), now)
         elif held is not None and held.may_be_idle(now):
-            self._forget(ticket)
+            self._held.drop(ticket)
         elif held is not None:
             held.until = now + AGAIN
 
@@ -241,14 +238,11 @@ class TicketSessions(Sessions):
 
     async def _write(self, ticket: Ticket, held: _Held, later: Session) -> None:
         """What is remembered moves at once, so that the next request finds nothing left to write."""
-        before = weight((held.session, held.identity))
-        held.session, held.identity = later, self._identity_headers(later)
-        if self._held.get(ticket) is held:
-            more = weight((held.session, held.identity)) - before
-            held.size += more
-            self._held_bytes += more
+        moved = replace(held, session=later, identity=self._identity_headers(later))
+        if self._held[ticket] is held:
+            self._held.keep(ticket, moved)
         try:
-            await self._written(ticket, held, later)
+            await self._written(ticket, moved, later)
         except CookieTooLargeError as error:
             _log.warning(
                 "session_too_large", session=session_mark(ticket.sid), bytes=error.needed, most=error.budget
@@ -262,24 +256,18 @@ class TicketSessions(Sessions):
         if isinstance(answer, StoredSession):
             self._hold(ticket, later, now, revision=answer.revision)
         elif isinstance(answer, Overtaken):
-            self._forget(ticket)
+            self._held.drop(ticket)
         elif isinstance(answer, Absent):
             self._hold(ticket, tickets.husk(ticket, away=False), now)
         return isinstance(answer, StoredSession)
 
     def _hold(self, ticket: Ticket, session: SessionOrHusk, now: int, *, revision: int = 0) -> None:
-        self._forget(ticket)
         identity = self._identity_headers(session) if isinstance(session, Session) else ()
-        size = ENTRY + HELD + weight((ticket, session, identity))
-        self._held[ticket] = _Held(session, identity, revision, size, now, now + FRESH)
-        self._held_bytes += size
-        while len(self._held) > MOST or self._held_bytes > MOST_BYTES:
-            self._forget(next(iter(self._held)))
+        self._held.keep(ticket, _Held(session, identity, revision, now, now + FRESH))
 
-    def _forget(self, ticket: Ticket) -> None:
-        held = self._held.pop(ticket, None)
-        if held is not None:
-            self._held_bytes -= held.size
+
+def _size(ticket: Ticket, held: _Held | None) -> int:
+    return HELD + weight((ticket, held.session, held.identity)) if held else 0
 
 
 def _is_fresh(held: _Held | None, now: int) -> bool:

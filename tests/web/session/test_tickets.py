@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.core import clock
 from gateway.core.errors import StateError
 from gateway.core.http.own_cookies import NO_COOKIES
+from gateway.core.memo import Kept
 from gateway.core.session import ticket as tickets
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.sealing import PROMOTE_AFTER
@@ -226,17 +227,14 @@ async def test_what_cannot_be_opened_is_gone(
     assert "session_unreadable" in capsys.readouterr().out
 
 
-async def test_what_is_remembered_has_a_bound(
-    one: Replica, vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In number and in bytes; what falls out is asked for again."""
+async def test_what_is_remembered_has_a_bound(one: Replica) -> None:
+    """In number and in bytes, headers included; what falls out is asked for again."""
+    held = one.sessions._held
+    assert (held.entries, held.size) == (module.MOST, module.MOST_BYTES)
+    one.sessions._held = Kept(entries=10, size=module.MOST_BYTES, weigh=held._weigh)
     cookies = [await one.sign_in(sid=f"s{n}") for n in range(20)]
-    size = one.sessions._held_bytes // 20
-    for name, value in (("MOST", 10), ("MOST_BYTES", 5 * size + 20)):
-        monkeypatch.setattr(module, name, value)
-        await one.sign_in(sid=f"more than {name}")
-        assert len(one.sessions._held) <= 10
-    assert one.sessions._held_bytes == sum(held.size for held in one.sessions._held.values()) <= 5 * size + 20
+    assert one.sessions._held.kept <= 10
+    assert one.sessions._held.taken > 10 * module.HELD
     found = await one.read(cookies[0])
     assert found is not None
     assert found.sid == "s0"

@@ -139,7 +139,7 @@ class AnyOrder(RuleBasedStateMachine):
         sealed = tickets.sealed(replace(kept, refresh_at=self.now - 1), HERE)
         self.world.vault.kept["sid"] = revision, sealed, until
         for sessions in self.world.sessions:
-            for held in sessions._held.values():
+            for held in filter(None, sessions._held.values()):
                 if isinstance(held.session, Session) and held.session.generation == kept.generation:
                     held.session = replace(held.session, refresh_at=self.now - 1)
 
