@@ -53,7 +53,7 @@ def revoke(
     email: Annotated[str, typer.Option(help="Every session with this e-mail address.")] = "",
     everybody: Annotated[bool, typer.Option("--all", help="Every session there is.")] = False,
 ) -> None:
-    """End sessions, at once and everywhere: 0 ended, 1 not (yet) recorded, 2 usage."""
+    """End sessions, at once and everywhere: 0 ended, 1 nobody had such a session, or not (yet) recorded, 2 usage."""
     given: dict[str, object] = {"sid": sid, "sub": sub, "email": email, "all": everybody}
     asked = {name: value for name, value in given.items() if value}
     if len(asked) != 1:
@@ -63,7 +63,14 @@ def revoke(
     what = "every session" if name == "all" else f"{name} {asked[name]}"
     if not answer["durable"]:
         stop(f"gateway: {what}: ended in that process only; the log did not take it yet, see its /readyz")
-    typer.echo(f"{what}: ended")
+    ended, complete = answer.get("ended", 0), answer.get("complete", False)
+    if complete and not ended:
+        stop(f"gateway: {what}: nobody is signed in so, and nothing has ended; see `gateway sessions list`")
+    if not ended:
+        typer.echo(f"{what}: ended; how many sign-ins is not known, for the list of them is not whole")
+    else:
+        least = "" if complete else "at least "
+        typer.echo(f"{what}: ended {least}{ended} {'sign-in' if ended == 1 else 'sign-ins'}")
 
 
 def _asked(config: Path, admin: str, method: str, path: str, body: object = None) -> dict[str, Any]:
@@ -101,10 +108,10 @@ def _found(config: Path) -> tuple[str, str]:
 
 
 def _table(sessions: list[dict[str, Any]]) -> list[str]:
-    rows = [("SID", "USER", "E-MAIL", "DEVICE", "ADDRESS", "SIGNED IN", "LAST SEEN")]
+    rows = [("SESSION", "SID", "USER", "E-MAIL", "DEVICE", "ADDRESS", "SIGNED IN", "LAST SEEN")]
     rows += [
         (
-            one["sid"], one["user"], one["email"] or "-", one["device"], one["client"] or "-",
+            one["session"], one["sid"], one["user"], one["email"] or "-", one["device"], one["client"] or "-",
             _moment(one["login_at"]), _moment(one["last_seen"]),
         )
         for one in sessions

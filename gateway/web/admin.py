@@ -22,8 +22,8 @@ from gateway.core.session.revocation_keys import EVERYONE, email_key, sid_key, s
 from gateway.core.session.sign_in import SignIn
 from gateway.core.signout.revocation import UNPLACED, Entry, NewEntry
 from gateway.state.contract.log import RevocationLog, in_step
-from gateway.state.contract.sign_ins import SignIns, living
-from gateway.telemetry.log import get_logger
+from gateway.state.contract.sign_ins import Listed, SignIns, living
+from gateway.telemetry.log import get_logger, session_mark
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
 from gateway.web.pages.shell import Page, own_headers
@@ -138,15 +138,18 @@ class AdminApi:
         return endpoint
 
     async def _sessions(self, _: web.BaseRequest) -> object:
-        await in_step(self._log)
-        listed = await self._sign_ins.all(limit=LISTED)
-        listed = await living(listed, self._log, self._sign_ins, idle=self._options.idle)
+        listed = await self._living()
         return {
             "complete": listed.complete,
             "note": message("admin.sessions") if listed.complete else message("admin.sessions_unread"),
             "total": listed.total,
             "sessions": [_session(one) for one in listed.sign_ins],
         }
+
+    async def _living(self) -> Listed:
+        await in_step(self._log)
+        listed = await self._sign_ins.all(limit=LISTED)
+        return await living(listed, self._log, self._sign_ins, idle=self._options.idle)
 
     async def _revocations(self, _: web.BaseRequest) -> object:
         index = await in_step(self._log)
@@ -160,13 +163,21 @@ class AdminApi:
 
     async def _revoke(self, request: web.BaseRequest) -> object:
         key = revocation_key(await _json(request), self._options.issuer)
+        lived = await self._living()
         entry = NewEntry(key=key, expires=clock.now() + self._options.lifetime, reason=BY_OPERATOR)
 
         def tell(entry: NewEntry, durable: bool) -> None:
             self._events.revoked(entry.key, entry.reason, durable=durable, client=request.remote or "")
 
         done = await self._revoker.end([entry], tell)
-        return {"durable": done.durable, "position": done.position, "live_closed": done.closed}
+        ended = [one for one in lived.sign_ins if self._log.index.ended_by(one) is not None]
+        return {
+            "durable": done.durable,
+            "position": done.position,
+            "live_closed": done.closed,
+            "ended": lived.total if key == EVERYONE else len(ended),
+            "complete": lived.complete and (key == EVERYONE or lived.total <= len(lived.sign_ins)),
+        }
 
 
 def revocation_key(asked: object, issuer: str) -> str:
@@ -231,6 +242,7 @@ def _own_hosts(request: web.BaseRequest) -> list[str]:
 def _session(one: SignIn) -> dict[str, object]:
     return {
         "sid": one.sid,
+        "session": session_mark(one.sid),
         "user": one.user,
         "sub": one.subject,
         "iss": one.issuer,

@@ -50,19 +50,25 @@ async def test_an_operator_lists_sessions_and_ends_them(gateway: Serving) -> Non
     status, out, err = await command(gateway.config, "list")
     assert (status, err) == (0, "3 sessions\n")
     header, *rows = out.splitlines()
-    assert header.split("  ")[0].strip() == "SID"
+    assert header.split()[:2] == ["SESSION", "SID"]
     assert len(rows) == 3
     assert all("alice@example.com" in row for row in rows)
     status, out, _ = await here(gateway.config, "list", "--json")
     sid = json.loads(out)["sessions"][0]["sid"]
+    (row,) = [row for row in rows if row.split()[1] == sid]
+    mark = row.split()[0]
 
     status, out, _ = await here(gateway.config, "revoke", "--sid", sid)
-    assert (status, out) == (0, f"sid {sid}: ended\n")
+    assert (status, out) == (0, f"sid {sid}: ended 1 sign-in\n")
+    assert f'"revocation": "sid:{mark}"' in gateway.told()
     assert sorted([await gateway.status(cookie) for cookie in cookies]) == [200, 200, 401]
     assert (await here(gateway.config, "list"))[2] == "2 sessions\n"
-    assert (await here(gateway.config, "revoke", "--email", "Alice@example.com"))[0] == 0
+    status, out, _ = await here(gateway.config, "revoke", "--email", "Alice@example.com")
+    assert (status, out) == (0, "email Alice@example.com: ended 2 sign-ins\n")
     assert [await gateway.status(cookie) for cookie in cookies] == [401, 401, 401]
-    assert (await here(gateway.config, "revoke", "--all"))[1] == "every session: ended\n"
+    for words in (("--all",), ("--sid", sid), ("--email", "alise@example.com")):
+        status, out, err = await here(gateway.config, "revoke", *words)
+        assert (status, out, "nobody is signed in so, and nothing has ended" in err) == (1, "", True)
     assert gateway.told().count('"revoked"') >= 3
 
 
@@ -115,6 +121,7 @@ async def test_what_is_missing_from_a_list_is_said(desk: tuple[Path, dict[str, o
     """More sessions than are shown; and a list that could not be had as a whole is status 1."""
     config, answer = desk
     one = {
+        "session": "m",
         "sid": "s",
         "user": "alice",
         "email": None,
@@ -127,7 +134,7 @@ async def test_what_is_missing_from_a_list_is_said(desk: tuple[Path, dict[str, o
     status, out, err = await here(config, "list")
     assert (status, err) == (0, "3 sessions, the 1 last active shown\n")
     assert out.splitlines()[1].split() == [
-        *("s", "alice", "-", "Firefox", "-", "1970-01-01", "00:00:00Z", "1970-01-01", "00:01:00Z"),
+        *("m", "s", "alice", "-", "Firefox", "-", "1970-01-01", "00:00:00Z", "1970-01-01", "00:01:00Z"),
     ]
     answer |= {"complete": False, "note": "the state does not answer"}
     status, _, err = await here(config, "list")
@@ -141,6 +148,20 @@ async def test_an_end_that_the_log_has_not_taken_is_no_success(desk: tuple[Path,
     status, out, err = await here(config, "revoke", "--sub", "s-1")
     assert (status, out) == (1, "")
     assert err.startswith("gateway: sub s-1: ended in that process only; the log did not take it yet")
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [(0, "ended; how many sign-ins is not known"), (1_000, "ended at least 1000 sign-ins\n")],
+)
+async def test_a_list_that_is_not_whole_counts_nobody_out(
+    desk: tuple[Path, dict[str, object]], ended: int, said: str
+) -> None:
+    """What could not be counted has ended all the same."""
+    config, answer = desk
+    answer |= {"durable": True, "ended": ended, "complete": False}
+    status, out, _ = await here(config, "revoke", "--sub", "s-1")
+    assert (status, out.startswith(f"sub s-1: {said}")) == (0, True)
 
 
 async def test_a_configuration_that_cannot_be_used_says_why(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from gateway.state.contract.sign_ins import BETWEEN_SIGHTINGS
 from gateway.state.sqlite.log import SqliteLog
 from gateway.state.sqlite.sign_ins import SqliteSignIns
 from gateway.telemetry.audit import AuditEvent, AuditKind, AuditTrail
+from gateway.telemetry.log import session_mark
 from gateway.telemetry.metrics import Metrics
+from gateway.web import admin
 from gateway.web.admin import MAX_BODY, AdminApi, AdminOptions, RefusedError, revocation_key
 from gateway.web.signout.revoker import Revoker
 from gateway.web.signout.session_events import SessionEvents
@@ -61,14 +63,14 @@ async def opened(directory: Path, token: str | None) -> tuple[Desk, web.ServerRu
     audit: list[AuditEvent] = []
     sign_ins = SqliteSignIns(directory / "state.db")
     await sign_ins.open()
-    admin = AdminApi(
+    api = AdminApi(
         AdminOptions(token, ISSUER, 3_600, 1_800),
         log=log,
         revoker=Revoker(log, lambda _: 7),
         events=SessionEvents(AuditTrail(audit.append), Metrics()),
         sign_ins=sign_ins,
     )
-    runner = web.ServerRunner(web.Server(admin.handle, access_log=None))
+    runner = web.ServerRunner(web.Server(api.handle, access_log=None))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     return Desk(log, sign_ins, audit, runner.addresses[0][1], aiohttp.ClientSession()), runner
@@ -156,7 +158,9 @@ async def test_a_revocation_is_written_audited_and_answered(desk: Desk, asked: o
     """It outlives every session, and the answer says whether it is durable and what was closed here."""
     status, told = await desk.revoke(asked)
     assert status == 200
-    assert told == {"durable": True, "position": desk.log.index.position, "live_closed": 7}
+    assert told == {
+        "durable": True, "position": desk.log.index.position, "live_closed": 7, "ended": 0, "complete": True,
+    }  # fmt: skip
     (entry,) = desk.log.index.live(clock.now())
     assert (entry.key, entry.reason) == (key, "operator")
     assert abs(entry.expires - clock.now() - 3_600) <= 2
@@ -257,10 +261,46 @@ async def test_sessions_are_those_that_live(desk: Desk) -> None:
     assert (status, told["complete"], told["total"]) == (200, True, 1)
     (only,) = told["sessions"]
     assert only == {
-        "sid": "S1", "user": "alice", "sub": "alice", "iss": "https://idp", "email": None, "login_at": now,
+        "sid": "S1", "session": session_mark("S1"), "user": "alice", "sub": "alice", "iss": "https://idp", "email": None, "login_at": now,
         "last_seen": now, "until": session("S1").absolute_until, "client": "10.0.0.1", "device": "curl",
     }  # fmt: skip
     assert "once a minute" in told["note"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "ended"),
+    [
+        ({"sid": "S1"}, 1), ({"sub": "alice", "iss": "https://idp"}, 2), ({"email": "bob@example.com"}, 1), ({"all": True}, 3),
+        ({"sid": "S9"}, 0), ({"sub": "alice"}, 0), ({"email": "bob@example.org"}, 0),
+    ],
+)  # fmt: skip
+async def test_a_revocation_says_how_many_sign_ins_it_has_ended(
+    desk: Desk, asked: object, ended: int
+) -> None:
+    """Each once: what had ended before, or is somebody else's, does not count."""
+    now, bob = clock.now(), replace(session("S3").principal, subject="bob", email="bob@example.com")
+    for number in (1, 2, 3):
+        held = replace(session(f"S{number}"), log_id=desk.log.log_id, login_at=now)
+        held = replace(held, principal=bob, aliases=("email:bob@example.com",)) if number == 3 else held
+        await desk.sign_ins.record(signed_in(held, agent="curl/8", client="10.0.0.1"))
+    for expected in (ended, 0):
+        _, told = await desk.revoke(asked)
+        assert (told["ended"], told["complete"], told["durable"]) == (expected, True, True)
+
+
+async def test_sign_ins_beyond_the_list_are_not_said_to_be_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more than are read only `all` is known to have ended them."""
+    monkeypatch.setattr(admin, "LISTED", 1)
+    now = clock.now()
+    for number in (1, 2):
+        held = replace(session(f"S{number}"), log_id=desk.log.log_id, login_at=now)
+        await desk.sign_ins.record(signed_in(held, agent="curl/8", client="10.0.0.1"))
+    _, told = await desk.revoke({"email": "nobody@example.com"})
+    assert (told["ended"], told["complete"]) == (0, False)
+    _, told = await desk.revoke({"all": True})
+    assert (told["ended"], told["complete"]) == (2, True)
 
 
 async def test_a_list_that_cannot_be_read_says_so(desk: Desk, tmp_path: Path) -> None:
@@ -269,6 +309,8 @@ async def test_a_list_that_cannot_be_read_says_so(desk: Desk, tmp_path: Path) ->
     _, told, _ = await desk.ask("GET", "/api/sessions", **BEARER)
     assert (told["complete"], told["sessions"]) == (False, [])
     assert "/readyz" in told["note"]
+    _, told = await desk.revoke({"sid": "S1"})
+    assert (told["ended"], told["complete"]) == (0, False)
     (tmp_path / "gone").rename(tmp_path / "state.db")
 
 
