@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from gateway.app.tls import context_of
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.core.policy.policy_set import PolicySet
+from gateway.core.policy.statements import capitals_below
 from gateway.core.session.key_file import MAKE_ONE
 from gateway.core.session.sealing import SealingKey
 from gateway.oidc.jose.jwks import KeySet, certificate_keys
@@ -112,8 +113,11 @@ def sealing_keys(files: Sequence[Path]) -> Watched[tuple[str, ...], list[Sealing
     return Watched("keys", lambda: tuple(read_text(file) for file in files), parse)
 
 
-def policies(source: str) -> Watched[Mapping[str, str], PolicySet]:
-    """The policy set that the configuration names; a set that comes with the gateway is never read again."""
+def policies(source: str, insensitive: Sequence[str] = ()) -> Watched[Mapping[str, str], PolicySet]:
+    """The policy set that the configuration names; a set that comes with the gateway is never read again.
+
+    :param insensitive: prefixes of the routes that show policies paths in lower case.
+    """
 
     def read() -> Mapping[str, str]:
         if source.startswith(policy_files.BUILTIN):
@@ -122,7 +126,14 @@ def policies(source: str) -> Watched[Mapping[str, str], PolicySet]:
         found = sorted((*directory.glob("*.cedar"), *directory.glob("*.cedarschema")))
         return {file.name: read_text(file) for file in found}
 
-    return Watched("policies", read, lambda _: policy_files.load(source, Path.cwd()))
+    def parse(_: Mapping[str, str]) -> PolicySet:
+        loaded = policy_files.load(source, Path.cwd())
+        for fault in capitals_below(loaded.policies, insensitive):
+            place = f"{fault.file}:{fault.line}"
+            _log.warning("policy_never_applies", place=place, why=fault.what, fix=fault.fix)
+        return loaded
+
+    return Watched("policies", read, parse)
 
 
 def application_certificate(file: Path) -> Watched[str, KeySet]:

@@ -79,7 +79,7 @@ class Gateway:
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
-        self._policies = reload.policies(settings.policies)
+        self._policies = reload.policies(settings.policies, settings.insensitive)
         self._secret = reload.secret("client secret", settings.provider.client_secret_file)
         self._certificate = reload.certificate(settings)
         self._redis_password = reload.secret("redis password", settings.redis.password_file)

@@ -53,6 +53,9 @@ def explain(
         int | None, typer.Option(min=0, metavar="MINUTES", help="Time since sign-in.")
     ] = None,
     route: Annotated[list[str] | None, typer.Option(help="Path of an upstream; may be repeated.")] = None,
+    insensitive: Annotated[
+        list[str] | None, typer.Option(help="The same, of an upstream with `paths: insensitive`.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Host name of the request.")] = HOST,
     client: Annotated[str, typer.Option(help="Address of the client.")] = CLIENT,
 ) -> None:
@@ -60,7 +63,9 @@ def explain(
     who = _principal(user, groups=groups, email=email, acr=acr, auth_age=auth_age)
     try:
         canonical_client(client)
-        asked = inquiry(who, method, url, routes=route or ["/"], host=host, client=client)
+        either = insensitive or []
+        routes = [*(route or ([] if "/" in either else ["/"])), *either]
+        asked = inquiry(who, method, url, routes=routes, insensitive=either, host=host, client=client)
     except ValueError as error:
         stop(str(error), USAGE)
     policies = _load(directory, on_fault=USAGE)

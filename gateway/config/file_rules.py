@@ -82,7 +82,7 @@ def _served_directories(settings: Settings) -> Iterator[Remark]:
 def _policies(settings: Settings) -> Iterator[Remark]:
     # Late, so that `gateway schema` and `gateway keys new` do not load Cedar.
     from gateway.core.policy.faults import PolicyFaultsError
-    from gateway.core.policy.statements import capitals
+    from gateway.core.policy.statements import capitals_below
     from gateway.state import policy_files
 
     try:
@@ -92,10 +92,8 @@ def _policies(settings: Settings) -> Iterator[Remark]:
             place = f"{fault.file}:{fault.line}" if fault.line else fault.file
             yield error("policies", f"{place}: {fault.what}", fault.fix)
         return
-    folded = [upstream.path for upstream in settings.upstreams if upstream.paths == "insensitive"]
-    for fault in capitals(policies) if folded else ():
-        what = f"{fault.file}:{fault.line}: {fault.what} below {' and '.join(folded)}"
-        yield warning("policies", what, f"{fault.fix}, unless it is for other paths alone")
+    for fault in capitals_below(policies, settings.insensitive):
+        yield warning("policies", f"{fault.file}:{fault.line}: {fault.what}", fault.fix)
 
 
 def _in_pem(section: str, name: str) -> Rule:

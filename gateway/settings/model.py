@@ -77,3 +77,8 @@ class Settings:
     probes: ProbesSection = key({}, description="Probes and metrics.")
     admin: AdminSection = key({}, description="The operator's API.")
     log: LogSection = key({}, description="Logging.")
+
+    @property
+    def insensitive(self) -> list[str]:
+        """Paths of the upstreams that make no difference between capitals and small letters."""
+        return [upstream.path for upstream in self.upstreams if upstream.paths == "insensitive"]

@@ -4,6 +4,7 @@ one's own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,8 @@ from gateway.core.policy.policy_set import PolicySet
 BUILTIN = "builtin:"
 SCHEMA = "schema.cedarschema"
 CASES = "cases.yaml"
+MOST_BELOW = 5_000
+"""Files and directories below a directory of policies that are looked at: another one may be ``/`` itself."""
 
 
 def load(source: str, base: Path) -> PolicySet:
@@ -89,11 +92,20 @@ def _strays(directory: Path, source: str) -> Iterator[PolicyFault]:
     """Policies further down: a forbid that is not read would be missed by nobody. Hidden directories are
     left alone; Kubernetes keeps the versions of a mounted ConfigMap in them.
     """
-    for file in sorted(directory.glob("*/**/*.cedar")):
-        below = file.relative_to(directory)
-        if not any(part.startswith(".") for part in below.parts):
-            what = "policies in subdirectories are not read"
-            yield PolicyFault(_label(source, str(below)), 0, what, "move it up, or name the subdirectory")
+    seen = 0
+    for top in sorted(each for each in directory.iterdir() if each.is_dir() and each.name[0] != "."):
+        for where, below, files in os.walk(top):
+            below[:] = sorted(name for name in below if name[0] != ".")
+            seen += 1 + len(files)
+            if seen > MOST_BELOW:
+                what = f"more than {MOST_BELOW} files and directories are below it, so it is no directory of policies"
+                yield PolicyFault(source, 0, what, "name one of their own")
+                return
+            for name in sorted(files):
+                if name.endswith(".cedar"):
+                    label = _label(source, str((Path(where) / name).relative_to(directory)))
+                    what = "policies in subdirectories are not read"
+                    yield PolicyFault(label, 0, what, "move it up, or name the subdirectory")
 
 
 def _other_schemas(directory: Path, source: str, schema: str) -> Iterator[PolicyFault]:

@@ -143,6 +143,29 @@ async def test_a_bad_policy_keeps_the_old_set(tmp_path: Path, text: str) -> None
     assert "a.cedar:" in watched.health()
 
 
+@pytest.mark.parametrize("insensitive", [[], ["/app/", "/old/"]])
+async def test_a_reload_says_what_check_says_of_capitals(
+    tmp_path: Path, insensitive: list[str], logged: list[MutableMapping[str, Any]]
+) -> None:
+    """A forbid that waits for one where policies see none would let everybody pass; at the start too."""
+    file = tmp_path / "a.cedar"
+    file.write_text(OPEN)
+    watched = reload.policies(str(tmp_path), insensitive)
+    watched.first()
+    watched.follow(lambda _: None)
+    file.write_text(
+        f'{OPEN}@id("closed") forbid (principal, action, resource) when {{ context.path like "/Admin*" }};'
+    )
+    await watched.look()
+    reload.policies(str(tmp_path), insensitive).first()
+    said = [line for line in logged if line["event"] == "policy_never_applies"]
+    assert len(said) == (2 if insensitive else 0)
+    for line in said:
+        assert (line["log_level"], line["place"]) == ("warning", f"{tmp_path}/a.cedar:3")
+        assert "`/Admin*` has a capital" in line["why"]
+        assert line["why"].endswith("below /app/ and /old/")
+
+
 async def test_policies_that_vanish_keep_the_old_set(tmp_path: Path) -> None:
     """An empty directory would deny everything, a missing one is a mistake."""
     directory = tmp_path / "policies"

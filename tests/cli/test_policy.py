@@ -172,3 +172,14 @@ def test_a_policy_that_fails_is_explained_as_an_error(own: Path) -> None:
     assert result.exit_code == 1
     assert "the gateway answers 500" in result.stdout
     assert "overflow" in result.stdout
+
+
+@pytest.mark.parametrize(("option", "status"), [("--insensitive", 1), ("--route", 0)])
+def test_a_route_may_show_paths_in_lower_case(own: Path, option: str, status: int) -> None:
+    """As `upstreams[].paths: insensitive` does; the set itself makes no difference here."""
+    (own / "b.cedar").write_text(
+        '@id("closed") forbid (principal, action, resource) when { context.path like "/app/admin*" };'
+    )
+    result = run("explain", "own", "--as", "bob", option, "/app/", "GET", "/app/Admin")
+    assert (result.exit_code, "route /app/" in result.stdout) == (status, True)
+    assert ("closed" in result.stdout) == (status == 1)

@@ -344,6 +344,16 @@ def test_r32_an_encoded_slash_passes_only_where_the_route_admits_it() -> None:
         assert verdict(asked(target=twice), session()) == Allow(session(), ("spa",))
 
 
+@pytest.mark.parametrize(("insensitive", "shown"), [(True, "/admin/x"), (False, "/Admin/X")])
+def test_policies_see_paths_of_an_insensitive_route_in_lower_case(insensitive: bool, shown: str) -> None:
+    """Also for nobody: what a forbid closes stays closed in any spelling. What is forwarded is as it came."""
+    for who in (session(), None):
+        facts, ruled = asked(target="/Admin/%58"), policy(allowed=False, code="denied")
+        verdict(facts, who, ruled=ruled, route=replace(ROUTE, insensitive=insensitive))
+        assert [question["path"] for question in ruled.asked] == [shown]
+        assert facts.raw_path == "/Admin/%58"
+
+
 @given(
     who=st.none()
     | st.builds(

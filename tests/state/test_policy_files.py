@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,34 @@ def test_policies_further_down_are_a_fault_and_not_forgotten(tmp_path: Path) -> 
     assert faults(".", tmp_path) == [
         "./more/b.cedar: policies in subdirectories are not read; move it up, or name the subdirectory"
     ]
+
+
+def test_a_directory_with_too_much_below_is_none_of_policies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`policies: /` would walk through the whole disk; it ends, and says so."""
+    monkeypatch.setattr(policy_files, "MOST_BELOW", 10)
+    (tmp_path / "a.cedar").write_text(GOOD)
+    for number in range(10):
+        (tmp_path / "deep" / f"d{number}").mkdir(parents=True)
+    (fault,) = faults(".", tmp_path)
+    assert fault.startswith(".: more than 10 files and directories are below it")
+    monkeypatch.setattr(policy_files, "MOST_BELOW", 11)
+    assert len(policy_files.load(".", tmp_path).policies) == 1
+
+
+def test_the_root_of_the_disk_is_refused_after_so_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are."""
+    looked, walk = [], os.walk
+
+    def counted(top: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+        for each in walk(top):
+            looked.append(each)
+            yield each
+
+    monkeypatch.setattr(os, "walk", counted)
+    assert any(fault.startswith("/: more than 5000 files") for fault in faults("/", Path("/")))
+    assert sum(1 + len(files) for _, _, files in looked[:-1]) <= policy_files.MOST_BELOW
 
 
 def test_a_mounted_config_map_loads(tmp_path: Path) -> None:

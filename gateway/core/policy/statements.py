@@ -8,8 +8,8 @@ the schema. Every statement is examined on its own, so that one mistake does not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cedarpy
 from cedarpy import pst
@@ -117,6 +117,13 @@ def capitals(policies: Iterable[Policy]) -> Iterator[PolicyFault]:
             if text != text.casefold():
                 what = f"`{text}` has a capital, and paths are shown to policies without any"
                 yield policy.statement.fault(what, "write it in lower case")
+
+
+def capitals_below(policies: Iterable[Policy], insensitive: Sequence[str]) -> Iterator[PolicyFault]:
+    """The same where only some routes show paths so, by their prefixes; they need not be meant for these."""
+    for fault in capitals(policies) if insensitive else ():
+        what = f"{fault.what} below {' and '.join(insensitive)}"
+        yield replace(fault, what=what, fix=f"{fault.fix}, unless it is for other paths alone")
 
 
 def _house_faults(statement: Statement, node: pst.Template) -> Iterator[PolicyFault]:

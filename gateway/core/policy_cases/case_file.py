@@ -46,12 +46,12 @@ def parse_cases(file: str, text: str) -> list[Case]:
     faults: list[PolicyFault] = []
     cases: list[Case] = []
     try:
-        nodes, routes = _parts(root)
+        nodes, routes, insensitive = _parts(root)
     except _Wrong as wrong:
         raise PolicyFaultsError([wrong.fault(file)]) from wrong
     for node in nodes:
         try:
-            cases.append(_case(file, node, routes))
+            cases.append(_case(file, node, routes, insensitive))
         except _Wrong as wrong:
             faults.append(wrong.fault(file))
     if faults:
@@ -67,22 +67,34 @@ def _yaml_fault(file: str, error: yaml.YAMLError) -> PolicyFault:
     )
 
 
-def _parts(root: yaml.Node) -> tuple[list[yaml.Node], list[str]]:
-    """The nodes of the cases, and the routes they are decided under."""
+def _parts(root: yaml.Node) -> tuple[list[yaml.Node], list[str], list[str]]:
+    """The nodes of the cases, the routes they are decided under, and those of them with ``paths: insensitive``."""
     if isinstance(root, yaml.SequenceNode):
-        return root.value, ["/"]
+        return root.value, ["/"], []
     top = _mapping(root, ("routes", "cases"), "a list of cases, or a mapping of `routes` and `cases`")
     listed = top.get("cases")
     if not isinstance(listed, yaml.SequenceNode) or not listed.value:
         raise _Wrong(listed or root, "`cases` is not a list of cases", f"write one: - {_EXAMPLE}")
-    routes = _texts(top["routes"]) if "routes" in top else ["/"]
-    for route in routes:
-        if not route.startswith("/"):
-            raise _Wrong(top["routes"], f"the route {route!r} is no path prefix", "begin it with /")
-    return listed.value, routes
+    if "routes" not in top:
+        return listed.value, ["/"], []
+    routes = [_route(node) for node in _nodes(top["routes"])]
+    return listed.value, [path for path, _ in routes], [path for path, either in routes if either]
 
 
-def _case(file: str, node: yaml.Node, routes: list[str]) -> Case:
+def _route(node: yaml.Node) -> tuple[str, bool]:
+    """The path of an upstream, and whether it has ``paths: insensitive``: written as a path, or as in gateway.yaml."""
+    keys = {"path": node}
+    if isinstance(node, yaml.MappingNode):
+        keys = _mapping(node, ("path", "paths"), "a path, or {path: /legacy/, paths: insensitive}")
+    route, paths = _text_or(keys, "path", ""), _text_or(keys, "paths", "exact")
+    if not route.startswith("/"):
+        raise _Wrong(node, f"the route {route!r} is no path prefix", "begin it with /")
+    if paths not in {"exact", "insensitive"}:
+        raise _Wrong(keys["paths"], f"`paths: {paths}` is not known", "write exact or insensitive")
+    return route, paths == "insensitive"
+
+
+def _case(file: str, node: yaml.Node, routes: list[str], insensitive: list[str]) -> Case:
     keys = _mapping(node, _KEYS, f"a case like {_EXAMPLE}")
     for needed in ("as", "request", "expect"):
         if needed not in keys:
@@ -93,7 +105,8 @@ def _case(file: str, node: yaml.Node, routes: list[str]) -> Case:
     host, client = _text_or(keys, "host", HOST), _text_or(keys, "client", CLIENT)
     try:
         canonical_client(client)
-        asked = inquiry(_principal(keys), method, url.strip(), routes=routes, host=host, client=client)
+        who, url = _principal(keys), url.strip()
+        asked = inquiry(who, method, url, routes=routes, insensitive=insensitive, host=host, client=client)
     except ValueError as error:
         raise _Wrong(
             keys["client" if "client" in keys else "request"], str(error), "fix it, or leave it out"
@@ -158,7 +171,11 @@ def _text_or(keys: dict[str, yaml.Node], key: str, default: str) -> str:
     return _text(keys[key]) if key in keys else default
 
 
-def _texts(node: yaml.Node) -> list[str]:
+def _nodes(node: yaml.Node) -> list[yaml.Node]:
     if not isinstance(node, yaml.SequenceNode):
         raise _Wrong(node, "this is not a list", "write [one, two]")
-    return [_text(each) for each in node.value]
+    return list(node.value)
+
+
+def _texts(node: yaml.Node) -> list[str]:
+    return [_text(each) for each in _nodes(node)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,7 +42,10 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """One request as policies see it."""
+    """One request as policies see it.
+
+    :ivar insensitive: its route has ``paths: insensitive``.
+    """
 
     principal: Principal | None
     method: str
@@ -50,6 +53,7 @@ class Inquiry:
     host: str
     path: str
     client: str
+    insensitive: bool = False
 
     def put_to(self, policies: PolicySet) -> PolicyVerdict:
         """What ``policies`` say, asked by the gate itself as it asks for a request of a live session."""
@@ -66,7 +70,7 @@ class Inquiry:
             site="same-origin",
         )
         session = _session(self.principal) if self.principal else None
-        route = Route(self.route, "", encoded_slashes=True)
+        route = Route(self.route, "", encoded_slashes=True, insensitive=self.insensitive)
         decide(facts, session, route, asked, _NOTHING_REVOKED, _RULES, now=NOW)
         return asked.verdict
 
@@ -146,12 +150,14 @@ def inquiry(
     url: str,
     *,
     routes: Sequence[str] = ("/",),
+    insensitive: Collection[str] = (),
     host: str = HOST,
     client: str = CLIENT,
 ) -> Inquiry:
     """The request ``method url`` as the gateway would put it to a policy set.
 
-    :param url: an absolute path, or an http(s) address whose host then counts.
+    :param url: an absolute path, or an http(s) address whose host then counts. :param routes: paths of upstreams.
+    :param insensitive: those of them with ``paths: insensitive``.
     :raises ValueError: the gateway would refuse the address before any policy is asked; the message says why.
     """
     target = url
@@ -166,10 +172,11 @@ def inquiry(
         target = target if target.startswith("/") else f"/{target}"
     try:
         path = decode_path(split_target(target)[0], encoded_slashes=True)
-        route = match_route(ordered([Route(prefix, "") for prefix in routes]), path)
+        known = [Route(prefix, "", insensitive=prefix in insensitive) for prefix in routes]
+        route = match_route(ordered(known), path)
     except DownstreamError as error:
         raise ValueError(f"no policy would be asked: this request is refused as {error}") from error
-    return Inquiry(principal, method, route.name, host, path, client)
+    return Inquiry(principal, method, route.name, host, path, client, route.insensitive)
 
 
 def failures(cases: Sequence[Case], policies: PolicySet) -> list[tuple[Case, str]]:

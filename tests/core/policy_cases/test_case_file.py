@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.policy.faults import PolicyFaultsError
+from gateway.core.policy.policy_set import PolicySet
 from gateway.core.policy_cases.case_file import parse_cases
+from gateway.core.policy_cases.cases import failures
+from gateway.state import policy_files
+
+SCHEMA = (policy_files.shipped() / policy_files.SCHEMA).read_text()
 
 CASE = "{as: alice, groups: [admins], request: GET /admin/x, expect: allow, by: admins-only}"
 
@@ -54,6 +59,42 @@ cases:
         frozenset(),
         5,
     )
+
+
+def test_cases_know_routes_whose_paths_are_shown_in_lower_case() -> None:
+    """Decided as the gate does it: any spelling is the route's, and policies see small letters; elsewhere they do not."""
+    text = """
+routes: ["/", {path: /Legacy/, paths: insensitive}, {path: /new/, paths: exact}]
+cases:
+  - {as: alice, request: GET /LEGACY/Admin, expect: deny, by: closed}
+  - {as: alice, request: GET /new/Admin, expect: allow, by: [all]}
+"""
+    policies = PolicySet.parse(
+        {
+            "p.cedar": '@id("all") permit (principal is User, action, resource);\n'
+            '@id("closed") forbid (principal, action, resource) when { context.path like "*/admin" };'
+        },
+        SCHEMA,
+    )
+    cases = parse_cases("cases.yaml", text)
+    assert [case.inquiry.route for case in cases] == ["/Legacy/", "/new/"]
+    assert failures(cases, policies) == []
+
+
+@pytest.mark.parametrize(
+    ("routes", "what"),
+    [
+        ("[{paths: insensitive}]", "the route '' is no path prefix"),
+        ("[{path: legacy}]", "the route 'legacy' is no path prefix"),
+        ("[{path: /, paths: any}]", "`paths: any` is not known; write exact or insensitive"),
+        ("[{path: /, path_: x}]", "unknown key `path_`; did you mean `path`"),
+        ("/", "this is not a list"),
+    ],
+)
+def test_a_route_that_is_none_is_said(routes: str, what: str) -> None:
+    """With its fix."""
+    (fault,) = faults(f"routes: {routes}\ncases:\n  - {CASE}\n")
+    assert what in fault
 
 
 def test_values_are_the_text_that_is_written() -> None:
