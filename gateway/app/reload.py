@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gateway.app.tls import context_of
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.core.policy.policy_set import PolicySet
 from gateway.core.policy.statements import capitals_below
@@ -24,7 +23,7 @@ from gateway.oidc.jose.jwks import KeySet, certificate_keys
 from gateway.oidc.signout import signed_receipt
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.settings.model import Settings
-from gateway.settings.secret_files import named, read_secret, read_text
+from gateway.settings.secret_files import context_of, named, read_secret, read_text
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ from gateway.config.findings import KeyPath
 from gateway.config.remarks import Remark, error, warning
 from gateway.core.errors import ConfigurationError
 from gateway.core.session.key_file import MAKE_ONE, parse_key
-from gateway.settings.secret_files import named, read_text
+from gateway.settings.secret_files import context_of, named, read_bytes, read_text
+
+MAX_BUNDLE = 8 * 1024 * 1024
+"""Bytes of a file of authorities; that of Debian, which has all that browsers trust, has 220 KB."""
 
 
 def exposure(path: KeyPath, file: Path) -> Iterator[Remark]:
@@ -61,6 +65,26 @@ def check_readable(path: KeyPath, file: Path, *, marker: str) -> Iterator[Remark
     else:
         if "-----BEGIN" not in text or marker not in text:
             yield error(path, f"{named(file)} holds no {marker.lower()} in PEM", "name the right file")
+
+
+def check_authorities(path: KeyPath, file: Path) -> Iterator[Remark]:
+    """Certificates to trust, one or many, as OpenSSL reads them: with whatever else stands between them."""
+    try:
+        read_bytes(file, MAX_BUNDLE)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ConfigurationError as unreadable:
+        yield error(path, unreadable.detail, unreadable.fix)
+    except OSError as refused:  # ssl.SSLError is one
+        cause = getattr(refused, "reason", None) or refused.strerror or str(refused)
+        yield error(path, f"{named(file)} holds no certificate in PEM ({cause})", "name the right file")
+
+
+def check_pair(path: KeyPath, cert_file: Path, key_file: Path) -> Iterator[Remark]:
+    """A certificate and its key, each of them sound: whether they belong together, and can be used."""
+    try:
+        context_of(cert_file, key_file)
+    except ConfigurationError as refused:
+        yield error(path, refused.detail, refused.fix)
 
 
 def check_directory(path: KeyPath, directory: Path, *, purpose: str) -> Iterator[Remark]:

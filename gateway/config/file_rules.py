@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.file_checks import check_directory, check_key_file, check_readable, exposure
+from gateway.config.file_checks import (
+    check_authorities,
+    check_directory,
+    check_key_file,
+    check_pair,
+    check_readable,
+    exposure,
+)
 from gateway.config.remarks import Remark, Rule, error, rule, warning
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.oidc.jose.jwks import certificate_keys
@@ -67,7 +74,7 @@ def _upstream_certificates(settings: Settings) -> Iterator[Remark]:
             what = f"{upstream.url} is not reached with TLS, so nothing would be verified"
             yield error(at, what, "write an https URL, or remove the key")
         else:
-            yield from check_readable(at, upstream.ca_file, marker="CERTIFICATE")
+            yield from check_authorities(at, upstream.ca_file)
 
 
 @rule("upstreams")
@@ -96,25 +103,34 @@ def _policies(settings: Settings) -> Iterator[Remark]:
         yield warning("policies", f"{fault.file}:{fault.line}: {fault.what}", fault.fix)
 
 
-def _in_pem(section: str, name: str) -> Rule:
+def _trusted(section: str) -> Rule:
     def check(settings: Settings) -> Iterator[Remark]:
-        file: Path | None = getattr(getattr(settings, section), name)
+        file: Path | None = getattr(settings, section).ca_file
         if file is not None:
+            yield from check_authorities((section, "ca_file"), file)
+
+    return rule(f"{section}.ca_file")(check)
+
+
+def _pair(section: str) -> Rule:
+    def check(settings: Settings) -> Iterator[Remark]:
+        files = {name: getattr(getattr(settings, section), name) for name in ("cert_file", "key_file")}
+        found: list[Remark] = []
+        for name, file in files.items():
             marker = "PRIVATE KEY" if name == "key_file" else "CERTIFICATE"
-            yield from check_readable((section, name), file, marker=marker)
-            if name == "key_file":
-                yield from exposure((section, name), file)
+            found += [] if file is None else check_readable((section, name), file, marker=marker)
+        yield from found
+        cert_file, key_file = files["cert_file"], files["key_file"]
+        if key_file is not None:
+            yield from exposure((section, "key_file"), key_file)
+        if not found and cert_file is not None and key_file is not None:
+            yield from check_pair((section, "key_file"), cert_file, key_file)
 
-    return rule(f"{section}.{name}")(check)
+    return rule(f"{section}.cert_file", f"{section}.key_file")(check)
 
 
-_PAIR = ("cert_file", "key_file")
-_PEM = (
-    *(("tls", name) for name in _PAIR),
-    *(("redis", name) for name in ("ca_file", *_PAIR)),
-    ("provider", "ca_file"),
-)
 RULES = (
     *(each for each in list(vars().values()) if isinstance(each, Rule)),
-    *(_in_pem(section, name) for section, name in _PEM),
+    *(_trusted(section) for section in ("provider", "redis")),
+    *(_pair(section) for section in ("tls", "redis")),
 )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import placeholders
+from gateway.oidc.urls import fault_of
 from gateway.settings.model import Settings
 from gateway.settings.secret_files import revealed
 from gateway.settings.state_urls import RedisUrl
@@ -44,16 +45,14 @@ def _issuer_is_not_the_domain(settings: Settings) -> Iterator[Remark]:
 
 @rule("public_url", "provider.issuer", "provider.domain")
 def _provider_over_https(settings: Settings) -> Iterator[Remark]:
-    if settings.public_url.is_local:
-        return
+    """As the gateway reads them when it starts; what is plain text on the way may only be this machine's."""
+    local = settings.public_url.is_local
     for name in ("issuer", "domain"):
-        if (getattr(settings.provider, name) or "").startswith("http:"):
-            what = "is not https, so anybody on the way could sign in as anybody"
-            yield error(
-                f"provider.{name}",
-                what,
-                "write its https address; http is for trials with public_url on localhost",
-            )
+        fault = fault_of(getattr(settings.provider, name) or "https://none", http_on_loopback=local)
+        if fault is not None:
+            what = f"{fault}, so anybody on the way could sign in as anybody" if "https" in fault else fault
+            fix = "write its https address; http is for trials with it and public_url on localhost"
+            yield error(f"provider.{name}", what, fix)
 
 
 @rule("public_url", "provider.client_secret")

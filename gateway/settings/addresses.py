@@ -9,7 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from gateway.settings.bad_value import BadValueError, quoted
 
@@ -83,7 +83,7 @@ class UpstreamUrl:
 
     def __str__(self) -> str:
         if self.path is not None:
-            return f"unix:{self.path}" if self.kind == "unix" else f"file://{self.path}"
+            return f"unix:{self.path}" if self.kind == "unix" else f"file://{quote(str(self.path))}"
         return f"{self.kind}://{ListenAddress(self.host, self.port)}{self.base}"
 
 

@@ -99,7 +99,7 @@ def parse_route_path(value: object) -> str:
 def parse_issuer(value: object) -> str:
     """The issuer exactly as the provider writes it in its tokens, its trailing slash included."""
     parts = split_url(value, "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf")
-    if parts.query or parts.fragment:
+    if parts.query or parts.fragment or "?" in str(value):
         raise BadValueError(
             "has a query or fragment", "write the issuer as the provider's discovery document does"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,22 +51,30 @@ def read_text(path: Path) -> str:
     :raises ConfigurationError: with the cause and the fix.
     """
     try:
+        return read_bytes(path, MAX_SECRET).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _unreadable(f"{named(path)} is not text", "name the right file") from None
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The whole of a file that has no more than ``most`` bytes.
+
+    :raises ConfigurationError: with the cause and the fix.
+    """
+    try:
         if not path.is_file():
             if path.exists():
                 raise _unreadable(f"{named(path)} is not a file", "name the file itself")
             raise _unreadable(f"{named(path)} does not exist", "create it, or fix the path")
         with path.open("rb") as file:
-            raw = file.read(MAX_SECRET + 1)
+            raw = file.read(most + 1)
     except OSError as error:
         cause = error.strerror or "an error"
         fix = "let the gateway's user read it"
         raise _unreadable(f"{named(path)} cannot be read ({cause.lower()})", fix) from None
-    if len(raw) > MAX_SECRET:
-        raise _unreadable(f"{named(path)} is longer than {MAX_SECRET // 1024} KiB", "name the right file")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _unreadable(f"{named(path)} is not text", "name the right file") from None
+    if len(raw) > most:
+        raise _unreadable(f"{named(path)} is longer than {most // 1024} KiB", "name the right file")
+    return raw
 
 
 def read_secret(path: Path) -> Secret:
@@ -82,6 +91,25 @@ def read_secret(path: Path) -> Secret:
             f"{named(path)} has more than one line, or control characters", "keep only the secret in it"
         )
     return Secret(line)
+
+
+def context_of(cert_file: Path, key_file: Path) -> ssl.SSLContext:
+    """TLS 1.2 and later with this certificate.
+
+    :raises ConfigurationError: certificate and key cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # The password is for keys that have one: OpenSSL would ask for it at the terminal.
+        context.load_cert_chain(cert_file, key_file, password="")
+    except OSError as error:
+        cause = getattr(error, "reason", None) or error.strerror or str(error)
+        what = f"{cert_file} and {key_file} cannot be used ({cause})"
+        fix = "give a certificate chain and its private key, both in PEM and without a passphrase"
+        raise ConfigurationError("bad_certificate", what, fix=fix) from None
+    return context
 
 
 def _unreadable(what: str, fix: str) -> ConfigurationError:

@@ -24,8 +24,6 @@ from tests.fakes.pieces import put
 from tests.fakes.serving import Application, launched, serving, written
 
 ROOT = Path(__file__).parents[2]
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"
-PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n"
 
 
 def configured(directory: Path, extra: str = "", replaced: Mapping[str, str] = NOTHING) -> Path:
@@ -78,19 +76,6 @@ def test_a_state_file_that_is_none_is_one_clear_line(tmp_path: Path, workers: in
     assert "state.db" in complaint(path, workers)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_tls_files_that_cannot_be_used_are_one_clear_line(tmp_path: Path, workers: int) -> None:
-    """They look right to the checks, and OpenSSL refuses them."""
-    (tmp_path / "cert.pem").write_text(CERTIFICATE)
-    (tmp_path / "key.pem").write_text(PRIVATE_KEY)
-    (tmp_path / "key.pem").chmod(0o600)
-    path = configured(tmp_path, extra="tls: {cert_file: cert.pem, key_file: key.pem}\n")
-    path.write_text(path.read_text().replace("public_url: http:", "public_url: https:"))
-    line = complaint(path, workers)
-    assert "cert.pem" in line
-    assert "cannot be used" in line
-
-
 def test_a_bad_policy_is_a_finding_with_its_place(tmp_path: Path) -> None:
     """File and line of the policy, and of the key that names it."""
     (tmp_path / "policies").mkdir()
@@ -120,15 +105,6 @@ async def test_what_a_client_may_take_is_as_configured(tmp_path: Path) -> None:
     await gateway.close()
 
     assert (limits.header, limits.body, limits.per_client) == (16_384, 1 << 20, 7)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_upstream_s_authority_that_cannot_be_used_is_one_clear_line(tmp_path: Path, workers: int) -> None:
-    """It names the file and the key, before anybody asks for the upstream."""
-    (tmp_path / "ca.pem").write_text(CERTIFICATE)
-    path = configured(tmp_path, replaced={'http://127.0.0.1:9"}': 'https://localhost", ca_file: ca.pem}'})
-
-    assert f"upstreams[].ca_file: {tmp_path / 'ca.pem'} cannot be used" in complaint(path, workers)
 
 
 def test_a_configuration_that_is_not_there_is_a_finding(tmp_path: Path) -> None:

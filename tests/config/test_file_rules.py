@@ -10,6 +10,7 @@ from gateway.core import dice
 from gateway.core.session.key_file import format_key
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.settings.secret_files import MAX_SECRET
+from tests.fakes.certificates import Authority
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_certificates_are_looked_at(found, house):
 
 def test_an_upstream_s_certificates_are_looked_at(found, house):
     """There, in PEM, and beside an https URL: anywhere else they would verify nothing."""
-    (house / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    Authority.make(house, "ca")
     upstreams = [
         {"path": "/", "url": "https://app.internal", "ca_file": "ca.pem"},
         {"path": "/a/", "url": "https://app.internal", "ca_file": "none.pem"},
@@ -92,6 +93,46 @@ def test_an_upstream_s_certificates_are_looked_at(found, house):
     assert [line.partition(":")[0] for line in lines] == ["upstreams[1].ca_file", "upstreams[2].ca_file"]
     assert "none.pem does not exist" in lines[0]
     assert "is not reached with TLS, so nothing would be verified" in lines[1]
+
+
+def test_the_certificates_of_a_whole_system_are_a_ca_file(found, house):
+    """Debian's file of all authorities has 220 KB; comments in any script and encoding may stand between them."""
+    pem = Authority.make(house).file.read_bytes()
+    (house / "bundle.pem").write_bytes(
+        b"".join(b"# T\xfcrktrust %d\n%s" % (number, pem) for number in range(400))
+    )
+    assert (house / "bundle.pem").stat().st_size > 220_000
+
+    upstreams = [{"path": "/", "url": "https://app.internal", "ca_file": "bundle.pem"}]
+    assert not [
+        line
+        for line in found({"upstreams": upstreams, "provider.ca_file": "bundle.pem"})
+        if "ca_file" in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("no PEM", "holds no certificate in PEM"), (None, "none.pem does not exist")]
+)
+def test_a_ca_file_without_certificates_is_said_with_the_reason(found, house, text, what):
+    """By OpenSSL's own verdict, which is what counts when the provider is asked."""
+    if text is not None:
+        (house / "none.pem").write_text(text)
+    assert any(
+        line.startswith("provider.ca_file") and what in line
+        for line in found({"provider.ca_file": "none.pem"})
+    )
+
+
+def test_a_certificate_and_the_key_of_another_are_found_before_the_start(found, house):
+    """Each of them is sound, and nobody could be spoken to."""
+    authority = Authority.make(house)
+    for host in ("a.example", "b.example"):
+        authority.server(host)
+    pair = {"cert_file": "authority.a.example.pem", "key_file": "authority.b.example.pem"}
+
+    (line,) = [line for line in found({"tls": pair}) if line.startswith("tls") and "warning" not in line]
+    assert line.startswith("tls.key_file: ") and "cannot be used (KEY_VALUES_MISMATCH)" in line
 
 
 def test_a_served_directory_exists(found, house):
