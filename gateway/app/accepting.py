@@ -47,7 +47,7 @@ _DROP_SYN: Final = b"".join(
 
 def backlog() -> int:
     """Connections that may wait at a socket: no more than this process can open at once."""
-    return shares_of_process(1).backlog
+    return shares_of_process(1, 1).backlog
 
 
 def listening_socket(address: ListenAddress, key: str) -> socket.socket:

@@ -14,7 +14,6 @@ import resource
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.proxy import pool as pools
 from gateway.telemetry.log import get_logger
 
 ENOUGH: Final = 1 << 20
@@ -42,21 +41,23 @@ class Shares:
     backlog: int
 
 
-def shares(limit: int, upstreams: int) -> Shares:
-    """What each may have of ``limit`` open files with so many upstreams. A client gets a quarter of all clients' share.
+def shares(limit: int, upstreams: int, wanted: int) -> Shares:
+    """What each may have of ``limit`` open files. A client gets a quarter of all clients' share.
 
-    >>> shares(1_024, 2)
+    :param upstreams: how many. :param wanted: connections to each, the most that is asked for.
+
+    >>> shares(1_024, 2, 512)
     Shares(clients=336, client=84, pool=112, backlog=64)
     """
     reserved = max(RESERVED[0], min(RESERVED[1], limit // 8))
-    pool = max(1, min(pools.MAX_CONNECTIONS, (limit - reserved) // 4 // max(1, upstreams)))
+    pool = max(1, min(wanted, (limit - reserved) // 4 // max(1, upstreams)))
     clients = max(1, (limit - reserved - pool * upstreams) // 2)
     return Shares(clients, max(1, clients // 4), pool, max(1, min(BACKLOG, reserved // 2)))
 
 
-def shares_of_process(upstreams: int) -> Shares:
+def shares_of_process(upstreams: int, wanted: int) -> Shares:
     """The same for what this process may have open now."""
-    return shares(_limits()[0], upstreams)
+    return shares(_limits()[0], upstreams, wanted)
 
 
 def raise_limit() -> int:
@@ -68,7 +69,7 @@ def raise_limit() -> int:
         soft = wanted
     if soft < FEW:
         fix = "raise the hard limit: LimitNOFILE= of the service, --ulimit nofile= of the container, or ulimit -Hn"
-        _log.warning("few_open_files", limit=soft, clients=shares(soft, 1).clients, fix=fix)
+        _log.warning("few_open_files", limit=soft, clients=shares(soft, 1, 1).clients, fix=fix)
     return soft
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from gateway.app.descriptors import Shares
 from gateway.core.gate import GateRules
 from gateway.core.http.facts import DoorRules
 from gateway.core.http.routes import Route
@@ -28,6 +29,7 @@ from gateway.settings.state_urls import SqliteUrl
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis.place import RedisPlace
 from gateway.web.admin import AdminOptions
+from gateway.web.door.limits import DoorLimits
 from gateway.web.signout.logout_options import LogoutOptions
 
 
@@ -96,6 +98,26 @@ def door_rules(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
     )
 
 
+def door_limits(settings: Settings, files: Shares) -> DoorLimits:
+    """What a client may take.
+
+    :param files: what the system has room for.
+    """
+    waits, most = settings.timeouts, settings.limits
+    bodies = [most.body if upstream.body is None else upstream.body for upstream in settings.upstreams]
+    return DoorLimits(
+        header=most.header,
+        body=0 if 0 in bodies else max(bodies),  # which upstream it is for is not known yet
+        head_seconds=waits.client_head,
+        body_window=waits.client_body,
+        body_rate=most.body_rate,
+        keep_alive=waits.client_keep_alive,
+        send_seconds=waits.client_send,
+        per_client=min(most.connections_per_client, files.client),
+        together=files.clients,
+    )
+
+
 def identity_options(settings: Settings) -> IdentityOptions:
     """What upstreams hear of the user."""
     return IdentityOptions(
@@ -137,7 +159,7 @@ def provider_options(settings: Settings) -> ProviderOptions:
 
 def routes(settings: Settings) -> list[Route]:
     """Which upstream serves what."""
-    waits = settings.timeouts
+    waits, most = settings.timeouts, settings.limits
     return [
         Route(
             path=upstream.path,
@@ -145,9 +167,15 @@ def routes(settings: Settings) -> list[Route]:
             when_stale=upstream.when_stale,
             encoded_slashes=upstream.encoded_slashes == "allow",
             allow_method_override=upstream.method_override == "allow",
-            connect=waits.connect,
-            first_byte=waits.first_byte,
-            idle=waits.idle,
+            connect=upstream.connect or waits.connect,
+            first_byte=upstream.first_byte or waits.first_byte,
+            idle=upstream.idle or waits.idle,
+            stream=upstream.stream or waits.stream,
+            client_body=upstream.client_body or waits.client_body,
+            keep_alive=upstream.keep_alive or waits.upstream_keep_alive,
+            body=most.body if upstream.body is None else upstream.body,
+            connections=upstream.connections or most.upstream_connections,
+            queue=most.upstream_queue,
             ca_file=str(upstream.ca_file or ""),
             strip_prefix=upstream.strip_prefix,
             own_host=upstream.host == "own",

@@ -38,10 +38,6 @@ from gateway.web.probes import Readiness, probe_application
 
 _log = get_logger("server")
 
-DRAIN_ACCEPT = 5.0
-"""Seconds a stopping replica still accepts: load balancers need as long to hear that it is unready (rule R12)."""
-DRAIN_REQUESTS = 20.0
-"""Seconds requests in flight may still take: with the above, less than Kubernetes' grace period of 30 seconds."""
 _CUT = 0.1
 """Seconds that what is cut off after that has to end itself."""
 _LOOK = 0.05
@@ -124,12 +120,13 @@ async def serve_replica(
     sock: socket.socket,
     *,
     on_ready: Callable[[], None],
-    accept_for: float = DRAIN_ACCEPT,
+    accept_for: float,
     beside: Sequence[socket.socket] = (),
 ) -> None:
     """Open the replica, serve until ``run.stop`` is set, drain, close.
 
-    :param beside: the other workers' sockets.
+    :param accept_for: seconds a stopping replica still accepts: load balancers need as long to hear that it is unready
+        (rule R12). :param beside: the other workers' sockets.
     """
     gateway = run.gateway
     await gateway.open()
@@ -152,7 +149,7 @@ async def serve_replica(
         if standing_in is not None:
             standing_in.cancel()
         await asyncio.gather(*(take_queued(each, listener, tls) for each in (queue, *beside)))
-        await drain(listener, gateway.live)
+        await drain(listener, gateway.live, gateway.settings.timeouts.drain)
         await gateway.close()
 
 
@@ -166,7 +163,7 @@ def keep() -> None:
     gc.enable()
 
 
-async def drain(listener: Listener, live: LiveConnections, limit: float = DRAIN_REQUESTS) -> None:
+async def drain(listener: Listener, live: LiveConnections, limit: float) -> None:
     """Let requests in flight finish, at most ``limit`` seconds; end what would never finish, close what is idle.
 
     What is still there then is cut off.
@@ -187,11 +184,12 @@ def serve(
     *,
     on_ready: Callable[[], None] = lambda: None,
     on_audit: AuditListener | None = None,
-    accept_for: float = DRAIN_ACCEPT,
+    accept_for: float | None = None,
 ) -> int:
     """Serve with one worker, this process, until SIGTERM or SIGINT; the exit status.
 
     :param on_ready: called once, when requests are answered and ``/readyz`` says so.
+    :param accept_for: seconds that it still accepts when it is stopped, in the place of what is configured.
     :raises ConfigurationError: something that was configured cannot be used.
     """
     import uvloop
@@ -199,6 +197,7 @@ def serve(
     set_up_output(settings)
     raise_limit()
     tls_context(settings)  # its faults are to be told before anything is listened on
+    accept_for = settings.timeouts.drain_accept if accept_for is None else accept_for
     uvloop.run(_alone(settings, open_sockets(settings), on_ready, on_audit, accept_for))
     return 0
 

@@ -15,6 +15,7 @@ from gateway.app.options import (
     admin_options,
     backends,
     claim_options,
+    door_limits,
     door_rules,
     gate_rules,
     identity_options,
@@ -40,7 +41,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.admin import AdminApi
 from gateway.web.door.access_log import AccessLog
-from gateway.web.door.listener import Door, DoorLimits
+from gateway.web.door.listener import Door
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.session.idle import LOOK_EVERY, IdleEndings
@@ -99,13 +100,13 @@ class Gateway:
         self.idle_endings = IdleEndings(self.live, self.sign_ins, idle=self.limits.idle)
         self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.events.log_renewed
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
-        files = shares_of_process(len(settings.upstreams))
+        ways = routes(settings)
+        files = shares_of_process(len(ways), max(way.connections for way in ways))
         self.forwarder = Forwarder(
-            routes(settings),
+            ways,
             live=self.live,
             identity=identity_options(settings),
-            body_limit=settings.limits.body,
-            pool_limit=files.pool,
+            room=files.pool,
             alive=self.standing.lives,
             on_result=lambda route, result: self.metrics.upstream_requests_total[route, result].inc(),
             tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
@@ -176,12 +177,7 @@ class Gateway:
         self.access_log = AccessLog(self.metrics, access=settings.log.access)
         self.door = Door(
             door_rules(settings),
-            DoorLimits(
-                settings.limits.header,
-                settings.limits.body,
-                per_client=min(settings.limits.connections_per_client, files.client),
-                together=files.clients,
-            ),
+            door_limits(settings, files),
             table=own_paths(self),
             gate=self.gate,
             access_log=self.access_log,

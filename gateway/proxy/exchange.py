@@ -50,6 +50,22 @@ class Downstream(Asker, Protocol):
         """Break the client connection so that the response is seen to be incomplete."""
 
 
+class Limits(Protocol):
+    """How long is waited for an upstream: its route; see :class:`gateway.core.http.routes.Route`."""
+
+    @property
+    def first_byte(self) -> float:
+        """Seconds until its answer begins."""
+
+    @property
+    def idle(self) -> float:
+        """Seconds without a byte within a message."""
+
+    @property
+    def stream(self) -> float:
+        """The same in what lasts by its nature."""
+
+
 class StaleConnectionError(UpstreamError):
     """A reused connection was closed before any byte of a response: the request may be sent again if it is safe."""
 
@@ -57,7 +73,6 @@ class StaleConnectionError(UpstreamError):
 class Exchange(ResponseReader[Downstream]):
     """See the module.
 
-    :ivar stalled: whose turn it is while the body is sent, ``client`` or ``upstream``.
     :ivar complete_response: the entire response, when it came at once.
     :ivar switched: head of a 101 and what came behind it. :ivar error: why there is no response.
     :ivar over: nothing more will happen.
@@ -65,17 +80,14 @@ class Exchange(ResponseReader[Downstream]):
     """
 
     __slots__ = (
-        "_began", "_connection", "_deadline", "_deadlines", "_first_byte", "_idle", "_unsent",
-        "complete_response", "error", "on_change", "over", "reading_paused", "sent", "stalled", "started", "switched",
+        "_began", "_connection", "_deadline", "_deadlines", "_limits", "_unsent",
+        "complete_response", "error", "on_change", "over", "reading_paused", "sent", "started", "switched",
     )  # fmt: skip
 
-    def __init__(
-        self, downstream: Downstream, deadlines: Deadlines, *, first_byte: float, idle: float
-    ) -> None:
+    def __init__(self, downstream: Downstream, deadlines: Deadlines, limits: Limits) -> None:
         super().__init__(downstream)
         self._deadlines = deadlines
-        self._first_byte = first_byte
-        self._idle = idle
+        self._limits = limits
         self.on_change: Callable[[], None] | None = None
         self._connection: UpstreamConnection | None = None
         self.reading_paused = False
@@ -83,7 +95,6 @@ class Exchange(ResponseReader[Downstream]):
         self._deadline = _NEVER
         self._began = 0.0
         self.sent = True
-        self.stalled = "upstream"
         self.complete_response: bytes | None = None
         self.switched: tuple[bytes, bytes] | None = None
         self.error: GatewayError | None = None
@@ -102,20 +113,22 @@ class Exchange(ResponseReader[Downstream]):
         deadlines = self._deadlines
         deadlines.watch(self)
         self._began = deadlines.now
-        self._deadline = deadlines.after(self._first_byte if sent else self._idle)
+        self._deadline = deadlines.after(self._limits.first_byte if sent else self._limits.idle)
         connection.begin(self, head)
 
     def body_progress(self, *, waiting_for: str) -> None:
-        """A piece of the request body has moved; ``waiting_for`` ("client" or "upstream") is whose turn it is."""
-        self.stalled = waiting_for
-        self._deadline = self._silence()
+        """A piece of the request body has moved; ``waiting_for`` ("client" or "upstream") is whose turn it is.
+
+        How long a client may take is the door's business, for it sees every byte (``timeouts.client_body``).
+        """
+        self._deadline = _NEVER if waiting_for == "client" else self._silence()
 
     def body_sent(self) -> None:
         """The request is complete."""
         self.sent = True
-        self.stalled = "upstream"
-        if self.head is None:
-            self._deadline = self._deadlines.after(self._first_byte)
+        self._deadline = (
+            self._deadlines.after(self._limits.first_byte) if self.head is None else self._silence()
+        )
 
     @property
     def waited(self) -> bool:
@@ -199,8 +212,7 @@ class Exchange(ResponseReader[Downstream]):
                 self._finish()
                 return
             self.started = True
-            self._deadline = self._deadlines.after(self._idle)
-            if head.events and self._connection is not None:
+            if head.lasts and self._connection is not None:
                 self._connection.disown()
             if not self.downstream.stream_begins(self):
                 self.fail(UpstreamError("session_ended", "The session ended meanwhile."))
@@ -220,7 +232,7 @@ class Exchange(ResponseReader[Downstream]):
         if not (self.reading_paused or self._connection is None or self._connection.transport.is_closing()):
             self.reading_paused = True
             self._unsent = self.downstream.unsent
-            self._deadline = self._deadlines.after(self._idle)
+            self._deadline = self._deadlines.after(self._limits.idle)
             self._connection.transport.pause_reading()
             self._wake()
 
@@ -232,8 +244,11 @@ class Exchange(ResponseReader[Downstream]):
             self._connection.transport.resume_reading()
 
     def _silence(self) -> float:
-        """Until when nobody need say anything: event streams are silent for as long as they like."""
-        return _NEVER if self.head is not None and self.head.events else self._deadlines.after(self._idle)
+        """Until when nobody need say anything."""
+        limits = self._limits
+        return self._deadlines.after(
+            limits.stream if self.head is not None and self.head.lasts else limits.idle
+        )
 
     # Ends
 
@@ -244,7 +259,7 @@ class Exchange(ResponseReader[Downstream]):
         elif now >= self._deadline:
             if self.reading_paused and self.downstream.unsent < self._unsent:
                 self._unsent = self.downstream.unsent
-                self._deadline = self._deadlines.after(self._idle)
+                self._deadline = self._deadlines.after(self._limits.idle)
                 return
             self.fail(self._too_late())
 
@@ -252,12 +267,13 @@ class Exchange(ResponseReader[Downstream]):
         if self.head is not None:
             if self.reading_paused:
                 return DownstreamError("too_slow")
-            return UpstreamError("idle_timeout", f"No byte of the response for {self._idle:g} s.")
+            silent = self._limits.stream if self.head.lasts else self._limits.idle
+            return UpstreamError("idle_timeout", f"No byte of the response for {silent:g} s.")
         if self.sent:
-            return UpstreamError("first_byte_timeout", f"No response within {self._first_byte:g} s.")
-        if self.stalled == "client":
-            return DownstreamError("too_slow")
-        return UpstreamError("idle_timeout", f"No byte of the request's body was taken for {self._idle:g} s.")
+            return UpstreamError("first_byte_timeout", f"No response within {self._limits.first_byte:g} s.")
+        return UpstreamError(
+            "idle_timeout", f"No byte of the request's body was taken for {self._limits.idle:g} s."
+        )
 
     def leave(self) -> None:
         """The gateway stops: an event stream ends between two events, so that its reader connects anew elsewhere."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gateway.core.http.tab_injection import Insertion, insertion, reframed
 from gateway.proxy.deadlines import Deadlines
-from gateway.proxy.exchange import Downstream, Exchange
+from gateway.proxy.exchange import Downstream, Exchange, Limits
 
 
 class Documented(Downstream, Protocol):
@@ -23,10 +23,8 @@ class InsertingExchange(Exchange):
 
     __slots__ = ("_insertion", "_looked", "_script")
 
-    def __init__(
-        self, downstream: Documented, deadlines: Deadlines, *, first_byte: float, idle: float
-    ) -> None:
-        super().__init__(downstream, deadlines, first_byte=first_byte, idle=idle)
+    def __init__(self, downstream: Documented, deadlines: Deadlines, limits: Limits) -> None:
+        super().__init__(downstream, deadlines, limits)
         self._script = downstream.script
         self._looked = False
         self._insertion: Insertion | None = None

@@ -14,29 +14,24 @@ from gateway.core.errors import UpstreamError
 from gateway.proxy.address import Address
 from gateway.proxy.connection import Belonging, Holder, UpstreamConnection
 
-MAX_CONNECTIONS = 512
-"""Per upstream and worker. HAProxy's default is 2,000 for the process, Envoy's circuit breaker opens at 1,024."""
-MAX_QUEUED = 1_024
-"""Requests waiting for a connection; Envoy's ``max_pending_requests``."""
-IDLE_SECONDS = 4.0
-"""How long a free connection is kept: below the 5 s after which Node and uvicorn close theirs."""
 FRESH_SECONDS = 1.0
-"""A request that may not be sent twice takes no connection that was free for longer."""
+"""A request that may not be sent twice takes no connection that was free for longer: less than any server keeps one."""
 
 
 class Pool:
     """All connections to one address.
 
-    :param limit: connections open at once, ``MAX_CONNECTIONS`` where none is given; those taken over by event streams
-        and tunnels no longer count.
-    :param queue: requests that may wait when the limit is reached, ``MAX_QUEUED`` where no number is given.
+    :param limit: connections open at once; those taken over by event streams and tunnels no longer count.
+    :param queue: requests that may wait when the limit is reached.
+    :param keep_alive: seconds that a free connection is kept.
     """
 
-    def __init__(self, address: Address, *, limit: int | None = None, queue: int | None = None) -> None:
+    def __init__(self, address: Address, *, limit: int, queue: int, keep_alive: float) -> None:
         self.address = address
         self._loop = asyncio.get_running_loop()
-        self._limit = MAX_CONNECTIONS if limit is None else limit
-        self._queue = MAX_QUEUED if queue is None else queue
+        self._limit = limit
+        self._queue = queue
+        self._keep_alive = keep_alive
         self._open: set[UpstreamConnection] = set()
         self._connecting = 0
         self._idle: list[UpstreamConnection] = []
@@ -119,7 +114,7 @@ class Pool:
         connection.idle_since = self._loop.time()
         self._idle.append(connection)
         if self._pruning is None:
-            self._pruning = self._loop.call_later(IDLE_SECONDS, self._prune)
+            self._pruning = self._loop.call_later(self._keep_alive, self._prune)
 
     def gone(self, connection: UpstreamConnection) -> None:
         """A connection ended or was taken over: there is room for another."""
@@ -214,11 +209,11 @@ class Pool:
 
     def _prune(self) -> None:
         self._pruning = None
-        oldest = self._loop.time() - IDLE_SECONDS
+        oldest = self._loop.time() - self._keep_alive
         for connection in [each for each in self._idle if each.idle_since <= oldest]:
             connection.abort()
         if self._idle:
-            self._pruning = self._loop.call_later(IDLE_SECONDS, self._prune)
+            self._pruning = self._loop.call_later(self._keep_alive, self._prune)
 
 
 def _cause(error: OSError) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 from gateway.core import dice
 from gateway.core.http.websocket_frames import GOING_AWAY, SESSION_ENDED, FrameTracker, close_frame
 from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.signal import Signal
 
 GRACE = 0.25
@@ -51,17 +52,29 @@ class TunnelClient(Protocol):
 class Tunnel:
     """See the module.
 
+    :param idle: seconds for which nobody need say anything.
     :ivar over: both ends are closed. :ivar client_blocked: reading from the upstream waits for the client.
     """
 
     __slots__ = (
-        "_client", "_closing", "_code", "_connection", "_reason", "_timer", "_to_client", "_to_upstream", "_woken",
-        "client_blocked", "over",
+        "_client", "_closing", "_code", "_connection", "_deadline", "_deadlines", "_idle", "_reason", "_timer",
+        "_to_client", "_to_upstream", "_woken", "client_blocked", "over",
     )  # fmt: skip
 
-    def __init__(self, client: TunnelClient, connection: UpstreamConnection) -> None:
+    def __init__(
+        self,
+        client: TunnelClient,
+        connection: UpstreamConnection,
+        deadlines: Deadlines,
+        idle: float = float("inf"),
+    ) -> None:
         self._client = client
         self._connection = connection
+        self._deadlines = deadlines
+        self._idle = idle
+        self._deadline = deadlines.after(idle)
+        if idle < float("inf"):
+            deadlines.watch(self)
         self._to_client = FrameTracker()
         self._to_upstream = FrameTracker()
         self._closing: set[FrameTracker] = set()
@@ -87,6 +100,7 @@ class Tunnel:
         if self._reason is not None:
             self._last_bytes(self._to_upstream, data)
             return
+        self._deadline = self._deadlines.after(self._idle)
         self._to_upstream.advance(data)
         self._connection.write(data)
         if self._connection.write_paused:
@@ -112,6 +126,7 @@ class Tunnel:
         if self._reason is not None:
             self._last_bytes(self._to_client, data)
             return
+        self._deadline = self._deadlines.after(self._idle)
         self._to_client.advance(data)
         self._client.write(data)
         if self._client.blocked and not self.client_blocked:
@@ -163,6 +178,11 @@ class Tunnel:
     def leave(self) -> None:
         """The gateway stops: close both ways with 1001, or cut."""
         self._end("the gateway is restarting", GOING_AWAY)
+
+    def check(self, now: float) -> None:
+        """A tick (:class:`gateway.proxy.deadlines.HasDeadline`): nobody has said anything for too long."""
+        if now >= self._deadline:
+            self._end("idle", GOING_AWAY)
 
     def _end(self, reason: str, code: int) -> None:
         if self.over or self._reason is not None:
@@ -222,6 +242,7 @@ class Tunnel:
 
     def _finish(self) -> None:
         self.over = True
+        self._deadlines.unwatch(self)
         if self._timer is not None:
             self._timer.cancel()
         self._woken.wake()

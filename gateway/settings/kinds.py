@@ -48,10 +48,13 @@ _SIZE = {"type": ["integer", "string"], "pattern": r"^\d+(B|KiB|MiB|GiB)?$"}
 
 
 Lifetime = Annotated[float, _kind(units.parse_lifetime, "duration", **_DURATION)]
+Duration = Annotated[float, _kind(units.parse_duration, "duration", **_DURATION)]
+Patience = Annotated[float, _kind(units.parse_patience, "duration", **_DURATION)]
 Seconds = Annotated[float, _kind(units.parse_seconds, "duration", **_DURATION)]
 Size = Annotated[int, _kind(units.parse_size, "size", minimum=0, **_SIZE)]
 Room = Annotated[int, _kind(units.parse_room, "size", minimum=units.LEAST_ROOM, **_SIZE)]
 Count = Annotated[int, _kind(units.parse_count, "number", type="integer", minimum=0)]
+Number = Annotated[int, _kind(units.parse_number, "number", type="integer", minimum=1)]
 Flag = Annotated[bool, ValueKind(lambda value, _base: units.parse_flag(value), {"type": "boolean"})]
 Address = Annotated[
     addresses.ListenAddress, _kind(addresses.parse_address, "address:port", examples=["0.0.0.0:8080"])

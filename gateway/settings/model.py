@@ -72,7 +72,7 @@ class Settings:
         None, description="Answer for a proxy in front; absent is off."
     )
     browser: BrowserSection = key({}, description="Inside the page.")
-    timeouts: TimeoutsSection = key({}, description="Towards upstreams.")
+    timeouts: TimeoutsSection = key({}, description="Towards upstreams and towards clients.")
     limits: LimitsSection = key({}, description="What requests and clients may take.")
     probes: ProbesSection = key({}, description="Probes and metrics.")
     admin: AdminSection = key({}, description="The operator's API.")

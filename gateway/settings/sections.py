@@ -73,6 +73,24 @@ class UpstreamSection:
         description="Paths of the application's own sign-out: a request that acts there, or a navigation, still"
         " reaches it, ends the session here and begins the chain, which the next navigation walks.",
     )
+    body: kinds.Size | None = key(None, description="In the place of `limits.body`, for this upstream.")
+    connections: kinds.Number | None = key(
+        None, description="In the place of `limits.upstream_connections`, for this upstream."
+    )
+    connect: kinds.Lifetime | None = key(None, description="In the place of `timeouts.connect`.")
+    first_byte: kinds.Lifetime | None = key(
+        None, description="In the place of `timeouts.first_byte`: for a report that takes minutes."
+    )
+    idle: kinds.Lifetime | None = key(
+        None, description="In the place of `timeouts.idle`: for downloads and long answers that pause."
+    )
+    stream: kinds.Patience | None = key(None, description="In the place of `timeouts.stream`.")
+    client_body: kinds.Lifetime | None = key(
+        None, description="In the place of `timeouts.client_body`: for uploads that pause."
+    )
+    keep_alive: kinds.Lifetime | None = key(
+        None, description="In the place of `timeouts.upstream_keep_alive`."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +184,51 @@ class BrowserSection:
 
 @dataclass(frozen=True, slots=True)
 class TimeoutsSection:
-    """Towards upstreams."""
+    """Towards upstreams and towards clients."""
 
     connect: kinds.Lifetime = key("5s", description="Until an upstream accepts a connection, then 504.")
     first_byte: kinds.Lifetime = key("60s", description="Until its answer begins, then 504.")
     idle: kinds.Lifetime = key(
         "60s",
-        description="Without a byte either way in mid-answer, then the connection is cut; event streams are exempt.",
+        description="Without a byte either way in mid-answer, then the connection is cut; event streams, pushed images"
+        " (`multipart/x-mixed-replace`) and WebSockets have `stream`.",
+    )
+    stream: kinds.Patience = key(
+        "0s",
+        description="How long an event stream or a WebSocket may say nothing, either way; `0s` is for ever, that is"
+        " until its session ends. HAProxy's `timeout tunnel`; Envoy's `stream_idle_timeout` is 5m.",
+    )
+    upstream_keep_alive: kinds.Lifetime = key(
+        "4s",
+        description="How long a free connection to an upstream is kept: less than the upstream itself keeps it (Node,"
+        " uvicorn 5s, Gunicorn 2s; Go and nginx longer).",
+    )
+    client_keep_alive: kinds.Lifetime = key(
+        "75s",
+        description="How long a client's connection is kept between two requests: longer than a load balancer in front"
+        " keeps it (AWS 60s, Google 600s, Azure 4m). nginx's `keepalive_timeout`.",
+    )
+    client_head: kinds.Lifetime = key(
+        "30s",
+        description="From the first byte of a request's head to its last, then 408. nginx 60s, Kestrel 30s.",
+    )
+    client_body: kinds.Lifetime = key(
+        "60s",
+        description="In each such time a request's body must have come on by `limits.body_rate`, then 408. nginx's"
+        " `client_body_timeout`.",
+    )
+    client_send: kinds.Lifetime = key(
+        "60s",
+        description="In each such time a client must take something of what waits for it. nginx's `send_timeout`.",
+    )
+    drain_accept: kinds.Duration = key(
+        "5s",
+        description="How long a gateway that stops still accepts, being unready: until every load balancer knows.",
+    )
+    drain: kinds.Duration = key(
+        "20s",
+        description="How long requests under way may take after that, then they are cut. Both together stay below"
+        " Kubernetes' `terminationGracePeriodSeconds` (30s).",
     )
 
 
@@ -186,11 +242,26 @@ class LimitsSection:
         description="All cookies of the gateway together; a session that needs more ends on a page that says so.",
     )
     body: kinds.Size = key(0, description="Request body, then 413; 0 is no limit.")
+    body_rate: kinds.Count = key(
+        240,
+        description="Bytes a second that a request's body must have on average in each `timeouts.client_body`; 0 asks"
+        " for one byte in it, as nginx does. Kestrel's `MinRequestBodyDataRate`; Apache has 500.",
+    )
     connections_per_client: kinds.Count = key(
         1024,  # an office behind one address opens six for each browser
         description="Connections of one client address (of IPv6 its /64) to one worker; 0 is no limit."
         " Those of `trusted_proxies` and of this machine do not count. Where the system lets a process open few"
         " files it is less: a quarter of what all clients together may have.",
+    )
+    upstream_connections: kinds.Number = key(
+        512,
+        description="Connections of one worker to each upstream, event streams and WebSockets apart. HAProxy has 2,000"
+        " for all together, Envoy 1,024. Where the system lets a process open few files it is less.",
+    )
+    upstream_queue: kinds.Count = key(
+        1024,
+        description="Requests that may wait for such a connection, no longer than `timeouts.connect`; more are answered"
+        " 503. Envoy's `max_pending_requests`.",
     )
 
 

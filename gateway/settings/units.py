@@ -27,6 +27,11 @@ def parse_duration(value: object) -> float:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def parse_patience(value: object) -> float:
+    """Seconds; none of them means for ever, so that a limit is one comparison."""
+    return parse_duration(value) or float("inf")
+
+
 def parse_lifetime(value: object) -> float:
     """Seconds, more than none."""
     seconds = parse_duration(value)
@@ -85,3 +90,10 @@ def parse_count(value: object) -> int:
             f"{quoted(value)} is not a number of things", "write a whole number, such as 1024"
         )
     return int(value)
+
+
+def parse_number(value: object) -> int:
+    """A whole number of things, at least one."""
+    if (count := parse_count(value)) < 1:
+        raise BadValueError("leaves no room for one", "write a whole number above zero, such as 512")
+    return count

@@ -37,11 +37,12 @@ class Body:
 
     :param length: its bytes; None when it is chunked. :param expected: the client waits for ``100 Continue``.
     :ivar complete: all of it has come. :ivar size: bytes of it that have come. :ivar holding: the client is held back.
+    :ivar within: seconds in which it must come on; 0 is what the door has for all.
     """
 
     __slots__ = (
         "_chunks", "_client", "_discarding", "_error", "_left", "_pieces", "_waiting", "_woken", "chunked",
-        "complete", "expected", "holding", "size",
+        "complete", "expected", "holding", "size", "within",
     )  # fmt: skip
 
     def __init__(self, client: BodyClient, length: int | None, *, expected: bool) -> None:
@@ -56,6 +57,7 @@ class Body:
         self._discarding = False
         self.expected = expected
         self.size = 0
+        self.within = 0.0
         self.complete = False
         self.holding = False
 

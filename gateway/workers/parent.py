@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _log = get_logger("workers")
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-ACCEPT = 5.0
 DESK_ENDS = 5.0
 """Seconds the desk may take to stop."""
 _SLACK = 3.0
@@ -44,14 +43,17 @@ _SLACK = 3.0
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(settings: Settings, *, workers: int, accept_for: float = ACCEPT) -> int:
+def serve(settings: Settings, *, workers: int, accept_for: float | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit status.
 
-    :param workers: with one, everything runs in this process. :param accept_for: seconds a stopping worker accepts.
+    :param workers: with one, everything runs in this process. :param accept_for: seconds a stopping worker accepts,
+        in the place of what is configured.
     :raises GatewayError: something that was configured cannot be used, or the workers do not stay alive.
     """
     for name in (METRICS_DIRECTORY, METRICS_DIRECTORY.lower()):
         os.environ.pop(name, None)
+    if accept_for is None:
+        accept_for = settings.timeouts.drain_accept
     gc.disable()  # what is imported and made now stays: `server.keep` ends this
     if workers == 1:
         from gateway.app import server
@@ -101,13 +103,13 @@ class Parent:
     """See the module. Synchronous: one ``select`` over the signals and the children's lines."""
 
     def __init__(self, settings: Settings, workers: int, sockets: Sockets, accept_for: float) -> None:
-        from gateway.app.server import DRAIN_REQUESTS, tell_ready
+        from gateway.app.server import tell_ready
         from gateway.workers import desk, worker
 
         self._settings = settings
         self._sockets = sockets
         self._tell_ready: Callable[[], None] = lambda: tell_ready(settings, workers=workers)
-        self._limit = accept_for + DRAIN_REQUESTS + _SLACK
+        self._limit = accept_for + settings.timeouts.drain + _SLACK
         self._workers = [
             Slot(f"worker {place + 1}", partial(worker.run, settings, sockets, place, accept_for))
             for place in range(workers)

@@ -23,7 +23,7 @@ SMALL = 256
 @given(limit=st.integers(128, ENOUGH), upstreams=st.integers(0, 20))
 def test_what_is_shared_out_is_there(limit: int, upstreams: int) -> None:
     """Clients with a stream each, full pools and a full queue leave some free; nobody has none."""
-    made = shares(limit, upstreams)
+    made = shares(limit, upstreams, 512)
     assert min(made.clients, made.client, made.pool, made.backlog) >= 1
     assert made.client <= max(1, made.clients // 4)
     assert made.backlog <= BACKLOG
@@ -33,7 +33,7 @@ def test_what_is_shared_out_is_there(limit: int, upstreams: int) -> None:
 
 def test_much_room_changes_nothing() -> None:
     """Where the system lets a process open many files, the limits are those of the configuration and of the pool."""
-    made = shares(ENOUGH, 4)
+    made = shares(ENOUGH, 4, 512)
     assert (made.pool, made.backlog) == (512, BACKLOG)
     assert made.client > 100_000
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app.descriptors import Shares
 from gateway.app.options import (
     claim_options,
+    door_limits,
     door_rules,
     gate_rules,
     identity_options,
@@ -192,3 +194,42 @@ def configured(directory: Path, kind: str, chain: str) -> Path:
         f"logout: {{chain: {chain}}}\n"
     )
     return path
+
+
+TIMES = (
+    "connect", "first_byte", "idle", "stream", "upstream_keep_alive", "client_keep_alive", "client_head", "client_body",
+    "client_send",
+)  # fmt: skip
+LIMITS = "limits: {body: 100, body_rate: 7, upstream_connections: 9, upstream_queue: 8}\n"
+OWN = (
+    "url: http://127.0.0.1:1, body: 200, connections: 3, connect: 31s, first_byte: 32s, idle: 33s, stream: 34s,"
+    " client_body: 35s, keep_alive: 36s"
+)
+
+
+def test_every_limit_reaches_what_it_is_for(tmp_path: Path) -> None:
+    """Each key with a number of its own, globally and for one upstream; nothing is left at its default."""
+    path = configuration.write(tmp_path, DemoOptions(), api="127.0.0.1:1")
+    times = ", ".join(f"{name}: {11 + at}s" for at, name in enumerate(TIMES))
+    routed = re.sub(r"(?m)^upstreams:\n(?:  .*\n)*", "", path.read_text())
+    upstreams = f"upstreams:\n- {{path: /, url: 'http://127.0.0.1:1'}}\n- {{path: /own/, {OWN}}}\n"
+    path.write_text(f"{routed}\n{upstreams}timeouts: {{{times}}}\n{LIMITS}")
+    settings = load(path, {})
+
+    for_all, own = routes(settings)
+    assert (for_all.connect, for_all.first_byte, for_all.idle, for_all.stream) == (11, 12, 13, 14)
+    assert (for_all.keep_alive, for_all.client_body, for_all.body) == (15, 18, 100)
+    assert (for_all.connections, for_all.queue) == (9, 8)
+    assert (own.connect, own.first_byte, own.idle, own.stream, own.client_body) == (31, 32, 33, 34, 35)
+    assert (own.keep_alive, own.body, own.connections) == (36, 200, 3)
+    door = door_limits(settings, Shares(clients=50, client=5, pool=1, backlog=1))
+    assert (door.keep_alive, door.head_seconds, door.body_window, door.send_seconds) == (16, 17, 18, 19)
+    assert (door.body, door.body_rate, door.per_client, door.together) == (200, 7, 5, 50)
+
+
+def test_a_stream_has_no_limit_of_its_own_unless_it_is_given_one(tmp_path: Path) -> None:
+    """`0s` is for ever; and an upstream without a limit of bodies leaves the door without one."""
+    path = configuration.write(tmp_path, DemoOptions(), api="127.0.0.1:1")
+    settings = load(path, {})
+    assert {route.stream for route in routes(settings)} == {float("inf")}
+    assert door_limits(settings, Shares(1, 1, 1, 1)).body == 0

@@ -16,7 +16,7 @@ from gateway.proxy.connection import Keeper, UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.live import EVENTS, Endings, LiveConnections
-from gateway.proxy.pool import MAX_CONNECTIONS, MAX_QUEUED, Pool
+from gateway.proxy.pool import Pool
 from gateway.proxy.response import MAX_FIELDS, MAX_HEAD
 from gateway.proxy.tunnel import Tunnel
 from gateway.web.forward.forwarder import Forwarder
@@ -29,6 +29,8 @@ Measured = Callable[[], int]
 READING = 262_144
 """Bytes that asyncio reads at once, the most of any loop."""
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+MAX_CONNECTIONS, MAX_QUEUED = Route("/", "").connections, Route("/", "").queue
 
 
 class Held:
@@ -50,7 +52,7 @@ class Answering:
         connection = UpstreamConnection(self)
         connection.transport = cast("asyncio.Transport", Transport())
         client: Any = Client()
-        exchange = Exchange(client, self.deadlines, first_byte=60.0, idle=60.0)
+        exchange = Exchange(client, self.deadlines, Route("/", ""))
         exchange.begin(connection, b"GET / HTTP/1.1\r\n\r\n")
         for reading in readings:
             if not exchange.over:
@@ -132,7 +134,7 @@ async def test_a_response_that_nobody_takes(measured: Measured) -> None:
 async def test_connections_to_upstreams(measured: Measured) -> None:
     """As many as there may be, all free; then all taken and a full queue, behind which nobody gets in."""
     before = measured()
-    pool = Pool(Listener())
+    pool = Pool(Listener(), limit=MAX_CONNECTIONS, queue=MAX_QUEUED, keep_alive=4.0)
     opened = await asyncio.gather(*(pool.connect(60.0) for _ in range(MAX_CONNECTIONS)))
     assert (pool.size, len(pool._open)) == (MAX_CONNECTIONS, MAX_CONNECTIONS)
     assert measured() - before <= MAX_CONNECTIONS * stated("proxy/pool.py _open")
@@ -223,7 +225,7 @@ class Watched:
 @fills("proxy/tunnel.py _closing")
 def test_directions_that_are_closing(measured: Measured) -> None:
     """There are two."""
-    tunnels = [Tunnel(None, None) for _ in range(1_000)]  # type: ignore[arg-type]  # nothing is sent
+    tunnels = [Tunnel(None, None, Deadlines(1.0)) for _ in range(1_000)]  # type: ignore[arg-type]  # nothing is sent
     before = measured()
     for tunnel in tunnels:
         tunnel._closing.update((tunnel._to_client, tunnel._to_upstream))

@@ -49,11 +49,10 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 
 @pytest.fixture
-def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def narrow(tmp_path: Path) -> Iterator[Door]:
     """A door that opens two connections to its application, and lets two requests wait."""
-    monkeypatch.setattr("gateway.proxy.pool.MAX_CONNECTIONS", 2)
-    monkeypatch.setattr("gateway.proxy.pool.MAX_QUEUED", 2)
-    with running(tmp_path, extra="timeouts: {connect: 20s}\n") as door:
+    extra = "timeouts: {connect: 20s}\nlimits: {upstream_connections: 2, upstream_queue: 2}\n"
+    with running(tmp_path, extra=extra) as door:
         yield door
 
 

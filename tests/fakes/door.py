@@ -22,6 +22,8 @@ from tests.fakes.upstream import FakeUpstream
 
 STATUS = {"connect_failed": 502, "broken_response": 502, "upstream_busy": 503}
 FAR = 4_000_000_000
+LIMITED = ("connect", "first_byte", "idle", "stream", "client_body", "body", "keep_alive")
+"""What a route may have for itself."""
 LIMITS = DoorLimits(8_190, 0, half_closed=0.05)
 """Those of the gateway, but that a client that has left is not waited for."""
 
@@ -103,7 +105,6 @@ class Door:
         options=None,
         who=None,
         set_cookies=(),
-        body_limit=0,
         alive=None,
         tab_script="",
     ):
@@ -116,7 +117,6 @@ class Door:
             routes,
             live=self.live,
             identity=options or IdentityOptions(),
-            body_limit=body_limit,
             tab_script=tab_script,
             **extra,
         )
@@ -241,7 +241,7 @@ async def open_lab():
     async def build(script, **options):
         upstream = await FakeUpstream(script).start()
         stack.push_async_callback(upstream.close)
-        limits = {key: options.pop(key) for key in ("connect", "first_byte", "idle") if key in options}
+        limits = {key: options.pop(key) for key in LIMITED if key in options}
         door = await Door(Route("/", upstream.url, **limits), **options).start()
         stack.push_async_callback(door.close)
         client = await door.client()

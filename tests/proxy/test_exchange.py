@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.core.http.routes import Route
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange
@@ -79,7 +80,7 @@ def run(pieces, *, end=None, **options):
         deadlines, owner = Deadlines(1.0), Owner()
         connection = UpstreamConnection(owner)
         connection.transport = transport
-        exchange = Exchange(client, deadlines, first_byte=9, idle=9)
+        exchange = Exchange(client, deadlines, Route("/", "", first_byte=9, idle=9))
         exchange.begin(connection, b"GET / HTTP/1.1\r\n\r\n")
         for piece in pieces:
             if piece and not transport.closed:
@@ -252,8 +253,8 @@ PHASES = {
     "the client sends its body": (
         False,
         lambda exchange: exchange.body_progress(waiting_for="client"),
-        5,
-        "too_slow",
+        None,
+        "",
     ),
     "the application takes it": (
         False,
@@ -280,10 +281,31 @@ def _blocked(exchange, received):
     exchange.received(received)
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_each_phase_has_its_limit_and_its_culprit(phase):
+STREAMS = [
+    EVENTS,
+    EVENTS.replace(b"text/event-stream", b"Text/Event-Stream ; charset=utf-8"),
+    EVENTS.replace(b"Transfer", b"Content-Encoding: gzip\r\nTransfer"),
+    EVENTS.replace(b"text/event-stream", b"multipart/x-mixed-replace; boundary=a"),
+    EVENTS.replace(b"Transfer", b"Content-Encoding: identity\r\nTransfer"),
+]
+"""What lasts by its nature, in any spelling."""
+
+
+@pytest.mark.parametrize("head", STREAMS)
+@pytest.mark.parametrize("stream", [float("inf"), 7.0])
+def test_what_lasts_by_its_nature_has_the_limit_of_streams_in_any_spelling(head, stream):
+    """Media type in any case, with parameters, in any coding; `timeouts.idle` is for everything else."""
+    test_each_phase_has_its_limit_and_its_culprit(
+        (True, lambda exchange: exchange.received(head), None if stream > 7 else 7, "idle_timeout"), stream
+    )
+
+
+@pytest.mark.parametrize(
+    ("phase", "stream"), [(phase, float("inf")) for phase in PHASES.values()], ids=PHASES
+)
+def test_each_phase_has_its_limit_and_its_culprit(phase, stream):
     """Seconds from the last thing that moved; a client that takes something is given more."""
-    sent, moves, limit, code = PHASES[phase]
+    sent, moves, limit, code = phase
 
     async def main():
         client: Any = Client()
@@ -291,7 +313,7 @@ def test_each_phase_has_its_limit_and_its_culprit(phase):
         deadlines = Deadlines(1.0)
         connection = UpstreamConnection(Owner())
         connection.transport = transport
-        exchange = Exchange(client, deadlines, first_byte=9, idle=5)
+        exchange = Exchange(client, deadlines, Route("/", "", first_byte=9, idle=5, stream=stream))
         exchange.begin(connection, b"POST / HTTP/1.1\r\n\r\n", sent=sent)
         moves(exchange)
         begun = deadlines.now

@@ -78,7 +78,7 @@ class Nobody:
 
 @pytest.fixture
 async def pool():
-    made = Pool(Listener(), limit=2, queue=1)
+    made = Pool(Listener(), limit=2, queue=1, keep_alive=4.0)
     yield made
     await made.close()
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.core.http.websocket_frames import close_frame
 from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.tunnel import Tunnel
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
@@ -54,12 +55,12 @@ class Browser(Wire):
     finish = Wire.write_eof
 
 
-def tunnel():
+def tunnel(idle=float("inf")):
     browser: Any = Browser()
     wire: Any = Wire()
     connection = UpstreamConnection(Owner())
     connection.connection_made(wire)
-    made = Tunnel(browser, connection)
+    made = Tunnel(browser, connection, Deadlines(1.0), idle)
     connection.pass_to(made)
     return made, browser, wire, connection
 
@@ -274,3 +275,28 @@ async def test_ends():
         assert (browser.how, made.over) == (how, True)
         made.from_client(b"late")
         made.client_lost()
+
+
+@pytest.mark.parametrize("speaks", ["client", "upstream", "nobody"])
+async def test_a_tunnel_in_which_nobody_speaks_is_closed_after_its_limit(hand, speaks):
+    """`timeouts.stream`: a frame of either side begins it anew, and both hear that the tunnel ends."""
+    made, browser, _, connection = tunnel(idle=60.0)
+    hand.goes(50)
+    if speaks == "client":
+        made.from_client(frame(1, b"hi"))
+    elif speaks == "upstream":
+        connection.data_received(frame(1, b"hi"))
+    hand.goes(20)
+    if speaks != "nobody":
+        assert not made.over
+        assert b"idle" not in browser.sent
+        hand.goes(50)
+    assert browser.sent.endswith(close_frame(1001, "idle"))
+    made.cut()
+
+
+async def test_a_tunnel_without_a_limit_is_never_looked_at(hand):
+    """The default: it lasts until its session ends."""
+    made, browser, _, _ = tunnel()
+    hand.goes(1_000_000)
+    assert (made.over, browser.sent) == (False, b"")

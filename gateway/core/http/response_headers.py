@@ -52,7 +52,7 @@ _NEVER_TRAILERS = frozenset(
 )  # fmt: skip
 """RFC 9110 §6.5.1: framing, routing, authentication and response control may not come after the body."""
 
-_ORDINARY, _HTML, _EVENTS = range(3)
+_ORDINARY, _HTML, _EVENTS, _FRAMES = range(4)
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) ([\t -~\x80-\xff]*)")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)")
@@ -72,7 +72,9 @@ class ResponseHead:
     :ivar length: bytes of the body where framing is LENGTH.
     :ivar chunk: whether the body goes on to the client in chunks.
     :ivar close: whether the client connection ends with this response.
-    :ivar events: ``text/event-stream`` without a content coding.
+    :ivar lasts: it goes on for as long as it likes by its nature: ``text/event-stream``, in any coding, and
+        ``multipart/x-mixed-replace``.
+    :ivar events: ``text/event-stream`` without a content coding, so that its events can be told apart.
     :ivar binds: the upstream authenticates connections, so this one is its client's alone.
     """
 
@@ -81,6 +83,7 @@ class ResponseHead:
     length: int
     chunk: bool
     close: bool
+    lasts: bool
     events: bool
     binds: bool = False
 
@@ -98,7 +101,9 @@ def _read_type(value: bytes) -> int:
     media_type = value.partition(b";")[0].strip(b" \t").lower()
     if media_type in {b"text/html", b"application/xhtml+xml"}:
         return _HTML
-    return _EVENTS if media_type == b"text/event-stream" else _ORDINARY
+    if media_type == b"text/event-stream":
+        return _EVENTS
+    return _FRAMES if media_type == b"multipart/x-mixed-replace" else _ORDINARY
 
 
 _type_kind = Memo(_read_type, entries=512, size=128 * 1024)
@@ -157,7 +162,7 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         elif kind == _TRANSFER:
             chunked = _only_chunked(value)
         elif kind == _ENCODING:
-            encoded = True
+            encoded = value.strip(b" \t").lower() not in {b"", b"identity"}
             add(name + b": " + value)
         elif kind == _TRAILER:
             if not http10:
@@ -182,7 +187,8 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         add(NO_STORE)
     else:
         add(b"Cache-Control: " + private_cache_control(b", ".join(caching), expires=expires))
-    if media == _EVENTS:
+    lasts = media >= _EVENTS
+    if lasts:
         add(unbuffered)
     for cookie in set_cookies:
         add(b"Set-Cookie: " + cookie)
@@ -199,7 +205,14 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         add(b"Connection: keep-alive")
     add(b"\r\n")
     return ResponseHead(
-        b"\r\n".join(lines), framing, max(length, 0), chunk, close, media == _EVENTS and not encoded, binds
+        b"\r\n".join(lines),
+        framing,
+        max(length, 0),
+        chunk,
+        close,
+        lasts,
+        media == _EVENTS and not encoded,
+        binds,
     )
 
 

@@ -25,6 +25,11 @@ class Route:
         without.
     :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
         the first of the response. :ivar idle: seconds without any byte, either way, within a message.
+    :ivar stream: the same in what lasts by its nature, event streams and WebSockets.
+    :ivar client_body: seconds in which a request's body must come on; 0 is the door's own.
+    :ivar body: bytes of a request's body; 0 is no limit.
+    :ivar connections: open at once, by one worker. :ivar queue: requests that wait for one.
+    :ivar keep_alive: seconds that a free connection is kept.
     """
 
     path: str
@@ -35,6 +40,12 @@ class Route:
     connect: float = 5.0
     first_byte: float = 60.0
     idle: float = 60.0
+    stream: float = float("inf")
+    client_body: float = 0.0
+    body: int = 0
+    connections: int = 512
+    queue: int = 1_024
+    keep_alive: float = 4.0
     ca_file: str = ""
     sign_out_on: frozenset[str] = frozenset()
     strip_prefix: bool = False

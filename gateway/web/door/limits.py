@@ -11,8 +11,8 @@ KEEP_ALIVE = 75.0
 """Seconds between two requests: nginx's keepalive_timeout."""
 HEAD_SECONDS = 30.0
 """Seconds from a head's first byte to its last: Kestrel's RequestHeadersTimeout; Apache gives 20 to 40, nginx 60."""
-BODY_WINDOW = 20.0
-"""Seconds in which a body must have come on: Apache's RequestReadTimeout is ``body=20``."""
+BODY_WINDOW = 60.0
+"""Seconds in which a body must have come on: nginx's client_body_timeout."""
 BODY_RATE = 240
 """Bytes a second within each window: Kestrel's MinRequestBodyDataRate; Apache's MinRate is 500."""
 SEND_SECONDS = 60.0

@@ -79,8 +79,8 @@ class RequestReader:
         limits = self._limits
         if body.holding or body.expected or not self._window:  # whoever waits for us is not slow
             self._window, self._came = now, body.size
-        elif now - self._window >= limits.body_window:
-            slow = body.size - self._came < (now - self._window) * limits.body_rate
+        elif now - self._window >= (body.within or limits.body_window):
+            slow = body.size - self._came < max(1, (now - self._window) * limits.body_rate)
             self._window, self._came = now, body.size
             return slow
         return False

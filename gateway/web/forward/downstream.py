@@ -88,7 +88,7 @@ class ForwardedClient:
         connection.belongs = self.belonging()
 
     def stream_begins(self, exchange: Exchange) -> bool:
-        if exchange.head is not None and exchange.head.events:
+        if exchange.head is not None and exchange.head.lasts:
             return self.register(exchange.end, kind=EVENTS, leave=exchange.leave)
         return self.register(exchange.end)
 

@@ -53,8 +53,7 @@ class Forwarder:
 
     :param live: where whatever lives long is registered by session.
     :param identity: which headers only the gateway may set, besides the fixed ones.
-    :param body_limit: bytes of a request body; 0 means none.
-    :param pool_limit: connections kept to each upstream; the pool's own where none is given.
+    :param room: connections that there is room for to each upstream; 0 is any number.
     :param alive: whether a session still stands; asked when a stream begins.
     :param tab_script: path of the script to put into HTML documents of signed-in users; empty for none.
     :param on_result: told of every request sent to an upstream: its route, and ``ok`` or the code of the failure.
@@ -67,8 +66,7 @@ class Forwarder:
         *,
         live: LiveConnections,
         identity: IdentityOptions | None = None,
-        body_limit: int = 0,
-        pool_limit: int | None = None,
+        room: int = 0,
         alive: Callable[[Session], bool] = _always,
         on_result: Callable[[str, str], None] = _ignored,
         tab_script: str = "",
@@ -76,14 +74,13 @@ class Forwarder:
         self.draining = False
         self._routes = ordered(routes)
         self._live = live
-        self._body_limit = body_limit
-        self._pool_limit = pool_limit
+        self._room = room
         self._alive = alive
         self._on_result = on_result
         self._tab_script = tab_script
-        shortest = min((min(r.first_byte, r.idle) for r in routes), default=1.0)
+        shortest = min((min(r.first_byte, r.idle, r.stream) for r in routes), default=1.0)
         self._deadlines = Deadlines(max(0.02, min(0.5, shortest / 4)))
-        self._pools: dict[Address, Pool] = {}
+        self._pools: dict[tuple[Address, int, int, float], Pool] = {}
         self._logged_names: set[bytes] = set()
         self._lanes = {route.path: self._lane(route, identity) for route in routes}
 
@@ -101,8 +98,12 @@ class Forwarder:
         if route.url.startswith("file:"):
             return _Lane(rules, FileUpstream(parse_directory(route.url), route.path))
         address = parse_address(route.url, route.ca_file)
-        pool = self._pools.get(address) or Pool(address, limit=self._pool_limit)
-        self._pools[address] = pool
+        most = min(route.connections, self._room or route.connections)
+        key = address, most, route.queue, route.keep_alive
+        pool = self._pools.get(key) or Pool(
+            address, limit=most, queue=route.queue, keep_alive=route.keep_alive
+        )
+        self._pools[key] = pool
         base = parts.path.rstrip("/") if parts.scheme in {"http", "https"} else ""
         return _Lane(rules, pool, base, prefix.count("/"))
 
@@ -181,7 +182,8 @@ class Forwarder:
         )
         forwarding = Forwarding(request, client, route, lane.backend, self._deadlines, head, self._on_result)
         if request.body is not None:
-            return forwarding.run(Upload(request.body, length=request.block.length, limit=self._body_limit))
+            request.body.within = route.client_body
+            return forwarding.run(Upload(request.body, length=request.block.length, limit=route.body))
         return None if forwarding.at_once() else forwarding.run()
 
     @staticmethod

@@ -83,7 +83,7 @@ class Forwarding:
     def _begin(self, connection: UpstreamConnection, head: bytes, *, sent: bool = True) -> Exchange:
         route, client = self._route, self._client
         kind = InsertingExchange if client.script else Exchange
-        exchange = kind(client, self._deadlines, first_byte=route.first_byte, idle=route.idle)
+        exchange = kind(client, self._deadlines, route)
         self._exchange = exchange
         self._request.gone = self._gone
         if self._request.block.binds:
@@ -194,7 +194,10 @@ class Forwarding:
             exchange.cancel()
             raise
         if exchange.switched is not None and not exchange.over:
-            await run_tunnel(self._request, client, exchange.detach(), *exchange.switched)
+            connection = exchange.detach()
+            await run_tunnel(
+                self._request, client, connection, *exchange.switched, self._deadlines, self._route.stream
+            )
             return Sent(101, b"", close=True, size=client.written)
         return self._end(exchange)
 

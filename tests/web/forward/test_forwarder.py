@@ -369,10 +369,9 @@ async def test_routes_share_a_pool_by_address_and_match_by_longest_prefix():
     await upstream.close()
 
 
-async def test_idle_connections_are_closed_after_a_while(lab, monkeypatch):
+async def test_idle_connections_are_closed_after_a_while(lab):
     """A free connection is not kept for ever."""
-    monkeypatch.setattr("gateway.proxy.pool.IDLE_SECONDS", 0.05)
-    _, upstream, client = await lab(always(reply()))
+    _, upstream, client = await lab(always(reply()), keep_alive=0.05)
 
     await client.get("/")
 

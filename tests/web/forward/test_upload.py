@@ -205,7 +205,7 @@ async def test_a_malformed_chunk_is_the_clients_fault(lab, hand):
 @pytest.mark.parametrize("framing", ["Content-Length: 20", "Transfer-Encoding: chunked"])
 async def test_a_body_over_the_limit_is_refused(lab, framing):
     """By its length before anything is sent, by its chunks as soon as they are too many."""
-    door, upstream, client = await lab(echo, body_limit=10)
+    door, upstream, client = await lab(echo, body=10)
 
     body = b"x" * 20 if "Length" in framing else b"14\r\n" + b"x" * 20 + b"\r\n0\r\n\r\n"
     await post(client, body, headers=(framing,))
@@ -215,13 +215,27 @@ async def test_a_body_over_the_limit_is_refused(lab, framing):
     assert not upstream.calls
 
 
-async def test_a_slow_body_is_cut_off(lab, hand):
-    """A client that stops in mid-body does not hold an upstream connection for ever."""
-    door, upstream, client = await lab(echo, idle=10, first_byte=1_000)
+@pytest.mark.parametrize(("within", "waited"), [(0, 60), (600, 600), (5, 5)])
+async def test_a_body_that_pauses_is_waited_for_as_long_as_its_upstream_allows(lab, hand, within, waited):
+    """A pause of 25 s is none by default; `upstreams[].client_body` is longer or shorter than the door's own."""
+    door, upstream, client = await lab(echo, idle=3, first_byte=1_000, client_body=within)
 
     await post(client, b"abc", headers=("Content-Length: 10",))
     await eventually(lambda: upstream.calls)
-    hand.goes(20)
+    hand.goes(2)  # a window begins with the first look
+    hand.goes(waited - 3)
+    assert not door.errors
+    hand.goes(5)
 
-    assert (await client.response()).status in {400, 408, 504}
-    assert door.errors
+    assert (await client.response()).body == b"too_slow"
+    assert [error.code for error in door.errors] == ["too_slow"]
+
+
+async def test_an_upload_that_pauses_for_25_seconds_arrives(lab, hand):
+    """Nothing but the pause is slow about it."""
+    _, _, client = await lab(echo)
+    await post(client, b"a" * 50_000, headers=("Content-Length: 100000",))
+    for _ in range(5):
+        hand.goes(5)
+    await client.send(b"b" * 50_000)
+    assert len((await client.response()).body) == 100_000

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.deadlines import Deadlines
 from gateway.web.forward.websocket import run_tunnel
 from tests.fakes.door import comes_to_rest, eventually, open_lab, session
 from tests.fakes.patience import PATIENCE
@@ -301,7 +302,7 @@ async def test_a_client_that_left_gets_no_tunnel():
 
     unread: Any = None
     gone: Any = Gone()
-    await run_tunnel(unread, gone, connection, b"101", b"")
+    await run_tunnel(unread, gone, connection, b"101", b"", Deadlines(1.0), 1.0)
 
     assert wire.how == "abort"
 
