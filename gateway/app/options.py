@@ -95,6 +95,7 @@ def door_rules(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
         scheme=settings.public_url.scheme,
         authorities=frozenset((settings.public_url.authority, *settings.hosts, *further)),
         trusted_proxies=settings.trusted_proxies,
+        client_header=settings.client_ip_header.lower().encode(),
     )
 
 

@@ -39,6 +39,21 @@ class Settings:
     trusted_proxies: tuple[kinds.Network, ...] = key(
         [], description="Networks whose forwarded headers count."
     )
+    client_ip_header: Literal[
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-Real-IP",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "Fastly-Client-IP",
+        "X-Azure-ClientIP",
+        "X-Envoy-External-Address",
+        "CloudFront-Viewer-Address",
+    ] = key(
+        "X-Forwarded-For",
+        description="In which header they say who the client is; the others are not looked at. What cannot be read is"
+        " the client `unknown`, and said in the log.",
+    )
     allowed_origins: tuple[kinds.Origin, ...] = key(
         [],
         description="Other origins that may send unsafe requests, preflights and WebSocket handshakes.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.addresses import Networks, client_address
+from gateway.core.http.addresses import CLIENT_HEADERS, ForwardedHeaders, Networks, client_address
 from gateway.core.http.target import decode_path, split_target
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -25,7 +25,7 @@ _SINGLE = frozenset(
         b"sec-fetch-dest", b"sec-purpose", b"purpose", b"upgrade", b"x-auth-passive", b"access-control-request-method",
     }
 )  # fmt: skip
-_READ = frozenset((*_SINGLE, b"accept", b"cookie", b"x-forwarded-for", b"service-worker"))
+_READ = frozenset((*_SINGLE, *CLIENT_HEADERS, b"accept", b"cookie", b"service-worker"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,13 @@ class DoorRules:
     """What the door accepts.
 
     :ivar scheme: of ``public_url``. :ivar authorities: accepted Host values, lower-case, default port left out.
-    :ivar trusted_proxies: whose X-Forwarded-For counts.
+    :ivar trusted_proxies: who is believed about its client. :ivar client_header: in which header, lower-case.
     """
 
     scheme: str
     authorities: frozenset[str]
     trusted_proxies: Networks = ()
+    client_header: bytes = b"x-forwarded-for"
 
 
 _Rest: TypeAlias = (
@@ -49,12 +50,13 @@ _Rest: TypeAlias = (
 class HeaderFacts(NamedTuple):
     """What the headers say, whatever the method and the target are.
 
-    :ivar authority: Host, lower-case. :ivar forwarded: X-Forwarded-For values. :ivar asks: it may be a preflight.
+    :ivar authority: Host, lower-case. :ivar forwarded: what proxies say of the client.
+    :ivar asks: it may be a preflight.
     :ivar rest: the fields of :class:`RequestFacts` from ``site`` on.
     """
 
     authority: str
-    forwarded: tuple[bytes, ...]
+    forwarded: ForwardedHeaders
     websocket: bool
     asks: bool
     rest: _Rest
@@ -156,7 +158,7 @@ def complete(
         raw_path,
         query,
         path,
-        client_address(peer, forwarded, rules.trusted_proxies) if forwarded else peer,
+        client_address(peer, forwarded, rules.trusted_proxies, rules.client_header) if forwarded else peer,
         header_facts.websocket and method == "GET",
         header_facts.asks and method == "OPTIONS",
         *header_facts.rest,
@@ -191,18 +193,18 @@ def read_headers(headers: RawHeaders) -> HeaderFacts:
     )
 
 
-def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...], tuple[bytes, ...]]:
+def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...], ForwardedHeaders]:
     found: dict[bytes, str] = {}
     cookies: list[bytes] = []
-    forwarded: list[bytes] = []
+    forwarded: list[tuple[bytes, bytes]] = []
     for raw_name, value in headers:
         name = raw_name.lower()
         if name not in _READ:
             continue
         if name == b"cookie":
             cookies.append(value)
-        elif name == b"x-forwarded-for":
-            forwarded.append(value)
+        elif name in CLIENT_HEADERS:
+            forwarded.append((name, value))
         elif name in found and name in _SINGLE:
             raise DownstreamError("ambiguous_header", "repeated", name=name.decode())
         else:

@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError, GatewayError
+from gateway.core.http.addresses import UNKNOWN, why_unknown
 from gateway.core.http.facts import DoorRules, is_person
 from gateway.core.policy.schema import METHODS
 from gateway.telemetry.log import get_logger
+from gateway.telemetry.seldom import Seldom
 from gateway.web.door.access_log import AccessLog
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
@@ -50,6 +52,7 @@ class Door:
         self._table = table
         self._gate = gate
         self._access_log = access_log
+        self._seldom = Seldom()
 
     def listener(self) -> Listener:
         """The protocol factory for ``loop.create_server``."""
@@ -91,10 +94,22 @@ class Door:
             response.close = True  # what follows a CONNECT is no HTTP to whoever takes it for a tunnel
             return response
         facts = request.facts = request.head.facts(request.peer, self._rules)
+        if facts.client == UNKNOWN:
+            self._note_unknown(request)
         if self._limits.body and request.block.length > self._limits.body:
             raise DownstreamError("too_large")
         endpoint = self._table.find(facts) or self._gate.handle
         return endpoint(request, facts)
+
+    def _note_unknown(self, request: Request) -> None:
+        """A trusted proxy's word about its client cannot be read: once a second for each way in which it cannot."""
+        header = self._rules.client_header
+        why = why_unknown(request.block.facts.forwarded, header)
+        if times := self._seldom.due(why):
+            fix = "have the proxy write it, or name the header that it writes in `client_ip_header`"
+            _log.warning(
+                "client_unknown", why=why, header=header.decode(), proxy=request.peer, times=times, fix=fix
+            )
 
     async def _awaited(self, request: Request, answer: Awaitable[Answer]) -> None:
         try:

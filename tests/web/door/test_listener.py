@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 from gateway.core.errors import ProviderError, UpstreamError
 from gateway.core.http.facts import DoorRules, RequestFacts
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.seldom import Seldom
 from gateway.web.door.access_log import AccessLog
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.listener import Door
@@ -224,3 +226,51 @@ async def test_an_allowed_origin_can_read_why_it_is_refused(
 async def test_what_goes_well_says_nothing_of_origins(client: Client) -> None:
     """An answer of the application says by itself who may read it."""
     assert b"access-control" not in (await client.get("/x", "Origin: https://partner.test")).raw.lower()
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("X-Forwarded-For: unknown", "unknown"),
+        ("X-Forwarded-For: _a", "hidden"),
+        ("X-Forwarded-For: 1.2.3.4:x", "malformed"),
+        ("X-Forwarded-For:", "empty"),
+        ("Forwarded: for=1.2.3.4", "missing"),
+    ],
+)
+async def test_r07_a_client_of_whom_nothing_can_be_read_is_unknown_and_said_once(
+    behind: Behind, metrics: Metrics, line: str, why: str
+) -> None:
+    """It never becomes its proxy; the log has the reason and what to do, not the text, and nobody can fill it."""
+    gate: Any = behind
+    seen: list[str] = []
+
+    async def answer(request: Request, facts: RequestFacts) -> Response:
+        seen.append(facts.client)
+        return Response()
+
+    behind.answer = answer
+    rules = DoorRules("https", frozenset({"app.test"}), (ip_network("127.0.0.0/8"),))
+    made = Door(
+        rules,
+        DoorLimits(8_190, 0),
+        table=EndpointTable({}, "/oauth2"),
+        gate=gate,
+        access_log=AccessLog(metrics, access=False),
+    )
+    made._seldom = Seldom(lambda: 0.0)
+    listener = made.listener()
+    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
+    with capture_logs() as logs:
+        client = Client(*await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1]))
+        for _ in range(3):
+            assert (await client.get("/x", line)).status == 200
+        await client.get("/x", "X-Forwarded-For: 203.0.113.7:4711")
+        await client.get("/x")
+        await client.close()
+    server.close()
+    await listener.shutdown(1)
+    assert seen == ["unknown"] * 3 + ["203.0.113.7", "127.0.0.1"]
+    told = [(log["why"], log["proxy"], log["times"]) for log in logs if log["event"] == "client_unknown"]
+    assert told == [(why, "127.0.0.1", 1)]
+    assert "1.2.3.4" not in str(logs)
