@@ -251,15 +251,16 @@ class Gateway:
 
     def _sessions(self, deployment: Deployment) -> Sessions:
         identity, noted = identity_options(self.settings), self.sightings
+        suffix = self.settings.session.cookie_suffix or ""
         if self.tickets is None:
             room, counted = self.settings.limits.cookies, self._count_sealed
             return Sessions(
                 self.ring, deployment, self.limits,
-                identity=identity, sightings=noted, on_sealed=counted, all_own=room,
+                identity=identity, sightings=noted, on_sealed=counted, all_own=room, suffix=suffix,
             )  # fmt: skip
         return TicketSessions(
             self.ring, deployment, self.limits, self.tickets,
-            identity=identity, sightings=noted, on_sealed=self._count_sealed,
+            identity=identity, sightings=noted, on_sealed=self._count_sealed, suffix=suffix,
         )  # fmt: skip
 
     async def _watch_log(self) -> None:

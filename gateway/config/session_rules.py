@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
+from gateway.core.http.own_cookies import SESSION, suffixed
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import placeholders
 from gateway.oidc.urls import fault_of
@@ -92,6 +93,21 @@ def _idle_within_absolute(settings: Settings) -> Iterator[Remark]:
     if settings.session.idle > settings.session.absolute:
         what = "is longer than session.absolute, so it would never come to pass"
         yield error("session.idle", what, "make it at most session.absolute")
+
+
+@rule("public_url", "session.cookie_suffix")
+def _deployments_on_one_host(settings: Settings) -> Iterator[Remark]:
+    host, suffix = settings.public_url.host, settings.session.cookie_suffix
+    if suffix:
+        what = f"the session's cookie is {suffixed(SESSION, suffix)}; who signed in under another name does so again"
+        yield note(
+            "session.cookie_suffix", what, f"give every other deployment on {host} a suffix of its own"
+        )
+    elif settings.public_url.port != {"http": 80, "https": 443}[settings.public_url.scheme]:
+        what = (
+            f"cookies know no ports: another gateway on {host} would take the cookies of this one for its own"
+        )
+        yield note("public_url", what, "give each a `session.cookie_suffix`, if there are several")
 
 
 @rule("session.store", "state")

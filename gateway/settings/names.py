@@ -196,6 +196,15 @@ def parse_cookie_name(value: object) -> str:
     return value
 
 
+def parse_cookie_suffix(value: object) -> str:
+    """What tells the cookies of deployments on one host name apart; a dash in front is understood."""
+    suffix = str(value).lstrip("-_")
+    if not re.fullmatch(r"[a-z0-9]{1,16}", suffix):
+        fix = "write up to 16 small letters and digits, such as blue"
+        raise BadValueError(f"{quoted(value)} does not fit into the name of a cookie", fix)
+    return suffix
+
+
 def parse_provider_kind(value: object) -> str:
     """Which provider it is."""
     if not isinstance(value, str) or value not in PROVIDERS:

@@ -74,6 +74,11 @@ class SessionSection:
     store: Literal["cookie", "ticket"] = key(
         "cookie", description="Keep the session in its cookie, or in Redis with a ticket as cookie."
     )
+    cookie_suffix: kinds.CookieSuffix | None = key(
+        None,
+        description="Put behind the names of the gateway's cookies (`blue`: `__Host-session--blue`): one of its own for"
+        " each deployment on the same host name, since cookies know no ports.",
+    )
     claims: tuple[kinds.Word, ...] = key(
         [], description="Further claims to keep, for policies and `/oauth2/session`."
     )

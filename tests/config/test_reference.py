@@ -36,6 +36,7 @@ NOT_IN_THE_LISTING = {
     "provider.trusted_email_from": "rule R19",
     "provider.linked_subjects": "rule R19",
     "provider.linked_providers": "rule R19",
+    "session.cookie_suffix": "several deployments on one host name",
     "state_loss": "rule R4",
     "state_spool": "rule R5, the room of the durable outbox",
     "redis.password": "every secret has a _file twin",

@@ -199,3 +199,45 @@ def test_tickets_need_a_redis(examined):
     assert sound.settings is not None
     (note,) = [one for one in sound.findings if one.key == "session.store"]
     assert "while it does not answer" in note.what
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "what"),
+    [
+        (
+            {"session.cookie_suffix": "blue"},
+            "session.cookie_suffix",
+            "the session's cookie is __Host-session--blue",
+        ),
+        (
+            {"session.cookie_suffix": "-blue"},
+            "session.cookie_suffix",
+            "the session's cookie is __Host-session--blue",
+        ),
+        ({"public_url": "https://app.example.com:8443"}, "public_url", "another gateway on app.example.com"),
+    ],
+)
+def test_what_deployments_on_one_host_name_share_is_said(examined, changes, key, what):
+    """Cookies know no ports; with a suffix it is said what that changes."""
+    examination = examined(changes)
+    assert examination.settings is not None
+    (note,) = [one for one in examination.findings if one.key == key and what in one.what]
+    assert "suffix" in note.fix
+
+
+@pytest.mark.parametrize("suffix", ["Blue", "a b", "a;b", "a=b", "a_b", "\u00fc", "a" * 17, "-", "__"])
+def test_a_suffix_that_fits_into_no_cookies_name_is_refused(examined, suffix):
+    """It would end the name, or be another name than it looks."""
+    (finding,) = [one for one in examined({"session.cookie_suffix": suffix}).findings if one.failing]
+    assert (finding.key, "does not fit into the name of a cookie" in finding.what) == (
+        "session.cookie_suffix",
+        True,
+    )
+
+
+def test_a_port_is_no_matter_where_cookies_have_a_suffix(examined):
+    """Nor is the usual one."""
+    for changes in ({"public_url": "https://app.example.com:443"}, {}):
+        assert not [one for one in examined(changes).findings if "know no ports" in one.what]
+    changes = {"public_url": "https://app.example.com:8443", "session.cookie_suffix": "b"}
+    assert not [one for one in examined(changes).findings if "know no ports" in one.what]

@@ -1,7 +1,9 @@
 """The gateway's own cookies in a request: their names, read from raw bytes, and taken out of what upstreams see.
 
 Names (design section 4, rule R18): ``__Host-session`` in one piece or ``__Host-session_1…`` in several,
-``__Host-login_<8 hex>`` for each login attempt, ``__Host-logout`` for the chain, ``__Secure-session-hint``.
+``__Host-login_<8 hex>`` for each login attempt, ``__Host-logout`` for the chain, ``__Secure-session-hint``. Deployments
+that share a host name have one suffix each (``session.cookie_suffix``): ``__Host-session--blue_1``. Cookies of any
+gateway are kept from applications; read, set and cleared are a deployment's own alone.
 
 Reading follows rule R17: names are compared byte for byte and nothing but SP and HTAB is trimmed, because a sibling
 site can plant ``\\u2000__Host-session``, which a forgiving parser takes for ours.
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 SESSION = "__Host-session"
-LOGIN_PREFIX = "__Host-login_"
+LOGIN = "__Host-login"
 LOGOUT = "__Host-logout"
 HINT = "__Secure-session-hint"
 MAX_PIECES = 4
@@ -23,20 +25,26 @@ MAX_PIECES = 4
 MAX_COOKIES = 300
 """Pairs in one request. Chrome keeps about 180 for a registrable domain."""
 
-_SESSION_NAMES = tuple(
-    name.encode() for name in (SESSION, *(f"{SESSION}_{n}" for n in range(1, MAX_PIECES + 1)))
+_ANY = re.compile(
+    rb"__(?:Host-(?:session%(s)b(?:_[0-9]+)?|login%(s)b_(.*)|logout%(s)b)|Secure-session-hint%(s)b)"
+    % {b"s": rb"(?:--[a-z0-9]+)?"},
+    re.DOTALL,
 )
-_OWN_EXACT = frozenset((*_SESSION_NAMES, LOGOUT.encode(), HINT.encode()))
-_LOGIN = LOGIN_PREFIX.encode()
-_NUMBERED = f"{SESSION}_".encode()
-_ATTEMPT = re.compile(re.escape(_LOGIN) + rb"[0-9a-f]{8}")
+_ATTEMPT = re.compile(rb"[0-9a-f]{8}")
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """What one of the names above is in a deployment with this suffix; empty: none."""
+    return f"{name}--{suffix}" if suffix else name
+
+
+def _suffix(own: bytes) -> bytes:
+    return own.partition(b"--")[2].partition(b"_")[0]
 
 
 def is_own_cookie(name: bytes) -> bool:
-    """Whether ``name`` is one of the gateway's; such cookies never pass in either direction."""
-    if name in _OWN_EXACT or name.startswith(_LOGIN):
-        return True
-    return name.startswith(_NUMBERED) and name[len(_NUMBERED) :].isdigit()
+    """Whether ``name`` is one of a gateway's; such cookies never pass in either direction."""
+    return name.startswith(b"__") and _ANY.fullmatch(name) is not None
 
 
 def _pairs(header: bytes) -> Iterable[tuple[bytes, bytes, bytes]]:
@@ -67,15 +75,17 @@ class OwnCookies:
         return self.values.get(name.encode())
 
     def attempts(self) -> list[str]:
-        """Names of the login attempts the browser carries; those that came twice too, so that they can be cleared."""
-        return [name.decode() for name in (*self.values, *self.conflicting) if _ATTEMPT.fullmatch(name)]
+        """Ids of the login attempts the browser carries; those that came twice too, so that they can be cleared."""
+        found = [_ANY.fullmatch(name) for name in (*self.values, *self.conflicting)]
+        return [one[1].decode() for one in found if one and _ATTEMPT.fullmatch(one[1] or b"")]
 
 
 NO_COOKIES = OwnCookies({})
 
 
-def read(headers: Sequence[bytes]) -> OwnCookies:
-    """The gateway's cookies out of all Cookie header values of a request; never raises."""
+def read(headers: Sequence[bytes], suffix: str = "") -> OwnCookies:
+    """The cookies of the deployment with this suffix out of all Cookie header values of a request; never raises."""
+    mine = suffix.encode()
     values: dict[bytes, bytes] = {}
     conflicting: set[bytes] = set()
     count = 0
@@ -86,7 +96,7 @@ def read(headers: Sequence[bytes]) -> OwnCookies:
             count += 1
             if count > MAX_COOKIES:
                 return NO_COOKIES
-            if not is_own_cookie(name):
+            if not is_own_cookie(name) or _suffix(name) != mine:
                 continue
             if values.setdefault(name, value) != value:
                 conflicting.add(name)

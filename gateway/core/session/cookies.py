@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.core.http.own_cookies import HINT, LOGIN_PREFIX, LOGOUT, MAX_PIECES, SESSION, OwnCookies
+from gateway.core.http.own_cookies import HINT, LOGIN, LOGOUT, MAX_PIECES, SESSION, OwnCookies, suffixed
 from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, associated_data
 
 PIECE = 3_800
@@ -139,37 +139,42 @@ class SealedCookie:
         return raw in cookies.values or raw in cookies.conflicting
 
 
-def session_cookie(max_age: int, all_own: int = 7_000) -> SealedCookie:
+def session_cookie(max_age: int, all_own: int = 7_000, *, suffix: str = "") -> SealedCookie:
     """The session's cookie (rule R33).
 
     :param all_own: bytes of all cookies of the gateway (``limits.cookies``), five attempts of 300 among them.
+    :param suffix: of the deployment's cookies (``session.cookie_suffix``), as everywhere here.
     """
     budget = min(all_own - ATTEMPTS_TOGETHER, MAX_PIECES * PIECE)
-    return SealedCookie(SESSION, "session", max_age, budget=budget, pieces=-(-budget // PIECE))
+    name = suffixed(SESSION, suffix)
+    return SealedCookie(name, "session", max_age, budget=budget, pieces=-(-budget // PIECE))
 
 
-def ticket_cookie(max_age: int) -> SealedCookie:
+def ticket_cookie(max_age: int, *, suffix: str = "") -> SealedCookie:
     """The session's cookie where the session is kept in Redis. It goes by all the names of the other kind, so that one
     that a browser still has of that is replaced.
     """
-    return SealedCookie(SESSION, "ticket", max_age, budget=TICKET_BUDGET, pieces=MAX_PIECES)
+    name = suffixed(SESSION, suffix)
+    return SealedCookie(name, "ticket", max_age, budget=TICKET_BUDGET, pieces=MAX_PIECES)
 
 
-def attempt_cookie(attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BUDGET) -> SealedCookie:
+def attempt_cookie(
+    attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BUDGET, suffix: str = ""
+) -> SealedCookie:
     """The cookie of one login attempt, named by ``attempt`` (8 hex digits); 10 minutes, 300 bytes (rule R33)."""
-    return SealedCookie(LOGIN_PREFIX + attempt, "login", max_age, budget=budget)
+    return SealedCookie(f"{suffixed(LOGIN, suffix)}_{attempt}", "login", max_age, budget=budget)
 
 
-def logout_cookie(max_age: int) -> SealedCookie:
+def logout_cookie(max_age: int, *, suffix: str = "") -> SealedCookie:
     """The cookie of the logout chain, which goes without a session's beside it. A subject and a user of 255 letters
     each, which its receipt names, are most of it, and the way back of a sign-in that goes on after it.
     """
-    return SealedCookie(LOGOUT, "logout", max_age, budget=2_600)
+    return SealedCookie(suffixed(LOGOUT, suffix), "logout", max_age, budget=2_600)
 
 
-def hint_cookie(max_age: int, budget: int) -> SealedCookie:
+def hint_cookie(max_age: int, budget: int, *, suffix: str = "") -> SealedCookie:
     """The cookie of what names a sign-in to its provider.
 
     :param budget: bytes that the other cookies leave (rule R33).
     """
-    return SealedCookie(HINT, "hint", max_age, budget=budget, path=HINT_PATH)
+    return SealedCookie(suffixed(HINT, suffix), "hint", max_age, budget=budget, path=HINT_PATH)

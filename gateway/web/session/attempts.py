@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core.http.own_cookies import LOGIN_PREFIX, OwnCookies
+from gateway.core.http.own_cookies import OwnCookies
 from gateway.core.session import attempt as attempts
 from gateway.core.session.attempt import LOOP_WINDOW, MAX_ATTEMPTS, Attempt
-from gateway.core.session.cookies import ATTEMPT_BUDGET, CookieTooLargeError, attempt_cookie
+from gateway.core.session.cookies import ATTEMPT_BUDGET, CookieTooLargeError
 from gateway.web.session.session import Sessions
 
 SCRIPTLESS_BUDGET = 2_048
@@ -22,12 +22,13 @@ class Attempts:
 
     def all(self, own: OwnCookies, now: int) -> list[Attempt]:
         """Every attempt the browser carries, the latest first; what does not open is left out."""
-        found = [self.find(own, name.removeprefix(LOGIN_PREFIX), now) for name in own.attempts()]
+        found = [self.find(own, attempt_id, now) for attempt_id in own.attempts()]
         return sorted((one for one in found if one is not None), key=lambda one: one.started, reverse=True)
 
     def find(self, own: OwnCookies, attempt_id: str, now: int) -> Attempt | None:
         """The attempt of that id, None when it is not there, not ours, or expired."""
-        attempt = attempts.FORMAT.read_from(self._sessions.opened(attempt_cookie(attempt_id), own, now))
+        cookie = self._sessions.attempt_cookie(attempt_id)
+        attempt = attempts.FORMAT.read_from(self._sessions.opened(cookie, own, now))
         return None if attempt is None or attempts.expired(attempt, now) else attempt
 
     def store(self, attempt: Attempt, own: OwnCookies, now: int, *, script: bool) -> tuple[list[str], str]:
@@ -35,13 +36,11 @@ class Attempts:
 
         :param script: whether the client runs the start page, which can keep the way back.
         """
-        latest = [LOGIN_PREFIX + one.attempt_id for one in self.all(own, now)]
+        latest = [one.attempt_id for one in self.all(own, now)]
         # What does not open comes last: it may be sealed with a key that only other replicas have yet (rule R26).
-        others = [name for name in own.attempts() if name not in latest]
+        others = [attempt_id for attempt_id in own.attempts() if attempt_id not in latest]
         dropped = [*latest, *others][MAX_ATTEMPTS - 1 :]
-        cleared = [
-            line for name in dropped for line in attempt_cookie(name.removeprefix(LOGIN_PREFIX)).clear()
-        ]
+        cleared = [line for attempt_id in dropped for line in self.clear(attempt_id)]
         try:
             budget = ATTEMPT_BUDGET if script else SCRIPTLESS_BUDGET
             return [*self._seal(attempt, own, now, budget=budget), *cleared], ""
@@ -63,9 +62,9 @@ class Attempts:
         return self._seal(attempt, own, now, max_age=LOOP_WINDOW, budget=SCRIPTLESS_BUDGET)
 
     def clear(self, attempt_id: str) -> list[str]:
-        return attempt_cookie(attempt_id).clear()
+        return self._sessions.attempt_cookie(attempt_id).clear()
 
     def _seal(self, attempt: Attempt, own: OwnCookies, now: int, **cookie: int) -> list[str]:
         sessions, plain = self._sessions, attempts.FORMAT.plain(attempt)
-        sealed = attempt_cookie(attempt.attempt_id, **cookie)
+        sealed = sessions.attempt_cookie(attempt.attempt_id, **cookie)
         return sealed.set(plain, sessions.ring, sessions.deployment, now=now, carried=own)

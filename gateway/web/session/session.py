@@ -73,6 +73,7 @@ class Sessions:
     :param sightings: told when activity moves a session's idle deadline.
     :param on_sealed: told of the bytes of each session cookie made.
     :param all_own: bytes that all cookies of the gateway may take (``limits.cookies``).
+    :param suffix: of their names (``session.cookie_suffix``).
     :cvar remote: a session may have to be waited for; see :meth:`waits`.
     """
 
@@ -88,6 +89,7 @@ class Sessions:
         sightings: Sightings | None = None,
         on_sealed: Callable[[int], None] | None = None,
         all_own: int = 7_000,
+        suffix: str = "",
     ) -> None:
         self.ring = ring
         self._identity = identity or IdentityOptions()
@@ -95,8 +97,9 @@ class Sessions:
         self._on_sealed = on_sealed
         self.deployment = deployment
         self.limits = limits
-        self._session = cookies.session_cookie(limits.absolute, all_own)
-        self._logout = cookies.logout_cookie(limits.absolute)
+        self.suffix = suffix
+        self._session = cookies.session_cookie(limits.absolute, all_own, suffix=suffix)
+        self._logout = cookies.logout_cookie(limits.absolute, suffix=suffix)
         self._by_header: Kept[tuple[tuple[bytes, ...], bytes, int], Carried] = Kept(
             entries=HEADERS, size=HEADERS_BYTES
         )
@@ -110,7 +113,7 @@ class Sessions:
         carried = self._by_header[headers, sealing, version]
         if carried is not None:
             return carried
-        own = own_cookies.read(headers)
+        own = own_cookies.read(headers, self.suffix)
         if not own.values and not own.conflicting:
             return NOTHING
         among = (frozenset(own.values.items()), own.conflicting, sealing, version)
@@ -147,6 +150,14 @@ class Sessions:
         """The same with a later generation of its session in its place, to be set with the answer; or with none."""
         identity = self._identity_headers(session) if session else ()
         return replace(carried, session=session, outdated=session is not None, identity=identity)
+
+    def attempt_cookie(self, attempt_id: str, **limits: int) -> SealedCookie:
+        """The cookie of one login attempt; ``max_age`` and ``budget`` where they are not as usual."""
+        return cookies.attempt_cookie(attempt_id, suffix=self.suffix, **limits)
+
+    def hint_cookie(self, budget: int) -> SealedCookie:
+        """The cookie of the hint, of so many bytes."""
+        return cookies.hint_cookie(self.limits.absolute, budget, suffix=self.suffix)
 
     def opened(self, cookie: SealedCookie, own: OwnCookies, now: int) -> Opened | None:
         """What ``cookie`` holds; None when it is absent or not ours."""

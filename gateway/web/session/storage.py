@@ -18,6 +18,7 @@ import aiohttp_session
 from aiohttp import web
 
 from gateway.core import clock
+from gateway.core.http.own_cookies import SESSION, suffixed
 from gateway.core.session.session import Husk, Session
 from gateway.web.session.session import Carried, Sessions
 
@@ -33,7 +34,7 @@ class SessionStorage(aiohttp_session.AbstractStorage):
     """
 
     def __init__(self, sessions: Sessions, alive: Callable[[Session], bool]) -> None:
-        super().__init__(cookie_name="__Host-session", secure=True, samesite="Lax")
+        super().__init__(cookie_name=suffixed(SESSION, sessions.suffix), secure=True, samesite="Lax")
         self._sessions = sessions
         self._alive = alive
 

@@ -99,11 +99,13 @@ class TicketSessions(Sessions):
         identity: IdentityOptions | None = None,
         sightings: Sightings | None = None,
         on_sealed: Callable[[int], None] | None = None,
+        suffix: str = "",
     ) -> None:
         super().__init__(
-            ring, deployment, limits, identity=identity, sightings=sightings, on_sealed=on_sealed
-        )
-        self._session = cookies.ticket_cookie(limits.absolute)
+            ring, deployment, limits,
+            identity=identity, sightings=sightings, on_sealed=on_sealed, suffix=suffix,
+        )  # fmt: skip
+        self._session = cookies.ticket_cookie(limits.absolute, suffix=suffix)
         self._store = store
         self._held: Kept[Ticket, _Held] = Kept(entries=MOST, size=MOST_BYTES, weigh=_size)
         self._asking: dict[Ticket, asyncio.Task[None]] = {}

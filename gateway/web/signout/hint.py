@@ -16,7 +16,6 @@ from gateway.core.session.cookies import (
     PIECE,
     CookieTooLargeError,
     SealedCookie,
-    hint_cookie,
 )
 from gateway.core.session.sealed_format import Format
 from gateway.core.session.session import Session
@@ -92,4 +91,4 @@ class Hints:
         return self._cookie(PIECE).clear() if self.wanted else []
 
     def _cookie(self, budget: int) -> SealedCookie:
-        return hint_cookie(self._sessions.limits.absolute, budget)
+        return self._sessions.hint_cookie(budget)

@@ -11,8 +11,6 @@ from dataclasses import replace
 
 from gateway.core import dice
 from gateway.core.gate import Challenge
-from gateway.core.http.own_cookies import LOGIN_PREFIX
-from gateway.core.session.cookies import attempt_cookie
 from gateway.core.session.revocation_keys import sid_key
 from gateway.core.session.session import Husk, Life, Session, SessionOrHusk, life
 from gateway.core.signout import chain as chains
@@ -137,7 +135,8 @@ class Logout:
             step = await self._news.leaving(step, None, now)
         elif isinstance(step, Go):
             step = Go(chains.not_sent(step.chain))
-        expired = [cookie for name in carried.cookies.attempts() for cookie in _clear_attempt(name)]
+        attempts = map(self._sessions.attempt_cookie, carried.cookies.attempts())
+        expired = [line for attempt in attempts for line in attempt.clear()]
         expired += leftovers.expired(self.options.expire_cookies, self.options.host, sent)
         self._tokens.follow(step.chain)
         stored = self._sessions.seal_chain(step.chain, carried.cookies, now)
@@ -359,7 +358,3 @@ def _of(session: SessionOrHusk | None, before: Chain | None, step: Step, names: 
     elif before is not None:
         names = before.names
     return replace(step, chain=replace(step.chain, who=who, names=names, marked=marked))
-
-
-def _clear_attempt(name: str) -> list[str]:
-    return attempt_cookie(name.removeprefix(LOGIN_PREFIX)).clear()

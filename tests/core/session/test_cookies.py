@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 
 from gateway.core import dice
 from gateway.core.http import own_cookies
-from gateway.core.http.own_cookies import MAX_PIECES, NO_COOKIES, SESSION, OwnCookies, read
+from gateway.core.http.own_cookies import MAX_PIECES, NO_COOKIES, SESSION, OwnCookies, is_own_cookie, read
+from gateway.core.session.attempt import FORMAT as ATTEMPT
+from gateway.core.session.attempt import Attempt
 from gateway.core.session.cookies import (
     PIECE,
     CookieTooLargeError,
@@ -21,6 +25,7 @@ from gateway.core.session.cookies import (
     hint_cookie,
     logout_cookie,
     session_cookie,
+    ticket_cookie,
 )
 from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, SealingKey
 from gateway.core.signout import chain as chains
@@ -229,3 +234,37 @@ def test_r18_only_the_logout_sees_the_hint() -> None:
     assert {"Path=/logout", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=60"} <= set(line.split("; "))
     with pytest.raises(CookieTooLargeError):
         hint_cookie(60, budget=300).set(plain_of(400), RING, HERE, now=NOW, carried=NO_COOKIES)
+
+
+OWN = (
+    partial(session_cookie, 60), partial(ticket_cookie, 60), partial(attempt_cookie, "0123abcd"), partial(logout_cookie, 60),
+    partial(hint_cookie, 60, 300),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("made", OWN)
+def test_deployments_on_one_host_name_have_cookies_of_their_own(made: Callable[..., SealedCookie]) -> None:
+    """No name of one is one of another's, so none is read, set, or cleared by it; nor does its content open there."""
+    blue, green, plain = made(suffix="blue"), made(suffix="green"), made()
+    names = [set(cookie.names()) for cookie in (blue, green, plain)]
+    assert len(set().union(*names)) == sum(map(len, names))
+    assert all(is_own_cookie(name.encode()) for each in names for name in each)
+    (line,) = blue.set({"a": 1}, RING, HERE, now=NOW, carried=NO_COOKIES)
+    kept = line.partition(";")[0].encode()
+    assert blue.open(read([kept], "blue"), RING, HERE, now=NOW) == Opened({"a": 1}, outdated=False)
+    for other in ("green", ""):
+        assert read([kept], other) == NO_COOKIES
+    moved = kept.replace(b"--blue", b"--green")
+    assert not isinstance(green.open(read([moved], "green"), RING, HERE, now=NOW), Opened)
+    assert {line.partition("=")[0] for line in blue.clear()} == names[0]
+
+
+def test_the_longest_suffix_leaves_room_for_every_attempt() -> None:
+    """The budget of an attempt counts its name too (rule R33): whatever else is in one, without its way back it fits."""
+    long = 2_000_000_000
+    fullest = Attempt(
+        dice.token(16), long, "", long, long, restarted=True, finished=long, landed=True, led=True, seen=long, log="abcdef",
+        prompt="select_account", max_age=0,
+    )  # fmt: skip
+    cookie = attempt_cookie(fullest.attempt_id, suffix="a" * 16)
+    assert len(cookie.set(ATTEMPT.plain(fullest), RING, HERE, now=NOW, carried=NO_COOKIES)) == 1
