@@ -21,6 +21,7 @@ from typing import Final
 from gateway.app.descriptors import shares_of_process
 from gateway.core.errors import ConfigurationError
 from gateway.settings.addresses import ListenAddress
+from gateway.web.door.arrivals import Acceptor, accept_all
 from gateway.web.door.listener import Listener
 
 HANDSHAKES = 5.0
@@ -118,10 +119,19 @@ def let_everybody_in(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
+async def accepting(
+    sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None
+) -> asyncio.Server | Acceptor:
+    """Take connections from now on, until the result is closed."""
+    if tls is not None or listener.limits.proxied:
+        return Acceptor(sock, listener, tls, backlog())
+    return await asyncio.get_running_loop().create_server(listener, sock=sock, backlog=backlog())
+
+
 async def take_queued(sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
     """Accept what the kernel has queued, because a client whose connection stands would lose its request; close."""
     with sock:
-        accepting = _accept_all(sock, listener, tls)
+        accepting = accept_all(sock, listener, tls, backlog())
     if accepting:
         await asyncio.wait(accepting, timeout=HANDSHAKES)
 
@@ -132,35 +142,12 @@ async def stand_in(beside: Sequence[socket.socket], listener: Listener, tls: ssl
     for sock in beside:
         poll.register(sock, select.POLLIN)
     looks = dict.fromkeys(beside, 0)
-    accepting: set[asyncio.Task[None]] = set()
+    accepting: set[asyncio.Future[None]] = set()
     while True:
         await asyncio.sleep(_LOOK)
         waited_at = {fd for fd, _ in poll.poll(0)}
         for sock in beside:
             looks[sock] = looks[sock] + 1 if sock.fileno() in waited_at else 0
             if looks[sock] >= _LOOKS:
-                accepting.update(_accept_all(sock, listener, tls))
+                accepting.update(accept_all(sock, listener, tls, backlog()))
         accepting = {task for task in accepting if not task.done()}
-
-
-def _accept_all(
-    sock: socket.socket, listener: Listener, tls: ssl.SSLContext | None
-) -> list[asyncio.Task[None]]:
-    loop = asyncio.get_running_loop()
-    accepting: list[asyncio.Task[None]] = []
-    most = backlog()
-    while len(accepting) < most:
-        try:
-            connection, _ = sock.accept()
-        except OSError:  # BlockingIOError: there is no more
-            break
-        connection.setblocking(False)
-        accepting.append(loop.create_task(_accepted(connection, listener, tls)))
-    return accepting
-
-
-async def _accepted(connection: socket.socket, listener: Listener, tls: ssl.SSLContext | None) -> None:
-    try:
-        await asyncio.get_running_loop().connect_accepted_socket(listener, connection, ssl=tls)
-    except OSError:
-        connection.close()  # gone again, or no TLS

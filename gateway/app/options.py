@@ -109,6 +109,7 @@ def door_limits(settings: Settings, files: Shares) -> DoorLimits:
     return DoorLimits(
         header=most.header,
         body=0 if 0 in bodies else max(bodies),  # which upstream it is for is not known yet
+        handshake=waits.client_handshake,
         head_seconds=waits.client_head,
         body_window=waits.client_body,
         body_rate=most.body_rate,
@@ -116,6 +117,7 @@ def door_limits(settings: Settings, files: Shares) -> DoorLimits:
         send_seconds=waits.client_send,
         per_client=min(most.connections_per_client, files.client),
         together=files.clients,
+        proxied=settings.trusted_proxies if settings.proxy_protocol else (),
     )
 
 

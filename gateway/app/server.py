@@ -18,7 +18,7 @@ from aiohttp import web
 
 from gateway.app.accepting import (
     HALF_OPEN,
-    backlog,
+    accepting,
     let_nobody_in,
     listening_socket,
     listening_sockets,
@@ -132,7 +132,7 @@ async def serve_replica(
     await gateway.open()
     listener, tls = gateway.door.listener(), gateway.tls
     queue = sock.dup()  # what it has queued outlives the server that accepts from it
-    server = await asyncio.get_running_loop().create_server(listener, sock=sock, ssl=tls, backlog=backlog())
+    server = await accepting(sock, listener, tls)
     standing_in = asyncio.create_task(stand_in(beside, listener, tls), name="stand-in") if beside else None
     keep()
     try:

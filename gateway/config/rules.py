@@ -70,6 +70,13 @@ def _trust_everybody(settings: Settings) -> Iterator[Remark]:
             yield warning(("trusted_proxies", index), what, "list the networks of the proxies in front")
 
 
+@rule("proxy_protocol", "trusted_proxies")
+def _proxy_protocol(settings: Settings) -> Iterator[Remark]:
+    if settings.proxy_protocol and not settings.trusted_proxies:
+        what = "no proxy is trusted, so every connection would be closed"
+        yield error("proxy_protocol", what, "list the proxy that sends the header in `trusted_proxies`")
+
+
 def _alike(path: str) -> str:
     return path.casefold().rstrip("/")
 

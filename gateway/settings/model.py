@@ -54,6 +54,11 @@ class Settings:
         description="In which header they say who the client is; the others are not looked at. What cannot be read is"
         " the client `unknown`, and said in the log.",
     )
+    proxy_protocol: kinds.Flag = key(
+        False,
+        description="Every connection to `listen` begins with a PROXY header (version 1 or 2), also before TLS, and"
+        " comes from `trusted_proxies`; any other is closed.",
+    )
     allowed_origins: tuple[kinds.Origin, ...] = key(
         [],
         description="Other origins that may send unsafe requests, preflights and WebSocket handshakes.",

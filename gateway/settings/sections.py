@@ -208,6 +208,11 @@ class TimeoutsSection:
         description="How long a client's connection is kept between two requests: longer than a load balancer in front"
         " keeps it (AWS 60s, Google 600s, Azure 4m). nginx's `keepalive_timeout`.",
     )
+    client_handshake: kinds.Lifetime = key(
+        "10s",
+        description="From the beginning of a connection to the end of its TLS handshake, the PROXY header included;"
+        " then it is closed. Kestrel's `HandshakeTimeout`.",
+    )
     client_head: kinds.Lifetime = key(
         "30s",
         description="From the first byte of a request's head to its last, then 408. nginx 60s, Kestrel 30s.",

@@ -197,7 +197,7 @@ def configured(directory: Path, kind: str, chain: str) -> Path:
 
 
 TIMES = (
-    "connect", "first_byte", "idle", "stream", "upstream_keep_alive", "client_keep_alive", "client_head", "client_body",
+    "connect", "first_byte", "idle", "stream", "upstream_keep_alive", "client_keep_alive", "client_handshake", "client_head", "client_body",
     "client_send",
 )  # fmt: skip
 LIMITS = "limits: {body: 100, body_rate: 7, upstream_connections: 9, upstream_queue: 8}\n"
@@ -218,12 +218,13 @@ def test_every_limit_reaches_what_it_is_for(tmp_path: Path) -> None:
 
     for_all, own = routes(settings)
     assert (for_all.connect, for_all.first_byte, for_all.idle, for_all.stream) == (11, 12, 13, 14)
-    assert (for_all.keep_alive, for_all.client_body, for_all.body) == (15, 18, 100)
+    assert (for_all.keep_alive, for_all.client_body, for_all.body) == (15, 19, 100)
     assert (for_all.connections, for_all.queue) == (9, 8)
     assert (own.connect, own.first_byte, own.idle, own.stream, own.client_body) == (31, 32, 33, 34, 35)
     assert (own.keep_alive, own.body, own.connections) == (36, 200, 3)
     door = door_limits(settings, Shares(clients=50, client=5, pool=1, backlog=1))
-    assert (door.keep_alive, door.head_seconds, door.body_window, door.send_seconds) == (16, 17, 18, 19)
+    assert (door.keep_alive, door.handshake, door.head_seconds) == (16, 17, 18)
+    assert (door.body_window, door.send_seconds, door.proxied) == (19, 20, ())
     assert (door.body, door.body_rate, door.per_client, door.together) == (200, 7, 5, 50)
 
 

@@ -69,6 +69,8 @@ NOT_IN_THE_LISTING = {
     "timeouts.stream": "event streams and WebSockets that say nothing",
     "timeouts.upstream_keep_alive": "upstreams that close sooner than 5 s",
     "timeouts.client_keep_alive": "load balancers that keep connections longer than 75 s",
+    "proxy_protocol": "load balancers of TCP, which cannot write into requests",
+    "timeouts.client_handshake": "connections that never speak",
     "timeouts.client_head": "slow heads",
     "timeouts.client_body": "uploads that pause",
     "timeouts.client_send": "clients that take slowly",

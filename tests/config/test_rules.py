@@ -91,6 +91,15 @@ def test_dangers_are_warnings(examined, changes, key):
     assert examination.settings is not None
 
 
+def test_the_proxy_protocol_needs_a_trusted_proxy(found):
+    """Else every connection would be closed, as nobody may say who connects."""
+    lines = found({"proxy_protocol": True})
+    assert any(line.startswith("proxy_protocol: no proxy is trusted") for line in lines)
+    assert not any(
+        "proxy_protocol" in line for line in found({"proxy_protocol": True, "trusted_proxies": ["10.0.0.7"]})
+    )
+
+
 def test_r07_forward_auth_needs_a_trusted_proxy(found):
     """Every question of a proxy that is not trusted would be answered 403."""
     lines = found({"forward_auth": {}, "session.idle": "12h"})

@@ -10,45 +10,25 @@ for a while, because closing at once would make a reset of it, which can cost th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, cast
 
 from gateway.core.errors import DownstreamError
 from gateway.proxy.connection import Keeper
-from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.signal import Signal
 from gateway.web.body import Body, broken_body
 from gateway.web.door import resets, stages
-from gateway.web.door.limits import DoorLimits
+from gateway.web.door.arrival import Arrival
 from gateway.web.door.request_reader import AHEAD, RequestReader
 from gateway.web.door.stages import Stage
 from gateway.web.messages import CompleteResponse, Request, Response, UpgradeReceiver
 
+if TYPE_CHECKING:
+    from gateway.web.door.connections import Listener
+
 NEVER = float("inf")
 # Asked on every request, and Python 3.11 runs Python code for each member of an Enum that is named.
 _HEAD, _ANSWERING, _LINGERING = Stage.HEAD, Stage.ANSWERING, Stage.LINGERING
-
-
-class Acceptor(Protocol):
-    """Whoever accepts connections: the listener.
-
-    :ivar begin: to be called when a request has come.
-    :ivar unreadable: gives the answer to what cannot be read, by its client and its fault.
-    """
-
-    clock: Deadlines
-    limits: DoorLimits
-    begin: Callable[[Request], None]
-    unreadable: Callable[[str, DownstreamError], Response]
-
-    def admit(self, connection: Connection) -> bool:
-        """Whether this client may have one more."""
-
-    def left(self, connection: Connection) -> None:
-        """A connection has ended."""
-
-    def keep(self, answering: Awaitable[None]) -> asyncio.Future[None]:
-        """A task that is not lost."""
 
 
 class Connection(asyncio.Protocol):
@@ -64,7 +44,7 @@ class Connection(asyncio.Protocol):
         "pools", "transport", "writing_paused",
     )  # fmt: skip
 
-    def __init__(self, owner: Acceptor) -> None:
+    def __init__(self, owner: Listener) -> None:
         self._owner = owner
         self._clock = owner.clock
         self._limits = owner.limits
@@ -104,15 +84,24 @@ class Connection(asyncio.Protocol):
     @property
     def resting_since(self) -> float:
         """Loop time at which an idle one began to be idle, or up to a tick later."""
-        return self._deadline - self._limits.keep_alive
+        arriving = isinstance(self.transport, Arrival)
+        return self._deadline - (self._limits.handshake if arriving else self._limits.keep_alive)
 
     # From the client
 
+    def arriving(self, arrival: Arrival, peer: str) -> Connection:
+        """It does not speak HTTP yet, and has a time until it does."""
+        self.transport, self.peer = arrival, peer
+        self._deadline = self._clock.after(self._limits.handshake)
+        return self
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        arrived = self.transport is not None
         self.transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if isinstance(peer, tuple) else ""
-        if self._owner.admit(self):
+        if not arrived:
+            peer = transport.get_extra_info("peername")
+            self.peer = peer[0] if isinstance(peer, tuple) else ""
+        if self._stage is Stage.RESTING and (arrived or self._owner.admit(self)):
             self._rest()
         else:
             self.transport.abort()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.addresses import is_trusted
+from gateway.core.http.addresses import UNKNOWN, is_trusted
 from gateway.proxy.deadlines import Deadlines
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
@@ -55,19 +55,25 @@ class Listener:
         return Connection(self)
 
     def admit(self, connection: Connection) -> bool:
-        """Whether this client may have one more connection."""
+        """Whether there is room for one more connection, and its client may have it."""
         if 0 < self.limits.together <= len(self.connections) and not self._make_room():
-            self._tell("connections_exhausted", connections=self.limits.together)
+            self.warn("connections_exhausted", connections=self.limits.together)
             return False
+        if not self.count(connection):
+            return False
+        self.connections.add(connection)
+        self.clock.watch(connection)
+        return True
+
+    def count(self, connection: Connection) -> bool:
+        """Count it for its client, as soon as it is known who that is; whether that may have one more."""
         client = self._counted(connection.peer)
         if client:
             if 0 < self.limits.per_client <= self._clients[client]:
-                self._tell("too_many_connections", client=client, limit=self.limits.per_client)
+                self.warn("too_many_connections", client=client, limit=self.limits.per_client)
                 return False
             self._clients[client] += 1
         connection.counted = client
-        self.connections.add(connection)
-        self.clock.watch(connection)
         return True
 
     def _make_room(self) -> bool:
@@ -86,10 +92,11 @@ class Listener:
         for connection in most[: max(1, self.limits.together // 8)]:
             connection.close()
             self.left(connection)  # its end is told only after the newcomer's beginning
-        self._tell("idle_connections_closed", client=most[0].peer, connections=self.limits.together)
+        self.warn("idle_connections_closed", client=most[0].peer, connections=self.limits.together)
         return True
 
-    def _tell(self, event: str, **what: object) -> None:
+    def warn(self, event: str, **what: object) -> None:
+        """A line in the log, once a second for each ``event`` of a closed set."""
         if times := self._seldom.due(event):
             _log.warning(event, **what, times=times)
 
@@ -97,6 +104,8 @@ class Listener:
         """The client's address, of IPv6 the part that one client has to itself; empty where they are not counted."""
         if not peer or is_trusted(peer, self.limits.proxies):
             return ""
+        if peer == UNKNOWN:
+            return peer
         address = ip_address(peer.partition("%")[0])
         if isinstance(address, IPv6Address):
             return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
