@@ -152,6 +152,8 @@ def provider_options(settings: Settings) -> ProviderOptions:
         domain=given.domain,
         client_id=given.client_id,
         client_secret=revealed(given.client_secret),
+        other_client_secret=revealed(given.other_client_secret),
+        client_authentication=given.client_authentication,
         identity_provider=given.identity_provider,
         auth_time_proves=given.auth_time_proves,
         scopes=given.scopes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from functools import partial
 from typing import Any
 
 from gateway.app import reload
@@ -81,7 +82,10 @@ class Gateway:
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
         self._policies = reload.policies(settings.policies, settings.insensitive)
-        self._secret = reload.secret("client secret", settings.provider.client_secret_file)
+        self._secrets = [
+            reload.secret("client secret", settings.provider.client_secret_file),
+            reload.secret("other client secret", settings.provider.other_client_secret_file),
+        ]
         self._certificate = reload.certificate(settings)
         self._redis_password = reload.secret("redis password", settings.redis.password_file)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
@@ -315,10 +319,11 @@ class Gateway:
             self._policies,
             *self.inbound_endpoints.watched,
         ]
-        if self._secret is not None:
-            self._secret.first()
-            self._secret.follow(self.provider.replace_secret)
-            followed.append(self._secret)
+        for other, secret in enumerate(self._secrets):
+            if secret is not None:
+                secret.first()
+                secret.follow(partial(self.provider.replace_secret, other=bool(other)))
+                followed.append(secret)
         if self._redis_password is not None and self._redis_login is not None:
             self._redis_login.replace(self._redis_password.first())
             self._redis_password.follow(self._redis_login.replace)

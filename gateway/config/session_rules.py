@@ -63,6 +63,22 @@ def _demo_secret(settings: Settings) -> Iterator[Remark]:
         yield error("provider.client_secret", what, "use the secret of your own client at the provider")
 
 
+@rule("provider.client_secret", "provider.other_client_secret", "provider.client_authentication")
+def _secrets(settings: Settings) -> Iterator[Remark]:
+    one, other = settings.provider.client_secret, settings.provider.other_client_secret
+    if one is None and other is not None:
+        yield error(
+            "provider.other_client_secret", "is there without a first one", "set `client_secret_file`"
+        )
+    elif other is not None and one == other:
+        yield warning(
+            "provider.other_client_secret", "is the first one once more", "write the new secret into it"
+        )
+    if one is None and settings.provider.client_authentication is not None:
+        what = "is about the client's secret, and there is none"
+        yield error("provider.client_authentication", what, "set `client_secret_file`, or remove it")
+
+
 @rule("provider.scopes")
 def _openid(settings: Settings) -> Iterator[Remark]:
     if "openid" not in settings.provider.scopes:

@@ -11,6 +11,7 @@ from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.jose.signed_token import LEEWAY
+from gateway.oidc.signin.tokens import ClientAuthentication
 from gateway.oidc.wire import printable
 
 NOTICEABLE = 5
@@ -85,6 +86,26 @@ async def code_challenge(patient: Patient) -> AsyncIterator[Observation]:
         yield warning(discovered.url, what, "allow S256 for this client at the provider")
 
 
+@check("client-authentication", "Does the provider take the client's secret as it is sent?")
+async def client_authentication(patient: Patient) -> AsyncIterator[Observation]:
+    metadata, provider = patient.discovered.metadata, patient.settings.provider
+    if metadata is None or provider.client_secret is None:
+        return
+    offered, how = metadata.authentication, provider.client_authentication
+    used = ClientAuthentication.chosen(how, offered).value
+    if how is not None:
+        yield ok("provider.client_authentication", f"{used}, as configured")
+    elif used in offered:
+        yield ok(patient.discovered.url, f"{used}, as the metadata offers")
+    elif not offered:
+        yield ok(patient.discovered.url, f"{used}, for the metadata does not say")
+    else:
+        them = _excerpt(", ".join(offered))
+        what = f"token_endpoint_auth_methods_supported has none of ours ({them}); {used} is sent"
+        fix = "register the client for client_secret_basic or client_secret_post; see client_authentication"
+        yield warning(patient.discovered.url, what, fix)
+
+
 @check("revocation", "Can the refresh token be revoked at sign-out?")
 async def revocation(patient: Patient) -> AsyncIterator[Observation]:
     discovered, note = patient.discovered, patient.note("revocation")
@@ -135,4 +156,4 @@ def _excerpt(value: object) -> str:
     return printable(str(value), 80)
 
 
-CHECKS = (discovery, keys, clock, one_domain, code_challenge, revocation, end_session)
+CHECKS = (discovery, keys, clock, one_domain, client_authentication, code_challenge, revocation, end_session)

@@ -9,7 +9,9 @@ from typing import TypeVar
 from gateway.core.errors import ProviderError
 from gateway.idp.transport import Transport
 from gateway.oidc.wire import ProviderRequest, ProviderResponse
+from gateway.telemetry.log import get_logger
 
+_log = get_logger("idp")
 T = TypeVar("T")
 OnCall = Callable[[str, str], None]
 
@@ -56,8 +58,15 @@ class ProviderLink:
 
     def _note(self, endpoint: str, error: ProviderError | None) -> None:
         down = error is not None and (error.retryable or error.code in {"bad_response", "issuer_mismatch"})
-        self.fault = error if down else None
-        if down:
+        former, self.fault = self.fault, error if down else None
+        if self.fault is not None:
             self.went_down.set()
+            if former is None or str(former) != str(self.fault):
+                fault = self.fault
+                _log.warning(
+                    "provider_down", endpoint=endpoint, reason=fault.code, detail=fault.detail, fix=fault.fix
+                )
+        elif former is not None:
+            _log.info("provider_up", endpoint=endpoint)
         if self._on_call is not None:
             self._on_call(endpoint, "ok" if error is None else error.code)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from gateway.core import dice
 from gateway.core.errors import ProviderError
@@ -31,7 +32,11 @@ from gateway.oidc.signin.tokens import (
     revocation_request,
 )
 from gateway.oidc.signout.logout_token import LogoutToken, verify_logout_token
+from gateway.oidc.wire import ProviderRequest, ProviderResponse
+from gateway.telemetry.log import get_logger
 
+T = TypeVar("T")
+_log = get_logger("idp")
 REVOKE_TIMEOUT = 2.0
 """Seconds for one try to revoke a token, and for a hop to learn one thing that it has to know: the browser waits."""
 
@@ -53,6 +58,8 @@ class ProviderOptions:
     """The ``provider`` section of the configuration.
 
     :ivar domain: origin of Cognito's hosted UI.
+    :ivar other_client_secret: tried where the provider does not take the one that it took last.
+    :ivar client_authentication: how to prove ourselves; None: as the metadata says.
     :ivar identity_provider: federated provider to go to at once, without the picker.
     :ivar auth_time_proves: what the operator says of ``auth_time``; None: what is known of the kind.
     :ivar resolve: host name to address, as ``curl --resolve``.
@@ -64,7 +71,8 @@ class ProviderOptions:
     client_id: str
     domain: str | None = None
     client_secret: str | None = field(default=None, repr=False)
-    client_authentication: ClientAuthentication = ClientAuthentication.BASIC
+    other_client_secret: str | None = field(default=None, repr=False)
+    client_authentication: str | None = None
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     identity_provider: str | None = None
     auth_time_proves: bool | None = None
@@ -90,14 +98,15 @@ class IdentityProvider:
         self.options = options
         self.kind = PROVIDERS[options.kind]
         self._fixed = endpoints_on(options.domain, self.kind.paths)
-        self._client = Client(options.client_id, options.client_secret, options.client_authentication)
+        self._secrets = (options.client_secret, options.other_client_secret)
+        self._taken = 0
         transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
         self._link = ProviderLink(transport, on_call)
         self._discovery = Discovery(self._link, options.issuer, jitter=jitter)
 
-    def replace_secret(self, secret: str) -> None:
-        """Authenticate with another client secret from now on."""
-        self._client = replace(self._client, secret=secret)
+    def replace_secret(self, secret: str, *, other: bool = False) -> None:
+        """Have another client secret from now on, or another `other_client_secret`."""
+        self._secrets = (self._secrets[0], secret) if other else (secret, self._secrets[1])
 
     async def start(self) -> None:
         """Begin to fetch metadata and keys in the background. Never waits for the provider (pain P18)."""
@@ -175,18 +184,18 @@ class IdentityProvider:
         )
 
     async def redeem(self, code: AuthorizationCode, *, code_verifier: str, redirect_uri: str) -> TokenSet:
-        """The tokens for ``code``. Sent once: a code is spent by the first try.
+        """The tokens for ``code``. Sent once, but that whoever does not know the client has not spent it.
 
         :raises ProviderError: see `parse_tokens`; ``provider_unreachable``.
         """
-        request = code_request(
-            (await self._endpoints()).token,
-            self._client,
-            code,
-            code_verifier=code_verifier,
-            redirect_uri=redirect_uri,
+        endpoint = (await self._endpoints()).token
+        return await self._as_client(
+            "token",
+            lambda client: code_request(
+                endpoint, client, code, code_verifier=code_verifier, redirect_uri=redirect_uri
+            ),
+            partial(parse_tokens, id_token_required=True),
         )
-        return await self._link.exchange("token", request, partial(parse_tokens, id_token_required=True))
 
     async def refresh(self, refresh_token: str) -> TokenSet:
         """Fresh tokens. Only ``invalid_grant`` means that the session is over (rule R10).
@@ -198,8 +207,11 @@ class IdentityProvider:
         except ProviderError as error:
             error.acted = False
             raise
-        request = refresh_request(endpoint, self._client, refresh_token)
-        return await self._link.exchange("refresh", request, partial(parse_tokens, id_token_required=False))
+        return await self._as_client(
+            "refresh",
+            lambda client: refresh_request(endpoint, client, refresh_token),
+            partial(parse_tokens, id_token_required=False),
+        )
 
     async def verify_id_token(
         self, token: str, *, nonce: str | None, now: int, access_token: str | None = None
@@ -246,9 +258,12 @@ class IdentityProvider:
                 endpoint = (await self._endpoints()).revocation
             if endpoint is None:
                 return Revocation.UNSUPPORTED
-            request = revocation_request(endpoint, self._client, refresh_token)
-            left = deadline - loop.time()
-            await self._link.exchange("revocation", request, check_revocation, timeout=left)
+            await self._as_client(
+                "revocation",
+                lambda client: revocation_request(endpoint, client, refresh_token),
+                check_revocation,
+                deadline=deadline,
+            )
         except TimeoutError:
             return Revocation.UNANSWERED
         except ProviderError as error:
@@ -280,3 +295,49 @@ class IdentityProvider:
 
     async def _endpoints(self) -> Endpoints:
         return self._fixed or (await self._discovery.metadata()).endpoints
+
+    async def _as_client(
+        self,
+        endpoint: str,
+        made: Callable[[Client], ProviderRequest],
+        parse: Callable[[ProviderResponse], T],
+        *,
+        deadline: float | None = None,
+    ) -> T:
+        """The answer to what is ``made`` for our client; with its other secret where the provider does not take the
+        one, and with that one from then on if it takes it.
+
+        :param deadline: of the event loop's clock, if not the usual.
+        """
+        offered = self.metadata.authentication if self.metadata else ()
+        how = ClientAuthentication.chosen(self.options.client_authentication, offered)
+
+        async def asked(which: int) -> T:
+            request = made(Client(self.options.client_id, self._secrets[which], how))
+            left = None if deadline is None else deadline - asyncio.get_running_loop().time()
+            return await self._link.exchange(endpoint, request, parse, timeout=left)
+
+        one, other = self._taken, 1 - self._taken
+        try:
+            return await asked(one)
+        except ProviderError as error:
+            if error.code != "invalid_client" or self._secrets[other] is None:
+                raise
+        try:
+            answer = await asked(other)
+        except ProviderError as error:
+            if error.code != "invalid_client" and not error.retryable:
+                self._take(other)
+            raise
+        self._take(other)
+        return answer
+
+    def _take(self, which: int) -> None:
+        if which != self._taken:
+            name = ("client_secret", "other_client_secret")[which]
+            _log.warning(
+                "client_secret_changed",
+                used=f"provider.{name}",
+                fix="remove the one that is not taken any more",
+            )
+        self._taken = which

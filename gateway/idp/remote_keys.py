@@ -1,7 +1,8 @@
 """Somebody's key set, as it is needed: fetched when it is asked for, kept while it cannot be had.
 
 One fetch runs at a time, whoever waits for it. A key id that nobody knows may cause one fetch in 30 s, whatever is sent
-to us; old keys are fetched anew at the next use, so that a withdrawn one is forgotten, and serve on while that fails.
+to us, and so may a signature that no known key of its id has made (some providers change the key and keep the id). Old
+keys are fetched anew at the next use, so that a withdrawn one is forgotten, and serve on while that fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gateway.core.errors import ProviderError
 from gateway.idp.link import ProviderLink
 from gateway.idp.single_flight import SingleFlight
 from gateway.oidc.jose.jwks import KeySet, parse_key_set, refetch_allowed
+from gateway.oidc.jose.signed_token import SIGNATURE
 from gateway.oidc.wire import get
 
 FRESH_FOR = 3600.0
@@ -144,7 +146,7 @@ class KeysAtHand:
 
 
 async def checked(source: KeySource, check: Callable[[KeySet], T]) -> T:
-    """What ``check`` makes of the keys; where it knows no key of the id it looks for, once more with fresh ones.
+    """What ``check`` makes of the keys; where none of them has signed, once more with fresh ones.
 
     :raises ProviderError: of ``check``, or the keys cannot be had; ``unknown_key`` is retryable where no fresh keys are
         due for now, so that it cannot be said whether there is such a key.
@@ -152,9 +154,12 @@ async def checked(source: KeySource, check: Callable[[KeySet], T]) -> T:
     try:
         return check(await source.current())
     except ProviderError as error:
-        if error.code != "unknown_key":
+        unsigned = error.code == "token_rejected" and error.detail.startswith(SIGNATURE)
+        if error.code != "unknown_key" and not unsigned:
             raise
         fresh = await source.refetched()
+        if fresh is None and unsigned:
+            raise
         if fresh is None:
             raise ProviderError(error.code, error.detail, retryable=True) from error
     return check(fresh)

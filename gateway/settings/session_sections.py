@@ -27,6 +27,16 @@ class ProviderSection:
         None, description="The client's secret; none for a public client."
     )
     client_secret_file: kinds.File | None = key(None, description="File that holds the client's secret.")
+    other_client_secret: kinds.Secret | None = key(
+        None,
+        description="A second secret, while one is replaced by the other: where the provider does not take the one it"
+        " took last, this is tried, and kept to.",
+    )
+    other_client_secret_file: kinds.File | None = key(None, description="File that holds the second secret.")
+    client_authentication: Literal["client_secret_basic", "client_secret_post"] | None = key(
+        None,
+        description="How the secret is sent, in a header or in the form. By default as the provider's metadata says.",
+    )
     identity_provider: kinds.Word | None = key(
         None,
         description="Name of the provider behind this one, to skip its picker: as Cognito, Okta (its id), Keycloak (its"

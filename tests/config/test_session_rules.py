@@ -241,3 +241,30 @@ def test_a_port_is_no_matter_where_cookies_have_a_suffix(examined):
         assert not [one for one in examined(changes).findings if "know no ports" in one.what]
     changes = {"public_url": "https://app.example.com:8443", "session.cookie_suffix": "b"}
     assert not [one for one in examined(changes).findings if "know no ports" in one.what]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"provider.client_secret_file": None, "provider.other_client_secret": "x"},
+            "is there without a first one",
+        ),
+        ({"provider.other_client_secret": "hush-hush"}, "warning: is the first one once more"),
+        (
+            {"provider.client_secret_file": None, "provider.client_authentication": "client_secret_post"},
+            "is about the client's secret, and there is none",
+        ),
+        (
+            {
+                "provider.other_client_secret": "another",
+                "provider.client_authentication": "client_secret_post",
+            },
+            "",
+        ),
+    ],
+)
+def test_two_secrets_are_two_and_what_is_about_them_has_one(found, changes, said):
+    """What could never be used is said."""
+    lines = [line for line in found(changes) if line.startswith("provider.")]
+    assert [said in line for line in lines] == [True] * bool(said)

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from tests.doctor.deployment import FAILED, OK, UNKNOWN, WARNING, Deployment, honest
+from tests.doctor.deployment import FAILED, OK, SECRET, UNKNOWN, WARNING, Deployment, honest
 from tests.fakes.puppet import Puppet, Says, moved
 
 DISCOVERY = "/eu-west-1_pool/.well-known/openid-configuration"
@@ -136,3 +136,29 @@ async def test_revocation(cognito: Deployment, openid: Deployment, idp: Puppet) 
     idp.lines |= honest(idp, path="", revocation_endpoint=None)
     seen = await openid.only("revocation")
     assert seen.verdict is WARNING
+
+
+@pytest.mark.parametrize(
+    ("offered", "configured", "verdict", "said"),
+    [
+        (["client_secret_post"], None, OK, "client_secret_post, as the metadata offers"),
+        (None, None, OK, "client_secret_basic, for the metadata does not say"),
+        (
+            ["private_key_jwt"],
+            None,
+            WARNING,
+            "has none of ours (private_key_jwt); client_secret_basic is sent",
+        ),
+        (["private_key_jwt"], "client_secret_post", OK, "client_secret_post, as configured"),
+    ],
+)
+async def test_how_the_secret_is_sent_is_said(
+    openid: Deployment, idp: Puppet, offered: object, configured: str | None, verdict: object, said: str
+) -> None:
+    """By the metadata, or by the key that knows better; and nothing of a client that has no secret."""
+    assert await openid.seen("client-authentication") == []
+    more = {"client_secret": SECRET, "client_authentication": configured}
+    openid.pieces["provider"] = openid.pieces["provider"] | more
+    idp.lines |= honest(idp, path="", token_endpoint_auth_methods_supported=offered)
+    seen = await openid.only("client-authentication")
+    assert (seen.verdict, said in seen.what) == (verdict, True), seen

@@ -113,6 +113,7 @@ class Provider:
     :ivar metadata_changes: members put over the honest metadata.
     :ivar jwks_changes: key set served instead of the honest one.
     :ivar rotate_refresh: a refresh answers with a new refresh token and kills the old one.
+    :ivar secrets: of the client. :ivar proofs: the ways to send one that are taken.
     :ivar calls: how often each endpoint was called.
     """
 
@@ -125,6 +126,8 @@ class Provider:
         self.rotate_refresh = False
         self.id_key: SigningKey = rsa_key("id")
         self.access_key: SigningKey = rsa_key("access")
+        self.secrets = {SECRET}
+        self.proofs = {"client_secret_basic", "client_secret_post"}
         self.calls: Counter[str] = Counter()
         self.cookies_seen: list[str] = []
         self.grants: dict[str, Grant] = {}
@@ -215,8 +218,14 @@ class Provider:
         scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
         if scheme == "Basic":
             client, _, secret = base64.b64decode(encoded).decode().partition(":")
-            return (unquote_plus(client), unquote_plus(secret)) == (CLIENT, SECRET)
-        return (form.get("client_id"), form.get("client_secret")) == (CLIENT, SECRET)
+            how, client, secret = "client_secret_basic", unquote_plus(client), unquote_plus(secret)
+        else:
+            how, client, secret = (
+                "client_secret_post",
+                form.get("client_id", ""),
+                form.get("client_secret", ""),
+            )
+        return client == CLIENT and secret in self.secrets and how in self.proofs
 
     def _refreshed(self, refresh_token: str) -> web.StreamResponse:
         user = self.refresh_tokens.get(refresh_token)

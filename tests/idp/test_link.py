@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -11,6 +12,7 @@ from gateway.oidc.signin.tokens import check_revocation
 from gateway.oidc.wire import ProviderResponse, document, get
 from tests.fakes.op import Provider, running
 from tests.fakes.patience import PATIENCE
+from tests.fakes.production_log import lines, production_log
 
 
 @pytest.fixture
@@ -73,3 +75,19 @@ async def test_a_refusal_is_a_sensible_answer(op: Provider) -> None:
         await link.exchange("token", get(f"{op.issuer}/.well-known/openid-configuration"), parse)
     assert link.fault is None
     await link.close()
+
+
+async def test_the_log_says_once_why_the_provider_is_down(op: Provider) -> None:
+    """At the start too: a line with the reason when it goes down, another when the reason changes, one when it is back."""
+    link = ProviderLink(Transport(timeout=PATIENCE))
+    with production_log() as log:
+        for trouble in ("503 html", "503 html", "html", None, None):
+            op.trouble = {} if trouble is None else {"metadata": trouble}
+            with nullcontext() if trouble is None else pytest.raises(ProviderError):
+                await exchange(op, link)
+    await link.close()
+    assert [(line["reason"], line["detail"]) for line in lines(log, "provider_down")] == [
+        ("provider_error", "metadata: answered 503"),
+        ("bad_response", "metadata is not well-formed JSON"),
+    ]
+    assert len(lines(log, "provider_up")) == 1

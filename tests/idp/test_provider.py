@@ -13,7 +13,7 @@ from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.identity import ClaimOptions, aliases_from, principal_from
 from tests.fakes.door import eventually
-from tests.fakes.forge import LIES, rsa_key
+from tests.fakes.forge import LIES, SigningKey, rsa_key
 from tests.fakes.op import CLIENT, REDIRECT, Provider, running
 from tests.fakes.patience import PATIENCE
 from tests.idp.attempts import options, sign_in, tokens_for
@@ -74,6 +74,38 @@ async def test_rotated_keys_are_found_at_once(op: Provider, provider: IdentityPr
     op.rotate("rotated")
     await sign_in(provider)
     assert op.calls["jwks"] == 2
+
+
+async def test_a_new_key_under_the_old_id_is_found_at_once(op: Provider, provider: IdentityProvider) -> None:
+    """Some providers keep the id when they change the key: the signature that fails fetches the set again."""
+    await sign_in(provider)
+    op.id_key = SigningKey("id", rsa_key("another").private, "RS256")
+    assert (await sign_in(provider)).subject == "alice-sub"
+    assert op.calls["jwks"] == 2
+
+
+async def test_forged_signatures_under_a_known_id_cannot_flood_the_provider(
+    op: Provider, provider: IdentityProvider
+) -> None:
+    """Twenty of them, one fetch, and each is refused for good."""
+    await sign_in(provider)
+    op.lie = "stranger's key under our kid"
+    for _ in range(20):
+        with pytest.raises(ProviderError, match="token_rejected: signature") as caught:
+            await sign_in(provider)
+        assert not caught.value.retryable
+    assert op.calls["jwks"] == 2
+
+
+async def test_an_only_key_without_an_id_serves(op: Provider, provider: IdentityProvider) -> None:
+    """Whether its tokens name one or not; a token that it did not sign is refused all the same."""
+    jwk = op.id_key.jwk()
+    del jwk["kid"]
+    op.jwks_changes = {"keys": [jwk]}
+    assert (await sign_in(provider)).subject == "alice-sub"
+    op.lie = "stranger's key under our kid"
+    with pytest.raises(ProviderError, match="signature"):
+        await sign_in(provider)
 
 
 async def test_an_unknown_key_id_cannot_flood_the_provider(op: Provider, provider: IdentityProvider) -> None:

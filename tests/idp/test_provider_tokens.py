@@ -10,10 +10,11 @@ from gateway.core import dice
 from gateway.core.clock import now
 from gateway.core.errors import ProviderError
 from gateway.idp.provider import IdentityProvider, Revocation
-from gateway.oidc.signin.tokens import ClientAuthentication
-from tests.fakes.op import REDIRECT, Provider
+from gateway.oidc.signin.tokens import ClientAuthentication, parse_tokens
+from tests.fakes.op import REDIRECT, SECRET, Provider
 from tests.fakes.patience import PATIENCE
 from tests.idp.attempts import code_for, options, sign_in, tokens_for
+from tests.oidc.documents import json_answer
 
 
 @pytest.mark.parametrize(
@@ -74,9 +75,125 @@ async def test_the_client_proves_itself_either_way(
     op: Provider, authentication: ClientAuthentication
 ) -> None:
     """By header or by body, with a secret full of special characters."""
-    provider = IdentityProvider(options(op, client_authentication=authentication))
+    op.proofs = {authentication.value}
+    provider = IdentityProvider(options(op, client_authentication=authentication.value))
     assert (await sign_in(provider)).subject == "alice-sub"
     await provider.close()
+
+
+POST, BASIC = "client_secret_post", "client_secret_basic"
+
+
+@pytest.mark.parametrize(
+    ("offered", "configured", "sent"),
+    [
+        ([POST], None, POST),
+        (["private_key_jwt", POST], None, POST),
+        ([POST, BASIC], None, BASIC),
+        (None, None, BASIC),
+        (["private_key_jwt"], None, BASIC),
+        ("client_secret_post", None, BASIC),
+        ([7, POST], None, POST),
+        ([POST], BASIC, BASIC),
+        (None, POST, POST),
+    ],
+)
+async def test_the_metadata_says_how_a_client_proves_itself_and_a_key_knows_better(
+    op: Provider, offered: object, configured: str | None, sent: str
+) -> None:
+    """For the code, the refresh and the revocation; a provider that takes one way alone takes no other."""
+    op.metadata_changes["token_endpoint_auth_methods_supported"] = offered
+    op.proofs = {sent}
+    provider = IdentityProvider(options(op, kind="oidc", domain=None, client_authentication=configured))
+    tokens = await tokens_for(provider)
+    await provider.refresh(tokens.refresh_token or "")
+    assert await provider.revoke(tokens.refresh_token or "") is Revocation.CONFIRMED
+    await provider.close()
+
+
+NEW = "new secret/+"
+
+
+async def test_the_other_secret_is_tried_once_and_kept_to(op: Provider) -> None:
+    """The provider has changed over: one question more, and no other afterwards; and back again."""
+    provider = IdentityProvider(options(op, other_client_secret=NEW))
+    await sign_in(provider)
+    op.secrets = {NEW}
+    for asked in (3, 4):  # 1 for the first sign-in, 2 for this one, and 1 for the next
+        assert (await sign_in(provider)).subject == "alice-sub"
+        assert op.calls["token"] == asked
+    op.secrets = {SECRET}
+    tokens = await tokens_for(provider)
+    assert op.calls["token"] == 6
+    op.secrets = {NEW}
+    assert await provider.revoke(tokens.refresh_token or "") is Revocation.CONFIRMED
+    assert op.calls["revoke"] == 2
+    await provider.close()
+
+
+async def test_neither_secret_is_tried_twice(op: Provider) -> None:
+    """Two questions, and the refusal names what to compare; nothing is kept to that was not taken."""
+    provider = IdentityProvider(options(op, other_client_secret=NEW))
+    op.secrets = set()
+    with pytest.raises(ProviderError, match="invalid_client"):
+        await provider.refresh("refresh-1")
+    assert op.calls["token"] == 2
+    op.secrets = {SECRET}
+    assert (await sign_in(provider)).subject == "alice-sub"
+    assert op.calls["token"] == 3
+    await provider.close()
+
+
+async def test_a_secret_is_taken_whatever_becomes_of_the_grant(op: Provider) -> None:
+    """A dead refresh token under the new secret: the session is over, and the secret is known from then on."""
+    provider = IdentityProvider(options(op, other_client_secret=NEW))
+    op.secrets = {NEW}
+    for asked in (2, 3):
+        with pytest.raises(ProviderError, match="invalid_grant"):
+            await provider.refresh("dead")
+        assert op.calls["token"] == asked
+    await provider.close()
+
+
+async def test_sign_ins_at_once_change_over_together(op: Provider) -> None:
+    """Each meets the refusal for itself, and none goes back to the secret that was refused."""
+    provider = IdentityProvider(options(op, other_client_secret=NEW, timeout=PATIENCE))
+    op.secrets = {NEW}
+    await asyncio.gather(*[sign_in(provider, f"user{number}") for number in range(20)])
+    before = op.calls["token"]
+    assert before <= 40
+    await sign_in(provider)
+    assert op.calls["token"] == before + 1
+    await provider.close()
+
+
+async def test_secrets_are_replaced_one_by_one(op: Provider) -> None:
+    """A file that is written anew changes its own secret alone."""
+    provider = IdentityProvider(options(op, client_secret="old", other_client_secret="older"))
+    provider.replace_secret(NEW, other=True)
+    op.secrets = {NEW}
+    await sign_in(provider)
+    provider.replace_secret(SECRET)
+    op.secrets = {SECRET}
+    assert (await sign_in(provider)).subject == "alice-sub"
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (401, "unauthorized_client", "invalid_client"),
+        (401, "access_denied", "invalid_client"),
+        (401, "invalid_grant", "invalid_grant"),
+        (400, "unauthorized_client", "provider_error"),
+    ],
+)
+async def test_a_401_is_about_the_client_whatever_it_is_called(status: int, error: str, code: str) -> None:
+    """As Keycloak did and Auth0 does; at another status the words say what they say."""
+    answer = json_answer({"error": error}, status=status)
+    with pytest.raises(ProviderError) as caught:
+        parse_tokens(answer, id_token_required=True)
+    assert caught.value.code == code
 
 
 async def test_a_wrong_client_secret_is_named(op: Provider) -> None:

@@ -97,11 +97,11 @@ async def test_a_key_that_has_just_come_up_is_found() -> None:
 
 
 async def test_other_refusals_fetch_nothing() -> None:
-    """A bad signature stays bad."""
+    """Nor does what is wrong with a token beside its signature."""
     shelf = Shelf(ONE)
 
     def refuse(_: KeySet) -> None:
-        raise ProviderError("token_rejected")
+        raise ProviderError("token_rejected", "exp: expired 70 s ago")
 
     with pytest.raises(ProviderError, match="token_rejected"):
         await checked(RemoteKeys(shelf.fetch), refuse)

@@ -16,7 +16,7 @@ from jwt import PyJWK, PyJWTError
 from gateway.core.errors import ProviderError
 from gateway.oidc.wire import ProviderResponse, document
 
-REFETCH_INTERVAL = 30  # seconds between two refetches for unknown key ids
+REFETCH_INTERVAL = 30  # seconds between two refetches for what the known keys did not sign
 MAX_KEYS = 64  # of one set; the rest is ignored
 MAX_KID = 512  # characters
 MAX_MEMBER = 1400  # base64url characters; a modulus of 8,192 bits has 1,366
@@ -73,10 +73,10 @@ class KeySet:
 
         With a ``kid``, those that carry it: usually one, several when the provider repeats an id. Without
         one, the only key that fits; when several fit, none, for then the token has to say (OpenID Connect
-        Core §10.1).
+        Core §10.1). An only key without an id is that of every token.
         """
         fitting = self.fitting(algorithm)
-        if kid is None or not self.named:
+        if kid is None or not self.named or [key.kid for key in fitting] == [None]:
             return fitting if len(fitting) == 1 else ()
         return tuple(key for key in fitting if key.kid == kid)
 

@@ -2,8 +2,8 @@
 
 ID tokens, logout tokens and security events differ in their claims, not in this. PyJWT verifies the signature with the
 algorithm named here; everything else is checked here, against ``now``. All refusals are `ProviderError`
-``token_rejected`` whose detail begins with the member at fault; ``unknown_key`` is the one refusal that fresh keys can
-fix.
+``token_rejected`` whose detail begins with the member at fault; fresh keys can fix ``unknown_key``, and the member
+`SIGNATURE`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ MAX_TOKEN = 65_536
 """Characters; a Cognito ID token with 100 groups of 60 letters has 9,871."""
 MAX_TEXT = 255
 """Characters of a subject (OpenID Connect Core §2), and of any other id in a token."""
+
+SIGNATURE = "signature"
+"""The member at fault where no known key of the token's id has signed it; fresh keys may have."""
 
 _JWS = PyJWS(algorithms=list(ALGORITHMS))
 # Strict base64url without padding (RFC 7515 §2): PyJWT alone admits a padded segment.
@@ -229,4 +232,4 @@ def _verified_payload(token: str, header: _Header, candidates: tuple[Verificatio
         payload = decoded["payload"]
         assert isinstance(payload, bytes)
         return payload
-    raise rejected("signature", "not made by a key of the one it claims to be from")
+    raise rejected(SIGNATURE, "not made by a key of the one it claims to be from")

@@ -26,6 +26,7 @@ class ProviderMetadata:
     """The part of the metadata document that the gateway uses.
 
     :ivar iss_required: the provider promises ``iss`` in every authorization response (RFC 9207 §3).
+    :ivar authentication: how clients may prove themselves to its token endpoint; empty where it does not say.
     """
 
     issuer: str
@@ -33,6 +34,7 @@ class ProviderMetadata:
     jwks_uri: str
     end_session: str | None = None
     iss_required: bool = False
+    authentication: tuple[str, ...] = ()
 
 
 def metadata_request(issuer: str) -> ProviderRequest:
@@ -65,6 +67,8 @@ def parse_metadata(answer: ProviderResponse, *, issuer: str) -> ProviderMetadata
             f"the metadata is of issuer {printable(str(found.get('issuer')))}",
             fix="set provider.issuer to exactly what the provider says, trailing slash included",
         )
+    methods = found.get("token_endpoint_auth_methods_supported")
+    listed = methods if isinstance(methods, list) else []
     reader = _EndpointReader(found, http_on_loopback=urlsplit(issuer).scheme == "http")
     return ProviderMetadata(
         issuer=issuer,
@@ -76,6 +80,7 @@ def parse_metadata(answer: ProviderResponse, *, issuer: str) -> ProviderMetadata
         jwks_uri=reader.required("jwks_uri"),
         end_session=reader.optional("end_session_endpoint"),
         iss_required=found.get("authorization_response_iss_parameter_supported") is True,
+        authentication=tuple(each for each in listed if isinstance(each, str)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote_plus
@@ -12,6 +13,8 @@ from gateway.oidc.signin.authorization import AuthorizationCode
 from gateway.oidc.urls import form
 from gateway.oidc.wire import ProviderRequest, ProviderResponse, json_object, printable, status_error
 
+_NO_CLIENT = {"unauthorized_client", "access_denied"}
+"""What Keycloak (once) and Auth0 call a wrong secret. A 401 is about the client alone (RFC 6749 §5.2)."""
 MAX_LIFETIME = 10 * 365 * 86_400  # seconds; Cognito's longest token lives so long
 
 
@@ -20,6 +23,13 @@ class ClientAuthentication(Enum):
 
     BASIC = "client_secret_basic"
     POST = "client_secret_post"
+
+    @classmethod
+    def chosen(cls, configured: str | None, offered: Sequence[str]) -> ClientAuthentication:
+        """The configured one; else the first of ours among ``offered`` by the metadata, and the header where it offers
+        none of them or does not say (OpenID Connect Discovery §3).
+        """
+        return cls(configured or next((each.value for each in cls if each.value in offered), cls.BASIC.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +148,12 @@ def _error(answer: ProviderResponse, what: str) -> ProviderError:
     detail = f"{what}: answered {answer.status} {error_text}"
     if named == "invalid_grant":
         return ProviderError("invalid_grant", detail, acted=False)
-    if named == "invalid_client":
+    if named == "invalid_client" or (answer.status == 401 and named in _NO_CLIENT):
         return ProviderError(
             "invalid_client",
             detail,
-            fix="compare provider.client_id and client_secret with the provider's",
+            fix="compare provider.client_id and client_secret with the provider's, and client_authentication with how"
+            " the client is registered there to prove itself",
             acted=False,
         )
     retryable = named in {"temporarily_unavailable", "server_error", "slow_down"}
