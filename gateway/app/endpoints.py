@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.app.inbound import InboundEndpoints
 from gateway.app.options import claim_options, door_rules, identity_options
+from gateway.core.http.forwarded import RELAYING
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.settings.model import Settings
@@ -173,9 +174,11 @@ def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
     settings, asked = parts.settings, parts.settings.forward_auth
     if asked is None:
         return None
+    path = f"{settings.prefix}/auth"
     endpoint = ForwardAuth(
         caller=asked.caller,
-        login=asked.login,
+        path=path,
+        login=asked.login or (302 if asked.caller in RELAYING else 401),
         rules=door_rules(settings, asked.hosts),
         identity=identity_options(settings),
         standing=parts.standing,
@@ -184,4 +187,4 @@ def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
         forwarder=parts.forwarder,
         events=parts.events,
     )
-    return f"{settings.prefix}/auth", endpoint
+    return path, endpoint

@@ -151,21 +151,26 @@ def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
 @rule("forward_auth.caller")
 def _callers_to_come(settings: Settings) -> Iterator[Remark]:
     """Refused, never ignored: whoever asks for a feature believes that it is there."""
-    if settings.forward_auth is not None and settings.forward_auth.caller != "nginx":
+    if settings.forward_auth is not None and settings.forward_auth.caller == "haproxy":
         what = "answering for this proxy is not yet available in this version"
-        fix = "write `nginx`, or let the gateway forward the requests itself"
+        fix = "write `nginx`, `traefik`, `caddy` or `envoy`, or let the gateway forward the requests itself"
         yield error("forward_auth.caller", what, fix)
 
 
 @rule("forward_auth", "trusted_proxies", "session", "headers")
 def _forward_auth(settings: Settings) -> Iterator[Remark]:
     asked = settings.forward_auth
-    if asked is None or asked.caller != "nginx":
+    if asked is None or asked.caller == "haproxy":
         return
     if not settings.trusted_proxies:
         what = "no proxy is trusted, so every question is answered 403"
         yield error("forward_auth", what, "list the address of the proxy in front in `trusted_proxies`")
-    if asked.login == 302:
+    if asked.hosts and asked.caller == "envoy":
+        what = (
+            "Envoy asks under the browser's own host, which the gateway answers for `public_url` and `hosts`"
+        )
+        yield error("forward_auth.hosts", what, "list them in `hosts`")
+    if asked.login == 302 and asked.caller == "nginx":
         what = "nginx takes a 302 from auth_request for an error and answers 500"
         yield error("forward_auth.login", what, "write 401, and let error_page lead to the sign-in")
     if settings.session.store == "cookie" and settings.session.idle < settings.session.absolute:

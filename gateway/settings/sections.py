@@ -151,11 +151,13 @@ class ForwardAuthSection:
 
     caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
         "nginx",
-        description="Which proxy asks; it decides from which headers the request is read."
-        " Not yet available: `traefik`, `caddy`, `envoy`, `haproxy`.",
+        description="Which proxy asks; it decides from where the request is read."
+        " Not yet available: `haproxy`.",
     )
-    login: Literal[401, 302] = key(
-        401, description="Answer without a session: 401, or 302 to the sign-in for callers that pass it on."
+    login: Literal[401, 302] | None = key(
+        None,
+        description="Answer to people without a session. Default: 302 to the sign-in, and 401 for nginx, which does not"
+        " pass a redirect on.",
     )
     hosts: tuple[kinds.Host, ...] = key(
         [], description="Further hosts that the proxy may ask about, beside `public_url` and `hosts`."

@@ -40,7 +40,7 @@ def test_an_optional_section_is_opened_by_a_variable(examined):
     """forward_auth needs no word in the file."""
     changes = {"trusted_proxies": ["127.0.0.1"], "session.idle": "12h"}
 
-    assert examined(changes, GATEWAY_FORWARD_AUTH__CALLER="nginx").settings.forward_auth.login == 401
+    assert examined(changes, GATEWAY_FORWARD_AUTH__CALLER="caddy").settings.forward_auth.caller == "caddy"
 
 
 def test_an_empty_variable_is_absent(examined):

@@ -85,6 +85,7 @@ NOT_IN_THE_LISTING = {
     "admin.token": "every secret has a _file twin",
 }
 EXAMPLES = {
+    "forward_auth.login",
     "public_url",
     "upstreams",
     "upstreams[].path",

@@ -116,7 +116,31 @@ def test_r07_nginx_is_answered_401(found):
     assert any(line.startswith("forward_auth.login: nginx takes a 302") for line in lines)
 
 
-@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy", "haproxy"])
+@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy"])
+def test_callers_that_pass_a_redirect_on_may_be_answered_302(found, caller):
+    """And 401, if somebody likes; what holds for nginx holds for them."""
+    asked = {"forward_auth": {"caller": caller}, "session.idle": "12h", "trusted_proxies": ["10.0.0.7"]}
+    for login in (302, 401):
+        lines = found({**asked, "forward_auth": {"caller": caller, "login": login}})
+        assert not any(line.startswith("forward_auth") for line in lines)
+    assert any(line.startswith("forward_auth: no proxy") for line in found({**asked, "trusted_proxies": []}))
+
+
+def test_r07_envoys_hosts_are_hosts_of_the_door(found):
+    """It asks under the browser's host, and what is no host of ours is refused before it is a question."""
+    asked = {"session.idle": "12h", "trusted_proxies": ["10.0.0.7"]}
+    section = {"caller": "envoy", "hosts": ["b.example.com"]}
+    lines = found({**asked, "forward_auth": section})
+    assert any(
+        line.startswith("forward_auth.hosts: Envoy asks under") and "`hosts`" in line for line in lines
+    )
+    assert not any(
+        line.startswith("forward_auth")
+        for line in found({**asked, "forward_auth": {**section, "caller": "caddy"}})
+    )
+
+
+@pytest.mark.parametrize("caller", ["haproxy"])
 def test_what_is_not_there_yet_is_refused_with_one_finding(examined, caller):
     """Whoever asks for a feature believes that it is there; a gateway that started all the same would be a lie."""
     examination = examined({"forward_auth": {"caller": caller, "login": 302}})

@@ -1,9 +1,9 @@
 """Forward-auth: from a proxy's question to the facts of the request it asks about (rule R7).
 
-Each kind of caller says method, host and target in exactly one place. Whatever else claims to know them
-(``X-Original-*``, ``X-Forwarded-*``, the question's own method, Host and path) is not looked at, so that nobody can
-have one request checked and another one served. Everything else the client sent comes along in the question as it was,
-and the facts are built by the same function as those at the door.
+Each kind of caller says method, host and target in exactly one place. Whatever else claims to know them (the headers
+of other callers, or the question's own method, Host and path) is not looked at, so that nobody can have one request
+checked and another one served. Everything else the client sent comes along in the question as it was, and the facts are
+built by the same function as those at the door.
 """
 
 from __future__ import annotations
@@ -21,10 +21,29 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NEVER_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 """What the door refuses as well: neither is a request for an application."""
 _URL = re.compile(rb"https?://([^/]*)(/.*)", re.DOTALL)
-_LOOKED_AT = frozenset({b"x-original-method", b"x-original-url", b"upgrade", b"sec-websocket-key"})
+_LOOKED_AT = frozenset(
+    {b"x-original-method", b"x-original-url", b"upgrade", b"sec-websocket-key"}
+    | {b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"}
+)
 _LENGTHS = frozenset(map(len, _LOOKED_AT))
 _Fields = Mapping[bytes, Sequence[bytes]]
 """The headers looked at, by their lower-case names."""
+
+
+class Question(NamedTuple):
+    """What a proxy has sent us.
+
+    :ivar target: below the path that answers questions: empty, or what follows it. :ivar headers: in the order of the
+        wire. :ivar facts: what they say. Host apart it holds for the request that is asked about, because all that the
+        client sent comes along; framing is no fact.
+    :ivar peer: address of the connection.
+    """
+
+    method: str
+    target: str
+    headers: RawHeaders
+    facts: HeaderFacts
+    peer: str
 
 
 class _Original(NamedTuple):
@@ -33,34 +52,30 @@ class _Original(NamedTuple):
     target: bytes
 
 
-def original_facts(
-    caller: str, headers: RawHeaders, header_facts: HeaderFacts, peer: str, rules: DoorRules
-) -> RequestFacts:
+def original_facts(caller: str, question: Question, rules: DoorRules) -> RequestFacts:
     """The facts of the request that is asked about.
 
-    :param caller: kind of proxy, ``forward_auth.caller``. :param headers: of the question, in the order of the wire.
-    :param header_facts: what they say. Host apart it holds for the request that is asked about, because all that the
-        client sent comes along; framing is no fact.
-    :param peer: address of the connection. Only ``rules.trusted_proxies`` are believed; loopback is not among them
-        unless it is listed.
+    :param caller: kind of proxy, ``forward_auth.caller``. Only ``rules.trusted_proxies`` are believed; loopback is not
+        among them unless it is listed.
     :raises DownstreamError: ``untrusted_caller``, ``original_missing``, ``original_ambiguous``,
         ``original_malformed``, or what :func:`gateway.core.http.facts.complete` raises. None of them may become a pass.
     """
-    if not is_trusted(peer, rules.trusted_proxies):
+    if not is_trusted(question.peer, rules.trusted_proxies):
         raise DownstreamError("untrusted_caller")
-    fields = _fields_of(headers)
-    original = _CALLERS[caller](fields)
+    fields, said = _fields_of(question.headers), question.facts
+    original = _CALLERS[caller](fields, question)
     if _METHOD.fullmatch(original.method) is None or original.method in _NEVER_PROXIED:
         raise DownstreamError("original_malformed", "method")
     about = HeaderFacts(
         authority=original.authority.decode("latin-1").lower(),
-        forwarded=header_facts.forwarded,
+        forwarded=said.forwarded,
         # Upgrade is hop-by-hop, so a proxy drops it from the question; a handshake must not pass for a GET (rule R8).
-        websocket=header_facts.websocket or (b"sec-websocket-key" in fields and b"upgrade" not in fields),
-        asks=header_facts.asks,
-        rest=header_facts.rest,
+        websocket=said.websocket or (b"sec-websocket-key" in fields and b"upgrade" not in fields),
+        asks=said.asks,
+        rest=said.rest,
     )
-    return complete(original.method.decode("ascii"), original.target.decode("latin-1"), about, peer, rules)
+    target = original.target.decode("latin-1")
+    return complete(original.method.decode("ascii"), target, about, question.peer, rules)
 
 
 def _fields_of(headers: RawHeaders) -> _Fields:
@@ -71,7 +86,7 @@ def _fields_of(headers: RawHeaders) -> _Fields:
     return fields
 
 
-def _nginx(fields: _Fields) -> _Original:
+def _nginx(fields: _Fields, _: Question) -> _Original:
     """``X-Original-Method`` and ``X-Original-URL``, as the recipe and ingress-nginx send them (protocol facts D.2).
 
     nginx refuses a Host with a slash in it, so the first slash after the scheme begins the target.
@@ -83,7 +98,35 @@ def _nginx(fields: _Fields) -> _Original:
     return _Original(_only(fields, b"x-original-method"), *url.groups())
 
 
-_CALLERS: Mapping[str, Callable[[_Fields], _Original]] = {"nginx": _nginx}
+def _forwarded(fields: _Fields, _: Question) -> _Original:
+    """``X-Forwarded-Method``, ``-Host`` and ``-Uri``, as Traefik's forwardAuth and Caddy's forward_auth write them over
+    whatever the client has sent (protocol facts D.3 and D.5).
+    """
+    return _Original(
+        _only(fields, b"x-forwarded-method"),
+        _only(fields, b"x-forwarded-host"),
+        _only(fields, b"x-forwarded-uri"),
+    )
+
+
+def _envoy(_: _Fields, question: Question) -> _Original:
+    """The question's own method and Host, and what follows our path in its own target: Envoy's ``path_prefix`` stands
+    before the target that the client asked for (protocol facts D.4).
+    """
+    if not question.target:
+        raise DownstreamError("original_missing", "path")
+    authority = question.facts.authority.encode("latin-1")
+    return _Original(question.method.encode("ascii"), authority, question.target.encode("latin-1"))
+
+
+_CALLERS: Mapping[str, Callable[[_Fields, Question], _Original]] = {
+    "nginx": _nginx,
+    "traefik": _forwarded,
+    "caddy": _forwarded,
+    "envoy": _envoy,
+}
+RELAYING = frozenset({"traefik", "caddy", "envoy"})
+"""Callers that hand our refusal on to the browser as it is."""
 
 
 def _only(fields: _Fields, name: bytes) -> bytes:

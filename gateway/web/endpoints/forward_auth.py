@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Prove, Revocations
 from gateway.core.http.facts import DoorRules, RequestFacts
-from gateway.core.http.forwarded import original_facts
+from gateway.core.http.forwarded import Question, original_facts
 from gateway.core.http.routes import Route
 from gateway.core.memo import Memo
 from gateway.core.session.identity_headers import IdentityOptions, identity_headers
@@ -43,15 +43,17 @@ _log = get_logger("forward_auth")
 class ForwardAuth:
     """Answers the questions of one proxy.
 
-    :param caller: its kind. :param login: 401, or 302 for callers that hand a redirect on to the browser.
+    :param caller: its kind. :param path: of the questions.
+    :param login: 401, or 302 for callers that hand a redirect on to the browser.
     :param rules: hosts that may be asked about, and who may ask.
     """
 
     def __init__(
-        self, *, caller: str, login: int, rules: DoorRules, identity: IdentityOptions, standing: Standing,
+        self, *, caller: str, path: str, login: int, rules: DoorRules, identity: IdentityOptions, standing: Standing,
         unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, events: SessionEvents,
     ) -> None:  # fmt: skip
         self._caller = caller
+        self._path = path
         self._login = login
         self._rules = rules
         self._identity = identity
@@ -65,9 +67,7 @@ class ForwardAuth:
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
         """200 with every identity header, 401 (or 302), 403; 503 while log or session cannot be read."""
         try:
-            original = original_facts(
-                self._caller, request.headers, request.block.facts, request.peer, self._rules
-            )
+            original = original_facts(self._caller, self._question(request), self._rules)
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
             _log.warning("forward_auth_refused", reason=error.code, detail=error.detail, peer=request.peer)
@@ -78,6 +78,11 @@ class ForwardAuth:
         if self._standing.waits(original):
             return self._after(request, original, route, self._standing.caught_up(original))
         return self._decide(request, original, route, self._standing.revocations())
+
+    def _question(self, request: Request) -> Question:
+        target, block = request.target, request.block
+        below = target[len(self._path) :] if target.startswith(self._path) else ""
+        return Question(request.method, below, block.headers, block.facts, request.peer)
 
     async def _after(
         self, request: Request, original: RequestFacts, route: Route, reading: Awaitable[Revocations]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.facts import DoorRules, RequestFacts, build, read_headers
-from gateway.core.http.forwarded import original_facts
+from gateway.core.http.forwarded import RELAYING, Question, original_facts
 
 PROXY, CLIENT = "10.0.0.7", "192.0.2.1"
 HOSTS = frozenset({"app.example.com", "other.example.com:8443"})
@@ -19,14 +20,36 @@ RULES = DoorRules("https", HOSTS, (ip_network("10.0.0.0/8"),))
 METHOD, URL = (b"X-Original-Method", b"GET"), (b"X-Original-URL", b"https://app.example.com/a%20b?x=/y")
 
 
-def asked(*headers: tuple[bytes, bytes], peer: str = PROXY, rules: DoorRules = RULES) -> RequestFacts:
-    return original_facts("nginx", headers, read_headers(headers), peer, rules)
+Header = tuple[bytes, bytes]
 
 
-def refusal(*headers: tuple[bytes, bytes], peer: str = PROXY, rules: DoorRules = RULES) -> str:
+def asked(
+    *headers: Header, caller: str = "nginx", line: tuple[str, str] = ("GET", ""), peer: str = PROXY, rules: DoorRules = RULES
+) -> RequestFacts:  # fmt: skip
+    """:param line: method of the question, and what follows our path in its target."""
+    return original_facts(caller, Question(*line, headers, read_headers(headers), peer), rules)
+
+
+def refusal(*headers: Header, **more: Any) -> str:
     with pytest.raises(DownstreamError) as refused:
-        asked(*headers, peer=peer, rules=rules)
+        asked(*headers, **more)
     return refused.value.code
+
+
+def question(caller: str, method: str, host: str, target: str) -> tuple[tuple[str, str], list[Header]]:
+    """How each caller asks about a request."""
+    said = (method.encode(), host.encode(), target.encode("latin-1"))
+    ours = (b"Host", b"gateway.internal")
+    if caller == "nginx":
+        url = b"http://" + said[1] + said[2]
+        return ("GET", ""), [ours, (b"X-Original-Method", said[0]), (b"X-Original-URL", url)]
+    if caller == "envoy":
+        return (method, target), [(b"Host", said[1])]
+    names = (b"X-Forwarded-Method", b"X-Forwarded-Host", b"X-Forwarded-Uri")
+    return ("GET", ""), [ours, *zip(names, said, strict=True)]
+
+
+CALLERS = ["nginx", *sorted(RELAYING)]
 
 
 def test_method_host_and_target_come_from_the_two_headers() -> None:
@@ -146,13 +169,14 @@ _headers = st.lists(
     ),
     max_size=8,
 )  # fmt: skip
-_noise = st.lists(
-    st.tuples(
-        st.sampled_from([b"X-Original-URI", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method", b"X-Forwarded-Proto"]),
-        st.sampled_from([b"/public", b"evil.test", b"DELETE", b"http"]),
-    ),
-    max_size=4,
-)  # fmt: skip
+_noise = {
+    "nginx": [b"X-Original-URI", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method", b"X-Forwarded-Proto"],
+    "traefik": [b"X-Original-URI", b"X-Original-URL", b"X-Original-Method", b"X_Forwarded_Uri", b"X-Forwarded-Proto"],
+    "caddy": [b"X-Original-URI", b"X-Original-URL", b"X-Original-Method", b"X-Forwarded.Host", b"X-Forwarded-Port"],
+    "envoy": [b"X-Original-URL", b"X-Original-Method", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method"],
+}  # fmt: skip
+"""What is nobody's word for this caller."""
+_said = st.sampled_from([b"/public", b"evil.test", b"DELETE", b"http"])
 
 Outcome = RequestFacts | str
 
@@ -164,10 +188,12 @@ def outcome(build_it: Callable[[], RequestFacts]) -> Outcome:
         return error.code
 
 
-@settings(max_examples=400, deadline=None)
-@given(_methods, _targets, _hosts, _headers, _noise, st.booleans())
-def test_facts_are_those_of_the_door(method, target, host, headers, noise, handshake) -> None:
+@pytest.mark.parametrize("caller", CALLERS)
+@settings(max_examples=200, deadline=None)
+@given(_methods, _targets, _hosts, _headers, st.booleans(), st.data())
+def test_facts_are_those_of_the_door(caller, method, target, host, headers, handshake, data) -> None:
     """The same request, asked about and seen at the door, has the same facts or is refused for the same reason."""
+    noise = data.draw(st.lists(st.tuples(st.sampled_from(_noise[caller]), _said), max_size=4))
     own = list(headers)
     if handshake:
         own.append((b"Sec-WebSocket-Key", b"x"))
@@ -175,17 +201,40 @@ def test_facts_are_those_of_the_door(method, target, host, headers, noise, hands
     seen = outcome(
         lambda: build(method, target, [(b"Host", host.encode()), *own, *upgrade, *noise], CLIENT, RULES)
     )
-    question = [
-        (b"Host", b"gateway.internal"),
-        (b"X-Original-Method", method.encode()),
-        (b"X-Original-URL", b"http://" + host.encode() + target.encode("latin-1")),
-        (b"X-Forwarded-For", CLIENT.encode()),
-        *own,
-        *noise,
-    ]
-    asked_about = outcome(lambda: asked(*question))
+    line, asking = question(caller, method, host, target)
+    about = [*asking, (b"X-Forwarded-For", CLIENT.encode()), *own, *noise]
+    asked_about = outcome(lambda: asked(*about, caller=caller, line=line))
     if not target.startswith("/"):
         assert isinstance(asked_about, str)
         assert isinstance(seen, str)
     else:
         assert asked_about == seen
+
+
+@pytest.mark.parametrize("caller", ["traefik", "caddy"])
+@pytest.mark.parametrize("name", [b"X-Forwarded-Method", b"X-Forwarded-Host", b"X-Forwarded-Uri"])
+def test_r07_each_of_the_three_comes_once(caller: str, name: bytes) -> None:
+    """Without it nothing stands in, and of two nobody knows which the proxy goes by."""
+    line, asking = question(caller, "GET", "app.example.com", "/a")
+    assert asked(*asking, caller=caller, line=line).raw_target == "/a"
+    without = [header for header in asking if header[0] != name]
+    stand_in = [(name.replace(b"-", b"_"), b"/a"), (b"X-Original-URL", b"https://app.example.com/a")]
+    assert refusal(*without, *stand_in, caller=caller) == "original_missing"
+    twice = [header for header in asking if header[0] == name]
+    assert refusal(*asking, *twice, caller=caller) == "original_ambiguous"
+
+
+def test_r07_envoys_question_has_the_target_below_ours() -> None:
+    """A question at our own path itself is about nothing."""
+    host = (b"Host", b"app.example.com")
+    assert asked(host, caller="envoy", line=("PUT", "/a?b=c")).raw_target == "/a?b=c"
+    assert refusal(host, caller="envoy") == "original_missing"
+    assert refusal(host, caller="envoy", line=("GET", "?a")) == "ambiguous_target"
+    assert refusal((b"Host", b"evil.example"), caller="envoy", line=("GET", "/a")) == "unknown_host"
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_r07_nobody_else_may_ask(caller: str) -> None:
+    """Whatever the dialect."""
+    line, asking = question(caller, "GET", "app.example.com", "/a")
+    assert refusal(*asking, caller=caller, line=line, peer="192.0.2.9") == "untrusted_caller"
