@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
-from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
+from tests.fakes.reaching import reached
 from tests.programs import program
 
 _MAIN = """\
@@ -44,26 +44,19 @@ class Nginx:
         (directory / "nginx.conf").write_text(main)
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            program("nginx"), "-p", str(self.directory), "-c", "nginx.conf", stderr=asyncio.subprocess.PIPE
-        )
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                assert self._process.returncode is None, (await self._process.communicate())[1].decode()
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except OSError:
-                    await asyncio.sleep(0.02)
-                else:
-                    writer.close()
-                    return
+        said = self.directory / "stderr"
+        with said.open("wb") as stderr:
+            self._process = await asyncio.create_subprocess_exec(
+                program("nginx"), "-p", str(self.directory), "-c", "nginx.conf", stderr=stderr
+            )
+        await reached(self.port, self._process, said.read_text)
 
     async def close(self) -> None:
         if self._process is None:
             return
         if self._process.returncode is None:
             self._process.terminate()
-        await self._process.communicate()
+        await self._process.wait()
 
     def worked(self) -> float:
         """Seconds of a processor that it has used so far; unlike time that passes, nobody else adds to them."""

@@ -1,4 +1,4 @@
-"""nginx in front of the whole product: the shipped recipe, only addresses and paths replaced."""
+"""A proxy in front of the whole product: the shipped recipe, only addresses and paths replaced."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.caddy import Caddy
+from tests.fakes.envoy import Envoy
 from tests.fakes.nginx import Nginx
 from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
@@ -16,8 +18,8 @@ from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
 from tests.flows.stores import COOKIE, Store
 
-RECIPE = Path(__file__).parents[2] / "deploy" / "forward-auth" / "nginx.conf"
-CONFIGURATION = "forward_auth: {caller: nginx}\ntrusted_proxies: [127.0.0.1/32]\n"
+RECIPES = Path(__file__).parents[2] / "deploy" / "forward-auth"
+RECIPE = RECIPES / "nginx.conf"
 ONE_DEADLINE = {"key_files: [session-key]": "key_files: [session-key]\n  idle: 12h"}
 
 ALICE = "alice@example.com"
@@ -25,11 +27,17 @@ ALICE = "alice@example.com"
 
 @dataclass
 class Front:
-    """nginx, the gateway that it asks, and the application that it serves."""
+    """The proxy, the gateway that it asks, and the application that it serves."""
 
     stand: Stand
-    nginx: Nginx
+    proxy: Nginx | Caddy | Envoy
     application: FakeUpstream
+
+    @property
+    def nginx(self) -> Nginx:
+        """The proxy, where it is one."""
+        assert isinstance(self.proxy, Nginx)
+        return self.proxy
 
     @property
     def app(self) -> str:
@@ -48,8 +56,8 @@ class Front:
         return [value.decode() for value in self.last.values(name.encode())]
 
     async def raw(self, request: str) -> bytes:
-        """The head of nginx's answer to the bytes of one request."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.nginx.port)
+        """The head of the proxy's answer to the bytes of one request."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.port)
         writer.write(request.replace("\n", "\r\n").encode("latin-1"))
         try:
             return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
@@ -71,35 +79,80 @@ async def application(call: Call) -> object:
     return None
 
 
+def _nginx(directory: Path, at: Places) -> tuple[type[Nginx], dict[str, str]]:
+    return Nginx, {
+        "https://app.example.com": at.app,
+        "proxy_set_header Host app.example.com": f"proxy_set_header Host {at.host}",
+        "server_name app.example.com": "server_name app.localhost",
+        "listen 80": f"listen 127.0.0.1:{at.port}",
+        "127.0.0.1:8080": at.gateway,
+        "127.0.0.1:3000": at.application,
+        "/var/log/nginx/": f"{directory}/",
+    }
+
+
+def _caddy(_: Path, at: Places) -> tuple[type[Caddy], dict[str, str]]:
+    return Caddy, {
+        "\napp.example.com {": f"\nhttp://{at.host} {{",
+        "Host app.example.com": f"Host {at.host}",
+        "127.0.0.1:8080": at.gateway,
+        "127.0.0.1:3000": at.application,
+    }
+
+
+def _envoy(_: Path, at: Places) -> tuple[type[Envoy], dict[str, str]]:
+    return Envoy, {
+        "address: 0.0.0.0, port_value: 10000": f"address: 127.0.0.1, port_value: {at.port}",
+        '["app.example.com", "app.example.com:443"]': f'["{at.host}"]',
+        "port_value: 8080": f"port_value: {at.gateway.rpartition(':')[2]}",
+        "port_value: 3000": f"port_value: {at.application.rpartition(':')[2]}",
+    }
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything is.
+
+    :ivar app: the origin that browsers come to. :ivar port: of the proxy. :ivar gateway: address, like `application`.
+    """
+
+    app: str
+    port: int
+    gateway: str
+    application: str
+
+    @property
+    def host(self) -> str:
+        return self.app.removeprefix("http://")
+
+
+_PROXIES = {"nginx": ("nginx.conf", _nginx), "caddy": ("Caddyfile", _caddy), "envoy": ("envoy.yaml", _envoy)}
+CALLERS = tuple(_PROXIES)
+
+
 @asynccontextmanager
 async def fronted(
-    tmp_path: Path, recipe: Callable[[str], str] = str, store: Store = COOKIE
+    tmp_path: Path, recipe: Callable[[str], str] = str, store: Store = COOKIE, *, caller: str = "nginx"
 ) -> AsyncIterator[Front]:
     """Everything running; ``recipe`` may change the recipe's text, ``store`` says where sessions are."""
     port = free_port()
+    name, place = _PROXIES[caller]
     async with AsyncExitStack() as opened:
         served = await FakeUpstream(application).start()
         opened.push_async_callback(served.close)
+        extra = f"forward_auth: {{caller: {caller}}}\ntrusted_proxies: [127.0.0.1/32]\n"
         deadlines = ONE_DEADLINE if store.redis is None else {}
         stand = await opened.enter_async_context(
-            standing(tmp_path, extra=CONFIGURATION, front=port, store=store, replaced=deadlines)
+            standing(tmp_path, extra=extra, front=port, store=store, replaced=deadlines)
         )
-        directory = tmp_path / "nginx"
+        directory = tmp_path / caller
         directory.mkdir()
-        host = stand.app.removeprefix("http://")
-        substitutions = {
-            "https://app.example.com": stand.app,
-            "proxy_set_header Host app.example.com": f"proxy_set_header Host {host}",
-            "server_name app.example.com": "server_name app.localhost",
-            "listen 80": f"listen 127.0.0.1:{port}",
-            "127.0.0.1:8080": f"127.0.0.1:{stand.port}",
-            "127.0.0.1:3000": f"127.0.0.1:{served.port}",
-            "/var/log/nginx/": f"{directory}/",
-        }
-        nginx = Nginx(directory, recipe(RECIPE.read_text()), substitutions, port)
-        opened.push_async_callback(nginx.close)
-        await nginx.start()
-        yield Front(stand, nginx, served)
+        places = Places(stand.app, port, f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}")
+        kind, substitutions = place(directory, places)
+        proxy = kind(directory, recipe((RECIPES / name).read_text()), substitutions, port)
+        opened.push_async_callback(proxy.close)
+        await proxy.start()
+        yield Front(stand, proxy, served)
 
 
 def handshake(front: Front, browser: Browser, origin: str) -> str:

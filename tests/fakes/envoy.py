@@ -1,0 +1,42 @@
+"""The real Envoy, running a recipe of ours with other addresses in it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.fakes.pieces import put
+from tests.fakes.reaching import reached
+
+_ENVOY = Path(sys.executable).with_name("envoy")
+"""Of the lock, beside the Python that runs the tests."""
+
+
+class Envoy:
+    """One Envoy process that serves ``recipe``.
+
+    :param substitutions: addresses in the recipe, and what to put there instead.
+    """
+
+    def __init__(self, directory: Path, recipe: str, substitutions: dict[str, str], port: int) -> None:
+        self.port = port
+        self._directory = directory
+        self._process: asyncio.subprocess.Process | None = None
+        (directory / "envoy.yaml").write_text(put(recipe, substitutions))
+
+    async def start(self) -> None:
+        with (self._directory / "log").open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                _ENVOY, "-c", self._directory / "envoy.yaml", "--concurrency", "1", "--disable-hot-restart", "-l", "warn",
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        await reached(self.port, self._process, self.log)
+
+    def log(self) -> str:
+        return (self._directory / "log").read_text()
+
+    async def close(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()

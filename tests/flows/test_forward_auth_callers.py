@@ -1,0 +1,274 @@
+"""Forward-auth by every other caller: the shipped recipe and the real proxy, and for each the same cases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateway.core.http.foreign_identity import BEGINNINGS, NAMES
+from gateway.web.pages.catalogue import message
+from tests.fakes.browser import Browser
+from tests.flows.front import ALICE, CALLERS, RECIPES, Front, fronted, handshake, signed_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=[name for name in CALLERS if name != "nginx"]
+)
+async def front(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Front]:
+    """One for all tests of a caller; each has a browser of its own."""
+    directory: Path = tmp_path_factory.mktemp(request.param)
+    async with fronted(directory, caller=request.param) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(front: Front) -> Browser:
+    return front.stand.browser()
+
+
+async def test_people_are_led_to_the_sign_in_and_back(front: Front, browser: Browser) -> None:
+    """A navigation is sent to sign in and ends where it was going; the application hears who it is."""
+    page = await browser.navigate(f"{front.app}/a/b?c=d&e")
+    assert (page.status, page.location) == (302, f"{front.app}/oauth2/start?rd=/a/b%3Fc%3Dd%26e")
+    assert page.header("Cache-Control") == "no-store"
+    page = await signed_in(front, browser)
+    assert (page.status, page.path, page.text) == (200, "/reports/q3?year=2026", "the application")
+    assert front.last.request_line == b"GET /reports/q3?year=2026 HTTP/1.1"
+    assert front.told("X-Auth-Request-User") == front.told("X-Auth-Request-Email") == [ALICE]
+    assert front.told("X-Auth-Request-Groups") == ["admins,staff"]
+    assert front.told("Host") == front.told("X-Forwarded-Host") == [front.host]
+
+
+async def test_programs_hear_that_nobody_is_signed_in(front: Front, browser: Browser) -> None:
+    """The problem document reaches the script as the gateway wrote it, whatever the method."""
+    before = len(front.application.calls)
+    for method, body in (("GET", None), ("POST", "x=1"), ("PUT", "x"), ("DELETE", None)):
+        answer = await browser.fetch(f"{front.app}/api/me", method=method, body=body)
+        problem = json.loads(answer.text)
+        assert (answer.status, answer.header("Content-Type")) == (401, "application/problem+json")
+        assert (problem["code"], problem["login_url"]) == ("login_required", f"{front.app}/oauth2/start")
+        assert not answer.set_cookies()
+    head = await front.raw(f"HEAD /api/me HTTP/1.1\nHost: {front.host}\nConnection: close\n\n")
+    assert head.startswith(b"HTTP/1.1 401 ")
+    assert len(front.application.calls) == before
+
+
+async def test_methods_and_bodies_reach_the_application(front: Front, browser: Browser) -> None:
+    """As they were sent, and decided on as what they are."""
+    await signed_in(front, browser)
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = await browser.fetch(
+            f"{front.app}/api/orders?a=%2F", method=method, body="x=1", Origin=front.app
+        )
+        assert (answer.status, answer.text) == (200, "x=1")
+        assert front.last.request_line == f"{method} /api/orders?a=%2F HTTP/1.1".encode()
+        other = await browser.fetch(
+            f"{front.app}/api/orders",
+            method=method,
+            body="x=1",
+            Origin="https://evil.test",
+            **{"Sec-Fetch-Site": "cross-site"},
+        )
+        assert (other.status, json.loads(other.text)["code"]) == (403, "cross_origin")
+    assert (await front.raw(_as(front, browser, "HEAD /x HTTP/1.1"))).startswith(b"HTTP/1.1 200 ")
+    assert front.last.request_line.startswith(b"HEAD /x ")
+
+
+SPOOFED = (
+    "X-Auth-Request-User: mallory\nx-auth-request-user: mallory\nX_Auth_Request_User: mallory\n"
+    "X.Auth.Request.User: mallory\nX-Auth-Request-Preferred-Username: mallory\nX-Auth-Request-Email:\n"
+    "X-Auth-Request-Groups: mallory\nRemote-User: mallory\nX-WEBAUTH-USER: mallory\nX-Forwarded-User: mallory\n"
+    "X-Amzn-Oidc-Identity: mallory\nX-Forwarded-Host: evil.test\nX-Forwarded-Prefix: /evil\n"
+    "X-Original-URL: http://evil.test/\nX-Forwarded-Uri: /evil\nX-Forwarded-Method: DELETE\n"
+    "X-HTTP-Method-Override: DELETE\nX-Forwarded-For: 203.0.113.9\n"
+)
+
+
+async def test_what_a_client_says_of_itself_never_arrives(front: Front, browser: Browser) -> None:
+    """In any spelling, twice, empty or named in Connection: what the application sees is the gateway's word."""
+    await signed_in(front, browser)
+    answer = await front.raw(
+        _as(front, browser, "GET /x HTTP/1.1", SPOOFED, "close, X-Auth-Request-User, X-Auth-Request-Groups")
+    )
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert front.told("X-Auth-Request-User") == [ALICE]
+    assert front.told("X-Auth-Request-Groups") == ["admins,staff"]
+    assert b"mallory" not in front.last.head
+    assert b"evil" not in front.last.head
+    assert b"203.0.113.9" not in front.last.head
+    assert b"DELETE" not in front.last.head
+
+
+async def test_r07_the_clients_own_words_have_no_other_request_checked(
+    front: Front, browser: Browser
+) -> None:
+    """Of what only the proxy may say nothing is believed, and nobody outside may ask."""
+    await signed_in(front, browser, "/x", user="bob@example.com")
+    spoofed = {
+        "X-Original-URL": f"{front.app}/x", "X-Original-Method": "GET", "X-Forwarded-Uri": "/x",
+        "X-Forwarded-Method": "GET", "X-Forwarded-Host": front.host,
+    }  # fmt: skip
+    assert (await browser.fetch(f"{front.app}/admin/users", **spoofed)).status == 403
+    for path in ("/oauth2/auth", "/oauth2/%61uth", "/x/../oauth2/auth", "/oauth2/auth/x"):
+        answer = await browser.fetch(front.app + path, **spoofed)
+        assert answer.status >= 400, path
+        assert not answer.header("X-Auth-Request-User")
+
+
+@pytest.mark.parametrize(
+    "target", ["/admin/../x", "/%2e%2e/admin", "/x/..%2fadmin", "//admin", "/admin;a/users", "/ADMIN/users"]
+)
+async def test_a_target_with_two_readings_opens_nothing(front: Front, browser: Browser, target: str) -> None:
+    """Whatever the proxy makes of it, bob does not see what is the administrators'."""
+    await signed_in(front, browser, "/x", user="bob@example.com")
+    before = len(front.application.calls)
+    await front.raw(_as(front, browser, f"GET {target} HTTP/1.1"))
+    for call in front.application.calls[before:]:
+        assert b"admin" not in call.request_line.lower()
+
+
+async def test_an_absolute_target_is_decided_on_as_it_is_served(front: Front, browser: Browser) -> None:
+    """The host of the target is the one that counts (RFC 9112 §3.2.2), for the proxy and for the gateway."""
+    await signed_in(front, browser, "/x", user="bob@example.com")
+    before = len(front.application.calls)
+    refused = await front.raw(_as(front, browser, f"GET http://{front.host}/admin/users HTTP/1.1"))
+    assert refused.startswith(b"HTTP/1.1 403 ")
+    await front.raw(_as(front, browser, "GET http://evil.test/x HTTP/1.1"))
+    assert len(front.application.calls) == before
+    assert (await front.raw(_as(front, browser, f"GET http://{front.host}/x HTTP/1.1"))).startswith(
+        b"HTTP/1.1 200 "
+    )
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        "{own}", "{own}; a=1", "a=1; {own}", "a=1; {own}; b=2",
+        "a=1;{own};b=2; __Host-login_0badcafe=x; c=3; __Host-logout=y",
+        "__Host-logout=z; a=1; __Host-session_8=x; __Host-session_9=y; {own}; b=2; __Secure-session-hint=h",
+        "a=__Host-session; {own}; x__Host-session=kept; __Host-sessions=kept",
+    ],
+)  # fmt: skip
+async def test_the_gateways_cookies_never_reach_the_application(
+    front: Front, browser: Browser, cookies: str
+) -> None:
+    """The rest does, as it was sent."""
+    await signed_in(front, browser)
+    own = browser.cookie_header(front.app)
+    sent = cookies.replace("{own}", own)
+    answer = await front.raw(f"GET /x HTTP/1.1\nHost: {front.host}\nCookie: {sent}\nConnection: close\n\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    ours = ("__Host-session", "__Host-login_", "__Host-logout", "__Secure-session-hint")
+    kept = [
+        pair.strip()
+        for pair in cookies.replace("{own}", "").split(";")
+        if pair.strip()
+        and not (pair.strip().startswith(ours) and not pair.strip().startswith("__Host-sessions"))
+    ]
+    arrived = [pair.strip() for value in front.told("Cookie") for pair in value.split(";") if pair.strip()]
+    assert arrived == kept
+
+
+async def test_the_application_cannot_set_our_cookies(front: Front, browser: Browser) -> None:
+    """What it calls by their names arrives under none of them; its own cookie does."""
+    await signed_in(front, browser)
+    answer = await browser.fetch(f"{front.app}/fixation")
+    assert not any(line.startswith("__Host-session") for line in answer.set_cookies())
+    assert any(line.startswith("own=1") for line in answer.set_cookies())
+
+
+async def test_nothing_is_kept_where_the_next_person_finds_it(front: Front, browser: Browser) -> None:
+    """No document is stored, and no shared cache keeps a thing."""
+    await signed_in(front, browser)
+    assert (await browser.navigate(f"{front.app}/x")).header("Cache-Control") == "no-store"
+    script = (await browser.fetch(f"{front.app}/assets/app.js")).header("Cache-Control")
+    assert "private" in script
+    assert "public" not in script
+    assert "max-age=600" in script
+
+
+async def test_sign_out_ends_everything_at_once(front: Front, browser: Browser) -> None:
+    """The next check of a copied cookie is refused, another tab waits, and the chain ends in the receipt."""
+    await signed_in(front, browser)
+    copied = browser.cookie_header(front.app)
+    before = len(front.application.calls)
+    answer = await browser.navigate(f"{front.app}/logout", method="POST", body="", site="same-origin")
+    assert answer.status == 303
+    replay = await front.stand.browser().send("GET", f"{front.app}/api/me", {"Cookie": copied}, None)
+    assert (replay.status, json.loads(replay.text)["code"]) == (401, "logout_in_progress")
+    waiting = await browser.goto(f"{front.app}/reports/q3")
+    assert "/logout/continue" in waiting.text
+    receipt = await browser.follow(answer, site="same-origin")
+    assert (receipt.status, receipt.path) == (200, "/logged-out")
+    assert len(front.application.calls) == before
+
+
+async def test_the_policy_denies_with_the_gateways_own_page(front: Front, browser: Browser) -> None:
+    """People see why, programs get a problem document."""
+    await signed_in(front, browser, "/x", user="bob@example.com")
+    page = await browser.navigate(f"{front.app}/admin/users", site="same-origin")
+    assert (page.status, page.header("Content-Type")) == (403, "text/html; charset=utf-8")
+    assert message("reason.denied.what") in page.text
+    problem = await browser.fetch(f"{front.app}/admin/users")
+    assert (problem.status, json.loads(problem.text)["code"]) == (403, "denied")
+
+
+async def test_websockets_are_opened_for_the_same_origin_only(front: Front, browser: Browser) -> None:
+    """The handshake is decided on as a handshake."""
+    await signed_in(front, browser)
+    assert (await front.raw(handshake(front, browser, "https://evil.test"))).startswith(b"HTTP/1.1 403 ")
+    assert (await front.raw(handshake(front, browser, front.app))).startswith(b"HTTP/1.1 101 ")
+    assert [value.lower() for value in front.told("Upgrade")] == ["websocket"]
+    stranger = front.stand.browser()
+    assert not (await front.raw(handshake(front, stranger, front.app))).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_gateway_that_is_down_lets_nothing_pass(tmp_path: Path, front: Front) -> None:
+    """5xx or a refusal, also for people who are signed in."""
+    caller = type(front.proxy).__name__.lower()
+    async with fronted(tmp_path, caller=caller) as other:
+        browser = other.stand.browser()
+        await signed_in(other, browser)
+        other.stand.run.stop.set()
+        while (await browser.fetch(f"{other.app}/api/me")).status == 200:
+            await asyncio.sleep(0.02)
+        before = len(other.application.calls)
+        assert (await browser.fetch(f"{other.app}/api/me")).status >= 400
+        assert len(other.application.calls) == before
+
+
+def taken_out(caller: str) -> list[str]:
+    """Patterns of the header names that a recipe keeps from the application."""
+    if caller == "caddy":
+        return re.findall(r"header_up -(\S+)", (RECIPES / "Caddyfile").read_text().lower())
+    text = (RECIPES / "envoy.yaml").read_text()
+    return re.findall(r"\{remove: (\S+)\}", text) + [
+        f"{begin}*" for begin in re.findall(r"\{key_matcher: \{prefix: (\S+?)\}", text)
+    ]
+
+
+@pytest.mark.parametrize("caller", [name for name in CALLERS if name != "nginx"])
+async def test_the_recipe_takes_out_whatever_the_gateway_would(caller: str) -> None:
+    """What other proxies use for who somebody is, by name or by how it begins."""
+    patterns = taken_out(caller)
+    names = [name.decode().replace("_", "-") for name in NAMES] + [
+        begin.decode() + "x" for begin in BEGINNINGS
+    ]
+    assert [name for name in names if not any(fnmatchcase(name, each) for each in patterns)] == []
+
+
+def _as(front: Front, browser: Browser, line: str, more: str = "", connection: str = "close") -> str:
+    """A request with the browser's cookies."""
+    cookies = browser.cookie_header(front.app)
+    return f"{line}\nHost: {front.host}\nCookie: {cookies}\n{more}Connection: {connection}\n\n"
