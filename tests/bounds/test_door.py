@@ -156,7 +156,7 @@ def test_answers_to_a_proxy_in_front(measured: Measured) -> None:
     lab = gating.Lab()
     rules = DoorRules("https", frozenset({"app.example.com"}))
     made = ForwardAuth(
-        caller="nginx", login=401, rules=rules, identity=IdentityOptions(), standing=lab.standing,
+        caller="nginx", path="/oauth2/auth", login=401, rules=rules, identity=IdentityOptions(), standing=lab.standing,
         unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream), events=cast("Any", lab.events),
     )  # fmt: skip
     for size, times in ((0, 1_100), (40_000, 150)):

@@ -18,6 +18,9 @@ from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
 from tests.flows.stores import COOKIE, Store
 
+Proxy = Nginx | Caddy | Envoy
+Placed = tuple[type[Nginx] | type[Caddy] | type[Envoy], dict[str, str]]
+
 RECIPES = Path(__file__).parents[2] / "deploy" / "forward-auth"
 RECIPE = RECIPES / "nginx.conf"
 ONE_DEADLINE = {"key_files: [session-key]": "key_files: [session-key]\n  idle: 12h"}
@@ -30,7 +33,7 @@ class Front:
     """The proxy, the gateway that it asks, and the application that it serves."""
 
     stand: Stand
-    proxy: Nginx | Caddy | Envoy
+    proxy: Proxy
     application: FakeUpstream
 
     @property
@@ -79,7 +82,7 @@ async def application(call: Call) -> object:
     return None
 
 
-def _nginx(directory: Path, at: Places) -> tuple[type[Nginx], dict[str, str]]:
+def _nginx(directory: Path, at: Places) -> Placed:
     return Nginx, {
         "https://app.example.com": at.app,
         "proxy_set_header Host app.example.com": f"proxy_set_header Host {at.host}",
@@ -91,7 +94,7 @@ def _nginx(directory: Path, at: Places) -> tuple[type[Nginx], dict[str, str]]:
     }
 
 
-def _caddy(_: Path, at: Places) -> tuple[type[Caddy], dict[str, str]]:
+def _caddy(_: Path, at: Places) -> Placed:
     return Caddy, {
         "\napp.example.com {": f"\nhttp://{at.host} {{",
         "Host app.example.com": f"Host {at.host}",
@@ -100,7 +103,7 @@ def _caddy(_: Path, at: Places) -> tuple[type[Caddy], dict[str, str]]:
     }
 
 
-def _envoy(_: Path, at: Places) -> tuple[type[Envoy], dict[str, str]]:
+def _envoy(_: Path, at: Places) -> Placed:
     return Envoy, {
         "address: 0.0.0.0, port_value: 10000": f"address: 127.0.0.1, port_value: {at.port}",
         '["app.example.com", "app.example.com:443"]': f'["{at.host}"]',
@@ -126,7 +129,11 @@ class Places:
         return self.app.removeprefix("http://")
 
 
-_PROXIES = {"nginx": ("nginx.conf", _nginx), "caddy": ("Caddyfile", _caddy), "envoy": ("envoy.yaml", _envoy)}
+_PROXIES: dict[str, tuple[str, Callable[[Path, Places], Placed]]] = {
+    "nginx": ("nginx.conf", _nginx),
+    "caddy": ("Caddyfile", _caddy),
+    "envoy": ("envoy.yaml", _envoy),
+}
 CALLERS = tuple(_PROXIES)
 
 
@@ -153,6 +160,29 @@ async def fronted(
         opened.push_async_callback(proxy.close)
         await proxy.start()
         yield Front(stand, proxy, served)
+
+
+COOKIES = [
+    "{own}",
+    "{own}; a=1",
+    "a=1; {own}",
+    "a=1; {own}; b=2",
+    "a=1;{own};b=2; __Host-login_0badcafe=x; c=3; __Host-logout=y",
+    "__Host-logout=z; a=1; __Host-session_8=x; __Host-session_9=y; {own}; b=2; __Secure-session-hint=h",
+    "a=__Host-session; {own}; x__Host-session=kept; __Host-sessions=kept",
+    "\t{own} ; __Host-login_=; =v; novalue; a=1",
+    "a=1; __Host-session--b2_1=x; {own}; b=2; __Host-login--b2_0badcafe=x; __Host-logout--b2=y; __Host-session-id=kept",
+    "__Secure-session-hint--b2=h; a=1; __Host-session--b2=x; __Host-logout-at=kept; {own}",
+]
+"""Values of Cookie; ``{own}`` stands for what the browser has of ours."""
+
+
+def foreign(cookies: str) -> list[str]:
+    """What of such a value is not the gateway's."""
+    marks = ("=", "_", "--")
+    ours = tuple(f"__Host-{name}{mark}" for name in ("session", "login", "logout") for mark in marks)
+    pairs = [pair.strip() for pair in cookies.split(";")]
+    return [pair for pair in pairs if pair and not pair.startswith((*ours, "__Secure-session-hint"))]
 
 
 def handshake(front: Front, browser: Browser, origin: str) -> str:

@@ -45,7 +45,7 @@ async def answered(answer: object) -> int:
 def proxy_of(lab: Lab, said: RequestFacts) -> Callable[[], object]:
     """Forward-auth for a request that nginx asks about."""
     made = ForwardAuth(
-        caller="nginx", login=401, rules=DoorRules("https", frozenset({"app.example.com"})), identity=IdentityOptions(),
+        caller="nginx", path="/oauth2/auth", login=401, rules=DoorRules("https", frozenset({"app.example.com"})), identity=IdentityOptions(),
         standing=lab.standing, unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream),
         events=cast("Any", lab.events),
     )  # fmt: skip

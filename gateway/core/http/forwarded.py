@@ -62,17 +62,17 @@ def original_facts(caller: str, question: Question, rules: DoorRules) -> Request
     """
     if not is_trusted(question.peer, rules.trusted_proxies):
         raise DownstreamError("untrusted_caller")
-    fields, said = _fields_of(question.headers), question.facts
+    fields, client = _fields_of(question.headers), question.facts
     original = _CALLERS[caller](fields, question)
     if _METHOD.fullmatch(original.method) is None or original.method in _NEVER_PROXIED:
         raise DownstreamError("original_malformed", "method")
     about = HeaderFacts(
         authority=original.authority.decode("latin-1").lower(),
-        forwarded=said.forwarded,
+        forwarded=client.forwarded,
         # Upgrade is hop-by-hop, so a proxy drops it from the question; a handshake must not pass for a GET (rule R8).
-        websocket=said.websocket or (b"sec-websocket-key" in fields and b"upgrade" not in fields),
-        asks=said.asks,
-        rest=said.rest,
+        websocket=client.websocket or (b"sec-websocket-key" in fields and b"upgrade" not in fields),
+        asks=client.asks,
+        rest=client.rest,
     )
     target = original.target.decode("latin-1")
     return complete(original.method.decode("ascii"), target, about, question.peer, rules)
