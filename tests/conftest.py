@@ -40,7 +40,7 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Moves the clocks of the time limits that a test's gateway makes."""
     return Hand().put(monkeypatch)

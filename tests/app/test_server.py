@@ -7,9 +7,10 @@ import contextlib
 import datetime
 import gc
 import json
+import math
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,16 +32,21 @@ from gateway.web.messages import Request, Response
 from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually, listener
 from tests.fakes.patience import PATIENCE
-from tests.fakes.serving import Serving, serving
-
-ACCEPTS = 15.0
-"""Seconds in which a replica that drains still takes who comes. They have to be waited out."""
+from tests.fakes.serving import ACCEPTS, Serving, serving
 
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Serving]:
     async with serving(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Whoever has not asked yet is waited for, however slow it is, until this is called."""
+    of_the_door = "gateway.web.door.connections.NEXT_REQUEST"
+    monkeypatch.setattr(of_the_door, math.inf)
+    return lambda: monkeypatch.setattr(of_the_door, -math.inf)
 
 
 async def test_guarantee_6_sigterm_drains(tmp_path: Path) -> None:
@@ -171,7 +177,7 @@ def answering(answer: str = "here") -> Listener:
     return listener(lambda _: Response(body=answer.encode()))
 
 
-async def test_what_the_kernel_has_queued_is_answered() -> None:
+async def test_what_the_kernel_has_queued_is_answered(hurried: Callable[[], None]) -> None:
     """A client that was connected before the close gets its answer, though nobody had accepted it."""
     sock = listening_socket(ListenAddress("127.0.0.1", 0), "listen")
     address = sock.getsockname()
@@ -184,6 +190,7 @@ async def test_what_the_kernel_has_queued_is_answered() -> None:
     await asyncio.sleep(0.2)
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    hurried()
     await asyncio.wait_for(reader.read(), PATIENCE)
     await draining
     await left(writer)
@@ -273,7 +280,9 @@ def certified(directory: Path) -> SimpleNamespace:
     return SimpleNamespace(tls=SimpleNamespace(enabled=True, **files))
 
 
-async def test_tls_connections_in_the_queue_are_answered_too(tmp_path: Path) -> None:
+async def test_tls_connections_in_the_queue_are_answered_too(
+    tmp_path: Path, hurried: Callable[[], None]
+) -> None:
     """Their handshake is still to come when they are taken; nothing older than TLS 1.2 is spoken."""
     context = tls_context(certified(tmp_path))  # type: ignore[arg-type]  # only its tls section is read
     assert context is not None
@@ -290,5 +299,6 @@ async def test_tls_connections_in_the_queue_are_answered_too(tmp_path: Path) -> 
     draining = asyncio.create_task(drain(doors, LiveConnections(), PATIENCE))
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    hurried()
     await draining
     await left(writer)

@@ -24,6 +24,7 @@ from gateway.state.sqlite.files import LogFiles, LogSnapshot
 from gateway.state.sqlite.spool import SqliteSpool
 from tests.bounds.listed import fills, stated
 from tests.bounds.test_log import longest
+from tests.fakes.patience import PATIENCE
 
 Measured = Callable[[], int]
 NOW = 1_700_000_000
@@ -148,7 +149,7 @@ def _new(key: str) -> NewEntry:
 @fills("state/sqlite/files.py _sent", "state/sqlite/files.py counter")
 def test_files_of_a_log(tmp_path: Path, measured: Measured) -> None:
     """Names of batches, of which the spool has as many as fit, and the counter."""
-    made = LogFiles(tmp_path / "state.db", patience=1.0)
+    made = LogFiles(tmp_path / "state.db", patience=PATIENCE)
     names = [f"{at:012}" for at in range(1_000)]
     before = measured()
     made._sent = set(names)

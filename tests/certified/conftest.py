@@ -22,6 +22,7 @@ from gateway.config import load
 from gateway.telemetry.audit import AuditEvent
 from tests.bench.person import Person
 from tests.certified.provider import Provider, providing
+from tests.fakes.ample import ample_for_a_gateway
 from tests.fakes.browser import Seen
 from tests.fakes.serving import Application
 from tests.flows.conftest import free_socket
@@ -153,7 +154,8 @@ async def _house(
         )
     )
     audit: list[AuditEvent] = []
-    gateway = Gateway(load(path, {}), on_audit=audit.append)
+    with ample_for_a_gateway():
+        gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)
     ready = asyncio.Event()
     task = asyncio.create_task(server.serve_replica(run, door, on_ready=ready.set, accept_for=0.0))

@@ -18,6 +18,7 @@ from gateway.demo.options import DemoOptions
 from gateway.state.contract.renewal import RenewalCause
 from gateway.state.sqlite.files import LogFiles
 from gateway.state.sqlite.table import Tail
+from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ended, new
@@ -36,7 +37,7 @@ def config(tmp_path: Path) -> Path:
 
 def loaded(path: Path) -> Tail:
     """What the file has, as the gateway reads it when it starts."""
-    files = LogFiles(path, patience=1)
+    files = LogFiles(path, patience=PATIENCE)
     files.start()
     tail = files.load()
     files.close()
@@ -46,7 +47,7 @@ def loaded(path: Path) -> Tail:
 def test_r04_the_log_gets_another_id_and_keeps_what_it_has(tmp_path: Path, config: Path) -> None:
     """In plain words; the log tells of it to whoever opens it."""
     path = tmp_path / "state.db"
-    files = LogFiles(path, patience=1)
+    files = LogFiles(path, patience=PATIENCE)
     files.start()
     position = files.table.append([new(sid_key("s"))])
     files.close()

@@ -130,7 +130,7 @@ class Replica:
         """Whether it runs or with what status it ended, and the end of what it has logged."""
         assert self.process is not None
         waiting = asyncio.create_task(self.process.wait())
-        await asyncio.wait({waiting}, timeout=1)
+        await asyncio.wait({waiting}, timeout=0.5)
         waiting.cancel()
         return f"exit status {self.process.returncode}\n{self.told()[-2000:]}"
 
@@ -191,6 +191,12 @@ class Cluster:
 
     async def receipt(self, browser: Browser) -> str:
         return (await browser.fetch(f"{self.app}/logged-out", Accept="application/json")).text
+
+    async def stored(self, browser: Browser) -> None:
+        """Wait until the receipt says that the log has its sign-out: who signs out waits for a quarter of a second."""
+        async with asyncio.timeout(PATIENCE):
+            while '"durable": true' not in await self.receipt(browser):
+                await self.sign_out(browser)
 
     async def operate(self, at: int, **asked: object) -> dict[str, Any]:
         """Revoke, over the admin API of one replica."""

@@ -20,8 +20,6 @@ from tests.conformance.wire import Door, Wire
 from tests.fakes.patience import PATIENCE
 
 TIMES = "timeouts: {connect: 400ms, first_byte: 500ms, idle: 800ms}\n"
-LATEST = 2.5
-"""Seconds after which a limit of those has surely passed, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Door]:
     """A door that opens two connections to its application, and lets two requests wait."""
-    extra = "timeouts: {connect: 20s}\nlimits: {upstream_connections: 2, upstream_queue: 2}\n"
+    extra = "timeouts: {connect: 60s}\nlimits: {upstream_connections: 2, upstream_queue: 2}\n"
     with running(tmp_path, extra=extra) as door:
         yield door
 
@@ -75,9 +73,14 @@ def _refused(answer: strict.Message, status: int, code: str) -> None:
     assert (problem["title"], problem["detail"]) == (title, f"{what} {fix}")
 
 
+def _goes_on(wire: Wire) -> None:
+    """Other applications are asked as before; on a busy machine one may be slower than these limits, once."""
+    _until(lambda: wire.get("/").body == b"application")
+
+
 def _silent(call: Call) -> None:
     call.body()
-    call.gone(LATEST)
+    call.gone()
     call.close()
 
 
@@ -88,7 +91,7 @@ def test_a_connection_that_is_not_accepted_in_time(impatient: Door, path: str) -
         answer = wire.get(path)
         _refused(answer, 504, "connect_timeout")
         assert answer.value(b"retry-after") == b"5"
-        assert wire.get("/").body == b"application"
+        _goes_on(wire)
 
 
 def test_an_answer_that_does_not_begin_in_time(impatient: Door) -> None:
@@ -97,7 +100,7 @@ def test_an_answer_that_does_not_begin_in_time(impatient: Door) -> None:
 
     def script(call: Call) -> None:
         call.body()
-        left.append(call.gone(LATEST))
+        left.append(call.gone())
         call.close()
 
     path = impatient.upstream.on(script)
@@ -109,7 +112,7 @@ def test_an_answer_that_does_not_begin_in_time(impatient: Door) -> None:
                 time.sleep(0.1)
             answer = wire.response()
             _refused(answer, 504, "first_byte_timeout")
-        assert wire.get("/").body == b"application"
+        _goes_on(wire)
     _until(lambda: left == [True] * 3)
     assert len(impatient.upstream.find(path)) == 3
 
@@ -129,7 +132,7 @@ def test_an_answer_that_stops_in_mid_way_is_broken_visibly(impatient: Door, sent
     def script(call: Call) -> None:
         call.body()
         call.send(sent)
-        left.append(call.gone(LATEST))
+        left.append(call.gone())
         call.close()
 
     with impatient.open() as wire:
@@ -142,8 +145,10 @@ def test_an_answer_that_stops_in_mid_way_is_broken_visibly(impatient: Door, sent
 def test_an_application_that_takes_no_more_of_the_body(impatient: Door) -> None:
     """504: it is the application that is too slow, not the client."""
 
+    over = threading.Event()
+
     def stop(call: Call) -> None:
-        time.sleep(LATEST)
+        over.wait(PATIENCE)
         call.close()
 
     path = impatient.upstream.on(stop)
@@ -151,8 +156,9 @@ def test_an_application_that_takes_no_more_of_the_body(impatient: Door) -> None:
         size = 64 << 20
         sender = _sending(wire, impatient.request(path, f"Content-Length: {size}", method="POST"), size)
         answer = wire.response()
+        over.set()
         _refused(answer, 504, "idle_timeout")
-        sender.join(5)
+        sender.join(PATIENCE)
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.doctor.probe import ENOUGH, NoAnswerError, Probe, parts_of
 from tests.fakes.certificates import Authority
+from tests.fakes.patience import PATIENCE
 from tests.fakes.puppet import Puppet, Says, moved, puppet
 
 
@@ -60,7 +61,7 @@ async def test_a_server_that_hangs_is_left(idp: Puppet) -> None:
 async def test_where_nobody_is(url: str) -> None:
     """Nor what is no URL."""
     with pytest.raises(NoAnswerError):
-        await Probe(within=1).get(url)
+        await Probe(within=PATIENCE).get(url)
 
 
 async def test_why_there_is_no_connection() -> None:

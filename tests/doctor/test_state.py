@@ -101,7 +101,10 @@ async def test_the_room_of_the_spool_can_be_had(cognito: Deployment, tmp_path: P
 
 async def test_a_spool_that_no_room_is_left_for_fails(cognito: Deployment, tmp_path: Path) -> None:
     """On a real disk that is full; what that means stands beside it. For a Redis it is in a directory of its own."""
-    with RedisServer(tmp_path / "redis", "appendonly yes") as server, mounted(tmp_path / "disk") as disk:
+    with (
+        RedisServer(tmp_path / "redis", "appendonly yes", "appendfsync everysec") as server,
+        mounted(tmp_path / "disk") as disk,
+    ):
         cognito.pieces["state"] = f"redis://127.0.0.1:{server.port}/0"
         assert await cognito.seen("state-spool") == []
         cognito.pieces["redis"] = {"spool": "disk"}

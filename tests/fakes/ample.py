@@ -1,4 +1,4 @@
-"""Time for what instances share: how fast a machine is decides no test that is about something else.
+"""Time for what instances share and for those they ask: how fast a machine is decides no test that is about something else.
 
 In earnest a log has a quarter of a second to take an entry, and a store as long for every answer; on a busy machine a
 disk or a Redis takes longer now and then, and what follows from that (503 at a sign-in, a receipt that is not durable
@@ -8,10 +8,16 @@ yet) is tried where it is brought about on purpose.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
+from aiohttp import ClientTimeout
 
+from gateway.core.http.routes import Route
+from gateway.demo.okta.outbound import delivery
+from gateway.doctor.probe import Probe
+from gateway.idp import provider
+from gateway.proxy.pool import Pool
 from gateway.state.redis import link as redis_link
 from gateway.state.redis.log import RedisLog
 from gateway.state.redis.refreshes import RedisRefreshes
@@ -24,6 +30,8 @@ from gateway.state.sqlite.log import SqliteLog
 from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
 from tests.fakes.patience import PATIENCE
 
+CONNECT = Route.__dataclass_fields__["connect"].default
+"""Seconds for a connection to an application, where nothing else is said."""
 LIMITED = {
     RedisLog.__init__: "deadline",
     SqliteLog.__init__: "deadline",
@@ -33,6 +41,7 @@ LIMITED = {
     RedisTokenRevocations.__init__: "within",
     SqliteTokenRevocations.__init__: "within",
     CompanionTable.ask: "within",
+    Probe.__init__: "within",
 }
 """What gives up after so many seconds, and how that is called there."""
 
@@ -46,6 +55,35 @@ def ample() -> Iterator[None]:
             assert limit in defaults, made
             patched.setattr(made, "__kwdefaults__", {**defaults, limit: PATIENCE})
         patched.setattr(sqlite_refreshes, "WITHIN", PATIENCE)
+        patched.setattr(provider, "REVOKE_TIMEOUT", PATIENCE)
         for limit in ("CONNECT_WITHIN", "CONNECT_AT_MOST"):
             patched.setattr(redis_link, limit, PATIENCE)
         yield
+
+
+_stalling = False
+
+
+@contextmanager
+def ample_for_a_gateway() -> Iterator[None]:
+    """Around the making of one that runs in this process, whichever directory its tests are in."""
+    with nullcontext() if _stalling else ample():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ample_unless_it_stalls(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For the tests of a directory, but those of a module that let it stall: ``STALLS = True``.
+
+    Whatever stalls there, an emulator waits for its answer, and the door for an application.
+    """
+    stalls = getattr(request.module, "STALLS", False)
+    connect = Pool.connect
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tests.fakes.ample._stalling", stalls)
+        patched.setattr(delivery, "PATIENCE", ClientTimeout(total=PATIENCE))
+        patched.setattr(
+            Pool, "connect", lambda pool, limit: connect(pool, PATIENCE if limit == CONNECT else limit)
+        )
+        with nullcontext() if stalls else ample():
+            yield

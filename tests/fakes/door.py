@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.core.errors import DownstreamError, GatewayError
 from gateway.core.http.facts import DoorRules, build
@@ -17,6 +18,7 @@ from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import Answer, Request, Sent
 from gateway.web.messages import Response as Made
 from gateway.web.pages.errors import refuse_error
+from tests.fakes.ample import CONNECT
 from tests.fakes.patience import PATIENCE
 from tests.fakes.upstream import FakeUpstream
 
@@ -114,7 +116,8 @@ class Door:
         self.set_cookies = set_cookies
         extra = {} if alive is None else {"alive": alive}
         self.forwarder = Forwarder(
-            routes,
+            # Nobody gives up connecting, unless the test is about that.
+            [replace(each, connect=PATIENCE) if each.connect == CONNECT else each for each in routes],
             live=self.live,
             identity=options or IdentityOptions(),
             tab_script=tab_script,

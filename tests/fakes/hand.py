@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +41,21 @@ class Hand:
             if not timer.cancelled:
                 timer.call()
         self._at = end
+
+    @contextlib.asynccontextmanager
+    async def passing(self, step: float = 0.05) -> AsyncIterator[None]:
+        """Meanwhile ``step`` seconds pass again and again, for who waits until a limit is over."""
+
+        async def go() -> None:
+            while True:
+                self.goes(step)
+                await asyncio.sleep(0.005)
+
+        going = asyncio.ensure_future(go())
+        try:
+            yield
+        finally:
+            going.cancel()
 
     def goes_elsewhere(self, seconds: float) -> None:
         """The same from another thread than that of the loop; returns when it has happened."""

@@ -18,6 +18,7 @@ from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.telemetry.audit import AuditEvent
 from tests.bench.person import Person
+from tests.fakes.ample import ample_for_a_gateway
 from tests.fakes.browser import Seen
 from tests.fakes.serving import Application
 
@@ -119,7 +120,8 @@ async def house(
         )
     )  # fmt: skip
     audit: list[AuditEvent] = []
-    gateway = Gateway(load(path, {}), on_audit=audit.append)
+    with ample_for_a_gateway():
+        gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)
     ready = asyncio.Event()
     task = asyncio.create_task(server.serve_replica(run, door, on_ready=ready.set, accept_for=0.0))

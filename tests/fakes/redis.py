@@ -59,6 +59,10 @@ class RedisServer:
         lines += self._listening()
         if "cluster-enabled yes" in self.options:
             lines += [f"cluster-port {self.bus}"]
+        if "appendonly yes" in self.options and not any("appendfsync" in option for option in self.options):
+            lines += [
+                "appendfsync always"
+            ]  # while a disk is busy "everysec" keeps back what it has acknowledged
         if not self.sentinel:
             lines += ['save ""', "enable-debug-command yes", "repl-diskless-sync-delay 0"]
             lines += [f"user tests on >{ADMIN} ~* &* +@all"]
@@ -84,7 +88,7 @@ class RedisServer:
         if process is not None:
             process.send_signal(how)
             process.send_signal(signal.SIGCONT)
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL."""

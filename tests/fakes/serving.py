@@ -27,6 +27,8 @@ from tests.fakes.pieces import put
 from tests.fakes.ports import free_ports, on_free_ports
 
 TOKEN = "operators-token"
+ACCEPTS = 15.0
+"""Seconds in which a replica that drains still takes who comes. They have to be waited out."""
 _RUN = """
 import os
 import sys

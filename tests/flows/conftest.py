@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from gateway.core import clock
 from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions
 from gateway.telemetry.audit import AuditEvent
-from tests.fakes.ample import ample
+from tests.fakes.ample import ample_for_a_gateway, ample_unless_it_stalls  # noqa: F401 - what is shared may take its time
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.configured import NOTHING, with_inbound
 from tests.fakes.pieces import put
@@ -133,7 +133,8 @@ async def standing(
             text = with_inbound(text, put(inbound, named), okta=options.okta)
         path.write_text(text + store.extra + extra)
         audit: list[AuditEvent] = []
-        gateway = Gateway(load(path, {}), on_audit=audit.append)
+        with ample_for_a_gateway():
+            gateway = Gateway(load(path, {}), on_audit=audit.append)
         run = server.Run(gateway)
         ready = asyncio.Event()
         task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
@@ -146,13 +147,6 @@ async def standing(
                 await browser.close()
             run.stop.set()
             await task
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ample(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What instances share may take its time, but in a module whose tests let it stall: ``STALLS = True``."""
-    with nullcontext() if getattr(request.module, "STALLS", False) else ample():
-        yield
 
 
 @pytest.fixture(scope="session")

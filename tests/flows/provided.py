@@ -15,6 +15,7 @@ from gateway.config import load
 from gateway.core import dice
 from gateway.core.session.key_file import format_key
 from gateway.telemetry.audit import AuditEvent
+from tests.fakes.ample import ample_for_a_gateway
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.pieces import put
 from tests.fakes.sso import CLIENT, SECRET, Sso, running
@@ -127,7 +128,8 @@ async def opened(
     written = f"logout: {{chain: {chain}}}\n".replace("PORT", str(sso.port)) if chain is not None else ""
     path.write_text(put(text, store.replaced) + store.extra + written)
     audit: list[AuditEvent] = []
-    gateway = Gateway(load(path, {}), on_audit=audit.append)
+    with ample_for_a_gateway():
+        gateway = Gateway(load(path, {}), on_audit=audit.append)
     run = server.Run(gateway)
     ready = asyncio.Event()
     task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))

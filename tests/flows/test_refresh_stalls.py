@@ -30,7 +30,6 @@ LEASE = 1
 LOCK = """
 import sqlite3, sys
 
-STALLS = True
 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=5)
 db.execute("BEGIN IMMEDIATE")
 print("held", flush=True)

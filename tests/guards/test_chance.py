@@ -173,6 +173,30 @@ def _impatient_unless_told(function: ast.FunctionDef | ast.AsyncFunctionDef) -> 
     }
 
 
+LIMITS = {"within", "deadline", "timeout", "patience", "lease"}
+"""What the product is told of how long something may take."""
+OVER, AMPLE = 1, 30
+"""Seconds. A limit of less is there to be waited out, one of more does not pass while a machine stops for a moment. In
+between nobody can tell whether the test wants it to pass, and now and then it does.
+"""
+
+
+def limits_that_may_pass(tree: ast.AST) -> list[int]:
+    """Lines of ``RedisLog(place, deadline=5)`` and the like: enough on most days."""
+    return sorted(
+        {
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            for each in node.keywords
+            if each.arg in LIMITS
+            and isinstance(each.value, ast.Constant)
+            and isinstance(each.value.value, int | float)
+            and OVER <= each.value.value < AMPLE
+        }
+    )
+
+
 def lines(find: object, allowed: tuple[str, ...] = ()) -> list[str]:
     assert callable(find)
     return [
@@ -193,6 +217,11 @@ def test_no_assertion_is_about_elapsed_time() -> None:
 def test_whatever_is_waited_for_has_time() -> None:
     """A wait ends when the thing happens; its limit only ends a run that hangs."""
     assert lines(impatience, MEASURING) == []
+
+
+def test_a_limit_is_there_to_pass_or_does_not() -> None:
+    """The product gives up something that a test needs, because the machine stopped for two seconds."""
+    assert lines(limits_that_may_pass, MEASURING) == []
 
 
 @pytest.mark.parametrize(
@@ -222,6 +251,8 @@ def test_whatever_is_waited_for_has_time() -> None:
         (impatience, "async def gone(tab, *, within=5.0): ..."),
         (impatience, "def forwards(data, seconds=0.15): ..."),
         (impatience, "socket.create_connection(address, timeout=0.15)"),
+        (limits_that_may_pass, "await link.ask(PING, within=5)"),
+        (limits_that_may_pass, "await store.claim('s', 0, lease=1)"),
     ],
 )
 def test_this_guard_finds_what_it_is_about(find: object, text: str) -> None:

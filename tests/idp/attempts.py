@@ -12,6 +12,7 @@ from gateway.oidc.signin.id_token import IdTokenClaims
 from gateway.oidc.signin.pkce import code_challenge
 from gateway.oidc.signin.tokens import TokenSet
 from tests.fakes.op import CLIENT, REDIRECT, SECRET, Provider, browse
+from tests.fakes.patience import PATIENCE
 
 
 def options(op: Provider, **changes: Any) -> ProviderOptions:
@@ -22,7 +23,7 @@ def options(op: Provider, **changes: Any) -> ProviderOptions:
         "domain": op.origin,
         "client_id": CLIENT,
         "client_secret": SECRET,
-        "timeout": 1.0,
+        "timeout": PATIENCE,
     }
     return ProviderOptions(**{**usual, **changes})
 

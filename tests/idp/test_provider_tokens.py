@@ -40,9 +40,11 @@ async def test_a_sick_token_endpoint_is_told_apart(
     op: Provider, trouble: str, code: str, retryable: bool
 ) -> None:
     """For a code and for a refresh alike; only invalid_grant may end a session (rule R10)."""
-    provider = IdentityProvider(options(op, timeout=0.4 if trouble in {"slow", "trickle"} else PATIENCE))
+    provider = IdentityProvider(options(op))
     verifier = dice.token(32)
     grant = await code_for(provider, verifier, "n", "alice")
+    if trouble in {"slow", "trickle"}:
+        provider._link._transport._timeout = 0.4
     op.trouble["token"] = trouble
     for call in (
         provider.redeem(grant, code_verifier=verifier, redirect_uri=REDIRECT),
@@ -256,8 +258,11 @@ async def test_revocation_of_something_else_is_not_confirmed(provider: IdentityP
     assert await provider.revoke("access-alice-1") is Revocation.REFUSED
 
 
-async def test_revocation_waits_for_no_provider_that_hangs(op: Provider) -> None:
+async def test_revocation_waits_for_no_provider_that_hangs(
+    op: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor does sign-out, however patient the rest is."""
+    monkeypatch.setattr("gateway.idp.provider.REVOKE_TIMEOUT", 0.2)
     provider = IdentityProvider(options(op, timeout=600.0))
     op.trouble["revoke"] = "slow"
     async with asyncio.timeout(PATIENCE / 2):  # the provider takes longer

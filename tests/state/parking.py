@@ -13,6 +13,7 @@ from typing import Self
 
 from gateway.state.backends import backends_at
 from gateway.state.redis.place import RedisPlace
+from tests.fakes.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +35,7 @@ class Parking:
         """SIGKILL; the whole lines that it had printed before."""
         self.process.kill()
         left = self._printed.read()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE)
         return left[: left.rfind("\n") + 1].splitlines()
 
     def __enter__(self) -> Self:
@@ -42,7 +43,7 @@ class Parking:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE)
         self._printed.close()
 
 

@@ -66,7 +66,7 @@ class Peer:
         self.process.stdin.close()
         left = self.process.stdout.read().splitlines()
         self.process.stdout.close()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE)
         return left
 
 

@@ -201,7 +201,7 @@ class TokenRevocationsContract:
         await store.close()
         await store.close()
         with pytest.raises(RuntimeError):
-            await store.take(lease=10)
+            await store.take(lease=600)
 
     async def pass_seconds(self, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let time pass for the store: by the clock that this process reads, unless the store has another."""

@@ -162,7 +162,7 @@ async def test_an_upload_may_end_behind_its_last_byte() -> None:
         assert await client.rest() == b""
 
 
-async def test_who_has_left_is_found_by_refusing_what_is_sent() -> None:
+async def test_who_has_left_is_found_by_refusing_what_is_sent(hand: Hand) -> None:
     """However long a pause may be."""
     gone = asyncio.Event()
 
@@ -177,5 +177,6 @@ async def test_who_has_left_is_found_by_refusing_what_is_sent() -> None:
         client = await stand.client()
         await client.send(GET)
         client.writer.close()
-        await asyncio.wait_for(gone.wait(), PATIENCE)
-        await stand.empty()
+        async with hand.passing(0.001):
+            await asyncio.wait_for(gone.wait(), PATIENCE)
+            await stand.empty()

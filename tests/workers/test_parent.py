@@ -21,7 +21,7 @@ from tests.fakes.browser import Loopback
 from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
-from tests.fakes.serving import Alone, Application, Serving, launched, serving, written
+from tests.fakes.serving import ACCEPTS, Alone, Application, Serving, launched, serving, written
 
 
 @pytest.fixture
@@ -131,7 +131,10 @@ async def test_an_operators_revocation_holds_on_every_worker(gateway: Serving) -
     _, sessions = await gateway.operate("GET", "/api/sessions")
     assert [one["email"] for one in sessions["sessions"]] == ["alice@example.com"]
     status, told = await gateway.operate("POST", "/api/revocations", {"email": "alice@example.com"})
-    assert (status, told["durable"], told["live_closed"]) == (200, True, 0)
+    assert (status, told["live_closed"]) == (200, 0)
+    async with asyncio.timeout(PATIENCE):
+        while not told["durable"]:  # a disk may be busy
+            _, told = await gateway.operate("POST", "/api/revocations", {"email": "alice@example.com"})
     assert set(await asyncio.gather(*(gateway.status(copied) for _ in range(20)))) == {401}
     _, sessions = await gateway.operate("GET", "/api/sessions")
     assert (sessions["complete"], sessions["sessions"]) == (True, [])
@@ -213,7 +216,7 @@ async def test_what_keeps_every_worker_from_starting_is_said_once(tmp_path: Path
 
 async def test_guarantee_6_sigterm_drains_all_workers(tmp_path: Path) -> None:
     """Unready at once, still accepting for a while; a slow response, an upload and queued requests are completed."""
-    async with serving(tmp_path, workers=2, accept_for=3.0) as gateway:
+    async with serving(tmp_path, workers=2, accept_for=ACCEPTS) as gateway:
         browser = gateway.browser()
         await gateway.sign_in(browser)
         headers = {"Cookie": browser.cookie_header(gateway.app), "Origin": gateway.app}
@@ -232,7 +235,6 @@ async def test_guarantee_6_sigterm_drains_all_workers(tmp_path: Path) -> None:
         slow = [asyncio.create_task(text("GET", "/api/slow")) for _ in range(6)]
         upload = asyncio.create_task(text("POST", "/api/upload", upload_body()))
         await gateway.application.asked.wait()
-        await asyncio.sleep(0.2)
         gateway.process.send_signal(signal.SIGTERM)
         assert (await gateway.until("/readyz", 503))["phase"] == "draining"
         assert (await gateway.probe("/livez"))[0] == 200
@@ -243,7 +245,7 @@ async def test_guarantee_6_sigterm_drains_all_workers(tmp_path: Path) -> None:
             while True:
                 assert await text("GET", "/api/quick") == "200 quick"
                 late += 1
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.2)
         assert late
         assert not any(task.done() for task in slow)
         gateway.application.slow.set()

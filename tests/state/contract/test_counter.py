@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.state.contract.counter import SIZE, Counter
+from tests.fakes.patience import PATIENCE
 
 LOG = "00112233445566778899aabbccddeeff"
 OTHER = "f" * 32
@@ -26,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 def counter(path: Path) -> Iterator[Counter]:
     one = Counter(path)
     one.open()
-    with one.locked(patience=1):
+    with one.locked(patience=PATIENCE):
         one.begin(LOG, 5)
     yield one
     one.close()
@@ -101,7 +102,7 @@ def test_any_file_can_be_opened_and_begun(path: Path, content: bytes) -> None:
     one.open()
 
     assert one.remembered(LOG) is None
-    with one.locked(patience=1) as mine:
+    with one.locked(patience=PATIENCE) as mine:
         assert mine
         one.begin(LOG, 3)
     assert one.remembered(LOG) == 3

@@ -61,7 +61,7 @@ async def processes(
     async with AsyncExitStack() as stack:
         logs = []
         for spool in spools:
-            log = RedisLog(redis.place(), spool=spool, room=room, beat=0.1)
+            log = RedisLog(redis.place(), spool=spool, room=room, beat=0.1, deadline=0.25)
             stack.push_async_callback(log.close)
             await log.open()
             logs.append(log)
@@ -165,7 +165,7 @@ async def test_redis_s_own_disk_is_full(tmp_path: Path, disk: Disk) -> None:
     """Its append-only file takes nothing more, and so it refuses; the spool is on another disk."""
     spool = tmp_path / "spool"
     spool.mkdir()
-    with RedisServer(disk.directory / "redis", "appendonly yes") as server:
+    with RedisServer(disk.directory / "redis", "appendonly yes", "appendfsync everysec") as server:
         async with processes(server, spool, spool) as (one, other):
             disk.fill()
             sids = [f"{number}-{'s' * 100}" for number in range(40)]

@@ -20,7 +20,7 @@ Ask = Callable[[], Awaitable[list[Reply] | None]]
 
 @pytest.fixture
 async def companion(redis: RedisServer) -> AsyncIterator[CompanionLink]:
-    made = CompanionLink(redis.place(), "things")
+    made = CompanionLink(redis.place(), "things", within=WITHIN)
     made.open()
     yield made
     await made.close()
@@ -29,7 +29,7 @@ async def companion(redis: RedisServer) -> AsyncIterator[CompanionLink]:
 @pytest.fixture
 async def patient(redis: RedisServer) -> AsyncIterator[CompanionLink]:
     """One that waits for as long as a slow machine takes."""
-    made = CompanionLink(redis.place(), "things", within=5.0)
+    made = CompanionLink(redis.place(), "things", within=PATIENCE)
     made.open()
     yield made
     await made.close()

@@ -14,9 +14,10 @@ import pytest
 
 from gateway.core.errors import ConfigurationError
 from gateway.state.redis.faults import CommandRefusedError, GarbledError, LostError, fault_of
-from gateway.state.redis.link import Link
+from gateway.state.redis.link import Link, Reply
 from gateway.state.redis.place import RedisPlace
 from tests.fakes.certificates import Authority
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer, follow
 
@@ -35,57 +36,68 @@ async def linked(place: RedisPlace) -> AsyncIterator[Link]:
 async def answer(place: RedisPlace, *command: str | int) -> Any:
     """One question over a link of its own."""
     async with linked(place) as link:
-        return (await link.ask(command or PING, within=5))[0]
+        return (await link.ask(command or PING, within=PATIENCE))[0]
+
+
+async def under_way(link: Link) -> asyncio.Future[list[Reply]]:
+    """A question that nobody answers, and that is asked by now."""
+    await link.ask(PING, within=PATIENCE)
+    asking = asyncio.ensure_future(link.ask(("XREAD", "BLOCK", 0, "STREAMS", "none", "$"), within=PATIENCE))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return asking
 
 
 async def test_questions_sent_together_are_answered_in_order(place: RedisPlace) -> None:
     """One way there and back for all of them."""
     async with linked(place) as link:
-        assert await link.ask(("ECHO", "a"), ("ECHO", "b"), ("XLEN", "none"), within=5) == [b"a", b"b", 0]
+        assert await link.ask(("ECHO", "a"), ("ECHO", "b"), ("XLEN", "none"), within=PATIENCE) == [
+            b"a",
+            b"b",
+            0,
+        ]
 
 
 async def test_a_refusal_among_them_is_raised_and_the_connection_goes_on(place: RedisPlace) -> None:
     """All replies are read, so the next question gets its own."""
     async with linked(place) as link:
         with pytest.raises(CommandRefusedError) as caught:
-            await link.ask(("ECHO", "a"), ("XLEN",), ("ECHO", "b"), within=5)
+            await link.ask(("ECHO", "a"), ("XLEN",), ("ECHO", "b"), within=PATIENCE)
         address = link.address
 
         assert caught.value.code == "ERR"
-        assert await link.ask(("ECHO", "c"), within=5) == [b"c"]
+        assert await link.ask(("ECHO", "c"), within=PATIENCE) == [b"c"]
         assert link.address is address
 
 
 async def test_a_paused_server_costs_the_time_that_was_given(redis: RedisServer) -> None:
     """And a late answer is never taken for the answer to the next question."""
     async with linked(redis.place()) as link:
-        await link.ask(PING, within=5)
+        await link.ask(PING, within=PATIENCE)
         redis.pause()
         with pytest.raises(TimeoutError):
             await link.ask(("ECHO", "late"), within=0.1)
         assert link.address is None
         redis.resume()
 
-        assert await link.ask(("ECHO", "prompt"), within=5) == [b"prompt"]
+        assert await link.ask(("ECHO", "prompt"), within=PATIENCE) == [b"prompt"]
 
 
 async def test_a_question_given_up_takes_its_connection_along(place: RedisPlace) -> None:
     """Cancelling is giving up: the answer would be read by whoever asks next."""
     async with linked(place) as link:
-        asking = asyncio.ensure_future(link.ask(("XREAD", "BLOCK", 5000, "STREAMS", "none", "$"), within=9))
-        await asyncio.sleep(0.1)
+        asking = await under_way(link)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
 
-        assert await link.ask(("ECHO", "own"), within=5) == [b"own"]
+        assert await link.ask(("ECHO", "own"), within=PATIENCE) == [b"own"]
 
 
 async def test_dropping_ends_a_question_under_way(place: RedisPlace) -> None:
     """That is how a listener leaves a server that is not the primary any more."""
     async with linked(place) as link:
-        asking = asyncio.ensure_future(link.ask(("XREAD", "BLOCK", 5000, "STREAMS", "none", "$"), within=9))
-        await asyncio.sleep(0.1)
+        asking = await under_way(link)
         await link.drop()
 
         with pytest.raises(LostError):
@@ -95,12 +107,12 @@ async def test_dropping_ends_a_question_under_way(place: RedisPlace) -> None:
 async def test_a_server_that_is_gone_is_an_oserror(redis: RedisServer) -> None:
     """Refused, and lost in mid-connection."""
     async with linked(redis.place()) as link:
-        await link.ask(PING, within=5)
+        await link.ask(PING, within=PATIENCE)
         redis.stop()
         with pytest.raises(LostError):
-            await link.ask(PING, within=5)
+            await link.ask(PING, within=PATIENCE)
         with pytest.raises(OSError, match=r"onnect") as caught:
-            await link.ask(PING, within=5)
+            await link.ask(PING, within=PATIENCE)
 
     assert str(fault_of(caught.value)) == "no connection to Redis: Connection refused"
 
@@ -154,21 +166,21 @@ async def test_a_password_is_replaced_in_any_order(redis: RedisServer, ours_firs
     redis.ask("ACL", "SETUSER", "gateway", "on", ">old", "+@all", "~*")
     place = redis.place(username="gateway", password="old")
     async with linked(place) as link:
-        await link.ask(PING, within=5)
+        await link.ask(PING, within=PATIENCE)
         (theirs, ours) = (
             lambda: redis.ask("ACL", "SETUSER", "gateway", "resetpass", ">new"),
             lambda: place.login.replace("new"),
         )
         for replace in (ours, theirs) if ours_first else (theirs, ours):
-            assert await link.ask(PING, within=5) == [b"PONG"]
+            assert await link.ask(PING, within=PATIENCE) == [b"PONG"]
             replace()
             if ours_first:
                 assert await answer(place) == b"PONG"
-        assert await link.ask(PING, within=5) == [b"PONG"]
+        assert await link.ask(PING, within=PATIENCE) == [b"PONG"]
         redis.ask("CLIENT", "KILL", "USER", "gateway")
         with pytest.raises(LostError):
-            await link.ask(PING, within=5)
-        assert await link.ask(PING, within=5) == [b"PONG"]
+            await link.ask(PING, within=PATIENCE)
+        assert await link.ask(PING, within=PATIENCE) == [b"PONG"]
     place.login.replace("newer")
     place.login.replace("newest")
     with pytest.raises(CommandRefusedError):
@@ -229,7 +241,7 @@ class TestSentinel:
     async def test_they_know_the_primary(self, sentinel: RedisServer, redis: RedisServer) -> None:
         """The first that answers is believed."""
         async with linked(self.at(sentinel)) as link:
-            await link.ask(PING, within=5)
+            await link.ask(PING, within=PATIENCE)
             assert link.address == ("127.0.0.1", redis.port)
 
     async def test_an_unknown_service_is_a_finding(self, sentinel: RedisServer) -> None:
@@ -284,6 +296,6 @@ async def test_a_server_that_became_a_replica_is_left(redis: RedisServer, tmp_pa
         follow(redis, other)
         async with linked(redis.place()) as link:
             with pytest.raises(CommandRefusedError) as caught:
-                await link.ask(("XADD", "k", "*", "f", "v"), within=5)
+                await link.ask(("XADD", "k", "*", "f", "v"), within=PATIENCE)
             assert caught.value.code == "READONLY"
             assert link.address is None

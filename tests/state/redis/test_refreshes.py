@@ -51,12 +51,12 @@ async def test_a_lease_that_went_over_is_not_given_back(place: RedisPlace, share
     slow, prompt = RedisRefreshes(place, within=AMPLE), RedisRefreshes(place, within=AMPLE)
     await slow.open()
     await prompt.open()
-    await slow.claim("s", 0, lease=10)
+    await slow.claim("s", 0, lease=600)
     shared_redis.ask("DEL", *keys(shared_redis, place))
-    assert isinstance(await prompt.claim("s", 0, lease=10), Granted)
+    assert isinstance(await prompt.claim("s", 0, lease=600), Granted)
     await slow.release("s", 0)
 
-    assert isinstance(await slow.claim("s", 0, lease=10), Busy)
+    assert isinstance(await slow.claim("s", 0, lease=600), Busy)
     await slow.close()
     await prompt.close()
 
@@ -66,7 +66,7 @@ async def test_every_key_has_an_end(place: RedisPlace, shared_redis: RedisServer
     store = RedisRefreshes(place, within=AMPLE)
     await store.open()
     await store.publish("s", 1, b"sealed", visible=60, keep=600)
-    await store.claim("s", 1, lease=10)
+    await store.claim("s", 1, lease=600)
     await store.publish("late", 1, b"sealed", visible=-1, keep=-1)
     ends = sorted(shared_redis.ask("TTL", key) for key in keys(shared_redis, place))
 
@@ -82,7 +82,7 @@ async def test_a_cluster_takes_it(tmp_path_factory: pytest.TempPathFactory) -> N
         node.wait_for(lambda: b"cluster_state:ok" in node.ask("CLUSTER", "INFO"))
         store = RedisRefreshes(node.place(kind="cluster"), within=AMPLE)
         await store.open()
-        assert isinstance(await store.claim("s", 0, lease=10), Granted)
+        assert isinstance(await store.claim("s", 0, lease=600), Granted)
         assert await store.publish("s", 1, b"sealed", visible=60, keep=600)
         assert await store.later("s", 0) == Succeeded(1, b"sealed")
         await store.close()
@@ -94,14 +94,14 @@ async def test_without_redis_it_is_unavailable(redis: RedisServer) -> None:
     await store.open()
     await store.publish("s", 1, b"sealed", visible=60, keep=600)
     redis.kill()
-    assert await store.claim("s", 0, lease=10) == Unavailable("no connection to Redis: Connection refused")
+    assert await store.claim("s", 0, lease=600) == Unavailable("no connection to Redis: Connection refused")
     assert await store.later("s", 0) == Unavailable("no connection to Redis: Connection refused")
-    assert isinstance(await store.renew("s", 0, lease=10), Unavailable)
+    assert isinstance(await store.renew("s", 0, lease=600), Unavailable)
     assert await store.publish("s", 2, b"sealed", visible=60, keep=600) is None
     await store.release("s", 0)
     redis.start()
     async with asyncio.timeout(PATIENCE):
-        while not isinstance(await store.claim("s", 0, lease=10), Granted):
+        while not isinstance(await store.claim("s", 0, lease=600), Granted):
             await asyncio.sleep(0.05)
     await store.close()
 
@@ -111,14 +111,14 @@ async def test_a_lease_is_held_without_memory(redis: RedisServer) -> None:
     store, other = (RedisRefreshes(redis.place(), within=AMPLE) for _ in range(2))
     await store.open()
     await other.open()
-    await store.claim("s", 0, lease=1, keep=600)
+    await store.claim("s", 0, lease=600, keep=600)
     redis.ask("CONFIG", "SET", "maxmemory", 1)
     assert await store.renew("s", 0, lease=60) == Granted()
     assert await store.publish("s", 1, b"sealed", visible=60, keep=600) is None
-    assert isinstance(await other.claim("t", 0, lease=10, keep=600), Unavailable)
+    assert isinstance(await other.claim("t", 0, lease=600, keep=600), Unavailable)
     redis.ask("CONFIG", "SET", "maxmemory", 0)
 
-    assert isinstance(await other.claim("s", 0, lease=10, keep=600), Busy)
+    assert isinstance(await other.claim("s", 0, lease=600, keep=600), Busy)
     assert await store.publish("s", 1, b"sealed", visible=60, keep=600)
     await store.close()
     await other.close()
@@ -132,7 +132,7 @@ async def test_a_claim_whose_answer_was_lost_is_asked_again(
     await store.open()
     monkeypatch.setattr(redis_refreshes, "RETRY_EVERY", 1.1)
     redis.pause()
-    claiming = asyncio.create_task(store.claim("s", 0, lease=10, keep=60))
+    claiming = asyncio.create_task(store.claim("s", 0, lease=600, keep=60))
     await asyncio.sleep(0.5)
     redis.resume()
 
@@ -147,16 +147,16 @@ async def test_r10_what_a_restart_forgot_is_said_again(kept_redis: RedisServer, 
         await each.log.open()
         await each.refreshes.open()
     one, other = (each.refreshes for each in backends)
-    assert isinstance(await one.claim("held", 0, lease=10, keep=60), Granted)
+    assert isinstance(await one.claim("held", 0, lease=600, keep=60), Granted)
     shutil.copytree(kept_redis.directory, tmp_path / "older")
-    assert isinstance(await one.claim("s", 0, lease=10, keep=60), Granted)
+    assert isinstance(await one.claim("s", 0, lease=600, keep=60), Granted)
     assert await one.publish("s", 1, b"sealed", visible=60, keep=60)
     kept_redis.kill()
     shutil.rmtree(kept_redis.directory)
     shutil.copytree(tmp_path / "older", kept_redis.directory)
     kept_redis.start()
     async with asyncio.timeout(PATIENCE):
-        while not isinstance(claim := await other.claim("s", 0, lease=10, keep=60), Succeeded):
+        while not isinstance(claim := await other.claim("s", 0, lease=600, keep=60), Succeeded):
             assert isinstance(claim, Busy | Unavailable)
             await asyncio.sleep(0.02)
     assert claim == Succeeded(1, b"sealed")
@@ -170,18 +170,18 @@ async def test_a_lease_that_was_forgotten_is_held_again(redis: RedisServer) -> N
     store, other = (RedisRefreshes(redis.place(), within=AMPLE) for _ in range(2))
     await store.open()
     await other.open()
-    await store.claim("s", 0, lease=10, keep=60)
+    await store.claim("s", 0, lease=600, keep=60)
     for kind in ("refreshing", "tries"):
         redis.ask("DEL", f"{{gateway}}:{kind}:s")
     redis.ask("DEBUG", "CHANGE-REPL-ID")
-    assert await other.claim("s", 0, lease=10, keep=60) == Busy()
-    assert await store.renew("s", 0, lease=10, keep=60) == Granted()
+    assert await other.claim("s", 0, lease=600, keep=60) == Busy()
+    assert await store.renew("s", 0, lease=600, keep=60) == Granted()
     assert 50 < redis.ask("TTL", "{gateway}:tries:s") <= 60
     redis.ask("HSET", "{gateway}:refreshes", "since", 1)
-    assert await other.claim("s", 0, lease=10, keep=60) == Busy()
-    assert isinstance(await other.claim("t", 0, lease=10, keep=60), Granted)
+    assert await other.claim("s", 0, lease=600, keep=60) == Busy()
+    assert isinstance(await other.claim("t", 0, lease=600, keep=60), Granted)
     redis.ask("DEL", "{gateway}:refreshing:s")
-    assert await other.claim("s", 0, lease=10, keep=60) == Granted(sure=False, lapsed=True)
+    assert await other.claim("s", 0, lease=600, keep=60) == Granted(sure=False, lapsed=True)
     await store.close()
     await other.close()
 

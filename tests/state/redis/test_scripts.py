@@ -13,6 +13,7 @@ from gateway.state.contract.renewal import RenewalCause, new_log_id
 from gateway.state.redis.faults import CommandRefusedError, UnvouchedError
 from gateway.state.redis.scripts import GAPS, LEAP
 from gateway.state.redis.stream import LogPage, ReadTo, Stream
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer, follow
 from tests.state.log_contract import ALICE, new
 from tests.state.redis.test_stream import appended, going
@@ -60,7 +61,7 @@ async def test_another_term_is_another_epoch_of_the_same_log(stream: Stream, red
     known = (await read(stream)).standing
     page = await appended(stream, known, going(new(ALICE)))
     another_term(redis)
-    assert await stream.append(page.standing, [going(new(ALICE))], within=5, copies=False) is None
+    assert await stream.append(page.standing, [going(new(ALICE))], within=PATIENCE, copies=False) is None
     fixed = await read(stream, page.standing)
 
     assert fixed.change == "repaired"
@@ -88,7 +89,7 @@ async def test_r05_a_truncated_stream_is_fixed(stream: Stream, redis: RedisServe
     page = await appended(stream, known, going(new(ALICE)), going(new(ALICE)))
     redis.ask("XTRIM", LOG, "MAXLEN", 1)
 
-    assert await stream.append(page.standing, (), within=5, copies=False) is None
+    assert await stream.append(page.standing, (), within=PATIENCE, copies=False) is None
     with pytest.raises(UnvouchedError):
         await read(stream)
     assert (await read(stream, page.standing)).change == "repaired"
@@ -267,4 +268,4 @@ async def test_an_operator_renews_a_log_for_no_reason_of_its_own(stream: Stream,
     assert len({page.standing for page in pages} | {known}) == 2
     assert [page.renewal is not None and page.renewal.reported for page in pages] == [False, True, True]
     assert {page.renewal.cause for page in pages if page.renewal} == {RenewalCause.OPERATOR}
-    assert await stream.append(known, (), within=5, copies=False) is None
+    assert await stream.append(known, (), within=PATIENCE, copies=False) is None

@@ -9,6 +9,7 @@ from gateway.state.redis.faults import RIGHTS, CommandRefusedError
 from gateway.state.redis.link import Link
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.server import advice_on, examine, parse_info
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.state.log_contract import ALICE, new
 from tests.state.redis.test_log import opened
@@ -56,7 +57,7 @@ async def test_the_named_rights_are_enough(redis: RedisServer) -> None:
         assert log.health().startswith("ok")
     link = Link(place)
     with pytest.raises(CommandRefusedError, match="NOPERM"):
-        await link.ask(("FLUSHALL",), within=5)
+        await link.ask(("FLUSHALL",), within=PATIENCE)
     await link.close()
 
 

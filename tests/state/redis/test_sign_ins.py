@@ -12,6 +12,7 @@ from gateway.core.session.sign_in import Sighting
 from gateway.state.contract.refreshes import Granted, Succeeded
 from gateway.state.contract.sign_ins import UNKNOWN
 from gateway.state.redis import sign_ins as redis_sign_ins
+from gateway.state.redis.companion import WITHIN
 from gateway.state.redis.faults import RIGHTS
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.refreshes import RedisRefreshes
@@ -119,9 +120,9 @@ async def test_the_rights_that_operators_are_told_of_are_enough(redis: RedisServ
     await made.forget(["a"])
     assert (await made.of(ISSUER, "alice", limit=10)).complete
     assert (await made.all(limit=10)).total == 0
-    await refreshes.claim("s", 0, lease=10)
+    await refreshes.claim("s", 0, lease=600)
     await refreshes.release("s", 0)
-    assert await refreshes.claim("s", 0, lease=10) == Granted()
+    assert await refreshes.claim("s", 0, lease=600) == Granted()
     assert await refreshes.publish("s", 1, b"sealed", visible=60, keep=60)
     assert await refreshes.later("s", 0) == Succeeded(1, b"sealed")
     await refreshes.close()
@@ -130,7 +131,7 @@ async def test_the_rights_that_operators_are_told_of_are_enough(redis: RedisServ
 
 async def test_without_redis_nothing_is_known(redis: RedisServer) -> None:
     """And it is said so; nothing is raised."""
-    made = RedisSignIns(redis.place())
+    made = RedisSignIns(redis.place(), within=WITHIN)
     await made.open()
     redis.pause()
     assert not await made.record(sign_in("a"))

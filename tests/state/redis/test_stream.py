@@ -39,7 +39,7 @@ async def joined(stream: Stream) -> ReadTo:
 
 
 async def appended(stream: Stream, known: ReadTo, *batches: Outgoing, copies: bool = False) -> LogPage:
-    page = await stream.append(known, batches, within=5, copies=copies)
+    page = await stream.append(known, batches, within=PATIENCE, copies=copies)
     assert page is not None
     return page
 
@@ -115,7 +115,7 @@ async def test_a_long_log_comes_in_pages(stream: Stream, monkeypatch: pytest.Mon
 
     assert keys == [f"sid:s{n}" for n in range(25)]
     assert cursor == replace(known, position=known.position + 25)
-    assert await stream.append(known, [going(new(ALICE))], within=5, copies=False) is None
+    assert await stream.append(known, [going(new(ALICE))], within=PATIENCE, copies=False) is None
 
 
 async def test_dead_entries_are_removed_from_the_beginning(stream: Stream) -> None:
@@ -129,7 +129,7 @@ async def test_dead_entries_are_removed_from_the_beginning(stream: Stream) -> No
     read = await stream.read(known, known, new_log_id(), renew=False)
     assert read.from_start
     assert [row.entry.key for row in read.rows] == [ALICE, "sid:d"]
-    assert await stream.append(known, (), within=5, copies=False) is None
+    assert await stream.append(known, (), within=PATIENCE, copies=False) is None
     assert not (await stream.read(page.standing, page.standing, new_log_id(), renew=False)).from_start
 
 
@@ -195,7 +195,7 @@ async def test_the_bell_rings_for_what_is_new(stream: Stream, place: RedisPlace)
     assert await bell.rings(known.position, within=0.05) is None
     page = await appended(stream, known, going(new(ALICE)), going(new(ALICE)))
 
-    assert await bell.rings(known.position, within=5) == known.position + 1
+    assert await bell.rings(known.position, within=PATIENCE) == known.position + 1
     assert await bell.rings(page.standing.position, within=0.05) is None
     await bell.link.close()
 

@@ -12,6 +12,7 @@ from gateway.core import dice
 from gateway.core.session.ticket import LARGEST
 from gateway.state.contract.tickets import Absent, StoredSession, Unavailable
 from gateway.state.redis import companion as redis_companion
+from gateway.state.redis.companion import WITHIN
 from gateway.state.redis.faults import RIGHTS
 from gateway.state.redis.place import RedisPlace
 from gateway.state.redis.tickets import AT_ONCE, RedisTickets
@@ -129,7 +130,7 @@ async def test_a_redis_that_hangs_costs_each_little_time(
 ) -> None:
     """However many wait: those who come together wait together, and the next are told at once, with nothing asked."""
     monkeypatch.setattr(redis_companion, "RETRY_EVERY", 3_600.0)
-    store = RedisTickets(redis.place())
+    store = RedisTickets(redis.place(), within=WITHIN)
     await store.open()
     await store.read("a")
     redis.pause()
@@ -145,7 +146,7 @@ async def test_a_redis_that_hangs_costs_each_little_time(
 
 async def test_closing_answers_those_who_wait(redis: RedisServer) -> None:
     """With nothing, and nothing is left running."""
-    store = RedisTickets(redis.place())
+    store = RedisTickets(redis.place(), within=WITHIN)
     await store.open()
     await store.read("a")
     redis.pause()

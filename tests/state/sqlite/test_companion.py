@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.state.sqlite.companion import CompanionTable
+from tests.fakes.patience import PATIENCE
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
 
@@ -71,8 +72,8 @@ async def test_who_only_reads_waits_for_nobody_who_writes(table: CompanionTable,
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO notes VALUES ('a')")
-        assert await table.ask(_count, within=5, writes=False) == 0
+        assert await table.ask(_count, within=PATIENCE, writes=False) == 0
         assert await table.ask(_count, within=0.1) is None
         db.execute("COMMIT")
     db.close()
-    assert await table.ask(_count, within=5, writes=False) == 1
+    assert await table.ask(_count, within=PATIENCE, writes=False) == 1

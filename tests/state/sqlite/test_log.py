@@ -40,7 +40,7 @@ async def log(path: Path) -> AsyncIterator[SqliteLog]:
 @pytest.fixture
 async def prompt(path: Path) -> AsyncIterator[SqliteLog]:
     """A log with the deadline of production, for what happens when it is over."""
-    one = await opened(path, beat=0.1)
+    one = await opened(path, beat=0.1, deadline=0.25)
     yield one
     await one.close()
 
@@ -101,7 +101,7 @@ async def test_r04_a_read_under_way_does_not_stand_for_a_later_one(path: Path, l
     """Who joins a read that began before the entry was committed gets another one."""
     reading = log._start_reading()
     time.sleep(0.1)  # the loop is busy: the read is over, and nobody has been told yet
-    files = LogFiles(path, patience=1)
+    files = LogFiles(path, patience=PATIENCE)
     files.start()
     files.write([new(sid_key("s"))], IndexPosition(log.log_id, log.index.position))
     files.close()
@@ -164,7 +164,7 @@ async def test_r06_a_late_entry_keeps_its_order(path: Path, prompt: SqliteLog) -
 
 async def test_what_could_not_be_sent_survives_a_crash(path: Path) -> None:
     """The spool beside the log keeps it; the next process to open the log sends it."""
-    log = await opened(path, beat=60.0)
+    log = await opened(path, beat=60.0, deadline=0.25)
     with locked(path):
         assert not (await log.append([new(sid_key("s"))])).durable
         assert await within(PATIENCE, log._files.spool.filled)

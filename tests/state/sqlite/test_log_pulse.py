@@ -73,7 +73,7 @@ async def test_r04_what_is_known_to_be_missing_lets_nobody_in(path: Path) -> Non
     """A process whose own disk job takes its time knows by the counter that somebody was signed out; until it has read
     whom, it serves nobody.
     """
-    log, other = await opened(path, deadline=PATIENCE), await opened(path, beat=60.0)
+    log, other = await opened(path, deadline=PATIENCE), await opened(path, beat=60.0, deadline=0.25)
     answers = threading.Event()
     hanging = other._on_files(answers.wait)
     try:

@@ -15,6 +15,7 @@ from gateway.state.contract.sign_ins import UNKNOWN
 from gateway.state.sqlite import sign_ins as sqlite_sign_ins
 from gateway.state.sqlite.log import SqliteLog
 from gateway.state.sqlite.sign_ins import SqliteSignIns
+from tests.fakes.patience import PATIENCE
 from tests.state.sign_ins_contract import SignInsContract, sign_in
 
 
@@ -53,13 +54,17 @@ async def test_r20_however_much_strangers_ask_sign_ins_are_recorded(log: SqliteL
     made, answered = SqliteSignIns(tmp_path / "state.db"), threading.Event()
     await made.open()
     assert await made.record(sign_in("a"))
-    asked = asyncio.create_task(made._asked.ask(lambda _: answered.wait(5), within=5, writes=False))
-    await asyncio.sleep(0.01)
-    assert await made.known("isid:x|y") is None
+    asked = asyncio.create_task(
+        made._asked.ask(lambda _: answered.wait(PATIENCE), within=PATIENCE, writes=False)
+    )
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(made.known("isid:x|y"))
     assert await made.record(sign_in("b"))
     assert (await made.all(limit=9)).total == 2
+    assert not waiting.done()
     answered.set()
     assert await asked is True
+    assert await waiting is False
     assert await made.known(sign_in("b").aliases[0]) is True
     await made.close()
 

@@ -92,7 +92,7 @@ async def test_what_is_sent_ahead_is_bounded(lab: Lab) -> None:
     large = GET[:-2] + b"X: %b\r\n\r\n" % (b"a" * 900)
     count = 12 * AHEAD // len(large)
     sending = asyncio.create_task(client.send(large * count))
-    await asyncio.sleep(0.2)
+    await eventually(lambda: any(each._held for each in stand.doors.connections))
     (connection,) = stand.doors.connections
     assert asked == 1
     assert connection._reader.ahead.size < 8 * AHEAD

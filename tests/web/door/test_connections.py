@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 from typing import Any
@@ -68,13 +69,21 @@ async def client_of(stand: Stand) -> AsyncIterator[Client]:
         await client.close()
 
 
-async def drip(client: Client, piece: bytes, seconds: float) -> None:
-    """Send ``piece`` again and again until the connection is closed, or the time is up."""
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        async with asyncio.timeout(seconds):
+@contextlib.asynccontextmanager
+async def dripping(client: Client, piece: bytes) -> AsyncIterator[None]:
+    """Send ``piece`` again and again meanwhile, until the connection is closed."""
+
+    async def drip() -> None:
+        with contextlib.suppress(ConnectionError):
             while True:
                 await client.send(piece)
                 await asyncio.sleep(0.01)
+
+    sending = asyncio.ensure_future(drip())
+    try:
+        yield
+    finally:
+        sending.cancel()
 
 
 async def ends(client: Client) -> bool:
@@ -133,11 +142,11 @@ async def test_an_idle_connection_is_closed(hand: Hand) -> None:
 async def test_closing_what_is_idle_spares_whoever_is_about_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that has just been answered may have a request on the way, which could not be sent twice."""
     async with listening() as stand, client_of(stand) as client:
-        monkeypatch.setattr(connections, "NEXT_REQUEST", 60.0)
+        monkeypatch.setattr(connections, "NEXT_REQUEST", math.inf)
         await client.get("/")
         assert stand.listener.close_idle() == 1
         assert (await client.get("/")).status == 200
-        monkeypatch.setattr(connections, "NEXT_REQUEST", -60.0)
+        monkeypatch.setattr(connections, "NEXT_REQUEST", -math.inf)
         stand.listener.close_idle()
         assert await client.rest() == b""
 
@@ -145,24 +154,26 @@ async def test_closing_what_is_idle_spares_whoever_is_about_to_ask(monkeypatch: 
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"]
 )
-async def test_a_body_that_drips_is_cut_off(framing: bytes) -> None:
+async def test_a_body_that_drips_is_cut_off(framing: bytes, hand: Hand) -> None:
     """Less than the rate within a window is too slow, however it is framed."""
     async with (
         listening(body_window=0.15, body_rate=10_000) as stand,
         client_of(stand) as client,
     ):
         await client.send(POST + framing)
-        asyncio.create_task(drip(client, b"1\r\na\r\n", 1.0))  # noqa: RUF006 - ends with the connection
-        answer = await client.response()
+        async with dripping(client, b"1\r\na\r\n"), hand.passing():
+            answer = await client.response()
         assert (answer.status, answer.body) == (408, b"too_slow")
         assert await ends(client)
 
 
-async def test_a_body_that_begins_fast_must_go_on() -> None:
+async def test_a_body_that_begins_fast_must_go_on(hand: Hand) -> None:
     """Each window is looked at by itself: a good start buys no time."""
     async with listening(body_window=0.15, body_rate=100) as stand, client_of(stand) as client:
         await client.send(POST + b"Content-Length: 9999999\r\n\r\n" + b"a" * 100_000)
-        assert (await client.response()).status == 408
+        await eventually(lambda: stand.read == 100_000)
+        async with hand.passing():
+            assert (await client.response()).status == 408
 
 
 async def test_a_body_at_the_rate_passes(hand: Hand) -> None:
@@ -176,7 +187,7 @@ async def test_a_body_at_the_rate_passes(hand: Hand) -> None:
         assert (await client.response()).body == b"20000"
 
 
-async def test_whom_we_hold_back_is_not_slow() -> None:
+async def test_whom_we_hold_back_is_not_slow(hand: Hand) -> None:
     """A body that nobody reads yet stops by itself; the client is not to blame."""
     go_on = asyncio.Event()
 
@@ -187,7 +198,8 @@ async def test_whom_we_hold_back_is_not_slow() -> None:
     size = 20_000_000
     async with listening(late, body_window=0.1, body_rate=10_000) as stand, client_of(stand) as client:
         sending = asyncio.create_task(client.send(POST + b"Content-Length: %d\r\n\r\n" % size + b"a" * size))
-        await asyncio.sleep(0.4)
+        await eventually(lambda: any(each._held for each in stand.listener.connections))
+        hand.goes(5.0)
         assert not sending.done()
         go_on.set()
         assert (await client.response()).body == b"%d" % size
@@ -199,8 +211,8 @@ async def test_cve_2023_39326_endless_chunk_extensions_are_no_body() -> None:
     async with listening(body_window=0.15, body_rate=0) as stand, client_of(stand) as client:
         await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         await asyncio.sleep(0.05)
-        asyncio.create_task(drip(client, b"1;" + b"a" * 30_000 + b"\r\na\r\n", 1.0))  # noqa: RUF006
-        assert (await client.response()).body == b"broken_body"
+        async with dripping(client, b"1;" + b"a" * 30_000 + b"\r\na\r\n"):
+            assert (await client.response()).body == b"broken_body"
 
 
 async def test_a_broken_body_is_told_to_its_reader() -> None:
@@ -285,13 +297,14 @@ async def test_who_is_one_client(peer: str, counted: str) -> None:
     assert connection.counted == counted
 
 
-async def test_the_sweep_stops_when_nobody_is_there() -> None:
+async def test_the_sweep_stops_when_nobody_is_there(hand: Hand) -> None:
     """No timer without a connection."""
     async with listening(head_seconds=0.1) as stand:
         async with client_of(stand) as client:
             await client.get("/")
             assert stand.listener.clock._handle is not None
-        await eventually(lambda: stand.listener.clock._handle is None)
+        async with hand.passing():
+            await eventually(lambda: stand.listener.clock._handle is None)
 
 
 async def test_idle_connections_of_whoever_has_most_make_room() -> None:

@@ -156,12 +156,13 @@ async def test_r36_any_byte_after_head_discards_the_connection(lab, surplus, fra
 async def test_r36_surplus_bytes_never_begin_the_next_answer(lab, whole, pause):
     """A second message behind the first, at once or later, closes the connection; the next answer is its own."""
     evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
-    _, upstream, client = await lab(always(whole, evil, pause=pause))
+    door, upstream, client = await lab(always(whole, evil, pause=pause))
+    (pool,) = door.forwarder._pools.values()
 
     answers = []
     for _ in range(2):
         answers.append(await client.get("/"))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: not pool.size)
 
     assert all(answer.body in {b"ok", b""} for answer in answers)
     assert upstream.connections == 2
@@ -190,10 +191,11 @@ async def test_r36_bytes_while_idle_close_the_connection(lab):
         await asyncio.sleep(0.05)
         await call.send(reply(b"unasked"))
 
-    _, upstream, client = await lab(script)
+    door, upstream, client = await lab(script)
+    (pool,) = door.forwarder._pools.values()
 
     first = await client.get("/")
-    await asyncio.sleep(0.15)
+    await eventually(lambda: not pool.size)
     second = await client.get("/")
 
     assert (first.body, second.body) == (b"one", b"one")

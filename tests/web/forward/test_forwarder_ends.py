@@ -140,9 +140,18 @@ async def test_no_first_byte_in_time(lab, hand):
     await asyncio.wait_for(ended.wait(), PATIENCE)
 
 
-async def test_a_head_that_drips_is_no_first_byte(lab):
+async def test_a_head_that_drips_is_no_first_byte(lab, hand):
     """Sending the head byte by byte does not move the limit."""
-    door, _, client = await lab(always(*[b"%c" % byte for byte in reply()], pause=0.03), first_byte=0.2)
+
+    async def dripping(call):
+        for byte in reply()[:12]:
+            await call.send(b"%c" % byte)
+            await asyncio.sleep(0.01)
+            hand.goes(1.0)
+        await call.client_gone()
+        return "close"
+
+    door, _, client = await lab(dripping, first_byte=10)
 
     assert (await client.get("/")).status == 504
     assert [error.code for error in door.errors] == ["first_byte_timeout"]
@@ -156,7 +165,7 @@ async def test_a_head_that_drips_is_no_first_byte(lab):
         b"HTTP/1.1 200 OK\r\n\r\nabc",
     ],
 )
-async def test_a_response_that_stalls_is_broken_off_visibly(lab, begin):
+async def test_a_response_that_stalls_is_broken_off_visibly(lab, begin, hand):
     """After the idle limit the client sees a broken message, never a complete one."""
 
     async def stall(call):
@@ -164,10 +173,13 @@ async def test_a_response_that_stalls_is_broken_off_visibly(lab, begin):
         await call.client_gone()
         return "close"
 
-    _, upstream, client = await lab(stall, idle=0.1)
+    _, upstream, client = await lab(stall, idle=10)
 
+    await client.ask("/")
+    await eventually(lambda: b"abc" in client.reader._buffer)
+    hand.goes(30)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        await client.get("/")
+        await client.response()
     await eventually(upstream.calls[0].ended.is_set)
 
 
@@ -192,7 +204,7 @@ async def test_an_upstream_that_breaks_off_is_seen_to(lab, begin, reset, version
         await client.get("/", version=version)
 
 
-async def test_a_client_that_leaves_cancels_the_upstream(lab):
+async def test_a_client_that_leaves_cancels_the_upstream(lab, hand):
     """In mid-response and while waiting for the first byte alike."""
 
     async def endless(call):
@@ -211,7 +223,8 @@ async def test_a_client_that_leaves_cancels_the_upstream(lab):
     await client.close()
     await other.close()
 
-    await eventually(lambda: all(call.ended.is_set() for call in upstream.calls))
+    async with hand.passing():
+        await eventually(lambda: all(call.ended.is_set() for call in upstream.calls))
     assert not door.errors
 
 
@@ -233,7 +246,7 @@ async def test_a_slow_client_holds_the_upstream_back(lab):
     assert len(await asyncio.wait_for(client.reader.readexactly(60_000_000), PATIENCE)) == 60_000_000
 
 
-async def test_a_client_that_takes_nothing_is_cut_off(lab):
+async def test_a_client_that_takes_nothing_is_cut_off(lab, hand):
     """A client that stops reading does not hold an upstream connection for ever."""
 
     async def flood(call):
@@ -245,7 +258,8 @@ async def test_a_client_that_takes_nothing_is_cut_off(lab):
     await client.ask("/")
     await eventually(lambda: upstream.calls)
 
-    await eventually(lambda: not upstream._tasks)
+    async with hand.passing():
+        await eventually(lambda: not upstream._tasks)
 
 
 async def test_too_many_requests_wait_and_then_are_refused(lab):
@@ -256,7 +270,7 @@ async def test_too_many_requests_wait_and_then_are_refused(lab):
         await release.wait()
         await call.send(reply())
 
-    door, upstream, client = await lab(held, connect=5.0)
+    door, upstream, client = await lab(held, connect=PATIENCE)
     pool = next(iter(door.forwarder._pools.values()))
     pool._limit, pool._queue = 1, 1
     second, third = await door.client(), await door.client()

@@ -54,7 +54,7 @@ async def test_a_stale_connection_is_met_once_and_replaced(lab):
     assert upstream.connections == 2
 
 
-async def test_a_client_that_leaves_takes_its_request_with_it(lab):
+async def test_a_client_that_leaves_takes_its_request_with_it(lab, hand):
     """The upstream sees the end at once, and the books say what happened."""
     results: list[str] = []
 
@@ -70,11 +70,12 @@ async def test_a_client_that_leaves_takes_its_request_with_it(lab):
     await client.ask("/wait")
     await eventually(lambda: len(upstream.calls) == 2)
     await client.close()
-    await asyncio.wait_for(upstream.calls[1].ended.wait(), PATIENCE)
+    async with hand.passing():
+        await asyncio.wait_for(upstream.calls[1].ended.wait(), PATIENCE)
     await eventually(lambda: results == ["ok", "client_gone"])
 
 
-async def test_a_client_that_leaves_the_queue_frees_its_place(lab):
+async def test_a_client_that_leaves_the_queue_frees_its_place(lab, hand):
     """Whoever waits for a connection and goes is forgotten at once: nothing of theirs is sent, another may wait."""
     results: list[str] = []
     go = asyncio.Event()
@@ -93,7 +94,8 @@ async def test_a_client_that_leaves_the_queue_frees_its_place(lab):
     await leaving.ask("/left")
     await eventually(lambda: len(pool._waiting) == 1)
     await leaving.close()
-    await eventually(lambda: results == ["client_gone"])
+    async with hand.passing():
+        await eventually(lambda: results == ["client_gone"])
     await waiting.ask("/waited")
     await eventually(lambda: len(pool._waiting) == 1)
     go.set()

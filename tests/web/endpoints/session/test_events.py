@@ -66,19 +66,21 @@ async def test_r22_the_end_of_the_session_is_the_last_event(lab):
     assert (len(lab.live), lab.requests[0].gone) == (0, None)
 
 
-async def test_r22_the_session_s_own_deadline_ends_it(lab):
+async def test_r22_the_session_s_own_deadline_ends_it(lab, hand):
     """Nobody has to call: the absolute deadline passes."""
-    client = await lab.opened(lifetime=0.1)
+    client = await lab.opened(lifetime=600.0)
+    hand.goes(601.0)
 
     assert await client.rest() == LAST
     assert len(lab.live) == 0
 
 
-async def test_a_silent_stream_is_kept_open_by_comments(lab):
+async def test_a_silent_stream_is_kept_open_by_comments(lab, hand):
     """They are no events, and between two of them an event may stand."""
-    client = await lab.opened(every=0.02)
-
-    assert [await client.reader.readuntil(b"\n\n") for _ in range(3)] == [b":\n\n"] * 3
+    client = await lab.opened(every=15.0)
+    for _ in range(3):
+        hand.goes(16.0)
+        assert await client.reader.readuntil(b"\n\n") == b":\n\n"
 
 
 async def test_a_gateway_that_stops_ends_it_without_a_word(lab):
@@ -99,10 +101,11 @@ async def test_a_client_that_leaves_takes_everything_along(lab):
     assert lab.requests[0].gone is None
 
 
-async def test_a_client_that_reads_nothing_is_dropped(lab):
+async def test_a_client_that_reads_nothing_is_dropped(lab, hand):
     """What waits for it does not grow."""
-    client = await lab.opened(every=0.02)
+    client = await lab.opened(every=15.0)
     lab.requests[0].connection.pause_writing()
+    hand.goes(60.0)
 
     assert LAST not in await client.rest()
     assert len(lab.live) == 0
