@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.app import reload
+from gateway.app.options import transport
 from gateway.app.reload import Watched
 from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.poll import TURN, Poller
 from gateway.idp.remote_keys import KeysAtHand, KeySource, RemoteKeys, keys_at
-from gateway.idp.transport import Transport
 from gateway.oidc.events.security_event import Transmitter
 from gateway.oidc.events.subject_ids import Namespace
 from gateway.oidc.signout.universal_logout import Caller
@@ -53,10 +53,10 @@ class InboundEndpoints:
         self._settings = settings
         self._inbound = inbound
         self._log = log
-        provider, asked = settings.provider, settings.inbound
+        asked = settings.inbound
         self._refreshes = refreshes
         self._on_call = on_call
-        self._transport = Transport(ca_file=provider.ca_file, resolve=provider.resolve)
+        self._transport = transport(settings)
         self._link = ProviderLink(self._transport, on_call)
         self._poller: Poller | None = None
         self._fetched: list[RemoteKeys] = []

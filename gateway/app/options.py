@@ -18,6 +18,8 @@ from gateway.core.signout.reach import Reach
 from gateway.core.signout.revocation import ENTRY_MARGIN
 from gateway.core.signout.token_hold import Hold
 from gateway.idp.provider import ProviderOptions
+from gateway.idp.transport import DIRECTLY, Transport
+from gateway.idp.way import ProviderWay
 from gateway.oidc.providers.descriptor import RelyingParty
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signin.identity import ClaimOptions
@@ -159,7 +161,24 @@ def provider_options(settings: Settings) -> ProviderOptions:
         scopes=given.scopes,
         ca_file=given.ca_file,
         resolve=given.resolve,
+        way=way(settings),
     )
+
+
+def way(settings: Settings) -> ProviderWay:
+    """Through which proxy the provider is reached, and whoever else may end sessions."""
+    given, proxy = settings.provider, settings.provider.proxy
+    if proxy is None:
+        return DIRECTLY
+    return ProviderWay(proxy.origin, proxy.user, revealed(proxy.password) or "", given.no_proxy)
+
+
+def transport(settings: Settings) -> Transport:
+    """To the addresses of those whom the provider's keys speak of.
+
+    :raises ConfigurationError: `provider.ca_file` cannot be used.
+    """
+    return Transport(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve, way=way(settings))
 
 
 def routes(settings: Settings) -> list[Route]:

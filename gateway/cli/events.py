@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
+from gateway.app.options import transport
 from gateway.cli.ending import CONFIG, USAGE, Config, fail, loaded, stop
 from gateway.core import dice
 from gateway.core.errors import GatewayError
-from gateway.idp.transport import Transport
 from gateway.oidc.events import ssf_stream
 from gateway.oidc.events.security_event import ENDING
 from gateway.oidc.events.ssf_stream import StreamEndpoints, Wanted
@@ -143,13 +143,13 @@ def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]
 async def _work(
     settings: Settings, asked: SecurityEventsSection, token: str, work: Callable[[Station], Awaitable[None]]
 ) -> None:
-    transport = Transport(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve)
+    link = transport(settings)
     try:
-        answer = await transport.send(ssf_stream.stream_metadata_request(asked.issuer))
+        answer = await link.send(ssf_stream.stream_metadata_request(asked.issuer))
         endpoints = ssf_stream.parse_stream_metadata(answer, issuer=asked.issuer)
-        await work(Station(settings, asked, token, endpoints, transport.send))
+        await work(Station(settings, asked, token, endpoints, link.send))
     finally:
-        await transport.close()
+        await link.close()
 
 
 def _print(configuration: Mapping[str, object]) -> None:

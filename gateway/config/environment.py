@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from gateway.config.fields import Key, keys
@@ -20,6 +20,11 @@ PREFIX = "GATEWAY_"
 _SERVICE_LINKS = re.compile(r"GATEWAY_(SERVICE_.*|PORT.*)")
 """What Kubernetes sets in every pod beside a Service that is named ``gateway``."""
 _OTHER_SERVICE_LINKS = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP).*)?)")
+
+_USUAL: Mapping[str, Callable[[str], Value]] = {
+    "HTTPS_PROXY": str,
+    "NO_PROXY": lambda text: list(filter(None, re.split(r"[\s,]+", text))),
+}
 
 
 class _RepeatedKeyError(ValueError):
@@ -54,7 +59,21 @@ def overlay(values: dict[str, Value], environ: Mapping[str, str], places: Places
             continue
         if value is not None and _put(values, key.path, value):
             places.in_environment(key.path, name)
+    _usual_proxy(values, environ, places)
     return findings
+
+
+def _usual_proxy(values: dict[str, Value], environ: Mapping[str, str], places: Places) -> None:
+    """What the environment says to all programs of a proxy, where no key says more."""
+    if not isinstance(provider := values.get("provider"), dict):
+        return
+    for name, read in _USUAL.items():
+        # In small letters first, as curl and others do.
+        found = next((each for each in (name.lower(), name) if environ.get(each)), None)
+        key = name.lower().removeprefix("https_")
+        if found is not None and provider.get(key) is None:
+            provider[key] = read(environ[found])
+            places.in_environment(("provider", key), found)
 
 
 def _value(key: Key, text: str) -> Value:

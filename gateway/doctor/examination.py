@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 
+from gateway.app.options import way
 from gateway.config import Settings, examine
 from gateway.core import clock
 from gateway.doctor import (
@@ -103,7 +104,7 @@ async def examined(
     patient = Patient(
         settings=settings,
         discovered=await ask_provider(settings, now=clock.now()),
-        probe=Probe(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve),
+        probe=Probe(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve, way=way(settings)),
         served=await ask_upstreams(settings),
         live=live,
         saml_metadata=saml_metadata,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+from gateway.app.options import transport
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok
-from gateway.idp.transport import Transport
 from gateway.oidc.jose.jwks import parse_key_set
 from gateway.oidc.wire import get
 from gateway.settings.model import Settings
@@ -34,15 +34,15 @@ async def _asked(name: str, uri: str, settings: Settings) -> Observation:
         f"compare {name}.jwks_uri with the sender's own metadata: without its keys every call is answered 503"
     )
     try:
-        transport = Transport(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve)
+        link = transport(settings)
     except ConfigurationError as error:
         return failed(uri, error.detail, error.fix)
     try:
-        count = len(parse_key_set(await transport.send(get(uri))).keys)
+        count = len(parse_key_set(await link.send(get(uri))).keys)
     except ProviderError as error:
         return failed(uri, error.detail or error.code, fix)
     finally:
-        await transport.close()
+        await link.close()
     return ok(uri, f"{count} {'key' if count == 1 else 'keys'} for what {name} receives")
 
 

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from gateway.app.options import relying_party
+from gateway.app.options import relying_party, way
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.jose.signed_token import LEEWAY
+from gateway.oidc.signin.metadata import endpoints_on
 from gateway.oidc.signin.tokens import ClientAuthentication
+from gateway.oidc.urls import origin_of
 from gateway.oidc.wire import printable
 
 NOTICEABLE = 5
@@ -28,6 +30,21 @@ async def discovery(patient: Patient) -> AsyncIterator[Observation]:
         yield failed(discovered.url or issuer, discovered.fault.detail or discovered.fault.code, fix)
         return
     yield ok(discovered.url, f"the issuer is the configured one, {issuer}")
+
+
+@check("way", "Which way is the provider reached?")
+async def the_way(patient: Patient) -> AsyncIterator[Observation]:
+    settings, metadata = patient.settings, patient.discovered.metadata
+    if settings.provider.proxy is None:
+        return
+    token = endpoints_on(settings.provider.domain, relying_party(settings).kind.paths)
+    named = (metadata.jwks_uri, (token or metadata.endpoints).token) if metadata else ()
+    for origin in dict.fromkeys(map(origin_of, (settings.provider.issuer, *named))):
+        proxy = way(settings).through(origin).get("proxy")
+        by_name = urlsplit(origin).hostname in settings.provider.resolve
+        yield ok(
+            origin, f"through the proxy {proxy}" if proxy and not by_name else "directly, past the proxy"
+        )
 
 
 @check("keys", "Can the provider's keys be read?")
@@ -156,4 +173,14 @@ def _excerpt(value: object) -> str:
     return printable(str(value), 80)
 
 
-CHECKS = (discovery, keys, clock, one_domain, client_authentication, code_challenge, revocation, end_session)
+CHECKS = (
+    discovery,
+    the_way,
+    keys,
+    clock,
+    one_domain,
+    client_authentication,
+    code_challenge,
+    revocation,
+    end_session,
+)

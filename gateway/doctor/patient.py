@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.app.options import logout_options, relying_party
+from gateway.app.options import logout_options, relying_party, transport
 from gateway.core.errors import ConfigurationError, ProviderError
 from gateway.doctor.probe import Probe
 from gateway.doctor.served import Served
 from gateway.doctor.verdict import Observation, unknown
-from gateway.idp.transport import Transport
 from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, parse_metadata
 from gateway.oidc.signout.logout import Act, Hop, HopRequest, Redirect
@@ -95,12 +94,12 @@ async def ask_provider(settings: Settings, *, now: int) -> Discovered:
     """Metadata and keys, by the very requests that the gateway makes. Never raises."""
     provider = settings.provider
     try:
-        transport = Transport(ca_file=provider.ca_file, resolve=provider.resolve)
+        link = transport(settings)
         request = metadata_request(provider.issuer)
     except ConfigurationError as error:
         return Discovered(fault=error)
     try:
-        answer = await transport.send(request)
+        answer = await link.send(request)
         date = answer.headers.get("date", "")
         found = document(answer, "provider metadata")
         try:
@@ -108,12 +107,12 @@ async def ask_provider(settings: Settings, *, now: int) -> Discovered:
         except ProviderError as error:
             return Discovered(request.url, found, fault=error, date=date, received=now)
         try:
-            keys = parse_key_set(await transport.send(get(metadata.jwks_uri)))
+            keys = parse_key_set(await link.send(get(metadata.jwks_uri)))
         except ProviderError as error:
             return Discovered(request.url, found, metadata, keys_fault=error, date=date, received=now)
         return Discovered(request.url, found, metadata, keys=keys, date=date, received=now)
     except ProviderError as error:
         return Discovered(request.url, fault=error)
     finally:
-        await transport.close()
+        await link.close()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round

@@ -6,14 +6,15 @@ import asyncio
 import os
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 from yarl import URL
 
-from gateway.idp.transport import NamedAddresses
+from gateway.idp.transport import DIRECTLY, NamedAddresses
+from gateway.idp.way import ProviderWay, Through
 from gateway.oidc.urls import form
 from gateway.oidc.wire import printable
 
@@ -73,6 +74,7 @@ class Probe:
 
     :param ca_file: certificates in PEM to trust, beside the system's: not all that is looked at is under one authority.
     :param resolve: as ``provider.resolve``.
+    :param way: through which proxy, if any.
     :param socket: a Unix socket behind which every name is.
     """
 
@@ -81,11 +83,13 @@ class Probe:
         *,
         ca_file: Path | None = None,
         resolve: Mapping[str, str] | None = None,
+        way: ProviderWay = DIRECTLY,
         socket: Path | None = None,
         within: float = WITHIN,
     ) -> None:
         self._ca_file = ca_file
         self._resolve = dict(resolve or {})
+        self._way = replace(way, past=(*way.past, *self._resolve))
         self._socket = socket
         self._within = within
 
@@ -104,13 +108,15 @@ class Probe:
     async def _look(self, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         try:
             async with asyncio.timeout(self._within), self._session() as session:
-                return await _exchange(session, url, headers, body)
+                return await _exchange(session, url, headers, body, self._way.through(url))
         except TimeoutError:
             raise NoAnswerError(f"no answer within {self._within:g} s") from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise NoAnswerError(
                 f"its certificate is not trusted ({_reason(error.certificate_error)})"
             ) from None
+        except aiohttp.ClientHttpProxyError as error:
+            raise NoAnswerError(f"the proxy {self._way.proxy} answered {error.status}") from None
         except aiohttp.ClientConnectorError as error:
             raise NoAnswerError(f"no connection ({_reason(error.os_error)})") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -144,12 +150,16 @@ def _reason(error: Exception) -> str:
 
 
 async def _exchange(
-    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], form_body: bytes | None
+    session: aiohttp.ClientSession,
+    url: str,
+    headers: Mapping[str, str],
+    form_body: bytes | None,
+    through: Through,
 ) -> Reply:
     asked = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "identity", **headers}
     method = "GET" if form_body is None else "POST"
     async with session.request(
-        method, URL(url, encoded=True), data=form_body, headers=asked, allow_redirects=False
+        method, URL(url, encoded=True), data=form_body, headers=asked, allow_redirects=False, **through
     ) as response:
         body = bytearray()
         async for piece in response.content.iter_any():

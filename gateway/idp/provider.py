@@ -15,7 +15,8 @@ from gateway.core.errors import ProviderError
 from gateway.idp.discovery import Discovery
 from gateway.idp.link import OnCall, ProviderLink
 from gateway.idp.remote_keys import checked
-from gateway.idp.transport import TIMEOUT, Transport
+from gateway.idp.transport import DIRECTLY, TIMEOUT, Transport
+from gateway.idp.way import ProviderWay
 from gateway.oidc.jose.signed_token import has_signed
 from gateway.oidc.providers.registry import PROVIDERS
 from gateway.oidc.signin.authorization import AuthorizationCode, authorization_url
@@ -63,7 +64,7 @@ class ProviderOptions:
     :ivar identity_provider: federated provider to go to at once, without the picker.
     :ivar auth_time_proves: what the operator says of ``auth_time``; None: what is known of the kind.
     :ivar resolve: host name to address, as ``curl --resolve``.
-    :ivar timeout: seconds for one exchange.
+    :ivar way: through which proxy, if any. :ivar timeout: seconds for one exchange.
     """
 
     kind: str
@@ -78,6 +79,7 @@ class ProviderOptions:
     auth_time_proves: bool | None = None
     ca_file: str | Path | None = None
     resolve: Mapping[str, str] = field(default_factory=dict)
+    way: ProviderWay = DIRECTLY
     timeout: float = TIMEOUT
 
 
@@ -100,7 +102,9 @@ class IdentityProvider:
         self._fixed = endpoints_on(options.domain, self.kind.paths)
         self._secrets = (options.client_secret, options.other_client_secret)
         self._taken = 0
-        transport = Transport(ca_file=options.ca_file, resolve=options.resolve, timeout=options.timeout)
+        transport = Transport(
+            ca_file=options.ca_file, resolve=options.resolve, way=options.way, timeout=options.timeout
+        )
         self._link = ProviderLink(transport, on_call)
         self._discovery = Discovery(self._link, options.issuer, jitter=jitter)
 

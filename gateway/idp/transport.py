@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from gateway.core.errors import ConfigurationError, ProviderError
+from gateway.idp.way import ProviderWay, Through
 from gateway.oidc.urls import is_loopback
 from gateway.oidc.wire import ProviderRequest, ProviderResponse, printable
 
 MAX_BODY = 1 << 20  # bytes; CVE-2026-26998: an authentication server's answer read without bound
 TIMEOUT = 10.0  # seconds for the whole of one exchange
 LOOPBACK = "127.0.0.1"
+DIRECTLY = ProviderWay()
 
 
 class Transport:
@@ -29,6 +32,7 @@ class Transport:
     :param ca_file: PEM file of the only authorities to trust; the system's when absent.
     :param resolve: host name to address, as ``curl --resolve``; ``localhost`` and ``*.localhost`` are
         loopback always.
+    :param way: through which proxy, if any; names that have an address in ``resolve`` are reached without.
     :raises ConfigurationError: the CA file cannot be used, or a name is given something that is no address.
     """
 
@@ -37,10 +41,12 @@ class Transport:
         *,
         ca_file: str | Path | None = None,
         resolve: Mapping[str, str] | None = None,
+        way: ProviderWay = DIRECTLY,
         timeout: float = TIMEOUT,
     ) -> None:
         self._tls = _tls_context(ca_file)
         self._resolve = {name.lower(): _address(name, address) for name, address in (resolve or {}).items()}
+        self._way = replace(way, past=(*way.past, *self._resolve))
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
@@ -51,29 +57,33 @@ class Transport:
         :raises ProviderError: ``provider_unreachable`` (retryable), or ``bad_response`` when the answer is
             too large or compressed, which was not asked for.
         """
-        host = URL(request.url, encoded=True).host
+        host, through = URL(request.url, encoded=True).host, self._way.through(request.url)
         try:
             async with asyncio.timeout(self._timeout if timeout is None else timeout):
-                return await self._exchange(request)
+                return await self._exchange(request, through)
         except TimeoutError as error:
-            raise _unreachable(f"{host}: no answer in time") from error
+            raise _unreachable(f"{host}: no answer in time{_by(through)}") from error
+        except aiohttp.ClientHttpProxyError as error:
+            what = printable(f"{host}: answered {error.status} {error.message}")
+            raise _unreachable(f"{what}{_by(through)}", acted=False) from error
         except aiohttp.ClientConnectorError as error:
-            raise _unreachable(printable(str(error)), acted=False) from error
+            raise _unreachable(f"{printable(str(error))}{_by(through)}", acted=False) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _unreachable(f"{host}: {type(error).__name__}") from error
+            raise _unreachable(f"{host}: {type(error).__name__}{_by(through)}") from error
 
     async def close(self) -> None:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
 
-    async def _exchange(self, request: ProviderRequest) -> ProviderResponse:
+    async def _exchange(self, request: ProviderRequest, through: Through) -> ProviderResponse:
         async with self._opened().request(
             request.method,
             URL(request.url, encoded=True),
             headers={**request.headers, "accept-encoding": "identity"},
             data=request.body or None,
             allow_redirects=False,
+            **through,
         ) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise ProviderError("bad_response", "the answer is compressed, which was not asked for")
@@ -126,6 +136,10 @@ class NamedAddresses(AbstractResolver):
 
 def _unreachable(detail: str, *, acted: bool = True) -> ProviderError:
     return ProviderError("provider_unreachable", detail, retryable=True, acted=acted)
+
+
+def _by(through: Through) -> str:
+    return f" (through the proxy {through['proxy']})" if through else ""
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

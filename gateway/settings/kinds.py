@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from gateway.oidc.providers.descriptor import HopKind
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
-from gateway.settings import addresses, names, secret_files, state_urls, units
+from gateway.settings import addresses, names, proxies, secret_files, state_urls, units
 
 REQUIRED: Final = object()
 """Stands where a key has no default."""
@@ -61,6 +61,7 @@ Address = Annotated[
 ]
 PublicUrl = Annotated[addresses.Origin, _kind(addresses.parse_origin, "https origin")]
 Origin = Annotated[addresses.Origin, _kind(addresses.parse_any_origin, "origin")]
+Proxy = Annotated[proxies.ProxyUrl, _kind(proxies.parse_proxy, "http URL or none")]
 Upstream = Annotated[
     addresses.UpstreamUrl,
     _located(addresses.parse_upstream, "http, https, unix or file URL", pattern="^(https?|unix|file):"),

@@ -57,6 +57,16 @@ class ProviderSection:
         {},
         description="Addresses for provider host names, as `name: address`; `*.localhost` is loopback always.",
     )
+    proxy: kinds.Proxy | None = key(
+        None,
+        description="Forward proxy to the provider, `http://host:port`, or `none`; by default that of `HTTPS_PROXY`."
+        " Upstreams and Redis are never reached through it.",
+    )
+    no_proxy: tuple[kinds.Word, ...] = key(
+        [],
+        description="Hosts of the provider that are reached without it: names with all below them, addresses, networks;"
+        " by default those of `NO_PROXY`. Names in `resolve`, and this machine, always are.",
+    )
     trusted_email_from: tuple[kinds.Word, ...] = key(
         [],
         description="Providers (names behind Cognito) whose e-mail addresses count without `email_verified`.",

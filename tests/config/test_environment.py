@@ -103,6 +103,39 @@ def test_a_section_that_is_none_in_the_file_is_not_papered_over(found):
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "environ", "proxy", "past"),
+    [
+        ({}, {"HTTPS_PROXY": "http://a:1"}, "http://a:1", ()),
+        ({}, {"https_proxy": "b:2", "HTTPS_PROXY": "http://a:1"}, "http://b:2", ()),
+        (
+            {},
+            {"HTTPS_PROXY": "a", "NO_PROXY": "x.test, 10.0.0.0/8 *.y,"},
+            "http://a",
+            ("x.test", "10.0.0.0/8", "*.y"),
+        ),
+        ({"provider.proxy": "http://c:3"}, {"HTTPS_PROXY": "a", "no_proxy": "x"}, "http://c:3", ("x",)),
+        ({"provider.no_proxy": ["z"]}, {"HTTPS_PROXY": "a", "no_proxy": "x"}, "http://a", ("z",)),
+        ({}, {"GATEWAY_PROVIDER__PROXY": "http://d:4", "HTTPS_PROXY": "a"}, "http://d:4", ()),
+        ({"provider.proxy": "none"}, {"HTTPS_PROXY": "a"}, None, ()),
+        ({}, {"HTTP_PROXY": "a", "ALL_PROXY": "socks5://b", "HTTPS_PROXY": ""}, None, ()),
+    ],
+)
+def test_the_proxy_of_all_programs_is_the_providers_unless_a_key_says_more(
+    examined, changes, environ, proxy, past
+):
+    """HTTPS_PROXY and NO_PROXY, in small letters first; a key wins over both, and `none` is one."""
+    provider = examined(changes, **environ).settings.provider
+    assert (provider.proxy and str(provider.proxy), provider.no_proxy) == (proxy, past)
+
+
+def test_a_proxy_that_cannot_be_used_is_found_where_it_was_said(examined):
+    """Nobody is let past it in silence."""
+    (finding,) = [each for each in examined(HTTPS_PROXY="socks5://me:hush@proxy").findings if each.failing]
+    assert (finding.place.env, finding.key) == ("HTTPS_PROXY", "provider.proxy")
+    assert "hush" not in str(finding)
+
+
 def test_bad_values_name_their_variable(examined):
     """A finding points at where the value came from."""
     findings = examined(None, GATEWAY_HOSTS='["a", "b c"]').findings

@@ -35,6 +35,8 @@ NOT_IN_THE_LISTING = {
     "provider.other_client_secret": "two secrets while one is replaced by the other",
     "provider.other_client_secret_file": "every secret has a _file twin",
     "provider.client_authentication": "providers whose metadata does not say what the client is registered for",
+    "provider.proxy": "networks that let nothing out but through a proxy",
+    "provider.no_proxy": "beside provider.proxy",
     "provider.auth_time_proves": "rule R1",
     "provider.trusted_email_from": "rule R19",
     "provider.linked_subjects": "rule R19",

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from tests.doctor.deployment import FAILED, OK, SECRET, UNKNOWN, WARNING, Deployment, honest
+from tests.fakes.forward_proxy import forward_proxy
 from tests.fakes.puppet import Puppet, Says, moved
 
 DISCOVERY = "/eu-west-1_pool/.well-known/openid-configuration"
@@ -49,6 +50,23 @@ async def test_another_issuer_fails(cognito: Deployment, idp: Puppet) -> None:
     seen = await cognito.only("discovery")
     assert seen.verdict is FAILED
     assert "provider.issuer" in seen.fix
+
+
+async def test_the_way_through_a_proxy_is_said(openid: Deployment, idp: Puppet) -> None:
+    """For each address of the provider; what fails on it names the proxy; without one there is nothing to say."""
+    assert await openid.seen("way") == []
+    async with forward_proxy(0) as proxy:
+        proxy.status = "407 Proxy Authentication Required"
+        beyond = {"issuer": "https://idp.corp.test", "proxy": proxy.origin.replace("//", "//me:hush-hush@")}
+        openid.pieces["provider"] = openid.pieces["provider"] | beyond
+        seen = dict((await openid.examined("discovery", "way")).seen)
+        assert seen["way"].looked_at == "https://idp.corp.test"
+        assert seen["way"].what == f"through the proxy {proxy.origin}"
+        assert "answered 407" in seen["discovery"].what and proxy.origin in seen["discovery"].what
+        assert "hush-hush" not in repr(seen)
+        assert proxy.asked == ["CONNECT idp.corp.test:443 HTTP/1.1"]
+        openid.pieces["provider"] |= {"no_proxy": ["corp.test"], "resolve": {"idp.corp.test": "127.0.0.1"}}
+        assert (await openid.only("way")).what == "directly, past the proxy"
 
 
 async def test_nobody_there_fails(cognito: Deployment) -> None:

@@ -10,6 +10,7 @@ from gateway.config import load
 from gateway.doctor.probe import NoAnswerError
 from gateway.doctor.served import ask_upstreams, fetched
 from tests.doctor.deployment import APP, Deployment
+from tests.fakes.forward_proxy import forward_proxy
 from tests.fakes.puppet import Puppet, Says
 
 
@@ -28,6 +29,20 @@ async def test_each_is_asked_once_as_a_navigation(cognito: Deployment, idp: Pupp
     assert asked.headers["Host"] == APP.removeprefix("http://")
     assert asked.headers["Sec-Fetch-Dest"] == "document"
     assert "Cookie" not in asked.headers
+
+
+async def test_the_providers_proxy_is_not_for_upstreams(
+    cognito: Deployment, idp: Puppet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are looked at as the gateway reaches them, whatever the environment and the configuration say."""
+    idp.lines["/"] = Says(body="<p>")
+    async with forward_proxy(0) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.origin)
+        cognito.pieces["provider"] = cognito.pieces["provider"] | {"proxy": proxy.origin}
+        cognito.pieces["upstreams"] = [{"path": "/", "url": f"http://127.0.0.1:{idp.port}"}]
+        (root,) = await ask_upstreams(load(cognito.write(), {"HTTPS_PROXY": proxy.origin}))
+        assert root.document is not None
+        assert proxy.asked == []
 
 
 @pytest.mark.parametrize("said", [Says(body="{}", kind="application/json"), Says(503)])

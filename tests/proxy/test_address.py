@@ -12,6 +12,7 @@ import pytest
 from gateway.core.errors import ConfigurationError
 from gateway.proxy.address import Address, authority_of, parse_address
 from tests.fakes.certificates import Authority
+from tests.fakes.forward_proxy import forward_proxy
 
 
 class Made(asyncio.Protocol):
@@ -53,6 +54,26 @@ def test_what_is_not_an_address_is_refused(url):
     """Nothing of a URL is silently ignored."""
     with pytest.raises(ConfigurationError, match="upstream_url"):
         parse_address(url)
+
+
+async def test_the_environments_proxy_is_not_for_upstreams(monkeypatch):
+    """It is the provider's way out of a network, and applications are within."""
+    heard = asyncio.Event()
+
+    async def hear(reader, writer):
+        assert await reader.read() == b"hello"
+        heard.set()
+        writer.close()
+
+    async with forward_proxy(0) as proxy, await asyncio.start_server(hear, "127.0.0.1", 0) as server:
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.origin)
+        address = parse_address(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        transport = (await address.connect(Made)).transport
+        transport.write(b"hello")
+        transport.close()
+        await heard.wait()
+        assert proxy.asked == []
 
 
 @contextlib.asynccontextmanager
