@@ -77,7 +77,9 @@ def own_paths(parts: Parts) -> EndpointTable:
 def _signing_in(parts: Parts) -> dict[str, Methods]:
     settings, prefix = parts.settings, parts.settings.prefix
     attempts = Attempts(parts.sessions)
-    start = Start(settings.public_url, prefix, parts.standing, parts.logout, attempts, parts.provider)
+    start = Start(
+        settings.public_url, prefix, parts.standing, parts.logout, attempts, parts.provider, parts.events
+    )
     callback = Callback(
         public_url=settings.public_url,
         prefix=prefix,

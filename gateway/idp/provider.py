@@ -170,6 +170,8 @@ class IdentityProvider:
         :raises ProviderError: the endpoint is not known and the provider cannot be asked.
         """
         extra = []
+        if prompt == "select_account" and not self.kind.chooses_account:
+            prompt = "login"
         if prompt:
             extra.append(("prompt", self.kind.prompts.get(prompt, prompt)))
         if max_age is not None and self.kind.max_age:

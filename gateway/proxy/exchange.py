@@ -173,9 +173,12 @@ class Exchange(ResponseReader[Downstream]):
         if self.head is None and self._head_bytes == 0 and not fresh:
             self.fail(StaleConnectionError("broken_response", "The application closed the connection."))
         else:
-            self.fail(
-                UpstreamError("broken_response", "The application broke off.", fix="Try again shortly.")
-            )
+            self.fail(UpstreamError("broken_response", self._broken_off(), fix="Try again shortly."))
+
+    def _broken_off(self) -> str:
+        if self.head is None:
+            return f"The application broke off {'within' if self._head_bytes else 'before'} the head of its response."
+        return "The application broke off within the body of its response."
 
     def writable(self) -> None:
         """The upstream takes more (:class:`Receiver`); whoever sends the body waits for it by itself."""

@@ -268,5 +268,5 @@ def _parser_fault(error: httptools.HttpParserError) -> GatewayError:
             return cause
         cause = cause.__context__
     return UpstreamError(
-        "broken_response", "The application's response is not HTTP/1.1.", fix="Try again shortly."
+        "broken_response", f"The application's response is not HTTP/1.1: {error}.", fix="Try again shortly."
     )

@@ -60,7 +60,7 @@ TABLE: Final = (
     Metric("gateway_verdicts_total", "counter", ("verdict", "reason"),
            "Decisions of the gate: allow, challenge, refresh or deny, and why."),
     Metric("gateway_logins_total", "counter", ("result",),
-           "Sign-ins that came back from the identity provider: ok, or what was wrong."),
+           "Sign-ins that ended: ok, or what was wrong, also before the identity provider was asked."),
     Metric("gateway_refreshes_total", "counter", ("result",),
            "Refreshes of sessions: renewed, adopted from another process, refused, doubted, failed, or dropped."),
     Metric("gateway_logouts_total", "counter", ("how",),

@@ -27,7 +27,7 @@ from gateway.telemetry.log import get_logger
 from gateway.web import preflight
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import Answer, Request, Response
-from gateway.web.pages.errors import refuse
+from gateway.web.pages.errors import refuse, refuse_account
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.refresh import Refresher
 from gateway.web.session.session import Carried, Sessions
@@ -125,13 +125,17 @@ class Gate:
         return self.deny(facts, carried, verdict, revocations, now)
 
     def judge(
-        self, facts: RequestFacts, route: Route, revocations: Revocations, now: int
+        self, facts: RequestFacts, route: Route, revocations: Revocations, now: int, *, counted: bool = False
     ) -> tuple[Carried, Verdict]:
-        """What the browser carries, and the verdict, whether we forward the request or another proxy does."""
+        """What the browser carries, and the verdict, whether we forward the request or another proxy does.
+
+        :param counted: it was asked for before.
+        """
         carried = self._current(self._sessions.carried(facts.cookies, now), now)
         rules, session, chain = self._standing.rules, carried.session, carried.chain
         verdict = decide(facts, session, route, self.policy, revocations, rules, now=now, chain=chain)
-        self._events.decided(verdict)
+        if not counted:
+            self._events.decided(verdict)
         return carried, verdict
 
     def _forward(
@@ -236,6 +240,9 @@ class Gate:
         if verdict.reason != "logout_in_progress":
             if verdict.reason in {"denied", "cross_origin"}:
                 self._events.denied(facts, carried.session, verdict.reason, verdict.policies)
+            if verdict.reason == "denied" and carried.session is not None:
+                way_back = self._unauthorized.way_back(facts)
+                return refuse_account(facts, carried.session.who[2], way_back=way_back)
             return refuse(facts, verdict.reason)
         if facts.navigation:
             return self._to_sign_in(facts, carried, self._standing.state(carried, revocations, now), now)

@@ -7,11 +7,12 @@ from typing import Final
 STATUSES: Final = {
     "ambiguous_target": 400, "encoded_slash": 400, "ambiguous_header": 400, "malformed_request": 400,
     "bad_parameter": 400, "bad_callback": 400, "state_mismatch": 400, "state_unknown": 400, "sign_in_refused": 400,
-    "broken_body": 400, "denied": 403, "cross_origin": 403, "iframe_or_prefetch": 403, "misasked": 403,
-    "not_asked_again": 403, "not_found": 404, "unknown_method": 405, "wrong_method": 405, "too_slow": 408,
-    "too_large": 413, "unknown_host": 421, "headers_too_large": 431, "internal": 500, "connect_failed": 502,
-    "broken_response": 502, "tls_failed": 502, "provider": 502, "state_stale": 503, "sessions_away": 503,
-    "upstream_busy": 503, "connect_timeout": 504, "first_byte_timeout": 504, "idle_timeout": 504,
+    "sign_in_spent": 400, "broken_body": 400, "denied": 403, "cross_origin": 403, "iframe_or_prefetch": 403,
+    "misasked": 403, "not_asked_again": 403, "not_found": 404, "unknown_method": 405, "wrong_method": 405,
+    "too_slow": 408, "too_large": 413, "unknown_host": 421, "headers_too_large": 431, "internal": 500,
+    "connect_failed": 502, "broken_response": 502, "tls_failed": 502, "provider": 502, "provider_unusable": 502,
+    "state_stale": 503, "sessions_away": 503, "upstream_busy": 503, "connect_timeout": 504, "first_byte_timeout": 504,
+    "idle_timeout": 504,
 }  # fmt: skip
 """Of reasons with words in `messages.toml` (``reason``). One not here is ours to have forgotten."""
 SPECIAL: Final = {

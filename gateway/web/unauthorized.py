@@ -51,9 +51,9 @@ class Unauthorized:
             what=message("reason.login_required.form_what"),
             fix=message("reason.login_required.form_fix"),
             code=code(reason),
-            action=(message("page.sign_in"), self._start),
+            offers=(pages.Offer(message("page.sign_in"), self._start),),
         )
-        return send(page, cookies, (pages.CHALLENGE,))
+        return send(page, cookies)
 
     def _prepare(self, asked: _Asked) -> Prepared:
         reason, headers = asked

@@ -22,6 +22,7 @@ from gateway.web.messages import Request
 from gateway.web.pages import errors
 from gateway.web.pages import shell as page_shell
 from gateway.web.pages.errors import refuse
+from gateway.web.pages.pages import Offer
 from gateway.web.probes import Readiness
 from gateway.web.session.idle import IdleEndings
 from gateway.web.statuses import STATUSES
@@ -132,7 +133,9 @@ async def test_refusals(measured: Measured) -> None:
     for at in range(600):
         for _ in range(2):
             refuse(
-                None, "not_asked_again", action=("Try again", f"/oauth2/start?rd=/{at}{'%F0%9F%98%80' * 340}")
+                None,
+                "not_asked_again",
+                offers=[Offer("Try again", f"/oauth2/start?rd=/{at}{'%F0%9F%98%80' * 340}")],
             )
     errors._prepared.forget()
     for reason in STATUSES:

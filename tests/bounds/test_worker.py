@@ -208,7 +208,7 @@ async def _ready(process: asyncio.subprocess.Process, client: Client, log: Path)
         while True:
             assert process.returncode is None, log.read_text()
             try:
-                if (await client.ask("/oauth2/start?rd=/", NAVIGATE)).status == 200:
+                if (await client.ask("/oauth2/start?rd=/", NAVIGATE)).status == 401:
                     break
             except (OSError, asyncio.IncompleteReadError):
                 client.close()

@@ -150,7 +150,7 @@ class Browser:
             elif "document.forms[0].submit()" in page.text:
                 target, fields = page.form()
                 method, body, site = "POST", urlencode(fields), _site(page.url, target)
-            elif page.status == 200 and ' moving">' in page.text and page.continue_url():
+            elif page.status in {200, 401} and ' moving">' in page.text and page.continue_url():
                 target, method, body = page.continue_url(), "GET", None
                 site = _site(page.url, target)
             else:

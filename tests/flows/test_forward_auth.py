@@ -151,16 +151,18 @@ async def test_a_navigation_during_the_sign_out_waits(front: Front, browser: Bro
     await signed_in(front, browser)
     await browser.navigate(f"{front.app}/logout", method="POST", body="", site="same-origin")
     page = await browser.goto(f"{front.app}/reports/q3")
-    assert (page.status, page.path.partition("?")[0]) == (200, "/oauth2/start")
+    assert (page.status, page.path.partition("?")[0]) == (401, "/oauth2/start")
     assert "/logout/continue" in page.text
 
 
 async def test_the_policy_denies(front: Front, browser: Browser) -> None:
-    """A signed-in user without the right gets 403: people a page, programs a problem document."""
+    """A signed-in user without the right gets 403: people a page that says who they are, programs a problem document."""
     await signed_in(front, browser, "/", user="bob@example.com")
     page = await browser.navigate(f"{front.app}/admin/users", site="same-origin")
     assert (page.status, page.header("Content-Type")) == (403, "text/html; charset=utf-8")
-    assert message("reason.denied.what") in page.text
+    assert message("reason.denied.known", user="bob@example.com") in page.text
+    assert 'action="/logout?via=page&amp;switch=/admin/users"' in page.text
+    assert 'action="/logout?via=page"' in page.text
     problem = await browser.fetch(f"{front.app}/admin/users")
     assert (problem.status, json.loads(problem.text)["code"]) == (403, "denied")
     assert front.last.request_line == b"GET / HTTP/1.1"

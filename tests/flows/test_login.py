@@ -283,23 +283,24 @@ async def test_a_parameter_that_comes_twice_is_400(shared: Stand, browser: Brows
 
 
 async def test_the_providers_refusal_is_told(shared: Stand, browser: Browser) -> None:
-    """A page with a way to try again and back to where one wanted to go; the attempt is over."""
+    """A page with a way on as somebody else, to where one wanted to go; the attempt is over."""
     with switched(shared, authorize_error="access_denied"):
         page = await browser.goto(f"{shared.app}/api/me")
         if page.status == 200:
             page = await browser.submit(page, **ALICE)
     assert page.status == 400
     assert "sign_in_refused" in page.text
-    assert "/oauth2/start" in page.text
+    assert "/logout?via=page&amp;switch=/api/me" in page.text
     assert attempts(browser, shared) == set()
 
 
 async def test_a_refusal_without_state_is_told_as_well(shared: Stand, browser: Browser) -> None:
-    """Cognito leaves the state out of some; hostile text is escaped or left out."""
+    """Cognito leaves the state out of some; hostile text is escaped."""
     query = "error=invalid_request&error_description=%3Cscript%3Ealert(1)%3C/script%3E"
     page = await browser.navigate(f"{shared.app}/oauth2/callback?{query}", site="cross-site")
     assert (page.status, "sign_in_refused" in page.text) == (400, True)
-    assert "alert(1)" not in page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "<script>" not in page.text
 
 
 async def test_a_provider_that_fails_is_502_with_a_way_on(shared: Stand, browser: Browser) -> None:

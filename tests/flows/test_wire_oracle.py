@@ -245,7 +245,7 @@ class Witness(Browser):
         where = f" {self.short(page.location)}" if page.location else ""
         if "document.forms[0].submit()" in page.text:
             where = f" form to {self.short(page.form()[0])}"
-        elif page.status == 200 and ' moving">' in page.text and "/logout/hop" in page.url:
+        elif page.status in {200, 401} and ' moving">' in page.text and "/logout/hop" in page.url:
             where = f" on to {self.short(page.continue_url())}"
         cookies = [re.sub(r"=[\w-]{40,};", "=<sealed>;", line) for line in page.set_cookies()]
         return [f"< {page.status}{where}", *(f"  Set-Cookie: {line}" for line in cookies)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
-from gateway.web.pages.pages import HopLine, Page
+from gateway.web.pages.offers import SIGN_OUT, offers_for, other_account
+from gateway.web.pages.pages import HopLine, Offer, Page, SessionLine
 from gateway.web.statuses import STATUSES
 
 IDP = "https://example.auth.eu-west-1.amazoncognito.com"
@@ -22,6 +24,8 @@ OKTA_BACK = HopLine("okta_signout", "Okta", "returned", NOON + 2, "session_ended
 OKTA_LOST = HopLine("okta_signout", "Okta", "failed", NOON + 62, "no_return")
 ANY_BACK = HopLine("oidc", "id.example.com", "returned", NOON + 2, "came_back", "hint_too_long")
 OKTA_PENDING = HopLine("okta_signout", "Okta", "pending")
+HERE = SessionLine("c2lkLW9uZQ", "Firefox on Linux", "192.0.2.7", NOON, NOON + 60, current=True)
+THERE = SessionLine("c2lkLXR3bw", "Safari on an iPhone", "", NOON - 90_000, NOON - 3_600, current=False)
 GOOGLE = HopLine("google", "Google", "skipped", NOON + 1, "no_endpoint")
 
 
@@ -39,9 +43,9 @@ def receipt(*hops: HopLine, **changes: object) -> Page:
     return pages.signed_out(**(values | changes))  # type: ignore[arg-type]  # the page's own arguments
 
 
-def _error(code: str, action: tuple[str, str] | None = None) -> Page:
-    title, what, fix = (message(f"reason.{code}.{part}") for part in ("title", "what", "fix"))
-    return pages.error(status=STATUSES[code], code=code, title=title, what=what, fix=fix, action=action)
+def _error(code: str, *offers: Offer, **changed: str) -> Page:
+    said = {part: message(f"reason.{code}.{part}") for part in ("title", "what", "fix")} | changed
+    return pages.error(status=STATUSES[code], code=code, offers=offers or offers_for(code, None), **said)
 
 
 SAMPLES: dict[str, Callable[[], Page]] = {
@@ -77,10 +81,29 @@ SAMPLES: dict[str, Callable[[], Page]] = {
     "receipt-not-durable": lambda: receipt(OURS, COGNITO, OKTA_BACK, durable=False),
     "receipt-none": receipt,
     "session-ended": lambda: pages.session_ended(reason="idle_expired", sign_in_url=START),
-    "error-400": lambda: _error("ambiguous_target", (message("page.application"), "/")),
-    "error-403": lambda: _error("denied"),
-    "error-502": lambda: _error("provider", (message("page.try_again"), START)),
-    "oversized": lambda: pages.oversized_session(
-        bytes_needed=9_412, budget=5_500, largest_claim="cognito:groups"
+    "denied": lambda: _error(
+        "denied", other_account("/admin"), SIGN_OUT,
+        what=message("reason.denied.known", user="alice@example.com"),
     ),
+    "access-denied": lambda: _error(
+        "sign_in_refused", other_account(), SIGN_OUT, fix=message("reason.sign_in_refused.denied_fix"),
+        what=message(
+            "reason.sign_in_refused.explained", error="access_denied",
+            description="User is not assigned to the client application.",
+        ),
+    ),
+    "form-unsent": lambda: pages.error(
+        status=401, code="login_required", title=message("reason.login_required.form_title"),
+        what=message("reason.login_required.form_what"), fix=message("reason.login_required.form_fix"),
+        offers=(Offer(message("page.sign_in"), "/oauth2/start"),),
+    ),
+    "oversized": lambda: pages.oversized_session(
+        bytes_needed=9_412, budget=5_500, largest_claim="cognito:groups", offers=(other_account("/"), SIGN_OUT)
+    ),
+    "sessions": lambda: pages.sessions(
+        lines=(HERE, THERE), complete=True, more=7, action="/oauth2/sessions"
+    ),
+    "sessions-unread": lambda: pages.sessions(lines=(HERE,), complete=False, more=0, action="/oauth2/sessions"),
+    "sessions-none": lambda: pages.sessions(lines=(), complete=False, more=0, action="/oauth2/sessions"),
+    **{f"refused-{code}": partial(_error, code) for code in STATUSES},
 }  # fmt: skip

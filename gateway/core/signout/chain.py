@@ -74,7 +74,8 @@ class Interrupted:
     """The sign-in that a logout has interrupted (rule R1), and that goes on after it.
 
     :ivar attempt: its id, under which the tab keeps a fragment or a long way back. Empty where it had not begun yet:
-        then the receipt comes first, for a session of this browser was ended, and its button leads on.
+        then the receipt comes first, for a session of this browser was ended, and its button leads on. No id where
+        somebody has asked for another account.
     :ivar rd: the way back; empty where it is not known, or too long. :ivar led: another site began it.
     """
 

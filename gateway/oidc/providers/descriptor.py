@@ -80,6 +80,7 @@ class ProviderKind:
     :ivar token_kind: claim and value that only an ID token has: the guard against swapped token kinds.
     :ivar provider_hint: authorization parameter that names the federated provider and skips the picker.
     :ivar prompts: values of ``prompt`` that this kind wants replaced.
+    :ivar chooses_account: it takes ``prompt=select_account``; elsewhere being asked to sign in has to do.
     :ivar usernames: claims tried, in order, for the preferred user name.
     :ivar groups: it sends the claim that ``headers.groups`` is by default.
     :ivar auth_time_proves: ``auth_time`` in its ID tokens is when the person last proved who they are, and not when a
@@ -109,6 +110,7 @@ class ProviderKind:
     token_kind: tuple[str, str] | None = None
     provider_hint: str | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
+    chooses_account: bool = False
     usernames: tuple[str, ...] = ("preferred_username",)
     groups: bool = False
     auth_time_proves: bool = False

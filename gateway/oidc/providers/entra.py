@@ -8,6 +8,7 @@ from gateway.oidc.signout.sign_outs import Ends, Proof, SignOut
 _APP = "App registrations > your app"
 KIND = ProviderKind(
     name="entra",
+    chooses_account=True,
     label="Microsoft",
     console="Microsoft Entra",
     hop="entra",

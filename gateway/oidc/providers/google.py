@@ -11,6 +11,7 @@ KIND = ProviderKind(
     console="Google Cloud",
     hop="google",
     prompts={"login": "select_account"},  # "login" is an error there
+    chooses_account=True,
     manners="this provider has no sign-out for others to call: only sessions here end, and the next sign-in asks for"
     " the account",
     sign_in=("APIs & Services > Credentials > your client", "Authorized redirect URIs"),

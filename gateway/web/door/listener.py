@@ -22,6 +22,7 @@ from gateway.web.door.access_log import AccessLog
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
 from gateway.web.door.table import EndpointTable
+from gateway.web.forward.forwarding import tell_of_failure
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, CompleteResponse, Request, Response
 from gateway.web.pages.errors import refuse, refuse_error
@@ -139,8 +140,7 @@ class Door:
             return refuse(facts, "internal")
         if error.blame in {"internal", "config"}:
             _log.error("request_failed", reason=error.code, detail=error.detail)
-        if error.blame == "upstream":
-            _log.warning("upstream_failed", reason=error.code, detail=error.detail, route=request.route)
+        tell_of_failure(error, request.route)
         person = is_person(request.header(b"sec-fetch-mode") or None, request.header(b"accept"))
         response = refuse_error(facts, error, person=person)
         response.close = error.code in _LAST

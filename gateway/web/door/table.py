@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.target import is_reserved
 from gateway.web.messages import Answer, Request, Response
-from gateway.web.pages.catalogue import message
 from gateway.web.pages.errors import refuse
 
 Endpoint = Callable[[Request, RequestFacts], Answer]
@@ -58,7 +57,7 @@ def _any_last_segment(raw_path: str) -> str:
 
 
 def _not_found(_: Request, facts: RequestFacts) -> Response:
-    return refuse(facts, "not_found", action=(message("page.application"), "/"))
+    return refuse(facts, "not_found")
 
 
 def _wrong_method(methods: Methods) -> Endpoint:

@@ -22,7 +22,7 @@ from gateway.telemetry.log import get_logger
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
-from gateway.web.pages.errors import refuse
+from gateway.web.pages.errors import refuse, refuse_account
 from gateway.web.pages.pages import Page
 from gateway.web.pages.respond import Prepared, redirect, weighed
 from gateway.web.signout.session_events import SessionEvents
@@ -32,6 +32,9 @@ from gateway.web.unauthorized import Unauthorized, code
 
 REASON = "X-Gateway-Reason"
 """On every answer but 200: the stable code, for proxies that write answers of their own."""
+
+REFUSAL = "/refusal"
+"""Below the address of the questions: the same, where the answer is for the browser, so nobody's headers are in it."""
 
 PRINCIPALS, PRINCIPALS_BYTES = 1_024, 16 * 1024 * 1024
 """Those whose identity headers are kept as bytes."""
@@ -70,7 +73,10 @@ class ForwardAuth:
             original = original_facts(self._caller, self._question(request), self._rules)
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
-            _log.warning("forward_auth_refused", reason=error.code, detail=error.detail, peer=request.peer)
+            if not _once_more(request):
+                _log.warning(
+                    "forward_auth_refused", reason=error.code, detail=error.detail, peer=request.peer
+                )
             return _refused(facts, error.code)
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
@@ -92,19 +98,33 @@ class ForwardAuth:
     def _decide(
         self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
     ) -> Answer:
-        carried, verdict = self._gate.judge(original, route, revocations, clock.now())
+        carried, verdict = self._gate.judge(
+            original, route, revocations, clock.now(), counted=_once_more(request)
+        )
         if isinstance(verdict, Allow):
             session = verdict.session
             if session is not None:
                 request.sid = session.sid
                 self._gate.passed(original, carried, session)
+            if _once_more(request):
+                return _refused(
+                    original, "misasked"
+                )  # it was refused a moment ago, and the browser need only ask again
             return self._passed[session.principal if session else _NOBODY].response()
         if isinstance(verdict, Prove):
             return self._after(request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._signed_out(original, verdict.reason)
-        if verdict.reason in {"denied", "cross_origin"}:
+        if verdict.reason in {"denied", "cross_origin"} and not _once_more(request):
             self._events.denied(original, carried.session, verdict.reason, verdict.policies)
+        if verdict.reason == "denied" and carried.session is not None:
+            return refuse_account(
+                original,
+                carried.session.who[2],
+                way_back=self._unauthorized.way_back(original),
+                headers=((REASON, verdict.reason),),
+                status=for_proxy(verdict.reason),
+            )
         return _refused(original, verdict.reason)
 
     def _pass(self, who: Principal) -> Prepared:
@@ -122,6 +142,11 @@ class ForwardAuth:
         if self._login == 302:
             return redirect(start)
         return self._unauthorized.program(reason, headers=(reason_header, ("Location", start)))
+
+
+def _once_more(request: Request) -> bool:
+    """Whether the refusal is asked for again, to be shown; it was told of the first time."""
+    return request.facts is not None and request.facts.path.endswith(REFUSAL)
 
 
 def _refused(facts: RequestFacts, reason: str) -> Response:

@@ -17,13 +17,21 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.proxy.exchange import Exchange, StaleConnectionError
 from gateway.proxy.insertion import InsertingExchange
 from gateway.proxy.pool import Pool
+from gateway.telemetry.log import get_logger
 from gateway.web.forward.downstream import ForwardedClient
 from gateway.web.forward.upload import Upload
 from gateway.web.forward.websocket import run_tunnel
 from gateway.web.messages import CLIENT_GONE, Answer, Request, Sent
 
+_log = get_logger("forward")
 REPLAYABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent (RFC 9110 §9.2.2): sent once more when a pooled connection was stale and there is no body."""
+
+
+def tell_of_failure(error: GatewayError, route: str) -> None:
+    """Say in the log what was wrong with an upstream's answer, whether the client can still be told or not."""
+    if error.blame == "upstream" and error.code != "session_ended":
+        _log.warning("upstream_failed", reason=error.code, detail=error.detail, route=route)
 
 
 class Forwarding:
@@ -211,7 +219,9 @@ class Forwarding:
                 client.abort()
                 return Sent(exchange.status, b"", close=True)
             return Sent(exchange.status, exchange.complete_response, close=head.close)
-        if exchange.error is not None and not exchange.started:
-            raise exchange.error
+        if exchange.error is not None:
+            if not exchange.started:
+                raise exchange.error
+            tell_of_failure(exchange.error, self._route.path)
         reusable = exchange.complete and head is not None and not head.close
         return Sent(exchange.status or CLIENT_GONE, b"", close=not reusable, size=client.written)

@@ -9,19 +9,42 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.receipt import HopLine, began, entry, headline
-from gateway.web.pages.shell import FormsTo, Page, local_path, own_headers, render, web_address
+from gateway.web.pages.shell import CHALLENGE, FormsTo, Page, local_path, own_headers, render, web_address
 from gateway.web.statuses import status_of
 
 __all__ = [
-    "HopLine", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop", "landing", "leaving",
-    "login_loop", "once_more", "onward", "oversized_session", "own_headers", "problem", "session_ended", "sessions",
-    "signed_out", "start", "waiting",
+    "CHALLENGE", "HopLine", "Offer", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop",
+    "landing", "leaving", "login_loop", "once_more", "onward", "oversized_session", "own_headers", "problem",
+    "session_ended", "sessions", "signed_out", "start", "waiting",
 ]  # fmt: skip
+
+
+STANDS_IN = 401
+"""Of pages that come where the browser may have asked for something else, by a redirect: Firefox cannot tell a
+download link (``<a download>``) from a navigation, and would save them under the name of the file. From 400 on no
+browser does, nor shows them as a picture, and one who navigates sees them all the same. Nobody is signed in there.
+"""
+
+
+def stands_in(reason: str) -> int:
+    """The status of a page of a sign-out: `reason` is empty where somebody has asked for that."""
+    return STANDS_IN if reason else 200
+
+
+class Offer(NamedTuple):
+    """What a page offers to do next.
+
+    :ivar to: an address; empty for the page's own, once more. :ivar posts: by a form of ours, for something ends then.
+    """
+
+    label: str
+    to: str = ""
+    posts: bool = False
 
 
 def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
@@ -29,7 +52,15 @@ def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
 
     `rd` is the return address only where it does not fit into the attempt's cookie (rule R33).
     """
-    return _moving("start.js", message("start.title"), message("start.what"), authorize_url, attempt, rd)
+    return _moving(
+        "start.js",
+        message("start.title"),
+        message("start.what"),
+        authorize_url,
+        attempt,
+        rd,
+        status=STANDS_IN,
+    )
 
 
 READ_WITHIN = 6
@@ -42,7 +73,17 @@ def once_more(*, authorize_url: str, attempt: str, rd: str, earlier: str, why: s
     What the tab keeps for the attempt `earlier` is kept for this one.
     """
     title, what = message("once_more.title"), message("once_more.what", why=why)
-    return _moving("start.js", title, what, authorize_url, attempt, rd, earlier=earlier, wait=READ_WITHIN)
+    return _moving(
+        "start.js",
+        title,
+        what,
+        authorize_url,
+        attempt,
+        rd,
+        earlier=earlier,
+        wait=READ_WITHIN,
+        status=STANDS_IN,
+    )
 
 
 def landing(*, target: str, attempt: str) -> Page:
@@ -67,7 +108,7 @@ def cookies_blocked(*, sign_in_url: str) -> Page:
         title=message("cookies_blocked.title"),
         what=message("cookies_blocked.what"),
         steps=[message(f"cookies_blocked.step_{at}") for at in (1, 2, 3)],
-        action=(message("page.try_again"), sign_in_url),
+        offers=[Offer(message("page.try_again"), sign_in_url)],
     )
 
 
@@ -79,7 +120,7 @@ def login_loop(*, sign_in_url: str) -> Page:
         title=message("login_loop.title"),
         what=message("login_loop.what"),
         steps=[message(f"login_loop.step_{at}") for at in (1, 2, 3)],
-        action=(message("page.try_again"), sign_in_url),
+        offers=[Offer(message("page.try_again"), sign_in_url)],
     )
 
 
@@ -89,7 +130,13 @@ def waiting(*, resume_url: str, hop_label: str, seconds: int, refresh_url: str |
     `hop_label` is empty while no service in particular is waited for.
     """
     return render(
-        "waiting", resume_url=resume_url, hop_label=hop_label, seconds=seconds, refresh_url=refresh_url
+        "waiting",
+        status=STANDS_IN,
+        script="waiting.js",
+        resume_url=resume_url,
+        hop_label=hop_label,
+        seconds=seconds,
+        refresh_url=refresh_url,
     )
 
 
@@ -98,16 +145,18 @@ def confirm_logout(*, action: str) -> Page:
     return render("confirm_logout", forms_to=FormsTo.US, action=action)
 
 
-def leaving(*, url: str) -> Page:
+def leaving(*, url: str, status: int = 200) -> Page:
     """Go on to the first hop, or to the receipt: the answer to a form of ours (see `FormsTo`)."""
-    return _moving("moving.js", message("signing_out.title"), message("signing_out.leaving"), url)
+    title, what = message("signing_out.title"), message("signing_out.leaving")
+    return _moving("moving.js", title, what, url, status=status)
 
 
-def hop(*, action: str, fields: Sequence[tuple[str, str]], hop_label: str) -> Page:
+def hop(*, action: str, fields: Sequence[tuple[str, str]], hop_label: str, status: int = 200) -> Page:
     """Post `fields` to the provider at `action`, so that it ends its session too (rule R34)."""
     local = action.startswith("http:")
     return render(
         "hop",
+        status=status,
         script="hop.js",
         forms_to=FormsTo.LOCAL_PROVIDER if local else FormsTo.PROVIDER,
         action=action,
@@ -127,6 +176,7 @@ def signed_out(
     target_url: str | None,
     why: str = "",
     behind: bool = False,
+    status: int = 200,
 ) -> Page:
     """The receipt: for each session what was ended, what was not, how we know, and what to do about it.
 
@@ -138,6 +188,7 @@ def signed_out(
     retry = message("receipt.sign_out_again") if any(line.tone == "bad" for line in lines) else ""
     return render(
         "signed_out",
+        status=status,
         script="local_time.js",
         forms_to=FormsTo.US,
         tone=top.tone,
@@ -191,18 +242,18 @@ def session_ended(*, reason: str, sign_in_url: str) -> Page:
         title=message("session_ended.title"),
         what=message_for("session_over", reason, "elsewhere"),
         fix=message("session_ended.fix"),
-        action=(message("page.sign_in_again"), sign_in_url),
+        offers=[Offer(message("page.sign_in_again"), sign_in_url)],
     )
 
 
-def error(
-    *, status: int, title: str, what: str, fix: str, code: str, action: tuple[str, str] | None = None
+def error(*, status: int, title: str, what: str, fix: str, code: str, offers: Sequence[Offer] = ()) -> Page:
+    """A refusal or a failure: `what` happened, how to `fix` it, and what the page offers for that."""
+    return _page(status, code=code, title=title, what=what, fix=fix, offers=offers)
+
+
+def oversized_session(
+    *, bytes_needed: int, budget: int, largest_claim: str, offers: Sequence[Offer] = ()
 ) -> Page:
-    """A refusal or a failure: `what` happened, how to `fix` it, perhaps an `action` (label, address)."""
-    return _page(status, code=code, title=title, what=what, fix=fix, action=action)
-
-
-def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> Page:
     """The session does not fit into the cookie budget (rule R33); names what is largest."""
     return _page(
         status_of("session_too_large"),
@@ -210,16 +261,13 @@ def oversized_session(*, bytes_needed: int, budget: int, largest_claim: str) -> 
         title=message("session_too_large.title"),
         what=message("session_too_large.what", needed=bytes_needed, budget=budget, claim=largest_claim),
         steps=[message(f"session_too_large.step_{at}") for at in (1, 2)],
+        offers=offers,
     )
 
 
 def document(data: object, kind: str = "application/json", *, status: int = 200) -> Page:
     """An answer to a program, as JSON."""
     return Page(status, json.dumps(data).encode(), own_headers(kind, "default-src 'none'"))
-
-
-CHALLENGE = ("WWW-Authenticate", 'Session realm="gateway"')
-"""Every 401 has one (RFC 9110 §11.6.1), of a scheme that makes no browser open a password dialog."""
 
 
 def problem(
@@ -259,11 +307,12 @@ def _page(
     fix: str = "",
     steps: Sequence[str] = (),
     code: str = "",
-    action: tuple[str, str] | None = None,
+    offers: Sequence[Offer] = (),
     tone: str | None = None,
 ) -> Page:
     return render(
         "message",
+        forms_to=FormsTo.US if any(offer.posts for offer in offers) else FormsTo.NOBODY,
         status=status,
         tone=tone or ("bad" if status >= 500 else "warn"),
         title=title,
@@ -271,7 +320,7 @@ def _page(
         fix=fix,
         steps=steps,
         code=code,
-        action=action,
+        offers=offers,
     )
 
 

@@ -22,6 +22,8 @@ from markupsafe import Markup, escape
 
 from gateway.web.pages.catalogue import MESSAGES
 
+CHALLENGE = ("WWW-Authenticate", 'Session realm="gateway"')
+"""Every 401 has one (RFC 9110 §11.6.1), of a scheme that makes no browser open a password dialog."""
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
@@ -79,7 +81,8 @@ def render(
         policy += "; sandbox allow-scripts"
     # A form to ourselves needs it, or its Origin would be null (rule R13).
     referrer = "same-origin" if forms_to is FormsTo.US else "no-referrer"
-    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer))
+    challenge = (CHALLENGE,) if status == 401 else ()
+    return Page(status, body.encode(), own_headers("text/html; charset=utf-8", policy, referrer) + challenge)
 
 
 def own_headers(content_type: str, policy: str, referrer: str = "no-referrer") -> tuple[tuple[str, str], ...]:

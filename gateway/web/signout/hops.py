@@ -82,10 +82,11 @@ class Hops:
 
     def page_to(self, act: Redirect | Form, chain: Chain) -> pages.Page:
         """A page that moves on in either way: behind it no policy of the page where the sign-out began holds."""
+        status = pages.stands_in(chain.reason)
         if isinstance(act, Redirect):
-            return pages.leaving(url=act.url)
+            return pages.leaving(url=act.url, status=status)
         label = self.label(chain.current.name) if chain.current else ""
-        return pages.hop(action=act.url, fields=act.fields, hop_label=label)
+        return pages.hop(action=act.url, fields=act.fields, hop_label=label, status=status)
 
     def evidence(self, chain: Chain, name: str, nonce: str, state: str | None) -> Evidence | None:
         """What a visit to the return address of ``name`` shows; None: nothing.

@@ -36,6 +36,8 @@ from gateway.web.signout.token_revocation import TokenRevoker
 STILL_WAITING = f"{LOGGED_OUT}?waiting"
 """Where a waiting page looks again: a tab that nobody touches must never go to a provider by itself (rule R35)."""
 CONTINUE = "/logout/continue"
+ANOTHER = "another"
+"""In place of an attempt's id in an interrupted sign-in: nobody has begun one, but another account is wanted then."""
 
 
 class Logout:
@@ -89,10 +91,17 @@ class Logout:
         return redirect(self.location(step), status=status, cookies=cookies)
 
     async def leave(
-        self, carried: Carried, *, how: str, now: int, target: str = "", sent: Sequence[bytes] = ()
+        self,
+        carried: Carried,
+        *,
+        how: str,
+        now: int,
+        target: str = "",
+        sent: Sequence[bytes] = (),
+        cause: Cause = Cause(),  # noqa: B008 - frozen
     ) -> Response:
         """The same for a form of our own pages, by a page that moves on (`pages.FormsTo`)."""
-        step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent)
+        step, cookies = await self.start(carried, how=how, now=now, target=target, sent=sent, cause=cause)
         return send(pages.leaving(url=self.location(step)), cookies)
 
     async def start(

@@ -17,6 +17,7 @@ from gateway.core.errors import (
 from gateway.core.http.facts import DoorRules, RequestFacts, build
 from gateway.web.pages.catalogue import message
 from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.pages.pages import Offer
 from gateway.web.statuses import STATUSES
 
 RULES = DoorRules("https", frozenset({"app.example.com"}))
@@ -39,7 +40,8 @@ def test_every_reason_has_a_page_and_a_problem(reason: str) -> None:
     assert (data["code"], data["status"], data["type"]) == (reason, page.status, "about:blank")
     for answer in (page, problem):
         assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        with_form = b"<form" in answer.body  # rule R13: an Origin goes with it
+        assert answer.headers["Referrer-Policy"] == ("same-origin" if with_form else "no-referrer")
 
 
 def test_a_request_that_could_not_be_read_gets_a_page() -> None:
@@ -80,9 +82,9 @@ def test_r34_a_page_offers_a_way_on() -> None:
     """An action is a link, and cookies go along."""
     answer = refuse_error(
         facts(person=True),
-        ProviderError("x"),
+        ProviderError("x", retryable=True),
         cookies=["a=b"],
-        action=(message("page.try_again"), "/oauth2/start?rd=/a"),
+        offers=[Offer(message("page.try_again"), "/oauth2/start?rd=/a")],
     )
     assert re.search(r'href="/oauth2/start\?rd=/a"[^>]*>Try again<', answer.body.decode())
     assert answer.headers.getall("Set-Cookie") == ["a=b"]

@@ -16,7 +16,7 @@ import pytest
 from gateway.web.pages import pages
 from gateway.web.pages import shell as page_shell
 from gateway.web.pages.catalogue import message
-from gateway.web.pages.pages import HopLine, Page
+from gateway.web.pages.pages import HopLine, Offer, Page, SessionLine
 from tests.web.page_samples import ATTEMPT, AUTHORIZE, SAMPLES, receipt
 
 VOID = {"meta", "input"}
@@ -33,7 +33,7 @@ MOVING = [
     "waiting-unnamed",
     "receipt-pending",
 ]
-WITH_FORM = ["hop", "confirm", *(name for name in SAMPLES if name.startswith("receipt"))]
+WITH_FORM = [name for name in SAMPLES if b"<form" in SAMPLES[name]().body or name.startswith("receipt")]
 TO_OTHERS = "hop"
 """The one page whose form goes to somebody else, who need not know where it comes from."""
 
@@ -239,7 +239,20 @@ def everywhere(text: str) -> dict[str, Page]:
             *hops, finished=False, sign_in_url=text, retry_action=text, resume_url=text, target_url=text
         ),
         "ended": pages.session_ended(reason=text, sign_in_url=text),
-        "error": pages.error(status=403, title=text, what=text, fix=text, code=text, action=(text, text)),
+        "error": pages.error(
+            status=403,
+            title=text,
+            what=text,
+            fix=text,
+            code=text,
+            offers=(Offer(text, text), Offer(text, text, posts=True)),
+        ),
+        "sessions": pages.sessions(
+            lines=[SessionLine(text, text, text, 1, 1, current) for current in (True, False)],
+            complete=False,
+            more=1,
+            action=text,
+        ),
         "oversized": pages.oversized_session(bytes_needed=1, budget=1, largest_claim=text),
     }
 
@@ -261,7 +274,7 @@ def test_hostile_text_stays_text(text: str) -> None:
 def test_hostile_text_is_shown_as_written() -> None:
     """Escaping loses nothing: a reader sees exactly the text that was given."""
     text = "<b>&amp; \"quoted\" 'it' {{ 7*7 }}</b>"
-    document = Document(pages.error(status=403, title="", what=text, fix="", code="", action=None))
+    document = Document(pages.error(status=403, title="", what=text, fix="", code=""))
     assert text in document.text["p"]
 
 

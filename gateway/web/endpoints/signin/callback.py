@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.core import clock, dice
-from gateway.core.errors import ProviderError, StateError
+from gateway.core.errors import DownstreamError, ProviderError, StateError
 from gateway.core.http.facts import RequestFacts
 from gateway.core.session.attempt import Attempt, log_tag, read_state
 from gateway.core.session.cookies import CookieTooLargeError
@@ -35,6 +35,8 @@ from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
 from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.pages.offers import SIGN_OUT, other_account
+from gateway.web.pages.pages import Offer
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried, Sessions
@@ -44,6 +46,8 @@ from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 
 _log = get_logger("callback")
+PASSING_REFUSALS = frozenset({"temporarily_unavailable", "server_error"})
+"""What a provider may say that is over by itself (RFC 6749 §4.1.2.1)."""
 
 
 class _Found(NamedTuple):
@@ -80,6 +84,13 @@ class Callback:
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """Session and landing, or a page that says what went wrong."""
+        try:
+            return await self._answer(request, facts)
+        except DownstreamError as error:
+            self.events.login_failed(error.code, error.detail, facts.client)
+            raise
+
+    async def _answer(self, request: Request, facts: RequestFacts) -> Response:
         now = clock.now()
         response = read_response(facts.query or "")
         carried, state, _ = await self.standing.read(facts, now)
@@ -101,8 +112,8 @@ class Callback:
             return await self._finish(facts, carried, attempt, response, agent, now)
         except (ProviderError, StateError) as error:
             self.events.login_failed(error.code, error.detail, facts.client)
-            action = (message("page.try_again"), self._again(attempt))
-            return refuse_error(facts, error, cookies=self._drop(attempt), action=action)
+            offers = (Offer(message("page.try_again"), self._again(attempt)),)
+            return refuse_error(facts, error, cookies=self._drop(attempt), offers=offers)
 
     async def _finish(
         self,
@@ -134,8 +145,7 @@ class Callback:
         if freshness(attempt, authenticated_at) is Freshness.STALE:
             self.logout.discard(tokens.refresh_token)
             self.events.login_failed("not_asked_again", principal.subject, facts.client)
-            action = (message("page.try_again"), self._again(attempt))
-            return refuse(facts, "not_asked_again", cookies=self._drop(attempt), action=action)
+            return refuse(facts, "not_asked_again", cookies=self._drop(attempt))
         began = now if carried.chain is None else max(now, carried.chain.started + 1)
         session = self._session(principal, aliases, tokens, began)
         sign_in = signed_in(session, agent=agent, client=facts.client)
@@ -215,7 +225,10 @@ class Callback:
             self.events.login_failed("session_too_large", str(error), sign_in.client)
             self.logout.discard(session.refresh_token)
             page = pages.oversized_session(
-                bytes_needed=error.needed, budget=error.budget, largest_claim=_largest(session)
+                bytes_needed=error.needed,
+                budget=error.budget,
+                largest_claim=_largest(session),
+                offers=(other_account(attempt.rd or "/"), SIGN_OUT),
             )
             return send(page, self._drop(attempt))
         except StateError:
@@ -255,18 +268,32 @@ class Callback:
             restart = not known[1]
         if restart:
             return redirect(f"{self.prefix}/start?rd=/&again=1")
-        return refuse(facts, "state_unknown", action=(message("page.sign_in"), f"{self.prefix}/start"))
+        self.events.login_failed("state_unknown", "", facts.client)
+        offers = (Offer(message("page.sign_in"), f"{self.prefix}/start"),)
+        return refuse(facts, "state_unknown", offers=offers)
 
     def _refused(
         self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt | None
     ) -> Response:
-        self.events.login_failed("refused", refusal.error, facts.client)
+        error, description = refusal.error, refusal.description
+        self.events.login_failed("refused", f"{error}: {description}" if description else error, facts.client)
+        fix, offers = "", [SIGN_OUT]
+        what = message("reason.sign_in_refused.said", error=error)
+        if description:
+            what = message("reason.sign_in_refused.explained", error=error, description=description)
+        if error == "access_denied":
+            fix = message("reason.sign_in_refused.denied_fix")
+            offers = [other_account((attempt and attempt.rd) or "/"), SIGN_OUT]
+        elif error in PASSING_REFUSALS:
+            fix = message("reason.sign_in_refused.passing_fix")
+            offers = [Offer(message("page.try_again"), self._again(attempt))]
         return refuse(
             facts,
             "sign_in_refused",
-            what=message("reason.sign_in_refused.said", error=refusal.error),
+            what=what,
+            fix=fix,
             cookies=self._drop(attempt) if attempt else (),
-            action=(message("page.try_again"), self._again(attempt)),
+            offers=offers,
         )
 
     def _again(self, attempt: Attempt | None) -> str:

@@ -17,13 +17,15 @@ from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
-from gateway.web.pages.catalogue import message_for
+from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.pages.pages import Offer
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Carried
-from gateway.web.signout.logout import Logout
+from gateway.web.signout.logout import ANOTHER, Logout
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 
 
@@ -37,6 +39,7 @@ class Start:
     logout: Logout
     attempts: Attempts
     provider: IdentityProvider
+    events: SessionEvents
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """A page that keeps the fragment and goes on, or 302 for clients that send no Sec-Fetch-Mode."""
@@ -56,9 +59,12 @@ class Start:
             return redirect(rd)
         if looping(self.attempts.all(carried.cookies, now), now):
             again = f"{self.prefix}/start?rd={quote(rd, safe='/')}"
+            self.events.login_failed("login_loop", "", facts.client)
             return send(pages.login_loop(sign_in_url=again), self._forget(carried, now))
         # What the lost log had ended is not known any more, so that log's sessions are asked for credentials too (R4).
         prompt = "login" if carried.chain is not None or state.reason == "log_lost" else ""
+        if went is not None and went.attempt == ANOTHER:
+            prompt = "select_account"
         attempt = self._attempt(facts, carried.chain, revocations, now, prompt=prompt)
         attempt = replace(attempt, rd=rd, led=led)
         return await self._begin(facts, carried, attempt, went, now)
@@ -78,7 +84,7 @@ class Start:
             log=log_tag(revocations.log_id),
             prompt=prompt,
             # A sign-in was interrupted because nobody knew whether the person had been asked; now they have to be.
-            max_age=0 if chain is not None and chain.interrupted is not None else None,
+            max_age=0 if chain is not None and _unasked(chain.interrupted) else None,
         )
 
     async def _begin(
@@ -94,12 +100,14 @@ class Start:
                 max_age=attempt.max_age,
             )
         except ProviderError as error:
-            return refuse_error(facts, error)
+            self.events.login_failed(error.code, error.detail, facts.client)
+            again = f"{self.prefix}/start?rd={quote(attempt.rd or '/', safe='/')}"
+            return refuse_error(facts, error, offers=(Offer(message("page.try_again"), again),))
         script = facts.mode is not None
         cookies, waiting = self.attempts.store(attempt, carried.cookies, now, script=script)
         if not script:
             return redirect(url, cookies=cookies)
-        if went is None or not went.attempt or carried.chain is None:
+        if went is None or carried.chain is None or went.attempt in {"", ANOTHER}:
             return send(pages.start(authorize_url=url, attempt=attempt.attempt_id, rd=waiting), cookies)
         page = pages.once_more(
             authorize_url=url,
@@ -114,6 +122,11 @@ class Start:
         """The loop page ends the count, so that its button starts afresh."""
         found = self.attempts.all(carried.cookies, now)
         return [line for attempt in found for line in self.attempts.clear(attempt.attempt_id)]
+
+
+def _unasked(went: Interrupted | None) -> bool:
+    """Whether the person has to be asked: not where they want to be somebody else, and a choice is enough."""
+    return went is not None and went.attempt != ANOTHER
 
 
 def _interrupted(facts: RequestFacts, chain: Chain | None) -> Interrupted | None:

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from gateway.core import clock
 from gateway.core.gate import Challenge, barrier_stands
 from gateway.core.http.crossing import LogoutStart, may_start_logout
 from gateway.core.http.facts import RequestFacts, prefers_html
+from gateway.core.http.target import way_back
 from gateway.core.session.session import Session
 from gateway.core.signout import chain as chains
-from gateway.core.signout.chain import Chain, HopState
+from gateway.core.signout.chain import Cause, Chain, HopState, Interrupted
 from gateway.telemetry.log import get_logger
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message, message_for
 from gateway.web.pages.errors import refuse
+from gateway.web.pages.offers import OWN_FORM
 from gateway.web.pages.pages import HopLine, Page
 from gateway.web.pages.receipt import OURS
 from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter
 from gateway.web.signout.hops import DONE_PREFIX, LOGGED_OUT
-from gateway.web.signout.logout import CONTINUE, STILL_WAITING, Logout
+from gateway.web.signout.logout import ANOTHER, CONTINUE, STILL_WAITING, Logout
 from gateway.web.standing import Standing
 
 _log = get_logger("logout")
 
 VIA_PAGE = "page"
-OWN_FORM = f"/logout?via={VIA_PAGE}"
-"""Where the forms of our own pages go; an application's own form goes to ``/logout`` and is redirected at once."""
 JUST_ENDED = 60
 """Seconds after which a chain has not "just ended" any more (rule R27)."""
 
@@ -49,24 +50,30 @@ class LogoutEndpoints:
             return refuse(facts, "wrong_method", headers=(("Allow", "GET, POST"),))
         if decision is LogoutStart.REFUSE_ORIGIN:
             return refuse(facts, "cross_origin")
-        target = self._target(facts)
+        target, switch = self._target(facts), self._switch(facts)
+        more = f"to={target}" if target else f"switch={quote(switch, safe='/')}" if switch else ""
         if decision is LogoutStart.COME_BACK:
-            return redirect(f"/logout?to={target}" if target else "/logout", status=303)
+            return redirect(f"/logout?{more}" if more else "/logout", status=303)
         if decision is LogoutStart.CONFIRM:
-            return send(pages.confirm_logout(action=f"{OWN_FORM}&to={target}" if target else OWN_FORM))
+            return send(pages.confirm_logout(action=f"{OWN_FORM}&{more}" if more else OWN_FORM))
+        cause = Cause(interrupted=Interrupted(ANOTHER, switch) if switch else None)
         now = clock.now()
         carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         if facts.method == "GET":
-            return await self.logout.begin(carried, how="get", now=now, target=target, sent=facts.cookies)
+            return await self.logout.begin(
+                carried, how="get", now=now, target=target, sent=facts.cookies, cause=cause
+            )
         if _wants_json(facts):
             step, cookies = await self.logout.start(
-                carried, how="post_json", now=now, target=target, sent=facts.cookies
+                carried, how="post_json", now=now, target=target, sent=facts.cookies, cause=cause
             )
             return send(pages.document({"location": self.logout.location(step)}), cookies)
         if parameter(facts, "via") == VIA_PAGE:
-            return await self.logout.leave(carried, how="post", now=now, target=target, sent=facts.cookies)
+            return await self.logout.leave(
+                carried, how="post", now=now, target=target, sent=facts.cookies, cause=cause
+            )
         return await self.logout.begin(
-            carried, how="post", now=now, target=target, status=303, sent=facts.cookies
+            carried, how="post", now=now, target=target, status=303, sent=facts.cookies, cause=cause
         )
 
     async def moved(self, request: Request, facts: RequestFacts) -> Response:
@@ -125,6 +132,7 @@ class LogoutEndpoints:
             resume_url=CONTINUE if chain and not chain.closed else None,
             target_url=options.targets.get(chain.target) if chain else None,
             behind=options.behind,
+            status=pages.stands_in(chain.reason) if chain else 200,
         )
         ended = chain is not None and chain.closed and now - chain.closed <= JUST_ENDED
         clear = ", ".join(f'"{kind}"' for kind in options.clear_site_data)
@@ -145,6 +153,11 @@ class LogoutEndpoints:
             _log.warning("unknown_logout_target", fix="use a name from logout.targets as `to`")
             return ""
         return wanted
+
+    def _switch(self, facts: RequestFacts) -> str:
+        """Where somebody wants to go on with another account (``?switch=``); empty where nobody does."""
+        wanted = parameter(facts, "switch")
+        return "" if wanted is None else way_back(wanted, self.prefix) or "/"
 
     def _lines(self, chain: Chain | None) -> list[HopLine]:
         if chain is None:
