@@ -43,6 +43,7 @@ from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.admin import AdminApi
 from gateway.web.door.access_log import AccessLog
 from gateway.web.door.listener import Door
+from gateway.web.endpoints.tab import SIGNED_IN
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.session.idle import LOOK_EVERY, IdleEndings
@@ -113,7 +114,7 @@ class Gateway:
             room=files.pool,
             alive=self.standing.lives,
             on_result=lambda route, result: self.metrics.upstream_requests_total[route, result].inc(),
-            tab_script=f"{settings.prefix}/tab.js" if settings.browser.inject_tab_script else "",
+            tab_script=f"{settings.prefix}/tab.js?{SIGNED_IN}" if settings.browser.inject_tab_script else "",
         )
         signing_out = logout_options(settings)
         self.refresher = Refresher(

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from gateway.core import clock
+from gateway.core.session.revocation_keys import email_key
+from gateway.core.signout.revocation import NewEntry
 from gateway.web.pages.catalogue import message
 from tests.browser.driver import Tab, arrives, eventually, shows
-from tests.browser.person import ALL_ENDED, APPLICATION, SESSION_COOKIE, SIGN_OUT_UNSEEN, Person, replayed
+from tests.browser.person import (
+    ALICE,
+    ALL_ENDED,
+    APPLICATION,
+    SESSION_COOKIE,
+    SIGN_OUT_UNSEEN,
+    Person,
+    replayed,
+)
 from tests.browser.world import OVER_TLS, taking_place
+from tests.fakes.browser import Kept
+from tests.fakes.door import eventually as soon
 from tests.fakes.upstream import Call, FakeUpstream, reply
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -21,6 +35,13 @@ POLICIES = {
 }
 PAGE = b"<!doctype html><html><head><title>x</title></head><body><h1>Other application</h1></body></html>"
 SCRIPT = b'<script src="/oauth2/tab.js" async></script>'
+HAS_ASKED = """
+return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
+"""
+OPEN = """
+@id("visitors") permit (principal is Anonymous, action, resource) when { context.path like "/other/*" };
+@id("people") permit (principal is User, action, resource);
+"""
 SHELL = (
     b"<!doctype html><html><head><title>x</title></head><body><h1>Shell from the worker</h1></body></html>"
 )
@@ -48,6 +69,8 @@ async def application(call: Call) -> None:
     name = call.request_line.split()[1].rpartition(b"/")[2].decode()
     if name in POLICIES:
         await call.send(reply(PAGE, HTML, b"Content-Security-Policy: " + POLICIES[name].encode()))
+    elif name == "visited":
+        await call.send(reply(PAGE.replace(b"</title>", b"</title>" + SCRIPT), HTML))
     elif name.endswith("-worker"):
         shell = SHELL.replace(b"</title>", b"</title>" + SCRIPT) if name == "with-worker" else SHELL
         fields = b"Content-Type: text/javascript", b"Service-Worker-Allowed: /"
@@ -72,6 +95,13 @@ def behind(other: FakeUpstream, browser: str) -> dict[str, str]:
     }
 
 
+async def signed_in_elsewhere(person: Person) -> list[Kept]:
+    """The cookies of a sign-in that no tab of this browser has seen."""
+    browser = person.stand.browser()
+    await person.stand.sign_in(browser, "/reports")
+    return browser.kept()
+
+
 async def runs(tab: Tab) -> None:
     await eventually(lambda: tab.run("return Boolean(window.gatewaySignOut)"), bool, what="tab.js runs")
 
@@ -90,9 +120,8 @@ class TestInjection:
         """
         first = await person.has_signed_in("/reports")
         await shows(first, APPLICATION)
-        assert (
-            await first.run("return document.querySelectorAll('script[src=\"/oauth2/tab.js\"]').length") == 2
-        )
+        loaded = await first.run("return document.querySelectorAll('script[src^=\"/oauth2/tab.js\"]').length")
+        assert loaded == 2
         await runs(first)
         tabs = [await person.tab(f"/other/{name}") for name in POLICIES]
         for tab in tabs:
@@ -127,6 +156,40 @@ document.body.append(form);
 setTimeout(() => form.submit(), 0);
 """
 SIGN_OUT_THERE = "await fetch('/logout', {method: 'POST', headers: {accept: 'application/json'}})"
+
+
+class TestVisitor:
+    """A page that is open to everybody and loads the script."""
+
+    @pytest.fixture
+    def product(self, other: FakeUpstream, tmp_path: Path) -> dict[str, str]:
+        policies = tmp_path / "policies"
+        policies.mkdir()
+        (policies / "all.cedar").write_text(OPEN)
+        routes = {"upstreams:\n": f"upstreams:\n  - {{path: /other/, url: {other.url}}}\n"}
+        return {**routes, "builtin:groups": str(policies)}
+
+    async def test_it_stays_until_somebody_has_been_signed_in(self, person: Person) -> None:
+        """A visitor reads on, with an ended session in the cookies too, and also after coming back to the tab; who
+        signs in in another tab is signed out in this one as well.
+        """
+        tab = await person.tab("/other/visited")
+        await eventually(lambda: tab.run(HAS_ASKED), bool, what="tab.js has asked")
+        await tab.run('dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))')
+        await tab.run('dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))')
+        asked_again = "return performance.getEntriesByName(location.origin + '/oauth2/session').length > 1"
+        await eventually(lambda: tab.run(asked_again), bool, what="tab.js has asked again")
+        seen = "return document.documentElement.style.opacity == '' && location.pathname"
+        await eventually(lambda: tab.run(seen), lambda where: where == "/other/visited", what="it is seen")
+        await person.profile.take(await signed_in_elsewhere(person))
+        await tab.run('dispatchEvent(new Event("visibilitychange"))')
+        await soon(lambda: person.stand.gateway.live.counts["tabs"] == 1)
+        ended = NewEntry(email_key(ALICE), clock.now() + 3_600, "admin")
+        await person.stand.gateway.log.append([ended])
+        await shows(tab, message("session_ended.title"))
+        back = await person.tab("/other/visited")
+        await eventually(lambda: back.run(HAS_ASKED), bool, what="tab.js has asked")
+        await shows(back, "Other application")
 
 
 class TestWorker:

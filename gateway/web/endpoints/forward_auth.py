@@ -73,7 +73,7 @@ class ForwardAuth:
             original = original_facts(self._caller, self._question(request), self._rules)
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
-            if not _once_more(request):
+            if not self._once_more(request):
                 _log.warning(
                     "forward_auth_refused", reason=error.code, detail=error.detail, peer=request.peer
                 )
@@ -90,6 +90,12 @@ class ForwardAuth:
         below = target[len(self._path) :] if target.startswith(self._path) else ""
         return Question(request.method, below, block.headers, block.facts, request.peer)
 
+    def _once_more(self, request: Request) -> bool:
+        """Whether nginx asks for a refusal again, to show it; it was told of the first time. Elsewhere the end of the
+        target is the application's.
+        """
+        return self._caller == "nginx" and request.target == f"{self._path}{REFUSAL}"
+
     async def _after(
         self, request: Request, original: RequestFacts, route: Route, reading: Awaitable[Revocations]
     ) -> Answer:
@@ -99,23 +105,21 @@ class ForwardAuth:
         self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
     ) -> Answer:
         carried, verdict = self._gate.judge(
-            original, route, revocations, clock.now(), counted=_once_more(request)
+            original, route, revocations, clock.now(), counted=self._once_more(request)
         )
         if isinstance(verdict, Allow):
             session = verdict.session
             if session is not None:
                 request.sid = session.sid
                 self._gate.passed(original, carried, session)
-            if _once_more(request):
-                return _refused(
-                    original, "misasked"
-                )  # it was refused a moment ago, and the browser need only ask again
+            if self._once_more(request):
+                return _refused(original, "misasked")  # refused a moment ago: the browser need only ask again
             return self._passed[session.principal if session else _NOBODY].response()
         if isinstance(verdict, Prove):
             return self._after(request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
             return self._signed_out(original, verdict.reason)
-        if verdict.reason in {"denied", "cross_origin"} and not _once_more(request):
+        if verdict.reason in {"denied", "cross_origin"} and not self._once_more(request):
             self._events.denied(original, carried.session, verdict.reason, verdict.policies)
         if verdict.reason == "denied" and carried.session is not None:
             return refuse_account(
@@ -142,11 +146,6 @@ class ForwardAuth:
         if self._login == 302:
             return redirect(start)
         return self._unauthorized.program(reason, headers=(reason_header, ("Location", start)))
-
-
-def _once_more(request: Request) -> bool:
-    """Whether the refusal is asked for again, to be shown; it was told of the first time."""
-    return request.facts is not None and request.facts.path.endswith(REFUSAL)
 
 
 def _refused(facts: RequestFacts, reason: str) -> Response:

@@ -7,6 +7,7 @@ import gzip
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,17 +48,18 @@ def test_what_is_sent_is_sound(tmp_path: Path) -> None:
 
 def test_it_knows_its_gateway() -> None:
     """The prefix, and whether input is reported, are in it; nothing is left to fill in."""
-    assert 'const[prefix,input]=["/auth",false]' in script("/auth", reports_input=False)
-    assert 'const[prefix,input]=["/oauth2",true]' in script("/oauth2", reports_input=True)
+    assert 'let[prefix,input,user]=["/auth",false]' in script("/auth", reports_input=False)
+    assert '=["/oauth2",true,""]' in script("/oauth2", reports_input=True, needed=True)
     assert "SETTINGS" not in script("/oauth2", reports_input=True)
 
 
+@pytest.mark.parametrize("query", [None, "v=3", "signed-in"])
 @pytest.mark.parametrize("accepts", ["gzip, deflate, br", "gzip;q=0, identity", ""])
-async def test_it_is_compressed_where_that_is_asked_for(accepts: str) -> None:
-    """Nobody stores it, and no page of another origin may load it."""
+async def test_it_is_compressed_where_that_is_asked_for(accepts: str, query: str | None) -> None:
+    """Nobody stores it, and no page of another origin may load it; pages say whether they need somebody signed in."""
     endpoint = TabScript("/oauth2", reports_input=False)
-    unread: Any = None
-    door = listener(lambda request: endpoint(request, unread))
+    made: Any = SimpleNamespace(query=query)
+    door = listener(lambda request: endpoint(request, made))
     server = await asyncio.get_running_loop().create_server(door, "127.0.0.1", 0)
     client = Client(*await asyncio.open_connection(*server.sockets[0].getsockname()))
     answer = await client.get("/oauth2/tab.js", f"Accept-Encoding: {accepts}")
@@ -67,7 +69,7 @@ async def test_it_is_compressed_where_that_is_asked_for(accepts: str) -> None:
     assert answer.value(b"cross-origin-resource-policy") == b"same-origin"
     assert answer.value(b"content-encoding") == (b"gzip" if packed else None)
     body = gzip.decompress(answer.body) if packed else answer.body
-    assert body.decode() == script("/oauth2", reports_input=False)
+    assert body.decode() == script("/oauth2", reports_input=False, needed=query == "signed-in")
     await client.close()
     server.close()
     await door.shutdown(0.1)

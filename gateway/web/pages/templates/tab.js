@@ -3,10 +3,9 @@
 // One tab of the browser, the leader, holds /oauth2/events and tells all others who is signed in (rule R15). What is
 // sent has no comments and no spaces beside punctuation, and SETTINGS is filled in: gateway/web/endpoints/tab.py.
 if (!window.gatewaySignOut) {
-  const [prefix, input] = SETTINGS;
   const {style} = document.documentElement;
   const {locks, serviceWorker} = navigator;
-  let user, halt, moving, reported;
+  let [prefix, input, user] = SETTINGS, halt, moving, reported;
 
   const leave = async () => {
     if (Date.now() < moving) return setTimeout(leave, 500);
@@ -18,21 +17,22 @@ if (!window.gatewaySignOut) {
     location.replace("/logged-out?waiting");
   };
 
-  // "" is nobody. What was loaded for one user is not to be seen by the next one either.
+  // "" is nobody. What was loaded for one user is not to be seen by the next one either; a page that was never
+  // anybody's stays, and asks again when it is looked at.
   const hear = (name) => {
-    if (name && name == (user ||= name)) style.opacity = "";
-    else {
+    if (!name || name != (user ||= name)) {
       halt();
       // Where somebody may just have pressed a button, what it starts has the first word.
-      document.hidden ? leave() : setTimeout(leave, 200);
+      if (user != null || location.pathname == "/logged-out")
+        return document.hidden ? leave() : setTimeout(leave, 200);
     }
+    style.opacity = "";
   };
 
   const start = (waits) => {
     halt?.();
     if (!locks && document.hidden) return;
-    const stop = new AbortController();
-    const {signal} = stop;
+    const stop = new AbortController(), {signal} = stop;
     const channel = locks && new BroadcastChannel("gateway");
     halt = () => {
       stop.abort();
