@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from deploy.demo.build import node_and_npm
 from tests.browser.authority import Authority
 from tests.browser.chromium import Chromium
 from tests.browser.driver import BrowserDriver, Mode, visiting
@@ -20,6 +24,20 @@ BROWSERS = [
     pytest.param("chromium", marks=pytest.mark.xdist_group("chromium")),
     pytest.param("firefox", marks=pytest.mark.xdist_group("firefox")),
 ]
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scripts for pages, of the versions that package.json pins."""
+    directory = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(Path(__file__).parent / name, directory)
+    node, npm = node_and_npm()
+    environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    command: list[str | Path] = [node, npm, "ci", "--prefer-offline"]
+    run = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return directory / "node_modules"
 
 
 @pytest.fixture(scope="session")

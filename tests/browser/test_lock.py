@@ -1,4 +1,4 @@
-"""The one npm package that the browser tests need is pinned, without an address."""
+"""The npm packages that the browser tests need are pinned, without an address."""
 
 from __future__ import annotations
 

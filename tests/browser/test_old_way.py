@@ -6,14 +6,10 @@ third-party cookies blocked that cookie stays at home: Okta hears of a stranger 
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from deploy.demo.build import node_and_npm
 from tests.browser.driver import Mode, Tab, arrives, eventually, shows
 from tests.browser.person import (
     ALICE,
@@ -44,17 +40,9 @@ document.head.append(script);
 
 
 @pytest.fixture(scope="session")
-def okta_auth_js(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Okta's own library as a script for pages, of the version that package.json pins."""
-    directory = tmp_path_factory.mktemp("npm")
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(HERE / name, directory)
-    node, npm = node_and_npm()
-    environ = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    command: list[str | Path] = [node, npm, "ci", "--prefer-offline"]
-    run = subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return (directory / "node_modules/@okta/okta-auth-js/dist/okta-auth-js.min.js").read_text("utf-8")
+def okta_auth_js(node_modules: Path) -> str:
+    """Okta's own library as a script for pages."""
+    return (node_modules / "@okta/okta-auth-js/dist/okta-auth-js.min.js").read_text("utf-8")
 
 
 async def close_session(person: Person, tab: Tab, library: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -258,6 +260,45 @@ async def test_the_waiting_page_looks_again(chromium: Browser) -> None:
         tab = await chromium.new_page()
         await tab.goto(f"http://localhost:{port}/waiting")
         await tab.wait_for_selector("text=No sign-out on record")
+
+
+AXE = """async () => {
+  const {violations} = await axe.run(document, {resultTypes: ["violations"]});
+  return violations.map(({id, impact, nodes}) => `${id} (${impact}): ${nodes.map((node) => node.html)}`);
+}"""
+ALIKE = "refused-"
+"""Pages of refusals are of one make; these differ in what they offer."""
+HELD = {
+    name: make
+    for name, make in SAMPLES.items()
+    if not name.startswith(ALIKE)
+    or name in {"refused-unknown_host", "refused-connect_failed", "refused-denied"}
+}
+
+
+def held(make: Callable[[], Page], _: web.BaseRequest) -> web.Response:
+    """The page without its script, which would lead away."""
+    page = make()
+    return answer(replace(page, body=page.body.split(b"<script>")[0] + b"</body></html>"))
+
+
+async def test_axe_finds_nothing_on_any_page(chromium: Browser, node_modules: Path) -> None:
+    """No page in any state has a barrier that axe-core knows of, its best practices included; in light and in dark."""
+    script = (node_modules / "axe-core/axe.min.js").read_text("utf-8")
+    found: dict[str, list[str]] = {}
+    async with serving({f"/{name}": partial(held, make) for name, make in HELD.items()}) as port:
+        for scheme in ("light", "dark"):
+            context = await chromium.new_context(
+                color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+            )
+            tab = await context.new_page()
+            for name in HELD:
+                await tab.goto(f"http://localhost:{port}/{name}")
+                await tab.evaluate(script)
+                if said := await tab.evaluate(AXE):
+                    found[f"{name}, {scheme}"] = said
+            await context.close()
+    assert found == {}
 
 
 async def test_no_page_scrolls_sideways(chromium: Browser) -> None:

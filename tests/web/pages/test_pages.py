@@ -271,6 +271,18 @@ def test_hostile_text_stays_text(text: str) -> None:
             assert not re.search(r"[\s\\\x00-\x1f]", address), (name, address)
 
 
+SENTENCE = re.compile(r"(?<=[.?!:])\s+")
+
+
+@every_page
+def test_no_sentence_is_read_twice(name: str) -> None:
+    """On no page; the outcomes of two hops may be the same but for their time."""
+    document = Document(SAMPLES[name]())
+    texts = [text for tag in ("p", "li", "h2", "h3", "strong") for text in document.text.get(tag, [])]
+    said = [one.strip() for text in texts for one in SENTENCE.split(text) if len(one.split()) > 3]
+    assert len(set(said)) == len(said)
+
+
 def test_hostile_text_is_shown_as_written() -> None:
     """Escaping loses nothing: a reader sees exactly the text that was given."""
     text = "<b>&amp; \"quoted\" 'it' {{ 7*7 }}</b>"
