@@ -148,19 +148,10 @@ def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
         yield error("limits.cookies", what, "make limits.header larger, or limits.cookies smaller")
 
 
-@rule("forward_auth.caller")
-def _callers_to_come(settings: Settings) -> Iterator[Remark]:
-    """Refused, never ignored: whoever asks for a feature believes that it is there."""
-    if settings.forward_auth is not None and settings.forward_auth.caller == "haproxy":
-        what = "answering for this proxy is not yet available in this version"
-        fix = "write `nginx`, `traefik`, `caddy` or `envoy`, or let the gateway forward the requests itself"
-        yield error("forward_auth.caller", what, fix)
-
-
 @rule("forward_auth", "trusted_proxies", "session", "headers")
 def _forward_auth(settings: Settings) -> Iterator[Remark]:
     asked = settings.forward_auth
-    if asked is None or asked.caller == "haproxy":
+    if asked is None:
         return
     if not settings.trusted_proxies:
         what = "no proxy is trusted, so every question is answered 403"

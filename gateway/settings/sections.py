@@ -151,8 +151,7 @@ class ForwardAuthSection:
 
     caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
         "nginx",
-        description="Which proxy asks; it decides from where the request is read."
-        " Not yet available: `haproxy`.",
+        description="Which proxy asks; it decides from where the request is read.",
     )
     login: Literal[401, 302] | None = key(
         None,

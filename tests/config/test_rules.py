@@ -116,7 +116,7 @@ def test_r07_nginx_is_answered_401(found):
     assert any(line.startswith("forward_auth.login: nginx takes a 302") for line in lines)
 
 
-@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy"])
+@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy", "haproxy"])
 def test_callers_that_pass_a_redirect_on_may_be_answered_302(found, caller):
     """And 401, if somebody likes; what holds for nginx holds for them."""
     asked = {"forward_auth": {"caller": caller}, "session.idle": "12h", "trusted_proxies": ["10.0.0.7"]}
@@ -138,17 +138,6 @@ def test_r07_envoys_hosts_are_hosts_of_the_door(found):
         line.startswith("forward_auth")
         for line in found({**asked, "forward_auth": {**section, "caller": "caddy"}})
     )
-
-
-@pytest.mark.parametrize("caller", ["haproxy"])
-def test_what_is_not_there_yet_is_refused_with_one_finding(examined, caller):
-    """Whoever asks for a feature believes that it is there; a gateway that started all the same would be a lie."""
-    examination = examined({"forward_auth": {"caller": caller, "login": 302}})
-
-    (finding,) = [finding for finding in examination.findings if finding.failing]
-    assert finding.key == "forward_auth.caller"
-    assert finding.what == "answering for this proxy is not yet available in this version"
-    assert examination.settings is None
 
 
 def test_r10_tokens_are_not_told_under_forward_auth(found):

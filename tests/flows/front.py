@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.caddy import Caddy
 from tests.fakes.envoy import Envoy
+from tests.fakes.haproxy import Haproxy
 from tests.fakes.nginx import Nginx
 from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
@@ -18,8 +19,8 @@ from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
 from tests.flows.stores import COOKIE, Store
 
-Proxy = Nginx | Caddy | Envoy
-Placed = tuple[type[Nginx] | type[Caddy] | type[Envoy], dict[str, str]]
+Proxy = Nginx | Caddy | Envoy | Haproxy
+Placed = tuple[type[Nginx] | type[Caddy] | type[Envoy] | type[Haproxy], dict[str, str]]
 
 RECIPES = Path(__file__).parents[2] / "deploy" / "forward-auth"
 RECIPE = RECIPES / "nginx.conf"
@@ -112,6 +113,18 @@ def _envoy(_: Path, at: Places) -> Placed:
     }
 
 
+def _haproxy(_: Path, at: Places) -> Placed:
+    return Haproxy, {
+        "/etc/haproxy/gateway.lua": str(RECIPES / "haproxy.lua"),
+        "setenv GATEWAY 127.0.0.1:8080": f"setenv GATEWAY {at.gateway}",
+        "setenv GATEWAY_HOST app.example.com": f"setenv GATEWAY_HOST {at.host}",
+        "bind :80": f"bind 127.0.0.1:{at.port}",
+        "-m str -i app.example.com": f"-m str -i {at.host}",
+        "server gateway 127.0.0.1:8080": f"server gateway {at.gateway}",
+        "server application 127.0.0.1:3000": f"server application {at.application}",
+    }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Places:
     """Where everything is.
@@ -133,6 +146,7 @@ _PROXIES: dict[str, tuple[str, Callable[[Path, Places], Placed]]] = {
     "nginx": ("nginx.conf", _nginx),
     "caddy": ("Caddyfile", _caddy),
     "envoy": ("envoy.yaml", _envoy),
+    "haproxy": ("haproxy.cfg", _haproxy),
 }
 CALLERS = tuple(_PROXIES)
 

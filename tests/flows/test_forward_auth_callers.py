@@ -15,6 +15,7 @@ import pytest_asyncio
 from gateway.core.http.foreign_identity import BEGINNINGS, NAMES
 from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser
+from tests.fakes.pieces import put
 from tests.flows.front import ALICE, CALLERS, COOKIES, RECIPES, Front, foreign, fronted, handshake, signed_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -233,10 +234,29 @@ async def test_a_gateway_that_is_down_lets_nothing_pass(tmp_path: Path, front: F
         assert len(other.application.calls) == before
 
 
+async def test_a_script_that_breaks_lets_nothing_pass(tmp_path: Path) -> None:
+    """HAProxy goes on behind a Lua action that has failed, so the recipe lets nothing pass that the script has not."""
+    broken = tmp_path / "broken.lua"
+    broken.write_text('core.register_action("breaks", {"http-req"}, function(txn) error("broken") end)')
+
+    def recipe(text: str) -> str:
+        return put(
+            text, {"lua.ask-gateway": "lua.breaks", "defaults\n": f"    lua-load {broken}\n\ndefaults\n"}
+        )
+
+    async with fronted(tmp_path, recipe, caller="haproxy") as front:
+        browser = front.stand.browser()
+        assert (await browser.navigate(f"{front.app}/x")).status == 503
+        assert not front.application.calls
+
+
 def taken_out(caller: str) -> list[str]:
     """Patterns of the header names that a recipe keeps from the application."""
     if caller == "caddy":
         return re.findall(r"header_up -(\S+)", (RECIPES / "Caddyfile").read_text().lower())
+    if caller == "haproxy":
+        found = re.findall(r"del-header (\S+)(?: -m (beg))?", (RECIPES / "haproxy.cfg").read_text())
+        return [name + ("*" if begins else "") for name, begins in found]
     text = (RECIPES / "envoy.yaml").read_text()
     return re.findall(r"\{remove: (\S+)\}", text) + [
         f"{begin}*" for begin in re.findall(r"\{key_matcher: \{prefix: (\S+?)\}", text)

@@ -99,8 +99,8 @@ def _nginx(fields: _Fields, _: Question) -> _Original:
 
 
 def _forwarded(fields: _Fields, _: Question) -> _Original:
-    """``X-Forwarded-Method``, ``-Host`` and ``-Uri``, as Traefik's forwardAuth and Caddy's forward_auth write them over
-    whatever the client has sent (protocol facts D.3 and D.5).
+    """``X-Forwarded-Method``, ``-Host`` and ``-Uri``, as Traefik's forwardAuth, Caddy's forward_auth and the recipe for
+    HAProxy write them over whatever the client has sent (protocol facts D.3 and D.5).
     """
     return _Original(
         _only(fields, b"x-forwarded-method"),
@@ -124,8 +124,9 @@ _CALLERS: Mapping[str, Callable[[_Fields, Question], _Original]] = {
     "traefik": _forwarded,
     "caddy": _forwarded,
     "envoy": _envoy,
+    "haproxy": _forwarded,
 }
-RELAYING = frozenset({"traefik", "caddy", "envoy"})
+RELAYING = frozenset({"traefik", "caddy", "envoy", "haproxy"})
 """Callers that hand our refusal on to the browser as it is."""
 
 

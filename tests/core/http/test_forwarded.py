@@ -173,6 +173,7 @@ _noise = {
     "nginx": [b"X-Original-URI", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method", b"X-Forwarded-Proto"],
     "traefik": [b"X-Original-URI", b"X-Original-URL", b"X-Original-Method", b"X_Forwarded_Uri", b"X-Forwarded-Proto"],
     "caddy": [b"X-Original-URI", b"X-Original-URL", b"X-Original-Method", b"X-Forwarded.Host", b"X-Forwarded-Port"],
+    "haproxy": [b"X-Original-URL", b"X-Original-Method", b"X-Real-IP", b"X-Forwarded-Proto"],
     "envoy": [b"X-Original-URL", b"X-Original-Method", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method"],
 }  # fmt: skip
 """What is nobody's word for this caller."""
@@ -211,7 +212,7 @@ def test_facts_are_those_of_the_door(caller, method, target, host, headers, hand
         assert asked_about == seen
 
 
-@pytest.mark.parametrize("caller", ["traefik", "caddy"])
+@pytest.mark.parametrize("caller", ["traefik", "caddy", "haproxy"])
 @pytest.mark.parametrize("name", [b"X-Forwarded-Method", b"X-Forwarded-Host", b"X-Forwarded-Uri"])
 def test_r07_each_of_the_three_comes_once(caller: str, name: bytes) -> None:
     """Without it nothing stands in, and of two nobody knows which the proxy goes by."""
