@@ -176,10 +176,10 @@ class Reading:
         name = str(path[-1])
         near = difflib.get_close_matches(name, own, n=1, cutoff=0.6)
         elsewhere = [key.dotted for key in keys() if key.path[-1] == name and key.path != path]
-        if near:
-            fix = f"did you mean `{dotted((*path[:-1], near[0]))}`?"
-        elif elsewhere:
+        if elsewhere:
             fix = f"did you mean `{'` or `'.join(elsewhere)}`?"
+        elif near:
+            fix = f"did you mean `{dotted((*path[:-1], near[0]))}`?"
         else:
             fix = f"remove it; the keys here are {', '.join(own)}"
         self.note([error(path, "is not a key", fix)])

@@ -164,13 +164,13 @@ def test_the_environment_fills_an_empty_file(house):
     [
         ("sesion", "did you mean `session`?"),
         ("session.idel", "did you mean `session.idle`?"),
-        ("idle", "did you mean `session.idle` or `timeouts.idle`?"),
+        ("idle", "did you mean `upstreams[].idle` or `session.idle` or `timeouts.idle`?"),
         ("client_id", "did you mean `provider.client_id`?"),
         ("log.colour", "remove it; the keys here are level, access"),
     ],
 )
 def test_an_unknown_key_is_told_what_was_meant(found, key, fix):
-    """By its spelling, or by the section it belongs to."""
+    """By the section it belongs to, or by its spelling."""
     assert f"{key}: is not a key; {fix}" in found({key: "x"})
 
 
