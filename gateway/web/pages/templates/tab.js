@@ -5,14 +5,16 @@
 if (!window.gatewaySignOut) {
   const {style} = document.documentElement;
   const {locks, serviceWorker} = navigator;
+  // Ours is this address, so a worker shows the application in the middle of a sign-out.
+  const worked = location.pathname.match("^/log(out|ged)");
   let [prefix, input, user] = SETTINGS, halt, moving, reported;
 
   const leave = async () => {
     if (Date.now() < moving) return setTimeout(leave, 500);
     style.opacity = 0;
     serviceWorker?.controller?.postMessage("logged-out");
-    // A worker that shows the application even at the signed-out page has to go, or we would go round in circles.
-    if (location.pathname == "/logged-out")
+    // A worker that shows the application even there has to go, or we would go round in circles.
+    if (worked)
       for (const worker of await serviceWorker.getRegistrations()) worker.unregister();
     location.replace("/logged-out?waiting");
   };
@@ -20,10 +22,10 @@ if (!window.gatewaySignOut) {
   // "" is nobody. What was loaded for one user is not to be seen by the next one either; a page that was never
   // anybody's stays, and asks again when it is looked at.
   const hear = (name) => {
-    if (!name || name != (user ||= name)) {
+    if (!name || (user ||= name) != name) {
       halt();
       // Where somebody may just have pressed a button, what it starts has the first word.
-      if (user != null || location.pathname == "/logged-out")
+      if (user != null || worked)
         return document.hidden ? leave() : setTimeout(leave, 200);
     }
     style.opacity = "";
