@@ -55,8 +55,11 @@ servers:                         ## browsers and servers for the tests, through 
 demo: setup-demo                 ## the gateway, emulated Cognito and Okta, and a React SPA
 	$(BIN)/gateway demo
 
-test: setup-test servers check   ## everything that is run on every change
-	$(BIN)/python -m pytest -n 5 --dist loadgroup -m "not large"
+# The check keeps one processor busy, and the tests wait while they begin: so both at once.
+test: setup-test servers         ## everything that is run on every change: check, and the tests beside it
+	@mkdir -p build; { make check > build/check.log 2>&1 || { cat build/check.log; exit 1; }; } & checking=$$!; \
+	$(BIN)/python -m pytest -n 5 --dist loadgroup -m "not large"; tested=$$?; \
+	wait $$checking || { echo "make check failed: see build/check.log"; exit 1; }; exit $$tested
 
 test-more: setup-test servers    ## what is large besides, each bounded, 30 minutes together
 	@MAKE="$(MAKE)" bash tests/more.sh $(MORE)
