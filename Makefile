@@ -12,8 +12,8 @@ MORE := \
   conformance-long:3 \
   memory:6 \
   faults:8 \
-  windows:4 \
-  providers:9
+  windows:5 \
+  providers:8
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help setup setup-demo setup-test servers demo test test-more test-again coverage check format lock spa clean \
@@ -108,7 +108,7 @@ providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in re
 	@bash tests/servers.sh providers
 	$(BIN)/python -m pytest tests/providers
 
-windows: setup-test servers      ## the matrix of sign-outs in every kind of window, not in one for each row; 3 minutes
+windows: setup-test servers      ## the matrix of sign-outs in every kind of window, broken chains in both browsers; 4 minutes
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m large tests/browser
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)

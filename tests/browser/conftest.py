@@ -26,6 +26,18 @@ BROWSERS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test of a module that says ``IN_TURN = True`` in one browser, in turn; ``make windows`` runs the others."""
+    places: dict[str, int] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and getattr(item.module, "IN_TURN", False):
+            name = str(item.callspec.params["browser"])
+            place = places.setdefault(item.nodeid.replace(name, ""), len(places))
+            if name != ("chromium", "firefox")[place % 2]:
+                item.add_marker(pytest.mark.large)
+
+
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scripts for pages, of the versions that package.json pins."""

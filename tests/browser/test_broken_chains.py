@@ -34,6 +34,7 @@ SOON = "logout:\n  hop_deadline: 2s\n"
 WAITING = message("signing_out.title")
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+IN_TURN = True
 
 
 @pytest.fixture
