@@ -15,6 +15,7 @@ from aiohttp import ClientTimeout
 
 from gateway.core.http.routes import Route
 from gateway.demo.okta.outbound import delivery
+from gateway.doctor import served
 from gateway.doctor.probe import Probe
 from gateway.idp import provider
 from gateway.proxy.pool import Pool
@@ -56,6 +57,7 @@ def ample() -> Iterator[None]:
             patched.setattr(made, "__kwdefaults__", {**defaults, limit: PATIENCE})
         patched.setattr(sqlite_refreshes, "WITHIN", PATIENCE)
         patched.setattr(provider, "REVOKE_TIMEOUT", PATIENCE)
+        patched.setattr(served, "WITHIN", PATIENCE)
         for limit in ("CONNECT_WITHIN", "CONNECT_AT_MOST"):
             patched.setattr(redis_link, limit, PATIENCE)
         yield
