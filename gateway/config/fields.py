@@ -7,7 +7,7 @@ rules still run on whatever is sound.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -98,7 +98,7 @@ class Reading:
         """A section of ``values``; what is not sound is in ``broken``, and its attribute means nothing."""
         own = keys_of(kind)
         for name in values.keys() - own.keys():
-            self._unknown(own, (*path, name))
+            self._unknown(own, (*path, name), values)
         made = {name: self._value(key, values.get(name), (*path, name)) for name, key in own.items()}
         for name in own:
             file = made.get(f"{name}_file")
@@ -110,11 +110,21 @@ class Reading:
         """Whether ``path`` and everything in it has a value that rules may read."""
         return not any(bad[: len(path)] == path or path[: len(bad)] == bad for bad in self.broken)
 
-    def note(self, remarks: Iterable[Remark]) -> None:
-        """Remarks become findings at their places."""
-        self.findings += [
-            self.places.finding(remark.path, remark.what, remark.fix, remark.severity) for remark in remarks
-        ]
+    def note(self, remarks: Iterable[Remark], needs: Sequence[KeyPath] = ()) -> None:
+        """Remarks become findings at their places.
+
+        :param needs: keys that they are about: where only others of them are written than the one that is named, those
+            are where to look. A secret is where its file is named.
+        """
+        written = self.places.written
+        for remark in remarks:
+            path = remark.path
+            twin = (*path[:-1], f"{path[-1]}_file") if path else path
+            if not written(path) and written(twin):
+                path = twin
+            at = path if written(path) else next(filter(written, needs), path)
+            finding = Finding(self.places.of(at), dotted(path), remark.what, remark.fix, remark.severity)
+            self.findings.append(finding)
 
     def _value(self, key: Key, value: Value, path: KeyPath) -> object:
         if value is not None:
@@ -172,12 +182,15 @@ class Reading:
         self.note([error(path, what, fix)])
         return UNUSABLE
 
-    def _unknown(self, own: Mapping[str, Key], path: KeyPath) -> None:
+    def _unknown(self, own: Mapping[str, Key], path: KeyPath, beside: Mapping[str, Value]) -> None:
         name = str(path[-1])
         near = difflib.get_close_matches(name, own, n=1, cutoff=0.6)
-        elsewhere = [key.dotted for key in keys() if key.path[-1] == name and key.path != path]
-        if elsewhere:
-            fix = f"did you mean `{'` or `'.join(elsewhere)}`?"
+        elsewhere = [key for key in keys() if key.path[-1] == name and key.path != path]
+        blank = [key.path[0] for key in elsewhere if not beside.get(key.path[0], "is not there")]
+        if blank:
+            fix = f"indent it, for `{blank[0]}` has nothing below it"
+        elif elsewhere:
+            fix = f"did you mean `{'` or `'.join(key.dotted for key in elsewhere)}`?"
         elif near:
             fix = f"did you mean `{dotted((*path[:-1], near[0]))}`?"
         else:

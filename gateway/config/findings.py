@@ -110,5 +110,9 @@ class Places:
                 return place
         return Place(self._file)
 
+    def written(self, path: KeyPath) -> bool:
+        """Whether somebody wrote this key, or an environment variable what it is in."""
+        return path in self._written or bool(self.of(path).env)
+
     def finding(self, path: KeyPath, what: str, fix: str, severity: Severity = Severity.ERROR) -> Finding:
         return Finding(self.of(path), dotted(path), what, fix, severity)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.config import file_rules, inbound_rules, rules, session_rules, state_rules
+from gateway.config import file_rules, inbound_rules, provider_rules, rules, session_rules, state_rules
 from gateway.config.environment import overlay
 from gateway.config.fields import Reading
 from gateway.config.findings import ConfigurationErrors, Finding, KeyPath, Place, in_order
@@ -20,7 +20,8 @@ from gateway.settings.names import ConfiguredHop
 from gateway.settings.secret_files import read_text
 
 _BEGIN = "begin with the configuration at the top of docs/configuration.md"
-_RULES = (*rules.RULES, *session_rules.RULES, *inbound_rules.RULES, *state_rules.RULES, *file_rules.RULES)
+_OF = (rules, provider_rules, session_rules, inbound_rules, state_rules, file_rules)
+_RULES = tuple(each for module in _OF for each in module.RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def examine(path: Path, environ: Mapping[str, str]) -> CheckResult:
     settings = _with_chain(reading.build(Settings, values), reading)
     for each in _RULES:
         if each.unwritten not in reading.given and all(reading.usable(need) for need in each.needs):
-            reading.note(each.check(settings))
+            reading.note(each.check(settings), each.needs)
     ordered = tuple(in_order(findings + reading.findings))
     return CheckResult(None if any(finding.failing for finding in ordered) else settings, ordered)
 

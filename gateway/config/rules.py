@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.oidc.providers.registry import PROVIDERS
@@ -44,6 +45,25 @@ def _own_tls_needs_https(settings: Settings) -> Iterator[Remark]:
     if settings.tls.enabled and settings.public_url.scheme == "http":
         what = "`listen` speaks TLS, but browsers are told to come by http"
         yield error("public_url", what, "write https:// in public_url, or remove tls")
+
+
+@rule("public_url", "tls", "trusted_proxies")
+def _somebody_speaks_tls(settings: Settings) -> Iterator[Remark]:
+    if settings.public_url.scheme == "https" and not (settings.tls.enabled or settings.trusted_proxies):
+        what = "is https, but there is neither `tls` here, nor a proxy in `trusted_proxies` that speaks it"
+        fix = "set tls.cert_file and tls.key_file; or list the proxy, or all its clients count as one address"
+        yield note("public_url", what, fix)
+
+
+@rule("public_url", "hosts")
+def _hosts_without_sessions(settings: Settings) -> Iterator[Remark]:
+    """The session's cookie is that of one host (``__Host-``), and the way back of every sign-in leads there."""
+    home = settings.public_url.host
+    for index, host in enumerate(settings.hosts):
+        if urlsplit(f"//{host}").hostname != home:
+            what = f"nobody can be signed in at {host}: cookies and the way back of a sign-in are those of {home}"
+            fix = f"lead people to {settings.public_url}, or give {host} a gateway of its own; public paths work there"
+            yield warning(("hosts", index), what, fix)
 
 
 @rule("listen", "probes.listen", "admin.listen")
@@ -138,7 +158,7 @@ def _upstreams_behind_reserved_paths(settings: Settings) -> Iterator[Remark]:
                 yield error(("upstreams", index, "path"), what, "choose another path, or another `prefix`")
 
 
-@rule("limits")
+@rule("limits.cookies", "limits.header")
 def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
     if settings.limits.cookies < LEAST_COOKIES:
         what = "leaves no room for a session beside five login attempts"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import yaml
 
 from gateway.config.findings import Finding, KeyPath, Place, Places, dotted
+from gateway.config.yaml_faults import in_words
 
 Value = str | None | list["Value"] | dict[str, "Value"]
 _CORE_TAGS = frozenset(
@@ -36,7 +37,7 @@ def read_tree(text: str, file: str) -> tuple[dict[str, Value], Places, list[Find
         if node is not None:
             values = tree.value(node, ())
     except yaml.MarkedYAMLError as error:
-        tree.syntax(error)
+        tree.add((), *in_words(error, text))
     except yaml.reader.ReaderError as error:
         tree.unreadable(text, error)
     except RecursionError:
@@ -63,15 +64,6 @@ class _Tree:
     def add(self, path: KeyPath, mark: yaml.Mark | None, what: str, fix: str) -> None:
         place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file)
         self.findings.append(Finding(place, dotted(path), what, fix))
-
-    def syntax(self, error: yaml.MarkedYAMLError) -> None:
-        problem = error.problem or error.context or "cannot be understood"
-        self.add(
-            (),
-            error.problem_mark or error.context_mark,
-            f"is not YAML: {problem}",
-            "fix the line, or quote the value",
-        )
 
     def unreadable(self, text: str, error: yaml.reader.ReaderError) -> None:
         line = text.count("\n", 0, error.position) + 1

@@ -8,7 +8,10 @@ import pytest
 
 from gateway.config import Severity
 
-KEYCLOAK: dict[str, Any] = {"provider.kind": "keycloak", "provider.domain": None, "logout.chain": []}
+KEYCLOAK: dict[str, Any] = {
+    "provider.kind": "keycloak", "provider.issuer": "https://sso.example.com/realms/x", "provider.domain": None,
+    "logout.chain": [],
+}  # fmt: skip
 
 
 def said(examined: Any, changes: dict[str, Any], key: str) -> list[tuple[Severity, str, str]]:

@@ -130,8 +130,8 @@ def test_an_empty_file_is_one_finding(house, text):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("public_url: [\n", "is not YAML: "),
-        ("public_url: x\n listen: y\n", "is not YAML: "),
+        ("public_url: [\n", "has a bracket that is not closed"),
+        ("public_url: x\n listen: y\n", "begins further right"),
         ("public_url: \x07\n", "holds a character that YAML forbids"),
         ("- public_url\n", "is not a list of keys and values"),
     ],
@@ -144,7 +144,7 @@ def test_a_file_that_cannot_be_read_is_one_finding(house, text, what):
         examination = examine(house / "g.yaml", environ)
         (finding,) = examination.findings
 
-        assert finding.what.startswith(what)
+        assert what in finding.what
         assert examination.settings is None
 
 
@@ -172,6 +172,46 @@ def test_the_environment_fills_an_empty_file(house):
 def test_an_unknown_key_is_told_what_was_meant(found, key, fix):
     """By the section it belongs to, or by its spelling."""
     assert f"{key}: is not a key; {fix}" in found({key: "x"})
+
+
+def test_keys_that_are_not_indented_are_told_so(house):
+    """A section without anything below it, and its keys beside it, are the mistake of one who knows no YAML."""
+    text = "public_url: https://a.example.com\nsession:\nkey_files: [session-key]\nidle: 10m\n"
+    (house / "gateway.yaml").write_text(text)
+    found = {one.key: one for one in examine(house / "gateway.yaml", {}).findings}
+    for key, line in (("key_files", 3), ("idle", 4)):
+        assert (found[key].fix, found[key].place.line) == (
+            "indent it, for `session` has nothing below it",
+            line,
+        )
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "line"),
+    [
+        ("session: {key_files: [session-key], absolute: 10m}", "session.idle", "absolute"),
+        ("listen: 0.0.0.0:9090", "admin.listen", "listen"),
+        ("limits:\n  header: 4KiB", "limits.cookies", "header"),
+        ("logout:\n  barrier: 10s", "logout.hop_deadline", "barrier"),
+    ],
+)
+def test_a_finding_is_where_something_is_written(house, written, key, line):
+    """Of two keys that do not go together, one of which has its default, the other is the one to look at."""
+    text = "public_url: https://app.example.com\nprefix: /oauth2\n"
+    (house / "gateway.yaml").write_text(f"{text}{written}\n")
+    found = {one.key: one for one in examine(house / "gateway.yaml", {}).findings}
+    at = found[key].place
+    assert line in (house / "gateway.yaml").read_text().splitlines()[at.line - 1]
+
+
+def test_a_finding_about_a_secret_is_where_its_file_is_named(house):
+    """And by that key's name, for the other one is not there."""
+    (house / "client-secret").write_text("demo-secret\n")
+    provider = "kind: okta, issuer: https://a.okta.com, client_id: x, client_secret_file: client-secret"
+    text = f"public_url: https://app.example.com\nprovider:\n  {{{provider}}}\n"
+    (house / "gateway.yaml").write_text(text)
+    (finding,) = [one for one in examine(house / "gateway.yaml", {}).findings if "is the demo's" in one.what]
+    assert (finding.key, finding.place.line) == ("provider.client_secret_file", 3)
 
 
 def test_an_unknown_blank_key_is_a_finding_too(found):

@@ -208,6 +208,8 @@ def test_the_design_s_listing_reads_without_an_unknown_key(tmp_path):
             "so nothing will ever come",
             "only e-mail addresses find sessions",
             "addresses of federated users",
+            "nobody can be signed in at",
+            "neither `tls` here, nor a proxy",
         )
         assert any(words in finding.what for words in expected), str(finding)
 

@@ -9,6 +9,11 @@ import pytest
 from gateway.config import Severity
 from gateway.config.fields import keys
 
+LOCAL = {
+    "public_url": "http://app.localhost:8080", "provider.issuer": "http://cognito-idp.localhost:1/x", "provider.domain": "http://a.localhost:1",
+    "logout": None,
+}  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("changes", "key", "what"),
@@ -189,8 +194,8 @@ def test_r16_by_input_the_script_has_to_be_loaded(examined):
     """The note says what counts then, and where the script is."""
     examination = examined({"session.activity": "input", "prefix": "/auth"})
 
-    (note,) = [finding for finding in examination.findings if finding.severity is Severity.NOTE]
-    assert note.key == "session.activity"
+    (note,) = [finding for finding in examination.findings if finding.key == "session.activity"]
+    assert note.severity is Severity.NOTE
     assert "input" in note.what
     assert "/auth/tab.js" in note.fix
 
@@ -206,3 +211,21 @@ def test_no_nonsense_in_any_key_makes_the_check_fail(examined, nonsense):
 
             assert (examination.settings is None) == any(finding.failing for finding in examination.findings)
             assert not any("\u0007" in str(finding) for finding in examination.findings)
+
+
+def test_an_https_address_that_nobody_serves_is_noted(examined):
+    """Neither here, nor by a proxy whose word counts; the http one of a trial needs neither."""
+    changes = [{}, {"trusted_proxies": ["10.0.0.0/8"]}, {"tls": {"cert_file": "a", "key_file": "b"}}, LOCAL]
+    said = [[one for one in examined(each).findings if "neither `tls` here" in one.what] for each in changes]
+    assert [len(each) for each in said] == [1, 0, 0, 0]
+    assert (said[0][0].key, said[0][0].severity) == ("public_url", Severity.NOTE)
+
+
+def test_hosts_at_which_nobody_can_be_signed_in_are_said(examined):
+    """The cookie is that of one host; another port of that has it too."""
+    hosts = ["app.example.com", "app.example.com:8443", "other.example.com", "www.app.example.com:8443"]
+    examination = examined({"hosts": hosts})
+    assert examination.settings is not None, examination.findings
+    found = [one for one in examination.findings if "nobody can be signed in at" in one.what]
+    assert [one.key for one in found] == ["hosts[2]", "hosts[3]"]
+    assert all(one.severity is Severity.WARNING for one in found)

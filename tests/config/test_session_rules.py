@@ -6,6 +6,10 @@ import pytest
 
 from gateway.config import Severity
 
+ISSUERS = {
+    "okta": "https://example.okta.com", "keycloak": "https://sso.example.com/realms/x", "auth0": "https://example.eu.auth0.com/",
+}  # fmt: skip
+OKTA = {"provider.kind": "okta", "provider.issuer": ISSUERS["okta"], "provider.domain": None}
 LOCAL = {
     "public_url": "http://app.localhost:8080",
     "provider.issuer": "http://cognito-idp.localhost:8081/eu-west-1_demo",
@@ -82,7 +86,7 @@ def test_contradictions_are_findings(examined, changes, key, what):
             "does not say where to return to, which is https://app.example.com/logout/done/url",
         ),
         (
-            {"provider.kind": "okta", "provider.domain": None, "logout": None},
+            {**OKTA, "logout": None},
             "headers.groups",
             "which only Cognito sends",
         ),
@@ -126,11 +130,12 @@ def test_what_an_implied_chain_needs_is_said(examined, kind):
     assert not [finding for finding in examined(written).findings if finding.key.startswith("logout")]
 
 
-@pytest.mark.parametrize("kind", ["okta", "keycloak", "auth0"])
-def test_a_provider_behind_another_can_be_named(examined, kind):
+@pytest.mark.parametrize(("kind", "issuer"), ISSUERS.items())
+def test_a_provider_behind_another_can_be_named(examined, kind, issuer):
     """Where that kind has a parameter for it, as Cognito has."""
     changes = {
         "provider.kind": kind,
+        "provider.issuer": issuer,
         "provider.domain": None,
         "provider.identity_provider": "corporate",
         "logout": None,

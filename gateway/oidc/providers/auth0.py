@@ -8,6 +8,8 @@ from gateway.oidc.signout.sign_outs import Ends, Proof, SignOut
 _SETTINGS = "Applications > your app > Settings"
 KIND = ProviderKind(
     name="auth0",
+    hosts=(".auth0.com",),
+    slash=True,
     label="Auth0",
     console="Auth0",
     hop="auth0",

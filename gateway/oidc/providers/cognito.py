@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from gateway.oidc.providers.descriptor import HopKind, Note, ProviderKind, Registration, Return
 from gateway.oidc.signout.sign_outs import Ends, Proof, SignOut
 
 _LOGIN_PAGES = "User pool > App clients > your client > Login pages"
 _SAML_APP = "Applications > your SAML app > General > SAML Settings > Enable Single Logout"
 _OKTAS_SAML = f"{_SAML_APP} (only for SAML single logout)"
+_POOL = re.compile(r"https://cognito-idp\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:/(.*))?")
+_DOMAIN = re.compile(r"https://[a-z0-9-]+\.auth\.([a-z0-9-]+)\.amazoncognito\.com")
+
+
+def _regions(issuer: str, domain: str) -> Iterator[tuple[str, str, str]]:
+    """A pool's id begins with its region, which its address and its domain are in; a domain of one's own tells none."""
+    pool, hosted = _POOL.fullmatch(issuer), _DOMAIN.fullmatch(domain)
+    if pool is None:
+        return
+    region, name = pool[1], pool[2] or ""
+    of = name.partition("_")[0]
+    if not re.fullmatch(r"[a-z0-9-]+_[A-Za-z0-9]+/?", name):
+        what = f"names no user pool: `{name}`" if name else "names no user pool"
+        yield (
+            "issuer",
+            what,
+            f"write https://cognito-idp.{region}.amazonaws.com/{region}_POOL, as Cognito shows it",
+        )
+    elif of != region:
+        what = f"is at {region}, and the pool {name} is in {of}"
+        yield (
+            "issuer",
+            what,
+            f"write the region of the pool in both places, cognito-idp.{of}.amazonaws.com/{name}",
+        )
+    if hosted is not None and hosted[1] not in {region, of}:
+        what = f"is in {hosted[1]}, and the pool of `provider.issuer` in {of or region}: it is another pool's domain"
+        yield "domain", what, "copy both from one pool: its issuer, and its domain under App integration"
+
+
 KIND = ProviderKind(
     name="cognito",
     label="Cognito",
@@ -15,6 +48,9 @@ KIND = ProviderKind(
     hop="cognito",
     paths=("/oauth2/authorize", "/oauth2/token", "/oauth2/revoke"),
     no_issuer=(".amazoncognito.com", "https://cognito-idp.REGION.amazonaws.com/USER_POOL_ID"),
+    hosts=(".amazonaws.com",),
+    slash=False,
+    doubts=_regions,
     token_kind=("token_use", "id"),
     provider_hint="identity_provider",
     usernames=("preferred_username", "cognito:username"),

@@ -6,7 +6,7 @@ for the providers' consoles and the doctor's checks. Nothing else in the gateway
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from urllib.parse import urlsplit
@@ -77,6 +77,9 @@ class ProviderKind:
     :ivar hop: the chain where none is written.
     :ivar paths: of authorization, token and revocation on ``provider.domain``, where the kind has one.
     :ivar no_issuer: how hosts end that issue no tokens; and what an issuer looks like.
+    :ivar hosts: how the hosts of its issuers end, where that tells it from all others.
+    :ivar slash: whether its issuers end with one; None: some do.
+    :ivar doubts: of issuer and domain, as keys with what is wrong and how to fix it, in so far as they cannot both be.
     :ivar token_kind: claim and value that only an ID token has: the guard against swapped token kinds.
     :ivar provider_hint: authorization parameter that names the federated provider and skips the picker.
     :ivar prompts: values of ``prompt`` that this kind wants replaced.
@@ -107,6 +110,9 @@ class ProviderKind:
     label: str = ""
     paths: tuple[str, str, str] | None = None
     no_issuer: tuple[str, str] | None = None
+    hosts: tuple[str, ...] = ()
+    slash: bool | None = None
+    doubts: Callable[[str, str], Iterator[tuple[str, str, str]]] = lambda _issuer, _domain: iter(())
     token_kind: tuple[str, str] | None = None
     provider_hint: str | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ _APP = "App registrations > your app"
 KIND = ProviderKind(
     name="entra",
     chooses_account=True,
+    hosts=("login.microsoftonline.com", "sts.windows.net"),
     label="Microsoft",
     console="Microsoft Entra",
     hop="entra",

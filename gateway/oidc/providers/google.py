@@ -7,6 +7,8 @@ from gateway.oidc.signout.sign_outs import Ends, Proof, SignOut
 
 KIND = ProviderKind(
     name="google",
+    hosts=("accounts.google.com",),
+    slash=False,
     label="Google",
     console="Google Cloud",
     hop="google",

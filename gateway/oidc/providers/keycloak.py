@@ -8,6 +8,7 @@ from gateway.oidc.signout.sign_outs import ID_TOKEN, Ends, FormUse, Proof, SignO
 _SETTINGS = "Clients > your client > Settings"
 KIND = ProviderKind(
     name="keycloak",
+    slash=False,
     label="Keycloak",
     console="Keycloak",
     hop="keycloak",

@@ -8,6 +8,8 @@ from gateway.oidc.signout.sign_outs import ID_TOKEN, Ends, FormUse, Proof, SignO
 _LOGIN = "Applications > your app > General > Login"
 KIND = ProviderKind(
     name="okta",
+    hosts=(".okta.com", ".oktapreview.com", ".okta-emea.com", ".okta-gov.com"),
+    slash=False,
     label="Okta",
     console="Okta",
     hop="okta_signout",
