@@ -237,7 +237,9 @@ class Gateway:
         lines = {"state": self.log.health(), "idp": self.provider.health(), **self.inbound_endpoints.health()}
         if self.tickets is not None:
             lines["sessions"] = self.tickets.health()
-        return lines | {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
+        lines |= {watched.name.replace(" ", "_"): watched.health() for watched in self.watched}
+        client, fresh = self.provider.client_health(), lines.get("client_secret", "ok") == "ok"
+        return lines | ({"client_secret": client} if client and fresh else {})
 
     def drain(self) -> None:
         """Ask clients to leave after each answer, because the replica is about to stop."""

@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from functools import partial
 from urllib.parse import parse_qs
 
-from gateway.app.options import relying_party
+from gateway.app.options import relying_party, transport
+from gateway.core.errors import ProviderError
 from gateway.doctor.check import check
 from gateway.doctor.patient import STATE, Patient
 from gateway.doctor.probe import NoAnswerError, Reply, parts_of
 from gateway.doctor.verdict import LIVE_FIX, Observation, failed, ok, unknown, warning
 from gateway.oidc.signin.authorization import authorization_url
 from gateway.oidc.signin.metadata import endpoints_on
-from gateway.oidc.wire import printable
+from gateway.oidc.signin.tokens import Client, ClientAuthentication, impossible_code_request, parse_tokens
+from gateway.oidc.wire import ProviderRequest, printable
+from gateway.settings.secret_files import revealed
 
 _NO_SESSION = {"", "login_required", "interaction_required", "consent_required", "account_selection_required"}
 # RFC 7636, Appendix B: a challenge whose verifier everybody knows. No code can come of the probe.
@@ -82,6 +85,54 @@ def _authorization_endpoint(patient: Patient) -> str | None:
     return patient.discovered.metadata.endpoints.authorization if patient.discovered.metadata else None
 
 
+@check("client-secret", "Does the provider take this gateway for its client?")
+async def client_secret(patient: Patient) -> AsyncIterator[Observation]:
+    """By a code that cannot be good, which spends nothing. Each secret is tried that may be used."""
+    provider, metadata = patient.settings.provider, patient.discovered.metadata
+    fixed = endpoints_on(provider.domain, relying_party(patient.settings).kind.paths)
+    endpoint = fixed.token if fixed else metadata.endpoints.token if metadata else None
+    if endpoint is None:
+        return
+    if not patient.live:
+        yield unknown(endpoint, "whether the client and its secret are right was not asked", LIVE_FIX)
+        return
+    how = ClientAuthentication.chosen(
+        provider.client_authentication, metadata.authentication if metadata else ()
+    )
+    asked = {
+        "client_secret": revealed(provider.client_secret),
+        "other_client_secret": revealed(provider.other_client_secret),
+    }
+    for name, secret in asked.items():
+        if secret is not None or name == "client_secret":
+            client = Client(provider.client_id, secret, how)
+            request = impossible_code_request(endpoint, client, redirect_uri=patient.callback)
+            yield _taken_for(endpoint, await _refusal(patient, request), name if secret else "")
+
+
+async def _refusal(patient: Patient, request: ProviderRequest) -> ProviderError:
+    """What the provider has against it."""
+    link = transport(patient.settings)
+    try:
+        parse_tokens(await link.send(request), id_token_required=False)
+    except ProviderError as error:
+        return error
+    finally:
+        await link.close()
+    return ProviderError("provider_error", "it gave tokens for a code that nobody was given")
+
+
+def _taken_for(endpoint: str, error: ProviderError, name: str) -> Observation:
+    """:param name: of the secret; empty for none."""
+    who = f"the client by provider.{name}" if name else "the client, which has no secret"
+    if error.code == "invalid_grant":
+        return ok(endpoint, f"it knows {who}: what it refuses is the code, which cannot be good")
+    if error.code == "invalid_client":
+        missing = "set provider.client_secret_file, or register it there as a public client"
+        return failed(endpoint, f"it does not know {who}: {error.detail}", error.fix if name else missing)
+    return unknown(endpoint, f"whether it knows {who} cannot be told: {error.detail}")
+
+
 @check("fresh-sign-in", "Does the provider ask for credentials again after a sign-out?")
 async def fresh_sign_in(patient: Patient) -> AsyncIterator[Observation]:
     provider = patient.settings.provider
@@ -112,6 +163,7 @@ _KNOWN = {
 }
 CHECKS = (
     callback,
+    client_secret,
     fresh_sign_in,
     *(check(name, about)(partial(_noted, name)) for name, about in _KNOWN.items()),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -102,6 +102,7 @@ class IdentityProvider:
         self._fixed = endpoints_on(options.domain, self.kind.paths)
         self._secrets = (options.client_secret, options.other_client_secret)
         self._taken = 0
+        self._refusal: ProviderError | None = None
         transport = Transport(
             ca_file=options.ca_file, resolve=options.resolve, way=options.way, timeout=options.timeout
         )
@@ -110,6 +111,7 @@ class IdentityProvider:
 
     def replace_secret(self, secret: str, *, other: bool = False) -> None:
         """Have another client secret from now on, or another `other_client_secret`."""
+        self._refusal = None
         self._secrets = (self._secrets[0], secret) if other else (secret, self._secrets[1])
 
     async def start(self) -> None:
@@ -138,6 +140,13 @@ class IdentityProvider:
             return "up" if self._discovery.complete else "not reached yet"
         still = "with the keys fetched before" if self._discovery.complete else "nobody can sign in yet"
         return f"down ({fault}); {still}"
+
+    def client_health(self) -> str:
+        """One line for people about the client and its secret; empty where nothing is known against them."""
+        if self._refusal is not None:
+            return f"refused by the provider, so nobody can sign in ({self._refusal}); {self._refusal.fix}"
+        none = "there is none; a client that has one at the provider is refused at every sign-in"
+        return "" if any(self._secrets) else none
 
     @property
     def metadata(self) -> ProviderMetadata | None:
@@ -323,9 +332,18 @@ class IdentityProvider:
             left = None if deadline is None else deadline - asyncio.get_running_loop().time()
             return await self._link.exchange(endpoint, request, parse, timeout=left)
 
+        try:
+            return await self._by_one_of_both(asked)
+        except ProviderError as error:
+            self._note(error)
+            raise
+
+    async def _by_one_of_both(self, asked: Callable[[int], Awaitable[T]]) -> T:
         one, other = self._taken, 1 - self._taken
         try:
-            return await asked(one)
+            answer = await asked(one)
+            self._refusal = None
+            return answer
         except ProviderError as error:
             if error.code != "invalid_client" or self._secrets[other] is None:
                 raise
@@ -338,7 +356,17 @@ class IdentityProvider:
         self._take(other)
         return answer
 
+    def _note(self, error: ProviderError) -> None:
+        """What an error says of the client. A refusal is told once, until the client is taken again."""
+        if error.code == "invalid_client":
+            if self._refusal is None:
+                _log.warning("client_refused", reason=error.code, detail=error.detail, fix=error.fix)
+            self._refusal = error
+        elif error.code == "invalid_grant":
+            self._refusal = None
+
     def _take(self, which: int) -> None:
+        self._refusal = None
         if which != self._taken:
             name = ("client_secret", "other_client_secret")[which]
             _log.warning(

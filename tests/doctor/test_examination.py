@@ -105,9 +105,13 @@ async def test_without_live_only_what_the_gateway_itself_asks_for(cognito: Deplo
 
 
 async def test_what_is_asked_live_reads_only(cognito: Deployment, idp: Puppet) -> None:
-    """Always GET, never with a cookie, a secret or an authorization."""
+    """Always GET, never with a cookie, a secret or an authorization; but for the client's own at the token endpoint."""
     await cognito.examined(live=True)
-    assert {request.method for request in idp.asked} == {"GET"}
+    (token,) = [request for request in idp.asked if request.method != "GET"]
+    assert (token.method, token.path) == ("POST", "/oauth2/token")
+    assert "Cookie" not in token.headers
     for request in idp.asked:
+        if request is token:
+            continue
         assert not {"Cookie", "Authorization"} & set(request.headers)
         assert SECRET not in str(request.rel_url)

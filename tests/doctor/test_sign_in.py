@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from base64 import b64encode
+from urllib.parse import urlsplit
 
-from tests.doctor.deployment import APP, FAILED, OK, UNKNOWN, WARNING, Deployment, honest
+import pytest
+from aiohttp import web
+
+from tests.doctor.deployment import APP, FAILED, OK, SECRET, UNKNOWN, WARNING, Deployment, honest
 from tests.fakes.puppet import Line, Puppet, Says, moved
 
 BACK = f"{APP}/oauth2/callback"
@@ -117,3 +122,75 @@ async def test_trap_30_the_limits_of_cognitos_domain_are_named(cognito: Deployme
     seen = await cognito.only("rate-limits")
     assert "300 requests a second" in seen.what
     assert "end no session" in seen.what
+
+
+def refuses(error: str, status: int = 400) -> Says:
+    return Says(
+        status, f'{{"error": "{error}", "error_description": "because {SECRET}"}}', "application/json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "said"),
+    [
+        (refuses("invalid_grant"), OK, "it knows the client by provider.client_secret"),
+        (refuses("invalid_client", 401), FAILED, "it does not know the client by provider.client_secret"),
+        (refuses("invalid_client"), FAILED, "it does not know the client by provider.client_secret"),
+        (refuses("unauthorized_client"), UNKNOWN, "unauthorized_client"),
+        (refuses("invalid_request"), UNKNOWN, "invalid_request"),
+        (Says(503), UNKNOWN, "503"),
+        (Says(404), UNKNOWN, "404"),
+        (Says(raw=b"no http"), UNKNOWN, "cannot be told"),
+        (
+            Says(200, '{"access_token": "x", "token_type": "Bearer"}', "application/json"),
+            UNKNOWN,
+            "gave tokens",
+        ),
+    ],
+)
+async def test_a_wrong_secret_is_found_before_the_first_user(
+    cognito: Deployment, idp: Puppet, answer: Line, verdict: object, said: str
+) -> None:
+    """By a code that cannot be good, sent as the gateway would; what is answered does not give the secret away."""
+    cognito.pieces["provider"]["client_secret"] = SECRET
+    idp.lines["/oauth2/token"] = answer
+    seen = await cognito.only("client-secret", live=True)
+    assert (seen.verdict, said in seen.what) == (verdict, True), seen
+    assert SECRET not in f"{seen}"
+    assert bool(seen.fix) == (verdict is FAILED)
+    (asked,) = [request for request in idp.asked if request.path == "/oauth2/token"]
+    assert asked.method == "POST"
+    assert asked.headers["Authorization"].startswith("Basic ")
+
+
+async def test_each_secret_is_asked_about_and_so_is_none(openid: Deployment, idp: Puppet) -> None:
+    """While one is replaced by the other it matters which is wrong; a client may also have none."""
+    known = idp.lines["/.well-known/openid-configuration"]
+    assert isinstance(known, Says)
+    metadata = json.loads(known.body)
+    path = urlsplit(metadata["token_endpoint"]).path
+    good = b64encode(f"client:{SECRET}".encode()).decode()
+
+    def judged(request: web.Request) -> Says:
+        return refuses(
+            "invalid_grant" if request.headers.get("Authorization") == f"Basic {good}" else "invalid_client"
+        )
+
+    idp.lines[path] = judged
+    none = await openid.only("client-secret", live=True)
+    assert (none.verdict, "which has no secret" in none.what, "client_secret_file" in none.fix) == (
+        FAILED,
+        True,
+        True,
+    )
+    openid.pieces["provider"] |= {"client_secret": "former", "other_client_secret": SECRET}
+    one, other = await openid.seen("client-secret", live=True)
+    assert (one.verdict, "provider.client_secret:" in one.what) == (FAILED, True)
+    assert (other.verdict, "provider.other_client_secret" in other.what) == (OK, True)
+
+
+async def test_without_live_no_secret_is_sent(cognito: Deployment, idp: Puppet) -> None:
+    """It says that it was not asked, and how to have it asked."""
+    seen = await cognito.only("client-secret")
+    assert (seen.verdict, "--live" in seen.fix) == (UNKNOWN, True)
+    assert [request.path for request in idp.asked if request.method == "POST"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway.idp.provider import IdentityProvider, Revocation
 from gateway.oidc.signin.tokens import ClientAuthentication, parse_tokens
 from tests.fakes.op import REDIRECT, SECRET, Provider
 from tests.fakes.patience import PATIENCE
+from tests.fakes.production_log import lines, production_log
 from tests.idp.attempts import code_for, options, sign_in, tokens_for
 from tests.oidc.documents import json_answer
 
@@ -296,4 +298,42 @@ async def test_every_call_is_counted(op: Provider) -> None:
         ("refresh", "ok"),
         ("revocation", "ok"),
     ]
+    await provider.close()
+
+
+async def test_a_client_that_is_refused_is_said_until_it_is_taken(op: Provider) -> None:
+    """Once in the log, as a warning with its fix, and in one line for people; a refused token is no refused client."""
+    provider = IdentityProvider(options(op))
+    assert provider.client_health() == ""
+    with production_log() as log:
+        op.trouble["token"] = "invalid_client"
+        for _ in range(3):
+            with pytest.raises(ProviderError):
+                await provider.refresh("refresh-1")
+        (line,) = lines(log, "client_refused")
+        assert (line["level"], line["reason"]) == ("warning", "invalid_client")
+        assert "client_secret" in str(line["fix"])
+        said = provider.client_health()
+        assert said.startswith("refused by the provider, so nobody can sign in (invalid_client")
+        assert said.endswith(str(line["fix"]))
+        op.trouble["token"] = "invalid_grant"
+        with pytest.raises(ProviderError):
+            await provider.refresh("refresh-1")
+        assert provider.client_health() == ""
+        op.trouble["token"] = "invalid_client"
+        with pytest.raises(ProviderError):
+            await provider.refresh("refresh-1")
+        provider.replace_secret("another")
+        assert provider.client_health() == ""
+        with pytest.raises(ProviderError):
+            await provider.refresh("refresh-1")
+        assert len(lines(log, "client_refused")) == 3
+    assert SECRET not in log.getvalue()
+    await provider.close()
+
+
+async def test_a_missing_secret_is_not_called_good(op: Provider) -> None:
+    """Nobody has been refused yet."""
+    provider = IdentityProvider(replace(options(op), client_secret=None))
+    assert provider.client_health().startswith("there is none; a client that has one")
     await provider.close()

@@ -72,6 +72,18 @@ def code_request(
     )
 
 
+def impossible_code_request(endpoint: str, client: Client, *, redirect_uri: str) -> ProviderRequest:
+    """Redeem a code that nobody was ever given: whoever takes the client for itself answers ``invalid_grant``, whoever
+    does not ``invalid_client`` (RFC 6749 §5.2).
+    """
+    fields = [
+        ("code", "gateway-doctor"),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", "gateway-doctor" * 4),
+    ]
+    return _authenticated(endpoint, client, [("grant_type", "authorization_code"), *fields])
+
+
 def refresh_request(endpoint: str, client: Client, refresh_token: str) -> ProviderRequest:
     """Ask for fresh tokens (RFC 6749 §6)."""
     return _authenticated(
