@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from gateway.app.options import transport
 from gateway.cli.ending import CONFIG, USAGE, Config, fail, loaded, stop
 from gateway.core import dice
 from gateway.core.errors import GatewayError
@@ -143,6 +142,9 @@ def _at_the_transmitter(config: Path, work: Callable[[Station], Awaitable[None]]
 async def _work(
     settings: Settings, asked: SecurityEventsSection, token: str, work: Callable[[Station], Awaitable[None]]
 ) -> None:
+    # Late: it brings the metrics along, which must not be loaded before the directory of their files is set.
+    from gateway.app.options import transport
+
     link = transport(settings)
     try:
         answer = await link.send(ssf_stream.stream_metadata_request(asked.issuer))
