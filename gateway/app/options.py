@@ -183,7 +183,7 @@ def transport(settings: Settings) -> Transport:
 
 def routes(settings: Settings) -> list[Route]:
     """Which upstream serves what."""
-    waits, most = settings.timeouts, settings.limits
+    waits, most, hosts = settings.timeouts, settings.limits, door_rules(settings).authorities
     return [
         Route(
             path=upstream.path,
@@ -203,6 +203,7 @@ def routes(settings: Settings) -> list[Route]:
             ca_file=str(upstream.ca_file or ""),
             strip_prefix=upstream.strip_prefix,
             own_host=upstream.host == "own",
+            hosts=hosts,
             insensitive=upstream.paths == "insensitive",
             sign_out_on=frozenset(upstream.sign_out_on),
         )

@@ -24,6 +24,7 @@ from gateway.core.http.response_headers import (
     trailer_lines,
 )
 from gateway.core.http.sse import EventTracker
+from gateway.core.http.way_back import WayBack
 
 MAX_HEAD = 65_536
 """Bytes of a response head, as in Envoy (60 KiB) and Go's client (its default is larger); nginx's is 4 to 8 KiB. As
@@ -41,7 +42,7 @@ class Asker(Protocol):
 
     :ivar head_only: the request is HEAD. :ivar http10: the client speaks HTTP/1.0.
     :ivar keep_alive: the client wants to go on. :ivar document: the request has a document destination.
-    :ivar set_cookies: values to add.
+    :ivar set_cookies: values to add. :ivar way: of redirects.
     """
 
     head_only: bool
@@ -49,6 +50,7 @@ class Asker(Protocol):
     keep_alive: bool
     document: bool
     set_cookies: Sequence[bytes]
+    way: WayBack | None
 
     def write(self, data: bytes) -> None:
         """Send to the client (interim responses)."""
@@ -104,7 +106,9 @@ class ResponseReader(ABC, Generic[_A]):
         end = data.find(b"\r\n\r\n")
         if end < 0 or down.head_only or down.http10 or down.set_cookies:
             return False
-        found = plain_response_head(data[:end], keep_alive=down.keep_alive, document=down.document)
+        found = plain_response_head(
+            data[:end], keep_alive=down.keep_alive, document=down.document, way=down.way
+        )
         if found is None:
             return False
         self._head_bytes = end
@@ -203,6 +207,7 @@ class ResponseReader(ABC, Generic[_A]):
             keep_alive=down.keep_alive,
             document=down.document,
             set_cookies=down.set_cookies,
+            way=down.way,
         )
         self._fields = []
         self._remaining = head.length

@@ -56,7 +56,8 @@ class UpstreamSection:
     strip_prefix: kinds.Flag = key(
         False,
         description="Take `path` from the front of what the upstream is asked for, and tell it `X-Forwarded-Prefix`."
-        " Policies see the whole path; redirects and links of the upstream are not changed.",
+        " Policies see the whole path. `Location` of the upstream comes back under `path`; links and paths of cookies"
+        " are not changed.",
     )
     host: Literal["browser", "own"] = key(
         "browser",

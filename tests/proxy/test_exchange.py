@@ -22,7 +22,7 @@ class Client:
 
     def __init__(self, *, head_only=False, http10=False, websocket=False):
         self.head_only, self.http10, self.websocket = head_only, http10, websocket
-        self.keep_alive, self.document, self.set_cookies = True, False, ()
+        self.keep_alive, self.document, self.set_cookies, self.way = True, False, (), None
         self.gone = self.blocked = self.aborted = False
         self.unsent = 0
         self.sent = b""

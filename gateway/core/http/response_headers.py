@@ -16,6 +16,7 @@ from gateway.core.http.clearing import without_cookies
 from gateway.core.http.connection_auth import SAYING, says_so
 from gateway.core.http.header_names import HOP_BY_HOP, NameKinds, nominated
 from gateway.core.http.own_cookies import is_own_cookie
+from gateway.core.http.way_back import WayBack
 from gateway.core.memo import Memo
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -25,8 +26,8 @@ NONE, LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
 
 (
     _PASS, _DROP, _SET_COOKIE, _CACHE, _TYPE, _LENGTH, _TRANSFER, _CONNECTION, _ENCODING, _TRAILER, _BUFFERING,
-    _BINDING, _EXPIRES, _CLEARING,
-) = range(14)  # fmt: skip
+    _BINDING, _EXPIRES, _CLEARING, _LOCATION,
+) = range(15)  # fmt: skip
 
 _SPECIAL = {
     b"set-cookie": _SET_COOKIE,
@@ -40,6 +41,8 @@ _SPECIAL = {
     b"x-accel-buffering": _BUFFERING,
     b"expires": _EXPIRES,
     b"clear-site-data": _CLEARING,
+    b"location": _LOCATION,
+    b"content-location": _LOCATION,
     **dict.fromkeys(SAYING, _BINDING),
 }
 _NEVER_NOMINATED = frozenset(_SPECIAL)
@@ -128,12 +131,14 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
     keep_alive: bool = True,
     document: bool = False,
     set_cookies: Iterable[bytes] = (),
+    way: WayBack | None = None,
 ) -> ResponseHead:
     """The head of a final response.
 
     :param head_only: it answers HEAD. :param http10: the client speaks HTTP/1.0.
     :param keep_alive: the client connection may go on after it.
     :param document: the request has a document destination. :param set_cookies: values the gateway adds.
+    :param way: of redirects, where the upstream's own addresses are others.
     :raises UpstreamError: ``broken_response`` for a transfer coding other than ``chunked``.
     """
     lines = [b"HTTP/1.1 %d %b" % (status, reason)]
@@ -176,12 +181,15 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
         elif kind == _CLEARING:
             if kept := without_cookies(value):
                 add(name + b": " + kept)
+        elif kind == _LOCATION:
+            add(name + b": " + (value if way is None else way.location(value)))
         elif kind == _BUFFERING:
             unbuffered = name + b": " + value
         elif nominated(value, _NEVER_NOMINATED):
             return downstream_response_headers(
                 status, reason, _without_nominated(headers),
                 head_only=head_only, http10=http10, keep_alive=keep_alive, document=document, set_cookies=set_cookies,
+                way=way,
             )  # fmt: skip
     if document or media == _HTML:
         add(NO_STORE)
@@ -216,7 +224,9 @@ def downstream_response_headers(  # noqa: C901, PLR0912, PLR0915 -- one pass ove
     )
 
 
-def plain_response_head(head: bytes, *, keep_alive: bool, document: bool) -> tuple[int, ResponseHead] | None:
+def plain_response_head(
+    head: bytes, *, keep_alive: bool, document: bool, way: WayBack | None = None
+) -> tuple[int, ResponseHead] | None:
     """Status and head of a final HTTP/1.1 response with a length, to a client of HTTP/1.1, and without cookies.
 
     Most responses are like this, and servers repeat their heads: what was read before is known by its bytes. Cookies
@@ -225,11 +235,11 @@ def plain_response_head(head: bytes, *, keep_alive: bool, document: bool) -> tup
     :param head: up to its empty line.
     :returns: None for any other response, and for what is not read strictly here: those are llhttp's.
     """
-    return _known_plain[head, keep_alive, document] if len(head) <= _LONGEST_PLAIN else None
+    return _known_plain[head, keep_alive, document, way] if len(head) <= _LONGEST_PLAIN else None
 
 
-def _read_plain(asked: tuple[bytes, bool, bool]) -> tuple[int, ResponseHead] | None:
-    head, keep_alive, document = asked
+def _read_plain(asked: tuple[bytes, bool, bool, WayBack | None]) -> tuple[int, ResponseHead] | None:
+    head, keep_alive, document, way = asked
     first, *lines = head.split(b"\r\n")
     line = _STATUS_LINE.fullmatch(first)
     if line is None or len(lines) > _MAX_PLAIN:
@@ -241,7 +251,7 @@ def _read_plain(asked: tuple[bytes, bool, bool]) -> tuple[int, ResponseHead] | N
         return None
     status = int(line[1])
     return status, downstream_response_headers(
-        status, line[2], headers, keep_alive=keep_alive, document=document
+        status, line[2], headers, keep_alive=keep_alive, document=document, way=way
     )
 
 

@@ -21,6 +21,7 @@ class Route:
     :ivar sign_out_on: decoded paths that end the session, beside what the upstream does there.
     :ivar strip_prefix: the upstream's own paths begin behind ``path``. :ivar own_host: it is asked for by the host of
         ``url`` and not by the browser's.
+    :ivar hosts: by which browsers know the gateway, lower-case.
     :ivar insensitive: the upstream serves ``/Admin`` as ``/admin``; its prefix covers both, with a last slash or
         without.
     :ivar connect: seconds until a connection stands. :ivar first_byte: seconds from the last byte of the request to
@@ -50,6 +51,7 @@ class Route:
     sign_out_on: frozenset[str] = frozenset()
     strip_prefix: bool = False
     own_host: bool = False
+    hosts: frozenset[str] = frozenset()
     insensitive: bool = False
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gateway.core import clock
+from gateway.core.http.way_back import WayBack
 from gateway.core.session.session import Session
 from gateway.proxy.connection import Belonging, UpstreamConnection
 from gateway.proxy.exchange import Exchange
@@ -18,13 +19,14 @@ class ForwardedClient:
 
     :param alive: whether a session still stands; asked when a stream begins, because its request may have waited long.
     :param address: of the client, also behind a proxy in front.
+    :ivar way: of redirects.
     :ivar script: path of the script to put into the response if that is an HTML document; empty for none.
     :ivar result: ``ok``, or why the response is not complete; for the books.
     """
 
     __slots__ = (
         "_address", "_alive", "_connection", "_expiry", "_live", "_session", "_token", "document", "head_only",
-        "http10", "keep_alive", "result", "script", "set_cookies", "websocket", "written",
+        "http10", "keep_alive", "result", "script", "set_cookies", "way", "websocket", "written",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +42,7 @@ class ForwardedClient:
         set_cookies: Sequence[bytes],
         script: str,
         address: str,
+        way: WayBack | None = None,
     ) -> None:
         self._connection = request.connection
         self._address = address
@@ -55,6 +58,7 @@ class ForwardedClient:
         self.websocket = websocket
         self.set_cookies = set_cookies
         self.script = script
+        self.way = way
         self.written = 0
         self.result = "ok"
 

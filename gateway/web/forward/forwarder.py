@@ -10,6 +10,7 @@ from gateway.core.http.facts import RequestFacts
 from gateway.core.http.request_headers import RequestRules, upstream_request_head, wants_websocket
 from gateway.core.http.routes import Route, match_route, ordered, upstream_target
 from gateway.core.http.tab_injection import uncompressed
+from gateway.core.http.way_back import WayBack
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.session import Session
 from gateway.proxy.address import Address, authority_of, parse_address
@@ -46,6 +47,7 @@ class _Lane:
     backend: Pool | FileUpstream
     base: str = ""
     segments: int = 0
+    way: WayBack | None = None
 
 
 class Forwarder:
@@ -105,7 +107,11 @@ class Forwarder:
         )
         self._pools[key] = pool
         base = parts.path.rstrip("/") if parts.scheme in {"http", "https"} else ""
-        return _Lane(rules, pool, base, prefix.count("/"))
+        way = None
+        if base or prefix or route.own_host:
+            own, hosts = authority_of(route.url), (host.encode() for host in route.hosts)
+            way = WayBack(quote(prefix).encode(), base.encode(), own.lower().encode(), frozenset(hosts))
+        return _Lane(rules, pool, base, prefix.count("/"), way)
 
     def _say_dropped(self, name: bytes) -> None:
         """Once for each name, and not for more than a hundred: clients choose them."""
@@ -163,6 +169,7 @@ class Forwarder:
             set_cookies=[cookie.encode("latin-1") for cookie in set_cookies] if set_cookies else (),
             script=script,
             address=facts.client,
+            way=lane.way,
         )
         if isinstance(lane.backend, FileUpstream):
             return self._file(request, client, facts, lane.backend, route)

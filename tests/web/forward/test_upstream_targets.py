@@ -47,3 +47,29 @@ async def test_an_upstream_that_knows_its_own_name_alone():
     await client.close()
     await door.close()
     await upstream.close()
+
+
+@pytest.mark.parametrize(
+    ("base", "options", "sent", "received"),
+    [
+        ("", {"strip_prefix": True}, b"/login", b"/api/login"),
+        ("/v2", {"strip_prefix": True}, b"/v2/login", b"/api/login"),
+        ("/v2", {}, b"/v2/api/login", b"/api/login"),
+        ("", {"strip_prefix": True}, b"https://app.test/login", b"https://app.test/api/login"),
+        ("", {"strip_prefix": True}, b"https://elsewhere.test/login", b"https://elsewhere.test/login"),
+        ("", {}, b"/login", b"/login"),
+    ],
+)
+async def test_a_redirect_of_an_upstream_with_its_own_paths_comes_back(base, options, sent, received):
+    """Under the prefix that the browser knows; the application's cookies keep their paths."""
+    cookie = b"Set-Cookie: a=b; Path=/here"
+    upstream = await FakeUpstream(always(reply(b"x", b"Location: " + sent, cookie))).start()
+    route = Route("/api/", upstream.url + base, hosts=frozenset({"app.test"}), **options)
+    door = await Door(route).start()
+    client = await door.client()
+    answer = await client.get("/api/x")
+    assert answer.value(b"location") == received
+    assert answer.value(b"set-cookie") == b"a=b; Path=/here"
+    await client.close()
+    await door.close()
+    await upstream.close()
