@@ -13,6 +13,7 @@ from gateway.settings.model import Settings
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.web.door.table import Endpoint, EndpointTable, Methods
+from gateway.web.endpoints.assertion_keys import AssertionKeys
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.backchannel import Backchannel
 from gateway.web.endpoints.inbound.frontchannel import Frontchannel
@@ -26,6 +27,7 @@ from gateway.web.endpoints.signin.start import Start
 from gateway.web.endpoints.signout.logout import LogoutEndpoints
 from gateway.web.endpoints.signout.receipt_keys import ReceiptKeys
 from gateway.web.endpoints.tab import TabScript
+from gateway.web.forward.assertions import Assertions
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.session.attempts import Attempts
@@ -57,6 +59,7 @@ class Parts(Protocol):
     revoker: Revoker
     sign_ins: SignIns
     events: SessionEvents
+    assertions: Assertions | None
     inbound: Inbound
     inbound_endpoints: InboundEndpoints
 
@@ -144,6 +147,7 @@ def _signing_out(parts: Parts) -> dict[str, Methods]:
         HOP: {"GET": endpoints.hop},
         LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
         **_receipt_keys(parts),
+        **_assertion_keys(parts),
         f"{prefix}/sign_out": {"GET": endpoints.moved, "POST": endpoints.moved},
     }
 
@@ -153,6 +157,13 @@ def _receipt_keys(parts: Parts) -> dict[str, Methods]:
         return {}
     published = ReceiptKeys(parts.events.receipts)
     return {f"{parts.settings.prefix}/receipt-keys": {"GET": published, "HEAD": published}}
+
+
+def _assertion_keys(parts: Parts) -> dict[str, Methods]:
+    if parts.assertions is None:
+        return {}
+    published = AssertionKeys(parts.assertions)
+    return {f"{parts.settings.prefix}/assertion-keys": {"GET": published, "HEAD": published}}
 
 
 def _inbound(parts: Parts) -> dict[str, Methods]:

@@ -20,6 +20,7 @@ from gateway.core.policy.statements import capitals_below
 from gateway.core.session.key_file import MAKE_ONE
 from gateway.core.session.sealing import SealingKey
 from gateway.oidc.jose.jwks import KeySet, certificate_keys
+from gateway.oidc.jose.signing_key import SigningKey
 from gateway.oidc.signout import signed_receipt
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.settings.model import Settings
@@ -27,6 +28,7 @@ from gateway.settings.secret_files import context_of, named, read_secret, read_t
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 
+MAKE_ASSERTION_KEY = "make one with `gateway keys assertion -o FILE`"
 EVERY = 2.0
 """Seconds between two looks."""
 _log = get_logger("reload")
@@ -160,6 +162,27 @@ def receipt_key(settings: Settings) -> Watched[str, ReceiptKey] | None:
     if file is None:
         return None
     return Watched("receipt key", lambda: read_text(file), lambda text: _receipt_key(file, text))
+
+
+def assertion_keys(settings: Settings) -> Watched[tuple[str, ...], list[SigningKey]] | None:
+    """The keys that sign assertions, in their order, where they are sent."""
+    files = settings.headers.assertion_key_files
+    if not settings.headers.assertion:
+        return None
+
+    def parse(texts: tuple[str, ...]) -> list[SigningKey]:
+        return [_assertion_key(file, text) for file, text in zip(files, texts, strict=True)]
+
+    return Watched("assertion keys", lambda: tuple(read_text(file) for file in files), parse)
+
+
+def _assertion_key(file: Path, text: str) -> SigningKey:
+    try:
+        return SigningKey.parse(text)
+    except ValueError as reason:
+        raise ConfigurationError(
+            "bad_key", f"the key in {named(file)} {reason}", fix=MAKE_ASSERTION_KEY
+        ) from None
 
 
 def _receipt_key(file: Path, text: str) -> ReceiptKey:

@@ -44,6 +44,7 @@ from gateway.web.admin import AdminApi
 from gateway.web.door.access_log import AccessLog
 from gateway.web.door.listener import Door
 from gateway.web.endpoints.tab import SIGNED_IN
+from gateway.web.forward.assertions import Assertions
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate, GateOptions
 from gateway.web.session.idle import LOOK_EVERY, IdleEndings
@@ -82,6 +83,8 @@ class Gateway:
         self.limits = SessionLimits(int(settings.session.idle), int(settings.session.absolute))
         deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
         self._keys = reload.sealing_keys(settings.session.key_files)
+        self._assertion_keys = reload.assertion_keys(settings)
+        self.assertions = self._assertions()
         self._policies = reload.policies(settings.policies, settings.insensitive)
         self._secrets = [
             reload.secret("client secret", settings.provider.client_secret_file),
@@ -178,6 +181,7 @@ class Gateway:
             logout=self.logout,
             refresher=self.refresher,
             events=self.events,
+            assertions=self.assertions,
         )
         self.access_log = AccessLog(self.metrics, access=settings.log.access)
         self.door = Door(
@@ -336,10 +340,18 @@ class Gateway:
             self.tls = renewable.context
             self._certificate.follow(renewable.replace)
             followed.append(self._certificate)
+        if self._assertion_keys is not None and self.assertions is not None:
+            self._assertion_keys.follow(self.assertions.replace)
+            followed.append(self._assertion_keys)
         if self._receipt_key is not None:
             self._receipt_key.follow(self._replace_receipt_key)
             followed.append(self._receipt_key)
         return followed
+
+    def _assertions(self) -> Assertions | None:
+        if self._assertion_keys is None:
+            return None
+        return Assertions(self.settings.public_url, self._assertion_keys.first())
 
     def _receipt_book(self) -> ReceiptBook | None:
         if self._receipt_key is None:

@@ -22,9 +22,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(check)
     app.command()(schema)
-    keys = typer.Typer(help="Keys for session cookies and receipts.", no_args_is_help=True)
+    keys = typer.Typer(help="Keys for session cookies, receipts and assertions.", no_args_is_help=True)
     keys.command()(new)
     keys.command()(receipt)
+    keys.command()(assertion)
     app.add_typer(keys, name="keys")
 
 
@@ -66,6 +67,15 @@ def receipt(output: Output = None) -> None:
     key = ReceiptKey.new()
     use = f"name it in logout.receipt_key_file; its id in receipts is {key.public.kid}"
     _hand_out(key.pem, output, lost="the receipts it signed", use=use)
+
+
+def assertion(output: Output = None) -> None:
+    """Make a key that signs assertions to upstreams: a private key for P-256 in PEM."""
+    from gateway.oidc.jose.signing_key import SigningKey
+
+    key = SigningKey.new()
+    use = f"list it in headers.assertion_key_files; its id is {key.public.kid}"
+    _hand_out(key.pem, output, lost="the trust in what it signed", use=use)
 
 
 def _hand_out(text: str, output: Path | None, *, lost: str, use: str) -> None:

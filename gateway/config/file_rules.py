@@ -19,6 +19,8 @@ from gateway.oidc.jose.jwks import certificate_keys
 from gateway.settings.model import Settings
 from gateway.settings.secret_files import named, read_text
 
+_ASSERTION_KEY = "make one with `gateway keys assertion -o FILE`"
+
 
 @rule("session.key_files")
 def _key_files(settings: Settings) -> Iterator[Remark]:
@@ -45,6 +47,32 @@ def _receipt_key(settings: Settings) -> Iterator[Remark]:
     if settings.log.level not in {"debug", "info"}:
         what = "leaves out the lines of the audit trail, and the receipts with them"
         yield warning("log.level", what, "write `info`, or remove logout.receipt_key_file")
+
+
+@rule("headers")
+def _assertion_keys(settings: Settings) -> Iterator[Remark]:
+    # Late, as with receipts.
+    from gateway.oidc.jose.signing_key import SigningKey
+
+    asked = settings.headers
+    if asked.assertion and not asked.assertion_key_files:
+        what = "is true, and there is no key to sign with"
+        yield error(
+            "headers.assertion", what, f"{_ASSERTION_KEY}, and list it in headers.assertion_key_files"
+        )
+    if asked.assertion and settings.forward_auth is not None:
+        what = "goes only to the upstreams that the gateway itself forwards to, not through the proxy that asks it"
+        yield warning("headers.assertion", what, "let the gateway forward what is to have it")
+    for index, file in enumerate(asked.assertion_key_files):
+        at = ("headers", "assertion_key_files", index)
+        try:
+            SigningKey.parse(read_text(file))
+        except ConfigurationError as unreadable:
+            yield error(at, unreadable.detail, unreadable.fix)
+        except ValueError as reason:
+            yield error(at, f"the key in {named(file)} {reason}", _ASSERTION_KEY)
+        else:
+            yield from exposure(at, file)
 
 
 @rule("inbound.universal_logout")

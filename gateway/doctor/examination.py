@@ -12,6 +12,7 @@ from gateway.config import Settings, examine
 from gateway.core import clock
 from gateway.doctor import (
     application,
+    bypass,
     end_session,
     findings,
     front,
@@ -42,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     *inbound.CHECKS,
     *state.CHECKS,
     *application.CHECKS,
+    *bypass.CHECKS,
     *front.CHECKS,
 )
 NAMES = frozenset({findings.NAME, *(each.name for each in CHECKS)})

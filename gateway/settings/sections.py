@@ -131,6 +131,16 @@ class HeadersSection:
     authorization: kinds.Flag = key(
         False, description="Send the access token to upstreams as `Authorization: Bearer`."
     )
+    assertion: kinds.Flag = key(
+        False,
+        description="Send upstreams `X-Auth-Request-Assertion` too: who it is as a JWT (ES256, 60 s, audience:"
+        " the route's `path`), to be verified with the keys at `/oauth2/assertion-keys`.",
+    )
+    assertion_key_files: tuple[kinds.File, ...] = key(
+        [],
+        description="Private keys (P-256, PEM) for it, of `gateway keys assertion`. The first one signs, all are"
+        " published.",
+    )
     claims: dict[kinds.ClaimHeader, kinds.Word] = key(
         {}, description="Further headers to upstreams, as `Header-Name: claim`."
     )

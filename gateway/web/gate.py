@@ -20,11 +20,13 @@ from gateway.core.gate import (
 from gateway.core.http.crossing import acts_as_sign_out, led_here
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.routes import Route
+from gateway.core.session.identity_headers import HeaderPairs
 from gateway.core.session.lifecycle import is_due
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Interrupted
 from gateway.telemetry.log import get_logger
 from gateway.web import preflight
+from gateway.web.forward.assertions import Assertions
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import Answer, Request, Response
 from gateway.web.pages.errors import refuse, refuse_account
@@ -69,6 +71,7 @@ class Gate:
         logout: Logout,
         refresher: Refresher,
         events: SessionEvents,
+        assertions: Assertions | None = None,
     ) -> None:
         self._options = options
         self.policy = policy
@@ -79,6 +82,7 @@ class Gate:
         self._logout = logout
         self._refresher = refresher
         self._events = events
+        self._assertions = assertions
         self._worker_seen = False
 
     @property
@@ -160,8 +164,15 @@ class Gate:
         # While the next generation is on its way, this one is not set anew: the two answers could cross.
         cookies = () if renewing else self._renewed(session, carried, now, active=active, client=facts.client)
         return self._forwarder.forward(
-            request, facts, session, route, identity=carried.identity, set_cookies=cookies
+            request, facts, session, route, identity=self._identity(carried, route, now), set_cookies=cookies
         )
+
+    def _identity(self, carried: Carried, route: Route, now: int) -> HeaderPairs:
+        """What the upstream hears of who it is."""
+        if self._assertions is None or not isinstance(carried.session, Session):
+            return carried.identity
+        principal, identity = carried.session.principal, carried.identity
+        return (*identity, self._assertions.header(identity, principal, route.path, now))
 
     async def _signing_out(
         self, request: Request, facts: RequestFacts, carried: Carried, route: Route, now: int
@@ -171,7 +182,7 @@ class Gate:
             carried, how="application", now=now, sent=facts.cookies, leads=False
         )
         return self._forwarder.forward(
-            request, facts, None, route, identity=carried.identity, set_cookies=cookies
+            request, facts, None, route, identity=self._identity(carried, route, now), set_cookies=cookies
         )
 
     def _current(self, carried: Carried, now: int) -> Carried:

@@ -11,6 +11,7 @@ import pytest
 from gateway.core.errors import UpstreamError
 from gateway.core.http.header_names import SPELLINGS
 from gateway.core.http.routes import Route
+from gateway.oidc.jose.signing_key import SigningKey
 from gateway.proxy.address import _tls_context
 from gateway.proxy.connection import Keeper, UpstreamConnection
 from gateway.proxy.deadlines import Deadlines
@@ -19,8 +20,9 @@ from gateway.proxy.live import EVENTS, Endings, LiveConnections
 from gateway.proxy.pool import Pool
 from gateway.proxy.response import MAX_FIELDS, MAX_HEAD
 from gateway.proxy.tunnel import Tunnel
+from gateway.web.forward.assertions import HEADER, Assertions
 from gateway.web.forward.forwarder import Forwarder
-from tests.bounds.listed import fills, resident, stated
+from tests.bounds.listed import fill, fills, resident, stated
 from tests.fakes.door import session
 from tests.proxy.test_exchange import Client, Transport
 from tests.proxy.test_pool import Listener
@@ -241,3 +243,19 @@ async def test_names_of_dropped_headers(measured: Measured) -> None:
         forwarder._say_dropped(b"x_forwarded_%d" % at + b"n" * 30_000)
     assert measured() - before <= stated("web/forward/forwarder.py _logged_names")
     await forwarder.close()
+
+
+@fills("web/forward/assertions.py _made")
+def test_assertions_that_are_sent_again(measured: Measured) -> None:
+    """Of everybody, each with an identity as long as a session may have it."""
+    made = Assertions("https://app.example.com", [SigningKey.new()])
+    before = measured()
+    memory = made._made
+
+    def add(at: int) -> None:
+        identity = ((b"X-Auth-Request-User", b"%d" % at), (b"X-Auth-Request-Groups", b"g" * 4_000))
+        memory.keep((identity, f"/{at}", at), (HEADER, b"%d" % at + b"t" * 6_000))
+
+    fill(memory, add, 6_200)
+    assert memory.kept > 8
+    assert measured() - before <= memory.taken <= memory.size == stated("web/forward/assertions.py _made")

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from gateway.cli import config
 from gateway.core import dice
 from gateway.core.session.key_file import format_key, parse_key
+from gateway.oidc.jose.signing_key import SigningKey
 
 
 @pytest.fixture
@@ -93,6 +94,15 @@ def test_a_new_key_is_printed(gateway):
     assert first.exit_code == 0
     assert len(parse_key(first.output)) == 32
     assert first.output != second.output
+
+
+def test_a_key_for_assertions_is_made(gateway, tmp_path):
+    """It can sign, and the line says where it belongs."""
+    result = gateway("keys", "assertion", "-o", "assertion.pem")
+
+    assert result.exit_code == 0
+    assert "headers.assertion_key_files" in result.output
+    assert SigningKey.parse((tmp_path / "assertion.pem").read_text()).public.kid in result.output
 
 
 def test_a_new_key_file_is_its_owner_s_alone(gateway, tmp_path):

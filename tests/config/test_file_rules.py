@@ -211,3 +211,19 @@ def test_a_receipt_key_is_good_where_its_lines_are_written(found, house):
     assert not [line for line in found(signing) if "receipt" in line]
     (line,) = [line for line in found({**signing, "log.level": "error"}) if "receipt" in line]
     assert "log.level: warning: leaves out the lines of the audit trail" in line
+
+
+def test_an_assertion_needs_a_key_that_can_sign(found, house):
+    """At the start; and behind a proxy that asks, applications get none."""
+    file = house / "assertion.pem"
+    lines = found({"headers.assertion": True})
+    assert any(line.startswith("headers.assertion: is true, and there is no key") for line in lines)
+    signing = {"headers.assertion": True, "headers.assertion_key_files": [str(file)]}
+    assert any("does not exist" in line for line in found(signing) if "assertion_key_files[0]" in line)
+    file.touch(mode=0o600)
+    file.write_text("nonsense")
+    assert any("is not a private key in PEM" in line for line in found(signing))
+    file.write_text(ReceiptKey.new().pem)
+    assert not [line for line in found(signing) if "assertion" in line]
+    behind = {**signing, "forward_auth": {}, "trusted_proxies": ["10.0.0.7"]}
+    assert any("headers.assertion: warning: goes only to" in line for line in found(behind))

@@ -25,6 +25,8 @@ NOT_IN_THE_LISTING = {
     "upstreams[].ca_file": "beside provider.ca_file, for upstreams",
     "upstreams[].encoded_slashes": "design section 3",
     "upstreams[].method_override": "rule R32",
+    "headers.assertion": "an application that wants proof",
+    "headers.assertion_key_files": "what signs it",
     "headers.reserved": "headers that an application believes, beside those of the usual proxies",
     "headers.underscores": "names that some servers read as others",
     "upstreams[].strip_prefix": "an upstream whose own paths begin behind its route's",

@@ -48,7 +48,7 @@ def served(directory: Path) -> dict[str, set[str]]:
     assert key in text
     path.write_text(text.replace(key, f"{key}  activity: input\n  idle: 12h\n"))
     gateway: Any = Gateway(load(path, {}))
-    gateway.events.receipts = SimpleNamespace()
+    gateway.events.receipts = gateway.assertions = SimpleNamespace()
     table = own_paths(gateway)
     found: dict[str, set[str]] = {}
     for own, methods in table._exact.items():

@@ -11,6 +11,7 @@ ELSEWHERE = {
     "cli/main.py": "tests/cli/test_policy.py",  # names the commands; every command's test runs through it
     "cli/serve.py": "tests/app/test_server.py",  # as a process of its own
     "config/file_checks.py": "tests/config/test_file_rules.py",
+    "web/endpoints/assertion_keys.py": "tests/flows/test_assertion.py",
     "web/door/arrival.py": "tests/web/door/test_arrivals.py",  # what stands for the transport meanwhile
     "config/remarks.py": "tests/config/test_rules.py",  # what the rules are made of
     **{

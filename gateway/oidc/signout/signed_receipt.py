@@ -12,36 +12,24 @@ The nonce of a signature, on which ECDSA stands or falls, is drawn by OpenSSL fr
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)  # fmt: skip
-from jwt import PyJWS
-from jwt.algorithms import ECAlgorithm
-from jwt.utils import base64url_encode
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gateway.core.errors import ProviderError
 from gateway.core.signout.chain import HopState
-from gateway.oidc.jose.jwks import KeySet, VerificationKey, parse_key_set
+from gateway.oidc.jose.jwks import KeySet, parse_key_set
 from gateway.oidc.jose.signed_token import MAX_TEXT, Kind, read_signed, rejected, text_in, time_in
+from gateway.oidc.jose.signing_key import CURVE, SigningKey, jwks_of, public_half
 from gateway.oidc.wire import ProviderResponse
 
 STARTED, FINISHED = "started", "finished"
 MAKE_ONE = "make one with `gateway keys receipt -o FILE`"
-_ALGORITHM, _CURVE = "ES256", ("EC", "P-256")
 _KIND = Kind("receipt", {"logout-receipt+jwt"}, typed=True, longest=16_384)
-_JWS = PyJWS(algorithms=[_ALGORITHM])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,50 +80,17 @@ class LogoutReceipt:
         return replace(self, run=None, number=0)
 
 
-class ReceiptKey:
-    """The private key that signs receipts; its repr does not show it."""
-
-    def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
-        self._private = private
-        self.public = _public(private.public_key())
-
-    @classmethod
-    def parse(cls, pem: str) -> ReceiptKey:
-        """The key in a PEM file.
-
-        :raises ValueError: it is none for P-256; the message reads on after "the key", and never shows it.
-        """
-        try:
-            private = load_pem_private_key(pem.encode(), password=None)
-        except TypeError:
-            raise ValueError("has a passphrase, which nobody can enter") from None
-        except (ValueError, UnsupportedAlgorithm):
-            raise ValueError("is not a private key in PEM") from None
-        if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
-            raise ValueError("is not one for the curve P-256")
-        return cls(private)
-
-    @classmethod
-    def new(cls) -> ReceiptKey:
-        """A new key."""
-        return cls(ec.generate_private_key(ec.SECP256R1()))
-
-    @property
-    def pem(self) -> str:
-        """The content of a key file."""
-        return self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+class ReceiptKey(SigningKey):
+    """The private key that signs receipts."""
 
     @property
     def jwks(self) -> dict[str, object]:
         """The public half as a key set (RFC 7517)."""
-        members = ECAlgorithm.to_jwk(self._private.public_key(), as_dict=True)
-        return {"keys": [{**members, "kid": self.public.kid, "use": "sig", "alg": _ALGORITHM}]}
+        return jwks_of([self])
 
     def sign(self, receipt: LogoutReceipt) -> str:
         """The receipt as a compact JWS."""
-        payload = json.dumps(claims_of(receipt), separators=(",", ":")).encode()
-        headers = {"kid": self.public.kid, "typ": "logout-receipt+jwt"}
-        return _JWS.encode(payload, self._private, algorithm=_ALGORITHM, headers=headers)
+        return self.signed(claims_of(receipt), "logout-receipt+jwt")
 
 
 def claims_of(receipt: LogoutReceipt) -> dict[str, object]:
@@ -191,7 +146,7 @@ def keys_from_jwks(text: str) -> KeySet:
     :raises ProviderError: there is none.
     """
     found = tuple(
-        key for key in parse_key_set(ProviderResponse(200, body=text.encode())).keys if key.kind == _CURVE
+        key for key in parse_key_set(ProviderResponse(200, body=text.encode())).keys if key.kind == CURVE
     )
     if not found:
         raise ProviderError("bad_response", "the key set has no key for the curve P-256")
@@ -211,17 +166,7 @@ def keys_from_pem(text: str) -> KeySet:
         raise ValueError("is not a public or private key in PEM") from None
     if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != "secp256r1":
         raise ValueError("is not one for the curve P-256")
-    return KeySet((_public(public),))
-
-
-def _public(public: ec.EllipticCurvePublicKey) -> VerificationKey:
-    return VerificationKey(_thumbprint(public), _CURVE, _ALGORITHM, public)
-
-
-def _thumbprint(public: ec.EllipticCurvePublicKey) -> str:
-    """RFC 7638: the hash of the members that make the key, in lexical order and without white space."""
-    members = json.dumps(ECAlgorithm.to_jwk(public, as_dict=True), sort_keys=True, separators=(",", ":"))
-    return base64url_encode(hashlib.sha256(members.encode()).digest()).decode()
+    return KeySet((public_half(public),))
 
 
 def _hop_claims(hop: HopState) -> dict[str, object]:
