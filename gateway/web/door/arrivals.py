@@ -21,6 +21,8 @@ from gateway.web.door.connection import Connection
 if TYPE_CHECKING:
     from gateway.web.door.connections import Listener
 
+_OURS = 86_400.0
+"""Seconds for a handshake by the event loop's clock: the door's own, with its limit, comes first."""
 _PAUSE = 0.1
 """Seconds until the next look at a socket from which nothing could be taken: no file is left for a connection."""
 
@@ -37,10 +39,7 @@ async def arrive(listener: Listener, sock: socket.socket, tls: ssl.SSLContext | 
         if listener.limits.proxied and not await _proxied(listener, connection, sock, peer):
             return
         await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: connection,
-            sock,
-            ssl=tls,
-            ssl_handshake_timeout=None if tls is None else listener.limits.handshake,
+            lambda: connection, sock, ssl=tls, ssl_handshake_timeout=None if tls is None else _OURS
         )
     except OSError:  # gone again, or no TLS
         pass

@@ -27,6 +27,8 @@ from tests.fakes.patience import PATIENCE
 NOBODY = (ip_network("192.0.2.0/24"),)
 HERE = (ip_network("127.0.0.0/8"),)
 HOST = "app.localhost"
+ROOMY: dict[str, Any] = {"header": 8_192, "body": 0, "proxies": NOBODY, "handshake": 1_000.0}
+"""Nothing passes that a test does not let pass."""
 FROM = b"PROXY TCP4 203.0.113.7 127.0.0.1 4711 443\r\n"
 
 
@@ -66,7 +68,7 @@ async def standing(authority: Authority, *, tls: bool = True, **limits: Any) -> 
     def answer(request: Request) -> Response:
         return Response(body=request.peer.encode())
 
-    stand.doors = listener(answer, DoorLimits(**{"header": 8_192, "body": 0, "proxies": NOBODY, **limits}))
+    stand.doors = listener(answer, DoorLimits(**{**ROOMY, **limits}))
     pem = Path(authority.file).with_suffix(f".{HOST}.pem")
     sock = listening_socket(ListenAddress("127.0.0.1", 0), "listen")
     stand.port = sock.getsockname()[1]
