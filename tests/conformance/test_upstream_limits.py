@@ -19,7 +19,7 @@ from tests.conformance.recorder import Call, plain
 from tests.conformance.wire import Door, Wire
 from tests.fakes.patience import PATIENCE
 
-TIMES = "timeouts: {connect: 400ms, first_byte: 500ms, idle: 800ms}\n"
+TIMES = "timeouts: {connect: 400ms, first_byte: 500ms, idle: 800ms, client_body: 800ms}\n"
 
 
 @pytest.fixture(scope="module")

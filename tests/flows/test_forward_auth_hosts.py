@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.pieces import put
 from tests.flows.front import Front, fronted, signed_in
 
 SERVER = re.compile(r"\nserver \{\n    # For TLS here.*?\n\}\n", re.DOTALL)
@@ -24,8 +25,7 @@ def two_servers(recipe: str) -> str:
 def one_server(recipe: str) -> str:
     """The application's server is that of requests without a Host."""
     nobody = "server {\n    listen 80 default_server;\n    return 421;\n}\n"
-    assert nobody in recipe
-    return recipe.replace(nobody, "").replace("    listen 80;", "    listen 80 default_server;")
+    return put(recipe, {nobody: "", "    listen 80;": "    listen 80 default_server;"})
 
 
 @pytest.fixture
