@@ -87,7 +87,7 @@ def test_a_full_disk_costs_lines_and_no_answers(monkeypatch: pytest.MonkeyPatch)
         access_log.flush()
         access_log.flush()
     assert disk.asked > 2
-    assert [line["reason"] for line in told] == ["No space left on device"]
+    assert [line["why"] for line in told] == ["No space left on device"]
     assert access_log._log is not None
     assert access_log._log._lines == []
 
