@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.app.inbound import InboundEndpoints
-from gateway.app.options import claim_options, door_rules, identity_options
+from gateway.app.options import claim_options, door_rules, group_watch, identity_options
 from gateway.core.http.forwarded import RELAYING
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
@@ -87,6 +87,7 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
         public_url=settings.public_url,
         prefix=prefix,
         claims=claim_options(settings),
+        groups=group_watch(settings),
         hints=parts.hints,
         keep_access=settings.headers.authorization,
         standing=parts.standing,

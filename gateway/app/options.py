@@ -26,12 +26,14 @@ from gateway.oidc.signin.identity import ClaimOptions
 from gateway.oidc.signout.logout import Hop
 from gateway.oidc.urls import origin_of
 from gateway.settings.model import Settings
+from gateway.settings.names import USUAL_GROUPS, GroupsClaim
 from gateway.settings.secret_files import revealed
 from gateway.settings.state_urls import SqliteUrl
 from gateway.state.backends import Backends, backends_at
 from gateway.state.redis.place import RedisPlace
 from gateway.web.admin import AdminOptions
 from gateway.web.door.limits import DoorLimits
+from gateway.web.session.group_watch import GroupWatch
 from gateway.web.signout.logout_options import LogoutOptions
 
 
@@ -137,12 +139,21 @@ def claim_options(settings: Settings) -> ClaimOptions:
     """Which claims mean what."""
     return ClaimOptions(
         user=settings.headers.user,
-        groups=settings.headers.groups,
+        groups=settings.headers.groups.claim,
+        shape=settings.headers.groups.shape,
+        federated=PROVIDERS[settings.provider.kind].broker,
         usernames=PROVIDERS[settings.provider.kind].usernames,
         keep=tuple(dict.fromkeys((*settings.session.claims, *settings.headers.claims.values()))),
         trusted_email_from=frozenset(settings.provider.trusted_email_from),
         linked=tuple(settings.provider.linked_subjects.items()),
     )
+
+
+def group_watch(settings: Settings) -> GroupWatch:
+    """Who says that nobody has a group, where one is asked for: by another claim than the usual, or by policies."""
+    groups = settings.headers.groups
+    wanted = groups != GroupsClaim(USUAL_GROUPS) or settings.policies != "builtin:spa"
+    return GroupWatch(groups.claim, wanted=wanted)
 
 
 def provider_options(settings: Settings) -> ProviderOptions:

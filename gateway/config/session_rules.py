@@ -11,6 +11,7 @@ from gateway.oidc.providers.registry import HOPS, PROVIDERS
 from gateway.oidc.signout.logout import placeholders
 from gateway.oidc.urls import fault_of
 from gateway.settings.model import Settings
+from gateway.settings.names import USUAL_GROUPS
 from gateway.settings.secret_files import revealed
 from gateway.settings.state_urls import RedisUrl
 
@@ -90,6 +91,15 @@ def _groups_claim(settings: Settings) -> Iterator[Remark]:
     if not PROVIDERS[settings.provider.kind].groups:
         what = f"groups are read from `{settings.headers.groups}`, which only Cognito sends"
         yield warning("headers.groups", what, "write the claim your provider sends, often `groups`")
+
+
+@rule("headers.groups")
+def _groups_shape(settings: Settings) -> Iterator[Remark]:
+    groups = settings.headers.groups
+    if not groups.shape and groups.claim != USUAL_GROUPS:
+        what = f"where `{groups}` is a text, its shape is guessed: brackets are a list, and a comma is part of a name"
+        fix = f"write {{claim: '{groups}', shape: …}} with list, json, comma or brackets"
+        yield note("headers.groups", what, fix)
 
 
 @rule("session.key_files")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from gateway.oidc.providers.descriptor import HopKind
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
+from gateway.oidc.signin.groups import SHAPES
 from gateway.settings import addresses, names, proxies, secret_files, state_urls, units
 
 REQUIRED: Final = object()
@@ -82,6 +83,24 @@ Network = Annotated[names.Network, _kind(names.parse_network, "CIDR")]
 Ip = Annotated[str, _kind(names.parse_ip, "IP address")]
 Word = Annotated[str, _kind(names.parse_word, "text")]
 Scope = Annotated[str, _kind(names.parse_scope, "scope")]
+GroupsClaim = Annotated[
+    names.GroupsClaim,
+    ValueKind(
+        lambda value, _base: names.parse_groups_claim(value),
+        {
+            "title": "claim",
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "required": ["claim"],
+                    "properties": {"claim": {"type": "string"}, "shape": {"enum": list(SHAPES)}},
+                    "additionalProperties": False,
+                },
+            ],
+        },
+    ),
+]
 ClaimHeader = Annotated[str, _kind(names.parse_claim_header, "header")]
 ReservedHeader = Annotated[str, _kind(names.parse_reserved_header, "header")]
 CookieName = Annotated[str, _kind(names.parse_cookie_name, "cookie name")]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.core.http.own_cookies import is_own_cookie
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
+from gateway.oidc.signin.groups import SHAPES
 from gateway.oidc.signout.logout import PLACEHOLDERS, placeholders
 from gateway.settings.addresses import is_host, parse_any_origin, split_url
 from gateway.settings.bad_value import BadValueError, quoted
@@ -45,6 +48,39 @@ class ConfiguredHop:
 
     def __str__(self) -> str:
         return f"{{{self.kind}: {self.behind}}}" if self.behind else self.kind
+
+
+USUAL_GROUPS = "cognito:groups"
+"""Cognito's own groups, always a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsClaim:
+    """The claim with a person's groups.
+
+    :ivar shape: one of `SHAPES`; empty where nobody said.
+    """
+
+    claim: str
+    shape: str = ""
+
+    def __str__(self) -> str:
+        return self.claim
+
+
+def parse_groups_claim(value: object) -> GroupsClaim:
+    """``groups``, or ``{claim: custom:groups, shape: brackets}``, which a variable has as JSON."""
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if not isinstance(value, dict):
+        return GroupsClaim(parse_word(value))
+    fix = f"write {{claim: groups, shape: …}}, with a shape of {', '.join(SHAPES)}"
+    if "claim" not in value or not value.keys() <= {"claim", "shape"}:
+        raise BadValueError("is not a claim with a shape", fix)
+    if value.get("shape") not in (*SHAPES, None):
+        raise BadValueError(f"{quoted(value['shape'])} is no shape of a claim", fix)
+    return GroupsClaim(parse_word(value["claim"]), str(value.get("shape") or ""))
 
 
 def parse_host(value: object) -> str:

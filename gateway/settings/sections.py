@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.settings import kinds
+from gateway.settings import kinds, names
 from gateway.settings.kinds import key
 
 
@@ -125,8 +125,10 @@ class HeadersSection:
     """Which claims become identity headers."""
 
     user: kinds.Word = key("sub", description="Claim that becomes `X-Auth-Request-User`.")
-    groups: kinds.Word = key(
-        "cognito:groups", description="Claim that becomes `X-Auth-Request-Groups` and the groups of policies."
+    groups: kinds.GroupsClaim = key(
+        names.USUAL_GROUPS,
+        description="Claim that becomes `X-Auth-Request-Groups` and the groups of policies; where it comes as a text"
+        " also how to read it, `{claim: …, shape: …}` with `list`, `json`, `comma` or `brackets`.",
     )
     authorization: kinds.Flag = key(
         False, description="Send the access token to upstreams as `Authorization: Bearer`."

@@ -32,7 +32,7 @@ def test_every_part_takes_what_the_operator_wrote(tmp_path: Path) -> None:
     path.write_text(
         f"{text}\nhosts: [Other.example]\nallowed_origins: [https://a.example]\nmax_staleness: 7s\n"
     )
-    settings = load(path, {})
+    settings = load(path, {"GATEWAY_HEADERS__GROUPS": '{"claim": "custom:groups", "shape": "json"}'})
 
     assert door_rules(settings, ("third.example",)).authorities == {
         "app.localhost:8080", "other.example", "third.example",
@@ -42,7 +42,9 @@ def test_every_part_takes_what_the_operator_wrote(tmp_path: Path) -> None:
     assert rules.max_staleness == 7
     assert [route.path for route in routes(settings)] == ["/api/", "/"]
     assert [hop.name for hop in logout_options(settings).hops] == ["cognito", "okta_signout"]
-    assert claim_options(settings).user == settings.headers.user
+    claims = claim_options(settings)
+    assert (claims.user, claims.groups, claims.shape) == (settings.headers.user, "custom:groups", "json")
+    assert claims.federated
     assert identity_options(settings).authorization is False
 
 

@@ -71,6 +71,48 @@ def test_contradictions_are_findings(examined, changes, key, what):
 
 
 @pytest.mark.parametrize(
+    ("written", "claim", "shape", "noted"),
+    [
+        (None, "cognito:groups", "", False),
+        ("cognito:groups", "cognito:groups", "", False),
+        ("custom:groups", "custom:groups", "", True),
+        ({"claim": "custom:groups"}, "custom:groups", "", True),
+        ({"claim": "custom:groups", "shape": "brackets"}, "custom:groups", "brackets", False),
+        ('{"claim": "custom:groups", "shape": "json"}', "custom:groups", "json", False),
+        ({"claim": "groups", "shape": "list"}, "groups", "list", False),
+    ],
+)
+def test_the_shape_of_groups_is_guessed_with_a_note_alone(examined, written, claim, shape, noted):
+    """The plain form stays; a variable has the other as JSON; Cognito's own claim is a list and needs no word."""
+    examination = examined({"headers.groups": written})
+    groups = examination.settings.headers.groups
+    assert (groups.claim, groups.shape) == (claim, shape)
+    notes = [each for each in examination.findings if each.key == "headers.groups"]
+    assert [(each.severity, "its shape is guessed" in each.what) for each in notes] == [
+        (Severity.NOTE, True)
+    ] * noted
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"shape": "json"},
+        {"claim": "groups", "shape": "xml"},
+        {"claim": "groups", "form": "json"},
+        {"claim": ""},
+        ["groups"],
+        "",
+    ],
+)
+def test_a_shape_that_is_none_is_refused(examined, written):
+    """With those that there are."""
+    findings = [
+        each for each in examined({"headers.groups": written or {"claim": " "}}).findings if each.failing
+    ]
+    assert [each.key for each in findings] == ["headers.groups"]
+
+
+@pytest.mark.parametrize(
     ("changes", "key", "what"),
     [
         ({"logout": None}, "logout.chain", "a provider behind Cognito stays signed in"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -12,8 +13,9 @@ import pytest_asyncio
 
 from gateway.core.session.attempt import LOOP_LIMIT
 from tests.corpus.read import lines
+from tests.fakes import production_log
 from tests.fakes.browser import Browser
-from tests.flows.conftest import Stand, later, switched
+from tests.flows.conftest import Stand, later, standing, switched
 from tests.flows.stores import BOTH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -312,6 +314,22 @@ async def test_a_provider_that_fails_is_502_with_a_way_on(shared: Stand, browser
     assert "rd=/api/reports%3Fx%3D1" in page.text
     assert "__Host-session" not in browser.cookie_names(shared.app)
     assert "login_failed" in shared.told()
+
+
+async def test_a_claim_that_gives_nobody_a_group_is_in_the_log(tmp_path: Path) -> None:
+    """Once, at the first sign-in, where policies ask for groups; the next one is not told of."""
+    with production_log.production_log() as log:
+        async with standing(
+            tmp_path, replaced={"headers: {": "headers: {groups: 'custom:groups', "}
+        ) as stand:
+            for _ in range(2):
+                await stand.sign_in(stand.browser())
+    (line,) = production_log.lines(log, "nobody_has_groups")
+    assert (line["claim"], line["there"], "cognito:groups" in str(line["names"])) == (
+        "custom:groups",
+        False,
+        True,
+    )
 
 
 async def test_the_session_id_is_new_at_every_sign_in(shared: Stand) -> None:

@@ -2,11 +2,12 @@
 R20).
 
 A claim that cannot be carried truthfully (a control character, another type than it should have) refuses the
-login (rule R31): cutting or cleaning it would make one user look like another.
+login (rule R31): cutting or cleaning it would make one user look like another. What nobody asks for may be anything.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from gateway.core.errors import ProviderError
 from gateway.core.session.revocation_keys import email_key, idp_key, isid_key, subject_key
 from gateway.core.session.session import Principal
+from gateway.oidc.signin.groups import names_in
 from gateway.oidc.signin.id_token import IdTokenClaims
 from gateway.oidc.wire import has_control
 
@@ -27,7 +29,8 @@ class ClaimOptions:
     """Which claims mean what.
 
     :ivar user: claim that upstreams see as the user.
-    :ivar groups: claim with the group names: a list, or one name.
+    :ivar groups: claim with the group names. :ivar shape: of that claim, as `names_in` takes it.
+    :ivar federated: the provider says in ``identities`` whom it asked; elsewhere that claim may be anything.
     :ivar usernames: claims tried, in order, for the preferred user name.
     :ivar keep: further claims that headers, policies or the SPA need; no other reaches the session.
     :ivar trusted_email_from: issuers and names of federated providers whose e-mail addresses need no
@@ -38,6 +41,8 @@ class ClaimOptions:
 
     user: str = "sub"
     groups: str = "groups"
+    shape: str = ""
+    federated: bool = True
     usernames: tuple[str, ...] = ("preferred_username",)
     keep: tuple[str, ...] = ()
     trusted_email_from: frozenset[str] = frozenset()
@@ -62,10 +67,12 @@ def principal_from(verified: IdTokenClaims, options: ClaimOptions) -> Principal:
         subject=verified.subject,
         user=user,
         email=_text(claims, EMAIL),
-        groups=_names(claims, options.groups),
-        preferred_username=next(filter(None, (_text(claims, name) for name in options.usernames)), None),
+        groups=_groups(claims, options),
+        preferred_username=next(
+            filter(None, (_text_or_none(claims, name) for name in options.usernames)), None
+        ),
         claims=MappingProxyType({name: _kept(claims, name) for name in options.keep if name in claims}),
-        acr=_text(claims, "acr"),
+        acr=_acr(claims.get("acr")),
         auth_time=verified.auth_time,
     )
 
@@ -81,10 +88,12 @@ def aliases_from(verified: IdTokenClaims, options: ClaimOptions) -> tuple[str, .
     email = _text(claims, EMAIL)
     if email is not None:
         keys.append(email_key(email))
-    keys += [idp_key(provider, user_id) for provider, user_id in _identities(claims)]
+    keys += [idp_key(provider, user_id) for provider, user_id in _identities(claims, options)]
     for name in SESSION_ID_CLAIMS:
-        session_id = _text(claims, name)
-        if session_id is not None:
+        session_id = claims.get(name)
+        if (
+            isinstance(session_id, str) and session_id and not has_control(session_id)
+        ):  # as a logout token can name it
             keys.append(isid_key(verified.issuer, session_id))
     for issuer, name in options.linked:
         subject = _text(claims, name)
@@ -96,7 +105,7 @@ def aliases_from(verified: IdTokenClaims, options: ClaimOptions) -> tuple[str, .
 def _with_believed_email(verified: IdTokenClaims, options: ClaimOptions) -> Mapping[str, object]:
     """The claims, with the address in lower case, or without it when nobody vouches for it (rule R19)."""
     claims = dict(verified.claims)
-    email = _text(claims, EMAIL)
+    email = _text_or_none(claims, EMAIL)
     claims.pop(EMAIL, None)
     if email is not None and _is_address(email) and _is_vouched_for(verified, options):
         claims[EMAIL] = email.lower()
@@ -114,13 +123,13 @@ def _is_vouched_for(verified: IdTokenClaims, options: ClaimOptions) -> bool:
     email_verified = verified.claims.get("email_verified")
     if email_verified is True or email_verified == "true" or verified.issuer in options.trusted_email_from:
         return True
-    providers = {provider for provider, _ in _identities(verified.claims)}
+    providers = {provider for provider, _ in _identities(verified.claims, options)}
     return bool(providers) and providers <= options.trusted_email_from
 
 
-def _identities(claims: Mapping[str, object]) -> list[tuple[str, str]]:
+def _identities(claims: Mapping[str, object], options: ClaimOptions) -> list[tuple[str, str]]:
     """(provider, user id) of Cognito's ``identities`` claim."""
-    identities = claims.get("identities")
+    identities = claims.get("identities") if options.federated else None
     if identities is None:
         return []
     if not isinstance(identities, list):
@@ -136,15 +145,27 @@ def _identities(claims: Mapping[str, object]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _names(claims: Mapping[str, object], name: str) -> tuple[str, ...]:
-    """A list of names, each once, or one name. A string is never split: a comma may be part of a name."""
-    value = claims.get(name)
+def _groups(claims: Mapping[str, object], options: ClaimOptions) -> tuple[str, ...]:
+    names = names_in(claims.get(options.groups), options.shape)
+    if names is None:
+        raise ProviderError(
+            "unusable_claim",
+            f"{options.groups}: not a list of names in the shape {options.shape or 'that is guessed'}",
+            fix="say which shape it has in headers.groups, or correct the attribute or its mapping at the provider",
+        )
+    return names
+
+
+def _acr(value: object) -> str | None:
+    """What a policy may ask about and nothing else has: whatever is no plain text is its JSON, which equals none."""
     if value is None or value == "":
-        return ()
-    members = value if isinstance(value, list) else [value]
-    if not all(isinstance(member, str) and member and not has_control(member) for member in members):
-        raise _unusable(name, "not a list of names")
-    return tuple(dict.fromkeys(members))
+        return None
+    return value if isinstance(value, str) and not has_control(value) else json.dumps(value)
+
+
+def _text_or_none(claims: Mapping[str, object], name: str) -> str | None:
+    """A text; None where the claim is something else."""
+    return _text(claims, name) if isinstance(claims.get(name), str) else None
 
 
 def _text(claims: Mapping[str, object], name: str) -> str | None:

@@ -126,7 +126,7 @@ def test_malformed_groups_refuse_the_login(said: Any) -> None:
     assert caught.value.code == "unusable_claim"
 
 
-@pytest.mark.parametrize("name", ["email", "preferred_username", "cognito:username", "acr", "department"])
+@pytest.mark.parametrize("name", ["email", "preferred_username", "cognito:username", "department"])
 @pytest.mark.parametrize("char", ["\r\n", "\x00", "\x1b", "\x7f", "\x85", "\ud800"])
 def test_r31_control_characters_refuse_the_login(name: str, char: str) -> None:
     """In every claim that becomes a header; the error names the claim and not its value."""
@@ -145,6 +145,72 @@ def test_r31_control_characters_deep_in_a_kept_claim_refuse_the_login() -> None:
     for value in ([["a\n"]], {"a": {"b\n": 1}}, deep):
         with pytest.raises(ProviderError, match="department"):
             principal_from(verified(department=value), ClaimOptions(keep=("department",)))
+
+
+ODD: list[Any] = [7, True, 1.5, {"a": 1}, ["x"], [{"a": ["b\n"]}], {"identities": {}}, "a\x00b"]
+
+
+@pytest.mark.parametrize("said", ODD)
+def test_what_nobody_asks_for_may_have_any_shape(said: Any) -> None:
+    """Claims that become no header and are asked for by nothing here fail no sign-in, and are not carried."""
+    names = (
+        "sid",
+        "origin_jti",
+        "identities",
+        "groups",
+        "acr",
+        "department",
+        "amr",
+        "phone_number",
+        "firebase",
+    )
+    claims = verified(**dict.fromkeys(names, said))
+    options = ClaimOptions(groups="roles", federated=False)
+    who = principal_from(claims, options)
+    assert (who.user, who.groups, dict(who.claims)) == ("alice-sub", (), {})
+    assert aliases_from(claims, options) == (f"sub:{ISSUER}|alice-sub",)
+
+
+@pytest.mark.parametrize("said", [each for each in ODD if not isinstance(each, str)])
+def test_an_address_or_a_name_that_is_no_text_is_none(said: Any) -> None:
+    """As one that nobody vouches for; the next claim with a name is taken."""
+    claims = verified(
+        email=said, email_verified=True, preferred_username=said, **{"cognito:username": "alice"}
+    )
+    who = principal_from(claims, COGNITO)
+    assert (who.email, who.preferred_username) == (None, "alice")
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [("urn:x", "urn:x"), (2, "2"), (["a", "b"], '["a", "b"]'), ("a\nb", '"a\\nb"'), ("", None), (None, None)],
+)
+def test_what_is_no_plain_acr_equals_none_that_a_policy_names(said: Any, asked: str | None) -> None:
+    """It is carried as its JSON, which holds no control character, and lets nobody in who is not."""
+    assert principal_from(verified(acr=said), ClaimOptions()).acr == asked
+
+
+@pytest.mark.parametrize(
+    ("shape", "said", "read"),
+    [
+        ("brackets", "[admins, staff]", ("admins", "staff")),
+        ("comma", "a,b", ("a", "b")),
+        ("json", '["a"]', ("a",)),
+    ],
+)
+def test_groups_are_read_in_their_shape(shape: str, said: str, read: tuple[str, ...]) -> None:
+    """From the claim that is named, such as an attribute of Cognito's, which is always a text."""
+    options = ClaimOptions(groups="custom:groups", shape=shape)
+    assert principal_from(verified(**{"custom:groups": said}), options).groups == read
+
+
+def test_groups_in_another_shape_than_was_said_refuse_the_login() -> None:
+    """The refusal names the claim and the key, and no group."""
+    options = ClaimOptions(groups="custom:groups", shape="json")
+    with pytest.raises(ProviderError) as caught:
+        principal_from(verified(**{"custom:groups": "[admins, staff]"}), options)
+    assert (caught.value.code, caught.value.detail[:13]) == ("unusable_claim", "custom:groups")
+    assert "headers.groups" in caught.value.fix and "admins" not in str(caught.value)
 
 
 def test_letters_of_any_script_are_kept() -> None:

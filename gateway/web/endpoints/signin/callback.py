@@ -39,6 +39,7 @@ from gateway.web.pages.offers import SIGN_OUT, other_account
 from gateway.web.pages.pages import Offer
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.attempts import Attempts
+from gateway.web.session.group_watch import GroupWatch
 from gateway.web.session.session import Carried, Sessions
 from gateway.web.signout.hint import Hints
 from gateway.web.signout.logout import Logout
@@ -71,6 +72,7 @@ class Callback:
     public_url: str
     prefix: str
     claims: ClaimOptions
+    groups: GroupWatch
     hints: Hints
     keep_access: bool
     standing: Standing
@@ -168,6 +170,7 @@ class Callback:
         hint = hint_in(verified.claims, tokens.id_token or "", self.hints.wanted)
         at = verified.authenticated_at(clock.now()) if self.provider.auth_time_proves else None
         who, aliases = principal_from(verified, self.claims), aliases_from(verified, self.claims)
+        self.groups.look(verified.claims, who.groups)
         return _Found(tokens, who, aliases, hint, at)
 
     def _unanswered(self, carried: Carried, attempt: Attempt, found: _Found, now: int) -> Entry | None:
