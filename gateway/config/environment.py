@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -59,7 +60,8 @@ def overlay(values: dict[str, Value], environ: Mapping[str, str], places: Places
             continue
         if value is not None and _put(values, key.path, value):
             places.in_environment(key.path, name)
-    _usual_proxy(values, environ, places)
+    # The process's own, also for callers that give no more than keys: it is said to programs, not to this file.
+    _usual_proxy(values, {**os.environ, **environ}, places)
     return findings
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.config.remarks import Remark, Rule, error, note, rule, warning
 from gateway.core.http.own_cookies import SESSION, suffixed
 from gateway.oidc.providers.registry import HOPS, PROVIDERS
+from gateway.oidc.signin.groups import ONLY_TEXTS
 from gateway.oidc.signout.logout import placeholders
 from gateway.oidc.urls import fault_of
 from gateway.settings.model import Settings
@@ -97,7 +98,8 @@ def _groups_claim(settings: Settings) -> Iterator[Remark]:
 def _groups_shape(settings: Settings) -> Iterator[Remark]:
     groups = settings.headers.groups
     if not groups.shape and groups.claim != USUAL_GROUPS:
-        what = f"where `{groups}` is a text, its shape is guessed: brackets are a list, and a comma is part of a name"
+        commas = "is between names" if groups.claim.startswith(ONLY_TEXTS) else "is part of a name"
+        what = f"where `{groups}` is a text, its shape is guessed: brackets are a list, and a comma {commas}"
         fix = f"write {{claim: '{groups}', shape: …}} with list, json, comma or brackets"
         yield note("headers.groups", what, fix)
 

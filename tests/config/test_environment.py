@@ -129,6 +129,13 @@ def test_the_proxy_of_all_programs_is_the_providers_unless_a_key_says_more(
     assert (provider.proxy and str(provider.proxy), provider.no_proxy) == (proxy, past)
 
 
+def test_the_proxy_of_the_process_counts_where_only_keys_are_given(examined, monkeypatch):
+    """Whoever reads a configuration with an environment of its own is in the same network."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://a:1")
+    assert str(examined().settings.provider.proxy) == "http://a:1"
+    assert str(examined(https_proxy="b:2").settings.provider.proxy) == "http://b:2"
+
+
 def test_a_proxy_that_cannot_be_used_is_found_where_it_was_said(examined):
     """Nobody is let past it in silence."""
     (finding,) = [each for each in examined(HTTPS_PROXY="socks5://me:hush@proxy").findings if each.failing]

@@ -10,21 +10,29 @@ import json
 
 from gateway.oidc.wire import has_control
 
+ONLY_TEXTS = "custom:"
+"""Begins claims that can be no list: Cognito's own attributes."""
 SHAPES = ("list", "json", "comma", "brackets")
 """``list``: a text is one name, commas and all. ``json``: a list in JSON. ``comma``: names between commas.
 ``brackets``: names between commas and brackets, or one name."""
 
 
-def names_in(value: object, shape: str = "") -> tuple[str, ...] | None:
+def names_in(value: object, shape: str = "", *, is_text: bool = False) -> tuple[str, ...] | None:
     """The names in ``value``, each once; None where they cannot be read so.
 
     To drop one could drop the group that forbids.
 
     :param shape: one of `SHAPES`. Without it brackets are taken for a list, and a comma without them is part of a name.
+    :param is_text: the claim can be nothing but a text; so commas, too, are taken for a list, unless they are in the
+        name of an entry in a directory (``cn=admins,ou=groups``).
     """
     if value is None or value == "":
         return ()
-    members = _split(value, shape) if isinstance(value, str) else value
+    if isinstance(value, str):
+        bare = is_text and not shape and "=" not in value and not value.lstrip().startswith("[")
+        members = _split(value, "comma" if bare else shape)
+    else:
+        members = value
     if not isinstance(members, list):
         return None
     names = [each for each in members if isinstance(each, str) and each and not has_control(each)]

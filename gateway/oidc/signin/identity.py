@@ -15,7 +15,7 @@ from types import MappingProxyType
 from gateway.core.errors import ProviderError
 from gateway.core.session.revocation_keys import email_key, idp_key, isid_key, subject_key
 from gateway.core.session.session import Principal
-from gateway.oidc.signin.groups import names_in
+from gateway.oidc.signin.groups import ONLY_TEXTS, names_in
 from gateway.oidc.signin.id_token import IdTokenClaims
 from gateway.oidc.wire import has_control
 
@@ -146,7 +146,8 @@ def _identities(claims: Mapping[str, object], options: ClaimOptions) -> list[tup
 
 
 def _groups(claims: Mapping[str, object], options: ClaimOptions) -> tuple[str, ...]:
-    names = names_in(claims.get(options.groups), options.shape)
+    is_text = options.groups.startswith(ONLY_TEXTS)
+    names = names_in(claims.get(options.groups), options.shape, is_text=is_text)
     if names is None:
         raise ProviderError(
             "unusable_claim",

@@ -53,6 +53,25 @@ def test_a_text_is_read_in_the_shape_that_it_is_said_to_have(
     assert names_in(said, shape) == read
 
 
+@pytest.mark.parametrize(
+    ("said", "shape", "read"),
+    [
+        ("admins,staff", "", ("admins", "staff")),
+        ("admins", "", ("admins",)),
+        ("[a b, c]", "", ("a b", "c")),
+        ('["a, b"]', "", ("a, b",)),
+        ("cn=admins,ou=groups", "", ("cn=admins,ou=groups",)),
+        ("admins,staff", "list", ("admins,staff",)),
+        ("admins,staff", "brackets", ("admins,staff",)),
+    ],
+)
+def test_where_a_claim_can_be_no_list_commas_are_guessed_too(
+    said: str, shape: str, read: tuple[str, ...]
+) -> None:
+    """But not those that are part of an entry's name in a directory, and nothing is guessed where a shape is said."""
+    assert names_in(said, shape, is_text=True) == read
+
+
 @pytest.mark.parametrize("shape", ["", *SHAPES])
 def test_a_list_is_a_list_in_every_shape(shape: str) -> None:
     """A provider that learns to send one needs no other configuration; no claim is no group."""

@@ -196,6 +196,8 @@ def test_what_is_no_plain_acr_equals_none_that_a_policy_names(said: Any, asked: 
         ("brackets", "[admins, staff]", ("admins", "staff")),
         ("comma", "a,b", ("a", "b")),
         ("json", '["a"]', ("a",)),
+        ("", "admins,staff", ("admins", "staff")),
+        ("list", "admins,staff", ("admins,staff",)),
     ],
 )
 def test_groups_are_read_in_their_shape(shape: str, said: str, read: tuple[str, ...]) -> None:
