@@ -48,8 +48,8 @@ def _split(text: str, shape: str) -> object:
     if shape == "list" or not (inner.startswith("[") and inner.endswith("]")):
         return [text]
     read = _read(inner)
-    whole = isinstance(read, list) and all(isinstance(each, str) for each in read)
-    return read if whole else _between_commas(inner[1:-1])
+    texts = isinstance(read, list) and all(isinstance(each, str) for each in read)
+    return read if texts else _between_commas(inner[1:-1])
 
 
 def _read(text: str) -> object:
