@@ -205,7 +205,7 @@ async def test_the_policy_denies_with_the_gateways_own_page(front: Front, browse
     await signed_in(front, browser, "/x", user="bob@example.com")
     page = await browser.navigate(f"{front.app}/admin/users", site="same-origin")
     assert (page.status, page.header("Content-Type")) == (403, "text/html; charset=utf-8")
-    assert message("reason.denied.what") in page.text
+    assert message("reason.denied.known", user="bob@example.com") in page.text
     problem = await browser.fetch(f"{front.app}/admin/users")
     assert (problem.status, json.loads(problem.text)["code"]) == (403, "denied")
 
