@@ -30,6 +30,8 @@ from gateway.web.endpoints.tab import TabScript
 from gateway.web.forward.assertions import Assertions
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
+from gateway.web.pages import pages
+from gateway.web.pages.respond import send
 from gateway.web.session.attempts import Attempts
 from gateway.web.session.session import Sessions
 from gateway.web.signout.hint import Hints
@@ -100,11 +102,16 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
         events=parts.events,
     )
     return {
-        f"{prefix}/start": {"GET": start},
-        f"{prefix}/callback": {"GET": callback},
-        f"{prefix}/landing": {"GET": Landing(prefix, parts.standing, parts.logout, attempts)},
+        f"{prefix}/start": _acting(start),
+        f"{prefix}/callback": _acting(callback),
+        f"{prefix}/landing": _acting(Landing(prefix, parts.standing, parts.logout, attempts)),
         f"{prefix}/onward": {"GET": Onward(settings.public_url, prefix)},
     }
+
+
+def _acting(endpoint: Endpoint) -> Methods:
+    """What does something by GET: by HEAD it does nothing, and tells nothing (RFC 9110 §9.3.2)."""
+    return {"GET": endpoint, "HEAD": lambda _, facts: send(pages.looked_at(url=facts.raw_target))}
 
 
 def _session(parts: Parts, who: LiveSession) -> dict[str, Methods]:
@@ -120,8 +127,8 @@ def _session(parts: Parts, who: LiveSession) -> dict[str, Methods]:
         events=parts.events,
     )
     return {
-        f"{prefix}/session": {"GET": session, "HEAD": session},
-        f"{prefix}/userinfo": {"GET": session, "HEAD": session},
+        f"{prefix}/session": {"GET": session},
+        f"{prefix}/userinfo": {"GET": session},
         f"{prefix}/sessions": {"GET": sessions.show, "POST": sessions.end},
     }
 
@@ -140,13 +147,12 @@ def _signing_out(parts: Parts) -> dict[str, Methods]:
     prefix, logout = parts.settings.prefix, parts.logout
     endpoints = LogoutEndpoints(prefix, parts.standing, logout)
     addresses = [f"{DONE_PREFIX}{hop.name}{end}" for hop in logout.options.hops for end in ("", "/*")]
-    done: dict[str, Methods] = {address: {"GET": endpoints.done} for address in addresses}
     return {
-        "/logout": {"GET": endpoints.start, "POST": endpoints.start},
-        **done,
-        CONTINUE: {"GET": endpoints.go_on},
-        HOP: {"GET": endpoints.hop},
-        LOGGED_OUT: {"GET": endpoints.receipt, "HEAD": endpoints.receipt},
+        "/logout": {**_acting(endpoints.start), "POST": endpoints.start},
+        **{address: _acting(endpoints.done) for address in addresses},
+        CONTINUE: _acting(endpoints.go_on),
+        HOP: _acting(endpoints.hop),
+        LOGGED_OUT: {"GET": endpoints.receipt},
         **_receipt_keys(parts),
         **_assertion_keys(parts),
         f"{prefix}/sign_out": {"GET": endpoints.moved, "POST": endpoints.moved},
@@ -157,7 +163,7 @@ def _receipt_keys(parts: Parts) -> dict[str, Methods]:
     if parts.events.receipts is None:
         return {}
     published = ReceiptKeys(parts.events.receipts)
-    return {f"{parts.settings.prefix}/receipt-keys": {"GET": published, "HEAD": published}}
+    return {f"{parts.settings.prefix}/receipt-keys": {"GET": published}}
 
 
 def _assertion_keys(parts: Parts) -> dict[str, Methods]:
@@ -180,7 +186,7 @@ def _inbound(parts: Parts) -> dict[str, Methods]:
             sign_ins=parts.sign_ins,
             inbound=parts.inbound,
         )
-        found[f"{prefix}/frontchannel-logout"] = {"GET": frontchannel}
+        found[f"{prefix}/frontchannel-logout"] = _acting(frontchannel)
     return found | parts.inbound_endpoints.paths
 
 

@@ -19,6 +19,7 @@ from gateway.core.gate import (
 )
 from gateway.core.http.crossing import acts_as_sign_out, led_here
 from gateway.core.http.facts import RequestFacts
+from gateway.core.http.link_previews import looks_ahead
 from gateway.core.http.routes import Route
 from gateway.core.session.identity_headers import HeaderPairs
 from gateway.core.session.lifecycle import is_due
@@ -29,6 +30,7 @@ from gateway.web import preflight
 from gateway.web.forward.assertions import Assertions
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import Answer, Request, Response
+from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse, refuse_account
 from gateway.web.pages.respond import redirect, send
 from gateway.web.session.refresh import Refresher
@@ -123,7 +125,7 @@ class Gate:
         if isinstance(verdict, Allow):
             return self._forward(request, facts, carried, route, verdict, now)
         if isinstance(verdict, Challenge):
-            return self.challenge(facts, carried, verdict, now)
+            return self.challenge(request, facts, carried, verdict, now)
         if isinstance(verdict, Prove):
             return self._after(request, facts, route, self._standing.proven(verdict))
         return self.deny(facts, carried, verdict, revocations, now)
@@ -198,11 +200,11 @@ class Gate:
     ) -> Answer:
         """The upstream wants an access token and this one has expired: the one case in which a request waits for it."""
         if session.refresh_token is None:
-            return self.challenge(facts, carried, Challenge("access_expired"), clock.now())
+            return self.challenge(request, facts, carried, Challenge("access_expired"), clock.now())
         current = await self._refresher.wait(session)
         if current is not None and clock.now() >= current.access_until:
             if self._refresher.stuck(current):
-                return self.challenge(facts, carried, Challenge("access_expired"), clock.now())
+                return self.challenge(request, facts, carried, Challenge("access_expired"), clock.now())
             raise ProviderError(
                 "provider_unreachable", "The access token could not be refreshed.", retryable=True
             )
@@ -237,8 +239,12 @@ class Gate:
             return False
         return not self._options.by_input or facts.navigation or not facts.safe
 
-    def challenge(self, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int) -> Answer:
+    def challenge(
+        self, request: Request, facts: RequestFacts, carried: Carried, verdict: Challenge, now: int
+    ) -> Answer:
         """Nobody is signed in: people go to sign in, or finish signing out; programs hear 401 (pain P9)."""
+        if looks_ahead(request.header(b"user-agent")):
+            return send(pages.looked_at(url=facts.raw_target))
         stale = self._sessions.clear_conflicting(carried.cookies)
         if facts.navigation:
             return self._to_sign_in(facts, carried, verdict, now, stale)
@@ -267,6 +273,8 @@ class Gate:
         now: int,
         stale: Iterable[str] = (),
     ) -> Response:
+        if facts.method == "HEAD":  # it begins nothing, and ends nothing
+            return redirect(self._unauthorized.sign_in(facts))
         went = Interrupted("", self._unauthorized.way_back(facts), led_here(facts))
         first = await self._logout.before_sign_in(carried, state, went, now=now)
         return first if first is not None else redirect(self._unauthorized.sign_in(facts), cookies=stale)

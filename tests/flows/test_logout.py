@@ -87,7 +87,6 @@ HARMLESS = [
     ("GET", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image", "Sec-Fetch-Site": "same-origin"}, 405),
     ("GET", {**NAVIGATION, "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "same-origin"}, 405),
     ("GET", {**NAVIGATION, "Sec-Fetch-Site": "same-origin", "Sec-Purpose": "prefetch"}, 405),
-    ("HEAD", {**NAVIGATION, "Sec-Fetch-Site": "same-origin"}, 405),
     ("DELETE", FETCH, 405),
     ("POST", {**NAVIGATION, "Sec-Fetch-Site": "same-site"}, 403),
     ("POST", {**NAVIGATION, "Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"}, 403),

@@ -55,6 +55,7 @@ SAMPLES: dict[str, Callable[[], Page]] = {
         authorize_url=AUTHORIZE, attempt=ATTEMPT, rd="", earlier="89abcdef",
         why=message("ended.operator"),
     ),
+    "looked-at": lambda: pages.looked_at(url="/reports/7?year=2026&q=\\d"),
     "onward": lambda: pages.onward(target="/reports/7?year=2026&open=1"),
     "receipt-why": lambda: receipt(OURS, COGNITO, OKTA_BACK, why=message("ended.signed_out_everywhere")),
     "landing": lambda: pages.landing(target="/reports/7?year=2026&open=1", attempt=ATTEMPT),

@@ -25,7 +25,7 @@ _SINGLE = frozenset(
         b"sec-fetch-dest", b"sec-purpose", b"purpose", b"upgrade", b"x-auth-passive", b"access-control-request-method",
     }
 )  # fmt: skip
-_READ = frozenset((*_SINGLE, *CLIENT_HEADERS, b"accept", b"cookie", b"service-worker"))
+_READ = frozenset((*_SINGLE, *CLIENT_HEADERS, b"accept", b"cookie", b"x-forwarded-proto", b"service-worker"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class HeaderFacts(NamedTuple):
     :ivar authority: Host, lower-case. :ivar forwarded: what proxies say of the client.
     :ivar asks: it may be a preflight.
     :ivar rest: the fields of :class:`RequestFacts` from ``site`` on.
+    :ivar plain: X-Forwarded-Proto says that the browser asked without TLS; the first of several is nearest to it.
     """
 
     authority: str
@@ -60,6 +61,7 @@ class HeaderFacts(NamedTuple):
     websocket: bool
     asks: bool
     rest: _Rest
+    plain: bool = False
 
 
 class RequestFacts(NamedTuple):
@@ -99,6 +101,11 @@ class RequestFacts(NamedTuple):
         if self.mode is not None:
             return self.mode == "navigate" and self.dest in {None, "document"}
         return self.wants_page
+
+    @property
+    def in_no_tab(self) -> bool:
+        """A browser says that no person goes there in a tab: it looks ahead, or asks for a part (rule R35)."""
+        return self.prefetch or (self.mode is not None and not self.navigation)
 
     @property
     def posted(self) -> bool:
@@ -190,6 +197,7 @@ def read_headers(headers: RawHeaders) -> HeaderFacts:
         websocket=get(b"upgrade", "").lower() == "websocket",
         asks=origin is not None and b"access-control-request-method" in found,
         rest=rest,
+        plain=get(b"x-forwarded-proto", "").partition(",")[0].strip().lower() == "http",
     )
 
 
@@ -207,7 +215,7 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
             forwarded.append((name, value))
         elif name in found and name in _SINGLE:
             raise DownstreamError("ambiguous_header", "repeated", name=name.decode())
-        else:
+        elif name != b"x-forwarded-proto" or name not in found:
             found[name] = value.decode("latin-1")
     if b"content-length" in found and b"transfer-encoding" in found:
         raise DownstreamError("ambiguous_header", "two_framings")

@@ -5,6 +5,9 @@ small (rule R33) and no two of them can be confused. The cookie is named by eigh
 parallel tabs do not disturb each other; the id stands at the front of ``state``, so the callback finds its cookie.
 
 A finished attempt is not removed but marked for a minute: three finished attempts in a minute are a loop (pain P13).
+
+The way back travels in ``state``, sealed, so it is as old and as many as the tabs that wait at the provider, and what
+became of the cookie does not matter: without it no code is used, but the tab still knows its own address.
 """
 
 from __future__ import annotations
@@ -14,18 +17,21 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from gateway.core.session.sealed_format import Format
 
-LIFETIME = 600
-"""Seconds. Cognito itself gives up after five minutes, silently (protocol facts A.1)."""
+LIFETIME = 3_600
+"""Seconds: somebody may have to find a phone, or set a new password by mail. Later a sign-in begins anew, by itself."""
 MAX_ATTEMPTS = 5
+LONGEST_IN_STATE = 256
+"""Letters of a way back that ``state`` has room for; a longer one waits in the tab, or in a cookie without a script."""
 LOOP_WINDOW = 60
 LOOP_LIMIT = 3
 LANDS_WITHIN = 60
 """Seconds from the callback to the landing, which a redirect leads to."""
-_STATE = re.compile(r"([0-9a-f]{8})([.-])([A-Za-z0-9_-]{22})")
+ATTEMPT_ID = re.compile(r"[0-9a-f]{8}")
+_STATE = re.compile(r"(([0-9a-f]{8})([.-])[A-Za-z0-9_-]{22})(?:\.([A-Za-z0-9_-]{1,1024}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Attempt:
     """A login under way.
 
     :ivar secret: 128 random bits, base64url. :ivar started: seconds.
-    :ivar rd: the local path to return to; empty when it waits in the tab's sessionStorage.
+    :ivar rd: the local path to return to; empty when it travels in ``state`` or waits in the tab's sessionStorage.
     :ivar after: log position when this browser last completed a logout chain, 0 if it never did (rule R1).
     :ivar after_time: seconds, when that was; 0 if never.
     :ivar restarted: it follows one whose callback could not be used; there is no second restart.
@@ -68,7 +74,9 @@ class Attempt:
 
     @property
     def state(self) -> str:
-        """``<id>.<22 characters>``, with ``-`` for the dot after a restart. Only what Okta allows in state (B.3)."""
+        """``<id>.<22 characters>``, with ``-`` for the dot after a restart; the sealed way back may follow, after
+        another dot. Only what Okta allows in state (B.3).
+        """
         return f"{self.attempt_id}{'-' if self.restarted else '.'}{self._derive('state')[:22]}"
 
     @property
@@ -88,10 +96,23 @@ class Attempt:
 FORMAT = Format(Attempt)
 
 
-def read_state(state: str) -> tuple[str, bool] | None:
-    """The attempt id in a returned ``state`` and whether it was a restart already; None when it is not ours."""
+class Returned(NamedTuple):
+    """A ``state`` of ours, as a callback brings it; that an attempt of this browser sent it is not said yet.
+
+    :ivar proof: what such an attempt's own ``state`` is compared with. :ivar restarted: it was a restart already.
+    :ivar box: the sealed way back, empty where there is none.
+    """
+
+    proof: str
+    attempt_id: str
+    restarted: bool
+    box: str
+
+
+def read_state(state: str) -> Returned | None:
+    """The parts of a returned ``state``; None when it is not ours."""
     match = _STATE.fullmatch(state)
-    return (match[1], match[2] == "-") if match else None
+    return Returned(match[1], match[2], match[3] == "-", match[4] or "") if match else None
 
 
 def log_tag(log_id: str) -> str:
@@ -106,6 +127,11 @@ def expired(attempt: Attempt, now: int) -> bool:
 def lands(attempt: Attempt, now: int) -> bool:
     """Whether this attempt may land: it has just been finished, and has not landed before."""
     return bool(attempt.finished) and not attempt.landed and now - attempt.finished < LANDS_WITHIN
+
+
+def unasked(attempts: list[Attempt], now: int) -> bool:
+    """Whether this browser has just been led to a sign-in of ours by what was no answer to one: that is done once."""
+    return any(each.restarted and now - each.started < LOOP_WINDOW for each in attempts)
 
 
 def looping(attempts: list[Attempt], now: int) -> bool:

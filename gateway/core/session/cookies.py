@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core.http.own_cookies import HINT, LOGIN, LOGOUT, MAX_PIECES, SESSION, OwnCookies, suffixed
+from gateway.core.session.attempt import LIFETIME
 from gateway.core.session.sealing import Deployment, Failure, KeyRing, Opened, associated_data
 
 PIECE = 3_800
@@ -159,9 +160,9 @@ def ticket_cookie(max_age: int, *, suffix: str = "") -> SealedCookie:
 
 
 def attempt_cookie(
-    attempt: str, *, max_age: int = 600, budget: int = ATTEMPT_BUDGET, suffix: str = ""
+    attempt: str, *, max_age: int = LIFETIME, budget: int = ATTEMPT_BUDGET, suffix: str = ""
 ) -> SealedCookie:
-    """The cookie of one login attempt, named by ``attempt`` (8 hex digits); 10 minutes, 300 bytes (rule R33)."""
+    """The cookie of one login attempt, named by ``attempt`` (8 hex digits); an hour, 300 bytes (rule R33)."""
     return SealedCookie(f"{suffixed(LOGIN, suffix)}_{attempt}", "login", max_age, budget=budget)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError, GatewayError
-from gateway.core.http.addresses import UNKNOWN, why_unknown
+from gateway.core.http.addresses import UNKNOWN, is_trusted, why_unknown
 from gateway.core.http.facts import DoorRules, is_person
 from gateway.core.policy.schema import METHODS
 from gateway.telemetry.log import get_logger
@@ -26,6 +26,7 @@ from gateway.web.forward.forwarding import tell_of_failure
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, CompleteResponse, Request, Response
 from gateway.web.pages.errors import refuse, refuse_error
+from gateway.web.pages.respond import redirect
 from gateway.web.preflight import readable
 
 __all__ = ["Door", "DoorLimits", "Listener"]
@@ -100,6 +101,8 @@ class Door:
         if self._limits.body and request.block.length > self._limits.body:
             raise DownstreamError("too_large")
         endpoint = self._table.find(facts) or self._gate.handle
+        if request.block.facts.plain and self._came_plain(request) and not self._table.is_question(facts):
+            return redirect(f"https://{facts.host}{facts.raw_target}", status=308)
         return endpoint(request, facts)
 
     def _note_unknown(self, request: Request) -> None:
@@ -111,6 +114,10 @@ class Door:
             _log.warning(
                 "client_unknown", why=why, header=header.decode(), proxy=request.peer, times=times, fix=fix
             )
+
+    def _came_plain(self, request: Request) -> bool:
+        """A proxy of ours took it without TLS, where a browser keeps none of our cookies: nothing is begun there."""
+        return self._rules.scheme == "https" and is_trusted(request.peer, self._rules.trusted_proxies)
 
     async def _awaited(self, request: Request, answer: Awaitable[Answer]) -> None:
         try:

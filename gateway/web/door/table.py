@@ -30,7 +30,7 @@ class EndpointTable:
     def __init__(
         self, exact: Mapping[str, Methods], prefix: str, below: tuple[str, Endpoint] | None = None
     ) -> None:
-        self._exact = exact
+        self._exact = {path: _with_head(methods) for path, methods in exact.items()}
         self._prefix = prefix
         self._roots = (prefix, "/log")
         """How everything that is reserved begins, for a look that costs next to nothing."""
@@ -47,9 +47,17 @@ class EndpointTable:
         path = facts.path
         if not path.startswith(self._roots) or not is_reserved(path, self._prefix):
             return None
-        if self._below is not None and (path == self._below[0] or path.startswith(f"{self._below[0]}/")):
-            return self._below[1]
-        return _not_found
+        return self._below[1] if self._below is not None and self.is_question(facts) else _not_found
+
+    def is_question(self, facts: RequestFacts) -> bool:
+        """Whether this is no request of a browser but a proxy's question about one (forward-auth)."""
+        below = self._below
+        return below is not None and (facts.path == below[0] or facts.path.startswith(f"{below[0]}/"))
+
+
+def _with_head(methods: Methods) -> Methods:
+    """HEAD works wherever GET does; what acts by GET has an endpoint of its own for it."""
+    return {"GET": methods["GET"], "HEAD": methods["GET"], **methods} if "GET" in methods else methods
 
 
 def _any_last_segment(raw_path: str) -> str:

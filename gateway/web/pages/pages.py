@@ -19,8 +19,8 @@ from gateway.web.statuses import status_of
 
 __all__ = [
     "CHALLENGE", "HopLine", "Offer", "Page", "SessionLine", "confirm_logout", "cookies_blocked", "error", "hop",
-    "landing", "leaving", "login_loop", "once_more", "onward", "oversized_session", "own_headers", "problem",
-    "session_ended", "sessions", "signed_out", "start", "waiting",
+    "landing", "leaving", "login_loop", "looked_at", "once_more", "onward", "oversized_session", "own_headers",
+    "problem", "session_ended", "sessions", "signed_out", "start", "waiting",
 ]  # fmt: skip
 
 
@@ -47,20 +47,14 @@ class Offer(NamedTuple):
     posts: bool = False
 
 
-def start(*, authorize_url: str, attempt: str, rd: str) -> Page:
+def start(*, authorize_url: str, attempt: str, rd: str, earlier: str = "") -> Page:
     """Keep `#fragment` in this tab, and `rd` when it is not empty, then go to sign-in (P22).
 
-    `rd` is the return address only where it does not fit into the attempt's cookie (rule R33).
+    `rd` is the return address only where it has no room in `state`. What the tab keeps for the attempt `earlier` is
+    kept for this one.
     """
-    return _moving(
-        "start.js",
-        message("start.title"),
-        message("start.what"),
-        authorize_url,
-        attempt,
-        rd,
-        status=STANDS_IN,
-    )
+    title, what = message("start.title"), message("start.what")
+    return _moving("start.js", title, what, authorize_url, attempt, rd, earlier=earlier, status=STANDS_IN)
 
 
 READ_WITHIN = 6
@@ -68,10 +62,7 @@ READ_WITHIN = 6
 
 
 def once_more(*, authorize_url: str, attempt: str, rd: str, earlier: str, why: str) -> Page:
-    """The same after a sign-in that was interrupted: `why`, a sentence, and time to read it.
-
-    What the tab keeps for the attempt `earlier` is kept for this one.
-    """
+    """The same after a sign-in that was interrupted: `why`, a sentence, and time to read it."""
     title, what = message("once_more.title"), message("once_more.what", why=why)
     return _moving(
         "start.js",
@@ -84,6 +75,12 @@ def once_more(*, authorize_url: str, attempt: str, rd: str, earlier: str, why: s
         wait=READ_WITHIN,
         status=STANDS_IN,
     )
+
+
+def looked_at(*, url: str) -> Page:
+    """For a program that looks where a link leads before a person goes there: no further than the link itself."""
+    title, what = message("reason.login_required.title"), message("looked_at.what")
+    return _moving(None, title, what, local_path(url))
 
 
 def landing(*, target: str, attempt: str) -> Page:
@@ -291,7 +288,7 @@ def problem(
 
 
 def _moving(
-    script: str, title: str, what: str, url: str, attempt: str | None = None, rd: str = "", **more: Any
+    script: str | None, title: str, what: str, url: str, attempt: str | None = None, rd: str = "", **more: Any
 ) -> Page:
     """A page that goes on to `url` by itself."""
     return render(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gateway.core.http import target
 from gateway.web.pages.catalogue import MESSAGES
 
 CHALLENGE = ("WWW-Authenticate", 'Session realm="gateway"')
@@ -118,10 +119,10 @@ def web_address(url: str) -> str:
     The last line of defence behind the checks where addresses come in: a page of ours never links to a
     script, to another scheme, or to something that two parsers could read differently.
     """
-    if _UNSAFE_IN_ADDRESS.search(url):
-        return "/"
     if url.startswith("/"):
         return local_path(url)
+    if _UNSAFE_IN_ADDRESS.search(url):
+        return "/"
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -130,9 +131,8 @@ def web_address(url: str) -> str:
 
 
 def local_path(url: str) -> str:
-    """`url` when it is a path of this origin, otherwise "/"."""
-    is_local = url.startswith("/") and not url.startswith("//") and not _UNSAFE_IN_ADDRESS.search(url)
-    return url if is_local else "/"
+    """`url` when it is a path of this origin, otherwise "/" (`target.local_path` says what is one)."""
+    return target.local_path(url) or "/"
 
 
 @cache

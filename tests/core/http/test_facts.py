@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.facts import DoorRules, RequestFacts, build, prefers_html
+from gateway.core.http.facts import DoorRules, RequestFacts, build, prefers_html, read_headers
 
 RULES = DoorRules(
     "https", frozenset({"app.example.com", "other.example.com:8443"}), (ip_network("10.0.0.0/8"),)
@@ -190,3 +190,37 @@ def test_cve_2021_32637_anything_is_read_or_refused(headers: list[tuple[bytes, b
     """No header and no target raises anything but a refusal."""
     with contextlib.suppress(DownstreamError):
         build("GET", "/" + target, [(b"host", b"app.example.com"), *headers], "192.0.2.1", RULES)
+
+
+@pytest.mark.parametrize(
+    ("headers", "plain"),
+    [
+        ([], False),
+        ([("X-Forwarded-Proto", "https")], False),
+        ([("X-Forwarded-Proto", "http")], True),
+        ([("X-Forwarded-Proto", " HTTP ")], True),
+        ([("X-Forwarded-Proto", "http,https")], True),
+        ([("X-Forwarded-Proto", "https,http")], False),
+        ([("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "http")], False),
+        ([("X-Forwarded-Proto", "httpx")], False),
+    ],
+)
+def test_the_first_scheme_is_the_browser_s_own(headers: list[tuple[str, str]], plain: bool) -> None:
+    """Proxies add theirs behind it; whether anybody is believed is not said here."""
+    assert read_headers([(name.encode(), value.encode()) for name, value in headers]).plain is plain
+
+
+@pytest.mark.parametrize(
+    ("headers", "in_no_tab"),
+    [
+        ([("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")], False),
+        ([("Accept", "*/*")], False),
+        ([("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe")], True),
+        ([("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"), ("Sec-Purpose", "prefetch")], True),
+        ([("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")], True),
+        ([("Accept", HTML), ("Purpose", "prefetch")], True),
+    ],
+)
+def test_r35_a_browser_says_where_no_person_goes(headers: list[tuple[str, str]], in_no_tab: bool) -> None:
+    """By Sec-Fetch or Purpose; who says nothing may be in a tab."""
+    assert facts(*headers).in_no_tab is in_no_tab

@@ -132,7 +132,16 @@ def test_the_corpus_of_redirects_is_large() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["/", "/reports/3?x=1&y=%2F", "/a?next=https://other.example/", "/a/@b", "/a:b"]
+    "text",
+    [
+        "/",
+        "/reports/3?x=1&y=%2F",
+        "/a?next=https://other.example/",
+        "/a/@b",
+        "/a:b",
+        "/a?q=\\d+",
+        "/a?q=\"<>'`|{}^",
+    ],
 )
 def test_a_path_of_this_origin_is_local(text: str) -> None:
     """An absolute path with its query may be returned to."""

@@ -21,6 +21,7 @@ from gateway.core.session.attempt import (
     lands,
     looping,
     read_state,
+    unasked,
 )
 
 NOW = 1_700_000_000
@@ -52,7 +53,7 @@ def test_the_verifier_has_the_form_of_rfc_7636() -> None:
 
 def test_p11_the_state_names_its_cookie() -> None:
     """The id in front of the state is the cookie's, in characters that Okta takes."""
-    assert read_state(ONE.state) == (ONE.attempt_id, False)
+    assert read_state(ONE.state) == (ONE.state, ONE.attempt_id, False, "")
     assert ONE.attempt_id == hashlib.sha256(ONE.secret.encode()).hexdigest()[:8]
     assert re.fullmatch(r"[A-Za-z0-9._-]+", ONE.state)
 
@@ -60,18 +61,33 @@ def test_p11_the_state_names_its_cookie() -> None:
 def test_p11_a_restart_says_so_in_its_state() -> None:
     """A second failure knows from the state alone that there was a first."""
     again = replace(ONE, restarted=True)
-    assert read_state(again.state) == (ONE.attempt_id, True)
+    assert read_state(again.state) == (again.state, ONE.attempt_id, True, "")
     assert again.state != ONE.state
 
 
 @pytest.mark.parametrize(
     "state",
     ["", "x", "0123abcd", "0123abcd.", "0123ABCD." + "a" * 22, "0123abcd." + "a" * 21, "0123abcd." + "a" * 23,
+     "0123abcd." + "a" * 22 + ".", "0123abcd." + "a" * 22 + ".b!", "0123abcd." + "a" * 22 + "." + "b" * 1_025,
      "0123abcd." + "a" * 22 + "\n", "0123abcd:" + "a" * 22, " 0123abcd." + "a" * 22, "0123abcd." + "é" * 22],
 )  # fmt: skip
 def test_cve_2023_27496_a_state_that_is_not_ours_is_none(state: str) -> None:
     """A missing, short, long or foreign state is told apart and never raises."""
     assert read_state(state) is None
+
+
+def test_p22_what_follows_the_proof_in_a_state_is_the_sealed_way_back() -> None:
+    """It is told apart, and no part of what an attempt is compared with."""
+    assert read_state(f"{ONE.state}.box_-9") == (ONE.state, ONE.attempt_id, False, "box_-9")
+
+
+def test_an_unasked_sign_in_is_begun_once_a_minute() -> None:
+    """A browser that has a restart of this minute has been led to one already."""
+    again = replace(ONE, restarted=True)
+    assert not unasked([], NOW)
+    assert not unasked([ONE], NOW)
+    assert unasked([ONE, again], NOW + LOOP_WINDOW - 1)
+    assert not unasked([again], NOW + LOOP_WINDOW)
 
 
 @given(st.text(max_size=40))
@@ -80,8 +96,9 @@ def test_reading_a_state_never_raises(state: str) -> None:
     read_state(state)
 
 
-def test_p11_an_attempt_lives_ten_minutes() -> None:
-    """It is over in the six-hundredth second."""
+def test_p11_an_attempt_lives_an_hour() -> None:
+    """For whoever has to find a phone, or wait for a mail, at the provider."""
+    assert LIFETIME == 3_600
     assert not expired(ONE, NOW + LIFETIME - 1)
     assert expired(ONE, NOW + LIFETIME)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from typing import Any
 
@@ -274,3 +275,70 @@ async def test_r07_a_client_of_whom_nothing_can_be_read_is_unknown_and_said_once
     told = [(log["why"], log["proxy"], log["times"]) for log in logs if log["event"] == "client_unknown"]
     assert told == [(why, "127.0.0.1", 1)]
     assert "1.2.3.4" not in str(logs)
+
+
+PLAIN = "X-Forwarded-Proto: http"
+
+
+@asynccontextmanager
+async def before_tls(behind: Behind, metrics: Metrics, **rules: Any) -> AsyncIterator[Client]:
+    """A client behind a proxy that is trusted, as long as ``rules`` say nothing else."""
+    gate: Any = behind
+    trusted = {"trusted_proxies": (ip_network("127.0.0.0/8"),), "scheme": "https", **rules}
+    questions = ("/oauth2/auth", behind.fine)
+    listener = Door(
+        DoorRules(authorities=frozenset({"app.test"}), **trusted),
+        DoorLimits(8_190, 10),
+        table=EndpointTable({"/logout": {"POST": behind.fine}}, "/oauth2", questions),
+        gate=gate,
+        access_log=AccessLog(metrics, access=False),
+    ).listener()
+    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
+    client = Client(*await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1]))
+    try:
+        yield client
+    finally:
+        await client.close()
+        server.close()
+        await listener.shutdown(1)
+
+
+@pytest.mark.parametrize(
+    "said", [PLAIN, "x-forwarded-proto:  HTTP ", "X-Forwarded-Proto: http, https", f"{PLAIN}\r\n{PLAIN}"]
+)
+@pytest.mark.parametrize("target", ["/reports/3?x=1&q=%2F\\d", "/oauth2/start?rd=/", "/logout", "/%6Cogout"])
+async def test_what_came_without_tls_is_sent_to_https_before_anything_is_begun(
+    behind: Behind, metrics: Metrics, said: str, target: str
+) -> None:
+    """A browser keeps none of our cookies there. Its method and target stay as they are (308, RFC 9110 §15.4.9)."""
+    async with before_tls(behind, metrics) as client:
+        answer = await client.get(target, said)
+    assert (answer.status, answer.value(b"location")) == (308, f"https://app.test{target}".encode())
+    assert answer.value(b"set-cookie") is None
+    assert behind.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "rules"),
+    [
+        ("X-Forwarded-Proto: https", {}),
+        ("X-Forwarded-Proto: https, http", {}),
+        ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http", {}),
+        ("X-Forwarded-Proto:", {}),
+        (PLAIN, {"trusted_proxies": ()}),
+        (PLAIN, {"trusted_proxies": (ip_network("192.0.2.0/24"),)}),
+        (PLAIN, {"scheme": "http"}),
+    ],
+)
+async def test_who_is_not_believed_and_what_came_with_tls_goes_on(
+    behind: Behind, metrics: Metrics, said: str, rules: dict[str, Any]
+) -> None:
+    """Of several values the first is the browser's own; only a trusted proxy is believed (rule R7)."""
+    async with before_tls(behind, metrics, **rules) as client:
+        assert (await client.get("/x", said)).status == 200
+
+
+async def test_a_proxy_s_question_is_never_redirected(behind: Behind, metrics: Metrics) -> None:
+    """It is no request of a browser: what the header says in it is not looked at (rule R7)."""
+    async with before_tls(behind, metrics) as client:
+        assert (await client.get("/oauth2/auth", PLAIN)).status == 200

@@ -60,14 +60,30 @@ async def test_r37_exact_paths_answer_and_their_trees_are_reserved(target: str, 
     assert await status(CLOSED, target) == expected
 
 
-@pytest.mark.parametrize("method", ["DELETE", "PUT", "HEAD", "OPTIONS", "get", "X"])
+@pytest.mark.parametrize("target", ["/logout", "/logged-out", "/oauth2/start?rd=/"])
+async def test_head_works_wherever_get_does(target: str) -> None:
+    """By the same endpoint, unless there is one of its own for it."""
+    assert await status(CLOSED, target, "HEAD") == 200
+    looked = EndpointTable({"/logout": {"GET": get, "HEAD": auth}}, "/oauth2")
+    assert looked.find(facts("/logout", "HEAD")) is auth
+    assert looked.find(facts("/logout")) is get
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_where_there_is_no_get_there_is_no_head(method: str) -> None:
+    """An endpoint that takes POST alone."""
+    only = EndpointTable({"/oauth2/activity": {"POST": get}}, "/oauth2")
+    assert await status(only, "/oauth2/activity", method) == 405
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "OPTIONS", "get", "X"])
 async def test_r37_a_wrong_method_is_405(method: str) -> None:
     """With the methods that there are."""
     endpoint = CLOSED.find(facts("/logout", method))
     assert endpoint is not None
     answer = endpoint(UNREAD, facts("/logout", method))
     assert isinstance(answer, Response)
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "X"])

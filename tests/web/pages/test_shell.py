@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.core.http import target
 from gateway.web.pages import shell as page_shell
 from gateway.web.pages.shell import FormsTo, content_security_policy, local_path, web_address
+from tests.corpus.read import lines
 
 HASH_OF_ABC = "'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0='"  # FIPS 180-2, appendix B.1
 
@@ -69,6 +71,18 @@ def test_a_local_path_is_never_another_site() -> None:
     """Where only our own origin will do, an absolute address is refused too."""
     assert local_path("https://app.example.com/") == "/"
     assert local_path("/logout?to=shop") == "/logout?to=shop"
+
+
+@pytest.mark.parametrize("url", ["/reports?q=\\d+", "/a?b=c|d^`\"<>'", "/a?b=//c"])
+def test_there_is_one_rule_for_local_paths(url: str) -> None:
+    """What the door takes for a target of this origin is one to a page of ours too."""
+    assert target.local_path(url) == local_path(url) == web_address(url) == url
+
+
+def test_no_page_calls_local_what_the_door_refuses() -> None:
+    """The corpus of redirects, read by either."""
+    for text in lines("open_redirects.txt"):
+        assert local_path(text) == (target.local_path(text) or "/")
 
 
 def test_inline_texts_cannot_end_their_element() -> None:

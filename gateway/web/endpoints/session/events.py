@@ -17,6 +17,7 @@ from gateway.proxy.live import TABS, LiveConnections
 from gateway.web.endpoints.session.session import LiveSession
 from gateway.web.messages import CLIENT_GONE, Request, Response, Sent
 from gateway.web.pages import pages
+from gateway.web.pages.respond import send
 
 BEAT = 25.0
 """Seconds between two comments: proxies cut what is silent for a minute (nginx's proxy_read_timeout, AWS's ALB)."""
@@ -115,6 +116,8 @@ class Events:
             return found
         if request.connection.closed:
             return Sent(CLIENT_GONE, b"", close=True)
+        if facts.method == "HEAD":
+            return send(pages.Page(200, b"", pages.own_headers("text/event-stream", "default-src 'none'")))
         _, session = found
         request.sid = session.sid
         lifetime = absolute_deadline(session, self._who.standing.rules.session) - now

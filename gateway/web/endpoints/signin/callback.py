@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.core import clock, dice
 from gateway.core.errors import DownstreamError, ProviderError, StateError
 from gateway.core.http.facts import RequestFacts
-from gateway.core.session.attempt import Attempt, log_tag, read_state
+from gateway.core.session.attempt import Attempt, Returned, log_tag, read_state, unasked
 from gateway.core.session.cookies import CookieTooLargeError
 from gateway.core.session.lifecycle import refresh_time
 from gateway.core.session.session import Principal, Session, SessionOrHusk
@@ -31,6 +31,7 @@ from gateway.oidc.signout.logout import hint_in
 from gateway.state.contract.log import RevocationLog, in_step
 from gateway.state.contract.sign_ins import SignIns
 from gateway.telemetry.log import get_logger
+from gateway.web.endpoints.signin.landing import onward
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
@@ -93,19 +94,24 @@ class Callback:
             raise
 
     async def _answer(self, request: Request, facts: RequestFacts) -> Response:
+        if facts.in_no_tab:
+            return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
         response = read_response(facts.query or "")
         carried, state, _ = await self.standing.read(facts, now)
         known = read_state(response.state or "")
-        attempt = self.attempts.find(carried.cookies, known[0], now) if known else None
+        if known is None:
+            return self._unasked(facts, carried, response, now, live=isinstance(state, Session))
+        attempt = self.attempts.find(carried.cookies, known.attempt_id, now)
+        rd = self.attempts.way_back(known, now)
         if attempt is None or attempt.finished:
-            return self._without_attempt(
-                facts, carried, response, now, live=isinstance(state, Session), known=known
-            )
+            return self._without_attempt(facts, response, known, rd or "/", live=isinstance(state, Session))
+        attempt = replace(attempt, rd=attempt.rd or rd or "")
+        response = replace(response, state=None if rd is None else known.proof)
         chain = carried.chain
         if chain is not None and (not chain.closed or attempt.after_time < chain.closed):
             # R2: an attempt from before a logout signs nobody in, however late it comes back.
-            return redirect(self._again(attempt), cookies=self._drop(attempt))
+            return redirect(self._again(attempt.attempt_id, attempt.rd), cookies=self._drop(attempt))
         if isinstance(state, Session):
             # Another tab was faster (P11). A second session beside its would be one that no logout knows of.
             return self._onward(carried, attempt, now)
@@ -114,7 +120,7 @@ class Callback:
             return await self._finish(facts, carried, attempt, response, agent, now)
         except (ProviderError, StateError) as error:
             self.events.login_failed(error.code, error.detail, facts.client)
-            offers = (Offer(message("page.try_again"), self._again(attempt)),)
+            offers = (self._try_again(attempt.attempt_id, attempt.rd),)
             return refuse_error(facts, error, cookies=self._drop(attempt), offers=offers)
 
     async def _finish(
@@ -130,7 +136,8 @@ class Callback:
             state=attempt.state, issuer=self.provider.issuer, iss_required=self.provider.iss_required
         )
         if isinstance(answer, AuthorizationRefusal):
-            return self._refused(facts, answer, attempt)
+            again = self._try_again(attempt.attempt_id, attempt.rd)
+            return self._refused(facts, answer, attempt.rd, again, self._drop(attempt))
         found = await self._identify(answer, attempt)
         tokens, principal, aliases, hint, authenticated_at = found
         await in_step(self.log)
@@ -249,34 +256,44 @@ class Callback:
         return redirect(f"{self.prefix}/landing?attempt={attempt.attempt_id}", cookies=[*cookies, *spent])
 
     def _without_attempt(
-        self,
-        facts: RequestFacts,
-        carried: Carried,
-        response: AuthorizationResponse,
-        now: int,
-        *,
-        live: bool,
-        known: tuple[str, bool] | None,
+        self, facts: RequestFacts, response: AuthorizationResponse, known: Returned, rd: str, *, live: bool
     ) -> Response:
-        """The state is missing, expired or spent: go on when signed in, restart once, then say so (P11, R35)."""
+        """No attempt of this browser, or none any more: the code is not used, and the tab goes to its own address, or
+        to a sign-in that leads there, by itself once (P11, R35). Who knows who began this: it goes on as led here.
+        """
+        if live and facts.mode is None:
+            return redirect(rd)
+        if live:
+            return send(pages.landing(target=onward(self.prefix, rd), attempt=known.attempt_id))
+        again = self._again(known.attempt_id, rd)
+        if response.refusal is not None:
+            return self._refused(facts, response.refusal, rd, self._try_again(known.attempt_id, rd))
+        return self._unknown(facts, again) if known.restarted else redirect(f"{again}&again=1")
+
+    def _unasked(
+        self, facts: RequestFacts, carried: Carried, response: AuthorizationResponse, now: int, *, live: bool
+    ) -> Response:
+        """No state of ours, as from a provider's dashboard: a sign-in of our own, by itself, once a minute."""
         if live:
             return redirect("/")
         if response.refusal is not None:
-            return self._refused(facts, response.refusal, None)
-        if known is None:
-            # Without a state of ours only the attempts in the browser can tell whether this was tried before.
-            tried = self.attempts.all(carried.cookies, now)
-            restart = bool(tried) and not any(attempt.restarted for attempt in tried)
-        else:
-            restart = not known[1]
-        if restart:
-            return redirect(f"{self.prefix}/start?rd=/&again=1")
+            return self._refused(facts, response.refusal, "/", self._try_again("", "/"))
+        if unasked(self.attempts.all(carried.cookies, now), now):
+            return self._unknown(facts, f"{self.prefix}/start")
+        mark, cookies = self.attempts.unasked(carried.cookies, now)
+        return redirect(f"{self.prefix}/start?rd=/&again={mark}", cookies=cookies)
+
+    def _unknown(self, facts: RequestFacts, start: str) -> Response:
         self.events.login_failed("state_unknown", "", facts.client)
-        offers = (Offer(message("page.sign_in"), f"{self.prefix}/start"),)
-        return refuse(facts, "state_unknown", offers=offers)
+        return refuse(facts, "state_unknown", offers=(Offer(message("page.sign_in"), start),))
 
     def _refused(
-        self, facts: RequestFacts, refusal: AuthorizationRefusal, attempt: Attempt | None
+        self,
+        facts: RequestFacts,
+        refusal: AuthorizationRefusal,
+        rd: str,
+        again: Offer,
+        cookies: Sequence[str] = (),
     ) -> Response:
         error, description = refusal.error, refusal.description
         self.events.login_failed("refused", f"{error}: {description}" if description else error, facts.client)
@@ -286,22 +303,19 @@ class Callback:
             what = message("reason.sign_in_refused.explained", error=error, description=description)
         if error == "access_denied":
             fix = message("reason.sign_in_refused.denied_fix")
-            offers = [other_account((attempt and attempt.rd) or "/"), SIGN_OUT]
+            offers = [other_account(rd or "/"), SIGN_OUT]
         elif error in PASSING_REFUSALS:
             fix = message("reason.sign_in_refused.passing_fix")
-            offers = [Offer(message("page.try_again"), self._again(attempt))]
-        return refuse(
-            facts,
-            "sign_in_refused",
-            what=what,
-            fix=fix,
-            cookies=self._drop(attempt) if attempt else (),
-            offers=offers,
-        )
+            offers = [again]
+        return refuse(facts, "sign_in_refused", what=what, fix=fix, cookies=cookies, offers=offers)
 
-    def _again(self, attempt: Attempt | None) -> str:
-        """Where sign-in begins anew, with the same way back."""
-        return f"{self.prefix}/start?rd={quote((attempt and attempt.rd) or '/', safe='/')}"
+    def _try_again(self, attempt_id: str, rd: str) -> Offer:
+        return Offer(message("page.try_again"), self._again(attempt_id, rd))
+
+    def _again(self, attempt_id: str, rd: str) -> str:
+        """Where sign-in begins anew, with the same way back, and what the tab keeps for it."""
+        start = f"{self.prefix}/start?rd={quote(rd or '/', safe='/')}"
+        return f"{start}&earlier={attempt_id}" if attempt_id else start
 
     def _drop(self, attempt: Attempt) -> list[str]:
         return self.attempts.clear(attempt.attempt_id)

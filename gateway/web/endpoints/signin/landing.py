@@ -7,7 +7,6 @@ been finished was to lead, once, and where another site began that attempt it go
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from gateway.core import clock
 from gateway.core.gate import Challenge
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.own_cookies import OwnCookies
-from gateway.core.session.attempt import Attempt, lands
+from gateway.core.session.attempt import ATTEMPT_ID, Attempt, lands
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.errors import refuse
@@ -24,8 +23,6 @@ from gateway.web.query import parameter, way_back
 from gateway.web.session.attempts import Attempts
 from gateway.web.signout.logout import Logout
 from gateway.web.standing import Standing
-
-_ID = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Landing:
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """The application, or the page that says that cookies are blocked."""
-        if facts.prefetch or (facts.mode is not None and not facts.navigation):
+        if facts.in_no_tab:
             return refuse(facts, "iframe_or_prefetch")
         now = clock.now()
         carried, state, _ = await self.standing.read(facts, now)
@@ -60,14 +57,19 @@ class Landing:
         if facts.mode is None:
             return redirect(target, cookies=[*over, *spent])
         if attempt.led:
-            target = f"{self.prefix}/onward?rd={quote(target, safe='/')}"
+            target = onward(self.prefix, target)
         return send(pages.landing(target=target, attempt=attempt.attempt_id), [*over, *spent])
 
     def _landing(self, facts: RequestFacts, own: OwnCookies, now: int) -> Attempt | None:
         """The attempt that lands, None where none may."""
         named = parameter(facts, "attempt") or ""
-        attempt = self.attempts.find(own, named, now) if _ID.fullmatch(named) else None
+        attempt = self.attempts.find(own, named, now) if ATTEMPT_ID.fullmatch(named) else None
         return attempt if attempt is not None and lands(attempt, now) else None
+
+
+def onward(prefix: str, target: str) -> str:
+    """Where `Onward` leads on to ``target``."""
+    return f"{prefix}/onward?rd={quote(target, safe='/')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,6 @@ class Onward:
 
     def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """The page; whoever leads here leads on as the other site that it is."""
-        if facts.prefetch or (facts.mode is not None and not facts.navigation):
+        if facts.in_no_tab:
             return refuse(facts, "iframe_or_prefetch")
         return send(pages.onward(target=way_back(facts, self.public_url, self.prefix)))

@@ -10,11 +10,13 @@ from gateway.core.errors import ProviderError
 from gateway.core.gate import Revocations
 from gateway.core.http.crossing import led_here
 from gateway.core.http.facts import RequestFacts
-from gateway.core.session.attempt import Attempt, log_tag, looping
+from gateway.core.http.link_previews import looks_ahead
+from gateway.core.session.attempt import ATTEMPT_ID, Attempt, log_tag, looping
 from gateway.core.session.session import Session
 from gateway.core.signout.chain import Chain, Interrupted
 from gateway.idp.provider import IdentityProvider
 from gateway.oidc.signin.pkce import code_challenge
+from gateway.web.endpoints.signin.landing import onward
 from gateway.web.messages import Request, Response
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message, message_for
@@ -42,9 +44,15 @@ class Start:
     events: SessionEvents
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
-        """A page that keeps the fragment and goes on, or 302 for clients that send no Sec-Fetch-Mode."""
-        if facts.prefetch or (facts.mode is not None and not facts.navigation):
+        """A page that keeps the fragment and goes on, or 302 for clients that send no Sec-Fetch-Mode.
+
+        ``again``: a callback has led here, which it does once; the mark of one that nobody had asked for has to be
+        among the cookies. ``earlier``: the attempt for which this tab keeps a fragment, or a long way back.
+        """
+        if facts.in_no_tab:
             return refuse(facts, "iframe_or_prefetch")
+        if looks_ahead(request.header(b"user-agent")):
+            return send(pages.looked_at(url=facts.raw_target))
         now = clock.now()
         carried, state, revocations = await self.standing.read(facts, now)
         went = _interrupted(facts, carried.chain)
@@ -55,8 +63,11 @@ class Start:
         first = await self.logout.before_sign_in(carried, state, Interrupted("", rd, led), now=now)
         if first is not None:
             return first
+        earlier = parameter(facts, "earlier") or ""
+        earlier = earlier if ATTEMPT_ID.fullmatch(earlier) and facts.mode is not None else ""
         if isinstance(state, Session):
-            return redirect(rd)
+            where = onward(self.prefix, rd) if led else rd
+            return send(pages.landing(target=where, attempt=earlier)) if earlier else redirect(rd)
         if looping(self.attempts.all(carried.cookies, now), now):
             again = f"{self.prefix}/start?rd={quote(rd, safe='/')}"
             self.events.login_failed("login_loop", "", facts.client)
@@ -65,13 +76,14 @@ class Start:
         prompt = "login" if carried.chain is not None or state.reason == "log_lost" else ""
         if went is not None and went.attempt == ANOTHER:
             prompt = "select_account"
-        attempt = self._attempt(facts, carried.chain, revocations, now, prompt=prompt)
-        attempt = replace(attempt, rd=rd, led=led)
-        return await self._begin(facts, carried, attempt, went, now)
+        again = parameter(facts, "again") or ""
+        if ATTEMPT_ID.fullmatch(again) and self.attempts.find(carried.cookies, again, now) is None:
+            return send(pages.cookies_blocked(sign_in_url=f"{self.prefix}/start"))
+        attempt = self._attempt(carried.chain, revocations, now, prompt=prompt)
+        attempt = replace(attempt, rd=rd, led=led, restarted=bool(again))
+        return await self._begin(facts, carried, attempt, went, earlier, now)
 
-    def _attempt(
-        self, facts: RequestFacts, chain: Chain | None, revocations: Revocations, now: int, *, prompt: str
-    ) -> Attempt:
+    def _attempt(self, chain: Chain | None, revocations: Revocations, now: int, *, prompt: str) -> Attempt:
         here = chain if chain is not None and chain.log_id == revocations.log_id else None
         return Attempt(
             secret=dice.token(16),
@@ -79,20 +91,27 @@ class Start:
             rd="",
             after=here.position if here else 0,
             after_time=chain.closed if chain else 0,
-            restarted=parameter(facts, "again") is not None,
             seen=revocations.index.position,
             log=log_tag(revocations.log_id),
             prompt=prompt,
             # A sign-in was interrupted because nobody knew whether the person had been asked; now they have to be.
-            max_age=0 if chain is not None and _unasked(chain.interrupted) else None,
+            max_age=0 if chain is not None and chain.reason and _unasked(chain.interrupted) else None,
         )
 
     async def _begin(
-        self, facts: RequestFacts, carried: Carried, attempt: Attempt, went: Interrupted | None, now: int
+        self,
+        facts: RequestFacts,
+        carried: Carried,
+        attempt: Attempt,
+        went: Interrupted | None,
+        earlier: str,
+        now: int,
     ) -> Response:
+        script = facts.mode is not None
+        begun = self.attempts.store(attempt, carried.cookies, now, script=script)
         try:
             url = await self.provider.authorization_url(
-                state=attempt.state,
+                state=begun.state,
                 nonce=attempt.nonce,
                 code_challenge=code_challenge(attempt.code_verifier),
                 redirect_uri=f"{self.public_url}{self.prefix}/callback",
@@ -103,20 +122,13 @@ class Start:
             self.events.login_failed(error.code, error.detail, facts.client)
             again = f"{self.prefix}/start?rd={quote(attempt.rd or '/', safe='/')}"
             return refuse_error(facts, error, offers=(Offer(message("page.try_again"), again),))
-        script = facts.mode is not None
-        cookies, waiting = self.attempts.store(attempt, carried.cookies, now, script=script)
         if not script:
-            return redirect(url, cookies=cookies)
+            return redirect(url, cookies=begun.cookies)
+        where = {"authorize_url": url, "attempt": attempt.attempt_id, "rd": begun.waiting}
         if went is None or carried.chain is None or went.attempt in {"", ANOTHER}:
-            return send(pages.start(authorize_url=url, attempt=attempt.attempt_id, rd=waiting), cookies)
-        page = pages.once_more(
-            authorize_url=url,
-            attempt=attempt.attempt_id,
-            rd=waiting,
-            earlier=went.attempt,
-            why=message_for("ended", carried.chain.reason, "by_provider"),
-        )
-        return send(page, cookies)
+            return send(pages.start(**where, earlier=earlier), begun.cookies)
+        why = message_for("ended", carried.chain.reason, "by_provider")
+        return send(pages.once_more(**where, earlier=went.attempt, why=why), begun.cookies)
 
     def _forget(self, carried: Carried, now: int) -> list[str]:
         """The loop page ends the count, so that its button starts afresh."""

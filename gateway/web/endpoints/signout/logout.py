@@ -56,8 +56,9 @@ class LogoutEndpoints:
             return redirect(f"/logout?{more}" if more else "/logout", status=303)
         if decision is LogoutStart.CONFIRM:
             return send(pages.confirm_logout(action=f"{OWN_FORM}&{more}" if more else OWN_FORM))
-        cause = Cause(interrupted=Interrupted(ANOTHER, switch) if switch else None)
-        now = clock.now()
+        place = self._came_from(request)
+        went = Interrupted(ANOTHER, switch) if switch else Interrupted("", place) if place else None
+        now, cause = clock.now(), Cause(interrupted=went)
         carried, _, _ = await self.standing.read(facts, now, anyhow=True)
         if facts.method == "GET":
             return await self.logout.begin(
@@ -75,6 +76,13 @@ class LogoutEndpoints:
         return await self.logout.begin(
             carried, how="post", now=now, target=target, status=303, sent=facts.cookies, cause=cause
         )
+
+    def _came_from(self, request: Request) -> str:
+        """The page of the application that leads here, for "Sign in again"; empty where the browser does not say."""
+        here, referer = self.logout.options.public_url, request.header(b"referer")
+        return (
+            way_back(referer.removeprefix(here), self.prefix) if referer.startswith(f"{here}/") else ""
+        ) or ""
 
     async def moved(self, request: Request, facts: RequestFacts) -> Response:
         """oauth2-proxy's address; 307 keeps the method, and brings the cookies of ``Path=/logout`` (rule R18)."""
@@ -120,13 +128,13 @@ class LogoutEndpoints:
             return send(self.logout.waiting(chain, now))
         dead = isinstance(state, Challenge) and carried.session is not None
         if chain is None and (dead or facts.query == "waiting"):
-            return send(self._ended(state, now))
+            return send(self._ended(state, self._start(request), now))
         options = self.logout.options
         page = pages.signed_out(
             hops=self._lines(chain),
             durable=chain.durable if chain else True,
             finished=bool(chain and chain.closed),
-            sign_in_url=_sign_in_url(chain, f"{self.prefix}/start"),
+            sign_in_url=_sign_in_url(chain, self._start(request)),
             why=message_for("ended", chain.reason, "by_provider") if chain and chain.reason else "",
             retry_action=OWN_FORM,
             resume_url=CONTINUE if chain and not chain.closed else None,
@@ -138,13 +146,18 @@ class LogoutEndpoints:
         clear = ", ".join(f'"{kind}"' for kind in options.clear_site_data)
         return send(page, headers=(("Clear-Site-Data", clear),) if ended and clear else ())
 
-    def _ended(self, state: Session | Challenge, now: int) -> Page:
+    def _start(self, request: Request) -> str:
+        """Where sign-in begins, for a tab that has just left the application (`tab.js`)."""
+        place = self._came_from(request)
+        return f"{self.prefix}/start?rd={quote(place, safe='/')}" if place else f"{self.prefix}/start"
+
+    def _ended(self, state: Session | Challenge, start: str, now: int) -> Page:
         """For a tab whose session has ended, while this browser knows of no sign-out."""
         reason = state.reason if isinstance(state, Challenge) else "signed_in_anew"
         if isinstance(state, Challenge) and barrier_stands(state, None, self.standing.rules, now):
             # Another tab is signing out, and the answer that says so is still on its way to this browser.
             return pages.waiting(resume_url="/logout", hop_label="", seconds=2, refresh_url=STILL_WAITING)
-        return pages.session_ended(reason=reason, sign_in_url=f"{self.prefix}/start")
+        return pages.session_ended(reason=reason, sign_in_url=start)
 
     def _target(self, facts: RequestFacts) -> str:
         """The configured name in ``?to=``, never a URL from the request; an unknown one keeps nobody signed in."""
@@ -180,9 +193,10 @@ class LogoutEndpoints:
 
 
 def _sign_in_url(chain: Chain | None, start: str) -> str:
-    """Where sign-in begins, or goes on that the chain has interrupted."""
+    """Where sign-in begins, from where this tab was if that is known, or goes on that the chain has interrupted."""
     went = chain.interrupted if chain is not None else None
-    return start if went is None else f"{start}?after={went.attempt}"
+    known = went is None or (not went.attempt and "?" in start)
+    return start if known or went is None else f"{start}?after={went.attempt}"
 
 
 def _wants_json(facts: RequestFacts) -> bool:

@@ -7,7 +7,7 @@
       kept = JSON.parse(sessionStorage.getItem("gateway:" + earlier)) || {};
       sessionStorage.removeItem("gateway:" + earlier);
     }
-    if (location.hash.length > 1) kept.fragment = location.hash;
+    if (location.hash.length > 1) kept.fragment ||= location.hash;
     if (rd) kept.rd = rd;
     if (kept.fragment || kept.rd) sessionStorage.setItem("gateway:" + attempt, JSON.stringify(kept));
   } catch {
