@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.deployment import Deployment
-from tests.fakes.ample import ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
+from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
 from tests.fakes.puppet import Puppet, puppet
 
 

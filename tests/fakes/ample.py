@@ -75,11 +75,12 @@ def ample_for_a_gateway() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def ample_unless_it_stalls(request: pytest.FixtureRequest) -> Iterator[None]:
-    """For the tests of a directory, but those of a module that let it stall: ``STALLS = True``.
+    """For the tests of a directory, but those that let it stall: of the whole module (``STALLS = True``), or those that
+    it names (``STALLS = {"test_x"}``).
 
     Whatever stalls there, an emulator waits for its answer, and the door for an application.
     """
-    stalls = getattr(request.module, "STALLS", False)
+    stalls = bool(getattr(request.module, "STALLS", False))
     connect = Pool.connect
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("tests.fakes.ample._stalling", stalls)
@@ -88,4 +89,17 @@ def ample_unless_it_stalls(request: pytest.FixtureRequest) -> Iterator[None]:
             Pool, "connect", lambda pool, limit: connect(pool, PATIENCE if limit == CONNECT else limit)
         )
         with nullcontext() if stalls else ample():
+            yield
+
+
+@pytest.fixture(autouse=True)
+def ample_for_the_others(request: pytest.FixtureRequest, ample_unless_it_stalls: None) -> Iterator[None]:
+    """For those tests of such a module that are not named."""
+    stalls = getattr(request.module, "STALLS", True)
+    if not isinstance(stalls, set) or request.node.originalname in stalls:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tests.fakes.ample._stalling", False)
+        with ample():
             yield

@@ -20,7 +20,7 @@ from gateway.core import clock
 from gateway.demo import api, configuration, idp
 from gateway.demo.options import DemoOptions
 from gateway.telemetry.audit import AuditEvent
-from tests.fakes.ample import ample_for_a_gateway, ample_unless_it_stalls  # noqa: F401 - what is shared may take its time
+from tests.fakes.ample import ample_for_a_gateway, ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - what is shared may take its time
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.configured import NOTHING, with_inbound
 from tests.fakes.pieces import put

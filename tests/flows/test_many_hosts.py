@@ -23,7 +23,12 @@ from tests.flows.raw import exchange, request
 from tests.flows.test_refresh import LONG, SOON, TOKENS, refreshes, settled
 from tests.state.log_contract import new, within
 
-STALLS = True
+STALLS = {
+    "test_g03_an_emptied_redis_signs_everybody_out",
+    "test_g03_a_sign_out_without_redis_is_sent_when_it_is_back",
+    "test_r05_an_instance_without_redis_is_not_ready",
+    "test_p17_a_redis_that_hangs_hinders_no_session",
+}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.idp.provider import IdentityProvider
-from tests.fakes.ample import ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
+from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
 from tests.fakes.op import Provider, running
 from tests.idp.attempts import options
 

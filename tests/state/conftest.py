@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core import dice
 from gateway.state.redis.place import RedisPlace
-from tests.fakes.ample import ample_unless_it_stalls  # noqa: F401 - what instances share may take its time
+from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - what instances share may take its time
 from tests.fakes.redis import RedisServer
 
 

@@ -13,7 +13,7 @@ from gateway.config import load
 from gateway.demo.options import DemoOptions
 from gateway.workers import desk
 from gateway.workers.line import Wire
-from tests.fakes.ample import ample_unless_it_stalls  # noqa: F401 - how fast a disk is decides no test
+from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - how fast a disk is decides no test
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import TOKEN, Application, written
 
