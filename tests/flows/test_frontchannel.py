@@ -208,7 +208,7 @@ async def test_only_get_and_only_where_it_is_asked_for(
 ) -> None:
     """405 for other methods, 404 without the key."""
     (answer,) = await exchange(stand, request(stand, f"POST {PATH} HTTP/1.1", "Content-Length: 0"))
-    assert (answer.status, answer.value(b"allow")) == (405, b"GET")
+    assert (answer.status, answer.value(b"allow")) == (405, b"GET, HEAD")
     shut = {"  frontchannel: true\n": "  frontchannel: false\n"}
     async with standing(tmp_path_factory.mktemp("closed"), federation="okta", replaced=shut) as closed:
         assert (await framed(closed, "")).status == 404

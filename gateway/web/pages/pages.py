@@ -24,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-STANDS_IN = 401
+STANDS_IN = status_of("login_required")
 """Of pages that come where the browser may have asked for something else, by a redirect: Firefox cannot tell a
 download link (``<a download>``) from a navigation, and would save them under the name of the file. From 400 on no
 browser does, nor shows them as a picture, and one who navigates sees them all the same. Nobody is signed in there.

@@ -36,7 +36,7 @@ def leads_to(answer: Response | None, place: str) -> bool:
 def waits(answer: Response | None) -> bool:
     """Whether it is the page that waits for another tab."""
     assert answer is not None
-    return answer.status == 200 and b"/logout" in answer.body and "Location" not in answer.headers
+    return answer.status == 401 and b"/logout" in answer.body and "Location" not in answer.headers
 
 
 async def walked(lab: Lab, jar: Jar) -> None:
