@@ -70,7 +70,9 @@ async def fetch_file(tab: Tab, into: Path, *, signed_in: bool) -> None:
 
 
 async def _found(into: Path) -> bool:
-    return any(path.read_bytes() == FIGURES for path in into.iterdir())
+    """Under a name of its own: while it comes, Firefox has an empty file of that name and a ``.part`` beside it."""
+    kinds = {path.suffix for path in into.iterdir()}
+    return ".csv" in kinds and ".part" not in kinds and (into / "figures.csv").read_bytes() == FIGURES
 
 
 def _has_attempt(cookies: object) -> bool:
