@@ -170,18 +170,18 @@ async def test_a_lease_that_was_forgotten_is_held_again(redis: RedisServer) -> N
     store, other = (RedisRefreshes(redis.place(), within=AMPLE) for _ in range(2))
     await store.open()
     await other.open()
-    await store.claim("s", 0, lease=600, keep=60)
+    await store.claim("s", 0, lease=600, keep=6_000)
     for kind in ("refreshing", "tries"):
         redis.ask("DEL", f"{{gateway}}:{kind}:s")
     redis.ask("DEBUG", "CHANGE-REPL-ID")
-    assert await other.claim("s", 0, lease=600, keep=60) == Busy()
-    assert await store.renew("s", 0, lease=600, keep=60) == Granted()
-    assert 50 < redis.ask("TTL", "{gateway}:tries:s") <= 60
+    assert await other.claim("s", 0, lease=600, keep=6_000) == Busy()
+    assert await store.renew("s", 0, lease=600, keep=6_000) == Granted()
+    assert 5_000 < redis.ask("TTL", "{gateway}:tries:s") <= 6_000
     redis.ask("HSET", "{gateway}:refreshes", "since", 1)
-    assert await other.claim("s", 0, lease=600, keep=60) == Busy()
-    assert isinstance(await other.claim("t", 0, lease=600, keep=60), Granted)
+    assert await other.claim("s", 0, lease=600, keep=6_000) == Busy()
+    assert isinstance(await other.claim("t", 0, lease=600, keep=6_000), Granted)
     redis.ask("DEL", "{gateway}:refreshing:s")
-    assert await other.claim("s", 0, lease=600, keep=60) == Granted(sure=False, lapsed=True)
+    assert await other.claim("s", 0, lease=600, keep=6_000) == Granted(sure=False, lapsed=True)
     await store.close()
     await other.close()
 
