@@ -10,9 +10,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \
   conformance-long:3 \
-  memory:6 \
+  memory:5 \
   faults:8 \
-  windows:5 \
+  windows:6 \
   providers:8
 
 .DEFAULT_GOAL := help
