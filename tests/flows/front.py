@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Seen
-from tests.fakes.caddy import Caddy
-from tests.fakes.envoy import Envoy
-from tests.fakes.haproxy import Haproxy
+from tests.fakes.front_proxies import Caddy, Envoy, Haproxy
 from tests.fakes.nginx import Nginx
 from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
