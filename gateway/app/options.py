@@ -103,6 +103,12 @@ def door_rules(settings: Settings, further: Iterable[str] = ()) -> DoorRules:
     )
 
 
+def listening_rules(settings: Settings) -> DoorRules:
+    """The same at the door itself, where proxies in front put their questions."""
+    questions = f"{settings.prefix}/auth" if settings.forward_auth is not None else ""
+    return replace(door_rules(settings), questions=questions)
+
+
 def door_limits(settings: Settings, files: Shares) -> DoorLimits:
     """What a client may take.
 

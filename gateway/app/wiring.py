@@ -17,9 +17,9 @@ from gateway.app.options import (
     backends,
     claim_options,
     door_limits,
-    door_rules,
     gate_rules,
     identity_options,
+    listening_rules,
     logout_options,
     provider_options,
     routes,
@@ -185,7 +185,7 @@ class Gateway:
         )
         self.access_log = AccessLog(self.metrics, access=settings.log.access)
         self.door = Door(
-            door_rules(settings),
+            listening_rules(settings),
             door_limits(settings, files),
             table=own_paths(self),
             gate=self.gate,

@@ -1,4 +1,4 @@
-"""The real Caddy, Envoy and HAProxy, each running a recipe of ours with other addresses in it."""
+"""The real Caddy, Envoy, HAProxy and Traefik, each running a recipe of ours with other addresses in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.reaching import reached
 from tests.programs import program
@@ -70,3 +71,24 @@ class Envoy(FrontProxy):
 class Haproxy(FrontProxy):
     def command(self) -> list[str | Path]:
         return [program("haproxy"), "-db", "-f", self.recipe]
+
+
+class Traefik(FrontProxy):
+    name = ".yaml"
+
+    def command(self) -> list[str | Path]:
+        return [_LOCKED / "traefik", f"--configFile={self.recipe}"]
+
+    async def start(self) -> None:
+        """Until it has its routes as well: it listens before."""
+        await super().start()
+        async with asyncio.timeout(PATIENCE):
+            while b" 404 " in await self._first_line():
+                await asyncio.sleep(0.02)
+
+    async def _first_line(self) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(f"GET /logged-out HTTP/1.1\r\nHost: app.localhost:{self.port}\r\n\r\n".encode())
+        line = await reader.readline()
+        writer.close()
+        return line

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Seen
-from tests.fakes.front_proxies import Caddy, Envoy, Haproxy
+from tests.fakes.front_proxies import Caddy, Envoy, Haproxy, Traefik
 from tests.fakes.nginx import Nginx
 from tests.fakes.patience import PATIENCE
+from tests.fakes.pieces import put
 from tests.fakes.ports import free_port
 from tests.fakes.upstream import Call, FakeUpstream, reply, websocket_echo
 from tests.flows.conftest import Stand, standing
 from tests.flows.stores import COOKIE, Store
 
-Proxy = Nginx | Caddy | Envoy | Haproxy
-Placed = tuple[type[Nginx] | type[Caddy] | type[Envoy] | type[Haproxy], dict[str, str]]
+Proxy = Nginx | Caddy | Envoy | Haproxy | Traefik
+Placed = tuple[type[Nginx] | type[Caddy] | type[Envoy] | type[Haproxy] | type[Traefik], dict[str, str]]
 
 RECIPES = Path(__file__).parents[2] / "deploy" / "forward-auth"
 RECIPE = RECIPES / "nginx.conf"
@@ -34,6 +35,7 @@ class Front:
     stand: Stand
     proxy: Proxy
     application: FakeUpstream
+    caller: str
 
     @property
     def nginx(self) -> Nginx:
@@ -123,6 +125,25 @@ def _haproxy(_: Path, at: Places) -> Placed:
     }  # fmt: skip
 
 
+def _traefik(directory: Path, at: Places) -> Placed:
+    routes = directory / "traefik-routes.yaml"
+    shipped = (RECIPES / routes.name).read_text()
+    routes.write_text(
+        put(
+            shipped,
+            {
+                "`app.example.com`": f"`{at.host.partition(':')[0]}`",
+                "http://127.0.0.1:8080": f"http://{at.gateway}",
+                "http://127.0.0.1:3000": f"http://{at.application}",
+            },
+        )
+    )
+    return Traefik, {
+        'address: ":80"': f"address: 127.0.0.1:{at.port}",
+        "/etc/traefik/traefik-routes.yaml": str(routes),
+    }
+
+
 @dataclass(frozen=True)
 class Places:
     """Where everything is.
@@ -145,8 +166,11 @@ _PROXIES: dict[str, tuple[str, Callable[[Path, Places], Placed]]] = {
     "caddy": ("Caddyfile", _caddy),
     "envoy": ("envoy.yaml", _envoy),
     "haproxy": ("haproxy.cfg", _haproxy),
+    "traefik": ("traefik.yaml", _traefik),
 }
 CALLERS = tuple(_PROXIES)
+REWRITING_NO_ANSWER = frozenset({"traefik"})
+"""They set or remove whole headers of the application's answers, and cannot look into them."""
 
 
 @asynccontextmanager
@@ -171,7 +195,7 @@ async def fronted(
         proxy = kind(directory, recipe((RECIPES / name).read_text()), substitutions, port)
         opened.push_async_callback(proxy.close)
         await proxy.start()
-        yield Front(stand, proxy, served)
+        yield Front(stand, proxy, served, caller)
 
 
 COOKIES = [

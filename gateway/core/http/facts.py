@@ -34,12 +34,15 @@ class DoorRules:
 
     :ivar scheme: of ``public_url``. :ivar authorities: accepted Host values, lower-case, default port left out.
     :ivar trusted_proxies: who is believed about its client. :ivar client_header: in which header, lower-case.
+    :ivar questions: path of the proxies' questions (forward-auth), whose own Host may be whatever the proxy calls us;
+        empty: nobody asks.
     """
 
     scheme: str
     authorities: frozenset[str]
     trusted_proxies: Networks = ()
     client_header: bytes = b"x-forwarded-for"
+    questions: str = ""
 
 
 _Rest: TypeAlias = (
@@ -159,7 +162,7 @@ def complete(
     forwarded = header_facts.forwarded
     return RequestFacts(
         method,
-        _host(header_facts.authority, rules),
+        _host(header_facts.authority, path, rules),
         rules.scheme,
         raw_target,
         raw_path,
@@ -222,9 +225,11 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
     return found, tuple(cookies), tuple(forwarded)
 
 
-def _host(authority: str, rules: DoorRules) -> str:
+def _host(authority: str, path: str, rules: DoorRules) -> str:
     default = ":443" if rules.scheme == "https" else ":80"
     authority = authority.removesuffix(default)
     if authority not in rules.authorities:
+        if rules.questions and (path == rules.questions or path.startswith(f"{rules.questions}/")):
+            return ""  # Traefik asks under the address of the question, and it cannot be told another Host
         raise DownstreamError("unknown_host")
     return authority

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from gateway.core.errors import DownstreamError
 from gateway.core.http.addresses import is_trusted
 from gateway.core.http.facts import DoorRules, HeaderFacts, RawHeaders, RequestFacts, complete
+from gateway.core.http.own_cookies import strip_own_cookies
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of RFC 9110 §5.6.2."""
@@ -128,6 +129,13 @@ _CALLERS: Mapping[str, Callable[[_Fields, Question], _Original]] = {
 }
 RELAYING = frozenset({"traefik", "caddy", "envoy", "haproxy"})
 """Callers that hand our refusal on to the browser as it is."""
+TAKING_COOKIES = frozenset({"traefik", "envoy"})
+"""Callers that cannot take our cookies out themselves everywhere, but write headers of our pass over the client's."""
+
+
+def cookies_for_application(sent: Sequence[bytes]) -> bytes:
+    """The client's Cookie headers as the application may see them, in one; empty where they are the gateway's alone."""
+    return b"; ".join(filter(None, map(strip_own_cookies, sent)))
 
 
 def _only(fields: _Fields, name: bytes) -> bytes:

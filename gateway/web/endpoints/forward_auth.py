@@ -13,7 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Prove, Revocations
 from gateway.core.http.facts import DoorRules, RequestFacts
-from gateway.core.http.forwarded import Question, original_facts
+from gateway.core.http.forwarded import TAKING_COOKIES, Question, cookies_for_application, original_facts
 from gateway.core.http.routes import Route
 from gateway.core.memo import Memo
 from gateway.core.session.identity_headers import IdentityOptions, identity_headers
@@ -114,7 +114,9 @@ class ForwardAuth:
                 self._gate.passed(original, carried, session)
             if self._once_more(request):
                 return _refused(original, "misasked")  # refused a moment ago: the browser need only ask again
-            return self._passed[session.principal if session else _NOBODY].response()
+            return self._passed[session.principal if session else _NOBODY].response(
+                line=self._cookies(original)
+            )
         if isinstance(verdict, Prove):
             return self._after(request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
@@ -130,6 +132,12 @@ class ForwardAuth:
                 status=for_proxy(verdict.reason),
             )
         return _refused(original, verdict.reason)
+
+    def _cookies(self, original: RequestFacts) -> bytes:
+        """A line that the caller writes over the client's Cookie; empty where it asks for none."""
+        if self._caller not in TAKING_COOKIES or not original.cookies:
+            return b""
+        return b"Cookie: %b\r\n" % cookies_for_application(original.cookies)
 
     def _pass(self, who: Principal) -> Prepared:
         """All identity headers, the unknown ones empty, so that the caller overwrites what a client sent (rule R31)."""

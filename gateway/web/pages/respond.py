@@ -40,9 +40,11 @@ class Prepared:
         fields = sum(400 + 4 * (len(name) + len(value)) for name, value in made.headers.items())
         return 1_200 + fields + len(made.body)
 
-    def response(self, cookies: Sequence[str] = ()) -> Response:
-        """One to give away, with Set-Cookie values."""
+    def response(self, cookies: Sequence[str] = (), *, line: bytes = b"") -> Response:
+        """One to give away, with Set-Cookie values, or with one more header line."""
         made = self._made
+        if line:
+            return Response(made.status, made.headers, made.body, lines=made.lines + line)
         if not cookies:
             return Response(made.status, made.headers, made.body, lines=made.lines)
         fields = made.headers.copy()

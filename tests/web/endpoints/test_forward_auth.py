@@ -69,10 +69,11 @@ class Lab:
         verb: str = "GET",
         path: str = "/oauth2/auth",
         bare: bool = False,
+        own_host: str = HOST,
     ) -> Response:
-        """The answer to one question; ``bare``: without the X-Original headers."""
+        """The answer to one question; ``bare``: without the X-Original headers, ``own_host``: what it calls us."""
         original = () if bare else (f"X-Original-Method: {method}", f"X-Original-URL: http://{host}{target}")
-        lines = (f"{verb} {path} HTTP/1.1", f"Host: {HOST}", *original, *headers, "", "")
+        lines = (f"{verb} {path} HTTP/1.1", f"Host: {own_host}", *original, *headers, "", "")
         client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
         try:
             await client.send("\r\n".join(lines).encode("latin-1"))
