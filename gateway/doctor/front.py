@@ -14,6 +14,8 @@ _TIMEOUTS = {
     "caddy": "stream_timeout of reverse_proxy",
     "envoy": "the route's timeout and max_stream_duration",
     "haproxy": "timeout tunnel",
+    "apisix": "the upstream's timeout.read",
+    "nginx-gateway-fabric": "proxy_read_timeout",
 }
 
 

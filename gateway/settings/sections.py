@@ -162,7 +162,7 @@ class HeadersSection:
 class ForwardAuthSection:
     """Answering for a proxy in front; absent means that the endpoint is closed."""
 
-    caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy"] = key(
+    caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy", "apisix", "nginx-gateway-fabric"] = key(
         "nginx",
         description="Which proxy asks; it decides from where the request is read.",
     )

@@ -121,7 +121,7 @@ def test_r07_nginx_is_answered_401(found):
     assert any(line.startswith("forward_auth.login: nginx takes a 302") for line in lines)
 
 
-@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy", "haproxy"])
+@pytest.mark.parametrize("caller", ["traefik", "caddy", "envoy", "haproxy", "apisix"])
 def test_callers_that_pass_a_redirect_on_may_be_answered_302(found, caller):
     """And 401, if somebody likes; what holds for nginx holds for them."""
     asked = {"forward_auth": {"caller": caller}, "session.idle": "12h", "trusted_proxies": ["10.0.0.7"]}

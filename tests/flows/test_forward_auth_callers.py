@@ -262,6 +262,25 @@ async def test_a_script_that_breaks_lets_nothing_pass(tmp_path: Path) -> None:
         assert not front.application.calls
 
 
+async def test_envoy_writes_the_cookies_of_a_pass_over_the_clients(tmp_path: Path) -> None:
+    """As Envoy Gateway, Istio and kgateway have it do, which have no Lua: ours do not arrive, also where there are no others."""
+
+    def recipe(text: str) -> str:
+        handed_on = "allowed_upstream_headers: {patterns: [{prefix: x-auth-request-}"
+        left = {'headers:remove("cookie")': "", "if #kept > 0 then": "if false then"}
+        return put(text, {handed_on: f"{handed_on}, {{exact: cookie}}", **left})
+
+    async with fronted(tmp_path, recipe, caller="envoy") as front:
+        browser = front.stand.browser()
+        await signed_in(front, browser)
+        own = browser.cookie_header(front.app)
+        for sent in ("{own}", "a=1; {own}; b=2", "{own}; __Host-logout=x"):
+            cookies = sent.replace("{own}", own)
+            head = f"GET /x HTTP/1.1\nHost: {front.host}\nCookie: {cookies}\nConnection: close\n\n"
+            assert (await front.raw(head)).startswith(b"HTTP/1.1 200 ")
+            assert "; ".join(front.told("Cookie")) == "; ".join(foreign(cookies))
+
+
 def taken_out(caller: str) -> str:
     """A regular expression for the header names that a recipe keeps from the application."""
     if caller == "caddy":

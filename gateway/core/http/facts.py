@@ -25,7 +25,8 @@ _SINGLE = frozenset(
         b"sec-fetch-dest", b"sec-purpose", b"purpose", b"upgrade", b"x-auth-passive", b"access-control-request-method",
     }
 )  # fmt: skip
-_READ = frozenset((*_SINGLE, *CLIENT_HEADERS, b"accept", b"cookie", b"x-forwarded-proto", b"service-worker"))
+READ = frozenset((*_SINGLE, *CLIENT_HEADERS, b"accept", b"cookie", b"x-forwarded-proto", b"service-worker"))
+"""Lower-case names of the headers that are read: those of the client belong into a proxy's question about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _collect(headers: RawHeaders) -> tuple[Mapping[bytes, str], tuple[bytes, ...
     forwarded: list[tuple[bytes, bytes]] = []
     for raw_name, value in headers:
         name = raw_name.lower()
-        if name not in _READ:
+        if name not in READ:
             continue
         if name == b"cookie":
             cookies.append(value)

@@ -24,7 +24,7 @@ _NEVER_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 _URL = re.compile(rb"https?://([^/]*)(/.*)", re.DOTALL)
 _LOOKED_AT = frozenset(
     {b"x-original-method", b"x-original-url", b"upgrade", b"sec-websocket-key"}
-    | {b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri"}
+    | {b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri", b"method", b"path"}
 )
 _LENGTHS = frozenset(map(len, _LOOKED_AT))
 _Fields = Mapping[bytes, Sequence[bytes]]
@@ -100,8 +100,8 @@ def _nginx(fields: _Fields, _: Question) -> _Original:
 
 
 def _forwarded(fields: _Fields, _: Question) -> _Original:
-    """``X-Forwarded-Method``, ``-Host`` and ``-Uri``, as Traefik's forwardAuth, Caddy's forward_auth and the recipe for
-    HAProxy write them over whatever the client has sent (protocol facts D.3 and D.5).
+    """``X-Forwarded-Method``, ``-Host`` and ``-Uri``, as Traefik's forwardAuth, Caddy's forward_auth, APISIX's
+    forward-auth and the recipe for HAProxy write them over whatever the client has sent (protocol facts D.3 and D.5).
     """
     return _Original(
         _only(fields, b"x-forwarded-method"),
@@ -120,16 +120,26 @@ def _envoy(_: _Fields, question: Question) -> _Original:
     return _Original(question.method.encode("ascii"), authority, question.target.encode("latin-1"))
 
 
+def _fabric(fields: _Fields, question: Question) -> _Original:
+    """``Method``, ``Path`` and the question's own Host, as NGINX Gateway Fabric sends them: for that it takes what
+    GEP-1494 calls by these names. The client's own headers are not in its question, unless they are listed.
+    """
+    authority = question.facts.authority.encode("latin-1")
+    return _Original(_only(fields, b"method"), authority, _only(fields, b"path"))
+
+
 _CALLERS: Mapping[str, Callable[[_Fields, Question], _Original]] = {
     "nginx": _nginx,
     "traefik": _forwarded,
     "caddy": _forwarded,
     "envoy": _envoy,
     "haproxy": _forwarded,
+    "apisix": _forwarded,
+    "nginx-gateway-fabric": _fabric,
 }
-RELAYING = frozenset({"traefik", "caddy", "envoy", "haproxy"})
+RELAYING = frozenset({"traefik", "caddy", "envoy", "haproxy", "apisix"})
 """Callers that hand our refusal on to the browser as it is."""
-TAKING_COOKIES = frozenset({"traefik", "envoy"})
+TAKING_COOKIES = frozenset({"traefik", "envoy", "apisix", "nginx-gateway-fabric"})
 """Callers that cannot take our cookies out themselves everywhere, but write headers of our pass over the client's."""
 
 

@@ -43,13 +43,15 @@ def question(caller: str, method: str, host: str, target: str) -> tuple[tuple[st
     if caller == "nginx":
         url = b"http://" + said[1] + said[2]
         return ("GET", ""), [ours, (b"X-Original-Method", said[0]), (b"X-Original-URL", url)]
+    if caller == "nginx-gateway-fabric":
+        return ("GET", ""), [(b"Host", said[1]), (b"Method", said[0]), (b"Path", said[2])]
     if caller == "envoy":
         return (method, target), [(b"Host", said[1])]
     names = (b"X-Forwarded-Method", b"X-Forwarded-Host", b"X-Forwarded-Uri")
     return ("GET", ""), [ours, *zip(names, said, strict=True)]
 
 
-CALLERS = ["nginx", *sorted(RELAYING)]
+CALLERS = ["nginx", "nginx-gateway-fabric", *sorted(RELAYING)]
 
 
 def test_method_host_and_target_come_from_the_two_headers() -> None:
@@ -173,6 +175,8 @@ _noise = {
     "nginx": [b"X-Original-URI", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method", b"X-Forwarded-Proto"],
     "traefik": [b"X-Original-URI", b"X-Original-URL", b"X-Original-Method", b"X_Forwarded_Uri", b"X-Forwarded-Proto"],
     "caddy": [b"X-Original-URI", b"X-Original-URL", b"X-Original-Method", b"X-Forwarded.Host", b"X-Forwarded-Port"],
+    "apisix": [b"X-Original-URL", b"Method", b"Path", b"X-Forwarded-Proto"],
+    "nginx-gateway-fabric": [b"X-Original-URL", b"X-Original-Method", b"X-Forwarded-Uri", b"X-Forwarded-Host", b":path"],
     "haproxy": [b"X-Original-URL", b"X-Original-Method", b"X-Real-IP", b"X-Forwarded-Proto"],
     "envoy": [b"X-Original-URL", b"X-Original-Method", b"X-Forwarded-Uri", b"X-Forwarded-Host", b"X-Forwarded-Method"],
 }  # fmt: skip
@@ -212,7 +216,7 @@ def test_facts_are_those_of_the_door(caller, method, target, host, headers, hand
         assert asked_about == seen
 
 
-@pytest.mark.parametrize("caller", ["traefik", "caddy", "haproxy"])
+@pytest.mark.parametrize("caller", ["traefik", "caddy", "haproxy", "apisix"])
 @pytest.mark.parametrize("name", [b"X-Forwarded-Method", b"X-Forwarded-Host", b"X-Forwarded-Uri"])
 def test_r07_each_of_the_three_comes_once(caller: str, name: bytes) -> None:
     """Without it nothing stands in, and of two nobody knows which the proxy goes by."""
@@ -223,6 +227,21 @@ def test_r07_each_of_the_three_comes_once(caller: str, name: bytes) -> None:
     assert refusal(*without, *stand_in, caller=caller) == "original_missing"
     twice = [header for header in asking if header[0] == name]
     assert refusal(*asking, *twice, caller=caller) == "original_ambiguous"
+
+
+@pytest.mark.parametrize("name", [b"Method", b"Path"])
+def test_r07_nginx_gateway_fabric_says_each_once(name: bytes) -> None:
+    """And under which host, in the question's own."""
+    caller = "nginx-gateway-fabric"
+    _, asking = question(caller, "PUT", "app.example.com", "/a?b=c")
+    assert asked(*asking, caller=caller).raw_target == "/a?b=c"
+    assert asked(*asking, caller=caller).method == "PUT"
+    without = [header for header in asking if header[0] != name]
+    twice = [header for header in asking if header[0] == name]
+    assert refusal(*without, (b"X-Forwarded-Uri", b"/a"), caller=caller) == "original_missing"
+    assert refusal(*asking, *twice, caller=caller) == "original_ambiguous"
+    other = [header for header in asking if header[0] != b"Host"]
+    assert refusal((b"Host", b"evil.example"), *other, caller=caller) == "unknown_host"
 
 
 def test_r07_envoys_question_has_the_target_below_ours() -> None:
