@@ -29,13 +29,14 @@ def parameter(facts: RequestFacts, name: str) -> str | None:
 def way_back(facts: RequestFacts, public_url: str, prefix: str) -> str:
     """Where ``rd`` leads, as a path of the application; ``/`` when it is not given.
 
-    A URL of this very origin is taken for its path, because recipes written for other proxies send one.
+    A URL of this very origin is taken for its path, because recipes written for other proxies send one. With ``tab``
+    it is where a script of ours has seen a tab, which is no request for anything: what it may not be becomes ``/``.
 
     :raises DownstreamError: ``bad_parameter``: it leads anywhere else, or to an endpoint of ours (`target.way_back`).
     """
     wanted = parameter(facts, "rd") or "/"
     wanted = wanted.removeprefix(public_url) if wanted.startswith(f"{public_url}/") else wanted
     path = target.way_back(wanted, prefix)
-    if path is None:
+    if path is None and parameter(facts, "tab") is None:
         raise DownstreamError("bad_parameter", "way_back")
-    return path
+    return path or "/"

@@ -205,6 +205,10 @@ class TestWorker:
         await runs(tab)
         await tab.run(SIGN_OUT_UNSEEN)
         await shows(tab, message("signing_out.continue"))
+        place = await tab.run("return sessionStorage['gateway:place']")
+        assert (
+            place == f"{person.stand.app}/other/anywhere"
+        )  # where "Sign in again" leads; the worker's page is none
         await eventually(lambda: tab.run(REGISTERED), lambda count: count == 0, what="the worker is gone")
         await eventually(lambda: tab.run(TOLD), lambda told: told == "logged-out", what="the worker was told")
 

@@ -205,6 +205,22 @@ async def test_a_chain_that_was_broken_off_goes_on_to_the_page(stand: Stand) -> 
         assert len(reasons(browser)) == 2
 
 
+async def test_p22_who_has_opened_a_link_after_a_revocation_is_led_there_from_the_receipt(
+    stand: Stand,
+) -> None:
+    """The chain comes first. The link says where it leads, because the tab may know another place (`place.js`)."""
+    browser = stand.browser()
+    await stand.sign_in(browser, "/api/me")
+    await revoked(stand)
+    receipt = await browser.goto(stand.app + LINK)
+    link = re.search(r'id="sign-in" href="([^"]*)"', receipt.text)
+    assert link
+    assert link[1] == "/oauth2/start?after=&amp;rd=/api/reports%3Ffrom%3Dmail%26x%3D%252F"
+    form = await browser.goto(stand.app + link[1].replace("&amp;", "&"), source=receipt.url)
+    end = await browser.submit(form, **ALICE) if 'name="password"' in form.text else form
+    assert (end.status, end.path) == (200, LINK)
+
+
 async def test_no_address_makes_up_an_interrupted_sign_in(stand: Stand) -> None:
     """`after` only names what the sealed chain in this browser has; without it, it is nothing."""
     browser = stand.browser()

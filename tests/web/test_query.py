@@ -62,11 +62,13 @@ def test_the_way_back_is_a_local_path(query: str, path: str) -> None:
      "/logout", "/%256Cogout", f"{HERE}/logout", "/oauth2/sign_out", "/oauth2/sessions?end=all", "/logged-out"],
 )  # fmt: skip
 def test_cve_2020_4037_everything_else_is_refused(rd: str) -> None:
-    """Another origin, however it is disguised, is 400 and not the start page: the link is wrong and says so."""
+    """Another origin, however it is disguised, is 400 and not the start page: the link is wrong and says so. What a
+    tab has kept is no link of anybody's: then it is the start page."""
     with pytest.raises(DownstreamError) as refused:
         way_back(facts(f"rd={rd}"), HERE, "/oauth2")
     assert refused.value.code == "bad_parameter"
     assert "evil" not in str(refused.value)
+    assert way_back(facts(f"tab=&rd={rd}"), HERE, "/oauth2") == "/"
 
 
 @given(

@@ -40,11 +40,13 @@ class Offer(NamedTuple):
     """What a page offers to do next.
 
     :ivar to: an address; empty for the page's own, once more. :ivar posts: by a form of ours, for something ends then.
+    :ivar name: of the link, for the page's script.
     """
 
     label: str
     to: str = ""
     posts: bool = False
+    name: str = ""
 
 
 def start(*, authorize_url: str, attempt: str, rd: str, earlier: str = "") -> Page:
@@ -129,7 +131,7 @@ def waiting(*, resume_url: str, hop_label: str, seconds: int, refresh_url: str |
     return render(
         "waiting",
         status=STANDS_IN,
-        script="waiting.js",
+        scripts=("waiting.js",),
         resume_url=resume_url,
         hop_label=hop_label,
         seconds=seconds,
@@ -154,7 +156,7 @@ def hop(*, action: str, fields: Sequence[tuple[str, str]], hop_label: str, statu
     return render(
         "hop",
         status=status,
-        script="hop.js",
+        scripts=("hop.js",),
         forms_to=FormsTo.LOCAL_PROVIDER if local else FormsTo.PROVIDER,
         action=action,
         fields=fields,
@@ -186,7 +188,7 @@ def signed_out(
     return render(
         "signed_out",
         status=status,
-        script="local_time.js",
+        scripts=("local_time.js", "place.js"),
         forms_to=FormsTo.US,
         tone=top.tone,
         title=top.title,
@@ -222,7 +224,7 @@ def sessions(*, lines: Sequence[SessionLine], complete: bool, more: int, action:
     """Where the user is signed in; `more` sessions are not shown, `action` takes `?end=`."""
     return render(
         "sessions",
-        script="local_time.js",
+        scripts=("local_time.js",),
         forms_to=FormsTo.US,
         lines=lines,
         complete=complete,
@@ -239,7 +241,8 @@ def session_ended(*, reason: str, sign_in_url: str) -> Page:
         title=message("session_ended.title"),
         what=message_for("session_over", reason, "elsewhere"),
         fix=message("session_ended.fix"),
-        offers=[Offer(message("page.sign_in_again"), sign_in_url)],
+        offers=[Offer(message("page.sign_in_again"), sign_in_url, name="sign-in")],
+        scripts=("place.js",),
     )
 
 
@@ -291,8 +294,9 @@ def _moving(
     script: str | None, title: str, what: str, url: str, attempt: str | None = None, rd: str = "", **more: Any
 ) -> Page:
     """A page that goes on to `url` by itself."""
+    scripts = (script,) if script else ()
     return render(
-        "moving", script=script, title=title, what=what, url=url, attempt=attempt, rd=rd or None, **more
+        "moving", scripts=scripts, title=title, what=what, url=url, attempt=attempt, rd=rd or None, **more
     )
 
 
@@ -306,9 +310,11 @@ def _page(
     code: str = "",
     offers: Sequence[Offer] = (),
     tone: str | None = None,
+    scripts: Sequence[str] = (),
 ) -> Page:
     return render(
         "message",
+        scripts=scripts,
         forms_to=FormsTo.US if any(offer.posts for offer in offers) else FormsTo.NOBODY,
         status=status,
         tone=tone or ("bad" if status >= 500 else "warn"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -56,17 +57,18 @@ def render(
     template: str,
     *,
     status: int = 200,
-    script: str | None = None,
+    scripts: Sequence[str] = (),
     forms_to: FormsTo = FormsTo.NOBODY,
     homeless: bool = False,
     **values: object,
 ) -> Page:
     """Render `templates/<template>.html` with the headers of rules R27 and R34.
 
-    `script` names a file in `templates/`. A `homeless` page has no origin: where it leads on, it does as another site.
+    `scripts` are files in `templates/`, which become one. A `homeless` page has no origin: where it leads on, it does
+    as another site.
     """
     style_text = asset("style.css")
-    script_text = asset(script) if script else ""
+    script_text = "\n".join(asset(script) for script in scripts)
     body = (
         _environment()
         .get_template(f"{template}.html")

@@ -87,6 +87,6 @@ def test_no_page_calls_local_what_the_door_refuses() -> None:
 
 def test_inline_texts_cannot_end_their_element() -> None:
     """No stylesheet or script holds a closing tag, which would end it before its hash is complete."""
-    for name in ("style.css", "start.js", "landing.js", "local_time.js"):
+    for name in ("style.css", "start.js", "landing.js", "local_time.js", "place.js"):
         assert "</" not in page_shell.asset(name)
         assert "<!--" not in page_shell.asset(name)

@@ -193,10 +193,16 @@ class LogoutEndpoints:
 
 
 def _sign_in_url(chain: Chain | None, start: str) -> str:
-    """Where sign-in begins, from where this tab was if that is known, or goes on that the chain has interrupted."""
+    """Where sign-in begins, from where this tab was if that is known, or goes on that the chain has interrupted.
+
+    Where somebody wanted to go without having signed out stands in it too, for `place.js`; what was open when somebody
+    signed out does not.
+    """
     went = chain.interrupted if chain is not None else None
-    known = went is None or (not went.attempt and "?" in start)
-    return start if known or went is None else f"{start}?after={went.attempt}"
+    if chain is None or went is None or (not went.attempt and "?" in start):
+        return start
+    wanted = f"&rd={quote(went.rd, safe='/')}" if chain.reason and not went.attempt else ""
+    return f"{start}?after={went.attempt}{wanted}"
 
 
 def _wants_json(facts: RequestFacts) -> bool:

@@ -9,6 +9,8 @@
     }
     if (location.hash.length > 1) kept.fragment ||= location.hash;
     if (rd) kept.rd = rd;
+    // A sign-in has begun: where the tab was before is over, and no business of the next person.
+    sessionStorage.removeItem("gateway:place");
     if (kept.fragment || kept.rd) sessionStorage.setItem("gateway:" + attempt, JSON.stringify(kept));
   } catch {
     // Storage is switched off or full: sign-in works all the same, only the exact place is lost.

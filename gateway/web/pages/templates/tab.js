@@ -9,6 +9,11 @@ if (!window.gatewaySignOut) {
   const worked = location.pathname.match("^/log(out|ged)");
   let [prefix, input, user] = SETTINGS, halt, moving, reported;
 
+  // Whoever signs in again wants to be here again (place.js). It throws where storage is full or forbidden, so last.
+  const keep = () => {
+    if (!worked) sessionStorage["gateway:place"] = top.location;
+  };
+
   const leave = async () => {
     if (Date.now() < moving) return setTimeout(leave, 500);
     style.opacity = 0;
@@ -17,6 +22,7 @@ if (!window.gatewaySignOut) {
     if (worked)
       for (const worker of await serviceWorker.getRegistrations()) worker.unregister();
     location.replace("/logged-out?waiting");
+    keep();
   };
 
   // "" is nobody. What was loaded for one user is not to be seen by the next one either; a page that was never
@@ -57,7 +63,7 @@ if (!window.gatewaySignOut) {
       setTimeout(start, 1e3 * (1 + (session.idle_in % 1e6)));
       // It goes on until the session ends, or the connection.
       answer = await ask("/events");
-      if ((await answer.text()).includes("logged-out")) tell("");
+      if ((await answer.text()).match("logged-out")) tell("");
     };
     if (locks) channel.onmessage = ({data}) => hear(data);
     // The tab that is looked at leads, because browsers freeze the others; those wait in line.
@@ -73,6 +79,7 @@ if (!window.gatewaySignOut) {
   addEventListener("pagehide", () => {
     halt();
     style.opacity = 0;
+    keep();
   });
   addEventListener("pageshow", ({persisted}) => {
     if (persisted) {
