@@ -41,23 +41,25 @@ class Shares:
     backlog: int
 
 
-def shares(limit: int, upstreams: int, wanted: int) -> Shares:
+def shares(limit: int, upstreams: int, wanted: int, clients: int = 0) -> Shares:
     """What each may have of ``limit`` open files. A client gets a quarter of all clients' share.
 
     :param upstreams: how many. :param wanted: connections to each, the most that is asked for.
+    :param clients: connections of all clients together, the most that is asked for; 0 is all that there are.
 
     >>> shares(1_024, 2, 512)
     Shares(clients=336, client=84, pool=112, backlog=64)
     """
     reserved = max(RESERVED[0], min(RESERVED[1], limit // 8))
     pool = max(1, min(wanted, (limit - reserved) // 4 // max(1, upstreams)))
-    clients = max(1, (limit - reserved - pool * upstreams) // 2)
+    room = max(1, (limit - reserved - pool * upstreams) // 2)
+    clients = min(clients or room, room)
     return Shares(clients, max(1, clients // 4), pool, max(1, min(BACKLOG, reserved // 2)))
 
 
-def shares_of_process(upstreams: int, wanted: int) -> Shares:
+def shares_of_process(upstreams: int, wanted: int, clients: int = 0) -> Shares:
     """The same for what this process may have open now."""
-    return shares(_limits()[0], upstreams, wanted)
+    return shares(_limits()[0], upstreams, wanted, clients)
 
 
 def raise_limit() -> int:

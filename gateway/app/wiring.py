@@ -109,7 +109,8 @@ class Gateway:
         self.log.index.on_key, self.log.on_renewed = self.endings.hear, self.events.log_renewed
         self.provider = IdentityProvider(provider_options(settings), on_call=self._count_call)
         ways = routes(settings)
-        files = shares_of_process(len(ways), max(way.connections for way in ways))
+        most = max(way.connections for way in ways)
+        files = shares_of_process(len(ways), most, settings.limits.connections)
         self.forwarder = Forwarder(
             ways,
             live=self.live,

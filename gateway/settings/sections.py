@@ -266,11 +266,17 @@ class LimitsSection:
         description="Bytes a second that a request's body must have on average in each `timeouts.client_body`; 0 asks"
         " for one byte in it, as nginx does. Kestrel's `MinRequestBodyDataRate`; Apache has 500.",
     )
+    connections: kinds.Count = key(
+        0,
+        description="Connections of all clients to one worker, proxies in front included; then idle ones of whoever has"
+        " most are closed for new ones, and where there are none new ones are refused. 0, or more than that, is as many"
+        " as the system lets the process open files for, as HAProxy's `maxconn`; nginx has 512 (`worker_connections`).",
+    )
     connections_per_client: kinds.Count = key(
         1024,  # an office behind one address opens six for each browser
         description="Connections of one client address (of IPv6 its /64) to one worker; 0 is no limit."
-        " Those of `trusted_proxies` and of this machine do not count. Where the system lets a process open few"
-        " files it is less: a quarter of what all clients together may have.",
+        " Those of `trusted_proxies` and of this machine do not count. It is never more than a quarter of what all"
+        " clients together may have.",
     )
     upstream_connections: kinds.Number = key(
         512,

@@ -38,6 +38,16 @@ def test_much_room_changes_nothing() -> None:
     assert made.client > 100_000
 
 
+def test_the_operator_may_want_fewer_connections_than_there_is_room_for() -> None:
+    """Of those one client has a quarter too; more than the system has room for nobody can have."""
+    room = shares(ENOUGH, 4, 512)
+    few = shares(ENOUGH, 4, 512, 100)
+    assert (few.clients, few.client) == (100, 25)
+    assert (few.pool, few.backlog) == (room.pool, room.backlog)
+    assert shares(ENOUGH, 4, 512, 1).client == 1
+    assert shares(ENOUGH, 4, 512, ENOUGH) == room
+
+
 def test_the_limit_is_raised_to_the_hard_one() -> None:
     """What it starts inherits it; a hard limit that is small is told in the log, with what to do."""
     code = (

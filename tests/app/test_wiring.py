@@ -99,13 +99,13 @@ def test_a_secret_that_cannot_be_read_is_a_finding(tmp_path: Path, name: str) ->
 
 async def test_what_a_client_may_take_is_as_configured(tmp_path: Path) -> None:
     """Header bytes, body bytes and connections reach the listener; 0 is no limit."""
-    text = "limits: {header: 16KiB, body: 1MiB, connections_per_client: 7}\n"
+    text = "limits: {header: 16KiB, body: 1MiB, connections: 40, connections_per_client: 7}\n"
 
     gateway = Gateway(load(configured(tmp_path, text), {}))
     limits = gateway.door.listener().limits
     await gateway.close()
 
-    assert (limits.header, limits.body, limits.per_client) == (16_384, 1 << 20, 7)
+    assert (limits.header, limits.body, limits.together, limits.per_client) == (16_384, 1 << 20, 40, 7)
 
 
 def test_a_configuration_that_is_not_there_is_a_finding(tmp_path: Path) -> None:

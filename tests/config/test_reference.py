@@ -64,6 +64,7 @@ NOT_IN_THE_LISTING = {
     "inbound.security_events.token_file": "RFC 8936, and the transmitter's own API",
     "inbound.okta_event_hook.issuer": "rule R19: whose user ids they are",
     "inbound.okta_event_hook.secret": "every secret has a _file twin",
+    "limits.connections": "a worker that may take less than the system allows",
     "client_ip_header": "load balancers that write another header than X-Forwarded-For",
     "upstreams[].body": "an upload has its own size",
     "upstreams[].connections": "a small application takes few",
