@@ -104,7 +104,7 @@ def _signing_in(parts: Parts) -> dict[str, Methods]:
     return {
         f"{prefix}/start": _acting(start),
         f"{prefix}/callback": _acting(callback),
-        f"{prefix}/landing": _acting(Landing(prefix, parts.standing, parts.logout, attempts)),
+        f"{prefix}/landing": _acting(Landing(prefix, parts.standing, parts.logout, attempts, parts.events)),
         f"{prefix}/onward": {"GET": Onward(settings.public_url, prefix)},
     }
 

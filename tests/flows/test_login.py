@@ -206,6 +206,7 @@ async def test_p13_blocked_cookies_are_told(shared: Stand) -> None:
     page = await browser.navigate(answer.location, site="cross-site")
     assert page.status == 400
     assert "cookies_blocked" in page.text
+    assert (shared.audit[-1].kind.value, shared.audit[-1].reason) == ("login_failed", "cookies_blocked")
 
 
 async def test_p14_the_session_comes_back_from_another_site(shared: Stand, browser: Browser) -> None:

@@ -209,6 +209,7 @@ async def test_a_provider_that_forgets_the_state_sends_nobody_in_circles(
     blocking.cookies.clear()
     page = await blocking.navigate(answer.location, site="cross-site")
     assert (page.status, "cookies_blocked" in page.text) == (400, True)
+    assert (shared.audit[-1].kind.value, shared.audit[-1].reason) == ("login_failed", "cookies_blocked")
 
 
 async def signed_out(stand: Stand, browser: Browser, referer: str) -> Seen:

@@ -22,6 +22,7 @@ from gateway.web.pages.respond import redirect, send
 from gateway.web.query import parameter, way_back
 from gateway.web.session.attempts import Attempts
 from gateway.web.signout.logout import Logout
+from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 
 
@@ -33,6 +34,7 @@ class Landing:
     standing: Standing
     logout: Logout
     attempts: Attempts
+    events: SessionEvents
 
     async def __call__(self, request: Request, facts: RequestFacts) -> Response:
         """The application, or the page that says that cookies are blocked."""
@@ -47,6 +49,7 @@ class Landing:
             if first is not None:
                 return first
             if carried.session is None and carried.chain is None:
+                self.events.login_failed("cookies_blocked", "", facts.client)
                 return send(pages.cookies_blocked(sign_in_url=f"{self.prefix}/start"))
             return redirect(target)
         # Here and not in the callback, which cannot see whether another tab has begun a logout meanwhile (rule R2).

@@ -78,6 +78,7 @@ class Start:
             prompt = "select_account"
         again = parameter(facts, "again") or ""
         if ATTEMPT_ID.fullmatch(again) and self.attempts.find(carried.cookies, again, now) is None:
+            self.events.login_failed("cookies_blocked", "", facts.client)
             return send(pages.cookies_blocked(sign_in_url=f"{self.prefix}/start"))
         attempt = self._attempt(carried.chain, revocations, now, prompt=prompt)
         attempt = replace(attempt, rd=rd, led=led, restarted=bool(again))
