@@ -9,7 +9,9 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -51,6 +53,39 @@ async def test_r12_readyz_and_metrics_are_of_all_workers(gateway: Serving) -> No
             _, text = await gateway.probe("/metrics")
     # It forks at any time, which only a process without threads may.
     assert len(list(Path(f"/proc/{gateway.process.pid}/task").iterdir())) == 1
+
+
+async def test_a_client_that_the_provider_refuses_at_one_worker_is_told_of_all(gateway: Serving) -> None:
+    """All stay ready, for who has a session goes on; the right secret makes it good at each of them."""
+    assert gateway.idp is not None
+    secret, cognito = gateway.config.parent / "client-secret", gateway.idp.cognito.common
+    await said(gateway, "ok")
+    cognito.options = replace(cognito.options, client_secret="of-another-day")
+    with Alone(gateway, list(gateway.workers().values())[-1]):
+        browser = gateway.browser()
+        form = await browser.goto(f"{gateway.app}/api/quick")
+        page = await browser.submit(form, username="alice@example.com", password="demo")
+        assert "provider_unusable" in page.text
+    told = await said(gateway, "refused by the provider, so nobody can sign in")
+    assert (told["ready"], told["workers"]) == (True, "2 of 2 ready")
+    secret.write_text("of-another-day")
+    await eventually(lambda: gateway.told().count('"reloaded"') == 2)
+    await said(gateway, "ok")
+    for worker in gateway.workers().values():
+        with Alone(gateway, worker):
+            await gateway.sign_in(gateway.browser())
+    await said(gateway, "ok")
+
+
+async def said(gateway: Serving, start: str) -> dict[str, Any]:
+    """What ``/readyz`` says, which is 200, once what it says of the client's secret begins like this."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            status, told = await gateway.probe("/readyz")
+            assert status == 200
+            if str(told["client_secret"]).startswith(start):
+                return dict(told)
+            await asyncio.sleep(0.02)
 
 
 async def test_r04_a_logout_on_one_worker_holds_on_every_worker_at_once(gateway: Serving) -> None:
