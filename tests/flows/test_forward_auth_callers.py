@@ -223,6 +223,26 @@ async def test_the_policy_denies_with_the_gateways_own_page(front: Front, browse
     assert (problem.status, json.loads(problem.text)["code"]) == (403, "denied")
 
 
+async def test_the_page_of_a_refusal_leads_on(front: Front) -> None:
+    """Behind the proxy too its buttons reach the gateway: one signs out, the other leads somebody else to the page."""
+    browser, other = front.stand.browser(), front.stand.browser()
+    for each in (browser, other):
+        await signed_in(front, each, "/x", user="bob@example.com")
+        refused = await each.goto(f"{front.app}/admin/users?all=1")
+        assert message("reason.denied.known", user="bob@example.com") in refused.text
+        actions = re.findall(r'<form method="post" action="([^"]*)"', refused.text)
+        assert actions == ["/logout?via=page&amp;switch=/admin/users%3Fall%3D1", "/logout?via=page"]
+    form = await browser.submit(refused)
+    assert 'name="password"' in form.text
+    page = await browser.submit(form, username=ALICE, password="demo")
+    assert (page.status, page.path, page.text) == (200, "/admin/users?all=1", "the application")
+    assert front.told("X-Auth-Request-User") == [ALICE]
+    left = await other.navigate(front.app + actions[1], method="POST", body="", site="same-origin")
+    receipt = await other.follow(left, site="same-origin")
+    assert (receipt.status, receipt.path) == (200, "/logged-out")
+    assert (await other.fetch(f"{front.app}/x")).status == 401
+
+
 async def test_websockets_are_opened_for_the_same_origin_only(front: Front, browser: Browser) -> None:
     """The handshake is decided on as a handshake."""
     await signed_in(front, browser)
