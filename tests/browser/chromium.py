@@ -7,15 +7,25 @@ a window of it, and everything it has kept is deleted when the window is closed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, Request, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    Error,
+    Page,
+    Playwright,
+    Request,
+    async_playwright,
+)
 
 from tests.browser.authority import Authority
 from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
@@ -44,6 +54,10 @@ INTERRUPTED = ("interrupted by another navigation", "net::ERR_ABORTED", "frame w
 BETWEEN = ("Not attached to an active page",)
 """What the driver says while one document makes way for another."""
 TIMEOUT = 1_000.0 * PATIENCE
+SILENCE = PATIENCE / 3
+"""Seconds after which the driver has lost its way. It sets no limit to closing a page and to asking one, and has been
+seen to wait for ever while the page was on its way to a server that says nothing.
+"""
 
 
 class Chromium:
@@ -55,7 +69,8 @@ class Chromium:
         self._playwright = playwright
         self._flags = [*FLAGS, *flags]
         self._windowed: Browser | None = None
-        self._kept: dict[Mode, tuple[BrowserContext, Path]] = {}
+        self._targets: Targets | None = None
+        self._kept: dict[Mode, tuple[BrowserContext, Targets, Path]] = {}
         self._in_use: set[Mode] = set()
         self._lost: list[Path] = []
 
@@ -70,41 +85,88 @@ class Chromium:
 
     async def profile(self, mode: Mode) -> Profile:
         if mode is Mode.PRIVATE:
-            return ChromiumProfile(await self._private())
+            return await self._private()
         if mode not in self._kept:
             directory = Path(tempfile.mkdtemp(prefix="gateway-chromium-"))
             _write_preferences(directory, blocked=mode is Mode.BLOCKING)
             context = await self._playwright.chromium.launch_persistent_context(
                 directory, executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
             )
-            self._kept[mode] = context, directory
+            assert context.browser is not None
+            self._kept[mode] = context, await Targets.of(context.browser), directory
         assert mode not in self._in_use, f"one profile at a time that is {mode}"
         self._in_use.add(mode)
-        return KeptProfile(
-            self._kept[mode][0], lambda: self._in_use.discard(mode), lambda: self._give_up(mode)
-        )
+        context, targets, _ = self._kept[mode]
+        return KeptProfile(context, targets, lambda: self._in_use.discard(mode), lambda: self._give_up(mode))
 
     def _give_up(self, mode: Mode) -> None:
-        self._lost.append(self._kept.pop(mode)[1])
+        self._lost.append(self._kept.pop(mode)[-1])
         self._in_use.discard(mode)
 
-    async def _private(self) -> BrowserContext:
+    async def _private(self) -> Profile:
         """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
-        if self._windowed is None:
+        if self._windowed is None or self._targets is None:
             self._windowed = await self._playwright.chromium.launch(
                 executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
             )
-        return await self._windowed.new_context()
+            self._targets = await Targets.of(self._windowed)
+        return ChromiumProfile(await self._windowed.new_context(), self._targets, self._give_up_windows)
+
+    def _give_up_windows(self) -> None:
+        self._windowed = None
 
     async def close(self) -> None:
-        for context, directory in self._kept.values():
-            await context.close()
-            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+        for context, _, directory in self._kept.values():
+            self._lost.append(directory)
+            await _in_time(context.close())
         if self._windowed is not None:
-            await self._windowed.close()
+            await _in_time(self._windowed.close())
         await self._playwright.stop()  # which ends what was given up
         for directory in self._lost:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+
+async def _in_time(work: Awaitable[object]) -> bool:
+    """Whether it was done before the driver has lost its way."""
+    try:
+        async with asyncio.timeout(SILENCE):
+            await work
+    except TimeoutError:
+        return False
+    return True
+
+
+class Targets:
+    """The pages of one Chromium as the program itself knows them, whatever its driver makes of them."""
+
+    def __init__(self, session: CDPSession) -> None:
+        self._session = session
+
+    @classmethod
+    async def of(cls, browser: Browser) -> Self:
+        return cls(await browser.new_browser_cdp_session())
+
+    async def close(self, *targets: str) -> None:
+        """Close the pages with these ids, and come back when they are gone."""
+        async with asyncio.timeout(PATIENCE):
+            while left := set(targets).intersection(await self.pages()):
+                for target in left:
+                    with contextlib.suppress(Error):  # it has gone since
+                        await self._session.send("Target.closeTarget", {"targetId": target})
+                await asyncio.sleep(POLL)
+
+    async def pages(self) -> list[str]:
+        """The ids of all that are open."""
+        found = (await self._session.send("Target.getTargets"))["targetInfos"]
+        return [info["targetId"] for info in found if info["type"] == "page"]
+
+
+async def target_of(page: Page) -> str:
+    """The id of a page, which it keeps wherever it goes."""
+    session = await page.context.new_cdp_session(page)
+    target = str((await session.send("Target.getTargetInfo"))["targetInfo"]["targetId"])
+    await session.detach()
+    return target
 
 
 def _write_preferences(directory: Path, *, blocked: bool) -> None:
@@ -115,14 +177,20 @@ def _write_preferences(directory: Path, *, blocked: bool) -> None:
 
 
 class ChromiumProfile:
-    """One browser context."""
+    """One browser context.
 
-    def __init__(self, context: BrowserContext) -> None:
+    :param lost: called when it does not end, since the driver has lost its way: the program is given up.
+    """
+
+    def __init__(self, context: BrowserContext, targets: Targets, lost: Callable[[], None]) -> None:
         self._context = context
+        self._targets = targets
+        self._lost = lost
         context.set_default_timeout(TIMEOUT)
 
     async def tab(self) -> Tab:
-        return ChromiumTab(await self._context.new_page())
+        page = await self._context.new_page()
+        return ChromiumTab(page, self._targets, await target_of(page))
 
     async def take(self, cookies: Sequence[Kept]) -> None:
         page = await self._context.new_page()
@@ -133,16 +201,18 @@ class ChromiumProfile:
         await self._context.clear_cookies(name=name, domain=urlsplit(url).hostname)
 
     async def close(self) -> None:
-        await self._context.close()
+        if not await _in_time(self._context.close()):
+            self._lost()
 
 
 class KeptProfile(ChromiumProfile):
     """One window of a Chromium that goes on; its first page stays empty and keeps the program alive."""
 
-    def __init__(self, context: BrowserContext, free: Callable[[], None], lost: Callable[[], None]) -> None:
-        super().__init__(context)
+    def __init__(
+        self, context: BrowserContext, targets: Targets, free: Callable[[], None], lost: Callable[[], None]
+    ) -> None:
+        super().__init__(context, targets, lost)
         self._free = free
-        self._lost = lost
         self._seen: set[str] = set()
         self._home = context.pages[0]
         context.on("request", self._note)
@@ -156,22 +226,16 @@ class KeptProfile(ChromiumProfile):
         await _put(self._context, self._home, cookies)
 
     async def close(self) -> None:
-        """Forget everything; where the driver has lost its way, say with a tab that went somewhere as it was closed, so
-        that this does not end, the program is given up.
-        """
+        """Forget everything."""
         self._context.remove_listener("request", self._note)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._forget()
-        except TimeoutError:
-            self._lost()
-        else:
+        if await _in_time(self._forget()):
             self._free()
+        else:
+            self._lost()
 
     async def _forget(self) -> None:
-        for page in self._context.pages:
-            if page is not self._home:
-                await page.close()
+        home = await target_of(self._home)
+        await self._targets.close(*(page for page in await self._targets.pages() if page != home))
         await self._context.clear_cookies()
         session = await self._context.new_cdp_session(self._home)
         await session.send("Network.clearBrowserCache")
@@ -194,10 +258,12 @@ async def _put(context: BrowserContext, page: Page, cookies: Sequence[Kept]) -> 
 
 
 class ChromiumTab:
-    """One page."""
+    """One page; ``target`` is its id."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, targets: Targets, target: str) -> None:
         self._page = page
+        self._targets = targets
+        self._target = target
 
     async def open(self, url: str) -> None:
         try:
@@ -221,7 +287,10 @@ class ChromiumTab:
 
     async def run(self, body: str, *args: Any) -> Any:
         try:
-            return await self._page.evaluate(f"async (args) => {{ {body} }}", list(args))
+            async with asyncio.timeout(SILENCE):
+                return await self._page.evaluate(f"async (args) => {{ {body} }}", list(args))
+        except TimeoutError:
+            raise LeavingError(f"the page has not answered for {SILENCE} s") from None
         except Error as error:
             if _says(error, LEFT):
                 raise LeavingError(str(error)) from error
@@ -243,7 +312,7 @@ class ChromiumTab:
         await self._page.screenshot(path=path)
 
     async def close(self) -> None:
-        await self._page.close()
+        await self._targets.close(self._target)
 
 
 def _says(error: Error, phrases: Sequence[str]) -> bool:

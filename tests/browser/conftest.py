@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,10 @@ from tests.browser.driver import BrowserDriver, Mode, visiting
 from tests.browser.firefox import Firefox
 from tests.browser.person import Person
 from tests.browser.world import World
+from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, standing
+
+HERE = Path(__file__).parent
 
 BROWSERS = [
     pytest.param("chromium", marks=pytest.mark.xdist_group("chromium")),
@@ -26,11 +32,37 @@ BROWSERS = [
 ]
 
 
+LONGEST = 5 * PATIENCE
+"""Seconds that a test may take before it is told to stop. What it has opened is then closed, so that the tests after it
+find the browser and the servers as they should be; the limit for all tests stops the event loop where it stands.
+"""
+
+
+def in_time(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., Coroutine[None, None, None]]:
+    """The test, which is cancelled when it hangs."""
+
+    @functools.wraps(test)
+    async def within(*args: object, **kwargs: object) -> None:
+        async with asyncio.timeout(LONGEST):
+            await test(*args, **kwargs)
+
+    return within
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test of a module that says ``IN_TURN = True`` in one browser, in turn; ``make windows`` runs the others."""
+    """Each test of a module that says ``IN_TURN = True`` in one browser, in turn; ``make windows`` runs the others.
+
+    None of this folder hangs for longer than `LONGEST`.
+    """
     places: dict[str, int] = {}
     for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and item.path.parent == HERE
+            and inspect.iscoroutinefunction(item.obj)
+        ):
+            item.obj = in_time(item.obj)
         if isinstance(item, pytest.Function) and getattr(item.module, "IN_TURN", False):
             name = str(item.callspec.params["browser"])
             place = places.setdefault(item.nodeid.replace(name, ""), len(places))

@@ -35,7 +35,7 @@ class Mode(Enum):
 
 
 class LeavingError(Exception):
-    """The document went away while it was asked; ask its successor."""
+    """The document went away while it was asked, or does not answer; ask its successor."""
 
 
 class Tab(Protocol):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import Tab, arrives, eventually, shows
+from tests.browser.driver import LeavingError, Tab, arrives, eventually, shows
 from tests.browser.matrix import COGNITO, Failure, Row
 from tests.browser.matrix_rows import NO
 from tests.browser.matrix_world import DEADLINE, World
@@ -22,8 +23,6 @@ from tests.browser.person import (
 
 PATIENT = DEADLINE + 0.2
 """Seconds after which the gateway does not wait for a hop any more."""
-HESITATION = 0.3
-"""Seconds until a person closes a tab that hangs. Chromium's driver loses its way when it is told in mid-navigation."""
 BY_HAND = {Failure.NONE, Failure.BACK}
 """The rows in which the person has signed in there, in the same tab: once for each combination, and where Back leads."""
 HINT = "__Secure-session-hint"
@@ -118,7 +117,8 @@ class Visit:
 async def press(tab: Tab, selector: str) -> None:
     """Click without waiting for what comes of it, which may be nothing."""
     await shows_element(tab, selector)
-    await tab.run("setTimeout(() => document.querySelector(args[0]).click())", selector)
+    with contextlib.suppress(LeavingError):
+        await tab.run("setTimeout(() => document.querySelector(args[0]).click())", selector)
 
 
 async def shows_element(tab: Tab, selector: str) -> None:
@@ -137,7 +137,6 @@ async def closes_the_tab(visit: Visit) -> Tab:
     async with visit.world.silent(visit.row.party):
         await press(visit.tab, SIGN_OUT)
         await visit.lost()
-        await asyncio.sleep(HESITATION)
         await visit.tab.close()
     later = await visit.person.tab()
     await visit.opens(later)
