@@ -1,8 +1,10 @@
 -- Asks the gateway about every request (docs/forward-auth.md), with HAProxy's own HTTP client.
--- GATEWAY is the gateway's address, and GATEWAY_HOST the host of its public_url; haproxy.cfg sets both.
+-- GATEWAY is the gateway's address, GATEWAY_HOST the host of its public_url, and GATEWAY_SECRET what `forward_auth.secret_file`
+-- holds, if there is one; haproxy.cfg sets them.
 
 local gateway = assert(os.getenv("GATEWAY"), "write `setenv GATEWAY 127.0.0.1:8080` before lua-load")
 local host = assert(os.getenv("GATEWAY_HOST"), "write `setenv GATEWAY_HOST app.example.com` before lua-load")
+local secret = os.getenv("GATEWAY_SECRET")
 local WITHIN = 5000 -- milliseconds
 -- Who it is; add the names in the gateway's `headers.claims`, in lower case.
 local IDENTITY = {
@@ -68,6 +70,7 @@ core.register_action("ask-gateway", {"http-req"}, function(txn)
     ["x-forwarded-host"] = values(headers["host"]),
     ["x-forwarded-uri"] = {txn.f:pathq()},
     ["x-forwarded-for"] = {txn.f:src()},
+    ["x-gateway-secret"] = secret and {secret},
   }
   for _, name in ipairs(READ) do
     local list = values(headers[name])

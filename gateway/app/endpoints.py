@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.app.inbound import InboundEndpoints
-from gateway.app.options import claim_options, door_rules, group_watch, identity_options
-from gateway.core.http.forwarded import RELAYING
+from gateway.app.options import claim_options, group_watch, identity_options
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.settings.model import Settings
@@ -14,6 +13,7 @@ from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
 from gateway.web.door.table import Endpoint, EndpointTable, Methods
 from gateway.web.endpoints.assertion_keys import AssertionKeys
+from gateway.web.endpoints.callers import Callers
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.backchannel import Backchannel
 from gateway.web.endpoints.inbound.frontchannel import Frontchannel
@@ -61,6 +61,7 @@ class Parts(Protocol):
     revoker: Revoker
     sign_ins: SignIns
     events: SessionEvents
+    callers: Callers
     assertions: Assertions | None
     inbound: Inbound
     inbound_endpoints: InboundEndpoints
@@ -191,15 +192,13 @@ def _inbound(parts: Parts) -> dict[str, Methods]:
 
 
 def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
-    settings, asked = parts.settings, parts.settings.forward_auth
-    if asked is None:
+    settings = parts.settings
+    if settings.forward_auth is None:
         return None
     path = f"{settings.prefix}/auth"
     endpoint = ForwardAuth(
-        caller=asked.caller,
+        callers=parts.callers,
         path=path,
-        login=asked.login or (302 if asked.caller in RELAYING else 401),
-        rules=door_rules(settings, asked.hosts),
         identity=identity_options(settings),
         standing=parts.standing,
         unauthorized=parts.unauthorized,

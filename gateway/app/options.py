@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.app.descriptors import Shares
 from gateway.core.gate import GateRules
 from gateway.core.http.facts import DoorRules
+from gateway.core.http.forwarded import RELAYING, AskingProxy
 from gateway.core.http.routes import Route
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.core.session.session import SessionLimits
@@ -107,6 +108,20 @@ def listening_rules(settings: Settings) -> DoorRules:
     """The same at the door itself, where proxies in front put their questions."""
     questions = f"{settings.prefix}/auth" if settings.forward_auth is not None else ""
     return replace(door_rules(settings), questions=questions)
+
+
+def callers(settings: Settings) -> list[AskingProxy]:
+    """Who may ask (forward-auth), with the secrets that were read with the configuration."""
+    return [
+        AskingProxy(
+            each.caller,
+            each.from_ or settings.trusted_proxies,
+            door_rules(settings, each.hosts),
+            each.login or (302 if each.caller in RELAYING else 401),
+            (revealed(each.secret) or "").encode(),
+        )
+        for each in (settings.forward_auth.asking if settings.forward_auth else ())
+    ]
 
 
 def door_limits(settings: Settings, files: Shares) -> DoorLimits:

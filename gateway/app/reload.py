@@ -24,7 +24,7 @@ from gateway.oidc.jose.signing_key import SigningKey
 from gateway.oidc.signout import signed_receipt
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.settings.model import Settings
-from gateway.settings.secret_files import context_of, named, read_secret, read_text
+from gateway.settings.secret_files import context_of, named, read_secret, read_text, revealed
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 
@@ -145,6 +145,21 @@ def application_certificate(file: Path) -> Watched[str, KeySet]:
 def secret(name: str, file: Path | None) -> Watched[str, str] | None:
     """A secret, where it comes from a file."""
     return None if file is None else Watched(name, lambda: read_secret(file).text, lambda text: text)
+
+
+def caller_secrets(settings: Settings) -> Watched[tuple[str, ...], tuple[str, ...]] | None:
+    """What the proxies that ask have to send, one for each; None where no file has one."""
+    asking = settings.forward_auth.asking if settings.forward_auth else ()
+    if not any(each.secret_file for each in asking):
+        return None
+
+    def read() -> tuple[str, ...]:
+        return tuple(
+            read_secret(each.secret_file).text if each.secret_file else revealed(each.secret) or ""
+            for each in asking
+        )
+
+    return Watched("forward-auth secrets", read, lambda texts: texts)
 
 
 def _certificate(file: Path, text: str) -> KeySet:

@@ -15,6 +15,7 @@ from gateway.app.inbound import InboundEndpoints
 from gateway.app.options import (
     admin_options,
     backends,
+    callers,
     claim_options,
     door_limits,
     gate_rules,
@@ -43,6 +44,7 @@ from gateway.telemetry.receipts import ReceiptBook
 from gateway.web.admin import AdminApi
 from gateway.web.door.access_log import AccessLog
 from gateway.web.door.listener import Door
+from gateway.web.endpoints.callers import Callers
 from gateway.web.endpoints.tab import SIGNED_IN
 from gateway.web.forward.assertions import Assertions
 from gateway.web.forward.forwarder import Forwarder
@@ -90,6 +92,8 @@ class Gateway:
             reload.secret("client secret", settings.provider.client_secret_file),
             reload.secret("other client secret", settings.provider.other_client_secret_file),
         ]
+        self.callers = Callers(callers(settings), self.metrics)
+        self._caller_secrets = reload.caller_secrets(settings)
         self._certificate = reload.certificate(settings)
         self._redis_password = reload.secret("redis password", settings.redis.password_file)
         self.ring = KeyRing(self._keys.first(), now=clock.now())
@@ -336,6 +340,10 @@ class Gateway:
             self._redis_login.replace(self._redis_password.first())
             self._redis_password.follow(self._redis_login.replace)
             followed.append(self._redis_password)
+        if self._caller_secrets is not None:
+            self.callers.replace(self._caller_secrets.first())
+            self._caller_secrets.follow(self.callers.replace)
+            followed.append(self._caller_secrets)
         if self._certificate is not None:
             renewable = Renewable(self._certificate.first())
             self.tls = renewable.context

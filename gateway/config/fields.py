@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
+from keyword import iskeyword
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -61,7 +62,8 @@ class Key:
 def keys_of(kind: type) -> Mapping[str, Key]:
     """The keys of one section, those that open sections too."""
     types = get_type_hints(kind, include_extras=True)
-    return {each.name: Key((each.name,), types[each.name], **each.metadata) for each in fields(kind)}
+    own = {each.name.removesuffix("_"): each for each in fields(kind)}
+    return {name: Key((name,), types[each.name], **each.metadata) for name, each in own.items()}
 
 
 @cache
@@ -104,7 +106,7 @@ class Reading:
             file = made.get(f"{name}_file")
             if isinstance(file, Path):
                 made[name] = self._secret(file, made[name], (*path, name))
-        return kind(**made)
+        return kind(**{f"{name}_" if iskeyword(name) else name: value for name, value in made.items()})
 
     def usable(self, path: KeyPath) -> bool:
         """Whether ``path`` and everything in it has a value that rules may read."""

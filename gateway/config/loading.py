@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.config import file_rules, inbound_rules, provider_rules, rules, session_rules, state_rules
+from gateway.config import (
+    file_rules,
+    forward_auth_rules,
+    inbound_rules,
+    provider_rules,
+    rules,
+    session_rules,
+    state_rules,
+)
 from gateway.config.environment import overlay
 from gateway.config.fields import Reading
 from gateway.config.findings import ConfigurationErrors, Finding, KeyPath, Place, in_order
@@ -20,7 +28,15 @@ from gateway.settings.names import ConfiguredHop
 from gateway.settings.secret_files import read_text
 
 _BEGIN = "begin with the configuration at the top of docs/configuration.md"
-_OF = (rules, provider_rules, session_rules, inbound_rules, state_rules, file_rules)
+_OF = (
+    rules,
+    forward_auth_rules,
+    provider_rules,
+    session_rules,
+    inbound_rules,
+    state_rules,
+    file_rules,
+)
 _RULES = tuple(each for module in _OF for each in module.RULES)
 
 

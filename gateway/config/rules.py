@@ -168,40 +168,6 @@ def _cookies_fit_the_header(settings: Settings) -> Iterator[Remark]:
         yield error("limits.cookies", what, "make limits.header larger, or limits.cookies smaller")
 
 
-@rule("forward_auth", "trusted_proxies", "session", "headers")
-def _forward_auth(settings: Settings) -> Iterator[Remark]:
-    asked = settings.forward_auth
-    if asked is None:
-        return
-    if not settings.trusted_proxies:
-        what = "no proxy is trusted, so every question is answered 403"
-        yield error("forward_auth", what, "list the address of the proxy in front in `trusted_proxies`")
-    if asked.hosts and asked.caller == "envoy":
-        what = (
-            "Envoy asks under the browser's own host, which the gateway answers for `public_url` and `hosts`"
-        )
-        yield error("forward_auth.hosts", what, "list them in `hosts`")
-    if asked.login == 302 and asked.caller == "nginx":
-        what = "nginx takes a 302 from auth_request for an error and answers 500"
-        yield error("forward_auth.login", what, "write 401, and let error_page lead to the sign-in")
-    if settings.session.store == "cookie" and settings.session.idle < settings.session.absolute:
-        what = (
-            "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
-            " everybody would be signed out after session.idle, active or not"
-        )
-        fix = (
-            "set session.idle to the same as session.absolute, and that as short as people may stay signed in;"
-            " or keep sessions in Redis with `session.store: ticket`;"
-            " or remove forward_auth and let the gateway forward the requests itself"
-        )
-        yield error("forward_auth", what, fix)
-    if settings.headers.authorization:
-        what = "behind a proxy in front no token is ever refreshed, so callers would soon get expired ones"
-        yield error(
-            "headers.authorization", what, "leave it out, or let the gateway forward the requests itself"
-        )
-
-
 @rule("session.activity", "session.passive", "prefix")
 def _activity(settings: Settings) -> Iterator[Remark]:
     if settings.session.activity == "input":

@@ -138,9 +138,12 @@ def _hiding(settings: Settings | None) -> Callable[[str], str]:
 
 
 def _secrets(value: object) -> Iterator[str]:
-    """Every secret in a section and below it."""
+    """Every secret in a section, or a list of sections, and below it."""
     if isinstance(value, Secret):
         yield value.text
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _secrets(each)
     elif is_dataclass(value):
         for each in fields(value):
             yield from _secrets(getattr(value, each.name))

@@ -35,16 +35,14 @@ async def forward_auth(patient: Patient) -> AsyncIterator[Observation]:
         " refreshed there"
     )
     yield ok(where, what)
-    what = (
-        f"connections that are open at a sign-out are {asked.caller}'s, and live until it ends them"
-        f" ({_TIMEOUTS[asked.caller]}); whether {settings.prefix}/ and /logout lead to the gateway"
-        " unasked cannot be seen from here"
-    )
-    yield unknown(
-        where,
-        what,
-        "set that timeout as short as people may go on reading; docs/forward-auth.md has the recipe",
-    )
+    for kind in dict.fromkeys(caller.caller for caller in asked.asking):
+        what = (
+            f"connections that are open at a sign-out are {kind}'s, and live until it ends them"
+            f" ({_TIMEOUTS[kind]}); whether {settings.prefix}/ and /logout lead to the gateway"
+            " unasked cannot be seen from here"
+        )
+        fix = "set that timeout as short as people may go on reading; docs/forward-auth.md has the recipe"
+        yield unknown(where, what, fix)
 
 
 CHECKS = (forward_auth,)

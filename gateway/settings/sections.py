@@ -1,7 +1,8 @@
 """The sections of the configuration, in the order of the reference listing.
 
-Attribute names are the keys. A default is written as an operator would write it and parsed like everything else;
-durations come out as seconds (float), sizes as bytes (int), paths absolute, secrets as ``Secret``.
+Attribute names are the keys, with an underscore behind those that are words of Python's own. A default is written as an
+operator would write it and parsed like everything else; durations come out as seconds (float), sizes as bytes (int),
+paths absolute, secrets as ``Secret``.
 """
 
 from __future__ import annotations
@@ -158,13 +159,17 @@ class HeadersSection:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardAuthSection:
-    """Answering for a proxy in front; absent means that the endpoint is closed."""
+CallerKind = Literal["nginx", "traefik", "caddy", "envoy", "haproxy", "apisix", "nginx-gateway-fabric"]
 
-    caller: Literal["nginx", "traefik", "caddy", "envoy", "haproxy", "apisix", "nginx-gateway-fabric"] = key(
-        "nginx",
-        description="Which proxy asks; it decides from where the request is read.",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerSection:
+    """One proxy that may ask."""
+
+    caller: CallerKind = key(description="Which proxy asks; it decides from where the request is read.")
+    from_: tuple[kinds.Network, ...] = key(
+        [],
+        description="Where it asks from: networks within `trusted_proxies`. Without it, from all of these.",
     )
     login: Literal[401, 302] | None = key(
         None,
@@ -172,8 +177,38 @@ class ForwardAuthSection:
         " pass a redirect on.",
     )
     hosts: tuple[kinds.Host, ...] = key(
-        [], description="Further hosts that the proxy may ask about, beside `public_url` and `hosts`."
+        [], description="Further hosts that it may ask about, beside `public_url` and `hosts`."
     )
+    secret: kinds.Secret | None = key(
+        None,
+        description="What it has to send in `X-Gateway-Secret` with each question; others in its networks are not"
+        " believed then.",
+    )
+    secret_file: kinds.File | None = key(None, description="File that holds the secret.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardAuthSection(CallerSection):
+    """Answering for proxies in front; absent means that the endpoint is closed."""
+
+    caller: CallerKind | None = key(  # type: ignore[assignment]  # None: nginx, or `callers`
+        None,
+        description="Which proxy asks, where there is one: with the keys beside it short for one entry of `callers`."
+        " Without either it is nginx.",
+    )
+    callers: tuple[CallerSection, ...] = key(
+        [], description="The proxies that ask, where there are several, each from networks of its own."
+    )
+
+    @property
+    def asking(self) -> tuple[CallerSection, ...]:
+        """Everybody who may ask."""
+        return self.callers or (
+            CallerSection(
+                caller=self.caller or "nginx", from_=self.from_, login=self.login, hosts=self.hosts,
+                secret=self.secret, secret_file=self.secret_file,
+            ),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

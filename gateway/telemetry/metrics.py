@@ -59,6 +59,9 @@ TABLE: Final = (
            "answered."),
     Metric("gateway_verdicts_total", "counter", ("verdict", "reason"),
            "Decisions of the gate: allow, challenge, refresh or deny, and why."),
+    Metric("gateway_forward_auth_refused_total", "counter", ("caller", "reason"),
+           "Questions of proxies in front that are none, so 403: by who asked (`nobody` where the address is no "
+           "caller's) and why."),
     Metric("gateway_logins_total", "counter", ("result",),
            "Sign-ins that ended: ok, or what was wrong, also before the identity provider was asked."),
     Metric("gateway_refreshes_total", "counter", ("result",),
@@ -216,6 +219,7 @@ class Metrics:
         self.request_duration_seconds = Family(made["request_duration_seconds"], Timing)
         self.unreadable_requests_total = counters("unreadable_requests_total")
         self.verdicts_total = tallies("verdicts_total")
+        self.forward_auth_refused_total = counters("forward_auth_refused_total")
         self.logins_total = counters("logins_total")
         self.refreshes_total = counters("refreshes_total")
         self.logouts_total = counters("logouts_total")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 from gateway.core import clock
-from gateway.core.http.facts import DoorRules
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.proxy.live import LiveConnections
 from gateway.web.body import HELD, Body
@@ -157,9 +156,8 @@ async def test_refusals(measured: Measured) -> None:
 def test_answers_to_a_proxy_in_front(measured: Measured) -> None:
     """Principals with as much as headers carry."""
     lab = gating.Lab()
-    rules = DoorRules("https", frozenset({"app.example.com"}))
     made = ForwardAuth(
-        caller="nginx", path="/oauth2/auth", login=401, rules=rules, identity=IdentityOptions(), standing=lab.standing,
+        callers=cast("Any", None), path="/oauth2/auth", identity=IdentityOptions(), standing=lab.standing,
         unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream), events=cast("Any", lab.events),
     )  # fmt: skip
     for size, times in ((0, 1_100), (40_000, 150)):

@@ -88,8 +88,19 @@ NOT_IN_THE_LISTING = {
     "limits.upstream_connections": "open files, and what an upstream bears",
     "limits.upstream_queue": "bursts",
     "admin.token": "every secret has a _file twin",
+    "forward_auth.from": "rule R7: who asks, among all who are trusted",
+    "forward_auth.secret": "every secret has a _file twin",
+    "forward_auth.secret_file": "networks that others share",
+    "forward_auth.callers": "several proxies at once",
+    "forward_auth.callers[].caller": "several proxies at once",
+    "forward_auth.callers[].from": "several proxies at once",
+    "forward_auth.callers[].login": "several proxies at once",
+    "forward_auth.callers[].hosts": "several proxies at once",
+    "forward_auth.callers[].secret": "every secret has a _file twin",
+    "forward_auth.callers[].secret_file": "networks that others share",
 }
 EXAMPLES = {
+    "forward_auth.caller",
     "forward_auth.login",
     "public_url",
     "upstreams",
@@ -127,7 +138,7 @@ def written(value: object, above: str = "") -> dict[str, object]:
 
 def uncommented(text: str) -> str:
     """The reference file with its ``#key`` lines in force."""
-    return re.sub(r"^(\s*)#(?=[a-z])", r"\1", text, flags=re.MULTILINE)
+    return re.sub(r"^(\s*)#(?=[a-z]|- [a-z])", r"\1", text, flags=re.MULTILINE)
 
 
 def test_the_design_s_listing_and_the_model_have_the_same_keys():
@@ -174,7 +185,7 @@ def test_every_key_of_the_reference_file_has_its_comment():
         beside = [
             number
             for number, line in enumerate(lines)
-            if re.match(rf"\s*(- )?#?{key.path[-1]}:", line) and lines[number - 1].strip().startswith(above)
+            if re.match(rf"\s*(#?- )?#?{key.path[-1]}:", line) and lines[number - 1].strip().startswith(above)
         ]
 
         assert beside, key.dotted

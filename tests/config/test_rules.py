@@ -131,20 +131,6 @@ def test_callers_that_pass_a_redirect_on_may_be_answered_302(found, caller):
     assert any(line.startswith("forward_auth: no proxy") for line in found({**asked, "trusted_proxies": []}))
 
 
-def test_r07_envoys_hosts_are_hosts_of_the_door(found):
-    """It asks under the browser's host, and what is no host of ours is refused before it is a question."""
-    asked = {"session.idle": "12h", "trusted_proxies": ["10.0.0.7"]}
-    section = {"caller": "envoy", "hosts": ["b.example.com"]}
-    lines = found({**asked, "forward_auth": section})
-    assert any(
-        line.startswith("forward_auth.hosts: Envoy asks under") and "`hosts`" in line for line in lines
-    )
-    assert not any(
-        line.startswith("forward_auth")
-        for line in found({**asked, "forward_auth": {**section, "caller": "caddy"}})
-    )
-
-
 def test_r10_tokens_are_not_told_under_forward_auth(found):
     """Nothing refreshes them there, so the caller would hand on expired ones."""
     changes = {"forward_auth": {}, "trusted_proxies": ["10.0.0.7"], "session.idle": "12h"}

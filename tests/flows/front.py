@@ -113,9 +113,11 @@ def _envoy(_: Path, at: Places) -> Placed:
     }
 
 
-def _haproxy(_: Path, at: Places) -> Placed:
+def _haproxy(directory: Path, at: Places) -> Placed:
+    script = directory / "haproxy.lua"
+    script.write_text(at.beside((RECIPES / script.name).read_text()))
     return Haproxy, {
-        "/etc/haproxy/gateway.lua": str(RECIPES / "haproxy.lua"),
+        "/etc/haproxy/gateway.lua": str(script),
         "setenv GATEWAY 127.0.0.1:8080": f"setenv GATEWAY {at.gateway}",
         "setenv GATEWAY_HOST app.example.com": f"setenv GATEWAY_HOST {at.host}",
         "bind :80": f"bind 127.0.0.1:{at.port}",
@@ -127,7 +129,7 @@ def _haproxy(_: Path, at: Places) -> Placed:
 
 def _traefik(directory: Path, at: Places) -> Placed:
     routes = directory / "traefik-routes.yaml"
-    shipped = (RECIPES / routes.name).read_text()
+    shipped = at.beside((RECIPES / routes.name).read_text())
     routes.write_text(
         put(
             shipped,
@@ -149,12 +151,14 @@ class Places:
     """Where everything is.
 
     :ivar app: the origin that browsers come to. :ivar port: of the proxy. :ivar gateway: address, like `application`.
+    :ivar beside: may change the text of the recipe's second file, HAProxy's script or Traefik's routes.
     """
 
     app: str
     port: int
     gateway: str
     application: str
+    beside: Callable[[str], str] = str
 
     @property
     def host(self) -> str:
@@ -175,22 +179,31 @@ REWRITING_NO_ANSWER = frozenset({"traefik"})
 
 @asynccontextmanager
 async def fronted(
-    tmp_path: Path, recipe: Callable[[str], str] = str, store: Store = COOKIE, *, caller: str = "nginx"
+    tmp_path: Path,
+    recipe: Callable[[str], str] = str,
+    store: Store = COOKIE,
+    *,
+    caller: str = "nginx",
+    asked: str = "",
+    beside: Callable[[str], str] = str,
 ) -> AsyncIterator[Front]:
-    """Everything running; ``recipe`` may change the recipe's text, ``store`` says where sessions are."""
+    """Everything running; ``recipe`` may change the recipe's text, ``store`` says where sessions are.
+
+    :param asked: more keys of ``forward_auth``, each with a comma in front. :param beside: as in `Places`.
+    """
     port = free_port()
     name, place = _PROXIES[caller]
     async with AsyncExitStack() as opened:
         served = await FakeUpstream(application).start()
         opened.push_async_callback(served.close)
-        extra = f"forward_auth: {{caller: {caller}}}\ntrusted_proxies: [127.0.0.1/32]\n"
+        extra = f"forward_auth: {{caller: {caller}{asked}}}\ntrusted_proxies: [127.0.0.1/32]\n"
         deadlines = ONE_DEADLINE if store.redis is None else {}
         stand = await opened.enter_async_context(
             standing(tmp_path, extra=extra, front=port, store=store, replaced=deadlines)
         )
         directory = tmp_path / caller
         directory.mkdir()
-        places = Places(stand.app, port, f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}")
+        places = Places(stand.app, port, f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}", beside)
         kind, substitutions = place(directory, places)
         proxy = kind(directory, recipe((RECIPES / name).read_text()), substitutions, port)
         opened.push_async_callback(proxy.close)

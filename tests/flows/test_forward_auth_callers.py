@@ -266,6 +266,38 @@ async def test_a_gateway_that_is_down_lets_nothing_pass(tmp_path: Path, front: F
         assert len(other.application.calls) == before
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_r07_the_recipe_sends_the_secret(tmp_path: Path, caller: str) -> None:
+    """With its line in force questions are believed, whatever a client sends; with another secret nothing passes."""
+    secret, file = "0123456789abcdef0123456789abcdef", tmp_path / "caller-secret"
+    file.write_text(secret)
+    file.chmod(0o600)
+
+    in_force: list[str] = []
+
+    def recipe(text: str) -> str:
+        in_force.extend(re.findall(r"#\S.*the secret", text))
+        changed = re.sub(r"#(\S.*)the secret", rf"\g<1>{secret}", text)
+        return changed.replace("middlewares: [ask", "middlewares: [secret, ask")
+
+    asked = f", secret_file: {file}"
+    async with fronted(tmp_path, recipe, caller=caller, asked=asked, beside=recipe) as front:
+        assert len(in_force) == (2 if caller == "nginx" else 1)
+        browser, own = front.stand.browser(), {"X-Gateway-Secret": "mine"}
+        assert (await browser.fetch(f"{front.app}/api/me", **own)).status == 401
+        await signed_in(front, browser, "/x", user="bob@example.com")
+        assert (await browser.fetch(f"{front.app}/x", **own)).status == 200
+        assert secret not in front.last.head.decode()
+        page = await browser.navigate(f"{front.app}/admin/users")
+        assert message("reason.denied.known", user="bob@example.com") in page.text
+        file.write_text(secret[::-1])
+        (watched,) = [each for each in front.stand.gateway.watched if each.name == "forward-auth secrets"]
+        await watched.look()
+        before = len(front.application.calls)
+        assert (await browser.fetch(f"{front.app}/x", **own)).status == 403
+        assert len(front.application.calls) == before
+
+
 async def test_a_script_that_breaks_lets_nothing_pass(tmp_path: Path) -> None:
     """HAProxy goes on behind a Lua action that has failed, so the recipe lets nothing pass that the script has not."""
     broken = tmp_path / "broken.lua"

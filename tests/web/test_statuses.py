@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.core.http.facts import DoorRules, RequestFacts
+from gateway.core.http.forwarded import AskingProxy
 from gateway.core.session.identity_headers import IdentityOptions
 from gateway.web.endpoints.forward_auth import ForwardAuth
 from gateway.web.endpoints.inbound.okta_events import OktaEvents
@@ -45,12 +46,13 @@ async def answered(answer: object) -> int:
 def proxy_of(lab: Lab, said: RequestFacts) -> Callable[[], object]:
     """Forward-auth for a request that nginx asks about."""
     made = ForwardAuth(
-        caller="nginx", path="/oauth2/auth", login=401, rules=DoorRules("https", frozenset({"app.example.com"})), identity=IdentityOptions(),
+        callers=cast("Any", None), path="/oauth2/auth", identity=IdentityOptions(),
         standing=lab.standing, unauthorized=lab.unauthorized, gate=lab.gate, forwarder=cast("Any", lab.upstream),
         events=cast("Any", lab.events),
     )  # fmt: skip
+    nginx = AskingProxy("nginx", (), DoorRules("https", frozenset({"app.example.com"})))
     return lambda: made._decide(
-        request(said), said, lab.upstream.route_for(said.path), lab.standing.revocations()
+        nginx, request(said), said, lab.upstream.route_for(said.path), lab.standing.revocations()
     )
 
 

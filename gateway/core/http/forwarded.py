@@ -9,11 +9,12 @@ built by the same function as those at the door.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hmac import compare_digest
 from typing import NamedTuple
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.addresses import is_trusted
+from gateway.core.http.addresses import Networks, is_trusted
 from gateway.core.http.facts import DoorRules, HeaderFacts, RawHeaders, RequestFacts, complete
 from gateway.core.http.own_cookies import strip_own_cookies
 
@@ -22,13 +23,31 @@ _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NEVER_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 """What the door refuses as well: neither is a request for an application."""
 _URL = re.compile(rb"https?://([^/]*)(/.*)", re.DOTALL)
+SECRET = b"x-gateway-secret"
+"""In which a proxy says what only it and the gateway know."""
 _LOOKED_AT = frozenset(
-    {b"x-original-method", b"x-original-url", b"upgrade", b"sec-websocket-key"}
+    {SECRET, b"x-original-method", b"x-original-url", b"upgrade", b"sec-websocket-key"}
     | {b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri", b"method", b"path"}
 )
 _LENGTHS = frozenset(map(len, _LOOKED_AT))
 _Fields = Mapping[bytes, Sequence[bytes]]
 """The headers looked at, by their lower-case names."""
+
+
+class AskingProxy(NamedTuple):
+    """A proxy that may ask.
+
+    :ivar kind: ``caller`` in the configuration. :ivar networks: where it asks from, none of them another's.
+    :ivar rules: which hosts it may ask about, and whose word about clients is believed.
+    :ivar login: what people without a session are answered, 401 or 302.
+    :ivar secret: what it has to send in `SECRET`; empty: nothing.
+    """
+
+    kind: str
+    networks: Networks
+    rules: DoorRules
+    login: int = 401
+    secret: bytes = b""
 
 
 class Question(NamedTuple):
@@ -53,18 +72,28 @@ class _Original(NamedTuple):
     target: bytes
 
 
-def original_facts(caller: str, question: Question, rules: DoorRules) -> RequestFacts:
+def caller_at(peer: str, callers: Iterable[AskingProxy]) -> AskingProxy:
+    """Who asks from that address; loopback is nobody's unless it is listed.
+
+    :raises DownstreamError: ``untrusted_caller``.
+    """
+    for caller in callers:
+        if is_trusted(peer, caller.networks):
+            return caller
+    raise DownstreamError("untrusted_caller", "address")
+
+
+def original_facts(caller: AskingProxy, question: Question) -> RequestFacts:
     """The facts of the request that is asked about.
 
-    :param caller: kind of proxy, ``forward_auth.caller``. Only ``rules.trusted_proxies`` are believed; loopback is not
-        among them unless it is listed.
+    :param caller: who asks, by `caller_at`.
     :raises DownstreamError: ``untrusted_caller``, ``original_missing``, ``original_ambiguous``,
         ``original_malformed``, or what :func:`gateway.core.http.facts.complete` raises. None of them may become a pass.
     """
-    if not is_trusted(question.peer, rules.trusted_proxies):
-        raise DownstreamError("untrusted_caller")
-    fields, client = _fields_of(question.headers), question.facts
-    original = _CALLERS[caller](fields, question)
+    fields, client, rules = _fields_of(question.headers), question.facts, caller.rules
+    if caller.secret:
+        _check_secret(fields.get(SECRET, ()), caller.secret)
+    original = _DIALECTS[caller.kind](fields, question)
     if _METHOD.fullmatch(original.method) is None or original.method in _NEVER_PROXIED:
         raise DownstreamError("original_malformed", "method")
     about = HeaderFacts(
@@ -77,6 +106,13 @@ def original_facts(caller: str, question: Question, rules: DoorRules) -> Request
     )
     target = original.target.decode("latin-1")
     return complete(original.method.decode("ascii"), target, about, question.peer, rules)
+
+
+def _check_secret(sent: Sequence[bytes], secret: bytes) -> None:
+    if len(sent) != 1:
+        raise DownstreamError("untrusted_caller", "secret_repeated" if sent else "secret_missing")
+    if not compare_digest(sent[0], secret):
+        raise DownstreamError("untrusted_caller", "wrong_secret")
 
 
 def _fields_of(headers: RawHeaders) -> _Fields:
@@ -128,7 +164,7 @@ def _fabric(fields: _Fields, question: Question) -> _Original:
     return _Original(_only(fields, b"method"), authority, _only(fields, b"path"))
 
 
-_CALLERS: Mapping[str, Callable[[_Fields, Question], _Original]] = {
+_DIALECTS: Mapping[str, Callable[[_Fields, Question], _Original]] = {
     "nginx": _nginx,
     "traefik": _forwarded,
     "caddy": _forwarded,

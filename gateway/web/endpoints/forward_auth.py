@@ -12,13 +12,19 @@ from collections.abc import Awaitable
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Prove, Revocations
-from gateway.core.http.facts import DoorRules, RequestFacts
-from gateway.core.http.forwarded import TAKING_COOKIES, Question, cookies_for_application, original_facts
+from gateway.core.http.facts import RequestFacts
+from gateway.core.http.forwarded import (
+    TAKING_COOKIES,
+    AskingProxy,
+    Question,
+    cookies_for_application,
+    original_facts,
+)
 from gateway.core.http.routes import Route
 from gateway.core.memo import Memo
 from gateway.core.session.identity_headers import IdentityOptions, identity_headers
 from gateway.core.session.session import Principal
-from gateway.telemetry.log import get_logger
+from gateway.web.endpoints.callers import Callers
 from gateway.web.forward.forwarder import Forwarder
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, Request, Response
@@ -40,25 +46,20 @@ PRINCIPALS, PRINCIPALS_BYTES = 1_024, 16 * 1024 * 1024
 """Those whose identity headers are kept as bytes."""
 
 _NOBODY = Principal(issuer="", subject="", user="")
-_log = get_logger("forward_auth")
 
 
 class ForwardAuth:
-    """Answers the questions of one proxy.
+    """Answers the questions of proxies.
 
-    :param caller: its kind. :param path: of the questions.
-    :param login: 401, or 302 for callers that hand a redirect on to the browser.
-    :param rules: hosts that may be asked about, and who may ask.
+    :param callers: who may ask. :param path: of the questions.
     """
 
     def __init__(
-        self, *, caller: str, path: str, login: int, rules: DoorRules, identity: IdentityOptions, standing: Standing,
+        self, *, callers: Callers, path: str, identity: IdentityOptions, standing: Standing,
         unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, events: SessionEvents,
     ) -> None:  # fmt: skip
-        self._caller = caller
+        self._callers = callers
         self._path = path
-        self._login = login
-        self._rules = rules
         self._identity = identity
         self._standing = standing
         self._unauthorized = unauthorized
@@ -69,59 +70,68 @@ class ForwardAuth:
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
         """200 with every identity header, 401 (or 302), 403; 503 while log or session cannot be read."""
+        caller = None
         try:
-            original = original_facts(self._caller, self._question(request), self._rules)
+            caller = self._callers.at(request.peer)
+            original = original_facts(caller, self._question(request))
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
-            if not self._once_more(request):
-                _log.warning(
-                    "forward_auth_refused", reason=error.code, detail=error.detail, peer=request.peer
-                )
+            if caller is None or not self._once_more(caller, request):
+                self._callers.refused(caller, error, request.peer)
             return _refused(facts, error.code)
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _refused(original, "cross_origin")
         if self._standing.waits(original):
-            return self._after(request, original, route, self._standing.caught_up(original))
-        return self._decide(request, original, route, self._standing.revocations())
+            return self._after(caller, request, original, route, self._standing.caught_up(original))
+        return self._decide(caller, request, original, route, self._standing.revocations())
 
     def _question(self, request: Request) -> Question:
         target, block = request.target, request.block
         below = target[len(self._path) :] if target.startswith(self._path) else ""
         return Question(request.method, below, block.headers, block.facts, request.peer)
 
-    def _once_more(self, request: Request) -> bool:
+    def _once_more(self, caller: AskingProxy, request: Request) -> bool:
         """Whether nginx asks for a refusal again, to show it; it was told of the first time. Elsewhere the end of the
         target is the application's.
         """
-        return self._caller == "nginx" and request.target == f"{self._path}{REFUSAL}"
+        return caller.kind == "nginx" and request.target == f"{self._path}{REFUSAL}"
 
     async def _after(
-        self, request: Request, original: RequestFacts, route: Route, reading: Awaitable[Revocations]
+        self,
+        caller: AskingProxy,
+        request: Request,
+        original: RequestFacts,
+        route: Route,
+        reading: Awaitable[Revocations],
     ) -> Answer:
-        return self._decide(request, original, route, await reading)
+        return self._decide(caller, request, original, route, await reading)
 
     def _decide(
-        self, request: Request, original: RequestFacts, route: Route, revocations: Revocations
+        self,
+        caller: AskingProxy,
+        request: Request,
+        original: RequestFacts,
+        route: Route,
+        revocations: Revocations,
     ) -> Answer:
-        carried, verdict = self._gate.judge(
-            original, route, revocations, clock.now(), counted=self._once_more(request)
-        )
+        again = self._once_more(caller, request)
+        carried, verdict = self._gate.judge(original, route, revocations, clock.now(), counted=again)
         if isinstance(verdict, Allow):
             session = verdict.session
             if session is not None:
                 request.sid = session.sid
                 self._gate.passed(original, carried, session)
-            if self._once_more(request):
+            if again:
                 return _refused(original, "misasked")  # refused a moment ago: the browser need only ask again
             return self._passed[session.principal if session else _NOBODY].response(
-                line=self._cookies(original)
+                line=_cookies(caller, original)
             )
         if isinstance(verdict, Prove):
-            return self._after(request, original, route, self._standing.proven(verdict))
+            return self._after(caller, request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":
-            return self._signed_out(original, verdict.reason)
-        if verdict.reason in {"denied", "cross_origin"} and not self._once_more(request):
+            return self._signed_out(caller, original, verdict.reason)
+        if verdict.reason in {"denied", "cross_origin"} and not again:
             self._events.denied(original, carried.session, verdict.reason, verdict.policies)
         if verdict.reason == "denied" and carried.session is not None:
             return refuse_account(
@@ -133,27 +143,28 @@ class ForwardAuth:
             )
         return _refused(original, verdict.reason)
 
-    def _cookies(self, original: RequestFacts) -> bytes:
-        """A line that the caller writes over the client's Cookie; empty where it asks for none."""
-        if self._caller not in TAKING_COOKIES or not original.cookies:
-            return b""
-        return b"Cookie: %b\r\n" % cookies_for_application(original.cookies)
-
     def _pass(self, who: Principal) -> Prepared:
         """All identity headers, the unknown ones empty, so that the caller overwrites what a client sent (rule R31)."""
         identity = identity_headers(who, self._identity, complete=True)
         headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in identity]
         return Prepared(Page(200, b"", (("Cache-Control", "no-store"),)), headers)
 
-    def _signed_out(self, original: RequestFacts, reason: str) -> Response:
+    def _signed_out(self, caller: AskingProxy, original: RequestFacts, reason: str) -> Response:
         """Nobody is signed in. ``Location`` comes with it for people only, so that no caller has to tell them apart."""
         reason_header = (REASON, code(reason))
         if not original.navigation:
             return self._unauthorized.program(reason, headers=(reason_header,))
         start = f"{self._unauthorized.public_url}{self._unauthorized.sign_in(original)}"
-        if self._login == 302:
+        if caller.login == 302:
             return redirect(start)
         return self._unauthorized.program(reason, headers=(reason_header, ("Location", start)))
+
+
+def _cookies(caller: AskingProxy, original: RequestFacts) -> bytes:
+    """A line that the caller writes over the client's Cookie; empty where it asks for none."""
+    if caller.kind not in TAKING_COOKIES or not original.cookies:
+        return b""
+    return b"Cookie: %b\r\n" % cookies_for_application(original.cookies)
 
 
 def _refused(facts: RequestFacts, reason: str) -> Response:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.facts import DoorRules, RequestFacts, build, read_headers
-from gateway.core.http.forwarded import RELAYING, Question, original_facts
+from gateway.core.http.forwarded import RELAYING, AskingProxy, Question, caller_at, original_facts
 
 PROXY, CLIENT = "10.0.0.7", "192.0.2.1"
 HOSTS = frozenset({"app.example.com", "other.example.com:8443"})
@@ -24,10 +24,12 @@ Header = tuple[bytes, bytes]
 
 
 def asked(
-    *headers: Header, caller: str = "nginx", line: tuple[str, str] = ("GET", ""), peer: str = PROXY, rules: DoorRules = RULES
+    *headers: Header, caller: str = "nginx", line: tuple[str, str] = ("GET", ""), peer: str = PROXY, rules: DoorRules = RULES,
+    secret: bytes = b"",
 ) -> RequestFacts:  # fmt: skip
     """:param line: method of the question, and what follows our path in its target."""
-    return original_facts(caller, Question(*line, headers, read_headers(headers), peer), rules)
+    asking = caller_at(peer, [AskingProxy(caller, rules.trusted_proxies, rules, secret=secret)])
+    return original_facts(asking, Question(*line, headers, read_headers(headers), peer))
 
 
 def refusal(*headers: Header, **more: Any) -> str:

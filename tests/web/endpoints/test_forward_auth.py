@@ -32,6 +32,7 @@ from tests.fakes.production_log import lines, production_log
 APP, HOST = "http://app.localhost:8080", "app.localhost:8080"
 NAVIGATION = ("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", "Sec-Fetch-Site: none")
 FETCH = ("Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Sec-Fetch-Site: same-origin")
+SECRET = "0123456789abcdef0123456789abcdef"
 OPEN = '@id("open") permit (principal is Anonymous, action, resource);'
 
 ALICE = Principal(
@@ -70,11 +71,15 @@ class Lab:
         path: str = "/oauth2/auth",
         bare: bool = False,
         own_host: str = HOST,
+        peer: str = "127.0.0.1",
     ) -> Response:
-        """The answer to one question; ``bare``: without the X-Original headers, ``own_host``: what it calls us."""
+        """The answer to one question.
+
+        :param bare: without the X-Original headers. :param own_host: what it calls us. :param peer: where it comes from.
+        """
         original = () if bare else (f"X-Original-Method: {method}", f"X-Original-URL: http://{host}{target}")
         lines = (f"{verb} {path} HTTP/1.1", f"Host: {own_host}", *original, *headers, "", "")
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(peer, 0)))
         try:
             await client.send("\r\n".join(lines).encode("latin-1"))
             return await client.response(head_only=verb == "HEAD")
@@ -100,11 +105,13 @@ async def running(
     text = put(path.read_text(), pieces)
     if forward_auth:
         text += f"forward_auth: {forward_auth}\n"
+    (directory / "caller-secret").write_text(f"{SECRET}\n")
+    (directory / "caller-secret").chmod(0o600)
     path.write_text(text + f"trusted_proxies: [{trusted}]\n")
     loaded = load(path, {})
     if login == 302:  # the configuration refuses it for nginx, which is the only caller there is yet
         assert loaded.forward_auth is not None
-        loaded = replace(loaded, forward_auth=replace(loaded.forward_auth, login=302))
+        loaded = replace(loaded, forward_auth=replace(loaded.forward_auth, caller="nginx", login=302))
     gateway = Gateway(loaded)
     await gateway.open()
     server = await asyncio.get_running_loop().create_server(gateway.door.listener(), "127.0.0.1", 0)

@@ -1,0 +1,51 @@
+"""Who may ask (forward-auth), and the books on questions that are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.core.errors import DownstreamError
+from gateway.core.http.forwarded import AskingProxy, caller_at
+from gateway.telemetry.log import get_logger
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.seldom import Seldom
+
+_log = get_logger("forward_auth")
+
+
+class Callers:
+    """The proxies that may ask, with their secrets of now."""
+
+    def __init__(self, callers: Sequence[AskingProxy], metrics: Metrics) -> None:
+        self._callers = tuple(callers)
+        self._metrics = metrics
+        self._seldom = Seldom()
+
+    def at(self, peer: str) -> AskingProxy:
+        """Who asks from that address.
+
+        :raises DownstreamError: ``untrusted_caller``.
+        """
+        return caller_at(peer, self._callers)
+
+    def replace(self, secrets: Sequence[str]) -> None:
+        """Take the secrets anew, one for each caller; an empty one asks for none."""
+        pairs = zip(self._callers, secrets, strict=True)
+        self._callers = tuple(caller._replace(secret=secret.encode()) for caller, secret in pairs)
+
+    def refused(self, caller: AskingProxy | None, error: DownstreamError, peer: str) -> None:
+        """A question is no question; counted each time and said once in a while, for anybody may send one.
+
+        :param caller: None where nobody is known at the address ``peer``.
+        """
+        kind = caller.kind if caller else "nobody"
+        self._metrics.forward_auth_refused_total[kind, error.code].inc()
+        if times := self._seldom.due(f"{kind} {error.code} {error.detail}"):
+            _log.warning(
+                "forward_auth_refused",
+                caller=kind,
+                reason=error.code,
+                detail=error.detail,
+                peer=peer,
+                times=times,
+            )
