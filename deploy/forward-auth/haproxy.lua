@@ -1,4 +1,4 @@
--- Asks the gateway about every request (docs/forward-auth.md), with HAProxy's own HTTP client.
+-- Asks the gateway about every request (docs/forward-auth/haproxy.md), with HAProxy's own HTTP client.
 -- GATEWAY is the gateway's address, GATEWAY_HOST the host of its public_url, and GATEWAY_SECRET what `forward_auth.secret_file`
 -- holds, if there is one; haproxy.cfg sets them.
 

@@ -173,8 +173,13 @@ _PROXIES: dict[str, tuple[str, Callable[[Path, Places], Placed]]] = {
     "traefik": ("traefik.yaml", _traefik),
 }
 CALLERS = tuple(_PROXIES)
-REWRITING_NO_ANSWER = frozenset({"traefik"})
-"""They set or remove whole headers of the application's answers, and cannot look into them."""
+
+
+def placed(caller: str, directory: Path, places: Places, recipe: Callable[[str], str] = str) -> Proxy:
+    """The proxy of this caller with its recipe, not yet running; ``recipe`` may change the recipe's text."""
+    name, place = _PROXIES[caller]
+    kind, substitutions = place(directory, places)
+    return kind(directory, recipe((RECIPES / name).read_text()), substitutions, places.port)
 
 
 @asynccontextmanager
@@ -192,7 +197,6 @@ async def fronted(
     :param asked: more keys of ``forward_auth``, each with a comma in front. :param beside: as in `Places`.
     """
     port = free_port()
-    name, place = _PROXIES[caller]
     async with AsyncExitStack() as opened:
         served = await FakeUpstream(application).start()
         opened.push_async_callback(served.close)
@@ -204,8 +208,7 @@ async def fronted(
         directory = tmp_path / caller
         directory.mkdir()
         places = Places(stand.app, port, f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}", beside)
-        kind, substitutions = place(directory, places)
-        proxy = kind(directory, recipe((RECIPES / name).read_text()), substitutions, port)
+        proxy = placed(caller, directory, places, recipe)
         opened.push_async_callback(proxy.close)
         await proxy.start()
         yield Front(stand, proxy, served, caller)

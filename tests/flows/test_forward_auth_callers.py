@@ -17,12 +17,12 @@ from gateway.core.http.foreign_identity import BEGINNINGS, NAMES
 from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser
 from tests.fakes.pieces import put
+from tests.flows.contracts import CONTRACTS
 from tests.flows.front import (
     ALICE,
     CALLERS,
     COOKIES,
     RECIPES,
-    REWRITING_NO_ANSWER,
     Front,
     foreign,
     fronted,
@@ -183,7 +183,7 @@ async def test_the_application_cannot_set_our_cookies(front: Front, browser: Bro
     await signed_in(front, browser)
     answer = await browser.fetch(f"{front.app}/fixation")
     set_ours = any(line.startswith("__Host-session") for line in answer.set_cookies())
-    assert set_ours == (front.caller in REWRITING_NO_ANSWER)
+    assert set_ours != CONTRACTS[front.caller].looks_into_answers
     assert any(line.startswith("own=1") for line in answer.set_cookies())
 
 
@@ -194,7 +194,7 @@ async def test_nothing_is_kept_where_the_next_person_finds_it(front: Front, brow
     script = (await browser.fetch(f"{front.app}/assets/app.js")).header("Cache-Control")
     assert "private" in script
     assert "public" not in script
-    assert ("no-cache" if front.caller in REWRITING_NO_ANSWER else "max-age=600") in script
+    assert ("max-age=600" if CONTRACTS[front.caller].looks_into_answers else "no-cache") in script
 
 
 async def test_sign_out_ends_everything_at_once(front: Front, browser: Browser) -> None:
