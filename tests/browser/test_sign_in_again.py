@@ -23,7 +23,15 @@ PAGE = b"""<!doctype html><html><head><title>x</title><script src="/oauth2/tab.j
 <h1>Fernway Parcels, tight-lipped</h1><iframe src="/quiet/framed"></iframe>
 <form method="post" action="/logout"><button>Sign out</button></form></body></html>"""
 """What it has in a frame runs the tab script too, in the same tab."""
-QUIET = b"Content-Type: text/html; charset=utf-8", b"Referrer-Policy: no-referrer"
+HELMET = (
+    b"Content-Type: text/html; charset=utf-8", b"Referrer-Policy: no-referrer",
+    b"Content-Security-Policy: default-src 'self'; frame-ancestors 'self'; script-src 'self'; script-src-attr 'none'",
+    b"Cross-Origin-Opener-Policy: same-origin", b"Cross-Origin-Resource-Policy: same-origin", b"Origin-Agent-Cluster: ?1",
+    b"X-Content-Type-Options: nosniff", b"X-Frame-Options: SAMEORIGIN",
+)  # fmt: skip
+"""What helmet says unasked, without `form-action 'self'`, in which a chain to another site cannot begin by a form. By the
+opener policy a browser may take the page of another process for the next one.
+"""
 HERE, THERE = "/quiet/1?q=%2F&r=a+b#/inbox/7", "/quiet/2?mine#part"
 RUNNING = """
 const both = [window, frames[0]];
@@ -41,12 +49,12 @@ for (let n = 0; much; n++)
 
 async def application(call: Call) -> None:
     framed = call.request_line.split()[1].endswith(b"/framed")
-    await call.send(reply(PAGE.replace(b"iframe", b"i") if framed else PAGE, *QUIET))
+    await call.send(reply(PAGE.replace(b"iframe", b"i") if framed else PAGE, *HELMET))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def quiet() -> AsyncIterator[FakeUpstream]:
-    """An application behind `helmet`, say: no browser says where it was."""
+    """An application behind helmet: no browser says where it was."""
     upstream = await FakeUpstream(application).start()
     yield upstream
     await upstream.close()

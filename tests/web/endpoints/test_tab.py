@@ -17,8 +17,8 @@ from gateway.web.endpoints.tab import TabScript, script
 from gateway.web.pages.shell import asset
 from tests.fakes.door import Client, listener
 
-LARGEST = 1_069
-"""Bytes, compressed, with everything switched on. 21 more than before it kept the tab's place for signing in again."""
+LARGEST = 1_072
+"""Bytes, compressed, with everything switched on. 24 more than before it kept the tab's place for signing in again."""
 
 
 def test_it_is_no_larger_than_promised() -> None:

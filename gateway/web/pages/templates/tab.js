@@ -9,7 +9,8 @@ if (!window.gatewaySignOut) {
   const worked = location.pathname.match("^/log(out|ged)");
   let [prefix, input, user] = SETTINGS, halt, moving, reported;
 
-  // Whoever signs in again wants to be here again (place.js). It throws where storage is full or forbidden, so last.
+  // Whoever signs in again wants to be here again (place.js). It throws where storage is full or forbidden: never call
+  // it before something else.
   const keep = () => {
     if (!worked) sessionStorage["gateway:place"] = top.location;
   };
@@ -22,7 +23,6 @@ if (!window.gatewaySignOut) {
     if (worked)
       for (const worker of await serviceWorker.getRegistrations()) worker.unregister();
     location.replace("/logged-out?waiting");
-    keep();
   };
 
   // "" is nobody. What was loaded for one user is not to be seen by the next one either; a page that was never
@@ -90,6 +90,9 @@ if (!window.gatewaySignOut) {
   // A navigation has begun. If it is the sign-out itself, calling this tab away from it would break the chain.
   const move = () => (moving = Date.now() + 1e4);
   addEventListener("beforeunload", move);
+  // Before the next page is asked for, which may come to be in another process while this one goes (COOP). Safari on
+  // phones tells of no such moment; there the page does it when it goes.
+  addEventListener("beforeunload", keep);
 
   if (input)
     for (const kind of ["keydown", "pointerdown", "wheel"])
