@@ -10,7 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \
   conformance-long:3 \
-  memory:5 \
+  memory:3 \
+  monitoring:2 \
   faults:8 \
   windows:6 \
   providers:8
@@ -110,6 +111,10 @@ providers: setup-test servers    ## sign-out at Keycloak and LemonLDAP::NG in re
 
 windows: setup-test servers      ## the matrix of sign-outs in every kind of window, broken chains in both browsers; 4 minutes
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m large tests/browser
+
+monitoring: setup-test servers   ## alerts and dashboard in a real Prometheus; half a minute, and a download of 19 MB at first
+	@bash tests/servers.sh monitoring
+	$(BIN)/python -m pytest tests/monitoring
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
 	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \

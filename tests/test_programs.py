@@ -34,6 +34,10 @@ ELSEWHERE = {
 """Programs that are asked for besides those in the table."""
 
 
+LARGE = ("providers", "monitoring")
+"""Folders of tests that need more programs than all others, and have a target of their own."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One of the tests, or of the scripts in `deploy/`.
@@ -48,8 +52,9 @@ class Source:
     @property
     def who(self) -> str:
         """For whom it starts its programs."""
-        if self.place.startswith("tests/providers/"):
-            return "providers"
+        folder = self.place.split("/")[1]
+        if folder in LARGE:
+            return folder
         name = self.place.rpartition("/")[2]
         ours = self.place.startswith("tests/bench/") and not name.startswith("test_") and name != "logout.py"
         return "bench" if ours else "tests"
@@ -87,14 +92,14 @@ def test_the_table_is_whole() -> None:
     names = [row.program for row in ROWS if row.program != "-"]
     assert len(names) == len(set(names))
     for row in ROWS:
-        assert row.who <= {"demo", "tests", "providers", "bench", "bench-quick"}, row
+        assert row.who <= {"demo", "tests", *LARGE, "bench", "bench-quick"}, row
         for each in row.starts:
             assert row.who <= found_by(BY_NAME[each]), f"{row.program} starts {each}"
 
 
 def found_by(row: Row) -> set[str]:
-    """Who finds its program: what the tests do, those at large providers do as well."""
-    return {*row.who, *({"providers"} if "tests" in row.who else ())}
+    """Who finds its program: what the tests do, those with programs of their own do as well."""
+    return {*row.who, *(LARGE if "tests" in row.who else ())}
 
 
 def test_what_is_started_is_in_the_table(sources: list[Source]) -> None:
@@ -109,7 +114,7 @@ def test_what_is_started_is_in_the_table(sources: list[Source]) -> None:
 
 def test_what_is_in_the_table_is_started(sources: list[Source]) -> None:
     """By the tests, the benchmark, or another program in it."""
-    said: dict[str, set[str]] = {"tests": set(), "bench": set(), "providers": set()}
+    said: dict[str, set[str]] = {who: set() for who in ("tests", "bench", *LARGE)}
     for source in sources:
         words = {word for text in source.texts for word in re.findall(r"[\w.-]+", text)}
         for who in {source.who, "tests"}:  # which run much of the benchmark too
