@@ -31,6 +31,12 @@ def doctor(
         str,
         typer.Option(metavar="URL", help="The SAML metadata of the provider behind Cognito, to look at too."),
     ] = "",
+    forward_auth: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Walk through the proxy in front there, as a browser without a session does."
+        ),
+    ] = "",
 ) -> None:
     """Look at configuration, provider, hops, state and application; 0 nothing failed, 1 findings, 2 usage.
 
@@ -42,6 +48,8 @@ def doctor(
 
     if saml_metadata and not saml_metadata.startswith(("https://", "http://")):
         raise typer.BadParameter("is not an http or https URL", param_hint="--saml-metadata")
+    if forward_auth and not forward_auth.startswith(("https://", "http://")):
+        raise typer.BadParameter("is not an http or https URL", param_hint="--forward-auth")
     if only_register:
         settings = examine(config, os.environ).settings
         if settings is None:
@@ -49,7 +57,7 @@ def doctor(
         asked = registrations(settings)
         typer.echo(_json(report.register_data(asked)) if as_json else "\n".join(report.register_lines(asked)))
         return
-    examination = asyncio.run(examined(config, live=live, saml_metadata=saml_metadata))
+    examination = asyncio.run(examined(config, live=live, saml_metadata=saml_metadata, front=forward_auth))
     typer.echo(_json(report.as_data(examination)) if as_json else "\n".join(report.lines(examination)))
     raise typer.Exit(GOOD if examination.sound else FINDINGS)
 

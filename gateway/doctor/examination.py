@@ -15,7 +15,6 @@ from gateway.doctor import (
     bypass,
     end_session,
     findings,
-    front,
     hops,
     inbound,
     issuer,
@@ -23,7 +22,9 @@ from gateway.doctor import (
     sign_in,
     state,
     tenant,
+    walk,
 )
+from gateway.doctor import front as front_checks
 from gateway.doctor.check import Check
 from gateway.doctor.patient import Patient, ask_provider
 from gateway.doctor.probe import Probe
@@ -44,7 +45,8 @@ CHECKS: tuple[Check, ...] = (
     *state.CHECKS,
     *application.CHECKS,
     *bypass.CHECKS,
-    *front.CHECKS,
+    *front_checks.CHECKS,
+    *walk.CHECKS,
 )
 NAMES = frozenset({findings.NAME, *(each.name for each in CHECKS)})
 _HIDDEN = "[secret]"
@@ -93,6 +95,7 @@ async def examined(
     environ: Mapping[str, str] = os.environ,
     live: bool = False,
     saml_metadata: str = "",
+    front: str = "",
     checks: Iterable[Check] = CHECKS,
 ) -> Examination:
     """The whole examination. Never raises for what it meets."""
@@ -110,6 +113,7 @@ async def examined(
         served=await ask_upstreams(settings),
         live=live,
         saml_metadata=saml_metadata,
+        front=front,
     )
     for each in checks:
         await _run(each, patient, sheet)

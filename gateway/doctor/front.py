@@ -38,8 +38,7 @@ async def forward_auth(patient: Patient) -> AsyncIterator[Observation]:
     for kind in dict.fromkeys(caller.caller for caller in asked.asking):
         what = (
             f"connections that are open at a sign-out are {kind}'s, and live until it ends them"
-            f" ({_TIMEOUTS[kind]}); whether {settings.prefix}/ and /logout lead to the gateway"
-            " unasked cannot be seen from here"
+            f" ({_TIMEOUTS[kind]}); whether it is set up as its recipe is shows `gateway doctor --forward-auth URL`"
         )
         fix = "set that timeout as short as people may go on reading; docs/forward-auth.md has the recipe"
         yield unknown(where, what, fix)

@@ -46,6 +46,7 @@ class Patient:
 
     :ivar live: whether the providers may be asked more than the gateway asks. :ivar probe: reaches the providers.
     :ivar served: what the upstreams answer at their roots.
+    :ivar front: where browsers come to a proxy that asks the gateway, to walk through it; empty when not given.
     :ivar saml_metadata: URL of the SAML metadata of the provider behind Cognito; empty when not given.
     """
 
@@ -55,6 +56,7 @@ class Patient:
     served: tuple[Served, ...] = ()
     live: bool = False
     saml_metadata: str = ""
+    front: str = ""
 
     def hop(self, name: str) -> Hop | None:
         """A hop of the configured chain, exactly as the gateway walks it."""

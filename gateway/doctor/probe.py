@@ -98,17 +98,21 @@ class Probe:
 
         :raises NoAnswerError: nothing came, or it was no HTTP.
         """
-        return await self._look(url, headers or {}, None)
+        return await self._look("GET", url, headers or {}, None)
+
+    async def ask(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+        """The same by another method, without a body. Raises as :meth:`get`."""
+        return await self._look(method, url, headers, None)
 
     async def post(self, url: str, fields: Iterable[tuple[str, str]]) -> Reply:
         """What ``url`` answers to a form. Raises as :meth:`get`."""
         kind = {"content-type": "application/x-www-form-urlencoded"}
-        return await self._look(url, kind, form(fields))
+        return await self._look("POST", url, kind, form(fields))
 
-    async def _look(self, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
+    async def _look(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         try:
-            async with asyncio.timeout(self._within), self._session() as session:
-                return await _exchange(session, url, headers, body, self._way.through(url))
+            async with asyncio.timeout(self._within), self._session(tls=url.startswith("https:")) as session:
+                return await _exchange(session, method, url, headers, body, self._way.through(url))
         except TimeoutError:
             raise NoAnswerError(f"no answer within {self._within:g} s") from None
         except aiohttp.ClientConnectorCertificateError as error:
@@ -122,22 +126,25 @@ class Probe:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswerError(f"the exchange broke ({type(error).__name__})") from None
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, *, tls: bool) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=self._connector(),
+            connector=self._connector(tls=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # one deadline is kept, in get
             auto_decompress=False,
             trust_env=False,
         )
 
-    def _connector(self) -> aiohttp.BaseConnector:
+    def _connector(self, *, tls: bool) -> aiohttp.BaseConnector:
         if self._socket is not None:
             return aiohttp.UnixConnector(str(self._socket))
-        tls = ssl.create_default_context()
+        resolver = NamedAddresses(self._resolve)
+        if not (tls or str(self._way.proxy).startswith("https:")):  # reading all authorities takes a while
+            return aiohttp.TCPConnector(resolver=resolver)
+        context = ssl.create_default_context()
         if self._ca_file is not None:
-            tls.load_verify_locations(cafile=str(self._ca_file))
-        return aiohttp.TCPConnector(ssl=tls, resolver=NamedAddresses(self._resolve))
+            context.load_verify_locations(cafile=str(self._ca_file))
+        return aiohttp.TCPConnector(ssl=context, resolver=resolver)
 
 
 def _reason(error: Exception) -> str:
@@ -151,21 +158,22 @@ def _reason(error: Exception) -> str:
 
 async def _exchange(
     session: aiohttp.ClientSession,
+    method: str,
     url: str,
     headers: Mapping[str, str],
     form_body: bytes | None,
     through: Through,
 ) -> Reply:
     asked = {"accept": "text/html,*/*;q=0.8", "accept-encoding": "identity", **headers}
-    method = "GET" if form_body is None else "POST"
     async with session.request(
         method, URL(url, encoded=True), data=form_body, headers=asked, allow_redirects=False, **through
     ) as response:
         body = bytearray()
-        async for piece in response.content.iter_any():
-            body += piece
-            if len(body) >= ENOUGH:
-                break
+        if response.status != 101:  # what has become a tunnel has no body, and no end
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) >= ENOUGH:
+                    break
         raw = response.raw_headers
         found = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw)
         return Reply(response.status, found, bytes(body[:ENOUGH]).decode("utf-8", "replace"))

@@ -59,15 +59,21 @@ class Deployment:
         file.write_text(json.dumps(whole))  # JSON is YAML
         return file
 
-    async def examined(self, *names: str, live: bool = False, saml_metadata: str = "") -> Examination:
+    async def examined(
+        self, *names: str, live: bool = False, saml_metadata: str = "", front: str = ""
+    ) -> Examination:
         """By the checks of these names; by all without names."""
         checks = [check for check in CHECKS if check.name in names or not names]
         assert len(checks) >= len(names)
-        return await examined(self.write(), environ={}, live=live, saml_metadata=saml_metadata, checks=checks)
+        return await examined(
+            self.write(), environ={}, live=live, saml_metadata=saml_metadata, front=front, checks=checks
+        )
 
-    async def seen(self, name: str, *, live: bool = False, saml_metadata: str = "") -> list[Observation]:
+    async def seen(
+        self, name: str, *, live: bool = False, saml_metadata: str = "", front: str = ""
+    ) -> list[Observation]:
         """What one check says; the configuration itself has to be good."""
-        found = await self.examined(name, live=live, saml_metadata=saml_metadata)
+        found = await self.examined(name, live=live, saml_metadata=saml_metadata, front=front)
         broken = [o for n, o in found.seen if n == "configuration" and o.verdict is FAILED]
         assert broken == []
         return [observation for check, observation in found.seen if check == name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.fakes.browser import Browser, Seen
@@ -36,6 +36,14 @@ class Front:
     proxy: Proxy
     application: FakeUpstream
     caller: str
+    made: Callable[[Callable[[str], str]], Proxy]
+    """The proxy anew, each file of its recipe changed so."""
+
+    async def exchange(self, changed: Callable[[str], str]) -> None:
+        """Put another proxy in its place, with the same gateway and application."""
+        await self.proxy.close()
+        self.proxy = self.made(changed)
+        await self.proxy.start()
 
     @property
     def nginx(self) -> Nginx:
@@ -208,10 +216,18 @@ async def fronted(
         directory = tmp_path / caller
         directory.mkdir()
         places = Places(stand.app, port, f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}", beside)
-        proxy = placed(caller, directory, places, recipe)
-        opened.push_async_callback(proxy.close)
-        await proxy.start()
-        yield Front(stand, proxy, served, caller)
+
+        def made(changed: Callable[[str], str], more: Callable[[str], str] | None = None) -> Proxy:
+            return placed(caller, directory, replace(places, beside=more or changed), changed)
+
+        front = Front(stand, made(recipe, beside), served, caller, made)
+
+        async def close() -> None:
+            await front.proxy.close()
+
+        opened.push_async_callback(close)
+        await front.proxy.start()
+        yield front
 
 
 COOKIES = [

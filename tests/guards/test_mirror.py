@@ -40,6 +40,7 @@ ELSEWHERE = {
     "web/endpoints/session/session.py": "tests/flows/test_gate_wire.py",
     "web/endpoints/signin/start.py": "tests/flows/test_login.py",
     "web/endpoints/inbound/universal_logout.py": "tests/flows/test_universal_logout.py",
+    "doctor/walk_steps.py": "tests/doctor/test_walk.py",
     "web/door/limits.py": "tests/web/door/test_connections.py",
     "web/signout/logout_options.py": "tests/web/signout/test_logout.py",  # what they do
     "workers/desk.py": "tests/workers/test_parent.py",  # real processes

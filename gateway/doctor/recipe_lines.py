@@ -1,0 +1,90 @@
+"""Which line of a recipe does what (``deploy/forward-auth/``): what is named where its work is not seen.
+
+A test holds each of them to its recipe, and takes each out to see that it is the one that is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+_HANDED_ON = 'allowed_client_headers: {patterns: [{safe_regex: {regex: ".+"}}]}'
+LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "asked": {
+        "nginx": ("auth_request /oauth2/auth;",),
+        "caddy": ("forward_auth 127.0.0.1:8080 {",),
+        "envoy": ("- name: envoy.filters.http.ext_authz",),
+        "haproxy": ("http-request lua.ask-gateway",),
+        "traefik": ("middlewares: [ask, no-upgrade, not-stored]", "middlewares: [ask, no-upgrade, private]"),
+    },
+    "path": {
+        "caddy": ("uri /oauth2/auth",),
+        "envoy": ("path_prefix: /oauth2/auth",),
+        "traefik": ("address: http://127.0.0.1:8080/oauth2/auth",),
+    },
+    "method": {
+        "nginx": ("proxy_set_header X-Original-Method $request_method;",),
+        "haproxy": ('["x-forwarded-method"] = {txn.f:method()},',),
+    },
+    "host": {"haproxy": ('["x-forwarded-host"] = values(headers["host"]),',)},
+    "target": {
+        "nginx": ("proxy_set_header X-Original-URL $scheme://$gateway_host$request_uri;",),
+        "haproxy": ('["x-forwarded-uri"] = {txn.f:pathq()},',),
+    },
+    "cookie": {"envoy": ("- {exact: cookie}",), "haproxy": ('"cookie",',)},
+    "accept": {"envoy": ("- {exact: accept}",), "haproxy": ('"accept",',)},
+    "origin": {
+        "envoy": ("- {exact: origin}", "- {exact: access-control-request-method}"),
+        "haproxy": ('"origin",', '"access-control-request-method",'),
+    },
+    "fetch metadata": {
+        "envoy": ("- {prefix: sec-fetch-}",),
+        "haproxy": ('"sec-fetch-mode",', '"sec-fetch-dest",'),
+    },
+    "prefetch": {"envoy": ("- {exact: sec-purpose}",), "haproxy": ('"sec-purpose",',)},
+    "handshake": {
+        "envoy": ("- {exact: upgrade}", "- {exact: sec-websocket-key}"),
+        "haproxy": ('"upgrade",', '"sec-websocket-key",'),
+        "traefik": ("middlewares: [ask, upgrade]",),
+    },
+    "location": {
+        "nginx": (
+            "auth_request_set $gateway_login    $upstream_http_location;",
+            "return 302 $gateway_login;",
+        ),
+    },
+    "body": {
+        "nginx": ("error_page 401 = @gateway_sign_in;", "default_type application/problem+json;"),
+        "envoy": (_HANDED_ON,),
+    },
+    "reason": {"nginx": ("auth_request_set $gateway_reason   $upstream_http_x_gateway_reason;",)},
+    "refusal": {"nginx": ("error_page 403 = @gateway_refused;",), "envoy": (_HANDED_ON,)},
+    "stored": {"nginx": ("add_header Cache-Control no-store always;",), "envoy": (_HANDED_ON,)},
+    "question": {
+        "nginx": ("internal;",),
+        "caddy": ("@question path /oauth2/auth /oauth2/auth/*",),
+        "envoy": ("- match: {path_separated_prefix: /oauth2/auth}",),
+        "haproxy": ("http-request deny deny_status 404 if { path_beg -i /oauth2/auth }",),
+        "traefik": ("&& !PathRegexp(`^/oauth2/auth(/|$)`)",),
+    },
+    "own pages": {
+        "nginx": ("location ~ ^/(oauth2|logout|logged-out)(/|$) {",),
+        "caddy": ("@gateway path /oauth2/* /logout /logout/* /logged-out /logged-out/*",),
+        "haproxy": ("use_backend gateway if gateway_pages",),
+        "traefik": ("PathRegexp(`^/(oauth2|logout|logged-out)(/|$)`)",),
+    },
+    "/oauth2/": {"envoy": ("- match: {path_separated_prefix: /oauth2}",)},
+    "/logout": {"envoy": ("- match: {path_separated_prefix: /logout}",)},
+    "/logged-out": {"envoy": ("- match: {path_separated_prefix: /logged-out}",)},
+    "own host": {"nginx": ("proxy_set_header Host $gateway_host;",)},
+}
+"""By what they are for, and by kind of caller. Where a kind is not there its proxy does it by itself."""
+
+
+def named(purposes: Iterable[str], kinds: Iterable[str], otherwise: str) -> str:
+    """What to do about it: the lines of these recipes, or ``otherwise`` where none of them has one."""
+    advice = []
+    for kind in dict.fromkeys(kinds):
+        lines = dict.fromkeys(line for purpose in purposes for line in LINES[purpose].get(kind, ()))
+        if lines:
+            advice.append(f"put into force what the recipe for {kind} has: `{'` and `'.join(lines)}`")
+    return "; ".join(advice) or otherwise
