@@ -370,7 +370,11 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         if half:
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # the client has reset it, which the event loop has not read yet
+                self.close()
+                return
         self._stage = stages.OUR_HALF_CLOSED[self._stage]
         self._linger()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -219,3 +220,22 @@ def test_any_order_of_events_through_a_connection(
         play.doors.clock.close()
 
     runner.run(played())
+
+
+@pytest.mark.parametrize("coming", [b"no request line\r\n\r\n", BYTES[0]], ids=["unreadable", "answered"])
+async def test_a_client_that_has_reset_its_connection_is_no_failure(
+    coming: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel knows before the event loop has read it, and refuses to end one half: all of it is closed."""
+    play = Play()
+
+    def refused() -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(play.wire, "write_eof", refused)
+    play.feed(coming)
+    play.last()
+    assert play.wire.sent
+    assert play.wire.closing
+    play.lost()
+    play.doors.clock.close()
