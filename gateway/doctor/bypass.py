@@ -28,7 +28,7 @@ async def bypass(patient: Patient) -> AsyncIterator[Observation]:
             continue
         port = parts.port or (443 if parts.scheme == "https" else 80)
         name = f"{upstream.path} → {upstream.url}"
-        if not _is_loopback(parts.hostname or ""):
+        if not is_loopback(parts.hostname or ""):
             what = "it is on another machine: who else reaches it there cannot be seen from here"
             fix = "let its firewall or network policy admit the gateway alone"
             yield (
@@ -56,10 +56,11 @@ def addresses() -> list[str]:
             found[sock.getsockname()[0]] = None
     with contextlib.suppress(OSError):
         found |= {str(info[4][0]): None for info in socket.getaddrinfo(socket.gethostname(), None)}
-    return [one for one in found if not _is_loopback(one)]
+    return [one for one in found if not is_loopback(one)]
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
     try:
         return ip_address(host.partition("%")[0]).is_loopback
     except ValueError:

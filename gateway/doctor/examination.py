@@ -20,6 +20,7 @@ from gateway.doctor import (
     issuer,
     saml,
     sign_in,
+    stand_in,
     state,
     tenant,
     walk,
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     *bypass.CHECKS,
     *front_checks.CHECKS,
     *walk.CHECKS,
+    *stand_in.CHECKS,
 )
 NAMES = frozenset({findings.NAME, *(each.name for each in CHECKS)})
 _HIDDEN = "[secret]"

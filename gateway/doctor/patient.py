@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 from gateway.app.options import logout_options, relying_party, transport
+from gateway.core import clock
 from gateway.core.errors import ConfigurationError, ProviderError
+from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.doctor.probe import Probe
 from gateway.doctor.served import Served
 from gateway.doctor.verdict import Observation, unknown
@@ -15,6 +17,7 @@ from gateway.oidc.signin.metadata import ProviderMetadata, metadata_request, par
 from gateway.oidc.signout.logout import Act, Hop, HopRequest, Redirect
 from gateway.oidc.wire import document, get
 from gateway.settings.model import Settings
+from gateway.settings.secret_files import read_text
 from gateway.web.signout.hops import DONE_PREFIX
 
 STATE = "gateway-doctor"
@@ -86,6 +89,20 @@ class Patient:
             return None
         looked_at = found.looked_at.format(domain=here.domain)
         return unknown(looked_at, found.what.format(absolute=absolute), found.fix)
+
+    def ring(self) -> KeyRing | None:
+        """The session keys; None where they cannot be read."""
+        try:
+            keys = [SealingKey.parse(read_text(file)) for file in self.settings.session.key_files]
+        except (ConfigurationError, ValueError):
+            return None
+        return KeyRing(keys, now=clock.now())
+
+    @property
+    def deployment(self) -> Deployment:
+        """What its cookies are sealed for."""
+        provider = self.settings.provider
+        return Deployment(self.settings.public_url, provider.issuer, provider.client_id)
 
     @property
     def callback(self) -> str:

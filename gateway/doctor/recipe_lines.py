@@ -75,6 +75,46 @@ LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "/oauth2/": {"envoy": ("- match: {path_separated_prefix: /oauth2}",)},
     "/logout": {"envoy": ("- match: {path_separated_prefix: /logout}",)},
     "/logged-out": {"envoy": ("- match: {path_separated_prefix: /logged-out}",)},
+    "identity": {
+        "nginx": ("proxy_set_header X-Auth-Request-User $gateway_user;",),
+        "caddy": ("copy_headers X-Auth-Request-User X-Auth-Request-Email X-Auth-Request-Groups",),
+        "envoy": ("allowed_upstream_headers: {patterns: [{prefix: x-auth-request-}",),
+        "haproxy": ("txn.http:req_del_header(name)",),
+    },
+    "foreign": {
+        "nginx": ('proxy_set_header Remote-User "";',),
+        "caddy": ("header_up -Remote-*",),
+        "envoy": ("- {remove_on_match: {key_matcher: {prefix: remote-}}}",),
+        "haproxy": ("http-request del-header remote- -m beg",),
+        "traefik": ("authResponseHeadersRegex:",),
+    },
+    "own cookies": {
+        "nginx": ("proxy_set_header Cookie $application_cookies;",),
+        "caddy": ('header_up Cookie "(?:^|;)',),
+        "envoy": ('headers:remove("cookie")',),
+        "haproxy": ('txn.http:req_del_header("cookie")',),
+        "traefik": ("- Cookie",),
+    },
+    "set ours": {
+        "nginx": ('proxy_cookie_flags "~^__Host-(session|login(--|_)|logout)" nosecure;',),
+        "caddy": ('header_down Set-Cookie "^',),
+        "envoy": ('headers:remove("set-cookie")',),
+        "haproxy": ('txn.http:res_del_header("set-cookie")',),
+    },
+    "clear ours": {
+        "nginx": ("proxy_hide_header Clear-Site-Data;",),
+        "caddy": ('header_down Clear-Site-Data "',),
+        "envoy": ("""headers:replace("clear-site-data", '"cache", "storage"')""",),
+        "haproxy": ("""txn.http:res_set_header("clear-site-data", '"cache", "storage"')""",),
+        "traefik": ('Clear-Site-Data: ""',),
+    },
+    "documents": {
+        "nginx": ("add_header Cache-Control $gateway_cache_control always;",),
+        "caddy": ("header @document >Cache-Control no-store",),
+        "envoy": ('headers:replace("cache-control", "no-store")',),
+        "haproxy": ('txn.http:res_set_header("cache-control", says)',),
+        "traefik": ("Cache-Control: no-store",),
+    },
     "own host": {"nginx": ("proxy_set_header Host $gateway_host;",)},
 }
 """By what they are for, and by kind of caller. Where a kind is not there its proxy does it by itself."""

@@ -6,19 +6,16 @@ from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
 from gateway.core import clock
-from gateway.core.errors import ConfigurationError
 from gateway.core.http.forwarded import RELAYING
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session.cookies import logout_cookie
-from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.signout.chain import FORMAT, Chain, HopState
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError
 from gateway.doctor.recipe_lines import named
-from gateway.doctor.verdict import Observation, failed, ok, unknown
+from gateway.doctor.verdict import Observation, failed, ok
 from gateway.doctor.walk_steps import FETCH, NAVIGATION, reason, steps, way_back
-from gateway.settings.secret_files import read_text
 
 _MISASKED = frozenset({"original_missing", "original_ambiguous", "original_malformed", "unknown_host"})
 _TRUST = (
@@ -57,9 +54,6 @@ async def walk(patient: Patient) -> AsyncIterator[Observation]:
             front, str(error), "see that the proxy runs, and that this machine reaches it as browsers do"
         )
         return
-    what = "what of a client's identity headers and of our cookies reaches the application shows only after a sign-in"
-    fix = "sign in, send X-Auth-Request-User: mallory along, and look at what the application was sent"
-    yield unknown(front, what, fix)
 
 
 async def _asked(patient: Patient, front: str, there: str, kinds: Sequence[str]) -> Observation:
@@ -108,16 +102,12 @@ async def _lost(patient: Patient, url: str) -> tuple[str, ...]:
 
 def _signing_out(patient: Patient) -> str:
     """Cookies of a sign-out under way that is in no log and in no browser; empty where the keys cannot be read."""
-    settings, now = patient.settings, clock.now()
-    try:
-        keys = [SealingKey.parse(read_text(file)) for file in settings.session.key_files]
-    except (ConfigurationError, ValueError):
+    settings, now, ring = patient.settings, clock.now(), patient.ring()
+    if ring is None:
         return ""
-    ring = KeyRing(keys, now=now)
-    deployment = Deployment(settings.public_url, settings.provider.issuer, settings.provider.client_id)
     cookie = logout_cookie(int(settings.session.absolute), suffix=settings.session.cookie_suffix or "")
     chain = Chain(now, (HopState("gateway-doctor"),), 0, now + 60)
-    lines = cookie.set(FORMAT.plain(chain), ring, deployment, now=now, carried=NO_COOKIES)
+    lines = cookie.set(FORMAT.plain(chain), ring, patient.deployment, now=now, carried=NO_COOKIES)
     return "; ".join(line.partition(";")[0] for line in lines)
 
 
