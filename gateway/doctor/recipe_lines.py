@@ -14,7 +14,7 @@ LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "caddy": ("forward_auth 127.0.0.1:8080 {",),
         "envoy": ("- name: envoy.filters.http.ext_authz",),
         "haproxy": ("http-request lua.ask-gateway",),
-        "traefik": ("middlewares: [ask, no-upgrade, not-stored]", "middlewares: [ask, no-upgrade, private]"),
+        "traefik": ("middlewares: [ask, not-stored]", "middlewares: [ask, private]"),
     },
     "path": {
         "caddy": ("uri /oauth2/auth",),
@@ -44,7 +44,6 @@ LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "handshake": {
         "envoy": ("- {exact: upgrade}", "- {exact: sec-websocket-key}"),
         "haproxy": ('"upgrade",', '"sec-websocket-key",'),
-        "traefik": ("middlewares: [ask, upgrade]",),
     },
     "location": {
         "nginx": (

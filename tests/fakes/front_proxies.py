@@ -65,6 +65,7 @@ class Envoy(FrontProxy):
     def command(self) -> list[str | Path]:
         return [
             _LOCKED / "envoy", "-c", self.recipe, "--concurrency", "1", "--disable-hot-restart", "-l", "warn",
+            "--file-flush-interval-msec", "100",
         ]  # fmt: skip
 
 

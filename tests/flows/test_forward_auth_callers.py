@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from fnmatch import translate
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -16,6 +17,8 @@ import yaml
 from gateway.core.http.foreign_identity import BEGINNINGS, NAMES
 from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser
+from tests.fakes.front_proxies import FrontProxy
+from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.flows.contracts import CONTRACTS
 from tests.flows.front import (
@@ -211,6 +214,21 @@ async def test_sign_out_ends_everything_at_once(front: Front, browser: Browser) 
     receipt = await browser.follow(answer, site="same-origin")
     assert (receipt.status, receipt.path) == (200, "/logged-out")
     assert len(front.application.calls) == before
+
+
+async def test_the_code_of_a_sign_in_is_in_no_log(front: Front, browser: Browser) -> None:
+    """Requests are written down, by the recipe, without their query."""
+    proxy = front.proxy
+    assert isinstance(proxy, FrontProxy)
+    before = proxy.log().count("GET")
+    await signed_in(front, browser)
+    callback = next(page for page in browser.seen if "/oauth2/callback?" in page.url)
+    (code,) = parse_qs(urlsplit(callback.url).query)["code"]
+    async with asyncio.timeout(PATIENCE):
+        while (log := proxy.log()).count("GET") < before + 4:
+            await asyncio.sleep(0.05)
+    assert code not in log
+    assert "code=" not in log
 
 
 async def test_the_policy_denies_with_the_gateways_own_page(front: Front, browser: Browser) -> None:
