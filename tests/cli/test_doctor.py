@@ -64,6 +64,14 @@ def test_json_is_one_object(gateway: Run, config: Path) -> None:
     assert data["live"] is False
 
 
+def test_the_walk_goes_where_it_is_told(gateway: Run, config: Path) -> None:
+    """Through the proxy at that address, which this configuration lets ask nothing; without it there is no walk."""
+    data = json.loads(gateway("--json", "--forward-auth", "http://127.0.0.1:1/").output)
+    (walked,) = [each for each in data["checks"] if each["check"] == "forward-auth-walk"]
+    assert (walked["verdict"], walked["looked_at"]) == ("failed", "http://127.0.0.1:1")
+    assert "forward-auth-walk" not in gateway("--json").output
+
+
 def test_register_prints_only_that(gateway: Run, config: Path) -> None:
     """Nothing is asked, so nothing fails."""
     result = gateway("--register")
@@ -86,7 +94,13 @@ def test_a_configuration_that_cannot_be_used_is_status_1(gateway: Run, config: P
 
 
 @pytest.mark.parametrize(
-    "words", [["-c", "missing.yaml"], ["--saml-metadata", "file:///etc/passwd"], ["--what"]]
+    "words",
+    [
+        ["-c", "missing.yaml"],
+        ["--saml-metadata", "file:///etc/passwd"],
+        ["--forward-auth", "app.example.com"],
+        ["--what"],
+    ],
 )
 def test_wrong_usage_is_status_2(gateway: Run, config: Path, words: list[str]) -> None:
     """A file that is missing, an address that is none, an unknown option."""
