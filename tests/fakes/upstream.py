@@ -105,9 +105,9 @@ class FakeUpstream:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, path: str | None = None) -> FakeUpstream:
+    async def start(self, path: str | None = None, *, port: int = 0) -> FakeUpstream:
         if path is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         else:
             self._server = await asyncio.start_unix_server(self._serve, path)
         return self

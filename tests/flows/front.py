@@ -206,7 +206,7 @@ async def fronted(
     """
     port = free_port()
     async with AsyncExitStack() as opened:
-        served = await FakeUpstream(application).start()
+        served = await FakeUpstream(application).start(port=free_port())
         opened.push_async_callback(served.close)
         extra = f"forward_auth: {{caller: {caller}{asked}}}\ntrusted_proxies: [127.0.0.1/32]\n"
         deadlines = ONE_DEADLINE if store.redis is None else {}
