@@ -42,6 +42,17 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+WEBUI = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+"""What unfolds below the address bar: pages of Chromium's own, which each window makes ready in a process of their own, and
+which cost as much as everything that a test does in that window."""
+OF_PLAYWRIGHT = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin", "OptimizationHints",
+    "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch", "msForceBrowserSignIn",
+    "msEdgeUpdateLaunchServicesPreferredVersion",
+)  # fmt: skip
+"""What the driver switches off; Chromium heeds only the last ``--disable-features``, which is ours."""
 # Playwright switches the back-forward cache off; what Back shows is to be seen as people see it.
 UNWANTED = ["--disable-back-forward-cache"]
 LEFT = (
@@ -67,7 +78,7 @@ class Chromium:
 
     def __init__(self, playwright: Playwright, flags: Sequence[str]) -> None:
         self._playwright = playwright
-        self._flags = [*FLAGS, *flags]
+        self._flags = [*FLAGS, f"--disable-features={','.join((*OF_PLAYWRIGHT, *WEBUI))}", *flags]
         self._windowed: Browser | None = None
         self._targets: Targets | None = None
         self._kept: dict[Mode, tuple[BrowserContext, Targets, Path]] = {}

@@ -38,18 +38,30 @@ Value = TypeVar("Value")
 QUIET: Mapping[str, bool | int | str] = {
     "app.normandy.enabled": False,
     "app.update.auto": False,
+    "browser.ml.enable": False,
+    "browser.newtabpage.enabled": False,
     "browser.safebrowsing.blockedURIs.enabled": False,
     "browser.safebrowsing.downloads.enabled": False,
     "browser.safebrowsing.malware.enabled": False,
     "browser.safebrowsing.phishing.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
+    "browser.sessionstore.interval": 3_600_000,
     "browser.startup.page": 0,
+    "browser.translations.enable": False,
+    "datareporting.healthreport.uploadEnabled": False,
     "datareporting.policy.dataSubmissionEnabled": False,
+    "dom.ipc.processPrelaunch.enabled": False,  # else each process that a site gets makes two
+    "extensions.formautofill.addresses.enabled": False,
+    "extensions.formautofill.creditCards.enabled": False,
+    "messaging-system.rsexperimentloader.enabled": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
+    "reader.parse-on-load.enabled": False,
     "services.settings.server": "data:,",
     "toolkit.telemetry.enabled": False,
+    "ui.prefersReducedMotion": 1,  # what turns while a page is on its way is drawn anew sixty times a second
 }
+"""What goes on beside the pages, and costs a processor as much as they do."""
 COOKIES = {Mode.USUAL: 5, Mode.BLOCKING: 1, Mode.PRIVATE: 5, Mode.PERMISSIVE: 0}
 """``network.cookie.cookieBehavior``: 0 accepts all, 1 none of other sites, 5 is Firefox's default (partitioned)."""
 SET_COOKIES = """

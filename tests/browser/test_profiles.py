@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,6 +136,25 @@ async def test_a_tab_on_its_way_to_a_server_that_says_nothing_is_closed(
         tab = await profile.tab()
         await tab.open(site.url)
         await arrives(tab, site.url)
+
+
+@pytest.mark.xdist_group("chromium")
+async def test_what_the_driver_switches_off_stays_off(programs: Programs) -> None:
+    """Chromium heeds the last such flag; and no window has a page of its own beside those of the test."""
+    async with visiting(await programs.started("chromium"), Mode.PRIVATE) as profile:
+        assert isinstance(profile, ChromiumProfile)
+        tab = await profile.tab()
+        await tab.open("chrome://version")
+        line = str(await tab.run("return document.querySelector('#command_line').textContent"))
+        browser = profile._context.browser
+        assert browser is not None
+        session = await browser.new_browser_cdp_session()
+        targets = await session.send("Target.getTargets", {"filter": [{}]})
+        await session.detach()
+    off = [set(each.split(",")) for each in re.findall(r"--disable-features=(\S+)", line)]
+    assert len(off) > 1
+    assert set.union(*off) == off[-1]
+    assert "browser_ui" not in {each["type"] for each in targets["targetInfos"]}
 
 
 @pytest.mark.xdist_group("chromium")
