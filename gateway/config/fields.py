@@ -61,6 +61,12 @@ class Key:
 
 def keys_of(kind: type) -> Mapping[str, Key]:
     """The keys of one section, those that open sections too."""
+    return _keys_of(kind)
+
+
+@cache
+def _keys_of(kind: type) -> Mapping[str, Key]:
+    """Once for each section: to evaluate the annotations takes as long as everything else that reads a file."""
     types = get_type_hints(kind, include_extras=True)
     own = {each.name.removesuffix("_"): each for each in fields(kind)}
     return {name: Key((name,), types[each.name], **each.metadata) for name, each in own.items()}
