@@ -85,7 +85,7 @@ format: setup-test               ## what ruff can put right by itself
 	$(BIN)/ruff check --fix gateway tests deploy
 
 lock: setup-test                 ## requirements/*.txt from requirements/*.in, with hashes and without addresses
-	cd requirements && for name in run demo build test bench; do \
+	cd requirements && for name in run demo grpc build test bench; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
 
 bench: $(BENCH)/.ready           ## the gateway beside its peers, all signed in, as ratios; under 15 minutes

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from gateway.app import reload
+from gateway.app.descriptors import Shares
 from gateway.app.inbound import InboundEndpoints
-from gateway.app.options import claim_options, group_watch, identity_options
+from gateway.app.options import claim_options, door_limits, door_rules, group_watch, identity_options
+from gateway.core.http.facts import RequestFacts
 from gateway.idp.provider import IdentityProvider
 from gateway.proxy.live import LiveConnections
 from gateway.settings.model import Settings
 from gateway.state.contract.log import RevocationLog
 from gateway.state.contract.sign_ins import SignIns
+from gateway.web.door.access_log import AccessLog
+from gateway.web.door.listener import Door
 from gateway.web.door.table import Endpoint, EndpointTable, Methods
 from gateway.web.endpoints.assertion_keys import AssertionKeys
 from gateway.web.endpoints.callers import Callers
@@ -43,6 +48,9 @@ from gateway.web.signout.session_events import SessionEvents
 from gateway.web.standing import Standing
 from gateway.web.unauthorized import Unauthorized
 
+if TYPE_CHECKING:
+    from gateway.app.ext_authz import Questions
+
 
 class Parts(Protocol):
     """What the endpoints of a replica work with."""
@@ -63,8 +71,15 @@ class Parts(Protocol):
     events: SessionEvents
     callers: Callers
     assertions: Assertions | None
+    access_log: AccessLog
     inbound: Inbound
     inbound_endpoints: InboundEndpoints
+
+    @property
+    def usable(self) -> bool: ...
+
+    @property
+    def draining(self) -> bool: ...
 
 
 def own_paths(parts: Parts) -> EndpointTable:
@@ -192,18 +207,61 @@ def _inbound(parts: Parts) -> dict[str, Methods]:
 
 
 def _forward_auth(parts: Parts) -> tuple[str, Endpoint] | None:
-    settings = parts.settings
-    if settings.forward_auth is None:
+    asked = parts.settings.forward_auth
+    if asked is None or all(map(asked.over_grpc, asked.asking)):
         return None
-    path = f"{settings.prefix}/auth"
-    endpoint = ForwardAuth(
+    path = f"{parts.settings.prefix}/auth"
+    return path, _check(parts, path)
+
+
+def _check(parts: Parts, path: str, *, grpc: bool = False) -> ForwardAuth:
+    return ForwardAuth(
         callers=parts.callers,
         path=path,
-        identity=identity_options(settings),
+        identity=identity_options(parts.settings),
         standing=parts.standing,
         unauthorized=parts.unauthorized,
         gate=parts.gate,
         forwarder=parts.forwarder,
         events=parts.events,
+        grpc=grpc,
     )
-    return path, endpoint
+
+
+class OnlyTheCheck:
+    """Where nothing but questions can be asked: each is the request that it is about, so its path is that one's."""
+
+    def __init__(self, check: Endpoint) -> None:
+        self._check = check
+
+    def find(self, _: RequestFacts) -> Endpoint:
+        return self._check
+
+    def is_question(self, _: RequestFacts) -> bool:
+        return True
+
+
+def questions(parts: Parts, files: Shares) -> Questions | None:
+    """Where Envoy asks over gRPC, if it does.
+
+    :param files: what the system has room for.
+    """
+    asked = parts.settings.forward_auth
+    if asked is None or asked.grpc is None:
+        return None
+    # Only here: h2 and protobuf are an extra.
+    from gateway.app.ext_authz import Questions
+
+    hosts = [host for each in asked.asking if asked.over_grpc(each) for host in each.hosts]
+    rules, limits = door_rules(parts.settings, hosts), door_limits(parts.settings, files)
+    table = OnlyTheCheck(_check(parts, "", grpc=True))
+    door = Door(rules, limits, table=table, gate=parts.gate, access_log=parts.access_log)
+    certificate = reload.question_certificate(asked.grpc)
+    return Questions(
+        door,
+        limits,
+        parts.forwarder,
+        parts.access_log,
+        certificate,
+        lambda: parts.usable and not parts.draining,
+    )

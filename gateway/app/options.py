@@ -112,6 +112,9 @@ def listening_rules(settings: Settings) -> DoorRules:
 
 def callers(settings: Settings) -> list[AskingProxy]:
     """Who may ask (forward-auth), with the secrets that were read with the configuration."""
+    asked = settings.forward_auth
+    if asked is None:
+        return []
     return [
         AskingProxy(
             each.caller,
@@ -119,8 +122,9 @@ def callers(settings: Settings) -> list[AskingProxy]:
             door_rules(settings, each.hosts),
             each.login or (302 if each.caller in RELAYING else 401),
             (revealed(each.secret) or "").encode(),
+            asked.over_grpc(each),
         )
-        for each in (settings.forward_auth.asking if settings.forward_auth else ())
+        for each in asked.asking
     ]
 
 

@@ -25,6 +25,7 @@ from gateway.oidc.signout import signed_receipt
 from gateway.oidc.signout.signed_receipt import ReceiptKey
 from gateway.settings.model import Settings
 from gateway.settings.secret_files import context_of, named, read_secret, read_text, revealed
+from gateway.settings.sections import GrpcSection
 from gateway.state import policy_files
 from gateway.telemetry.log import get_logger
 
@@ -221,6 +222,19 @@ def certificate(settings: Settings) -> Watched[tuple[str, str], ssl.SSLContext] 
         "certificate",
         lambda: (read_text(cert_file), read_text(key_file)),
         lambda _: context_of(cert_file, key_file),
+    )
+
+
+def question_certificate(grpc: GrpcSection) -> Watched[tuple[str, ...], ssl.SSLContext] | None:
+    """The same for the listener of questions over gRPC, with those who may ask."""
+    cert_file, key_file, ca_file = grpc.cert_file, grpc.key_file, grpc.client_ca_file
+    if cert_file is None or key_file is None:
+        return None
+    files = [cert_file, key_file, *([ca_file] if ca_file is not None else [])]
+    return Watched(
+        "grpc certificate",
+        lambda: tuple(read_text(file) for file in files),
+        lambda _: context_of(cert_file, key_file, client_ca_file=ca_file, protocol="h2"),
     )
 
 

@@ -72,10 +72,11 @@ class Run:
 class Sockets:
     """Everything that is listened on.
 
-    :ivar doors: one for each worker.
+    :ivar doors: one for each worker. :ivar questions: the same, where Envoy asks over gRPC.
     """
 
     doors: tuple[socket.socket, ...]
+    questions: tuple[socket.socket, ...]
     probes: socket.socket
     admin: socket.socket
 
@@ -108,8 +109,10 @@ def open_sockets(settings: Settings, *, workers: int = 1) -> Sockets:
 
     :raises ConfigurationError: an address is taken or not ours.
     """
+    grpc = settings.forward_auth.grpc if settings.forward_auth is not None else None
     return Sockets(
         listening_sockets(settings.listen, "listen", workers),
+        listening_sockets(grpc.listen, "forward_auth.grpc.listen", workers) if grpc is not None else (),
         listening_socket(settings.probes.listen, "probes.listen"),
         listening_socket(settings.admin.listen, "admin.listen"),
     )
@@ -122,17 +125,20 @@ async def serve_replica(
     on_ready: Callable[[], None],
     accept_for: float,
     beside: Sequence[socket.socket] = (),
+    questions: socket.socket | None = None,
 ) -> None:
     """Open the replica, serve until ``run.stop`` is set, drain, close.
 
     :param accept_for: seconds a stopping replica still accepts: load balancers need as long to hear that it is unready
-        (rule R12). :param beside: the other workers' sockets.
+        (rule R12). :param beside: the other workers' sockets. :param questions: where Envoy asks over gRPC.
     """
     gateway = run.gateway
     await gateway.open()
     listener, tls = gateway.door.listener(), gateway.tls
     queue = sock.dup()  # what it has queued outlives the server that accepts from it
     server = await accepting(sock, listener, tls)
+    if gateway.questions is not None and questions is not None:
+        await gateway.questions.listen(questions)
     standing_in = asyncio.create_task(stand_in(beside, listener, tls), name="stand-in") if beside else None
     keep()
     try:
@@ -149,7 +155,9 @@ async def serve_replica(
         if standing_in is not None:
             standing_in.cancel()
         await asyncio.gather(*(take_queued(each, listener, tls) for each in (queue, *beside)))
-        await drain(listener, gateway.live, gateway.settings.timeouts.drain)
+        limit = gateway.settings.timeouts.drain
+        ends = [] if gateway.questions is None else [gateway.questions.drain(limit)]
+        await asyncio.gather(drain(listener, gateway.live, limit), *ends)
         await gateway.close()
 
 
@@ -227,7 +235,8 @@ async def _alone(
 
     await desk.open(sockets.probes, sockets.admin)
     try:
-        await serve_replica(run, sockets.doors[0], on_ready=ready, accept_for=accept_for)
+        questions = next(iter(sockets.questions), None)
+        await serve_replica(run, sockets.doors[0], on_ready=ready, accept_for=accept_for, questions=questions)
     finally:
         await desk.close()
 

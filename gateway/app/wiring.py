@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.app import reload
 from gateway.app.descriptors import shares_of_process
-from gateway.app.endpoints import own_paths
+from gateway.app.endpoints import own_paths, questions
 from gateway.app.inbound import InboundEndpoints
 from gateway.app.options import (
     admin_options,
@@ -197,6 +197,7 @@ class Gateway:
             access_log=self.access_log,
         )
         self.tls: ssl.SSLContext | None = None
+        self.questions = questions(self, files)
         self.watched = self._follow_files()
 
     async def open(self) -> None:
@@ -240,6 +241,11 @@ class Gateway:
     def usable(self) -> bool:
         """Whether the revocation index can be believed (rule R5)."""
         return self.log.loaded and self.log.age() <= self.settings.max_staleness
+
+    @property
+    def draining(self) -> bool:
+        """Whether it is about to stop."""
+        return self.door.draining
 
     def health(self) -> dict[str, str]:
         """One line for people about each thing the gateway depends on."""
@@ -349,6 +355,8 @@ class Gateway:
             self.tls = renewable.context
             self._certificate.follow(renewable.replace)
             followed.append(self._certificate)
+        if self.questions is not None and self.questions.certificate is not None:
+            followed.append(self.questions.certificate)
         if self._assertion_keys is not None and self.assertions is not None:
             self._assertion_keys.follow(self.assertions.replace)
             followed.append(self._assertion_keys)

@@ -82,7 +82,9 @@ def _callers(settings: Settings) -> Iterator[Remark]:
 def _what_a_check_cannot_do(settings: Settings) -> Iterator[Remark]:
     if settings.forward_auth is None:
         return
-    if settings.session.store == "cookie" and settings.session.idle < settings.session.absolute:
+    asked = settings.forward_auth
+    forgetful = settings.session.store == "cookie" and settings.session.idle < settings.session.absolute
+    if forgetful and not all(map(asked.over_grpc, asked.asking)):
         what = (
             "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
             " everybody would be signed out after session.idle, active or not"

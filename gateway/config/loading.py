@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from gateway.config import (
     file_rules,
     forward_auth_rules,
+    grpc_rules,
     inbound_rules,
     provider_rules,
     rules,
@@ -31,6 +32,7 @@ _BEGIN = "begin with the configuration at the top of docs/configuration.md"
 _OF = (
     rules,
     forward_auth_rules,
+    grpc_rules,
     provider_rules,
     session_rules,
     inbound_rules,

@@ -93,14 +93,18 @@ def read_secret(path: Path) -> Secret:
     return Secret(line)
 
 
-def context_of(cert_file: Path, key_file: Path) -> ssl.SSLContext:
+def context_of(
+    cert_file: Path, key_file: Path, *, client_ca_file: Path | None = None, protocol: str = "http/1.1"
+) -> ssl.SSLContext:
     """TLS 1.2 and later with this certificate.
 
+    :param client_ca_file: whoever connects must show a certificate that one of these vouches for.
+    :param protocol: what is spoken inside, as ALPN names it.
     :raises ConfigurationError: certificate and key cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     try:
         # The password is for keys that have one: OpenSSL would ask for it at the terminal.
         context.load_cert_chain(cert_file, key_file, password="")
@@ -109,6 +113,14 @@ def context_of(cert_file: Path, key_file: Path) -> ssl.SSLContext:
         what = f"{cert_file} and {key_file} cannot be used ({cause})"
         fix = "give a certificate chain and its private key, both in PEM and without a passphrase"
         raise ConfigurationError("bad_certificate", what, fix=fix) from None
+    if client_ca_file is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(client_ca_file)
+        except OSError as error:
+            cause = getattr(error, "reason", None) or error.strerror or str(error)
+            what = f"{named(client_ca_file)} holds no certificate in PEM ({cause})"
+            raise ConfigurationError("bad_certificate", what, fix="name the right file") from None
     return context
 
 

@@ -162,6 +162,24 @@ class HeadersSection:
 CallerKind = Literal["nginx", "traefik", "caddy", "envoy", "haproxy", "apisix", "nginx-gateway-fabric"]
 
 
+@dataclass(frozen=True, slots=True)
+class GrpcSection:
+    """The listener for Envoy's questions over gRPC; needs the extra `grpc`."""
+
+    listen: kinds.Address = key("127.0.0.1:9092", description="Where it listens.")
+    cert_file: kinds.File | None = key(
+        None, description="Certificate chain in PEM; with `key_file`, `listen` speaks TLS."
+    )
+    key_file: kinds.File | None = key(
+        None, description="The certificate's private key in PEM, without a passphrase."
+    )
+    client_ca_file: kinds.File | None = key(
+        None,
+        description="Certificates in PEM; whoever asks must show one that they vouch for. All three files are read"
+        " again when they change.",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerSection:
     """One proxy that may ask."""
@@ -196,6 +214,9 @@ class ForwardAuthSection(CallerSection):
         description="Which proxy asks, where there is one: with the keys beside it short for one entry of `callers`."
         " Without either it is nginx.",
     )
+    grpc: GrpcSection | None = key(
+        None, description="Where `envoy` asks over gRPC, and no more over HTTP; absent is off."
+    )
     callers: tuple[CallerSection, ...] = key(
         [], description="The proxies that ask, where there are several, each from networks of its own."
     )
@@ -209,6 +230,10 @@ class ForwardAuthSection(CallerSection):
                 secret=self.secret, secret_file=self.secret_file,
             ),
         )  # fmt: skip
+
+    def over_grpc(self, caller: CallerSection) -> bool:
+        """Whether that one asks over gRPC."""
+        return self.grpc is not None and caller.caller == "envoy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,11 +210,19 @@ class Gate:
             )
         return self._act(request, facts, route, await self._standing.caught_up(facts))
 
-    def passed(self, facts: RequestFacts, carried: Carried, session: Session) -> None:
-        """A proxy in front forwards the request; what is done beside that must need no cookie, which may not arrive."""
+    def passed(
+        self, facts: RequestFacts, carried: Carried, session: Session, *, carries: bool = False
+    ) -> Sequence[str]:
+        """A proxy in front forwards the request. What is done beside that must need no cookie, which may not arrive.
+
+        :param carries: that proxy hands cookies on to the browser. :returns: Set-Cookie values; mostly none.
+        """
+        now, active = clock.now(), self._is_activity(facts)
+        if carries:
+            return self._renewed(session, carried, now, active=active, client=facts.client)
         if self._sessions.remote:
-            active = self._is_activity(facts)
-            self._sessions.renewed(session, carried, clock.now(), active=active, client=facts.client)
+            self._sessions.renewed(session, carried, now, active=active, client=facts.client)
+        return ()
 
     def prolonged(self, carried: Carried, now: int, client: str) -> Sequence[str]:
         """Set-Cookie values for activity that is reported, not forwarded (rule R16); mostly none."""

@@ -47,8 +47,8 @@ def run(settings: Settings, sockets: Sockets, line: socket.socket) -> int:
     """The exit status. Called after the fork."""
     import uvloop
 
-    for door in sockets.doors:
-        door.close()
+    for sock in (*sockets.doors, *sockets.questions):
+        sock.close()
     return uvloop.run(_attend(settings, sockets, line))
 
 

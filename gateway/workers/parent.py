@@ -188,8 +188,8 @@ class Parent:
         self._signal_workers(signal.SIGTERM)
         # No worker is started any more, and each has all of them: the last one looks who waits and closes them, without
         # a moment in between in which the kernel could queue somebody whom nobody takes.
-        for door in self._sockets.doors:
-            door.close()
+        for sock in (*self._sockets.doors, *self._sockets.questions):
+            sock.close()
 
     def _signal_workers(self, number: signal.Signals) -> None:
         for slot in self._workers:

@@ -26,11 +26,20 @@ def run(settings: Settings, sockets: Sockets, place: int, accept_for: float, lin
 
     sockets.probes.close()
     sockets.admin.close()
-    return uvloop.run(_serve(settings, sockets.doors, place, accept_for, line))
+    questions = sockets.questions[place] if sockets.questions else None
+    for sock in sockets.questions:
+        if sock is not questions:
+            sock.close()
+    return uvloop.run(_serve(settings, sockets.doors, place, accept_for, line, questions))
 
 
 async def _serve(
-    settings: Settings, doors: Sequence[socket.socket], place: int, accept_for: float, pair: socket.socket
+    settings: Settings,
+    doors: Sequence[socket.socket],
+    place: int,
+    accept_for: float,
+    pair: socket.socket,
+    questions: socket.socket | None = None,
 ) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop, (signal.SIGTERM,))
@@ -51,6 +60,7 @@ async def _serve(
             doors[place],
             accept_for=accept_for,
             on_ready=lambda: _tell(run, line),
+            questions=questions,
             beside=[door for door in doors if door is not doors[place]],
         )
     except GatewayError as error:

@@ -14,6 +14,7 @@ from gateway.config import load
 from gateway.doctor.registrations import registrations
 from gateway.oidc.providers.descriptor import Registration
 from gateway.oidc.signout.logout import HopRequest, Redirect
+from gateway.web.door.table import EndpointTable
 from gateway.web.signout.hops import DONE_PREFIX
 from tests.doctor.deployment import APP, Deployment
 from tests.fakes.puppet import Puppet
@@ -150,7 +151,9 @@ async def test_every_address_of_ours_is_answered(tmp_path: Path, idp: Puppet) ->
         inbound={"backchannel": True, "frontchannel": True, **OKTAS},
     )
     settings = load(made.write(), {})
-    answered = set(Gateway(settings).door._table._exact)
+    table = Gateway(settings).door._table
+    assert isinstance(table, EndpointTable)
+    answered = set(table._exact)
     ours = {urlsplit(each.value).path for each in registrations(settings) if each.value.startswith(APP)}
     assert len(ours) == 7
     assert ours <= answered

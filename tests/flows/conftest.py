@@ -31,7 +31,10 @@ from tests.flows.stores import COOKIE, Store, in_redis, redis_with_tls
 
 @dataclass
 class Stand:
-    """A running gateway with everything around it; ``port`` is where the gateway itself listens."""
+    """A running gateway with everything around it.
+
+    :ivar port: where the gateway itself listens. :ivar questions: where Envoy asks over gRPC; 0: nowhere.
+    """
 
     app: str
     gateway: Gateway
@@ -41,6 +44,7 @@ class Stand:
     audit: list[AuditEvent] = field(default_factory=list)
     browsers: list[Browser] = field(default_factory=list)
     port: int = 0
+    questions: int = 0
 
     @property
     def okta(self) -> str:
@@ -137,9 +141,13 @@ async def standing(
             gateway = Gateway(load(path, {}), on_audit=audit.append)
         run = server.Run(gateway)
         ready = asyncio.Event()
-        task = asyncio.create_task(server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0))
+        questions = opened.enter_context(free_socket()) if gateway.questions is not None else None
+        questions_port: int = questions.getsockname()[1] if questions is not None else 0
+        task = asyncio.create_task(
+            server.serve_replica(run, sock, on_ready=ready.set, accept_for=0.0, questions=questions)
+        )
         await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
-        stand = Stand(app, gateway, running, served, run, audit, port=listening)
+        stand = Stand(app, gateway, running, served, run, audit, port=listening, questions=questions_port)
         try:
             yield stand
         finally:

@@ -46,6 +46,11 @@ class Front:
         await self.proxy.start()
 
     @property
+    def kind(self) -> str:
+        """`forward_auth.caller` of its recipe."""
+        return self.caller.removesuffix("-grpc")
+
+    @property
     def nginx(self) -> Nginx:
         """The proxy, where it is one."""
         assert isinstance(self.proxy, Nginx)
@@ -121,6 +126,11 @@ def _envoy(_: Path, at: Places) -> Placed:
     }
 
 
+def _envoy_grpc(directory: Path, at: Places) -> Placed:
+    kind, pieces = _envoy(directory, at)
+    return kind, {**pieces, "port_value: 9092": f"port_value: {at.questions}"}
+
+
 def _haproxy(directory: Path, at: Places) -> Placed:
     script = directory / "haproxy.lua"
     script.write_text(at.beside((RECIPES / script.name).read_text()))
@@ -160,12 +170,14 @@ class Places:
 
     :ivar app: the origin that browsers come to. :ivar port: of the proxy. :ivar gateway: address, like `application`.
     :ivar beside: may change the text of the recipe's second file, HAProxy's script or Traefik's routes.
+    :ivar questions: port of the gateway for questions over gRPC.
     """
 
     app: str
     port: int
     gateway: str
     application: str
+    questions: int = 0
     beside: Callable[[str], str] = str
 
     @property
@@ -177,10 +189,13 @@ _PROXIES: dict[str, tuple[str, Callable[[Path, Places], Placed]]] = {
     "nginx": ("nginx.conf", _nginx),
     "caddy": ("Caddyfile", _caddy),
     "envoy": ("envoy.yaml", _envoy),
+    "envoy-grpc": ("envoy-grpc.yaml", _envoy_grpc),
     "haproxy": ("haproxy.cfg", _haproxy),
     "traefik": ("traefik.yaml", _traefik),
 }
-CALLERS = tuple(_PROXIES)
+OVER_GRPC = "envoy-grpc"
+CALLERS = tuple(name for name in _PROXIES if name != OVER_GRPC)
+"""Those that ask over HTTP."""
 
 
 def placed(caller: str, directory: Path, places: Places, recipe: Callable[[str], str] = str) -> Proxy:
@@ -208,14 +223,17 @@ async def fronted(
     async with AsyncExitStack() as opened:
         served = await FakeUpstream(application).start(port=free_port())
         opened.push_async_callback(served.close)
-        extra = f"forward_auth: {{caller: {caller}{asked}}}\ntrusted_proxies: [127.0.0.1/32]\n"
-        deadlines = ONE_DEADLINE if store.redis is None else {}
+        grpc = ", grpc: {listen: 127.0.0.1:0}" if caller == OVER_GRPC else ""
+        kind = caller.removesuffix("-grpc")
+        extra = f"forward_auth: {{caller: {kind}{grpc}{asked}}}\ntrusted_proxies: [127.0.0.1/32]\n"
+        deadlines = ONE_DEADLINE if store.redis is None and not grpc else {}
         stand = await opened.enter_async_context(
             standing(tmp_path, extra=extra, front=port, store=store, replaced=deadlines)
         )
         directory = tmp_path / caller
         directory.mkdir()
-        places = Places(stand.app, port, f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}", beside)
+        own, at = f"127.0.0.1:{stand.port}", f"127.0.0.1:{served.port}"
+        places = Places(stand.app, port, own, at, stand.questions, beside)
 
         def made(changed: Callable[[str], str], more: Callable[[str], str] | None = None) -> Proxy:
             return placed(caller, directory, replace(places, beside=more or changed), changed)

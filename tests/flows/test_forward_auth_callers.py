@@ -25,6 +25,7 @@ from tests.flows.front import (
     ALICE,
     CALLERS,
     COOKIES,
+    OVER_GRPC,
     RECIPES,
     Front,
     foreign,
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(
-    loop_scope="module", scope="module", params=[name for name in CALLERS if name != "nginx"]
+    loop_scope="module", scope="module", params=[OVER_GRPC, *(name for name in CALLERS if name != "nginx")]
 )
 async def front(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -186,7 +187,7 @@ async def test_the_application_cannot_set_our_cookies(front: Front, browser: Bro
     await signed_in(front, browser)
     answer = await browser.fetch(f"{front.app}/fixation")
     set_ours = any(line.startswith("__Host-session") for line in answer.set_cookies())
-    assert set_ours != CONTRACTS[front.caller].looks_into_answers
+    assert set_ours != CONTRACTS[front.kind].looks_into_answers
     assert any(line.startswith("own=1") for line in answer.set_cookies())
 
 
@@ -197,7 +198,7 @@ async def test_nothing_is_kept_where_the_next_person_finds_it(front: Front, brow
     script = (await browser.fetch(f"{front.app}/assets/app.js")).header("Cache-Control")
     assert "private" in script
     assert "public" not in script
-    assert ("max-age=600" if CONTRACTS[front.caller].looks_into_answers else "no-cache") in script
+    assert ("max-age=600" if CONTRACTS[front.kind].looks_into_answers else "no-cache") in script
 
 
 async def test_sign_out_ends_everything_at_once(front: Front, browser: Browser) -> None:
@@ -284,7 +285,7 @@ async def test_a_gateway_that_is_down_lets_nothing_pass(tmp_path: Path, front: F
         assert len(other.application.calls) == before
 
 
-@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("caller", [*CALLERS, OVER_GRPC])
 async def test_r07_the_recipe_sends_the_secret(tmp_path: Path, caller: str) -> None:
     """With its line in force questions are believed, whatever a client sends; with another secret nothing passes."""
     secret, file = "0123456789abcdef0123456789abcdef", tmp_path / "caller-secret"
@@ -370,7 +371,7 @@ def _any_of(patterns: list[str]) -> str:
     return "|".join(translate(each) for each in patterns)
 
 
-@pytest.mark.parametrize("caller", [name for name in CALLERS if name != "nginx"])
+@pytest.mark.parametrize("caller", ["caddy", "envoy", "haproxy"])
 async def test_the_recipe_takes_out_whatever_the_gateway_would(caller: str) -> None:
     """What other proxies use for who somebody is, by name or by how it begins."""
     pattern = re.compile(taken_out(caller))
@@ -378,6 +379,17 @@ async def test_the_recipe_takes_out_whatever_the_gateway_would(caller: str) -> N
         begin.decode() + "x" for begin in BEGINNINGS
     ]
     assert [name for name in names if not pattern.match(name)] == []
+
+
+async def test_no_header_by_which_others_say_who_it_is_arrives(front: Front, browser: Browser) -> None:
+    """Sent by a client, whichever of them it is; over gRPC it is the gateway that has them taken out."""
+    await signed_in(front, browser)
+    names = [name.decode() for name in NAMES] + [begin.decode() + "x" for begin in BEGINNINGS]
+    for at in range(0, len(names), 40):
+        spoofed = "".join(f"{name}: mallory\n" for name in names[at : at + 40])
+        answer = await front.raw(_as(front, browser, "GET /x HTTP/1.1", spoofed))
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"mallory" not in front.last.head
 
 
 def _as(front: Front, browser: Browser, line: str, more: str = "", connection: str = "close") -> str:

@@ -64,6 +64,7 @@ def test_the_package_wants_what_the_wish_lists_say() -> None:
     for declared, name in (
         (project["dependencies"], "run"),
         (project["optional-dependencies"]["demo"], "demo"),
+        (project["optional-dependencies"]["grpc"], "grpc"),
     ):
         assert sorted(declared) == sorted(
             wanted((ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8"))

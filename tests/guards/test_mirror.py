@@ -8,6 +8,9 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 400
 
 ELSEWHERE = {
+    "app/ext_authz.py": "tests/web/ext_authz/test_service.py",  # all of it together, asked over sockets
+    "web/ext_authz/call.py": "tests/web/ext_authz/test_connection.py",
+    "web/ext_authz/listener.py": "tests/web/ext_authz/test_connection.py",
     "cli/main.py": "tests/cli/test_policy.py",  # names the commands; every command's test runs through it
     "cli/serve.py": "tests/app/test_server.py",  # as a process of its own
     "config/file_checks.py": "tests/config/test_file_rules.py",

@@ -41,8 +41,8 @@ def test_nothing_is_put_off() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    """A docstring first; annotations by name."""
-    for path in (ROOT / "gateway").rglob("*.py"):
+    """A docstring first; annotations by name. What is generated says so."""
+    for path in (path for path in (ROOT / "gateway").rglob("*.py") if not path.name.endswith("_pb2.py")):
         text = path.read_text(encoding="utf-8")
         assert text.startswith('"""'), path
         if path.name not in {"__init__.py", "__main__.py"}:

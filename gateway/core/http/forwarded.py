@@ -40,7 +40,7 @@ class AskingProxy(NamedTuple):
     :ivar kind: ``caller`` in the configuration. :ivar networks: where it asks from, none of them another's.
     :ivar rules: which hosts it may ask about, and whose word about clients is believed.
     :ivar login: what people without a session are answered, 401 or 302.
-    :ivar secret: what it has to send in `SECRET`; empty: nothing.
+    :ivar secret: what it has to send in `SECRET`; empty: nothing. :ivar grpc: it asks over gRPC, and not over HTTP.
     """
 
     kind: str
@@ -48,6 +48,7 @@ class AskingProxy(NamedTuple):
     rules: DoorRules
     login: int = 401
     secret: bytes = b""
+    grpc: bool = False
 
 
 class Question(NamedTuple):

@@ -118,7 +118,7 @@ def _read_head(asked: tuple[bytes, int]) -> RequestHead:
     if len(line) > longest:
         raise DownstreamError("headers_too_large")
     method, target, http10 = read_request_line(line)
-    fields = _known_block[block, longest] if len(block) <= LONGEST_KNOWN else read_block(block, longest)
+    fields = read_known_block(block, longest)
     if not target.startswith("/"):
         target, fields = _origin_form(target, fields)
     if http10:
@@ -189,6 +189,11 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
 
 
 _known_block = Memo(lambda asked: read_block(*asked), entries=KNOWN_BLOCKS, size=BLOCKS_BYTES, weigh=_weight)
+
+
+def read_known_block(block: bytes, longest: int) -> HeaderBlock:
+    """The same; one that was read before, not long ago, is known by its bytes."""
+    return _known_block[block, longest] if len(block) <= LONGEST_KNOWN else read_block(block, longest)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:

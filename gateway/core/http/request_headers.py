@@ -27,6 +27,7 @@ _NOT_FORWARDED = HOP_BY_HOP | {b"trailer", b"expect"}
 """Request trailers are dropped and ``Expect`` is answered by the gateway."""
 _ONE_READING = _NOT_FORWARDED | {b"content-length", b"content-type", b"transfer-encoding", b"accept-encoding"}
 """What decides where a request ends, or how it is read: under no other spelling."""
+_OF_A_PROXY = _NOT_FORWARDED | {b"x-forwarded-for", b"x-forwarded-proto"}
 _NEVER_NOMINATED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
@@ -62,6 +63,12 @@ class RequestRules:
         self.host = host
         self.prefix = prefix
         self.kinds = NameKinds(self._classify)
+
+    def from_no_client(self, name: bytes) -> bool:
+        """Whether a header of this name is taken out of requests, whoever hands them on; what a proxy in front writes
+        itself, and what is between it and its client, is not asked about.
+        """
+        return self.kinds[name] == _DROP and name.lower() not in _OF_A_PROXY
 
     def _classify(self, name: bytes) -> int:
         if name == b"cookie":

@@ -21,7 +21,7 @@ from gateway.telemetry.seldom import Seldom
 from gateway.web.door.access_log import AccessLog
 from gateway.web.door.connections import Listener
 from gateway.web.door.limits import LOOPBACK, DoorLimits
-from gateway.web.door.table import EndpointTable
+from gateway.web.door.table import EndpointFinder
 from gateway.web.forward.forwarding import tell_of_failure
 from gateway.web.gate import Gate
 from gateway.web.messages import Answer, CompleteResponse, Request, Response
@@ -46,7 +46,13 @@ class Door:
     """
 
     def __init__(
-        self, rules: DoorRules, limits: DoorLimits, *, table: EndpointTable, gate: Gate, access_log: AccessLog
+        self,
+        rules: DoorRules,
+        limits: DoorLimits,
+        *,
+        table: EndpointFinder,
+        gate: Gate,
+        access_log: AccessLog,
     ) -> None:
         self.draining = False
         self._rules = rules

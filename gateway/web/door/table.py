@@ -7,6 +7,7 @@ path, so it is no upstream's either.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.target import is_reserved
@@ -17,6 +18,14 @@ Endpoint = Callable[[Request, RequestFacts], Answer]
 Methods = Mapping[str, Endpoint]
 
 _LOGOUT = "/logout"
+
+
+class EndpointFinder(Protocol):
+    """Which endpoint a request is for."""
+
+    def find(self, facts: RequestFacts) -> Endpoint | None: ...
+
+    def is_question(self, facts: RequestFacts) -> bool: ...
 
 
 class EndpointTable:

@@ -2,12 +2,12 @@
 
 The verdict is that of the gate; only its words differ. 200 is a pass and nothing else is. The session is neither
 refreshed nor sealed anew, and no cookie is set, because not every caller hands cookies on. Activity counts where the
-session is kept in Redis and its browser has a ticket, which stays as it is.
+session is kept in Redis and its browser has a ticket, which stays as it is; and where a caller does hand cookies on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
@@ -52,11 +52,12 @@ class ForwardAuth:
     """Answers the questions of proxies.
 
     :param callers: who may ask. :param path: of the questions.
+    :param grpc: they come over gRPC, and the cookies of a pass go on to the browser.
     """
 
     def __init__(
         self, *, callers: Callers, path: str, identity: IdentityOptions, standing: Standing,
-        unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, events: SessionEvents,
+        unauthorized: Unauthorized, gate: Gate, forwarder: Forwarder, events: SessionEvents, grpc: bool = False,
     ) -> None:  # fmt: skip
         self._callers = callers
         self._path = path
@@ -66,6 +67,7 @@ class ForwardAuth:
         self._gate = gate
         self._forwarder = forwarder
         self._events = events
+        self._grpc = grpc
         self._passed = Memo(self._pass, entries=PRINCIPALS, size=PRINCIPALS_BYTES, weigh=weighed)
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
@@ -73,6 +75,8 @@ class ForwardAuth:
         caller = None
         try:
             caller = self._callers.at(request.peer)
+            if caller.grpc is not self._grpc:
+                raise DownstreamError("untrusted_caller", "other_protocol")
             original = original_facts(caller, self._question(request))
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
@@ -119,14 +123,16 @@ class ForwardAuth:
         carried, verdict = self._gate.judge(original, route, revocations, clock.now(), counted=again)
         if isinstance(verdict, Allow):
             session = verdict.session
+            cookies: Sequence[str] = ()
             if session is not None:
                 request.sid = session.sid
-                self._gate.passed(original, carried, session)
+                cookies = self._gate.passed(original, carried, session, carries=self._grpc)
             if again:
                 return _refused(original, "misasked")  # refused a moment ago: the browser need only ask again
-            return self._passed[session.principal if session else _NOBODY].response(
-                line=_cookies(caller, original)
-            )
+            passed = self._passed[session.principal if session else _NOBODY]
+            if self._grpc:
+                return passed.response(cookies)
+            return passed.response(line=_cookies(caller, original))
         if isinstance(verdict, Prove):
             return self._after(caller, request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":

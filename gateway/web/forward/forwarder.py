@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -136,6 +136,11 @@ class Forwarder:
         :param path: percent-decoded once. :raises DownstreamError: ``not_found``.
         """
         return match_route(self._routes, path)
+
+    def taken_out(self, path: str, names: Iterable[bytes]) -> list[bytes]:
+        """Those of a client's header names that a proxy in front must take out before the request goes to a route."""
+        rules = self._lanes[path].rules
+        return [name for name in names if rules.from_no_client(name)]
 
     def forward(
         self,

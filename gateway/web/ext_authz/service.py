@@ -1,0 +1,123 @@
+"""The calls that are answered: Envoy's check, by the gateway's one decision, and the health of gRPC's services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from google.protobuf.message import DecodeError
+
+from gateway.core.errors import DownstreamError
+from gateway.web.door.listener import Door
+from gateway.web.ext_authz.call import (
+    INTERNAL,
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
+    UnaryCall,
+)
+from gateway.web.ext_authz.messages_pb2 import HealthCheckRequest, HealthCheckResponse
+from gateway.web.ext_authz.question import read_question
+from gateway.web.ext_authz.verdict import denied, passed
+from gateway.web.forward.forwarder import Forwarder
+from gateway.web.messages import ClientConnection, CompleteResponse, Request, Response
+
+AUTHORIZATION = "envoy.service.auth.v3.Authorization"
+_SERVING, _NOT_SERVING = 1, 2
+"""Of ``HealthCheckResponse.ServingStatus``."""
+
+
+class Service:
+    """Answers calls.
+
+    :param door: that has one endpoint, the check, for every path. :param headers: bytes of a request's header lines.
+    :param serving: whether questions should go to this replica.
+    """
+
+    def __init__(
+        self, door: Door, forwarder: Forwarder, *, headers: int, serving: Callable[[], bool]
+    ) -> None:
+        self._door = door
+        self._forwarder = forwarder
+        self._headers = headers
+        self._serving = serving
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._methods = {
+            f"/{AUTHORIZATION}/Check".encode(): self._check,
+            b"/grpc.health.v1.Health/Check": self._health,
+        }
+
+    def __call__(self, call: UnaryCall) -> None:
+        """Answer now, or when it can be known."""
+        self._methods.get(call.method, _unknown)(call)
+
+    def _check(self, call: UnaryCall) -> None:
+        try:
+            head = read_question(call.asked, self._headers, call.secret)
+        except DownstreamError as error:
+            call.reply(denied(self._door.unreadable(call.peer, error)))
+            call.settled()
+            return
+        self._door.handle(Request(cast("ClientConnection", _Asking(self, call)), head, None))
+
+    def answer(self, call: UnaryCall, request: Request, response: CompleteResponse) -> None:
+        """The door's answer to a question goes to its caller."""
+        try:
+            if not isinstance(response, Response):
+                call.fail(INTERNAL, "internal")
+            elif response.status == 200:
+                names = [name for name, _ in request.headers]
+                taken_out = self._forwarder.taken_out(request.route, names)
+                call.reply(passed(response, request.headers, taken_out))
+            else:
+                call.reply(denied(response))
+        finally:
+            call.settled()
+
+    def keep(self, answering: Awaitable[None]) -> None:
+        """A task that is not lost while it runs."""
+        task = asyncio.ensure_future(answering)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _health(self, call: UnaryCall) -> None:
+        """``grpc.health.v1``: of all, or of the one service there is."""
+        try:
+            service = HealthCheckRequest.FromString(call.asked).service
+        except DecodeError:
+            call.fail(INVALID_ARGUMENT, "no HealthCheckRequest")
+        else:
+            if service in {"", AUTHORIZATION}:
+                status = _SERVING if self._serving() else _NOT_SERVING
+                call.reply(HealthCheckResponse(status=status).SerializeToString())
+            else:
+                call.fail(NOT_FOUND, "no such service")
+        call.settled()
+
+
+class _Asking:
+    """What a question needs of a client's connection; nothing is forwarded for it."""
+
+    pools = frozenset[object]()
+
+    def __init__(self, service: Service, call: UnaryCall) -> None:
+        self._service = service
+        self._call = call
+        self.peer = call.peer
+
+    def wait(self, answering: Awaitable[None]) -> None:
+        self._service.keep(answering)
+
+    def respond(self, request: Request, response: CompleteResponse) -> None:
+        self._service.answer(self._call, request, response)
+
+    def abort(self) -> None:
+        self._call.fail(UNAVAILABLE, "no answer")
+        self._call.settled()
+
+
+def _unknown(call: UnaryCall) -> None:
+    call.fail(UNIMPLEMENTED, "no such method")
+    call.settled()
