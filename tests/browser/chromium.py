@@ -33,15 +33,6 @@ from tests.fakes.browser import Kept
 from tests.fakes.patience import PATIENCE
 from tests.programs import program
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WEBUI = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
 """What unfolds below the address bar: pages of Chromium's own, which each window makes ready in a process of their own, and
 which cost as much as everything that a test does in that window."""
@@ -53,6 +44,16 @@ OF_PLAYWRIGHT = (
     "msEdgeUpdateLaunchServicesPreferredVersion",
 )  # fmt: skip
 """What the driver switches off; Chromium heeds only the last ``--disable-features``, which is ours."""
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--disable-features={','.join((*OF_PLAYWRIGHT, *WEBUI))}",
+)
 # Playwright switches the back-forward cache off; what Back shows is to be seen as people see it.
 UNWANTED = ["--disable-back-forward-cache"]
 LEFT = (
@@ -78,7 +79,7 @@ class Chromium:
 
     def __init__(self, playwright: Playwright, flags: Sequence[str]) -> None:
         self._playwright = playwright
-        self._flags = [*FLAGS, f"--disable-features={','.join((*OF_PLAYWRIGHT, *WEBUI))}", *flags]
+        self._flags = [*FLAGS, *flags]
         self._windowed: Browser | None = None
         self._targets: Targets | None = None
         self._kept: dict[Mode, tuple[BrowserContext, Targets, Path]] = {}

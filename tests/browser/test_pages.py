@@ -17,6 +17,7 @@ from playwright.async_api import Page as Tab
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
 from gateway.web.pages.pages import Page
+from tests.browser.chromium import FLAGS
 from tests.programs import program
 from tests.web.page_samples import SAMPLES, receipt
 
@@ -68,10 +69,7 @@ async def serving(answers: Pages) -> AsyncIterator[int]:
 async def chromium() -> AsyncIterator[Browser]:
     """One Chromium for this file; each test has a private context of its own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=program("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
         yield browser
         await browser.close()
 
