@@ -15,10 +15,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 FIRST = (
-    "firefox-matrix",
     "firefox",
-    "chromium-matrix",
     "chromium",
+    "firefox-matrix",
+    "chromium-matrix",
     "cluster",
     "tests/workers/test_parent.py",
     "tests/workers/test_restored.py",
