@@ -59,6 +59,6 @@ def test_the_page_about_kubernetes_has_each_manifest_and_its_caller() -> None:
     text = (FOLDER / "kubernetes.md").read_text()
     for manifest in (FOLDER.parents[1] / "deploy" / "forward-auth" / "kubernetes").glob("*.yaml"):
         line = next(line for line in text.splitlines() if f"/{manifest.name})" in line)
-        (caller,) = re.findall(r"forward_auth: \{caller: ([a-z-]+)\}", manifest.read_text())
+        (caller,) = re.findall(r"forward_auth: \{caller: ([a-z-]+)[,}]", manifest.read_text())
         assert f"| `{caller}` |" in line
         assert caller in TAKING_COOKIES
