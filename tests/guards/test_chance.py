@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -197,11 +198,18 @@ def limits_that_may_pass(tree: ast.AST) -> list[int]:
     )
 
 
+FINDERS = (replacements_one_after_another, assertions_on_elapsed_time, impatience, limits_that_may_pass)
+
+
+@cache
+def found() -> list[tuple[object, str, int]]:
+    """What finds something, the file and the line: each file is parsed once for all."""
+    return [(find, name, line) for name, tree in sources() for find in FINDERS for line in find(tree)]
+
+
 def lines(find: object, allowed: tuple[str, ...] = ()) -> list[str]:
-    assert callable(find)
-    return [
-        f"{name}:{line}" for name, tree in sources() if not name.startswith(allowed) for line in find(tree)
-    ]
+    assert find in FINDERS
+    return [f"{name}:{line}" for by, name, line in found() if by is find and not name.startswith(allowed)]
 
 
 def test_addresses_are_put_into_a_text_in_one_pass() -> None:
