@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.fakes.patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "build" / "again"
 BOUND = 45 * 60
@@ -66,7 +68,7 @@ def once(arguments: list[str], cores: int) -> int:
         finally:
             running.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                running.wait(30)
+                running.wait(PATIENCE)
             running.kill()
 
 

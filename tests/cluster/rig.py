@@ -24,6 +24,8 @@ from tests.fakes.pieces import put
 from tests.fakes.ports import free_ports, on_free_ports
 from tests.fakes.serving import TOKEN, Application, launched
 
+A_LOOK = 0.5
+"""Seconds: one that has ended is noticed, one that runs is not waited for."""
 STATE = "state: sqlite://"
 QUICK = "/api/quick"
 TABS = "/tabs/"
@@ -130,7 +132,7 @@ class Replica:
         """Whether it runs or with what status it ended, and the end of what it has logged."""
         assert self.process is not None
         waiting = asyncio.create_task(self.process.wait())
-        await asyncio.wait({waiting}, timeout=0.5)
+        await asyncio.wait({waiting}, timeout=A_LOOK)
         waiting.cancel()
         return f"exit status {self.process.returncode}\n{self.told()[-2000:]}"
 

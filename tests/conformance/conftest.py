@@ -19,6 +19,7 @@ from tests.conformance.nginx import RECIPE, LiveNginx
 from tests.conformance.recorder import Recorder
 from tests.conformance.wire import Door
 from tests.fakes.nginx import Nginx
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.flows.conftest import standing
 
@@ -75,14 +76,14 @@ def running(
 
     thread = threading.Thread(target=run, name="door")
     thread.start()
-    ready.wait(60)
+    ready.wait(PATIENCE)
     try:
         assert opened, faults
         yield opened[0]
     finally:
         for each in stop:
             each()  # type: ignore[operator]  # filled by the thread, which the checker cannot see
-        thread.join(30)
+        thread.join(PATIENCE)
         upstream.close()
     assert not faults, faults
 

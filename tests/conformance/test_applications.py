@@ -99,7 +99,7 @@ def test_a_large_form_passes_as_it_is_and_holds_its_client_back(unlimited: Door,
     found: list[str] = []
 
     def script(call: Call) -> None:
-        assert read.wait(10)
+        assert read.wait(PATIENCE)
         digest = hashlib.sha256()
         call.count(digest.update)
         found.append(digest.hexdigest())
@@ -115,7 +115,7 @@ def test_a_large_form_passes_as_it_is_and_holds_its_client_back(unlimited: Door,
         assert sender.sent < 24 * MEGABYTE
         read.set()
         assert wire.response().body == b"taken"
-        sender.thread.join(5)
+        sender.thread.join(PATIENCE)
     assert found == [hashlib.sha256(b"".join(pieces)).hexdigest()]
     assert (
         unlimited.upstream.find(path)[0].head.value(b"content-type") == b"multipart/form-data; boundary=cut"

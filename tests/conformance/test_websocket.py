@@ -97,7 +97,7 @@ def tunnel(door: Door, *headers: str, answer: bytes = ACCEPT) -> Iterator[Tunnel
         call.body()
         call.send(answer)
         calls.put(call)
-        over.wait(30)
+        over.wait(PATIENCE)
         call.close()
 
     with door.open() as wire:

@@ -172,13 +172,13 @@ async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, 
             before.get(name) != seen.get(name) for name in samples for seen in (during, leaving, after)
         ):
             unfed.append(row.name)
-    # Nothing waits for a log that works, nor has it to be another one, and what runs does not change.
+    # No proxy asks, nothing waits for a log that works, nor has it to be another one, and what runs does not change.
     state = [
         "gateway_state_log_pending",
         "gateway_state_log_renewals_total",
         "gateway_state_spool_used_ratio",
     ]
-    assert unfed == [*state, "gateway_build_info"]
+    assert unfed == ["gateway_forward_auth_refused_total", *state, "gateway_build_info"]
     assert during['gateway_live_connections{kind="websocket"}'] == 1
     assert after['gateway_live_connections{kind="websocket"}'] == 0
     assert during["gateway_upstream_connections"] >= 1

@@ -117,7 +117,9 @@ IMPATIENT = PATIENCE
 """Seconds. Whatever happens at once when nothing else runs may take long on a busy machine."""
 WAITS = {
     "timeout": 0,
+    "wait": 0,
     "wait_for": 1,
+    "join": 0,
     "eventually": 1,
     "soon": 1,
     "settimeout": 0,
@@ -250,6 +252,8 @@ def test_a_limit_is_there_to_pass_or_does_not() -> None:
         ),
         (assertions_on_elapsed_time, "def test():\n    took = loop.time() - began\n    assert took < 1"),
         (impatience, "async def test():\n    async with asyncio.timeout(2):\n        pass"),
+        (impatience, "assert read.wait(10)"),
+        (impatience, "thread.join(timeout=5)"),
         (impatience, "async def test():\n    await asyncio.wait_for(done.wait(), 0.5)"),
         (impatience, "async def test():\n    await eventually(lambda: done, seconds=3)"),
         (impatience, "async def test():\n    assert await within(5, lambda: done)"),

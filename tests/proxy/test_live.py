@@ -117,7 +117,8 @@ def test_what_only_remembers_something_costs_no_look():
 async def test_waiting_is_over_as_soon_as_an_entry_is_heard_of():
     """And after the time otherwise."""
     endings = Endings(LiveConnections(), lambda _: None)
-    await endings.wait(0.001)
+    moment = 0.001
+    await endings.wait(moment)
     waiting = asyncio.create_task(endings.wait(60))
     await asyncio.sleep(0)
     endings.hear(sid_key("a"))

@@ -133,7 +133,7 @@ async def test_a_cancellation_waits_for_the_thread():
     go, over, seen = threading.Event(), threading.Event(), []
 
     def work():
-        go.wait(5)
+        go.wait(PATIENCE)
         over.set()
         return "result"
 
