@@ -123,6 +123,7 @@ def callers(settings: Settings) -> list[AskingProxy]:
             each.login or (302 if each.caller in RELAYING else 401),
             (revealed(each.secret) or "").encode(),
             asked.over_grpc(each),
+            asked.renews(each),
         )
         for each in asked.asking
     ]

@@ -12,7 +12,9 @@ from gateway.settings.model import Settings
 from gateway.settings.names import Network
 from gateway.settings.sections import CallerSection
 
-_SHORT = ("caller", "from_", "login", "hosts", "secret", "secret_file")
+_SHORT = ("caller", "from_", "login", "hosts", "secret", "secret_file", "renews_cookies")
+RENEWING = frozenset({"traefik"})
+"""Those that can be told to hand Set-Cookie of a pass on to the browser, by the names of the cookies."""
 LEAST_SECRET = 16
 """Characters. What `openssl rand -hex 8` makes can be tried for centuries over a network."""
 
@@ -68,6 +70,10 @@ def _callers(settings: Settings) -> Iterator[Remark]:
         if caller.login == 302 and caller.caller not in RELAYING:
             what = f"{caller.caller} takes a 302 from auth_request for an error and answers 500"
             yield error((*path, "login"), what, "write 401, and let error_page lead to the sign-in")
+        if caller.renews_cookies and caller.caller not in RENEWING:
+            what = f"{caller.caller} has no way to hand the cookies of a pass on to the browser"
+            fix = "leave it out; keep sessions in Redis with `session.store: ticket` where an idle deadline is wanted"
+            yield error((*path, "renews_cookies"), what, fix)
         if caller.secret is not None:
             text = caller.secret.text
             if not text.isascii() or text != text.strip():
@@ -84,7 +90,7 @@ def _what_a_check_cannot_do(settings: Settings) -> Iterator[Remark]:
         return
     asked = settings.forward_auth
     forgetful = settings.session.store == "cookie" and settings.session.idle < settings.session.absolute
-    if forgetful and not all(map(asked.over_grpc, asked.asking)):
+    if forgetful and not all(map(asked.renews, asked.asking)):
         what = (
             "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
             " everybody would be signed out after session.idle, active or not"

@@ -94,6 +94,7 @@ LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "haproxy": ('txn.http:req_del_header("cookie")',),
         "traefik": ("- Cookie",),
     },
+    "renewed": {"traefik": ("addAuthCookiesToResponse:",)},
     "set ours": {
         "nginx": ('proxy_cookie_flags "~^__Host-(session|login(--|_)|logout)" nosecure;',),
         "caddy": ('header_down Set-Cookie "^',),

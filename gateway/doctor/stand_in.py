@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from gateway.core import clock, dice
-from gateway.core.http.own_cookies import NO_COOKIES, strip_own_cookies
+from gateway.core.http.own_cookies import NO_COOKIES, SESSION, strip_own_cookies
 from gateway.core.session.cookies import session_cookie
 from gateway.core.session.session import FORMAT, Principal, Session
 from gateway.doctor.bypass import is_loopback
@@ -29,6 +29,8 @@ from gateway.settings.state_urls import SqliteUrl
 from gateway.state import policy_files
 
 WHO = "gateway-doctor"
+LIFE = 60
+"""Seconds of the session of nobody."""
 _LIE = "gateway-doctor-lies"
 _NAMES = (
     "X-Auth-Request-User",
@@ -57,45 +59,43 @@ async def handed_on(patient: Patient) -> AsyncIterator[Observation]:
         yield unknown(front, what, f"give {settings.public_url} as the address")
         return
     upstream = settings.upstreams[0].url
-    cookie = _session(patient)
-    if upstream.kind != "http" or not is_loopback(upstream.host) or not cookie:
+    renewing = any(map(settings.forward_auth.renews, settings.forward_auth.asking))
+    sessions = [_session(patient, life) for life in ((LIFE, 2 * LIFE) if renewing else (LIFE,))]
+    if upstream.kind != "http" or not is_loopback(upstream.host) or not sessions[0]:
         what = "what reaches the application cannot be seen from here: it is elsewhere, or sessions are kept in Redis"
         yield unknown(front, what, "send X-Auth-Request-User: mallory to a page that shows what it was sent")
         return
     heads: list[_Head] = []
-    kinds = [caller.caller for caller in settings.forward_auth.asking]
     url = f"{front}{settings.upstreams[0].path.rstrip('/')}/gateway-doctor?a=%2Fb"
     try:
         async with _in_its_place(upstream, heads):
-            asked = {**NAVIGATION, **_LIES, "cookie": f"{cookie}; own=1"}
-            reply = await patient.probe.ask("GET", url, asked)
+            asked = [{**NAVIGATION, **_LIES, "cookie": f"{cookie}; own=1"} for cookie in sessions]
+            replies = [await patient.probe.ask("GET", url, headers) for headers in asked]
     except OSError as error:
         what = f"the application runs, or the doctor may not listen there ({error.strerror}): nothing can be seen"
         yield unknown(str(upstream), what, _STOP)
         return
     except NoAnswerError as error:
-        yield failed(
-            front, str(error), "see that the proxy runs, and that this machine reaches it as browsers do"
-        )
+        fix = "see that the proxy runs, and that this machine reaches it as browsers do"
+        yield failed(front, str(error), fix)
         return
     if not heads:
-        what = f"nothing reached the application: {reply.status} {reason(reply)}".strip()
-        yield unknown(
-            url,
-            what,
-            "see forward-auth-walk; or the policies do not let `gateway-doctor` pass",
-        )
+        what = f"nothing reached the application: {replies[0].status} {reason(replies[0])}".strip()
+        yield unknown(url, what, "see forward-auth-walk; or the policies do not let `gateway-doctor` pass")
         return
-    for what, good, purposes in (*_received(heads[0]), *_let_through(reply)):
-        lines = named(purposes, kinds, "")
-        if good:
-            yield ok(url, what)
-        elif lines:
-            yield failed(url, f"it does not hold that {what}", lines)
-        else:
-            yield warning(
-                url, f"it does not hold that {what}", "docs/forward-auth.md says what this caller cannot do"
-            )
+    kinds = [caller.caller for caller in settings.forward_auth.asking]
+    for seen in (*_received(heads[0]), *_let_through(replies[0]), *_renewed(replies[1:])):
+        yield _judged(url, kinds, *seen)
+
+
+def _judged(url: str, kinds: Sequence[str], what: str, good: bool, purposes: Sequence[str]) -> Observation:
+    """Good, or the lines of the recipes that see to it; a warning where a caller has none."""
+    if good:
+        return ok(url, what)
+    lines, what = named(purposes, kinds, ""), f"it does not hold that {what}"
+    if lines:
+        return failed(url, what, lines)
+    return warning(url, what, "docs/forward-auth.md says what this caller cannot do")
 
 
 def _received(head: _Head) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
@@ -115,12 +115,9 @@ def _received(head: _Head) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
 
 def _let_through(reply: Reply) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
     """What of the application's answer came to the browser."""
-    ours = [
-        value for name, value in reply.headers if name == "set-cookie" and value.startswith("__Host-session=")
-    ]
     yield (
         "the application cannot set the gateway's cookies",
-        not any("secure" in line.lower() for line in ours),
+        not _ours(reply),
         ("set ours",),
     )
     yield (
@@ -129,6 +126,19 @@ def _let_through(reply: Reply) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
         ("clear ours",),
     )
     yield "its documents are not stored", "no-store" in reply.header("cache-control"), ("documents",)
+
+
+def _renewed(replies: Sequence[Reply]) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
+    """What came of a session that is nearly over, where a caller hands the cookies of a pass on."""
+    for reply in replies:
+        what = "a session that is used lives on: the cookies of a pass reach the browser"
+        yield what, any(not value.startswith(f"{SESSION}=x;") for value in _ours(reply)), ("renewed",)
+
+
+def _ours(reply: Reply) -> list[str]:
+    """The session's cookies that a browser would take; without Secure it does not."""
+    set_cookies = [value for name, value in reply.headers if name == "set-cookie"]
+    return [value for value in set_cookies if value.startswith(SESSION) and "secure" in value.lower()]
 
 
 @asynccontextmanager
@@ -151,8 +161,11 @@ async def _in_its_place(at: UpstreamUrl, heads: list[_Head]) -> AsyncIterator[No
         yield
 
 
-def _session(patient: Patient) -> str:
-    """The cookies of a session of nobody, for a minute; empty where there can be none."""
+def _session(patient: Patient, life: int) -> str:
+    """The cookies of a session of nobody, for a minute; empty where there can be none.
+
+    :param life: seconds for which it could be renewed.
+    """
     settings, now, ring = patient.settings, clock.now(), patient.ring()
     if ring is None or settings.session.store != "cookie" or not isinstance(settings.state, SqliteUrl):
         return ""
@@ -163,10 +176,10 @@ def _session(patient: Patient) -> str:
     who = Principal(issuer=issuer, subject=WHO, user=WHO, groups=tuple(_groups(settings.policies)))
     session = Session(
         sid=dice.token(16), log_id=log_id, principal=who, aliases=(), login_at=now,
-        idle_until=now + 60, absolute_until=now + 60,
+        idle_until=now + LIFE, absolute_until=now + life,
         seen=0,  # of a later position the gateway would learn that its log is an older copy, and let nobody in any more
     )  # fmt: skip
-    made = session_cookie(60, settings.limits.cookies, suffix=settings.session.cookie_suffix or "")
+    made = session_cookie(life, settings.limits.cookies, suffix=settings.session.cookie_suffix or "")
     lines = made.set(FORMAT.plain(session), ring, patient.deployment, now=now, carried=NO_COOKIES)
     return "; ".join(line.partition(";")[0] for line in lines)
 

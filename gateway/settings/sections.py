@@ -203,6 +203,11 @@ class CallerSection:
         " believed then.",
     )
     secret_file: kinds.File | None = key(None, description="File that holds the secret.")
+    renews_cookies: kinds.Flag = key(
+        False,
+        description="What a pass sets reaches the browser (`addAuthCookiesToResponse` of `traefik`), so activity counts"
+        " and `session.idle` works. Over gRPC that is so by itself.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,13 +232,17 @@ class ForwardAuthSection(CallerSection):
         return self.callers or (
             CallerSection(
                 caller=self.caller or "nginx", from_=self.from_, login=self.login, hosts=self.hosts,
-                secret=self.secret, secret_file=self.secret_file,
+                secret=self.secret, secret_file=self.secret_file, renews_cookies=self.renews_cookies,
             ),
         )  # fmt: skip
 
     def over_grpc(self, caller: CallerSection) -> bool:
         """Whether that one asks over gRPC."""
         return self.grpc is not None and caller.caller == "envoy"
+
+    def renews(self, caller: CallerSection) -> bool:
+        """Whether the cookies of a pass go on to the browser."""
+        return caller.renews_cookies or self.over_grpc(caller)
 
 
 @dataclass(frozen=True, slots=True)

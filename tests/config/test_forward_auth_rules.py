@@ -51,6 +51,7 @@ def test_the_short_form_is_a_list_of_one(examined, short: dict[str, Any]) -> Non
         {"login": 401},
         {"hosts": ["b.example.com"]},
         {"secret": SECRET},
+        {"renews_cookies": True},
     ],
 )
 def test_the_short_form_beside_the_list_is_refused(found, short: dict[str, Any]) -> None:
@@ -107,3 +108,26 @@ def test_a_secret_that_is_none_is_refused(found, house: Path, secret: str, what:
         lines = found(asked({**NGINX, key: written}))
         assert any(line.startswith(f"forward_auth.callers[0].{key}: has") and what in line for line in lines)
         assert not any(secret in line for line in lines)
+
+
+IDLE = {**ONE_DEADLINE, "session.idle": "30m"}
+
+
+def test_an_idle_deadline_needs_callers_that_renew_cookies(found) -> None:
+    """All of them: behind the others everybody would be signed out after it, active or not."""
+    renewing = {**TRAEFIK, "renews_cookies": True}
+    assert not [
+        line for line in found({**IDLE, "forward_auth": {"callers": [renewing]}}) if "forward_auth" in line
+    ]
+    for callers_ in ([TRAEFIK], [renewing, NGINX]):
+        assert any(
+            "signed out after session.idle" in line
+            for line in found({**IDLE, "forward_auth": {"callers": callers_}})
+        )
+
+
+@pytest.mark.parametrize("caller", ["nginx", "caddy", "envoy", "haproxy", "apisix", "nginx-gateway-fabric"])
+def test_a_caller_that_cannot_renew_cookies_is_not_said_to(found, caller: str) -> None:
+    """The key is a promise, and who makes it in vain signs everybody out."""
+    entry = {**NGINX, "caller": caller, "renews_cookies": True}
+    assert any(line.startswith("forward_auth.callers[0].renews_cookies") for line in found(asked(entry)))

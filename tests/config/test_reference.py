@@ -95,6 +95,7 @@ NOT_IN_THE_LISTING = {
     "forward_auth.grpc.cert_file": "the same, over a network",
     "forward_auth.grpc.key_file": "the other half of it",
     "forward_auth.grpc.client_ca_file": "who may ask, by certificate",
+    "forward_auth.renews_cookies": "Traefik can hand the cookies of a pass on",
     "forward_auth.callers": "several proxies at once",
     "forward_auth.callers[].caller": "several proxies at once",
     "forward_auth.callers[].from": "several proxies at once",
@@ -102,6 +103,7 @@ NOT_IN_THE_LISTING = {
     "forward_auth.callers[].hosts": "several proxies at once",
     "forward_auth.callers[].secret": "every secret has a _file twin",
     "forward_auth.callers[].secret_file": "networks that others share",
+    "forward_auth.callers[].renews_cookies": "Traefik can hand the cookies of a pass on",
 }
 EXAMPLES = {
     "forward_auth.caller",

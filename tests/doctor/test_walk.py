@@ -39,7 +39,7 @@ OTHERWISE = {
     "- match: {path_separated_prefix: ": "- match: {path_separated_prefix: /nothing",
 }  # fmt: skip
 """Where a file without the line is none for its proxy: how the line is put out of force."""
-AT_APPLICATION = {"identity", "foreign", "own cookies", "set ours", "clear ours", "documents"}
+AT_APPLICATION = {"identity", "foreign", "own cookies", "set ours", "clear ours", "documents", "renewed"}
 """What shows at the application only: `test_stand_in.py`."""
 ANY_SUFFICES = {("handshake", "envoy"), ("handshake", "haproxy")}
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,9 +61,14 @@ CONTRACTS: Mapping[str, Contract] = {
     ),
     "traefik": Contract(
         "Traefik", ("traefik.yaml", "traefik-routes.yaml"), "Traefik 3.7", "`forwardAuth`", "GET", _THREE,
-        (200, 202, 204), down=500, looks_into_answers=False,
+        (200, 202, 204), down=500, cookie_on_yes=True, looks_into_answers=False,
     ),
 }  # fmt: skip
+GRPC = Contract(
+    "Envoy", ("envoy-grpc.yaml",), "Envoy 1.40", "`ext_authz` over gRPC", "Check", "the fields of `CheckRequest`", (200,),
+    down=503, cookie_on_yes=True,
+)  # fmt: skip
+"""Envoy's other way to ask, which the tests of all callers hold to it: an authorizer of HTTP cannot."""
 
 
 def table() -> str:
@@ -72,19 +77,19 @@ def table() -> str:
         "caller", "recipe", "asks by", "with", "method, host and target", "a yes is", "a refusal at the browser",
         "Set-Cookie of a yes, of a refusal", "gateway down", "tried with",
     )  # fmt: skip
-    lines = [_line(heads), _line(["---"] * len(heads)), *(_line(_cells(caller)) for caller in CONTRACTS)]
-    return "\n".join(lines)
+    rows = [*CONTRACTS.items(), ("envoy", GRPC)]
+    lines = [heads, ["---"] * len(heads), *(_cells(caller, contract) for caller, contract in rows)]
+    return "\n".join(map(_line, lines))
 
 
-def _cells(caller: str) -> list[str]:
-    contract = CONTRACTS[caller]
+def _cells(caller: str, contract: Contract) -> list[str]:
     return [
         f"[{contract.name}](forward-auth/{caller}.md)",
         ", ".join(f"[{name}](../deploy/forward-auth/{name})" for name in contract.recipe),
         contract.asks_by,
-        "the request's method" if contract.asks_with != "GET" else contract.asks_with,
+        "the request's method" if contract.asks_with == "POST" else contract.asks_with,
         contract.says,
-        "any 2xx" if 204 in contract.yes else "200 alone",
+        "any 2xx" if 204 in contract.yes else "`OK`" if contract is GRPC else "200 alone",
         "as the gateway wrote it" if caller in RELAYING else f"as {contract.name} writes it; a 302 becomes {contract.redirect}",
         f"{_reaches(contract.cookie_on_yes)}, {_reaches(contract.cookie_on_no)}",
         str(contract.down),
@@ -96,7 +101,7 @@ def _reaches(does: bool) -> str:
     return "reaches it" if does else "lost"
 
 
-def _line(cells: list[str] | tuple[str, ...]) -> str:
+def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -90,6 +90,7 @@ async def application(call: Call) -> object:
     body = await call.body()
     kind, *more = {
         b"/assets/app.js": (b"text/javascript", b"Cache-Control: public, max-age=600, immutable", b"CDN-Cache-Control: x"),
+        b"/cookie": (b"text/plain", b"Set-Cookie: own=1; Secure"),
         b"/fixation": (b"text/plain", b"Set-Cookie: __Host-session=evil; Path=/; Secure", b"Set-Cookie: own=1; Secure"),
     }.get(path, (b"text/html", b"Cache-Control: public, max-age=600"))  # fmt: skip
     await call.send(reply(body or b"the application", b"Content-Type: " + kind, *more))
@@ -226,7 +227,8 @@ async def fronted(
         grpc = ", grpc: {listen: 127.0.0.1:0}" if caller == OVER_GRPC else ""
         kind = caller.removesuffix("-grpc")
         extra = f"forward_auth: {{caller: {kind}{grpc}{asked}}}\ntrusted_proxies: [127.0.0.1/32]\n"
-        deadlines = ONE_DEADLINE if store.redis is None and not grpc else {}
+        renews = grpc or "renews_cookies" in asked
+        deadlines = ONE_DEADLINE if store.redis is None and not renews else {}
         stand = await opened.enter_async_context(
             standing(tmp_path, extra=extra, front=port, store=store, replaced=deadlines)
         )

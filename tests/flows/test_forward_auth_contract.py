@@ -41,7 +41,10 @@ class Authorizer:
         if b"/oauth2/auth" in call.request_line:
             self.questions.append(call)
         no = self.status >= 300
-        headers = [b"Set-Cookie: renewed=1; Path=/", b"Content-Type: application/problem+json"]
+        headers = [
+            b"Set-Cookie: __Host-session=renewed; Path=/; Secure",
+            b"Content-Type: application/problem+json",
+        ]
         if self.status == 302:
             headers.append(b"Location: " + LOCATION.encode())
         if self.status == 401:
@@ -128,7 +131,10 @@ async def test_a_yes_is_what_the_table_says(lab: Lab, browser: Browser, status: 
     assert passed == (status in lab.contract.yes)
     if passed:
         assert (answer.status, answer.text) == (200, "the application")
-        assert any(line.startswith("renewed=") for line in answer.set_cookies()) == lab.contract.cookie_on_yes
+        assert (
+            any(line.startswith("__Host-session=renewed") for line in answer.set_cookies())
+            == lab.contract.cookie_on_yes
+        )
 
 
 @pytest.mark.parametrize("status", [302, 401, 403])
@@ -145,7 +151,10 @@ async def test_a_refusal_arrives_as_the_table_says(lab: Lab, browser: Browser, s
         assert (answer.location == LOCATION) == (status == 302)
         assert answer.header("Content-Type") == "application/problem+json"
     if status != 403:  # nginx asks for the answer to a 403 once more, and hands it on
-        assert any(line.startswith("renewed=") for line in answer.set_cookies()) == lab.contract.cookie_on_no
+        assert (
+            any(line.startswith("__Host-session=renewed") for line in answer.set_cookies())
+            == lab.contract.cookie_on_no
+        )
 
 
 async def test_nothing_passes_while_nobody_answers(tmp_path: Path, lab: Lab, browser: Browser) -> None:

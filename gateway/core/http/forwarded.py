@@ -41,6 +41,7 @@ class AskingProxy(NamedTuple):
     :ivar rules: which hosts it may ask about, and whose word about clients is believed.
     :ivar login: what people without a session are answered, 401 or 302.
     :ivar secret: what it has to send in `SECRET`; empty: nothing. :ivar grpc: it asks over gRPC, and not over HTTP.
+    :ivar renews: the cookies of a pass go on to the browser.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class AskingProxy(NamedTuple):
     login: int = 401
     secret: bytes = b""
     grpc: bool = False
+    renews: bool = False
 
 
 class Question(NamedTuple):

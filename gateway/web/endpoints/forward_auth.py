@@ -52,7 +52,7 @@ class ForwardAuth:
     """Answers the questions of proxies.
 
     :param callers: who may ask. :param path: of the questions.
-    :param grpc: they come over gRPC, and the cookies of a pass go on to the browser.
+    :param grpc: they come over gRPC.
     """
 
     def __init__(
@@ -126,13 +126,11 @@ class ForwardAuth:
             cookies: Sequence[str] = ()
             if session is not None:
                 request.sid = session.sid
-                cookies = self._gate.passed(original, carried, session, carries=self._grpc)
+                cookies = self._gate.passed(original, carried, session, carries=caller.renews)
             if again:
                 return _refused(original, "misasked")  # refused a moment ago: the browser need only ask again
             passed = self._passed[session.principal if session else _NOBODY]
-            if self._grpc:
-                return passed.response(cookies)
-            return passed.response(line=_cookies(caller, original))
+            return passed.response(cookies, line=b"" if self._grpc else _cookies(caller, original))
         if isinstance(verdict, Prove):
             return self._after(caller, request, original, route, self._standing.proven(verdict))
         if isinstance(verdict, Challenge) or verdict.reason == "logout_in_progress":

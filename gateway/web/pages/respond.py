@@ -41,16 +41,15 @@ class Prepared:
         return 1_200 + fields + len(made.body)
 
     def response(self, cookies: Sequence[str] = (), *, line: bytes = b"") -> Response:
-        """One to give away, with Set-Cookie values, or with one more header line."""
+        """One to give away, with Set-Cookie values and one more header line."""
         made = self._made
-        if line:
-            return Response(made.status, made.headers, made.body, lines=made.lines + line)
         if not cookies:
-            return Response(made.status, made.headers, made.body, lines=made.lines)
+            return Response(made.status, made.headers, made.body, lines=made.lines + line)
         fields = made.headers.copy()
         for cookie in cookies:
             fields.add("Set-Cookie", cookie)
-        return Response(made.status, fields, made.body)
+            line += f"Set-Cookie: {cookie}\r\n".encode("ascii")
+        return Response(made.status, fields, made.body, lines=made.lines + line)
 
 
 def weighed(key: object, made: Prepared) -> int:

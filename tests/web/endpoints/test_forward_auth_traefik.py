@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gateway.core import clock
+from gateway.core.http import own_cookies
+from gateway.core.session.cookies import session_cookie, ticket_cookie
+from tests.flows.front import RECIPES
 from tests.web.endpoints.test_forward_auth import FETCH, HOST, OPEN, code, running
 
 ABOUT = ("X-Forwarded-Method: GET", f"X-Forwarded-Host: {HOST}", "X-Forwarded-Uri: /reports")
@@ -77,3 +82,27 @@ async def test_r07_envoys_host_is_the_one_asked_about(tmp_path: Path) -> None:
         assert (await lab.ask(lab.cookie(), *FETCH, bare=True, path=path)).status == 200
         other = await lab.ask(lab.cookie(), *FETCH, bare=True, path=path, own_host="evil.test")
         assert (other.status, code(other)) == (403, "unknown_host")
+
+
+async def test_activity_moves_the_idle_deadline_where_the_caller_renews_cookies(tmp_path: Path) -> None:
+    """By the cookies of a pass, beside what is said of the client's own; a fresh session is left alone."""
+    async with running(tmp_path, forward_auth="{caller: traefik, renews_cookies: true}") as lab:
+        fresh = await lab.ask(lab.cookie(), *ABOUT, *FETCH, bare=True)
+        assert (fresh.status, fresh.values(b"set-cookie")) == (200, [])
+        soon = lab.cookie(idle_until=clock.now() + 30)
+        used = await lab.ask(f"{soon}; a=1", *ABOUT, *FETCH, bare=True)
+        assert (used.status, used.values(b"cookie")) == (200, [b"a=1"])
+        assert used.values(b"x-auth-request-user") == [b"alice@example.com"]
+        renewed = "; ".join(line.decode().partition(";")[0] for line in used.values(b"set-cookie"))
+        assert renewed.startswith("__Host-session")
+        assert (await lab.ask(f"Cookie: {renewed}", *ABOUT, *FETCH, bare=True)).status == 200
+    async with running(tmp_path, forward_auth="{caller: traefik}") as lab:
+        used = await lab.ask(lab.cookie(idle_until=clock.now() + 30), *ABOUT, *FETCH, bare=True)
+        assert (used.status, used.values(b"set-cookie")) == (200, [])
+
+
+def test_the_recipe_names_every_cookie_that_may_be_renewed() -> None:
+    """Each piece of the session's, in the cookie or in Redis, and the hint."""
+    recipe = yaml.safe_load((RECIPES / "traefik-routes.yaml").read_text())
+    named = recipe["http"]["middlewares"]["ask"]["forwardAuth"]["addAuthCookiesToResponse"]
+    assert sorted(named) == sorted({*session_cookie(1).names(), *ticket_cookie(1).names(), own_cookies.HINT})
