@@ -102,9 +102,9 @@ def test_each_reason_has_one_status() -> None:
 
 
 def test_nothing_else_in_this_room_knows_a_status_of_a_refusal() -> None:
-    """Comparisons and sums are none."""
+    """Comparisons and sums are none, and what protoc has generated has offsets."""
     found = set()
-    for path in WEB.rglob("*.py"):
+    for path in (each for each in WEB.rglob("*.py") if not each.name.endswith("_pb2.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         sums = [node for node in ast.walk(tree) if isinstance(node, ast.Compare | ast.BinOp)]
         skipped = {id(inner) for node in sums for inner in ast.walk(node)}
