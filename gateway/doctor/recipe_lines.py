@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gateway.settings.sections import ForwardAuthSection
+
+OVER_GRPC = "envoy-grpc"
+_IN_BOTH = frozenset({"asked", "/oauth2/", "/logout", "/logged-out", "set ours", "clear ours", "documents"})
+"""What the recipe for Envoy over gRPC does by the same lines as the one over HTTP. The rest the gateway does for it."""
 _HANDED_ON = 'allowed_client_headers: {patterns: [{safe_regex: {regex: ".+"}}]}'
-LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+_LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "asked": {
         "nginx": ("auth_request /oauth2/auth;",),
         "caddy": ("forward_auth 127.0.0.1:8080 {",),
@@ -117,7 +122,16 @@ LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "own host": {"nginx": ("proxy_set_header Host $gateway_host;",)},
 }
+LINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    purpose: {**lines, OVER_GRPC: lines["envoy"]} if purpose in _IN_BOTH else lines
+    for purpose, lines in _LINES.items()
+}
 """By what they are for, and by kind of caller. Where a kind is not there its proxy does it by itself."""
+
+
+def kinds_of(asked: ForwardAuthSection) -> list[str]:
+    """Everybody who may ask, by recipe."""
+    return [OVER_GRPC if asked.over_grpc(caller) else caller.caller for caller in asked.asking]
 
 
 def named(purposes: Iterable[str], kinds: Iterable[str], otherwise: str) -> str:

@@ -21,7 +21,7 @@ from gateway.doctor.bypass import is_loopback
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError, Reply
-from gateway.doctor.recipe_lines import named
+from gateway.doctor.recipe_lines import kinds_of, named
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.doctor.walk_steps import NAVIGATION, reason
 from gateway.settings.addresses import UpstreamUrl
@@ -83,7 +83,7 @@ async def handed_on(patient: Patient) -> AsyncIterator[Observation]:
         what = f"nothing reached the application: {replies[0].status} {reason(replies[0])}".strip()
         yield unknown(url, what, "see forward-auth-walk; or the policies do not let `gateway-doctor` pass")
         return
-    kinds = [caller.caller for caller in settings.forward_auth.asking]
+    kinds = kinds_of(settings.forward_auth)
     for seen in (*_received(heads[0]), *_let_through(replies[0]), *_renewed(replies[1:])):
         yield _judged(url, kinds, *seen)
 

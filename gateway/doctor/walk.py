@@ -13,7 +13,7 @@ from gateway.core.signout.chain import FORMAT, Chain, HopState
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.probe import NoAnswerError
-from gateway.doctor.recipe_lines import named
+from gateway.doctor.recipe_lines import OVER_GRPC, kinds_of, named
 from gateway.doctor.verdict import Observation, failed, ok
 from gateway.doctor.walk_steps import FETCH, NAVIGATION, reason, steps, way_back
 
@@ -33,7 +33,7 @@ async def walk(patient: Patient) -> AsyncIterator[Observation]:
     if settings.forward_auth is None:
         yield failed(front, "nobody may ask this gateway", "add forward_auth, as docs/forward-auth.md says")
         return
-    kinds = [caller.caller for caller in settings.forward_auth.asking]
+    kinds = kinds_of(settings.forward_auth)
     home = settings.upstreams[0].path.rstrip("/")
     there = f"{home}/gateway-doctor/a%20b?c=%2Fd&e"
     try:
@@ -41,7 +41,7 @@ async def walk(patient: Patient) -> AsyncIterator[Observation]:
         yield asked
         if asked.fix:
             return
-        for step in steps(settings.prefix, there, _signing_out(patient)):
+        for step in steps(settings.prefix, there, _signing_out(patient), by_http={*kinds} != {OVER_GRPC}):
             url = front + (step.path or there)
             reply = await patient.probe.ask(step.method, url, step.headers)
             if step.right(reply):
@@ -72,7 +72,8 @@ async def _asked(patient: Patient, front: str, there: str, kinds: Sequence[str])
         return failed(
             url, what, f"see that the gateway runs where the proxy asks; {named(('asked',), kinds, _RECIPE)}"
         )
-    unmarked = RELAYING.issuperset(kinds) and fetched.status == 401 and not fetched.header("x-gateway-reason")
+    relaying = {*RELAYING, OVER_GRPC}.issuperset(kinds)
+    unmarked = relaying and fetched.status == 401 and not fetched.header("x-gateway-reason")
     if unmarked or went.location.startswith(f"{patient.settings.prefix}/start?"):
         what = "the gateway answers as for its own page: it is not asked at the address for questions"
         return failed(url, what, named(("path", "body"), kinds, _RECIPE))

@@ -75,8 +75,22 @@ def _not_led(reply: Reply) -> bool:
     return reply.status == 401 and not reply.location
 
 
-def steps(prefix: str, there: str, cookie: str) -> tuple[WalkStep, ...]:
-    """What is looked at once questions come, in the order of the report."""
+def _no_question(prefix: str) -> WalkStep:
+    return WalkStep(
+        "nobody outside may ask the gateway questions",
+        "anybody may put questions to the gateway past the proxy",
+        ("question",),
+        lambda reply: reply.status >= 400 and not reason(reply),
+        FETCH,
+        path=f"{prefix}/auth",
+    )
+
+
+def steps(prefix: str, there: str, cookie: str, *, by_http: bool) -> tuple[WalkStep, ...]:
+    """What is looked at once questions come, in the order of the report.
+
+    :param by_http: questions may come over HTTP; else nobody can ask any at that address.
+    """
     pages = ("own pages", "own host")
     return (
         WalkStep(
@@ -171,14 +185,7 @@ def steps(prefix: str, there: str, cookie: str) -> tuple[WalkStep, ...]:
             lambda reply: "no-store" in reply.header("cache-control"),
             FETCH,
         ),
-        WalkStep(
-            "nobody outside may ask the gateway questions",
-            "anybody may put questions to the gateway past the proxy",
-            ("question",),
-            lambda reply: reply.status >= 400 and not reason(reply),
-            FETCH,
-            path=f"{prefix}/auth",
-        ),
+        *((_no_question(prefix),) if by_http else ()),
         WalkStep(
             f"{prefix}/ leads to the gateway, unchecked",
             f"{prefix}/ does not lead to the gateway without a check",

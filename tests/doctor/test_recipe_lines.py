@@ -11,7 +11,7 @@ from gateway.doctor.recipe_lines import LINES, named
 RECIPES = Path(__file__).parents[2] / "deploy" / "forward-auth"
 FILES = {
     "nginx": ("nginx.conf",), "caddy": ("Caddyfile",), "envoy": ("envoy.yaml",), "haproxy": ("haproxy.cfg", "haproxy.lua"),
-    "traefik": ("traefik-routes.yaml",),
+    "traefik": ("traefik-routes.yaml",), "envoy-grpc": ("envoy-grpc.yaml",),
 }  # fmt: skip
 
 

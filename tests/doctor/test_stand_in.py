@@ -16,7 +16,7 @@ from gateway.doctor.verdict import Observation
 from gateway.settings.addresses import parse_upstream
 from tests.doctor.deployment import FAILED, OK, UNKNOWN, WARNING
 from tests.doctor.test_walk import AT_APPLICATION, without
-from tests.flows.front import CALLERS, Front, fronted
+from tests.flows.front import CALLERS, OVER_GRPC, Front, fronted
 
 
 async def seen(front: Front, port: int, where: str = "") -> list[Observation]:
@@ -32,7 +32,7 @@ async def seen(front: Front, port: int, where: str = "") -> list[Observation]:
     return [observation async for observation in handed_on.look(patient)]
 
 
-@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("caller", [*CALLERS, OVER_GRPC])
 async def test_what_the_application_is_handed_names_the_line_that_is_missing(
     tmp_path: Path, caller: str
 ) -> None:
@@ -49,7 +49,7 @@ async def test_what_the_application_is_handed_names_the_line_that_is_missing(
         log = front.stand.gateway.log
         before = (log.log_id, log.index.position)
         whole = await seen(front, port)
-        assert len(whole) == 6 + bool(renews)
+        assert len(whole) == 6 + (caller in {"traefik", OVER_GRPC})
         assert [each.what for each in whole if each.verdict is not OK] == [
             each.what for each in whole if caller == "traefik" and each.verdict is WARNING
         ]

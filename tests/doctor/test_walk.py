@@ -15,7 +15,7 @@ from gateway.doctor.verdict import Observation, Verdict
 from gateway.doctor.walk import walk
 from tests.doctor.deployment import FAILED, OK, Deployment
 from tests.fakes.ports import free_port
-from tests.flows.front import CALLERS, Front, fronted
+from tests.flows.front import CALLERS, OVER_GRPC, Front, fronted
 
 OTHERWISE = {
     "auth_request_set $gateway_login    $upstream_http_location;": 'auth_request_set $gateway_login "";',
@@ -72,7 +72,7 @@ async def seen(front: Front) -> list[Observation]:
     return [observation async for observation in walk.look(patient)]
 
 
-@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("caller", [*CALLERS, OVER_GRPC])
 async def test_the_walk_names_the_line_that_is_taken_out(tmp_path: Path, caller: str) -> None:
     """And finds nothing where none is."""
     async with fronted(tmp_path, caller=caller) as front:
