@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -91,6 +91,7 @@ class GrpcCaller(asyncio.Protocol):
         self.left = asyncio.Event()
         self.ended = asyncio.Event()
         self.ready = asyncio.Event()
+        self._holds = False
 
     @classmethod
     async def at(cls, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> GrpcCaller:
@@ -134,7 +135,16 @@ class GrpcCaller(asyncio.Protocol):
             told.over.set()
 
     def flush(self) -> None:
-        self.transport.write(self.h2.data_to_send())
+        if not self._holds:
+            self.transport.write(self.h2.data_to_send())
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is said meanwhile goes out in one write."""
+        self._holds = True
+        yield
+        self._holds = False
+        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended.set()

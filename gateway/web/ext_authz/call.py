@@ -104,4 +104,4 @@ class UnaryCall:
         """Nobody is answering it any more; twice is no error."""
         if self.waiting:
             self.waiting = False
-            self._connection.settled()
+            self._connection.settled(self)

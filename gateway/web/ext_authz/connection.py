@@ -55,7 +55,7 @@ class CallerConnection(asyncio.Protocol):
         self._h2 = _H2(H2Configuration(False, header_encoding=False))
         self._transport = cast("asyncio.Transport", None)
         self.calls: dict[int, UnaryCall] = {}
-        self._waiting = 0
+        self._given_up = 0
         self._deadline = 0.0
         self._leaving = False
         self.peer = ""
@@ -63,7 +63,7 @@ class CallerConnection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """Nothing is asked."""
-        return not self.calls and not self._waiting
+        return not self.calls and not self._given_up
 
     # From the caller
 
@@ -115,19 +115,19 @@ class CallerConnection(asyncio.Protocol):
             self._forget(event.stream_id)
         elif isinstance(event, events.WindowUpdated | events.RemoteSettingsChanged):
             for call in [each for each in self.calls.values() if each.unsent]:
-                with contextlib.suppress(StreamClosedError):
+                if self._stands(call.stream):
                     self._send(call)
         elif isinstance(event, events.ConnectionTerminated):
             self._transport.close()  # h2 sends nothing more after that
 
     def _begin(self, stream: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        if self._waiting + len(self.calls) >= CALLS:
+        if len(self.calls) + self._given_up >= CALLS:
             self._reset(stream, ErrorCodes.REFUSED_STREAM)
             self._owner.warn("grpc_too_many_calls", client=self.peer, limit=CALLS)
             return
         found = dict(headers)
         if found.get(b":method") != b"POST" or not found.get(b"content-type", b"").startswith(_CONTENT_TYPE):
-            with contextlib.suppress(StreamClosedError):
+            if self._stands(stream):
                 self._h2.send_headers(stream, [(b":status", b"415")], end_stream=True)
             return
         deadline = self._owner.clock.after(self._owner.seconds)
@@ -151,7 +151,6 @@ class CallerConnection(asyncio.Protocol):
         if not call.complete():
             self._owner.unreadable(self.peer, "malformed_request")
             return
-        self._waiting += 1
         call.waiting = True
         self._owner.ask(call)
 
@@ -163,23 +162,32 @@ class CallerConnection(asyncio.Protocol):
 
     # To the caller
 
-    def settled(self) -> None:
+    def settled(self, call: UnaryCall) -> None:
         """A call that was handed on is no more on anybody's mind."""
-        self._waiting -= 1
+        if self.calls.get(call.stream) is not call:
+            self._given_up -= 1
 
     def send(self, call: UnaryCall) -> None:
         """The answer is there. To a caller that has gone, or wants it no more, nothing."""
         if self.calls.get(call.stream) is not call or self._transport.is_closing():
             return
+        if not self._stands(call.stream):
+            return
         try:
-            with contextlib.suppress(StreamClosedError):  # given up, and h2 has read of it before us
-                if call.message is not None:
-                    self._h2.send_headers(call.stream, _REPLY)
-                self._send(call)
+            if call.message is not None:
+                self._h2.send_headers(call.stream, _REPLY)
+            self._send(call)
             self._flush()
         except H2Error as error:
             self._owner.crashed(error)
             self._transport.abort()
+
+    def _stands(self, stream: int) -> bool:
+        """Whether something may be sent there. What the caller has given up in the same read h2 knows before us, and
+        may have forgotten: to send there is an error to it then, and would be the end of the connection.
+        """
+        found = self._h2.streams.get(stream)
+        return found is not None and not found.closed
 
     def _send(self, call: UnaryCall) -> None:
         """As much as the caller has room for, then its end."""
@@ -209,6 +217,7 @@ class CallerConnection(asyncio.Protocol):
     def _forget(self, stream: int) -> None:
         call = self.calls.pop(stream, None)
         if call is not None:
+            self._given_up += call.waiting
             self._acknowledge(call)
         if not self.calls:
             self._rest()
