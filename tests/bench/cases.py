@@ -95,8 +95,8 @@ CASES = (
     Case("upload", "1 MB upload", "/live/upload", mode="upload", connections=8),
     Case("echo", "WebSocket, echo of 64 bytes", "/live/ws", mode="echo", unit="message"),
     Case(
-        "auth", "1 KB GET through nginx that asks an authorizer (auth_request)", "/1k",
-        "nginx and the authorizer share the proxy's core.", roles=frozenset({Role.REFERENCE, Role.ASKED}),
+        "auth", "1 KB GET through a proxy that asks an authorizer", "/1k",
+        "The proxy and the authorizer share one core.", roles=frozenset({Role.REFERENCE, Role.ASKED}),
     ),
     Case("workers", "1 KB GET, one worker and two", "/1k", roles=frozenset({Role.WORKERS}), long=True),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.cases import Case
 from tests.bench.measure import Sample
+from tests.bench.peers.forward_auth import FRONTS
 from tests.bench.peers.line_up import ONE
 from tests.bench.peers.peer import Role
 from tests.bench.peers.plain import NGINX
@@ -161,7 +162,8 @@ def table(bench: Bench, case: Case, missing: Sequence[str]) -> str:
         if (samples := bench.samples.get((case.key, peer.name)))
     ]
     absent = [name for name in missing if Role.GATED in case.roles]
-    absent += [f"nginx asking {name}" for name in missing if Role.ASKED in case.roles]
+    if Role.ASKED in case.roles:
+        absent += [f"{front} asking {name}" for name in missing for front in FRONTS]
     rows += [[f"{name}: not measured", *[""] * 8] for name in absent]
     header = [
         "", f"{case.unit}s/s", f"of {base.partition(',')[0] if base is NGINX else '1 worker'}", "extremes",

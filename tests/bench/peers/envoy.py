@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.stand import Stand
 
 ENVOY = "Envoy, oauth2 filter"
 LIMITS = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+Parts = Sequence[Mapping[str, object]]
 _TYPE = "type.googleapis.com/envoy.extensions.filters"
 
 
@@ -19,20 +22,53 @@ def client(port: int) -> Client:
 
 
 def start(stand: Stand, client: Client) -> Peer:
-    home = stand.directory("envoy")
-    config = home / "envoy.json"
-    config.write_text(json.dumps(bootstrap(stand, client)))
-    binary = str(stand.tools.envoy)
-    process = stand.start_proxy(
-        binary, "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"
-    )
+    config = stand.directory("envoy") / "envoy.json"
+    config.write_text(json.dumps(signing_in(stand, client)))
+    process = stand.start_proxy(*command(stand, config))
     stand.wait(client.port, process)
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    return Peer(ENVOY, said.split("/")[-4], client.port, [process], Role.GATED)
+    return Peer(ENVOY, version(stand), client.port, [process], Role.GATED)
 
 
-def bootstrap(stand: Stand, client: Client) -> dict[str, object]:
-    """Envoy's configuration: one listener, the filter before the router, three clusters.
+def command(stand: Stand, config: Path) -> list[str | Path]:
+    return [
+        str(stand.tools.envoy),
+        "-c",
+        config,
+        "--concurrency",
+        "1",
+        "--disable-hot-restart",
+        "-l",
+        "error",
+    ]
+
+
+def version(stand: Stand) -> str:
+    said = subprocess.run(
+        [str(stand.tools.envoy), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return str(said.split("/")[-4])
+
+
+def signing_in(stand: Stand, client: Client) -> Mapping[str, object]:
+    """The oauth2 filter before three clusters."""
+    routes = [
+        {"match": {"prefix": "/live/"}, "route": {"cluster": "live"}},
+        {"match": {"prefix": "/"}, "route": {"cluster": "files"}},
+    ]
+    filters = [{"name": "envoy.filters.http.oauth2", "typed_config": oauth2(stand, client)}]
+    clusters = [cluster("files", stand.files), cluster("live", stand.live), cluster("idp", stand.idp)]
+    hmac = base64.b64encode(b"a benchmark keeps no secrets 012").decode()
+    secrets = [
+        {"name": "token", "generic_secret": {"secret": {"inline_string": client.secret}}},
+        {"name": "hmac", "generic_secret": {"secret": {"inline_bytes": hmac}}},
+    ]
+    return bootstrap(client.port, routes, filters, clusters, secrets)
+
+
+def bootstrap(
+    port: int, routes: Parts, filters: Parts, clusters: Parts, secrets: Parts = ()
+) -> Mapping[str, object]:
+    """Envoy's configuration: one listener, the filters before the router.
 
     What its FAQ says of benchmarks is followed (no request ids, dynamic statistics or circuit breaking, one worker for
     one core), and of what it says of an edge proxy the client's address; its advice on small buffers would slow it.
@@ -44,12 +80,9 @@ def bootstrap(stand: Stand, client: Client) -> dict[str, object]:
         "use_remote_address": True,
         "generate_request_id": False,
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
-            {"match": {"prefix": "/live/"}, "route": {"cluster": "live"}},
-            {"match": {"prefix": "/"}, "route": {"cluster": "files"}},
-        ]}]},
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [*routes]}]},
         "http_filters": [
-            {"name": "envoy.filters.http.oauth2", "typed_config": oauth2(stand, client)},
+            *filters,
             {"name": "envoy.filters.http.router", "typed_config": {
                 "@type": f"{_TYPE}.http.router.v3.Router", "dynamic_stats": False,
             }},
@@ -57,18 +90,12 @@ def bootstrap(stand: Stand, client: Client) -> dict[str, object]:
     }  # fmt: skip
     listener = {
         "name": "in",
-        "address": address(client.port),
+        "address": address(port),
         "filter_chains": [{"filters": [
             {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
         ]}],
     }  # fmt: skip
-    clusters = [cluster("files", stand.files), cluster("live", stand.live), cluster("idp", stand.idp)]
-    hmac = base64.b64encode(b"a benchmark keeps no secrets 012").decode()
-    secrets = [
-        {"name": "token", "generic_secret": {"secret": {"inline_string": client.secret}}},
-        {"name": "hmac", "generic_secret": {"secret": {"inline_bytes": hmac}}},
-    ]
-    return {"static_resources": {"secrets": secrets, "listeners": [listener], "clusters": clusters}}
+    return {"static_resources": {"secrets": [*secrets], "listeners": [listener], "clusters": [*clusters]}}
 
 
 def oauth2(stand: Stand, client: Client) -> dict[str, object]:

@@ -46,6 +46,8 @@ FRONT = (
   }}
 """
 )
+FRONTS = ("nginx", "Caddy", "Envoy")
+"""Those that are measured with either authorizer."""
 GATEWAY = "trusted_proxies: [127.0.0.1/32]\nforward_auth: {caller: nginx}"
 
 

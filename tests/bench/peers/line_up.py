@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
-from tests.bench.peers import apache, envoy, forward_auth, gateway, naive, oauth2_proxy, plain
+from tests.bench.peers import apache, asking, envoy, forward_auth, gateway, naive, oauth2_proxy, plain
 from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.stand import Stand
 
@@ -68,9 +68,11 @@ def others(stand: Stand) -> tuple[list[Client], list[tuple[str, Role, Starter]]]
         proxy = oauth2_proxy.client(stand.port())
         clients.append(proxy)
         starters.append(("oauth2-proxy", Role.GATED, lambda: oauth2_proxy.start(stand, proxy)))
-    more_clients, more = forward_auth.line_up(stand)
-    asked = [(name, Role.ASKED, make) for name, make in more]
-    return clients + more_clients, starters + asked
+    for front in (forward_auth, asking):
+        more_clients, more = front.line_up(stand)
+        clients += more_clients
+        starters += [(name, Role.ASKED, make) for name, make in more]
+    return clients, starters
 
 
 def provider(stand: Stand, clients: list[Client]) -> None:

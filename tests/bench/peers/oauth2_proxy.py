@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.bench.install import oauth2_proxy_version
 from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.stand import Process, Stand
@@ -18,8 +20,12 @@ def start(stand: Stand, client: Client) -> Peer:
     return Peer(NAME, oauth2_proxy_version(), client.port, [process], Role.GATED)
 
 
-def run(stand: Stand, client: Client, port: int, *extra: str) -> Process:
-    """The process alone, listening on ``port``; the browser sees ``client.port``."""
+def run(stand: Stand, client: Client, port: int, *extra: str, upstreams: Sequence[str] = ()) -> Process:
+    """The process alone, listening on ``port``; the browser sees ``client.port``.
+
+    :param upstreams: instead of the stand's.
+    """
+    served = upstreams or (f"http://127.0.0.1:{stand.live}/live/", f"http://127.0.0.1:{stand.files}/")
     assert stand.tools.oauth2_proxy is not None, "nobody calls this where it could not be built"
     process = stand.start_proxy(
         stand.tools.oauth2_proxy,
@@ -28,7 +34,7 @@ def run(stand: Stand, client: Client, port: int, *extra: str) -> Process:
         f"--redirect-url={client.redirect_uri}", "--cookie-secret=0123456789abcdef0123456789abcdef",
         "--session-cookie-minimal=true", "--cookie-secure=false", "--email-domain=*", "--skip-provider-button=true",
         "--request-logging=false", "--auth-logging=false", "--standard-logging=false",
-        f"--upstream=http://127.0.0.1:{stand.live}/live/", f"--upstream=http://127.0.0.1:{stand.files}/",
+        *(f"--upstream={url}" for url in served),
         *extra,
     )  # fmt: skip
     stand.wait(port, process)

@@ -69,6 +69,9 @@ def caddy(stand: Stand) -> Peer:
     binary = str(stand.tools.caddy)
     process = stand.start_proxy(binary, "run", "--config", str(home / "Caddyfile"), HOME=str(home))
     stand.wait(port, process)
-    said = subprocess.run([binary, "version"], capture_output=True, text=True, check=True).stdout
-    version = said.split()[0].lstrip("v")
-    return Peer("Caddy, no authentication", version, port, [process], Role.PLAIN)
+    return Peer("Caddy, no authentication", caddy_version(stand), port, [process], Role.PLAIN)
+
+
+def caddy_version(stand: Stand) -> str:
+    said = subprocess.run([str(stand.tools.caddy), "version"], capture_output=True, text=True, check=True)
+    return said.stdout.split()[0].lstrip("v")
