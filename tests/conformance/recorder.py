@@ -128,6 +128,8 @@ class Recorder:
         self._scripts: dict[bytes, Script] = {}
         self._paths = itertools.count()
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+        # Fixed, or the kernel would take in tens of megabytes for an application that reads nothing.
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
         self.port: int = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
@@ -17,6 +18,8 @@ from tests.fakes.patience import PATIENCE
 
 PATH = "/api/who"
 """Answers with who asks, as the gateway says it."""
+FRESH = 5.0
+"""Seconds after which a sign-out has come to every place, if nothing is wrong."""
 REPLAYED = 2_000
 """Dead cookies that are tried at each place in the end, where there are more than so many."""
 PEOPLE = ("alice@example.com", "bob@example.com")
@@ -50,7 +53,10 @@ class Stand(Protocol):
 
 @dataclass(eq=False)
 class Visitor:
-    """One sign-in. ``fate``: ended is whoever was told so; unclear, whoever was told nothing. ``since``: the loop's time."""
+    """One sign-in. ``fate``: ended is whoever was told so; unclear, whoever was told nothing. ``since``: the loop's time.
+
+    ``left``: when it was told so.
+    """
 
     person: str
     browser: Browser
@@ -59,6 +65,7 @@ class Visitor:
     fate: Literal["alive", "unclear", "ended"] = "alive"
     durable: bool = False
     since: float = 0.0
+    left: float = 0.0
 
 
 @dataclass
@@ -139,6 +146,7 @@ class Crowd:
             )
             if answer.status == 303:
                 visitor.fate = "ended"
+                visitor.left = asyncio.get_running_loop().time()
                 self.ended.append(visitor)
                 receipt = await visitor.browser.fetch(f"{app}/logged-out", Accept="application/json")
                 visitor.durable = receipt.status == 200 and json.loads(receipt.text)["durable"] is True
@@ -192,6 +200,7 @@ class Crowd:
         """When all is well again: each who was told to be signed out is, at every place; and nobody else."""
         await self.stand.well()
         self._forget_the_old()
+        await self._heard_of()
         told = self.ended if len(self.ended) <= REPLAYED else self.chance.sample(self.ended, REPLAYED)
         for place in self.stand.places:
             for status in await self.stand.statuses(place, [visitor.cookie for visitor in told]):
@@ -201,6 +210,20 @@ class Crowd:
                 if status != 200:
                     self.wrong.append(f"somebody who is signed in got {status} afterwards")
                     self.counts["ended"] += 1
+
+    async def _heard_of(self) -> None:
+        """Wait until what was ended last has come to every place, which takes up to a second when all is well, and more
+        where nobody gets the processor. What does not come is found by whoever judges.
+        """
+        now = asyncio.get_running_loop().time()
+        fresh = [visitor.cookie for visitor in self.ended if now - visitor.left < FRESH]
+        for place in self.stand.places if fresh else ():
+
+            async def refused(place: str = place) -> bool:
+                return 200 not in await self.stand.statuses(place, fresh)
+
+            with contextlib.suppress(TimeoutError):
+                await until_true(refused)
 
     def _old(self, visitor: Visitor) -> bool:
         return visitor.since < self.stand.renewed
