@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import combinations
 
 from gateway.config.findings import KeyPath
@@ -12,7 +13,6 @@ from gateway.settings.model import Settings
 from gateway.settings.names import Network
 from gateway.settings.sections import CallerSection
 
-_SHORT = ("caller", "from_", "login", "hosts", "secret", "secret_file", "renews_cookies")
 RENEWING = frozenset({"traefik"})
 """Those that can be told to hand Set-Cookie of a pass on to the browser, by the names of the cookies."""
 LEAST_SECRET = 16
@@ -32,10 +32,14 @@ def _places(settings: Settings) -> list[tuple[KeyPath, CallerSection]]:
 @rule("forward_auth")
 def _one_way_to_say_it(settings: Settings) -> Iterator[Remark]:
     asked = settings.forward_auth
-    for name in _SHORT if asked is not None and asked.callers else ():
-        if getattr(asked, name):
+    if asked is None or not asked.callers:
+        return
+    for each in fields(CallerSection):
+        if getattr(asked, each.name):
             what = "stands beside `callers`, and is short for a list of one"
-            yield error(("forward_auth", name.removesuffix("_")), what, "move it into an entry of `callers`")
+            yield error(
+                ("forward_auth", each.name.removesuffix("_")), what, "move it into an entry of `callers`"
+            )
 
 
 @rule("forward_auth", "trusted_proxies")

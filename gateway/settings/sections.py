@@ -7,7 +7,7 @@ paths absolute, secrets as ``Secret``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from gateway.settings import kinds, names
@@ -229,12 +229,10 @@ class ForwardAuthSection(CallerSection):
     @property
     def asking(self) -> tuple[CallerSection, ...]:
         """Everybody who may ask."""
-        return self.callers or (
-            CallerSection(
-                caller=self.caller or "nginx", from_=self.from_, login=self.login, hosts=self.hosts,
-                secret=self.secret, secret_file=self.secret_file, renews_cookies=self.renews_cookies,
-            ),
-        )  # fmt: skip
+        if self.callers:
+            return self.callers
+        only = {each.name: getattr(self, each.name) for each in fields(CallerSection)}
+        return (CallerSection(**{**only, "caller": self.caller or "nginx"}),)
 
     def over_grpc(self, caller: CallerSection) -> bool:
         """Whether that one asks over gRPC."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gateway.core.http.own_cookies import strip_own_cookies
+from gateway.core.http.forwarded import cookies_for_application
 from gateway.web.ext_authz.messages_pb2 import (
     CheckResponse,
     DeniedHttpResponse,
@@ -25,8 +25,8 @@ _ADD, _OVERWRITE = 0, 2
 """Of ``HeaderValueOption.HeaderAppendAction``."""
 _PERMISSION_DENIED, _UNAUTHENTICATED = 7, 16
 """Of ``google.rpc.Code``: all but 0 is a refusal."""
-_OF_THE_CHECK = frozenset({"cache-control", "content-type"})
-"""What is about the answer to the question itself."""
+_NO_IDENTITY = frozenset({"cache-control", "content-type", "set-cookie"})
+"""What is about the answer to the question itself, or goes to the browser."""
 
 
 def passed(response: Response, headers: Sequence[tuple[bytes, bytes]], taken_out: Iterable[bytes]) -> bytes:
@@ -36,9 +36,7 @@ def passed(response: Response, headers: Sequence[tuple[bytes, bytes]], taken_out
     :param headers: the client's. :param taken_out: names among them that no client may send.
     """
     identity = {
-        name.lower(): value
-        for name, value in response.headers.items()
-        if name.lower() not in {*_OF_THE_CHECK, "set-cookie"}
+        name.lower(): value for name, value in response.headers.items() if name.lower() not in _NO_IDENTITY
     }
     ok = OkHttpResponse(headers=[_put(name, value) for name, value in identity.items() if value])
     remove = {name.lower().decode("ascii") for name in taken_out}
@@ -71,11 +69,11 @@ def denied(response: Response) -> bytes:
 def _foreign_cookies(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     """What of the client's cookies is the application's; None where all of it is."""
     values = [value for name, value in headers if name.lower() == b"cookie"]
-    kept = [strip_own_cookies(value) for value in values]
-    if kept == values:
+    kept = cookies_for_application(values)
+    if kept == b"; ".join(values):
         return None
     try:
-        return b"; ".join(value.strip() for value in kept if value.strip()).decode("utf-8")
+        return kept.decode("utf-8")
     except UnicodeDecodeError:
         return ""  # no text of this protocol can hold it
 
