@@ -94,14 +94,16 @@ def _what_a_check_cannot_do(settings: Settings) -> Iterator[Remark]:
         return
     asked = settings.forward_auth
     forgetful = settings.session.store == "cookie" and settings.session.idle < settings.session.absolute
-    if forgetful and not all(map(asked.renews, asked.asking)):
+    losing = dict.fromkeys(caller.caller for caller in asked.asking if not asked.renews(caller))
+    if forgetful and losing:
         what = (
-            "a proxy in front does not hand renewed cookies to the browser, so with sessions kept in the cookie"
+            f"behind {' and '.join(losing)} renewed cookies do not reach the browser, so with sessions in the cookie"
             " everybody would be signed out after session.idle, active or not"
         )
         fix = (
             "set session.idle to the same as session.absolute, and that as short as people may stay signed in;"
             " or keep sessions in Redis with `session.store: ticket`;"
+            " or behind traefik write `renews_cookies: true`, if its recipe's `addAuthCookiesToResponse` is in force;"
             " or remove forward_auth and let the gateway forward the requests itself"
         )
         yield error("forward_auth", what, fix)
