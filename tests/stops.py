@@ -4,6 +4,10 @@ That is what a test and the gateway in its process see of a machine that stood s
 was, and every time limit has come nearer by seconds. It costs no time, so each test can be stopped, at a moment of its
 own that ``STOPS_SEED`` chooses anew. ``STOPS_SECONDS`` (5) are how long, ``STOPS`` (1) how often. Loops of uvloop and
 other processes do not notice. What fails, fails again with the same seed: its report says in which turn of the loop.
+
+With ``STOPS_HELD=1`` the test's process is really held still for that long, while its threads and all others go on: that
+finds who takes a state for granted that somebody else has left meanwhile. ``STOPS_HELD=1 STOPS_SECONDS=0.3 STOPS=6`` and
+a dozen workers are a good measure, since who is held still needs no processor.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import pytest
 SECONDS = float(os.environ.get("STOPS_SECONDS", "5"))
 OFTEN = int(os.environ.get("STOPS", "1"))
 SEED = os.environ.get("STOPS_SEED", "0")
+HELD = os.environ.get("STOPS_HELD", "0") == "1"
 LATEST = 2.7
 """A test is stopped in one of the first 500 turns of its loop (this is the logarithm), in the first ones most often."""
 
@@ -42,7 +47,10 @@ class Stops:
         self._turn += 1
         if self._ahead and self._turn >= self._ahead[0]:
             self.made.append(self._ahead.pop(0))
-            self._forward += SECONDS
+            if HELD:
+                time.sleep(SECONDS)
+            else:
+                self._forward += SECONDS
 
     def begin(self, test: str) -> None:
         """Choose anew."""

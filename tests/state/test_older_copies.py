@@ -114,9 +114,9 @@ def restore(directory: Path, files: dict[str, bytes]) -> None:
 
 
 @asynccontextmanager
-async def at(path: Path) -> AsyncIterator[SqliteLog]:
+async def at(path: Path, *, beat: float = 0.1, deadline: float = PATIENCE) -> AsyncIterator[SqliteLog]:
     """An open log of one host."""
-    log = SqliteLog(path, deadline=PATIENCE, beat=0.1)
+    log = SqliteLog(path, deadline=deadline, beat=beat)
     await log.open()
     try:
         yield log
@@ -170,7 +170,7 @@ async def test_r04_a_session_proves_what_the_host_has_forgotten(gone_back: tuple
     """Nothing tells until somebody comes who signed in after what was lost; then all processes have another log."""
     path, log_id, sealed = gone_back
     without_witness()
-    async with at(path) as one, at(path) as other:
+    async with at(path) as one, at(path, beat=60.0) as other:
         assert one.log_id == other.log_id == log_id
         await one.prove(sealed)
         assert one.log_id != log_id
@@ -200,7 +200,7 @@ async def test_r04_a_copy_that_cannot_be_written_lets_nobody_in(gone_back: tuple
     """It is known to lack something; when it can be written it gets another id."""
     path, log_id, sealed = gone_back
     without_witness()
-    async with at(path) as log:
+    async with at(path, deadline=0.25) as log:
         with locked(path):
             proving = asyncio.ensure_future(log.prove(sealed))
             await proving
@@ -234,7 +234,7 @@ async def test_r05_more_than_can_be_read_lets_nobody_in(tmp_path: Path) -> None:
     """The disk hangs, and somebody has seen more than was read: something is missing, old copy or not. Until it is read."""
     path = tmp_path / "state.db"
     async with at(path) as other, AsyncExitStack() as opened_logs:
-        log = SqliteLog(path, beat=60.0)
+        log = SqliteLog(path, deadline=0.25, beat=0.1)
         await log.open()
         opened_logs.push_async_callback(log.close)
         answers = Event()

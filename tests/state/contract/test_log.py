@@ -30,15 +30,22 @@ class TestSqliteLog(LogContract):
         await log._on_files(partial(log._files.table.trim, now, limit=10))  # unless it has by itself
 
     async def test_r04_another_process_sees_at_once_that_the_log_moved(
-        self, one: RevocationLog, other: RevocationLog
+        self, one: RevocationLog, tmp_path: Path
     ) -> None:
         """On one host nothing has to travel: when append answers, `moved` is true in every process."""
-        await one.append([new(sid_key("s")), new(ALICE)])
+        other = SqliteLog(
+            tmp_path / "state.db", deadline=PATIENCE, beat=60.0
+        )  # reads only when it is asked to
+        await other.open()
+        try:
+            await one.append([new(sid_key("s")), new(ALICE)])
 
-        assert other.moved()
-        assert ended(other, "s") is None
-        await other.catch_up()
-        assert not other.moved()
+            assert other.moved()
+            assert ended(other, "s") is None
+            await other.catch_up()
+            assert not other.moved()
+        finally:
+            await other.close()
 
 
 def test_an_answer_says_whether_and_where() -> None:
