@@ -67,8 +67,8 @@ async def _asked(patient: Patient, front: str, there: str, kinds: Sequence[str])
     if why in _MISASKED:
         what = f"the gateway is not told what it is asked about ({why})"
         return failed(url, what, named(("path", *await _lost(patient, url)), kinds, _RECIPE))
-    if fetched.status >= 500:
-        what = f"nothing passes ({fetched.status}): the gateway is not asked, or does not answer"
+    if (status := max(fetched.status, went.status)) >= 500:
+        what = f"nothing passes ({status}): the gateway is not asked, or does not answer"
         return failed(
             url, what, f"see that the gateway runs where the proxy asks; {named(('asked',), kinds, _RECIPE)}"
         )

@@ -15,6 +15,7 @@ from gateway.doctor.verdict import Observation, Verdict
 from gateway.doctor.walk import walk
 from tests.doctor.deployment import FAILED, OK, Deployment
 from tests.fakes.ports import free_port
+from tests.fakes.upstream import Call, FakeUpstream, reply
 from tests.flows.front import CALLERS, OVER_GRPC, Front, fronted
 
 OTHERWISE = {
@@ -109,3 +110,29 @@ async def test_the_walk_needs_somebody_who_answers(cognito: Deployment) -> None:
     (away,) = await cognito.seen("forward-auth-walk", front=f"http://127.0.0.1:{free_port()}")
     assert away.verdict is Verdict.FAILED
     assert "no connection" in away.what
+
+
+async def test_a_page_that_the_proxy_cannot_ask_about_is_not_the_applications_answer(
+    cognito: Deployment,
+) -> None:
+    """The gateway answered a script, and a moment later the proxy had none to ask: a 500 of its own, and no application."""
+
+    async def script(call: Call) -> None:
+        page = call.values(b"Sec-Fetch-Mode") == [b"navigate"]
+        await call.send(
+            reply(b"", status=b"500 Internal Server Error")
+            if page
+            else reply(b"", b"X-Gateway-Reason: login_required", status=b"401 Unauthorized")
+        )
+
+    cognito.pieces |= {
+        "forward_auth": {"caller": "nginx"}, "trusted_proxies": ["127.0.0.1"],
+        "session": {"key_files": ["session-key"], "idle": "1h", "absolute": "1h"},
+    }  # fmt: skip
+    proxy = await FakeUpstream(script).start()
+    try:
+        (asked,) = await cognito.seen("forward-auth-walk", front=proxy.url)
+    finally:
+        await proxy.close()
+    assert asked.verdict is Verdict.FAILED
+    assert "nothing passes (500)" in asked.what
