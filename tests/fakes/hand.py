@@ -7,14 +7,20 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from gateway.proxy.pool import Pool
+from gateway.telemetry.seldom import Seldom
 from tests.fakes.patience import PATIENCE
 
 
 class Hand:
-    """What ``gateway.proxy.deadlines`` takes for the loop's time and timers, while the rest of the loop runs as ever."""
+    """What ``gateway.proxy.deadlines`` takes for the loop's time and timers, while the rest of the loop runs as ever.
+
+    So do pools, for how long a connection has been free, and whoever writes one line in a while.
+    """
 
     def __init__(self) -> None:
         self._at = 1_000.0
@@ -30,6 +36,10 @@ class Hand:
         timer = _Timer(self._at + seconds, call)
         self._timers.append(timer)
         return timer
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """One of the loop that runs."""
+        return asyncio.get_running_loop().create_future()
 
     def goes(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due meanwhile, one after the other."""
@@ -77,7 +87,15 @@ class Hand:
                 self._loop = asyncio.get_running_loop()
             return self
 
+        made = Pool.__init__
+
+        def by_hand(pool: Any, *given: Any, **named: Any) -> None:
+            made(pool, *given, **named)
+            pool._loop = self
+
         monkeypatch.setattr("gateway.proxy.deadlines.asyncio", SimpleNamespace(get_running_loop=running))
+        monkeypatch.setattr(Pool, "__init__", by_hand)
+        monkeypatch.setattr(Seldom.__init__, "__defaults__", (self.time,))
         return self
 
 

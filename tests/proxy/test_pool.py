@@ -13,6 +13,7 @@ from gateway.core.errors import UpstreamError
 from gateway.proxy.address import Address
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.pool import Pool
+from tests.fakes.patience import PATIENCE
 
 
 class Listener(Address):
@@ -83,8 +84,8 @@ async def pool():
     await made.close()
 
 
-async def busy(pool, **options):
-    connection = pool.take(replayable=True) or await pool.connect(options.get("timeout", 0.5))
+async def busy(pool):
+    connection = pool.take(replayable=True) or await pool.connect(PATIENCE)
     connection.begin(Nobody(), b"")
     return connection
 
@@ -127,14 +128,14 @@ async def test_r36_a_connection_with_unread_bytes_is_closed_and_passed_over(pool
     assert first.transport.closed
 
     third = await busy(pool)
-    waiting = asyncio.ensure_future(pool.connect(1))
+    waiting = asyncio.ensure_future(pool.connect(PATIENCE))
     await asyncio.sleep(0)
     other = await unusable(second)
     second.release(reusable=True)
     assert await waiting not in {first, second, third}
     assert second.transport.closed
 
-    waiting = asyncio.ensure_future(pool.connect(1))
+    waiting = asyncio.ensure_future(pool.connect(PATIENCE))
     await asyncio.sleep(0)
     third.release(reusable=True)
     last = await unusable(third)
@@ -150,11 +151,11 @@ async def test_the_queue_is_served_in_order_and_has_an_end(pool):
     """The limit makes requests wait, the queue's end refuses, a freed connection goes to the first in line."""
     first = await busy(pool)
     await busy(pool)
-    waiting = asyncio.ensure_future(pool.connect(1))
+    waiting = asyncio.ensure_future(pool.connect(PATIENCE))
     await asyncio.sleep(0)
 
     with pytest.raises(UpstreamError, match="upstream_busy"):
-        await pool.connect(1)
+        await pool.connect(PATIENCE)
     first.release(reusable=True)
 
     assert await waiting is first
@@ -166,7 +167,7 @@ async def test_a_connection_that_ends_makes_room(pool):
     for leave in ("abort", "disown"):
         first = await busy(pool)
         await busy(pool)
-        waiting = asyncio.ensure_future(pool.connect(1))
+        waiting = asyncio.ensure_future(pool.connect(PATIENCE))
         await asyncio.sleep(0)
         getattr(first, leave)()
 
@@ -190,17 +191,17 @@ async def test_a_connection_that_is_lost_at_once_takes_no_room(pool, monkeypatch
     monkeypatch.setattr(Listener, "connect", lost)
     for _ in range(3):
         with pytest.raises(UpstreamError, match="connect_failed"):
-            await pool.connect(1)
+            await pool.connect(PATIENCE)
     assert pool.size == 0
 
 
 async def test_room_is_kept_for_whoever_waited(pool):
     """A connection ends, and in the same moment somebody new comes: the queue goes first, also after a failure."""
     first, second = await busy(pool), await busy(pool)
-    waiting = asyncio.ensure_future(pool.connect(1))
+    waiting = asyncio.ensure_future(pool.connect(PATIENCE))
     await asyncio.sleep(0)
     first.abort()
-    newcomer = asyncio.ensure_future(pool.connect(1))
+    newcomer = asyncio.ensure_future(pool.connect(PATIENCE))
 
     assert await waiting is pool.address.made[-1]
     assert not newcomer.done()
@@ -218,7 +219,7 @@ async def test_whoever_gives_up_a_place_that_was_kept_gives_it_to_the_next(pool)
     """Cancelled between being told of the room and using it."""
     pool._queue = 2
     first, _ = await busy(pool), await busy(pool)
-    waiting = [asyncio.ensure_future(pool.connect(1)) for _ in range(2)]
+    waiting = [asyncio.ensure_future(pool.connect(PATIENCE)) for _ in range(2)]
     await asyncio.sleep(0)
     first.abort()
     waiting[0].cancel()
@@ -230,7 +231,7 @@ async def test_whoever_gives_up_a_place_that_was_kept_gives_it_to_the_next(pool)
 async def test_giving_up_in_the_queue_loses_nothing(pool):
     """A cancelled waiter's connection goes to the next, or back to the pool."""
     first, _ = await busy(pool), await busy(pool)
-    waiting = asyncio.ensure_future(pool.connect(1))
+    waiting = asyncio.ensure_future(pool.connect(PATIENCE))
     await asyncio.sleep(0)
     first.release(reusable=True)
     waiting.cancel()
@@ -240,7 +241,7 @@ async def test_giving_up_in_the_queue_loses_nothing(pool):
     assert pool.take(replayable=True) is first
 
     first.begin(Nobody(), b"")
-    waiting = asyncio.ensure_future(pool.connect(1))
+    waiting = asyncio.ensure_future(pool.connect(PATIENCE))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -249,20 +250,20 @@ async def test_giving_up_in_the_queue_loses_nothing(pool):
 
 
 @pytest.mark.parametrize(
-    ("refuse", "delay", "code"),
+    ("refuse", "delay", "limit", "code"),
     [
-        (ConnectionRefusedError(), 0.0, "connect_failed"),
-        (OSError("no route"), 0.0, "connect_failed"),
-        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), 0.0, "tls_failed"),
-        (None, 5.0, "connect_timeout"),
+        (ConnectionRefusedError(), 0.0, PATIENCE, "connect_failed"),
+        (OSError("no route"), 0.0, PATIENCE, "connect_failed"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), 0.0, PATIENCE, "tls_failed"),
+        (None, 2 * PATIENCE, 0.05, "connect_timeout"),
     ],
 )
-async def test_connecting_fails_by_name(pool, refuse, delay, code):
+async def test_connecting_fails_by_name(pool, refuse, delay, limit, code):
     """And a failed attempt does not count against the limit."""
     pool.address.set(refuse=refuse, delay=delay)
     for _ in range(3):
         with pytest.raises(UpstreamError, match=f"{code}: http://nowhere:1"):
-            await pool.connect(0.05)
+            await pool.connect(limit)
 
     pool.address.set(refuse=None, delay=0.0)
     assert await busy(pool)
@@ -296,5 +297,5 @@ async def test_a_closed_pool_opens_nothing(pool):
     await pool.close()
 
     with pytest.raises(UpstreamError, match="connect_failed"):
-        await pool.connect(1)
+        await pool.connect(PATIENCE)
     assert pool.address.made[-1].transport.closed

@@ -371,10 +371,14 @@ async def test_routes_share_a_pool_by_address_and_match_by_longest_prefix():
     await upstream.close()
 
 
-async def test_idle_connections_are_closed_after_a_while(lab):
+async def test_idle_connections_are_closed_after_a_while(lab, hand):
     """A free connection is not kept for ever."""
-    _, upstream, client = await lab(always(reply()), keep_alive=0.05)
+    _, upstream, client = await lab(always(reply()), keep_alive=10.0)
 
     await client.get("/")
+    hand.goes(9.0)
+    await client.get("/")
+    assert upstream.connections == 1
+    hand.goes(20.0)
 
     await eventually(lambda: not upstream._tasks)
