@@ -168,7 +168,7 @@ async def websocket_echo(call: Call) -> str:
             call.writer.write(frame(opcode, payload))
             if opcode == 8:
                 return "close"
-    except asyncio.IncompleteReadError:
+    except (asyncio.IncompleteReadError, ConnectionError):
         call.ended.set()
         return "close"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import struct
 from pathlib import Path
@@ -91,6 +92,8 @@ def test_r36_what_waits_in_the_kernel_is_seen_before_the_next_request(run, happe
             peer, _ = listening.accept()
         assert connection.usable
         happens(peer)  # without a turn of the loop behind it
+        fileno = connection.transport.get_extra_info("socket").fileno()
+        assert select.select([fileno], [], [], PATIENCE)[0], "the kernel has not brought it over"
         usable = connection.usable
         connection.abort()
         peer.close()

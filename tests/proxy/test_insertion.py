@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.http.routes import Route
-from tests.fakes.door import Door, open_lab, session
+from gateway.proxy.connection import UpstreamConnection
+from tests.fakes.door import Door, eventually, open_lab, session
 from tests.fakes.upstream import always, reply
 
 lab = pytest.fixture(open_lab)
@@ -76,12 +77,23 @@ FRAMINGS = {
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-async def test_a_document_that_comes_in_pieces(lab, framing, version):
+async def test_a_document_that_comes_in_pieces(lab, framing, version, monkeypatch):
     """It goes out in pieces: in chunks, or until the connection ends."""
     fields, pieces = FRAMINGS[framing]
+    received, take = [], UpstreamConnection.data_received
+
+    def noted(connection, data):
+        received.append(data)
+        take(connection, data)
+
+    monkeypatch.setattr(UpstreamConnection, "data_received", noted)
 
     async def script(call):
-        await call.send(b"HTTP/1.1 200 OK\r\n" + HTML_LINES + fields + b"\r\n", *pieces, pause=0.02)
+        sent = b""
+        for piece in (b"HTTP/1.1 200 OK\r\n" + HTML_LINES + fields + b"\r\n", *pieces):
+            await call.send(piece)
+            sent += piece
+            await eventually(lambda sent=sent: b"".join(received) == sent)
         return "close"
 
     _, _, client = await lab(script, **asking())

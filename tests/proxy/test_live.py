@@ -10,6 +10,7 @@ import pytest
 from gateway.core.session.revocation_keys import email_key, sid_key, token_key
 from gateway.proxy.live import Endings, LiveConnections
 from tests.fakes.door import session
+from tests.fakes.patience import PATIENCE
 
 
 def test_ending_a_session_ends_its_connections_only():
@@ -119,7 +120,7 @@ async def test_waiting_is_over_as_soon_as_an_entry_is_heard_of():
     endings = Endings(LiveConnections(), lambda _: None)
     moment = 0.001
     await endings.wait(moment)
-    waiting = asyncio.create_task(endings.wait(60))
+    waiting = asyncio.create_task(endings.wait(2 * PATIENCE))
     await asyncio.sleep(0)
     endings.hear(sid_key("a"))
-    await waiting
+    await asyncio.wait_for(waiting, PATIENCE)

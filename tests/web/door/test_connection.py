@@ -11,7 +11,7 @@ from gateway.web.door.connections import Listener
 from gateway.web.door.limits import DoorLimits
 from gateway.web.door.request_reader import AHEAD
 from gateway.web.messages import Answer, Request, Response, Sent
-from tests.fakes.door import Client, eventually, listener
+from tests.fakes.door import Client, eventually, listener, narrow
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -26,6 +26,7 @@ class Stand:
 
     async def client(self) -> Client:
         client = Client(*await asyncio.open_connection(*self.server.sockets[0].getsockname()))
+        narrow(client.writer.get_extra_info("socket"))
         self.clients.append(client)
         return client
 
@@ -40,6 +41,7 @@ async def lab() -> AsyncIterator[Lab]:
     async def build(answer: Callable[[Request], Answer], **limits: float) -> Stand:
         doors = listener(answer, DoorLimits(1_000, 0, **limits))  # type: ignore[arg-type]  # fields of the limits
         server = await asyncio.get_running_loop().create_server(doors, "127.0.0.1", 0)
+        narrow(server.sockets[0])
         stands.append(Stand(doors, server))
         return stands[-1]
 
