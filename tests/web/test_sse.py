@@ -35,13 +35,24 @@ async def chunk(client: Client) -> bytes:
 
 async def test_events_pass_at_once(lab, hand):
     """Each event arrives when it is sent, nothing in front is told to buffer, and no limit ends a silent stream."""
-    _, _, client = await lab(stream(b"data: 1\n\n", b"data: 2\n\n"), idle=10, first_byte=10)
+    seen = asyncio.Event()
+
+    async def script(call):
+        await call.send(HEAD + b"\r\n", b"9\r\ndata: 1\n\n\r\n")
+        await seen.wait()
+        await call.send(b"9\r\ndata: 2\n\n\r\n")
+        await call.client_gone()
+        return "close"
+
+    _, _, client = await lab(script, idle=10, first_byte=10)
     await client.ask("/events")
 
     head = await client.head()
 
     assert b"X-Accel-Buffering: no" in head
-    assert [await chunk(client) for _ in range(2)] == [b"data: 1\n\n", b"data: 2\n\n"]
+    assert await chunk(client) == b"data: 1\n\n"
+    seen.set()
+    assert await chunk(client) == b"data: 2\n\n"
     hand.goes(1_000)
     await asyncio.sleep(0.05)
     assert not client.reader.at_eof()

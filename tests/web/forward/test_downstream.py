@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.web.messages import Sent
-from tests.fakes.door import Client, eventually, listener
+from tests.fakes.door import Client, comes_to_rest, eventually, listener
 from tests.fakes.patience import PATIENCE
 
 
@@ -67,9 +67,9 @@ async def test_many_pipelined_answers_wait_for_a_slow_client():
         count += 1
         return Sent(200, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000, close=False)
 
-    _, client, close = await serve(handler)
+    doors, client, close = await serve(handler)
     await client.send(b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n" * 1000)
-    await asyncio.sleep(0.5)
+    await eventually(lambda: any(each.writing_paused for each in doors.connections))
 
-    assert count < 200
+    assert await comes_to_rest(lambda: count) < 900  # of 100 MB kernels may take tens
     await close()

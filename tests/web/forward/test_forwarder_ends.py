@@ -234,24 +234,25 @@ async def test_a_slow_client_holds_the_upstream_back(lab):
 
     async def flood(call):
         nonlocal sent
-        await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
-        for _ in range(1000):
+        await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        for _ in range(10_000):
             await call.send(b"x" * 100_000)
             sent += 100_000
 
     _, _, client = await lab(flood)
     await client.ask("/")
 
-    assert await comes_to_rest(lambda: sent) < 40_000_000
-    assert len(await asyncio.wait_for(client.reader.readexactly(60_000_000), PATIENCE)) == 60_000_000
+    held = await comes_to_rest(lambda: sent)
+    assert held < 500_000_000  # kernels take tens of megabytes where they may
+    assert len(await asyncio.wait_for(client.reader.readexactly(held + 1_000_000), PATIENCE)) > held
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(lab, hand):
     """A client that stops reading does not hold an upstream connection for ever."""
 
     async def flood(call):
-        await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
-        for _ in range(1000):
+        await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        for _ in range(10_000):
             await call.send(b"x" * 100_000)
 
     _, upstream, client = await lab(flood, idle=0.2)
