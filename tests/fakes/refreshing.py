@@ -277,6 +277,15 @@ def signed_in(**changes: Any) -> Session:
     return replace(made, **changes)
 
 
+class StandingStill(asyncio.SelectorEventLoop):
+    """Its clock moves when it is told to, and not by itself."""
+
+    at = 1_000.0
+
+    def time(self) -> float:
+        return self.at
+
+
 async def settled() -> None:
     """Everything that can go on without an answer from outside has gone on."""
     for _ in range(60):

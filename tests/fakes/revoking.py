@@ -47,7 +47,7 @@ class Provider:
 
 @dataclass
 class World:
-    """Two replicas over one file, and the clock of both."""
+    """Two replicas over one file, and the clock of both, which goes on by :meth:`pass_seconds` alone."""
 
     path: Path
     monkeypatch: pytest.MonkeyPatch
@@ -59,6 +59,10 @@ class World:
     order: list[str] = field(default_factory=list)
     replicas: list[TokenRevoker] = field(default_factory=list)
     ahead: int = 0
+    began: int = field(default_factory=clock.now)
+
+    def __post_init__(self) -> None:
+        self.pass_seconds(0)
 
     def replica(
         self, *, own: str = "cognito", key: SealingKey = KEY, path: Path | None = None
@@ -81,8 +85,7 @@ class World:
 
     def pass_seconds(self, seconds: int) -> None:
         self.ahead += seconds
-        true, ahead = _true, self.ahead
-        self.monkeypatch.setattr(clock, "now", lambda: true() + ahead)
+        self.monkeypatch.setattr(clock, "now", lambda: self.began + self.ahead)
 
     def told(self) -> list[tuple[str, str | None]]:
         return [(event.kind.value, event.reason) for event in self.audit]
@@ -90,9 +93,6 @@ class World:
     def counted(self, result: str) -> float:
         found = self.metrics.registry.get_sample_value("gateway_token_revocations_total", {"result": result})
         return found or 0.0
-
-
-_true = clock.now
 
 
 async def asleep(replica: TokenRevoker) -> TokenRevoker:

@@ -9,12 +9,13 @@ import pytest
 
 from gateway.core import clock
 from gateway.web.session import refresh
+from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.refreshing import World, settled, signed_in
 
 
 @pytest.fixture
-async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def world(monkeypatch: pytest.MonkeyPatch, at) -> AsyncIterator[World]:
     monkeypatch.setattr(refresh, "LOOK_ANEW", 0.0)
     yield World()
 
@@ -27,7 +28,7 @@ async def test_r10_two_hundred_requests_are_one_refresh(world: World) -> None:
     await settled()
     assert [token for token, _ in world.provider.asked] == ["first"]
     world.provider.answer()
-    await asyncio.sleep(3 * refresh.LOOK_AGAIN)
+    await eventually(lambda: len(world.results) == 2)
     for replica in (0, 1):
         successor = world.request(replica, old)
         assert successor is not None

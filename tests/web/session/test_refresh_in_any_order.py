@@ -20,16 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.core import clock, dice
 from gateway.core.session.session import Session
 from gateway.web.session import refresh
-from tests.fakes.refreshing import Door, World, settled, signed_in
-
-
-class Loop(asyncio.SelectorEventLoop):
-    """Its clock stands still, and moves when it is told to."""
-
-    at = 1_000.0
-
-    def time(self) -> float:
-        return self.at
+from tests.fakes.refreshing import Door, StandingStill, World, settled, signed_in
 
 
 class Machine(RuleBasedStateMachine):
@@ -37,7 +28,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = Loop()
+        self.loop = StandingStill()
         self.patched = pytest.MonkeyPatch()
         for name in ("LOOK_ANEW", "LOOK_AGAIN", "SLOWEST"):
             self.patched.setattr(refresh, name, 0.0)

@@ -12,7 +12,7 @@ from tests.fakes.refreshing import ISSUER, World, settled, signed_in
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def world(monkeypatch: pytest.MonkeyPatch, at) -> World:
     monkeypatch.setattr(refresh, "LOOK_ANEW", 0.0)
     return World()
 

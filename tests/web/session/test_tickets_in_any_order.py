@@ -1,7 +1,7 @@
 """No order of requests, slow writes, refreshes and a sign-out brings a session with a ticket back, or loses one.
 
 Two replicas share what is kept. Each remembers for a while, writes beside its requests, and its writes take as long as
-the test likes.
+the test likes. Time goes on by a rule alone, as in the other test of this kind.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.core import clock
+from gateway.core import clock, dice
 from gateway.core.http.own_cookies import NO_COOKIES
 from gateway.core.session import ticket as tickets
 from gateway.core.session.lifecycle import is_due
@@ -23,7 +24,7 @@ from gateway.core.session.sealing import Deployment, KeyRing, SealingKey
 from gateway.core.session.session import Session, Ticket
 from gateway.web.session import refresh
 from gateway.web.session.tickets import TicketSessions
-from tests.fakes.refreshing import ISSUER, LIMITS, World, settled, signed_in
+from tests.fakes.refreshing import ISSUER, LIMITS, StandingStill, World, settled, signed_in
 from tests.fakes.tickets import MemoryTickets, Vault
 
 HERE = Deployment("https://app.example", ISSUER, "client")
@@ -74,11 +75,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.before = refresh.LOOK_ANEW, refresh.LOOK_AGAIN, clock.now
-        refresh.LOOK_ANEW, refresh.LOOK_AGAIN = 0.0, 0.0
-        self.now = clock.now()
-        clock.now = lambda: self.now
+        self.loop = StandingStill()
+        self.patched = pytest.MonkeyPatch()
+        for name in ("LOOK_ANEW", "LOOK_AGAIN"):
+            self.patched.setattr(refresh, name, 0.0)
+        self.now = 1_800_000_000
+        self.patched.setattr(clock, "now", lambda: self.now)
+        self.patched.setattr(dice, "fraction", lambda: 0.5)
         self.world = self._do(self._world)
         self.cookie = self._do(self.world.sign_in)
         held = self._do(lambda: self.world.served(0, self.cookie))
@@ -188,7 +191,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.a_write_arrives(0)
 
     def teardown(self) -> None:
-        refresh.LOOK_ANEW, refresh.LOOK_AGAIN, clock.now = self.before
+        self.patched.undo()
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.run_until_complete(settled())
