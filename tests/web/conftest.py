@@ -9,6 +9,7 @@ import pytest
 import uvloop
 
 from gateway.core import clock
+from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
 from tests.fakes.ticketing import NOW, Replica
 from tests.fakes.tickets import Vault
 

@@ -16,6 +16,7 @@ from deploy.demo.build import node_and_npm
 from gateway.web.endpoints.tab import TabScript, script
 from gateway.web.pages.shell import asset
 from tests.fakes.door import Client, listener
+from tests.fakes.patience import PATIENCE
 
 LARGEST = 1_072
 """Bytes, compressed, with everything switched on. 24 more than before it kept the tab's place for signing in again."""
@@ -43,7 +44,7 @@ def test_what_is_sent_is_sound(tmp_path: Path) -> None:
     for name in ("tab.js", "tab.mjs"):
         file = tmp_path / name
         file.write_text(script("/auth", reports_input=True))
-        subprocess.run([node, "--check", file], check=True, timeout=30)
+        subprocess.run([node, "--check", file], check=True, timeout=PATIENCE)
 
 
 def test_it_knows_its_gateway() -> None:

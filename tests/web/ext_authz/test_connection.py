@@ -174,7 +174,7 @@ async def test_a_stop_lets_calls_end_and_refuses_no_late_one(answering: Answerin
     stream = caller.begin()
     caller.send(stream, framed(b"under way"))
     await eventually(lambda: len(answering.calls) == 1)
-    draining = asyncio.create_task(answering.listener.drain(PATIENCE))
+    draining = asyncio.create_task(answering.listener.drain(2 * PATIENCE))
     await asyncio.wait_for(caller.left.wait(), PATIENCE)
     late = caller.begin()
     caller.send(late, framed(b"late"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.demo.build import node_and_npm
 from gateway.web.signout.farewell import last_worker
+from tests.fakes.patience import PATIENCE
 
 
 def test_it_may_take_the_place_of_any_worker() -> None:
@@ -21,4 +22,4 @@ def test_it_is_sound(tmp_path: Path) -> None:
     """Node reads it."""
     file = tmp_path / "worker.js"
     file.write_bytes(last_worker().body)
-    subprocess.run([node_and_npm()[0], "--check", file], check=True, timeout=30)
+    subprocess.run([node_and_npm()[0], "--check", file], check=True, timeout=PATIENCE)
