@@ -22,7 +22,7 @@ from urllib.parse import unquote_plus, urlencode, urlsplit
 
 from aiohttp import web
 
-from gateway.core.clock import now
+from gateway.core import clock
 from tests.fakes.forge import LIES, Forge, SigningKey, rsa_key
 from tests.fakes.patience import PATIENCE
 
@@ -56,10 +56,9 @@ async def _slow(_: web.Request) -> web.StreamResponse:
 async def _trickle(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"content-type": "application/json"})
     await response.prepare(request)
-    for _ in range(300):
+    while True:  # until whoever waits for the end of it has gone
         await response.write(b" ")
         await asyncio.sleep(0.1)
-    return response
 
 
 async def _reset(request: web.Request) -> web.StreamResponse:
@@ -108,7 +107,7 @@ TROUBLES: dict[str, Handler] = {
 class Provider:
     """The provider's state, its switches and what it has seen.
 
-    :ivar lie: name of a lie of `LIES` to tell in the next ID tokens.
+    :ivar lie: name of a lie of `LIES` to tell in the next ID tokens. :ivar moment: at which they are made, if not now.
     :ivar trouble: endpoint (``metadata``, ``jwks``, ``token``, ``revoke``) to name of a trouble of `TROUBLES`.
     :ivar metadata_changes: members put over the honest metadata.
     :ivar jwks_changes: key set served instead of the honest one.
@@ -120,6 +119,7 @@ class Provider:
     def __init__(self) -> None:
         self.port = 0
         self.lie: str | None = None
+        self.moment: int | None = None
         self.trouble: dict[str, str] = {}
         self.metadata_changes: dict[str, Any] = {}
         self.jwks_changes: dict[str, Any] | None = None
@@ -243,7 +243,7 @@ class Provider:
         forge = Forge(
             issuer=self.issuer,
             client_id=CLIENT,
-            now=now(),
+            now=clock.now() if self.moment is None else self.moment,
             nonce=nonce,
             subject=f"{user}-sub",
             access_token=access_token,

@@ -46,7 +46,7 @@ class Puppet:
         line = self.lines.get(request.path, Says(404, "no such page"))
         said = line if isinstance(line, Says) else line(request)
         if said.hangs:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         if said.raw is not None:
             assert request.transport is not None
             request.transport.write(said.raw)

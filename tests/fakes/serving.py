@@ -174,7 +174,7 @@ class Serving:
             while True:
                 try:
                     seen = await self.probe(path)
-                except aiohttp.ClientConnectionError:
+                except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
                     seen = (0, None)
                 if seen[0] == status:
                     return seen[1]

@@ -89,6 +89,7 @@ class Wiretap:
     ) -> None:
         while data := await reader.read(65_536):
             if data.startswith(_METHODS):
+                data = await _whole_head(data, reader)
                 line, fields = _head(data)
                 sent = next((value for name, value in fields if name == "cookie"), "")
                 names = [pair.partition("=")[0] for pair in sent.split("; ")] if sent else []
@@ -105,11 +106,19 @@ async def _answering(
     """A browser asks again only when it has the whole answer, so an answer's head begins what is read then."""
     while data := await answers.read(65_536):
         if under_way and data.startswith(b"HTTP/1.1 "):
+            data = await _whole_head(data, answers)
             line, under_way[0].fields = _head(data)
             under_way[0].status = int(line.split(" ")[1])
             under_way.clear()
         writer.write(data)
         await writer.drain()
+
+
+async def _whole_head(data: bytes, reader: asyncio.StreamReader) -> bytes:
+    """``data``, and what is missing of the head that begins with it: a segment may end anywhere."""
+    while b"\r\n\r\n" not in data and (more := await reader.read(65_536)):
+        data += more
+    return data
 
 
 def _head(data: bytes) -> tuple[str, list[tuple[str, str]]]:

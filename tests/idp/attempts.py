@@ -47,11 +47,11 @@ async def tokens_for(provider: IdentityProvider, nonce: str = "n", user: str = "
     return await provider.redeem(code, code_verifier=verifier, redirect_uri=REDIRECT)
 
 
-async def sign_in(provider: IdentityProvider, user: str = "alice") -> IdTokenClaims:
-    """A whole sign-in."""
+async def sign_in(provider: IdentityProvider, user: str = "alice", *, at: int | None = None) -> IdTokenClaims:
+    """A whole sign-in. ``at``: UTC seconds at which its token is looked at, if not now."""
     nonce = dice.token()
     tokens = await tokens_for(provider, nonce, user)
     assert tokens.id_token is not None
     return await provider.verify_id_token(
-        tokens.id_token, nonce=nonce, now=now(), access_token=tokens.access_token
+        tokens.id_token, nonce=nonce, now=now() if at is None else at, access_token=tokens.access_token
     )
