@@ -128,6 +128,10 @@ WAITS = {
     "ends": 0,
     "receive": 0,
     "create_connection": 1,
+    "run": None,
+    "check_call": None,
+    "check_output": None,
+    "communicate": 1,
     "refused": None,
     "shows": None,
     "arrives": None,
@@ -178,6 +182,8 @@ def _impatient_unless_told(function: ast.FunctionDef | ast.AsyncFunctionDef) -> 
 
 LIMITS = {"within", "deadline", "timeout", "patience", "lease"}
 """What the product is told of how long something may take."""
+IN_FRONT = {"connect"}
+"""Calls of which the first argument says it; not where it is something else."""
 OVER, AMPLE = 1, 30
 """Seconds. A limit of less is there to be waited out, one of more does not pass while a machine stops for a moment. In
 between nobody can tell whether the test wants it to pass, and now and then it does.
@@ -191,13 +197,19 @@ def limits_that_may_pass(tree: ast.AST) -> list[int]:
             node.lineno
             for node in ast.walk(tree)
             if isinstance(node, ast.Call)
-            for each in node.keywords
-            if each.arg in LIMITS
-            and isinstance(each.value, ast.Constant)
-            and isinstance(each.value.value, int | float)
-            and OVER <= each.value.value < AMPLE
+            for each in _told(node)
+            if isinstance(each, ast.Constant)
+            and isinstance(each.value, int | float)
+            and OVER <= each.value < AMPLE
         }
     )
+
+
+def _told(call: ast.Call) -> list[ast.expr]:
+    """What the product is told of limits by this call."""
+    named = [each.value for each in call.keywords if each.arg in LIMITS]
+    in_front = isinstance(call.func, ast.Attribute) and call.func.attr in IN_FRONT
+    return [*named, *(call.args[:1] if in_front else ())]
 
 
 FINDERS = (replacements_one_after_another, assertions_on_elapsed_time, impatience, limits_that_may_pass)
@@ -265,6 +277,8 @@ def test_a_limit_is_there_to_pass_or_does_not() -> None:
         (impatience, "socket.create_connection(address, timeout=0.15)"),
         (limits_that_may_pass, "await link.ask(PING, within=5)"),
         (limits_that_may_pass, "await store.claim('s', 0, lease=1)"),
+        (limits_that_may_pass, "waiting = asyncio.ensure_future(pool.connect(1))"),
+        (impatience, "subprocess.run([node, '--check', file], check=True, timeout=30)"),
     ],
 )
 def test_this_guard_finds_what_it_is_about(find: object, text: str) -> None:

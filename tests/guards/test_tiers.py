@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 MORE = ROOT / "tests" / "more.sh"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -25,14 +27,14 @@ def more(tmp_path: Path) -> list[str | Path]:
     """`tests/more.sh` with a `make` that says what it was asked for and does what the target is called."""
     make = tmp_path / "make"
     make.write_text(
-        '#!/bin/sh\necho "made $2"\ncase $2 in good*) ;; slow) exec sleep 60 ;; *) exit 1 ;; esac\n'
+        '#!/bin/sh\necho "made $2"\ncase $2 in good*) ;; slow) exec sleep 120 ;; *) exit 1 ;; esac\n'
     )
     make.chmod(0o755)
     return ["env", f"MAKE={make}", "MINUTE=1", "bash", MORE]
 
 
 def run(command: list[str | Path], *entries: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*command, *entries], capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run([*command, *entries], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_what_is_large_fits_in_half_an_hour() -> None:
