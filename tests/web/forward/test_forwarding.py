@@ -28,6 +28,7 @@ async def test_a_request_on_a_free_connection_needs_no_task(lab):
 
     door, upstream, client = await lab(script)
     await client.get("/first")
+    await eventually(lambda: not door.listener._tasks)
     before = tasks()
     await client.ask("/wait")
     await eventually(lambda: len(upstream.calls) == 2)
