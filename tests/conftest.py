@@ -23,7 +23,7 @@ for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
     os.environ.pop(name, None)  # the way out of this machine's network is none of what is tried
 # Nor whom it trusts: each Python that imports aiohttp reads the certificates of all of those, twice.
 os.environ["SSL_CERT_FILE"] = os.devnull
-collect_ignore = ["providers", "monitoring"]  # `make providers` and `make monitoring` ask for them by name
+collect_ignore = ["providers", "monitoring", "k8s"]  # `make providers` and the like ask for them by name
 
 # A busy machine is no finding: properties are judged by what they find, not by how long one example took.
 settings.register_profile(

@@ -13,13 +13,13 @@ from tests.fakes.patience import PATIENCE
 ROOT = Path(__file__).parents[2]
 MORE = ROOT / "tests" / "more.sh"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-RULES = re.findall(r"^([a-z-]+):.*", MAKEFILE, re.MULTILINE)
+RULES = re.findall(r"^([a-z0-9-]+):.*", MAKEFILE, re.MULTILINE)
 
 
 def large() -> dict[str, int]:
     """The targets of `make test-more`, and the minutes that each may take."""
     (entries,) = re.findall(r"^MORE :=((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)
-    return {name: int(minutes) for name, minutes in re.findall(r"([a-z-]+):(\d+)", entries)}
+    return {name: int(minutes) for name, minutes in re.findall(r"([a-z0-9-]+):(\d+)", entries)}
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_what_make_test_leaves_out_is_run_by_a_target_of_make_test_more() -> Non
     ]
     places = {
         place
-        for name, recipe in re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+        for name, recipe in re.findall(r"^([a-z0-9-]+):.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
         if name in large()
         for place in re.findall(r"-m large (\S+)", recipe)
     }
