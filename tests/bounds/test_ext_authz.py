@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.web.ext_authz.connection import CALLS, UNREAD, CallerConnection
+from gateway.web.ext_authz.known_blocks import KNOWN, KnowingDecoder, KnowingEncoder
+from gateway.web.ext_authz.known_blocks import LONGEST as LONGEST_BLOCK
 from gateway.web.ext_authz.listener import CONNECTIONS, QuestionListener
 from gateway.web.ext_authz.service import Service
 from tests.bounds.listed import fills, stated
@@ -79,6 +81,18 @@ async def test_calls_of_a_caller(measured: Measured) -> None:
     assert len(connection.calls) == CALLS == len(streams)
     assert CALLS * 14_000 < measured() - before <= CALLS * stated("web/ext_authz/connection.py calls")
     listener.clock.close()
+
+
+@fills("web/ext_authz/known_blocks.py _known")
+async def test_blocks_of_a_caller(measured: Measured) -> None:
+    """As many as there may be each way, of as many fields as get in."""
+    reads, writes = KnowingDecoder(65_536), KnowingEncoder()
+    blocks = [bytes([0x82, 0x84] * (LONGEST_BLOCK // 2 - 4)) + bytes([0x83 + at]) for at in range(KNOWN)]
+    before = measured()
+    for block in blocks:
+        writes.encode([(bytes(name), bytes(value)) for name, value in reads.decode(block, raw=True)])
+    assert len(reads._known) == len(writes._known) == KNOWN
+    assert 0 < measured() - before <= stated("web/ext_authz/known_blocks.py _known")
 
 
 @fills("web/ext_authz/service.py _tasks")

@@ -16,11 +16,13 @@ from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.exceptions import H2Error, StreamClosedError
+from h2.exceptions import H2Error, ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
+from h2.utilities import HeaderValidationFlags, validate_headers
 
 from gateway.core.http.forwarded import SECRET
 from gateway.web.ext_authz.call import PREFIX, UNAVAILABLE, UnaryCall
+from gateway.web.ext_authz.known_blocks import KnowingDecoder, KnowingEncoder
 
 if TYPE_CHECKING:
     from gateway.web.ext_authz.listener import QuestionListener
@@ -40,8 +42,48 @@ _REPLY = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 _CONTENT_TYPE = b"application/grpc"
 
 
+_REQUEST = HeaderValidationFlags(False, False, False, False)
+_TRAILERS = HeaderValidationFlags(False, True, False, False)
+
+
 class _H2(H2Connection):
     MAX_CLOSED_STREAMS = 1_024  # what is remembered of calls that are over; h2 has 65,536
+
+    def __init__(self) -> None:
+        # What comes is held to the rules here, once for as long as it is the same; what goes out is ours, and constant.
+        super().__init__(
+            H2Configuration(
+                False,
+                header_encoding=False,
+                validate_inbound_headers=False,
+                normalize_inbound_headers=False,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
+        )
+        self.encoder = KnowingEncoder()
+        self.decoder = KnowingDecoder(self.DEFAULT_MAX_HEADER_LIST_SIZE)
+        self._lawful: Sequence[tuple[bytes, bytes]] = ()
+
+    def check(self, event: events.Event) -> None:
+        """Whether a call may begin, or end, like this (RFC 9113 §8.2).
+
+        :raises ProtocolError: the connection is to end, and the other side is told.
+        """
+        if isinstance(event, events.RequestReceived):
+            if event.headers != self._lawful:
+                self._hold(event.headers, _REQUEST)
+                self._lawful = event.headers
+        elif isinstance(event, events.TrailersReceived):
+            self._hold(event.headers, _TRAILERS)
+
+    def _hold(self, headers: Sequence[tuple[bytes, bytes]], rules: HeaderValidationFlags) -> None:
+        try:
+            for _ in validate_headers(headers, rules):
+                pass
+        except ProtocolError as error:
+            self.close_connection(error.error_code)
+            raise
 
 
 class CallerConnection(asyncio.Protocol):
@@ -52,7 +94,7 @@ class CallerConnection(asyncio.Protocol):
 
     def __init__(self, owner: QuestionListener) -> None:
         self._owner = owner
-        self._h2 = _H2(H2Configuration(False, header_encoding=False))
+        self._h2 = _H2()
         self._transport = cast("asyncio.Transport", None)
         self.calls: dict[int, UnaryCall] = {}
         self._given_up = 0
@@ -91,6 +133,7 @@ class CallerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for event in self._h2.receive_data(data):
+                self._h2.check(event)
                 self._take(event)
             self._flush()
         except H2Error as error:

@@ -341,3 +341,48 @@ def test_whatever_bytes_come_nothing_of_ours_breaks(
         if not changes and data is frames:
             assert owner.asked == [b"abc"] * 3
         connection.connection_lost(None)
+
+
+@pytest.mark.parametrize("earlier", [0, 2])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Upper": "1"},
+        {"x-value": "a\nb"},
+        {"connection": "close"},
+        {"te": "gzip"},
+        {":other": "1"},
+        {":path": ""},
+    ],
+    ids=str,
+)
+async def test_a_call_that_breaks_the_rules_ends_its_connection(
+    answering: Answering, headers: dict[str, str], earlier: int
+) -> None:
+    """Names and values that HTTP/2 forbids, also after calls that were good; the caller is told, and nothing is asked."""
+    caller = await answering.caller()
+    for _ in range(earlier):
+        assert (await caller.call(b"good")).message == b"good"
+    caller.h2.config.validate_outbound_headers = caller.h2.config.normalize_outbound_headers = False
+    stream = caller.begin(**headers)
+    await asyncio.wait_for(caller.ended.wait(), PATIENCE)
+    assert caller.h2.state_machine.state.name == "CLOSED", "it was told"
+    assert caller.told[stream].status is None
+    assert len(answering.calls) == earlier
+
+
+async def test_what_stands_behind_a_message_is_held_to_the_rules_too(answering: Answering) -> None:
+    """Trailers of a call: gRPC has none, and those that are good are not read."""
+    caller = await answering.caller()
+    for name, ends in (("x-more", False), ("X-More", True)):
+        stream = caller.begin()
+        caller.send(stream, framed(b"a"), ends=False)
+        caller.h2.config.validate_outbound_headers = caller.h2.config.normalize_outbound_headers = False
+        caller.h2.send_headers(stream, [(name, "1")], end_stream=True)
+        caller.flush()
+        if ends:
+            await asyncio.wait_for(caller.ended.wait(), PATIENCE)
+            assert caller.told[stream].status is None
+        else:
+            assert (await caller.answer(stream)).message == b"a"
+    assert len(answering.calls) == 1
