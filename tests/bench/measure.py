@@ -15,7 +15,7 @@ from tests.bench.cases import PACE, UPLOAD, Case
 from tests.bench.cores import Cores
 from tests.bench.peers.peer import Peer
 from tests.bench.person import Person
-from tests.bench.usage import Memory, core_seconds, cpu_seconds, memory
+from tests.bench.usage import Memory, core_seconds, cpu_seconds, memory, tree
 
 TIMES = frozenset({"seconds", "p50", "p99"})
 SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -27,6 +27,7 @@ class Sample:
 
     :ivar busy: cores that the proxy used; well below its one the load generator or the upstream was the limit.
     :ivar foreign: share of a core that others used, on the proxy's or beside it, the hypervisor's steal included.
+    :ivar parts: of `cpu`, what each of the peer's processes took, with its children.
     """
 
     rate: float
@@ -36,6 +37,7 @@ class Sample:
     memory: Memory
     busy: float
     foreign: float
+    parts: tuple[float, ...] = ()
 
 
 async def check(case: Case, peer: Peer, person: Person, cores: Cores) -> None:
@@ -94,10 +96,10 @@ class Meter:
 
 def measure(case: Case, peer: Peer, beside: list[int], cookie: str, cores: Cores, seconds: float) -> Sample:
     """Run the load; exits when anything but right answers came back."""
-    pids = peer.pids()
-    before = Meter.read(peer, pids, beside, cores)
+    pids, groups = peer.pids(), [tree(process.pid) for process in peer.processes]
+    before, parts_before = Meter.read(peer, pids, beside, cores), [cpu_seconds(group) for group in groups]
     seen = generate(case, peer, seconds, cookie, cores)
-    after = Meter.read(peer, pids, beside, cores)
+    after, parts_after = Meter.read(peer, pids, beside, cores), [cpu_seconds(group) for group in groups]
     spent = after.proxy - before.proxy
     if fault := fault_of(case, seen):
         sys.exit(f"bench: {peer.name}, {case.title}: {fault}: {seen}")
@@ -109,6 +111,9 @@ def measure(case: Case, peer: Peer, beside: list[int], cookie: str, cores: Cores
         memory=memory(pids),
         busy=spent / seen["seconds"],
         foreign=after.foreign_since(before),
+        parts=tuple(
+            (then - first) / seen["requests"] for first, then in zip(parts_before, parts_after, strict=True)
+        ),
     )
 
 

@@ -32,6 +32,7 @@ from gateway.core.session.session import Principal, Session
 from gateway.proxy.connection import UpstreamConnection
 from gateway.settings.model import Settings
 from gateway.web.door.connection import Connection
+from tests.bench.pure_grpc import Caller
 
 ORIGIN, HOST = "http://localhost:8080", "localhost:8080"
 CONFIG = """
@@ -46,8 +47,10 @@ state: sqlite://{home}/state.db
 logout: {{chain: []}}
 probes: {{listen: '127.0.0.1:0'}}
 admin: {{listen: '127.0.0.1:0'}}
-trusted_proxies: [127.0.0.1/32]
-forward_auth: {{caller: nginx}}
+trusted_proxies: [127.0.0.1/32, 127.0.0.2/32]
+forward_auth:
+  grpc: {{listen: '127.0.0.1:0'}}
+  callers: [{{caller: nginx, from: [127.0.0.1/32]}}, {{caller: envoy, from: [127.0.0.2/32]}}]
 log: {{level: info, access: {access}}}
 """
 ALICE = Principal(
@@ -68,7 +71,7 @@ class Case:
     """One kind of request.
 
     :ivar path: asked for; ``{}`` is another number each time. :ivar asked: what forward-auth is asked about.
-    :ivar status: of the right answer. :ivar beside: what comes behind our cookie.
+    :ivar status: of the right answer. :ivar beside: what comes behind our cookie. :ivar grpc: asked over gRPC.
     """
 
     title: str
@@ -78,6 +81,7 @@ class Case:
     signed_in: bool = True
     asked: str = ""
     beside: str = ""
+    grpc: bool = False
 
     def requests(self, cookie: str, count: int) -> list[bytes]:
         lines = [f"GET {self.path} HTTP/1.1", f"Host: {HOST}", self.headers]
@@ -103,6 +107,8 @@ CASES = {
     "auth": Case("forward-auth, pass", 200, path="/oauth2/auth", asked="/1k"),
     "auth-unique": Case("forward-auth, pass, a new path with every question", 200, path="/oauth2/auth", asked="/u/{}"),
     "auth-401": Case("forward-auth, 401", 401, path="/oauth2/auth", signed_in=False, asked="/1k"),
+    "grpc": Case("forward-auth over gRPC, pass", 200, grpc=True),
+    "grpc-unique": Case("forward-auth over gRPC, pass, a new path with every question", 200, path="/u/{}", grpc=True),
 }  # fmt: skip
 
 
@@ -216,18 +222,24 @@ async def measure(case: Case, settings: Settings, rounds: int, count: int) -> fl
     """The fastest round, in seconds a request."""
     gateway = Gateway(settings)
     await gateway.open()
-    bench = Bench(gateway)
+    bench, caller = Bench(gateway), Caller(gateway)
     try:
         cookie = bench.cookie()
         times = []
         for _ in range(rounds):
-            requests = case.requests(cookie, count)
-            await bench.check(case, requests[0])
-            times.append(await bench.run(requests))
+            if case.grpc:
+                first, *requests = caller.requests(cookie, HOST, case.path, case.headers, count + 1)
+                await caller.check(case.title, first)
+                times.append(caller.run(requests))
+            else:
+                requests = case.requests(cookie, count)
+                await bench.check(case, requests[0])
+                times.append(await bench.run(requests))
             gateway.metrics.settle()
             gc.collect()
         return min(times) / count
     finally:
+        caller.close()
         await gateway.close()
 
 

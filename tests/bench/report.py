@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from tests.bench.cases import Case
 from tests.bench.measure import Sample
+from tests.bench.peers.equal_work import BY_OURS
 from tests.bench.peers.forward_auth import FRONTS
 from tests.bench.peers.line_up import ONE
 from tests.bench.peers.peer import Role
@@ -164,13 +166,24 @@ def table(bench: Bench, case: Case, missing: Sequence[str]) -> str:
     absent = [name for name in missing if Role.GATED in case.roles]
     if Role.ASKED in case.roles:
         absent += [f"{front} asking {name}" for name in missing for front in FRONTS]
+        absent += [f"{front} asking {BY_OURS}" for _ in missing for front in FRONTS]
     rows += [[f"{name}: not measured", *[""] * 8] for name in absent]
     header = [
         "", f"{case.unit}s/s", f"of {base.partition(',')[0] if base is NGINX else '1 worker'}", "extremes",
         "p50 ms", "p99 ms", f"CPU µs/{case.unit}", "memory MB", "core",
     ]  # fmt: skip
+    if Role.ASKED in case.roles:
+        header += ["proxy µs", "asked µs"]
+        rows = [line + (parts_of(bench, case, line[0]) if len(line) < len(header) else []) for line in rows]
     about = about_workers(bench) if Role.WORKERS in case.roles else case.about
     return "\n\n".join(part for part in (f"## {case.title}", about, rows_of(header, rows)) if part)
+
+
+def parts_of(bench: Bench, case: Case, name: str) -> list[str]:
+    """CPU of the proxy for a request, and of what it asks."""
+    samples = bench.samples.get((case.key, name.strip("*")), [])
+    parts = list(zip(*(each.parts for each in samples), strict=True)) if samples else []
+    return [f"{median(part) * 1e6:,.0f}" for part in parts[:2]] if len(parts) == 2 else ["", ""]
 
 
 def about_workers(bench: Bench) -> str:

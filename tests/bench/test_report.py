@@ -67,7 +67,7 @@ def test_a_figure_just_beyond_its_target_does_not_look_met() -> None:
 def test_every_target_has_its_line() -> None:
     """What was not measured is said so, and neither met nor missed."""
     found = lines(bench({("1k", OURS): [50], ("1k", NGINX): [100]}))
-    assert len(found) == 15
+    assert len(found) == 18
     assert found["100 KB GET, of nginx"].row()[2:] == ["not measured", ""]
     assert found["1 KB GET, of nginx"].met
     assert found["start until `/readyz` says so"].value == 0.5
@@ -105,6 +105,7 @@ def test_a_missing_peer_has_a_row_with_its_reason() -> None:
     assert "| oauth2-proxy: not measured |" in text
     assert "| nginx asking oauth2-proxy: not measured |" in text
     assert "| Envoy asking oauth2-proxy: not measured |" in text
+    assert "| Envoy asking oauth2-proxy by our recipe: not measured |" in text
 
 
 @pytest.mark.parametrize(("foreign", "warned"), [(0.01, False), (0.2, True)])

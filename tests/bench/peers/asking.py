@@ -85,7 +85,7 @@ def gateway_asked(stand: Stand, client: Client, caller: str) -> Peer:
     directory = stand.directory(f"front-{client.name}")
     front = placed(caller, directory, at)
     assert isinstance(front, FrontProxy)
-    front.recipe.write_text(_quiet(front.recipe.read_text(), kind))
+    front.recipe.write_text(quiet(front.recipe.read_text(), kind))
     running = stand.start_proxy(*front.command(), HOME=str(directory))
     stand.wait(client.port, running)
     return Peer(
@@ -97,7 +97,7 @@ def gateway_asked(stand: Stand, client: Client, caller: str) -> Peer:
     )
 
 
-def _quiet(recipe: str, kind: str) -> str:
+def quiet(recipe: str, kind: str) -> str:
     """Without the access log, which no other front here has."""
     if kind == "caddy":
         begin = recipe.index("\tlog {\n")

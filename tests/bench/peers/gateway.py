@@ -112,7 +112,7 @@ def sign_out_others(state: Path, issuer: str) -> None:
 
 
 def until_ready(process: Process, probes: int, began: float) -> float:
-    while time.monotonic() - began < 20 and process.running.poll() is None:
+    while time.monotonic() - began < 60 and process.running.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{probes}/readyz", timeout=1) as answer:
                 if answer.status == 200:

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
-from tests.bench.peers import apache, asking, envoy, forward_auth, gateway, naive, oauth2_proxy, plain
+from tests.bench.peers import (
+    apache,
+    asking,
+    envoy,
+    equal_work,
+    forward_auth,
+    gateway,
+    naive,
+    oauth2_proxy,
+    plain,
+)
 from tests.bench.peers.peer import Client, Peer, Role
 from tests.bench.stand import Stand
 
@@ -68,7 +78,7 @@ def others(stand: Stand) -> tuple[list[Client], list[tuple[str, Role, Starter]]]
         proxy = oauth2_proxy.client(stand.port())
         clients.append(proxy)
         starters.append(("oauth2-proxy", Role.GATED, lambda: oauth2_proxy.start(stand, proxy)))
-    for front in (forward_auth, asking):
+    for front in (forward_auth, asking, equal_work):
         more_clients, more = front.line_up(stand)
         clients += more_clients
         starters += [(name, Role.ASKED, make) for name, make in more]
