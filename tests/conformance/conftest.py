@@ -24,6 +24,8 @@ from tests.fakes.ports import free_port
 from tests.flows.conftest import standing
 
 BODY_LIMIT = 1 << 20
+AMPLE = "connect: 60s, upstream_keep_alive: 60s"
+"""Of ``timeouts``, which pass in earnest at a door that many tests share: nothing here has to be quicker."""
 
 
 async def _serve(
@@ -45,7 +47,12 @@ async def _serve(
         assert page.text == "application", page.text
         authority = stand.app.removeprefix("http://")
         cookie = browser.cookie_header(stand.app)
-        opened.append(Door("127.0.0.1", stand.port, authority, cookie, upstream, BODY_LIMIT))
+        pools = stand.gateway.forwarder._pools
+
+        def waiting() -> int:
+            return sum(len(pool._waiting) for pool in pools.values())
+
+        opened.append(Door("127.0.0.1", stand.port, authority, cookie, upstream, BODY_LIMIT, waiting))
         loop = asyncio.get_running_loop()
         stop.append(lambda: loop.call_soon_threadsafe(over.set))
         ready.set()
@@ -54,7 +61,10 @@ async def _serve(
 
 @contextmanager
 def running(
-    directory: Path, *, routes: str = "", extra: str = f"limits: {{body: {BODY_LIMIT}}}\n"
+    directory: Path,
+    *,
+    routes: str = "",
+    extra: str = f"timeouts: {{{AMPLE}}}\nlimits: {{body: {BODY_LIMIT}}}\n",
 ) -> Iterator[Door]:
     """A door in a thread and an event loop of its own, the loop that production runs on.
 

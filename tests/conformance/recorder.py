@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
+import select
 import socket
 import ssl
 import struct
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -96,12 +99,29 @@ class Connection:
     """One connection from the gateway. ``raw``: all it sent; ``fault``: what was wrong with that."""
 
     sock: socket.socket
+    peer: tuple[str, int]
     number: int
     raw: bytearray = field(default_factory=bytearray)
     unread: bytes = b""
     fault: str = ""
+    _waits: bool = False
+
+    def settled(self) -> bool:
+        """Whether all that has come is recorded. Not for TLS, which may have read what nobody has asked for yet."""
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+            unread = fcntl.ioctl(
+                self.sock, termios.FIONREAD, bytes(4)
+            )  # before it is asked whether somebody waits
+            return not any(unread) and self._waits
+        return True
 
     def receive(self) -> None:
+        if not isinstance(self.sock, ssl.SSLSocket):
+            come = select.poll()
+            come.register(self.sock, select.POLLIN)
+            self._waits = True
+            come.poll()
+            self._waits = False
         data = self.sock.recv(1 << 16)
         if not data:
             raise _OverError
@@ -162,6 +182,18 @@ class Recorder:
             assert time.monotonic() < until, f"{found} bytes came"
             time.sleep(0.005)
 
+    def settled(self) -> None:
+        """Wait until all that the gateway has sent so far is recorded."""
+        before = len(self.connections)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as behind_all:
+            own = behind_all.getsockname()
+            until = time.monotonic() + PATIENCE
+            while not all(each.settled() for each in self.connections) or not any(
+                each.peer == own for each in self.connections[before:]
+            ):
+                assert time.monotonic() < until
+                time.sleep(0.001)
+
     def mark(self) -> tuple[int, int]:
         """A point in what has been recorded, for :meth:`since`."""
         return len(self.calls), sum(len(each.raw) for each in self.connections)
@@ -185,11 +217,11 @@ class Recorder:
     def _accept(self) -> None:
         while True:
             try:
-                sock, _ = self._listening.accept()
+                sock, peer = self._listening.accept()
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, len(self.connections))
+            connection = Connection(sock, peer, len(self.connections))
             self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 

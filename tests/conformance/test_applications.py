@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import strict
-from tests.conformance.conftest import running
+from tests.conformance.conftest import AMPLE, running
 from tests.conformance.recorder import Call, Script, plain, saying
 from tests.conformance.wire import Door, Wire
 from tests.fakes.patience import PATIENCE
@@ -85,7 +85,7 @@ def test_grpc_web_may_answer_with_trailers_alone(door: Door) -> None:
 @pytest.fixture(scope="module")
 def unlimited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """A door that takes bodies of any size."""
-    with running(tmp_path_factory.mktemp("unlimited"), extra="") as opened:
+    with running(tmp_path_factory.mktemp("unlimited"), extra=f"timeouts: {{{AMPLE}}}\n") as opened:
         yield opened
         assert opened.upstream.faults() == []
 

@@ -80,6 +80,7 @@ def test_what_two_parsers_could_read_differently_is_rejected(door: Door, case: C
     told = [each.status for each in answers]
     assert len(told) == (0 if case.kind == "close" else 1), (told, case.why)
     assert case.statuses.issuperset(told), (told, case.why)
+    door.upstream.settled()
     assert door.upstream.mark() == before, case.why
     assert not door.upstream.contains(path.encode())
 
@@ -92,6 +93,7 @@ def test_what_cannot_be_decided_on_is_refused(door: Door, case: Case) -> None:
     with door.open() as wire:
         wire.send(case.bytes(door)[0])
         assert wire.response().status in case.statuses, case.why
+        door.upstream.settled()
         assert door.upstream.mark() == before, case.why
         try:
             wire.send(second)
@@ -119,7 +121,7 @@ def test_a_body_that_breaks_its_framing_never_becomes_whole(door: Door, case: Ca
     told = [each.status for each in answers]
     assert len(told) == 1, (told, case.why)
     assert case.statuses.issuperset(told), (told, case.why)
-    time.sleep(_PAUSE)
+    door.upstream.settled()
     assert all(call.whole is None for call in door.upstream.find(target)), case.why
     assert not door.upstream.contains(path.encode())
 

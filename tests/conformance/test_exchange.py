@@ -261,15 +261,19 @@ BROKEN = {
 @pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN)
 def test_an_application_that_leaves_breaks_the_response_visibly(door: Door, sent: bytes, how: str) -> None:
     """The client never sees a complete message: too short, or without its last chunk."""
+    begun = threading.Event()
 
     def script(call: Call) -> None:
         call.body()
         call.send(sent)
-        time.sleep(0.03)
+        assert begun.wait(PATIENCE)  # or a reset overtakes what has been sent
         call.close() if how == "closes" else call.reset()
 
     with door.open() as wire:
         wire.send(door.request(door.upstream.on(script)))
+        while b"part" not in wire.unread:
+            assert wire.more()
+        begun.set()
         with pytest.raises(strict.IncompleteError):
             wire.response()
 

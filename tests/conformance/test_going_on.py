@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.conftest import running
+from tests.conformance.conftest import AMPLE, running
 from tests.conformance.recorder import Call
 from tests.conformance.wire import Door
 from tests.fakes.hand import Hand
@@ -18,7 +18,7 @@ from tests.fakes.patience import PATIENCE
 @pytest.fixture
 def measured(tmp_path: Path, hand: Hand) -> Iterator[Door]:
     """A door with short limits, whose clock is moved by hand."""
-    with running(tmp_path, extra="timeouts: {first_byte: 500ms, idle: 800ms}\n") as door:
+    with running(tmp_path, extra=f"timeouts: {{{AMPLE}, first_byte: 500ms, idle: 800ms}}\n") as door:
         yield door
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ from tests.conformance import strict
 from tests.conformance.corpus import expanded
 from tests.conformance.recorder import Call, plain, saying
 from tests.conformance.wire import Door
+from tests.fakes.patience import PATIENCE
 
 _FILE = Path(__file__).parents[1] / "corpus" / "http" / "responses" / "responses.yaml"
 CASES: list[dict[str, Any]] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
 _SECOND = plain(b"the answer of somebody else")
-_LATE = 0.05
-"""Seconds for bytes that come late: only while nobody has asked again can they be told from an answer."""
 
 
 @pytest.mark.parametrize("split", [False, True], ids=["at once", "byte by byte"])
@@ -26,6 +25,7 @@ _LATE = 0.05
 def test_an_application_that_breaks_the_rules(door: Door, case: dict[str, Any], split: bool) -> None:
     """502 and a good connection, or a visibly broken message; never the response behind it."""
     sent = expanded(case["send"].encode("latin-1")) + _SECOND
+    over = threading.Event()
 
     def script(call: Call) -> None:
         call.body()
@@ -34,6 +34,7 @@ def test_an_application_that_breaks_the_rules(door: Door, case: dict[str, Any], 
                 call.send(sent[at : at + 1] if split and len(sent) < 2_000 else sent)
             call.gone(0.2)
         finally:
+            over.set()
             call.close()
 
     with door.open() as wire:
@@ -51,8 +52,7 @@ def test_an_application_that_breaks_the_rules(door: Door, case: dict[str, Any], 
         if case["expect"] == "pass":
             assert answer.body == case["body"].encode()
             assert answer.value(b"connection") is None
-        if split:
-            time.sleep(_LATE)
+        assert over.wait(PATIENCE)  # only while nobody has asked again can late bytes be told from an answer
         assert wire.get("/").body == b"application"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -14,42 +16,49 @@ import pytest
 
 from gateway.web.pages.catalogue import message
 from tests.conformance import strict
-from tests.conformance.conftest import running
+from tests.conformance.conftest import AMPLE, running
 from tests.conformance.recorder import Call, plain
 from tests.conformance.wire import Door, Wire
+from tests.fakes.hand import Hand
 from tests.fakes.patience import PATIENCE
 
-TIMES = "timeouts: {connect: 400ms, first_byte: 500ms, idle: 800ms, client_body: 800ms}\n"
+TIMES = f"timeouts: {{{AMPLE}, first_byte: 500ms, idle: 800ms, client_body: 800ms}}\n"
 
 
 @pytest.fixture(scope="module")
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def limits() -> Hand:
+    """Moves the limits of `impatient`: none passes before the test has brought about what it is for."""
+    return Hand()
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory, limits: Hand) -> Iterator[Door]:
     """A door with short limits. Under ``/full/`` is an application whose backlog is full, under ``/mute/`` one that is
-    connected to by the kernel and says nothing, where TLS would have to be agreed on.
+    connected to by the kernel and says nothing, where TLS would have to be agreed on: only to these it connects in
+    a time of its own.
     """
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
-        socket.create_server(("127.0.0.1", 0), backlog=64) as mute,
-    ):
+    with ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        mute = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
         port = full.getsockname()[1]
-        filling = [
-            _begun(port) for _ in range(4)
-        ]  # the kernel takes one or two, and drops who comes after them
+        for _ in range(4):  # the kernel takes one or two, and drops who comes after them
+            opened.enter_context(_begun(port))
         routes = (
-            f"  - {{path: /full/, url: 'http://127.0.0.1:{port}'}}\n"
-            f"  - {{path: /mute/, url: 'https://localhost:{mute.getsockname()[1]}'}}\n"
+            f"  - {{path: /full/, url: 'http://127.0.0.1:{port}', connect: 400ms}}\n"
+            f"  - {{path: /mute/, url: 'https://localhost:{mute.getsockname()[1]}', connect: 400ms}}\n"
         )
-        with running(tmp_path_factory.mktemp("impatient"), routes=routes, extra=TIMES) as door:
-            yield door
-            assert door.upstream.faults() == []
-        for each in filling:
-            each.close()
+        with pytest.MonkeyPatch.context() as patch:
+            limits.put(patch)
+            directory = tmp_path_factory.mktemp("impatient")
+            door = opened.enter_context(running(directory, routes=routes, extra=TIMES))
+        yield door
+        assert door.upstream.faults() == []
 
 
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Door]:
     """A door that opens two connections to its application, and lets two requests wait."""
-    extra = "timeouts: {connect: 60s}\nlimits: {upstream_connections: 2, upstream_queue: 2}\n"
+    extra = f"timeouts: {{{AMPLE}}}\nlimits: {{upstream_connections: 2, upstream_queue: 2}}\n"
     with running(tmp_path, extra=extra) as door:
         yield door
 
@@ -73,9 +82,11 @@ def _refused(answer: strict.Message, status: int, code: str) -> None:
     assert (problem["title"], problem["detail"]) == (title, f"{what} {fix}")
 
 
-def _goes_on(wire: Wire) -> None:
-    """Other applications are asked as before; on a busy machine one may be slower than these limits, once."""
-    _until(lambda: wire.get("/").body == b"application")
+def _in_time(wire: Wire, limits: Hand, meanwhile: Callable[[], object] = int) -> None:
+    """Let time go by until something comes, if only the end. :param meanwhile: done before each moment."""
+    while not wire.comes(0):
+        meanwhile()
+        limits.goes_elsewhere(0.05)
 
 
 def _silent(call: Call) -> None:
@@ -91,28 +102,31 @@ def test_a_connection_that_is_not_accepted_in_time(impatient: Door, path: str) -
         answer = wire.get(path)
         _refused(answer, 504, "connect_timeout")
         assert answer.value(b"retry-after") == b"5"
-        _goes_on(wire)
+        assert wire.get("/").body == b"application"
 
 
-def test_an_answer_that_does_not_begin_in_time(impatient: Door) -> None:
+def test_an_answer_that_does_not_begin_in_time(impatient: Door, limits: Hand) -> None:
     """504, without a body and behind one, at once and in pieces; the application sees its client leave."""
+    asked = threading.Semaphore(0)
     left: list[bool] = []
 
     def script(call: Call) -> None:
         call.body()
+        asked.release()
         left.append(call.gone())
         call.close()
 
     path = impatient.upstream.on(script)
     with impatient.open() as wire:
         head = impatient.request(path, "Content-Length: 3", method="POST")
-        for pieces in ((impatient.request(path),), (head + b"abc",), (head, b"abc")):
+        for turn, pieces in enumerate([(impatient.request(path),), (head + b"abc",), (head, b"abc")], 1):
             for piece in pieces:
                 wire.send(piece)
-                time.sleep(0.1)
-            answer = wire.response()
-            _refused(answer, 504, "first_byte_timeout")
-        _goes_on(wire)
+                impatient.upstream.wait(path, turn)
+            assert asked.acquire(timeout=PATIENCE)
+            _in_time(wire, limits)
+            _refused(wire.response(), 504, "first_byte_timeout")
+        assert wire.get("/").body == b"application"
     _until(lambda: left == [True] * 3)
     assert len(impatient.upstream.find(path)) == 3
 
@@ -125,7 +139,9 @@ STALLING = {
 
 
 @pytest.mark.parametrize("sent", STALLING.values(), ids=STALLING)
-def test_an_answer_that_stops_in_mid_way_is_broken_visibly(impatient: Door, sent: bytes) -> None:
+def test_an_answer_that_stops_in_mid_way_is_broken_visibly(
+    impatient: Door, limits: Hand, sent: bytes
+) -> None:
     """After the idle limit, and never as if it were whole; the application sees its client leave."""
     left: list[bool] = []
 
@@ -137,14 +153,16 @@ def test_an_answer_that_stops_in_mid_way_is_broken_visibly(impatient: Door, sent
 
     with impatient.open() as wire:
         wire.send(impatient.request(impatient.upstream.on(script)))
+        while b"part" not in wire.unread:
+            assert wire.more()
+        _in_time(wire, limits)
         with pytest.raises(strict.IncompleteError):
             wire.response()
     _until(lambda: left == [True])
 
 
-def test_an_application_that_takes_no_more_of_the_body(impatient: Door) -> None:
+def test_an_application_that_takes_no_more_of_the_body(impatient: Door, limits: Hand) -> None:
     """504: it is the application that is too slow, not the client."""
-
     over = threading.Event()
 
     def stop(call: Call) -> None:
@@ -153,16 +171,19 @@ def test_an_application_that_takes_no_more_of_the_body(impatient: Door) -> None:
 
     path = impatient.upstream.on(stop)
     with impatient.open() as wire:
-        size = 64 << 20
-        sender = _sending(wire, impatient.request(path, f"Content-Length: {size}", method="POST"), size)
-        answer = wire.response()
+        wire.send(impatient.request(path, f"Content-Length: {1 << 40}", method="POST"))
+        impatient.upstream.wait(path)
+        wire.sock.setblocking(False)
+        _in_time(wire, limits, meanwhile=partial(_fill, wire))
+        wire.sock.settimeout(PATIENCE)
+        _refused(wire.response(), 504, "idle_timeout")
         over.set()
-        _refused(answer, 504, "idle_timeout")
-        sender.join(PATIENCE)
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
-def test_a_client_whose_body_stops_is_told_that_it_is_too_slow(impatient: Door, framing: str) -> None:
+def test_a_client_whose_body_stops_is_told_that_it_is_too_slow(
+    impatient: Door, limits: Hand, framing: str
+) -> None:
     """408: nobody else's fault. The application sees a broken request, and the connection ends."""
     broken: list[bool] = []
 
@@ -178,6 +199,8 @@ def test_a_client_whose_body_stops_is_told_that_it_is_too_slow(impatient: Door, 
     with impatient.open() as wire:
         wire.send(impatient.request(path, framing, method="POST"))
         wire.send(b"4\r\npart\r\n" if "chunked" in framing else b"part")
+        impatient.upstream.wait(path)
+        _in_time(wire, limits)
         answer = wire.response()
         _refused(answer, 408, "too_slow")
         assert answer.value(b"connection") == b"close"
@@ -185,11 +208,15 @@ def test_a_client_whose_body_stops_is_told_that_it_is_too_slow(impatient: Door, 
     _until(lambda: broken == [True])
 
 
-def test_people_get_a_page_where_programs_get_a_problem(impatient: Door) -> None:
+def test_people_get_a_page_where_programs_get_a_problem(impatient: Door, limits: Hand) -> None:
     """The same words, as a page with its code; both say what to do."""
     path = impatient.upstream.on(_silent)
     with impatient.open() as wire:
-        answer = wire.get(path, "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+        page = ("Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+        wire.send(impatient.request(path, *page))
+        impatient.upstream.wait(path)
+        _in_time(wire, limits)
+        answer = wire.response()
     assert (answer.status, answer.value(b"retry-after")) == (504, b"5")
     assert (answer.value(b"content-type") or b"").startswith(b"text/html")
     for part in ("title", "what", "fix"):
@@ -231,9 +258,9 @@ def test_more_than_an_application_may_be_asked_wait_in_order_or_are_refused(narr
     held = Held(narrow)
     wires = [held.ask("a"), held.ask("b")]
     _until(lambda: len(held.order) == 2)
-    for name in ("c", "d"):
+    for count, name in enumerate("cd", 1):
         wires.append(held.ask(name))
-        time.sleep(0.1)  # so that the one has come before the other
+        _until(partial(_waiting, narrow, count))
     with narrow.open() as late:
         answer = late.get(f"{held.path}?e")
         _refused(answer, 503, "upstream_busy")
@@ -257,12 +284,14 @@ def test_a_client_that_leaves_the_queue_makes_room_in_it(narrow: Door) -> None:
     wires = [held.ask("a"), held.ask("b")]
     _until(lambda: len(held.order) == 2)
     leaving = [held.ask("left"), held.ask("left")]
+    _until(partial(_waiting, narrow, 2))
     with narrow.open() as late:
         assert late.get(held.path).status == 503
     for wire in leaving:
         wire.leave()
-    time.sleep(0.2)
+    _until(partial(_waiting, narrow, 0))
     wires += [held.ask("c"), held.ask("d")]
+    _until(partial(_waiting, narrow, 2))
 
     def all_begun() -> bool:
         held.let_go()
@@ -299,7 +328,7 @@ def test_a_stale_connection_that_was_waited_for_costs_nothing_either(narrow: Doo
 
     with narrow.open() as waiting:
         waiting.send(narrow.request(narrow.upstream.on(script)))
-        time.sleep(0.2)
+        _until(partial(_waiting, narrow, 1))
         held.let_go(2)
         assert waiting.response().body == b"after all"
     assert [wire.response().body for wire in wires] == [b"a", b"b"]
@@ -334,20 +363,17 @@ def _closing_kept_connections() -> Callable[[Call], None]:
     return script
 
 
-def _sending(wire: Wire, head: bytes, size: int) -> threading.Thread:
-    """Send a large body from a thread, for as long as somebody takes it."""
+def _fill(wire: Wire) -> None:
+    """Send as much as anybody takes."""
+    with contextlib.suppress(BlockingIOError, ConnectionError):
+        while True:
+            wire.sock.send(bytes(1 << 18))
 
-    def send() -> None:
-        try:
-            wire.send(head)
-            for _ in range(size >> 18):
-                wire.send(bytes(1 << 18))
-        except OSError:
-            pass  # cut off, which is what the test is about
 
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    return thread
+def _waiting(door: Door, count: int) -> bool:
+    """Whether so many requests wait for a connection."""
+    assert door.waiting is not None
+    return door.waiting() == count
 
 
 def _until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:

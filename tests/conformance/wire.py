@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,7 +21,8 @@ _RESET = struct.pack("ii", 1, 0)
 class Door:
     """A running door: where it is, the Host it answers for, the Cookie of somebody signed in, and what is behind it.
 
-    :ivar admits: bytes of a request body that it admits; more is 413.
+    :ivar admits: bytes of a request body that it admits; more is 413. :ivar waiting: tells how many requests wait for
+        a connection to what is behind it, where it runs in this process.
     """
 
     host: str
@@ -28,6 +31,7 @@ class Door:
     cookie: str
     upstream: Recorder
     admits: int
+    waiting: Callable[[], int] | None = None
 
     @property
     def signed_in(self) -> str:
@@ -147,6 +151,12 @@ class Wire:
                 if ended:
                     raise
                 ended = not self.more()
+
+    def comes(self, seconds: float = PATIENCE) -> bool:
+        """Whether more bytes, or the end, have come within so many."""
+        come = select.poll()
+        come.register(self.sock, select.POLLIN)
+        return bool(come.poll(seconds * 1_000))
 
     def more(self) -> bool:
         """Wait for more bytes; False when the connection has ended."""
