@@ -110,7 +110,7 @@ async def examined(
         return Examination(str(path), tuple(sheet.rows), live=live)
     patient = Patient(
         settings=settings,
-        discovered=await ask_provider(settings, now=clock.now()),
+        discovered=await ask_provider(settings, now=clock.now),
         probe=Probe(ca_file=settings.provider.ca_file, resolve=settings.provider.resolve, way=way(settings)),
         served=await ask_upstreams(settings),
         live=live,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.app.options import relying_party, way
 from gateway.doctor.check import check
-from gateway.doctor.patient import Patient
+from gateway.doctor.patient import Patient, ahead
 from gateway.doctor.verdict import Observation, failed, ok, unknown, warning
 from gateway.oidc.jose.signed_token import LEEWAY
 from gateway.oidc.signin.metadata import endpoints_on
@@ -71,7 +71,7 @@ async def clock(patient: Patient) -> AsyncIterator[Observation]:
     except (ValueError, TypeError, OverflowError, OSError):
         yield unknown(discovered.url, "the answer has no date that can be read")
         return
-    apart = discovered.received - theirs
+    apart = ahead(theirs, discovered.asked, discovered.received)
     how = f"this machine's clock is {abs(apart)} s {'ahead of' if apart > 0 else 'behind'} the provider's"
     if abs(apart) >= LEEWAY:
         what = f"{how}; sign-ins are refused from {LEEWAY} s on"

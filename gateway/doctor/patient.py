@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.app.options import logout_options, relying_party, transport
@@ -30,7 +31,7 @@ class Discovered:
 
     :ivar document: the metadata as it was served, for what the gateway does not use.
     :ivar fault: why there is no metadata. :ivar keys_fault: why there are no keys.
-    :ivar date: the ``Date`` header. :ivar received: when it came, in UTC seconds.
+    :ivar date: the ``Date`` header. :ivar asked: when it was asked for, in UTC seconds. :ivar received: when it came.
     """
 
     url: str = ""
@@ -40,6 +41,7 @@ class Discovered:
     keys: KeySet | None = None
     keys_fault: ProviderError | None = None
     date: str = ""
+    asked: int = 0
     received: int = 0
 
 
@@ -109,7 +111,15 @@ class Patient:
         return f"{self.settings.public_url}{self.settings.prefix}/callback"
 
 
-async def ask_provider(settings: Settings, *, now: int) -> Discovered:
+def ahead(theirs: int, asked: int, received: int) -> int:
+    """Seconds by which our clock is ahead of another one, negative where it is behind.
+
+    :param theirs: what that one said at some time between the two of ours; how long the answer took is no difference.
+    """
+    return max(0, asked - theirs) + min(0, received - theirs)
+
+
+async def ask_provider(settings: Settings, *, now: Callable[[], int]) -> Discovered:
     """Metadata and keys, by the very requests that the gateway makes. Never raises."""
     provider = settings.provider
     try:
@@ -118,18 +128,21 @@ async def ask_provider(settings: Settings, *, now: int) -> Discovered:
     except ConfigurationError as error:
         return Discovered(fault=error)
     try:
+        asked = now()
         answer = await link.send(request)
-        date = answer.headers.get("date", "")
+        date, received = answer.headers.get("date", ""), now()
         found = document(answer, "provider metadata")
         try:
             metadata = parse_metadata(answer, issuer=provider.issuer)
         except ProviderError as error:
-            return Discovered(request.url, found, fault=error, date=date, received=now)
+            return Discovered(request.url, found, fault=error, date=date, asked=asked, received=received)
         try:
             keys = parse_key_set(await link.send(get(metadata.jwks_uri)))
         except ProviderError as error:
-            return Discovered(request.url, found, metadata, keys_fault=error, date=date, received=now)
-        return Discovered(request.url, found, metadata, keys=keys, date=date, received=now)
+            return Discovered(
+                request.url, found, metadata, keys_fault=error, date=date, asked=asked, received=received
+            )
+        return Discovered(request.url, found, metadata, keys=keys, date=date, asked=asked, received=received)
     except ProviderError as error:
         return Discovered(request.url, fault=error)
     finally:

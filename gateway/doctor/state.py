@@ -12,7 +12,7 @@ from gateway.app.options import state_place
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.doctor.check import check
-from gateway.doctor.patient import Patient
+from gateway.doctor.patient import Patient, ahead
 from gateway.doctor.verdict import Observation, failed, ok, warning
 from gateway.settings.secret_files import revealed
 from gateway.settings.state_urls import RedisUrl, SqliteUrl
@@ -123,7 +123,9 @@ async def _redis(place: RedisPlace, looked_at: str, *, tickets: bool) -> list[Ob
     link = Link(place)
     try:
         advice = await _patiently(lambda: examine(link))
+        asked = clock.now()
         (server_time,) = await link.ask(("TIME",), within=EXAMINE_WITHIN)
+        received = clock.now()
         usual = link.pace.usual
     except (CommandRefusedError, LostError, OSError, TimeoutError) as error:
         fault = fault_of(error)
@@ -138,7 +140,7 @@ async def _redis(place: RedisPlace, looked_at: str, *, tickets: bool) -> list[Ob
         else warning(looked_at, each.what, each.fix)
         for each in advice
     ]
-    found.append(_clocks(server_time, looked_at))
+    found.append(_clocks(server_time, asked, received, looked_at))
     found += _distance(usual, looked_at, tickets=tickets)
     return [*found, ok(looked_at, "it answers, is recent enough, and we have the rights we need")]
 
@@ -172,13 +174,13 @@ def _distance(usual: float, looked_at: str, *, tickets: bool) -> list[Observatio
     ]
 
 
-def _clocks(server_time: object, looked_at: str) -> Observation:
+def _clocks(server_time: object, asked: int, received: int, looked_at: str) -> Observation:
     seconds = (
         int(server_time[0])
         if isinstance(server_time, list) and server_time and isinstance(server_time[0], bytes | int)
         else 0
     )
-    apart = abs(seconds - clock.now())
+    apart = abs(ahead(seconds, asked, received))
     if apart > APART:
         what = f"its clock and this machine's are {apart} s apart; events with a time of their own are compared by it"
         return warning(looked_at, what, "keep the time of both with NTP")

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from gateway.doctor import bypass
+from gateway.state.redis import server
 from tests.doctor.deployment import Deployment
 from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
+from tests.fakes.patience import PATIENCE
 from tests.fakes.puppet import Puppet, puppet
+
+
+@pytest.fixture(autouse=True)
+def patient_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked has time to answer."""
+    monkeypatch.setattr(bypass, "WITHIN", PATIENCE)
+    monkeypatch.setattr(server, "EXAMINE_WITHIN", PATIENCE)
 
 
 @pytest.fixture

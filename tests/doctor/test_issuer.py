@@ -91,10 +91,14 @@ async def test_the_clocks_are_compared(
     cognito: Deployment, idp: Puppet, seconds: int, verdict: object
 ) -> None:
     """From a minute apart sign-ins are refused."""
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
     said = idp.lines[DISCOVERY]
     assert isinstance(said, Says)
-    idp.lines[DISCOVERY] = Says(body=said.body, kind=said.kind, headers={"Date": date})
+
+    def dated(_: object) -> Says:
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+        return Says(body=said.body, kind=said.kind, headers={"Date": date})
+
+    idp.lines[DISCOVERY] = dated
     seen = await cognito.only("clock")
     assert seen.verdict is verdict, seen
     if seconds:

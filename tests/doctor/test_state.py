@@ -13,6 +13,7 @@ from gateway.doctor.state import file_system_of
 from gateway.state.contract.spool import Spool
 from tests.doctor.deployment import FAILED, OK, WARNING, Deployment
 from tests.fakes.disk import mounted
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.fakes.redis import RedisServer
 from tests.fakes.slow_way import SlowWay
@@ -143,8 +144,11 @@ async def test_a_spool_on_a_file_system_that_copies_is_said(
     assert (warned.verdict, "on zfs" in warned.what) == (WARNING, True)
 
 
-async def test_r05_a_redis_that_keeps_everything_is_good(cognito: Deployment, tmp_path: Path) -> None:
+async def test_r05_a_redis_that_keeps_everything_is_good(
+    cognito: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Append-only, without eviction, with the rights we need, its clock beside ours."""
+    monkeypatch.setattr("gateway.doctor.state.NEAR", PATIENCE)  # how far away it is, is another test's
     with RedisServer(tmp_path / "redis", "appendonly yes") as server:
         cognito.pieces["state"] = f"redis://127.0.0.1:{server.port}/0"
         seen = await cognito.seen("state-redis")
