@@ -12,6 +12,7 @@ import pytest
 from gateway.demo import api
 from gateway.demo.records import REPORTS, USERS
 from tests.fakes.patience import PATIENCE
+from tests.fakes.ports import free_port
 
 TICK = 0.02
 
@@ -23,7 +24,7 @@ class Console:
         self.lines: list[str] = []
 
     async def wait_for(self, line: str) -> None:
-        """Return once the line was told; the test fails after two seconds without it."""
+        """Return once the line was told; the test fails after `PATIENCE` without it."""
         async with asyncio.timeout(PATIENCE):
             while line not in self.lines:
                 await asyncio.sleep(TICK)
@@ -230,7 +231,7 @@ async def test_uncached_says_nothing_about_caching(client: aiohttp.ClientSession
 
 async def test_close_ends_every_stream() -> None:
     """Closing says 1001 to WebSockets, cuts the clock and frees the port."""
-    running = await api.start(port=0, tick=TICK)
+    running = await api.start(port=free_port(), tick=TICK)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{running.port}") as session:
         socket = await session.ws_connect("/api/live")
         clock = await session.get("/api/clock")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "deploy" / "demo" / "spa"
 COMMITTED = ROOT / "gateway" / "demo" / "spa"
@@ -27,7 +29,7 @@ def test_r39_a_rebuild_gives_the_committed_bytes(tmp_path: Path) -> None:
     """`build.py` with the pinned Node checks types, runs the SPA's tests and makes the committed files again."""
     built = tmp_path / "built"
     command: list[str | Path] = [sys.executable, ROOT / "deploy" / "demo" / "build.py", "--into", built]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=10 * PATIENCE, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     made, committed = _files(built), _files(COMMITTED)
     assert sorted(made) == sorted(committed), "other files than the committed ones: run `make spa` and commit"

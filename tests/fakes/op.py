@@ -25,6 +25,7 @@ from aiohttp import web
 from gateway.core import clock
 from tests.fakes.forge import LIES, Forge, SigningKey, rsa_key
 from tests.fakes.patience import PATIENCE
+from tests.fakes.ports import free_port
 
 CLIENT = "test-client"
 SECRET = "test secret/ü"
@@ -290,6 +291,7 @@ async def running(
 ) -> AsyncIterator[Provider]:
     """``provider`` listening on a loopback port: the one it had before, if any."""
     provider = provider or Provider()
+    provider.port = provider.port or free_port()  # nobody else has it while it is down
     app = web.Application()
     app.add_routes(provider.routes())
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -297,7 +299,6 @@ async def running(
     try:
         site = web.TCPSite(runner, "127.0.0.1", provider.port, reuse_address=True, ssl_context=tls)
         await site.start()
-        provider.port = runner.addresses[0][1]
         yield provider
     finally:
         await runner.cleanup()

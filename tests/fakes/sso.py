@@ -20,6 +20,7 @@ from aiohttp import web
 
 from gateway.core.clock import now
 from tests.fakes.forge import ABSENT, Forge, SigningKey, rsa_key
+from tests.fakes.ports import free_port
 
 CLIENT, SECRET = "sso-client", "sso-secret"
 _CREDENTIALS = (
@@ -312,11 +313,11 @@ def _form(action: str, fields: Mapping[str, str], question: str) -> web.Response
 @asynccontextmanager
 async def running(sso: Sso) -> AsyncIterator[Sso]:
     """``sso`` listening on a loopback port: the one it had before, if any."""
+    sso.port = sso.port or free_port()  # nobody else has it while it is down
     runner = web.AppRunner(sso.application(), shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", sso.port, reuse_address=True).start()
-        sso.port = runner.addresses[0][1]
         yield sso
     finally:
         await runner.cleanup()

@@ -65,7 +65,7 @@ async def test_trouble_is_down_and_a_good_answer_up_again(op: Provider, trouble:
 
 async def test_a_refusal_is_a_sensible_answer(op: Provider) -> None:
     """A dead refresh token does not mean that the provider is down."""
-    link = ProviderLink(Transport())
+    link = ProviderLink(Transport(timeout=PATIENCE))
     op.trouble["metadata"] = "invalid_grant"
 
     def parse(answer: ProviderResponse) -> None:

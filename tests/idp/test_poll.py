@@ -60,7 +60,7 @@ async def streaming(
     transmitter: Transmitter, receive: Callable[[str], Awaitable[Refusal | None]], turns: Turns | None = None
 ) -> AsyncIterator[Poller]:
     """A stream that is being fetched; it waits as little as it can."""
-    link = ProviderLink(Transport())
+    link = ProviderLink(Transport(timeout=PATIENCE))
     stream = Poller(
         link,
         transmitter.address,

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.idp.single_flight import SingleFlight
+from tests.fakes.door import eventually
 
 
 class Slow:
@@ -81,8 +82,7 @@ async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
     await asyncio.sleep(0)
     asker.cancel()
     slow.release.set()
-    await asyncio.sleep(0.01)
-    assert not flight.under_way
+    await eventually(lambda: not flight.under_way)
 
 
 async def test_close_cancels_the_call_under_way() -> None:

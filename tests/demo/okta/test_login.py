@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gateway.demo import clock
 from tests.demo.browser import Page
 from tests.demo.lab import Lab
 
@@ -99,8 +100,10 @@ async def test_continuing_without_reason_is_an_error(lab: Lab) -> None:
     assert form.status == 200
 
 
-async def test_rate_limit_answers_429_with_its_headers(lab: Lab) -> None:
-    """After the allowed number, 429 with X-Rate-Limit headers; control is never limited."""
+async def test_rate_limit_answers_429_with_its_headers(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the allowed number, 429 with X-Rate-Limit headers; control is never limited. All in one of its windows."""
+    at = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: at)
     lab.set(okta_rate_limit=1)
     url = f"{lab.options.okta}/api/v1/sessions/me"
     pages = [await lab.browser.get(url) for _ in range(4)]

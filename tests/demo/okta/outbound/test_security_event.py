@@ -26,7 +26,7 @@ async def test_a_good_event_about_a_user(lab: Lab, receiver: Receiver, shape: st
     name, subject, at = strict.security_event(taken, await strict.keys(lab), lab)
 
     assert (name, subject) == (event, {"format": "iss_sub", "iss": lab.options.okta, "sub": ALICE})
-    assert abs(at - time.time()) < 10
+    assert abs(at - time.time()) < 300
     assert taken.path == "/oauth2/security-events"
 
 
