@@ -46,6 +46,7 @@ async def test_a_sign_out_at_one_application_ends_the_session_at_the_other(
 
     assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4401)
     assert await there.status(copied) == 401
+    await street.provider.until(lambda: len(street.provider.of("backchannel")) >= told + 2)
     sent = street.provider.of("backchannel")[told:]
     assert sorted(each["client"] for each in sent) == ["other", "plain"]
     assert len({each["sid"] for each in sent}) == 2

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from tests.fakes.browser import Loopback
+from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_port
 from tests.programs import program
 
@@ -27,8 +28,6 @@ MODULES = Path("/usr/lib/glewlwyd")
 ADMIN = {"username": "admin", "password": "password"}
 """As the package comes."""
 PASSWORD = "known-to-this-test-alone"
-PATIENCE = 30
-"""Seconds until it answers."""
 CONFIGURATION = """\
 port = {port}
 bind_address = "127.0.0.1"
@@ -112,7 +111,7 @@ class Glewlwyd:
     def tokens(self, kind: str, user: str) -> list[dict[str, Any]]:
         """Its records of those of ``user`` that are good, the newest last; ``kind`` is ``refresh`` or ``id``."""
         letter = kind[0]
-        with contextlib.closing(sqlite3.connect(self.home / "glewlwyd.db")) as database:
+        with contextlib.closing(sqlite3.connect(self.home / "glewlwyd.db", timeout=PATIENCE)) as database:
             database.row_factory = sqlite3.Row
             query = f"SELECT * FROM gpo_{kind}_token WHERE gpo{letter}_username = ? AND gpo{letter}_enabled ORDER BY 1"
             return [dict(row) for row in database.execute(query, (user,))]

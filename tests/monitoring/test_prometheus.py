@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 from collections.abc import AsyncIterator
@@ -75,6 +76,14 @@ class Prometheus:
                 stderr=log,
             )
         await reached(self._port, self._process, (self._directory / "log").read_text)
+        async with asyncio.timeout(PATIENCE):  # it listens before it can be asked
+            while not await self._is_ready():
+                await asyncio.sleep(0.05)
+
+    async def _is_ready(self) -> bool:
+        url = f"http://127.0.0.1:{self._port}/-/ready"
+        async with ClientSession() as session, session.get(url) as answer:
+            return answer.status == 200
 
     async def get(self, path: str, **query: str) -> Any:
         url = f"http://127.0.0.1:{self._port}/api/v1/{path}"
@@ -126,10 +135,22 @@ async def test_the_dashboard_shows_somebody_who_signs_in_and_out(
                 await prometheus.get("query", query=_filled_in(expr))
             else:
                 await _shown(prometheus, title, expr)
+    quiet = {(rule["alert"], "ok", "inactive") for rule in alerts()}
+    seen = await _ruled(prometheus)
+    with contextlib.suppress(
+        TimeoutError
+    ):  # a gateway that was not reached for a moment is none that is away
+        async with asyncio.timeout(PATIENCE):
+            while seen != quiet:
+                await asyncio.sleep(0.2)
+                seen = await _ruled(prometheus)
+    assert seen == quiet
+
+
+async def _ruled(prometheus: Prometheus) -> set[tuple[str, str, str]]:
+    """Each rule, whether it could be evaluated, and whether it is raised."""
     (group,) = (await prometheus.get("rules"))["groups"]
-    assert {(rule["name"], rule["health"], rule["state"]) for rule in group["rules"]} == {
-        (rule["alert"], "ok", "inactive") for rule in alerts()
-    }
+    return {(rule["name"], rule["health"], rule["state"]) for rule in group["rules"]}
 
 
 def _filled_in(expr: str) -> str:

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests import programs as known
 from tests.browser.conftest import authority, browser, programs
-from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, shows
+from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, sets_off, shows
 from tests.fakes.house import IN, PAGE, SIGN_OUT, House, address, client, header, house
 from tests.flows.conftest import free_socket
 from tests.providers.keycloak import Keycloak, keycloak
@@ -48,7 +48,7 @@ class Visit:
         """Press the application's button."""
         await self.tab.open(self.house.app + PAGE)
         await shows(self.tab, IN)
-        await self.tab.run(SIGN_OUT)
+        await sets_off(self.tab, SIGN_OUT)
 
     async def receipt(self) -> dict[str, str]:
         """Wait until the tab has come to the receipt: hop to evidence."""

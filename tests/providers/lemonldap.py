@@ -63,7 +63,7 @@ class LemonLdap:
         found = 0
         for path in (self.home / "sessions").iterdir():
             if path.is_file():
-                with contextlib.suppress(ValueError):  # being written
+                with contextlib.suppress(ValueError, FileNotFoundError):  # being written, or gone since
                     found += json.loads(path.read_text()).get("_session_kind") == "SSO"
         return found
 
