@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -228,6 +229,23 @@ async def test_no_address_makes_up_an_interrupted_sign_in(stand: Stand) -> None:
         page = await browser.navigate(f"{stand.app}/oauth2/start?{query}")
         assert message("once_more.title") not in page.text, query
         assert "prompt=" not in page.continue_url(), query
+
+
+async def test_r01_keys_that_take_long_make_no_proof_of_what_is_remembered(
+    okta: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever signed in at Okta ten seconds ago is asked again, also if half a minute goes by until the token is verified."""
+    browser = await remembered(okta, 10)
+    await revoked(okta)
+    verify, true = okta.gateway.provider.verify_id_token, clock.now
+
+    async def slowly(*token: Any, **expected: Any) -> Any:
+        monkeypatch.setattr(clock, "now", lambda: true() + 30)
+        return await verify(*token, **expected)
+
+    monkeypatch.setattr(okta.gateway.provider, "verify_id_token", slowly)
+    await browser.goto(okta.app + LINK)
+    assert len(reasons(browser)) == 1
 
 
 @pytest.mark.parametrize(

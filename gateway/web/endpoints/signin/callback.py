@@ -164,18 +164,19 @@ class Callback:
         tokens = await self.provider.redeem(
             code, code_verifier=attempt.code_verifier, redirect_uri=f"{self.public_url}{self.prefix}/callback"
         )
+        came = clock.now()  # keys that have to be fetched first would make a proof look later than it was
         try:
-            return await self._verified(tokens, attempt)
+            return await self._verified(tokens, attempt, came)
         except ProviderError:
             self.logout.discard(tokens.refresh_token)
             raise
 
-    async def _verified(self, tokens: TokenSet, attempt: Attempt) -> _Found:
+    async def _verified(self, tokens: TokenSet, attempt: Attempt, came: int) -> _Found:
         verified = await self.provider.verify_id_token(
             tokens.id_token or "", nonce=attempt.nonce, now=clock.now(), access_token=tokens.access_token
         )
         hint = hint_in(verified.claims, tokens.id_token or "", self.hints.wanted)
-        at = verified.authenticated_at(clock.now()) if self.provider.auth_time_proves else None
+        at = verified.authenticated_at(came) if self.provider.auth_time_proves else None
         who, aliases = principal_from(verified, self.claims), aliases_from(verified, self.claims)
         self.groups.look(verified.claims, who.groups)
         return _Found(tokens, who, aliases, hint, at)
