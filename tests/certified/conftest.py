@@ -1,4 +1,4 @@
-"""Six gateways that sign in at the certified provider, all in one process; the provider is one of its own."""
+"""Seven gateways that sign in at the certified provider, all in one process; the provider is one of its own."""
 
 from __future__ import annotations
 
@@ -49,9 +49,11 @@ APPLICATIONS = {
     "short-lived": "oidc",
     "unregistered": "oidc",
     "vouched": "oidc",
+    "seldom": "oidc",
 }
 """Client ids, each with the hop of its gateway. The return address of `unregistered` is not registered at the provider;
-of `vouched` the operator says that `auth_time`, which its client wants always, proves when somebody signed in.
+of `vouched` the operator says that `auth_time`, which its client wants always, proves when somebody signed in. `seldom` is
+used by one test, since tokens of another may still be on their way when the next begins.
 """
 
 

@@ -62,7 +62,7 @@ provider.use(async (ctx, next) => {
     tell('sign_out', { ...asked, status: ctx.status });
   } else {
     await next();
-    if (ctx.path === '/token/revocation') tell('revocation', { status: ctx.status, account: ctx.oidc?.entities.RefreshToken?.accountId });
+    if (ctx.path === '/token/revocation') tell('revocation', { status: ctx.status, client: ctx.oidc?.client?.clientId });
   }
 });
 provider.on('grant.success', (ctx) => {

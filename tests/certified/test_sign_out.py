@@ -70,11 +70,11 @@ async def test_the_refresh_token_is_revoked_when_the_provider_has_been_answered(
     street: Street, person: Person
 ) -> None:
     """Not while it still asks its question (RFC 7009): it could end its session together with the token."""
-    house = street["plain"]
-    await house.signed_in(person, "dan")  # in no other test, whose tokens may still be on their way
+    house = street["seldom"]
+    await house.signed_in(person, "alice")
 
     def revocations() -> list[int]:
-        return [each["status"] for each in street.provider.of("revocation") if each.get("account") == "dan"]
+        return [each["status"] for each in street.provider.of("revocation") if each["client"] == "seldom"]
 
     page = await house.to_the_provider(person)
 

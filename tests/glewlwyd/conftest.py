@@ -1,9 +1,10 @@
-"""One Glewlwyd, and one application behind a gateway that signs people in there."""
+"""One Glewlwyd, and two applications behind gateways that sign people in there."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,18 +18,21 @@ from tests.fakes.house import IN, PAGE, House, address, client, house
 from tests.flows.conftest import free_socket
 from tests.glewlwyd.program import PASSWORD, Glewlwyd, glewlwyd
 
-NAME = "app"
+NAME, BRIEF = "app", "brief"
+"""Client ids; the tokens of the second live for a second."""
 PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank")
 """More than one test signs in; each as somebody else, so that none meets the sessions of another."""
 
 
 @dataclass
 class Village:
-    """The application and its provider."""
+    """The application and its provider. ``brief`` is the other application, and its provider."""
 
     provider: Glewlwyd
     house: House
     people: list[Person] = field(default_factory=list)
+    name: str = NAME
+    brief: Village | None = None
 
     def person(self) -> Person:
         """Somebody whose browser has never been here."""
@@ -41,7 +45,7 @@ class Village:
 
     def asks_for_the_password(self, page: Seen) -> bool:
         """Whether this is the provider's sign-in."""
-        return page.url.startswith(f"{self.provider.address}/login.html?client_id={NAME}&")
+        return page.url.startswith(f"{self.provider.address}/login.html?client_id={self.name}&")
 
     async def knows(self, person: Person) -> bool:
         """Whether the provider has a session with ``person``'s browser."""
@@ -52,7 +56,7 @@ class Village:
         page = await self.arrive(person)
         assert self.asks_for_the_password(page), (page.url, page.status)
         await self.call(person, "POST", "/auth/", username=user, password=PASSWORD)
-        await self.call(person, "PUT", f"/auth/grant/{NAME}", scope="openid")
+        await self.call(person, "PUT", f"/auth/grant/{self.name}", scope="openid")
         page = await person.goto(f"{asked(page)['callback_url']}&g_continue", source=page.url)
         assert (page.status, page.text) == (200, IN), (page.url, page.status)
         return person.cookie_header(self.house.app)
@@ -97,22 +101,28 @@ def asked(page: Seen) -> dict[str, str]:
 async def village(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Village]:
     """For all tests."""
     directory = tmp_path_factory.mktemp("glewlwyd")
-    with free_socket() as door:
-        clients = [client(NAME, address(NAME, door))]
-        async with (
-            glewlwyd(directory / "provider", clients, PEOPLE) as provider,
-            house(
-                directory / "gateway",
-                door,
-                name=NAME,
-                issuer=provider.issuer,
-                more={"scopes": "[openid]"},
-            ) as running,
-        ):
-            found = Village(provider, running)
-            yield found
-            for person in found.people:
-                await person.close()
+    plugins = {NAME: "oidc", BRIEF: "brief"}
+    async with AsyncExitStack() as stack:
+        doors = {name: stack.enter_context(free_socket()) for name in plugins}
+        clients = [client(name, address(name, door)) for name, door in doors.items()]
+        provider = await stack.enter_async_context(glewlwyd(directory / "provider", clients, PEOPLE))
+        houses = {
+            name: await stack.enter_async_context(
+                house(
+                    directory / name,
+                    doors[name],
+                    name=name,
+                    issuer=provider.issuer(plugin),
+                    more={"scopes": "[openid]"},
+                )
+            )
+            for name, plugin in plugins.items()
+        }
+        found = Village(provider, houses[NAME])
+        found.brief = Village(provider, houses[BRIEF], found.people, BRIEF)
+        yield found
+        for person in found.people:
+            await person.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -62,7 +62,6 @@ PLUGIN = {
     "jwks-show": True,
     "jwt-type": "rsa",
     "jwt-key-size": "256",
-    "access-token-duration": 3600,
     "refresh-token-duration": 1_209_600,
     "code-duration": 600,
     "auth-type-code-enabled": True,
@@ -79,6 +78,10 @@ PLUGIN = {
     "email-claim": "mandatory",
 }
 """Of its OpenID Connect plug-in: with sessions, their end, and news of it to the clients."""
+PLUGINS = {"oidc": 3600, "brief": 1}
+"""Each is an issuer of its own; how many seconds its tokens live. They stay as they are: a plug-in that is changed is loaded
+anew, and a request that it is answering meanwhile ends the whole program.
+"""
 
 
 @dataclass
@@ -92,9 +95,9 @@ class Glewlwyd:
     home: Path
     admin: aiohttp.ClientSession = field(repr=False)
 
-    @property
-    def issuer(self) -> str:
-        return f"{self.address}/api/oidc"
+    def issuer(self, plugin: str) -> str:
+        """Of one of `PLUGINS`."""
+        return f"{self.address}/api/{plugin}"
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One call of its API; what it answers, which must be 200."""
@@ -115,13 +118,6 @@ class Glewlwyd:
             database.row_factory = sqlite3.Row
             query = f"SELECT * FROM gpo_{kind}_token WHERE gpo{letter}_username = ? AND gpo{letter}_enabled ORDER BY 1"
             return [dict(row) for row in database.execute(query, (user,))]
-
-    async def set(self, **parameters: Any) -> None:
-        """Change parameters of the OpenID Connect plug-in."""
-        found = await self.ask("GET", "/mod/plugin/oidc")
-        found["parameters"] |= {name.replace("_", "-"): value for name, value in parameters.items()}
-        await self.ask("PUT", "/mod/plugin/oidc", found)
-        await self.ask("PUT", "/mod/plugin/oidc/reset")
 
 
 @asynccontextmanager
@@ -179,9 +175,11 @@ async def _set_up(provider: Glewlwyd, clients: Sequence[Mapping[str, Any]], peop
     """What an administrator does in its pages."""
     key = json.loads(RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048)))
     keys = json.dumps({"keys": [{**key, "kid": "one", "alg": "RS256", "use": "sig"}]})
-    parameters = {**PLUGIN, "iss": provider.issuer, "jwks-private": keys, "default-kid": "one"}
-    plugin = {"module": "oidc", "name": "oidc", "display_name": "OpenID Connect", "enabled": True}
-    await provider.ask("POST", "/mod/plugin/", {**plugin, "parameters": parameters})
+    for name, seconds in PLUGINS.items():
+        made = {"iss": provider.issuer(name), "jwks-private": keys, "default-kid": "one"}
+        parameters = {**PLUGIN, **made, "access-token-duration": seconds}
+        plugin = {"module": "oidc", "name": name, "display_name": "OpenID Connect", "enabled": True}
+        await provider.ask("POST", "/mod/plugin/", {**plugin, "parameters": parameters})
     # The list of return addresses is none of the properties that clients have as the package comes.
     found = await provider.ask("GET", "/mod/client/database")
     addresses = {"multiple": True, "read": True, "write": True}
