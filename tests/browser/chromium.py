@@ -102,7 +102,11 @@ class Chromium:
             directory = Path(tempfile.mkdtemp(prefix="gateway-chromium-"))
             _write_preferences(directory, blocked=mode is Mode.BLOCKING)
             context = await self._playwright.chromium.launch_persistent_context(
-                directory, executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
+                directory,
+                executable_path=program("chromium"),
+                args=self._flags,
+                ignore_default_args=UNWANTED,
+                timeout=TIMEOUT,
             )
             assert context.browser is not None
             self._kept[mode] = context, await Targets.of(context.browser), directory
@@ -119,7 +123,10 @@ class Chromium:
         """A context beside the default one is what Chromium itself calls off the record: an incognito window."""
         if self._windowed is None or self._targets is None:
             self._windowed = await self._playwright.chromium.launch(
-                executable_path=program("chromium"), args=self._flags, ignore_default_args=UNWANTED
+                executable_path=program("chromium"),
+                args=self._flags,
+                ignore_default_args=UNWANTED,
+                timeout=TIMEOUT,
             )
             self._targets = await Targets.of(self._windowed)
         return ChromiumProfile(await self._windowed.new_context(), self._targets, self._give_up_windows)
@@ -285,17 +292,20 @@ class ChromiumTab:
                 raise
 
     async def back(self) -> None:
-        for _ in range(20):
-            try:
-                await self._page.go_back(wait_until="commit")
-            except Error as error:
-                if _says(error, BETWEEN):
-                    await asyncio.sleep(POLL)
-                    continue
-                if not _says(error, INTERRUPTED):
-                    raise
-            return
-        raise AssertionError("the tab never came to rest")
+        async with asyncio.timeout(PATIENCE):
+            while not await self._gone_back():
+                await asyncio.sleep(POLL)
+
+    async def _gone_back(self) -> bool:
+        """False while one document makes way for another."""
+        try:
+            await self._page.go_back(wait_until="commit")
+        except Error as error:
+            if _says(error, BETWEEN):
+                return False
+            if not _says(error, INTERRUPTED):
+                raise
+        return True
 
     async def run(self, body: str, *args: Any) -> Any:
         try:

@@ -8,6 +8,7 @@ driven by script. The two implementations are ``tests/browser/chromium.py`` (Pla
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -160,14 +161,36 @@ async def shows(tab: Tab, *words: str, within: float = PATIENCE) -> str:
 
 
 async def arrives(tab: Tab, start: str, *, within: float = PATIENCE) -> str:
-    """Wait until the tab is loaded at an address that starts with ``start``; that address."""
+    """Wait until the tab is loaded at an address that starts with ``start``; that address.
 
+    It may be one on the way, such as a page of ours that moves on: where the tab stays, `stays_at` tells.
+    """
+    return await _is_loaded(tab, lambda url: url.startswith(start), within, f"arrives at {start}")
+
+
+async def stays_at(tab: Tab, url: str, *, within: float = PATIENCE) -> None:
+    """Wait until the tab is loaded at exactly this address."""
+    await _is_loaded(tab, lambda here: here == url, within, f"comes to {url}")
+
+
+async def _is_loaded(tab: Tab, there: Callable[[str], bool], within: float, what: str) -> str:
     async def probe() -> tuple[str, str]:
         here = await tab.run("return [location.href, document.readyState]")
         return str(here[0]), str(here[1])
 
-    def there(page: tuple[str, str]) -> bool:
-        return page[0].startswith(start) and page[1] == "complete"
-
-    url, _ = await eventually(probe, there, within=within, what=f"the tab arrives at {start}")
+    url, _ = await eventually(
+        probe, lambda page: there(page[0]) and page[1] == "complete", within=within, what=f"the tab {what}"
+    )
     return url
+
+
+async def sets_off(tab: Tab, body: str, *args: Any) -> None:
+    """Run what makes the page leave, which may do so before it has answered."""
+    with contextlib.suppress(LeavingError):
+        await tab.run(body, *args)
+
+
+async def reloads(tab: Tab) -> None:
+    """Load the page anew, and wait until that is another document."""
+    await sets_off(tab, "window.before = true; setTimeout(() => location.reload(), 0)")
+    await eventually(lambda: tab.run("return !window.before"), bool, what="the tab has reloaded")

@@ -19,8 +19,11 @@ from urllib.parse import urlsplit
 
 from selenium import webdriver
 from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
     JavascriptException,
     NoSuchWindowException,
+    StaleElementReferenceException,
     WebDriverException,
 )
 from selenium.webdriver.firefox.options import Options
@@ -31,6 +34,7 @@ from tests.browser.authority import NAMES, Authority
 from tests.browser.driver import POLL, LeavingError, Mode, Profile, Tab
 from tests.fakes.browser import Kept
 from tests.fakes.patience import PATIENCE
+from tests.fakes.ports import free_ports
 from tests.programs import program
 
 Value = TypeVar("Value")
@@ -96,6 +100,11 @@ const found = [...document.querySelectorAll(arguments[0])].find((each) => each.c
 if (found) { %s }
 return found;
 """  # in one question: Selenium's own asks for each element what may be many, and several times
+NOT_DONE = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
 SELECTED = "found.select();"
 """What is typed replaces what is there."""
 FORGET = """
@@ -156,8 +165,9 @@ class Firefox:
         def work(driver: webdriver.Firefox) -> None:
             for handle in driver.window_handles:
                 if handle != self._first:
-                    driver.switch_to.window(handle)
-                    driver.close()
+                    with contextlib.suppress(NoSuchWindowException):  # it has gone since
+                        driver.switch_to.window(handle)
+                        driver.close()
             driver.switch_to.window(self._first)
             with driver.context(driver.CONTEXT_CHROME):
                 driver.execute_async_script(FORGET)
@@ -180,7 +190,10 @@ def _launch(authority: Authority) -> webdriver.Firefox:
     for name, value in QUIET.items():
         options.set_preference(name, value)
     options.set_preference("network.dns.localDomains", ",".join(NAMES))
-    driver = webdriver.Firefox(options=options, service=Service(executable_path=str(geckodriver())))
+    # Each would choose one that is free, and somebody else may have it before it is used, which takes seconds.
+    port, marionette = free_ports(2)
+    service = Service(str(geckodriver()), port, service_args=["--marionette-port", str(marionette)])
+    driver = webdriver.Firefox(options=options, service=service)
     driver.set_page_load_timeout(PATIENCE)
     driver.set_script_timeout(PATIENCE)
     with driver.context(driver.CONTEXT_CHROME):
@@ -197,7 +210,8 @@ def _private_window(driver: webdriver.Firefox) -> str:
     handle = opened.pop()
     driver.switch_to.window(handle)
     with driver.context(driver.CONTEXT_CHROME):
-        assert driver.execute_script("return PrivateBrowsingUtils.isWindowPrivate(window)")
+        whole = WebDriverWait(driver, PATIENCE, ignored_exceptions=[JavascriptException])
+        whole.until(lambda d: d.execute_script("return PrivateBrowsingUtils.isWindowPrivate(window)"))
     # It shows a page of its own, in whichever tab is in front by then: that has to be this one.
     wait.until(lambda d: d.current_url == "about:privatebrowsing")
     return handle
@@ -258,7 +272,10 @@ class FirefoxTab:
             driver.switch_to.window(self._handle)
             return work(driver)
 
-        return await self._firefox.do(here)
+        try:
+            return await self._firefox.do(here)
+        except NoSuchWindowException as error:  # its page moves to another process, or it is closed
+            raise LeavingError(str(error)) from error
 
     async def open(self, url: str) -> None:
         await self._do(lambda driver: driver.get(url))
@@ -274,7 +291,7 @@ class FirefoxTab:
         )
         try:
             answer = await self._do(lambda driver: driver.execute_async_script(script, *args))
-        except (JavascriptException, NoSuchWindowException) as error:  # unloaded, or moved to another process
+        except JavascriptException as error:  # unloaded
             raise LeavingError(str(error)) from error
         if answer is None:
             raise LeavingError("the page was unloaded before it answered")
@@ -284,10 +301,10 @@ class FirefoxTab:
         return value
 
     async def fill(self, selector: str, text: str) -> None:
-        await self._do(lambda driver: _visible(driver, selector, SELECTED).send_keys(text))
+        await self._do(lambda driver: _to_visible(driver, selector, lambda it: it.send_keys(text), SELECTED))
 
     async def click(self, selector: str) -> None:
-        await self._do(lambda driver: _visible(driver, selector).click())
+        await self._do(lambda driver: _to_visible(driver, selector, lambda it: it.click()))
 
     async def address(self) -> str:
         return await self._do(lambda driver: str(driver.current_url))
@@ -305,11 +322,25 @@ class FirefoxTab:
         path.write_bytes(base64.b64decode(data))
 
     async def close(self) -> None:
-        with contextlib.suppress(NoSuchWindowException):
+        with contextlib.suppress(LeavingError):
             await self._do(lambda driver: driver.close())
 
 
-def _visible(driver: webdriver.Firefox, selector: str, then: str = "") -> Any:
-    """The first element that a person sees, as soon as there is one; ``then`` a line of script does something to it."""
-    wait = WebDriverWait(driver, PATIENCE, POLL, ignored_exceptions=[WebDriverException])
-    return wait.until(lambda d: d.execute_script(VISIBLE % then, selector))
+def _to_visible(
+    driver: webdriver.Firefox, selector: str, act: Callable[[Any], None], before: str = ""
+) -> None:
+    """Act on the first element that a person sees, as soon as there is one; ``before`` is a line of script on it.
+
+    While the page makes another one of it, or something is in front of it, nothing was done: so it is looked for again.
+    """
+
+    def acted(looking: webdriver.Firefox) -> bool:
+        try:
+            found = looking.execute_script(VISIBLE % before, selector)
+        except WebDriverException:
+            return False
+        if found is not None:
+            act(found)
+        return found is not None
+
+    WebDriverWait(driver, PATIENCE, POLL, ignored_exceptions=NOT_DONE).until(acted)

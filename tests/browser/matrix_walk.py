@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import LeavingError, Tab, arrives, eventually, shows
+from tests.browser.driver import Tab, arrives, eventually, sets_off, shows
 from tests.browser.matrix import COGNITO, Failure, Row
 from tests.browser.matrix_rows import NO
 from tests.browser.matrix_world import DEADLINE, World
 from tests.browser.person import (
     APPLICATION,
     SIGN_OUT,
+    UNHURRIED,
     Person,
     fetched,
     never_shows_the_application,
     replayed,
+    running,
 )
 
 PATIENT = DEADLINE + 0.2
@@ -27,7 +28,6 @@ BY_HAND = {Failure.NONE, Failure.BACK}
 """The rows in which the person has signed in there, in the same tab: once for each combination, and where Back leads."""
 HINT = "__Secure-session-hint"
 CONTINUE = "#continue"
-HAS_ASKED = "return performance.getEntriesByName(location.origin + '/oauth2/session').length > 0"
 
 
 @dataclass
@@ -117,8 +117,7 @@ class Visit:
 async def press(tab: Tab, selector: str) -> None:
     """Click without waiting for what comes of it, which may be nothing."""
     await shows_element(tab, selector)
-    with contextlib.suppress(LeavingError):
-        await tab.run("setTimeout(() => document.querySelector(args[0]).click())", selector)
+    await sets_off(tab, f"{UNHURRIED}; setTimeout(() => document.querySelector(args[0]).click())", selector)
 
 
 async def shows_element(tab: Tab, selector: str) -> None:
@@ -209,7 +208,7 @@ async def has_a_second_tab(visit: Visit) -> Tab:
     """It leaves for the signed-out page; one that does not run the tab script is refused what it asks for."""
     other = await visit.person.tab("/reports/4")
     await shows(other, APPLICATION)
-    await eventually(lambda: other.run(HAS_ASKED), bool, what="tab.js has asked")
+    await running(other)
     bare = await visit.person.tab("/favicon.svg")
     assert (await fetched(bare))[0] == 200
     await press(visit.tab, SIGN_OUT)

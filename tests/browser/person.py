@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import POLL, LeavingError, Profile, Tab, arrives, shows
+from tests.browser.driver import POLL, LeavingError, Profile, Tab, arrives, eventually, shows
 from tests.fakes.browser import Browser, Loopback
 from tests.flows.conftest import Stand
 
@@ -32,6 +32,13 @@ ALL_ENDED = {
     "Okta": message("line.confirmed"),
 }
 SESSION_COOKIE = "__Host-session"
+UNHURRIED = "const begun = Date.now(); window.Date.now = () => begun"
+"""The page's clock stands still. A tab that is on its way to sign out is called back after ten seconds, however slow the
+machine is on which all others walk with it.
+"""
+HAS_ASKED = """
+return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
+"""
 SIGN_OUT_UNSEEN = """
 fetch("/logout", {method: "POST", headers: {accept: "application/json"}, keepalive: true}).catch(() => 0);
 return 0;
@@ -88,7 +95,7 @@ class Person:
 
     async def sign_out(self, tab: Tab) -> dict[str, str]:
         """Press the application's own button; what the receipt says."""
-        await tab.click(SIGN_OUT)
+        await press_sign_out(tab)
         return await self.receipt(tab)
 
     async def receipt(self, tab: Tab) -> dict[str, str]:
@@ -99,7 +106,18 @@ class Person:
             "return [...document.querySelectorAll('main li')].map((line) =>"
             " [line.querySelector('h3').innerText, line.querySelector('.chip').innerText])"
         )
-        return dict(await tab.run(body))
+        return dict(await eventually(lambda: tab.run(body), bool, what="the receipt has its lines"))
+
+
+async def press_sign_out(tab: Tab) -> None:
+    """The application's own button, in a page that then goes all the way, however long that takes."""
+    await tab.run(UNHURRIED)
+    await tab.click(SIGN_OUT)
+
+
+async def running(tab: Tab) -> None:
+    """Wait until the tab script runs in ``tab`` and has heard who is signed in."""
+    await eventually(lambda: tab.run(HAS_ASKED), bool, what="tab.js has asked")
 
 
 async def fetched(tab: Tab, path: str = "/api/me") -> tuple[int, Any]:
@@ -116,7 +134,7 @@ async def never_shows_the_application(tab: Tab, *, during: float = 0.5) -> None:
     end = time.monotonic() + during
     while time.monotonic() < end:
         try:
-            everything = str(await tab.run("return document.documentElement.outerHTML"))
+            everything = str(await tab.run("return document.documentElement?.outerHTML || ''"))
         except LeavingError:
             everything = ""
         assert not [word for word in OF_THE_APPLICATION if word in everything], await tab.address()

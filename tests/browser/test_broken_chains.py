@@ -6,12 +6,11 @@ The receipt claims only what was seen: a hop that did not return is "Not confirm
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import Tab, arrives, eventually, shows
+from tests.browser.driver import Tab, arrives, eventually, sets_off, shows
 from tests.browser.person import (
     ALL_ENDED,
     NOBODY,
@@ -21,6 +20,7 @@ from tests.browser.person import (
     asked_cognito,
     fetched,
     never_shows_the_application,
+    press_sign_out,
     replayed,
     sessions,
     unregister_at_cognito,
@@ -52,7 +52,7 @@ async def stuck(person: Person, tab: Tab, at: str, words: str) -> None:
     """Press the button in ``tab`` and be left at a provider's page; the copied cookie is dead by then."""
     copied = await tab.cookies()
     assert SESSION_COOKIE in copied
-    await tab.click(SIGN_OUT)
+    await press_sign_out(tab)
     await arrives(tab, at)
     await shows(tab, words)
     assert await replayed(person.stand, copied) == 401
@@ -62,24 +62,31 @@ async def walked(person: Person, tab: Tab) -> dict[str, str]:
     """Come back to the application until the sign-out is over, never seeing the application; what the receipt says.
 
     Where a page of the gateway offers to continue, do so: the first time comes too early and is only a double click.
+    Nobody comes back once it is over: that would be another sign-in.
     """
     finished = f"{person.stand.app}/logged-out"
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        await tab.open(f"{person.stand.app}/reports")
-        await never_shows_the_application(tab, during=0.2)
-        if await offers_to_continue(tab):
-            await tab.click("#continue")
-            await asyncio.sleep(0.5)
-        if (await tab.address()).startswith(finished) and not await offers_to_continue(tab):
-            break
-    return await person.receipt(tab)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await tab.open(f"{person.stand.app}/reports")
+            await never_shows_the_application(tab, during=0.2)
+            url, offered = await at_rest(tab)
+            if offered:
+                await sets_off(tab, GO_ON)
+                url, offered = await at_rest(tab)
+            if url.startswith(finished) and not offered:
+                return await person.receipt(tab)
 
 
-async def offers_to_continue(tab: Tab) -> bool:
-    """Whether the tab, once it is loaded, has the gateway's button to continue signing out."""
-    body = "return [document.readyState, document.querySelector('#continue') !== null]"
-    return bool((await eventually(lambda: tab.run(body), lambda found: found[0] == "complete"))[1])
+GO_ON = "window.left = true; setTimeout(() => document.querySelector('#continue').click())"
+
+
+async def at_rest(tab: Tab) -> tuple[str, bool]:
+    """Where the tab is, once it is loaded and is not the document that was just left, and whether it offers to continue."""
+    body = (
+        "return [location.href, !!document.querySelector('#continue'), !window.left && document.readyState]"
+    )
+    url, offered, _ = await eventually(lambda: tab.run(body), lambda found: found[2] == "complete")
+    return str(url), bool(offered)
 
 
 async def signs_in_again(person: Person, tab: Tab) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, shows
+from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, sets_off, shows
 from tests.certified.conftest import Street, street
 from tests.fakes.house import IN, PAGE, SIGN_OUT, header, receipt
 
@@ -54,7 +54,7 @@ async def test_a_sign_out_ends_the_session_there_if_the_person_agrees(
     tab = await window.tab()
     copied = await signed_in(street, tab, "plain")
 
-    await tab.run(SIGN_OUT)
+    await sets_off(tab, SIGN_OUT)
     await shows(tab, QUESTION)
     await tab.click(f"button[value={answer}]" if answer == "yes" else "button:not([name])")
     await arrives(tab, f"{here.app}/logged-out")

@@ -11,7 +11,7 @@ import pytest_asyncio
 from gateway.core import clock
 from gateway.web.pages.catalogue import message
 from tests.browser.driver import Mode, shows
-from tests.browser.person import Person, replayed
+from tests.browser.person import Person, replayed, running
 from tests.flows.conftest import Stand, standing
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -32,6 +32,7 @@ async def test_a_sign_out_at_okta_ends_the_session_here(person: Person) -> None:
     tab = await person.sign_in("/reports")
     copied = await tab.cookies()
     assert await replayed(stand, copied) == 200
+    await running(tab)
     other = await person.tab()
     await other.open(f"{stand.okta}/login/signout")
     await shows(tab, message("session_ended.title"), message("page.sign_in_again"))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, shows
+from tests.browser.driver import BrowserDriver, Mode, Profile, Tab, arrives, sets_off, shows
 from tests.fakes.house import IN, PAGE, SIGN_OUT, header
 from tests.glewlwyd.conftest import NAME, Village, village
 from tests.glewlwyd.program import PASSWORD
@@ -44,7 +44,7 @@ async def test_a_sign_out_ends_the_session_there_too(village: Village, window: P
     copied = header(await tab.cookies())
     assert await village.provider.sessions("alice") == 1
 
-    await tab.run(SIGN_OUT)
+    await sets_off(tab, SIGN_OUT)
     await shows(tab, f"The client {NAME} wishes you to close the current session")
     await tab.click(LOG_OUT)
     await arrives(tab, f"{village.house.app}/logged-out")

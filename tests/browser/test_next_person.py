@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.browser.driver import Tab, arrives
-from tests.browser.person import ALICE, ALL_ENDED, BOB, SESSION_COOKIE, Person, replayed
+from tests.browser.driver import Tab, shows
+from tests.browser.person import ALICE, ALL_ENDED, APPLICATION, BOB, SESSION_COOKIE, Person, replayed
 from tests.fakes.upstream import Call, FakeUpstream, reply
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -55,7 +55,7 @@ async def test_r27_the_next_person_sees_nothing_that_a_browser_kept_by_its_own_c
     assert await person.sign_out(tab) == ALL_ENDED
     await tab.open(person.stand.app + "/")
     await person.give_password(tab, BOB)
-    await arrives(tab, person.stand.app + "/")
+    await shows(tab, APPLICATION, BOB)
     assert await _asked(tab) == dict.fromkeys(SAID, BOB)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.driver import Mode, Tab, arrives, eventually, shows
+from tests.browser.driver import Mode, Tab, eventually, shows, stays_at
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -101,7 +101,7 @@ async def test_okta_sign_out_alone(person: Person) -> None:
     stand = person.stand
     tab = await person.sign_in("/reports")
     await tab.open(f"{stand.okta}/login/signout?fromURI={stand.app}/")
-    assert await arrives(tab, stand.app) == f"{stand.app}/"
+    await stays_at(tab, f"{stand.app}/")
     await shows(tab, "Overview", ALICE)
     assert (await fetched(tab))[0] == 200
     assert sessions(stand) == {"okta": 0, "cognito": 1}

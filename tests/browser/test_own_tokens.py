@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.demo.options import CLIENT_ID
-from tests.browser.driver import Tab, arrives, shows
+from tests.browser.driver import Tab, shows, stays_at
 from tests.browser.person import ALICE, ALL_ENDED, BOB, NOBODY, SIGN_OUT, Person, sessions
 from tests.browser.world import OVER_TLS, taking_place
 from tests.fakes.upstream import Call, FakeUpstream, reply
@@ -117,7 +117,7 @@ class TestOwnSignOut:
         """The gateway asks, because another site leads there; bob never begins with alice's tokens."""
         tab = await signed_in(person, application)
         await tab.click("#out")
-        assert await arrives(tab, person.stand.app) == f"{person.stand.app}/logout"
+        await stays_at(tab, f"{person.stand.app}/logout")
         await tab.click(SIGN_OUT)
         assert await person.receipt(tab) == ALL_ENDED
         assert sessions(person.stand) == NOBODY

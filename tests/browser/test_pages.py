@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, ConsoleMessage, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Request, async_playwright
 from playwright.async_api import Page as Tab
 
 from gateway.web.pages import pages
 from gateway.web.pages.catalogue import message
 from gateway.web.pages.pages import Page
-from tests.browser.chromium import FLAGS
+from tests.browser.chromium import FLAGS, INTERRUPTED, TIMEOUT
 from tests.programs import program
 from tests.web.page_samples import SAMPLES, receipt
 
@@ -25,7 +27,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module"), pyt
 
 
 def made(make: Callable[[], Page], _: web.BaseRequest) -> web.Response:
-    return answer(make())
+    """The page, which does not look again by itself as long as somebody looks at it."""
+    page = make()
+    return answer(replace(page, body=re.sub(rb'data-wait="\d+"', b'data-wait="86400"', page.body)))
 
 
 Pages = dict[str, Callable[[web.BaseRequest], web.StreamResponse]]
@@ -69,7 +73,9 @@ async def serving(answers: Pages) -> AsyncIterator[int]:
 async def chromium() -> AsyncIterator[Browser]:
     """One Chromium for this file; each test has a private context of its own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=program("chromium"), args=FLAGS, timeout=TIMEOUT
+        )
         yield browser
         await browser.close()
 
@@ -79,14 +85,13 @@ async def test_no_page_breaks_its_own_policy(chromium: Browser) -> None:
     complaints: list[str] = []
     async with serving(STILL) as port:
         for scheme in ("light", "dark"):
-            context = await chromium.new_context(color_scheme="dark" if scheme == "dark" else "light")
-            tab = await context.new_page()
+            tab = await opened(chromium, color_scheme="dark" if scheme == "dark" else "light")
             note_complaints(tab, complaints)
             for path in STILL:
                 await tab.goto(f"http://localhost:{port}{path}")
                 styled = await tab.evaluate("getComputedStyle(document.querySelector('main')).borderRadius")
                 assert styled == "16px", path
-            await context.close()
+            await tab.context.close()
     assert complaints == []
 
 
@@ -131,14 +136,25 @@ def sign_in(rd: str, target: str, seen: list[str]) -> Pages:
 
 async def signed_in_tab(chromium: Browser, port: int, fragment: str, *, scripts: bool = True) -> Tab:
     """A tab that went through start and landing and shows the application."""
-    context = await chromium.new_context(java_script_enabled=scripts)
-    tab = await context.new_page()
-    try:
-        await tab.goto(f"http://localhost:{port}/oauth2/start?rd=/reports/7{fragment}", wait_until="commit")
-    except Exception as error:  # the script may leave the page before the driver has seen it arrive
-        assert "interrupted" in str(error) or "ERR_ABORTED" in str(error)
-    await tab.wait_for_selector("text=application")
+    tab = await opened(chromium, java_script_enabled=scripts)
+    await goes_past(tab, f"http://localhost:{port}/oauth2/start?rd=/reports/7{fragment}")
+    await tab.wait_for_selector("h1:text-is('application')")
     return tab
+
+
+async def opened(chromium: Browser, **options: Any) -> Tab:
+    """A tab of a context of its own, which waits as long as all tests do."""
+    context = await chromium.new_context(**options)
+    context.set_default_timeout(TIMEOUT)
+    return await context.new_page()
+
+
+async def goes_past(tab: Tab, url: str) -> None:
+    """To a page that moves on by itself, perhaps before the driver has seen it arrive."""
+    try:
+        await tab.goto(url, wait_until="commit")
+    except Error as error:
+        assert any(each in error.message for each in INTERRUPTED), error.message
 
 
 async def test_p22_the_fragment_survives_sign_in(chromium: Browser) -> None:
@@ -188,15 +204,15 @@ DISTRUSTED = (
 
 async def test_landing_does_not_believe_what_is_stored(chromium: Browser) -> None:
     """Whatever stands in sessionStorage, landing stays on its origin and reaches its target."""
-    tab = await chromium.new_page()
+    tab = await opened(chromium)
     async with serving(sign_in("/", "/reports/7", [])) as port:
         for kept in DISTRUSTED:
             await tab.goto(f"http://localhost:{port}/")
             await tab.evaluate("kept => sessionStorage.setItem('gateway:attempt-1', kept)", kept)
-            await tab.evaluate("location.href = '/oauth2/landing'")
-            await tab.wait_for_url("**/reports/7", timeout=5_000)
+            await tab.evaluate("setTimeout(() => { location.href = '/oauth2/landing'; })")
+            await tab.wait_for_url("**/reports/7")
             assert tab.url == f"http://localhost:{port}/reports/7", kept
-    await tab.close()
+    await tab.context.close()
 
 
 def logging_out(answered: Callable[[str], web.Response]) -> Pages:
@@ -216,7 +232,7 @@ def logging_out(answered: Callable[[str], web.Response]) -> Pages:
 async def test_trap_26_the_confirm_form_leads_through_providers_that_lead_on(chromium: Browser) -> None:
     """Its form ends at a page of ours, which moves on: `form-action 'self'` stops nothing behind it."""
     async with serving(logging_out(lambda url: answer(pages.leaving(url=url)))) as port:
-        tab = await chromium.new_page()
+        tab = await opened(chromium)
         await tab.goto(f"http://localhost:{port}/confirm")
         async with tab.expect_request("**/logout?*") as posting:
             await tab.get_by_role("button", name=message("confirm_logout.sign_out")).click()
@@ -231,10 +247,11 @@ async def test_a_redirect_behind_the_confirm_form_would_be_stopped(chromium: Bro
     complaints: list[str] = []
     redirected = partial(web.Response, status=303)
     async with serving(logging_out(lambda url: redirected(headers={"Location": url}))) as port:
-        tab = await chromium.new_page()
+        tab = await opened(chromium)
         note_complaints(tab, complaints)
         await tab.goto(f"http://localhost:{port}/confirm")
-        await tab.get_by_role("button", name=message("confirm_logout.sign_out")).click()
+        async with tab.expect_console_message(lambda said: "form-action" in said.text):
+            await tab.get_by_role("button", name=message("confirm_logout.sign_out")).click()
         await tab.wait_for_timeout(500)
         assert tab.url == f"http://localhost:{port}/confirm"
     assert "form-action" in complaints[0]
@@ -242,8 +259,7 @@ async def test_a_redirect_behind_the_confirm_form_would_be_stopped(chromium: Bro
 
 async def test_times_are_shown_in_the_readers_zone(chromium: Browser) -> None:
     """The receipt's times are put into local time, with the zone named; UTC stays in the element."""
-    context = await chromium.new_context(timezone_id="Asia/Tokyo")
-    tab = await context.new_page()
+    tab = await opened(chromium, timezone_id="Asia/Tokyo")
     async with serving({"/logged-out": lambda _: answer(SAMPLES["receipt"]())}) as port:
         await tab.goto(f"http://localhost:{port}/logged-out")
         time = tab.locator("li time").first
@@ -255,8 +271,8 @@ async def test_the_waiting_page_looks_again(chromium: Browser) -> None:
     """The waiting page reloads by itself and shows whatever has come of it."""
     states = [answer(pages.waiting(resume_url="/resume", hop_label="Okta", seconds=1)), answer(receipt())]
     async with serving({"/waiting": lambda _: states.pop(0)}) as port:
-        tab = await chromium.new_page()
-        await tab.goto(f"http://localhost:{port}/waiting")
+        tab = await opened(chromium)
+        await goes_past(tab, f"http://localhost:{port}/waiting")
         await tab.wait_for_selector("text=No sign-out on record")
 
 
@@ -286,22 +302,21 @@ async def test_axe_finds_nothing_on_any_page(chromium: Browser, node_modules: Pa
     found: dict[str, list[str]] = {}
     async with serving({f"/{name}": partial(held, make) for name, make in HELD.items()}) as port:
         for scheme in ("light", "dark"):
-            context = await chromium.new_context(
-                color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+            tab = await opened(
+                chromium, color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
             )
-            tab = await context.new_page()
             for name in HELD:
                 await tab.goto(f"http://localhost:{port}/{name}")
                 await tab.evaluate(script)
                 if said := await tab.evaluate(AXE):
                     found[f"{name}, {scheme}"] = said
-            await context.close()
+            await tab.context.close()
     assert found == {}
 
 
 async def test_no_page_scrolls_sideways(chromium: Browser) -> None:
     """Down to 320 px (WCAG 2.2, 1.4.10) nothing is cut off, and buttons stay large enough to hit (2.5.8)."""
-    tab = await chromium.new_page()
+    tab = await opened(chromium)
     async with serving(STILL) as port:
         for path in STILL:
             await tab.goto(f"http://localhost:{port}{path}")
@@ -312,4 +327,4 @@ async def test_no_page_scrolls_sideways(chromium: Browser) -> None:
                     "[...document.querySelectorAll('.button')].map(b => b.offsetHeight)"
                 )
                 assert all(height >= 44 for height in heights), path
-    await tab.close()
+    await tab.context.close()

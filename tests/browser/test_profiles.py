@@ -15,7 +15,7 @@ from aiohttp import web
 from tests.browser import chromium, conftest
 from tests.browser.chromium import ChromiumProfile
 from tests.browser.conftest import Programs
-from tests.browser.driver import BrowserDriver, LeavingError, Mode, arrives, eventually, visiting
+from tests.browser.driver import BrowserDriver, LeavingError, Mode, arrives, eventually, sets_off, visiting
 from tests.fakes.patience import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -85,17 +85,16 @@ async def site() -> AsyncIterator[Site]:
 async def test_a_profile_has_never_been_anywhere(browser: BrowserDriver, mode: Mode, site: Site) -> None:
     """No cookie, no storage of any kind, no service worker and no cached answer of whoever was there before."""
     for turn in (1, 2):
-        profile = await browser.profile(mode)
-        tab = await profile.tab()
-        await tab.open(site.url)
-        await arrives(tab, site.url)
-        assert await tab.run(KEPT) == NOTHING
-        assert site.cached == turn
-        if mode is Mode.USUAL:
-            await tab.run(KEEP)
-            assert site.cached == turn, "it is taken from the cache"
-            await eventually(partial(tab.run, KEPT), lambda kept: kept[3:] == ["1", "1"])
-        await profile.close()
+        async with visiting(browser, mode) as profile:
+            tab = await profile.tab()
+            await tab.open(site.url)
+            await arrives(tab, site.url)
+            assert await tab.run(KEPT) == NOTHING
+            assert site.cached == turn
+            if mode is Mode.USUAL:
+                await tab.run(KEEP)
+                assert site.cached == turn, "it is taken from the cache"
+                await eventually(partial(tab.run, KEPT), lambda kept: kept[3:] == ["1", "1"])
     assert site.cookies == ["", ""]
 
 
@@ -129,13 +128,16 @@ async def test_a_tab_on_its_way_to_a_server_that_says_nothing_is_closed(
         for _ in range(3):
             tab = await profile.tab()
             await tab.open(site.url)
-            await tab.run("setTimeout(() => location.assign('/silent'))")
+            await sets_off(tab, "setTimeout(() => location.assign('/silent'))")
             await asyncio.wait_for(site.reached.wait(), PATIENCE)
             await tab.close()
             site.reached.clear()
         tab = await profile.tab()
         await tab.open(site.url)
         await arrives(tab, site.url)
+
+
+COMMAND = "return document.querySelector('#command_line')?.textContent || ''"
 
 
 @pytest.mark.xdist_group("chromium")
@@ -145,7 +147,7 @@ async def test_what_the_driver_switches_off_stays_off(programs: Programs) -> Non
         assert isinstance(profile, ChromiumProfile)
         tab = await profile.tab()
         await tab.open("chrome://version")
-        line = str(await tab.run("return document.querySelector('#command_line').textContent"))
+        line = str(await eventually(lambda: tab.run(COMMAND), lambda said: "--disable-features" in str(said)))
         browser = profile._context.browser
         assert browser is not None
         session = await browser.new_browser_cdp_session()

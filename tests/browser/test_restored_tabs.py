@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.session.attempt import LONGEST_IN_STATE, MAX_ATTEMPTS
-from tests.browser.driver import BrowserDriver, Mode, shows, visiting
+from tests.browser.driver import BrowserDriver, Mode, sets_off, shows, visiting
 from tests.browser.person import ALICE, Person
 from tests.flows.conftest import standing
 
@@ -38,7 +38,9 @@ async def test_p22_eight_restored_tabs_end_at_their_own_addresses_with_their_fra
             if n == 1:
                 await person.give_password(tab)
             else:
-                await tab.run("setTimeout(() => { location.reload(); }, 0)")  # Okta knows the person by now
+                await sets_off(
+                    tab, "setTimeout(() => { location.reload(); }, 0)"
+                )  # Okta knows the person by now
             await shows(tab, f"You are at /reports/{n}#figures{n}", ALICE)
             assert await tab.address() == stand.app + link
             assert await tab.run("return sessionStorage.length") == 0

@@ -12,8 +12,8 @@ from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
 from gateway.web.pages.catalogue import message
 from gateway.web.reasons import BY_OPERATOR
-from tests.browser.driver import Tab, arrives, eventually, shows
-from tests.browser.person import ALICE, SIGN_OUT, Person
+from tests.browser.driver import Tab, arrives, eventually, reloads, shows
+from tests.browser.person import ALICE, Person, press_sign_out
 from tests.fakes.upstream import Call, FakeUpstream, reply
 from tests.flows.conftest import later
 
@@ -35,7 +35,7 @@ opener policy a browser may take the page of another process for the next one.
 HERE, THERE = "/quiet/1?q=%2F&r=a+b#/inbox/7", "/quiet/2?mine#part"
 RUNNING = """
 const both = [window, frames[0]];
-return both.every((one) => one.gatewaySignOut && one.performance.getEntriesByName(location.origin + "/oauth2/session").length);
+return both.every((one) => one?.gatewaySignOut && one.performance.getEntriesByName(location.origin + "/oauth2/session").length);
 """
 LINK = "#sign-in"
 FULL = """
@@ -88,12 +88,12 @@ async def test_p22_after_a_sign_out_each_tab_goes_back_to_its_own_page(person: P
     left = await has_opened(person)
     pressed = await person.tab(THERE)
     await running(pressed)
-    await pressed.click(SIGN_OUT)
+    await press_sign_out(pressed)
     await person.receipt(pressed)
     assert "quiet" not in await shows(pressed, message("page.sign_in_again"))
     await arrives(left, f"{person.stand.app}/logged-out")
     assert "quiet" not in await shows(left, message("page.sign_in_again"))
-    await pressed.run("setTimeout(() => location.reload(), 0)")
+    await reloads(pressed)
     await person.receipt(pressed)
     await pressed.click(LINK)
     await person.give_password(pressed)

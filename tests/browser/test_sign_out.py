@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import arrives, eventually, shows
+from tests.browser.driver import arrives, eventually, sets_off, shows, stays_at
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
@@ -19,6 +19,7 @@ from tests.browser.person import (
     SESSION_COOKIE,
     SIGN_OUT,
     UNCACHED,
+    UNHURRIED,
     Person,
     fetched,
     never_shows_the_application,
@@ -35,7 +36,7 @@ async def test_sign_in_and_out_of_all_three(person: Person) -> None:
     """The deep link is restored; the application's own button ends all three sessions, and each of them says so."""
     stand = person.stand
     tab = await person.sign_in("/reports/3?from=mail#figures")
-    assert await arrives(tab, f"{stand.app}/reports/") == f"{stand.app}/reports/3?from=mail#figures"
+    await stays_at(tab, f"{stand.app}/reports/3?from=mail#figures")
     await shows(tab, "You are at /reports/3#figures", "Parcels handled", ALICE)
     assert sessions(stand) == EVERYBODY
     assert await person.sign_out(tab) == ALL_ENDED
@@ -113,7 +114,9 @@ async def test_nothing_of_the_application_is_left_anywhere(person: Person) -> No
     assert await person.sign_out(tab) == ALL_ENDED
     assert await replayed(stand, copied) == 401
     assert SESSION_COOKIE not in await tab.cookies()
-    told = await eventually(lambda: bare.run("return window.told"), lambda told: "ended" in told)
+    told = await eventually(
+        lambda: bare.run("return window.told"), lambda told: {"ended", "closed"} <= set(told)
+    )
     assert told["closed"] == 4401
     status, problem = await fetched(bare)
     assert (status, problem["code"]) == (401, "login_required")
@@ -183,9 +186,12 @@ async def test_two_tabs_sign_out_at_the_same_time(person: Person) -> None:
     first = await person.has_signed_in("/reports")
     second = await person.tab("/reports")
     await shows(second, ALICE)
-    at_once = "const at = args[1]; setTimeout(() => document.querySelector(args[0]).click(), at - Date.now())"
+    at_once = (
+        f"{UNHURRIED}; "
+        "const at = args[1] - begun; setTimeout(() => document.querySelector(args[0]).click(), at)"
+    )
     soon = int(1000 * time.time()) + 1000
-    await asyncio.gather(*(tab.run(at_once, SIGN_OUT, soon) for tab in (first, second)))
+    await asyncio.gather(*(sets_off(tab, at_once, SIGN_OUT, soon) for tab in (first, second)))
     said = [(await person.receipt(tab))[message("page.this_application")] for tab in (first, second)]
     assert set(said) <= {
         message("line.ended"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import arrives, shows
+from tests.browser.driver import sets_off, shows, stays_at
 from tests.browser.person import (
     ALL_ENDED,
     EVERYBODY,
@@ -54,8 +54,8 @@ async def test_r13_a_link_on_another_site_only_asks(person: Person) -> None:
     tab = await person.has_signed_in("/reports")
     await tab.open(f"{stand.okta}/app/UserHome")
     await shows(tab, "You are signed in to Okta")
-    await tab.run("setTimeout(() => { location.href = args[0]; }, 0)", f"{stand.app}/logout")
-    assert await arrives(tab, stand.app) == f"{stand.app}/logout"
+    await sets_off(tab, "setTimeout(() => { location.href = args[0]; }, 0)", f"{stand.app}/logout")
+    await stays_at(tab, f"{stand.app}/logout")
     assert sessions(stand) == EVERYBODY
     await tab.click(SIGN_OUT)
     assert await person.receipt(tab) == ALL_ENDED

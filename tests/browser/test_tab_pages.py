@@ -12,15 +12,17 @@ from gateway.core import clock
 from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
 from gateway.web.pages.catalogue import message
-from tests.browser.driver import Tab, arrives, eventually, shows
+from tests.browser.driver import Tab, arrives, eventually, sets_off, shows
 from tests.browser.person import (
     ALICE,
     ALL_ENDED,
     APPLICATION,
     SESSION_COOKIE,
     SIGN_OUT_UNSEEN,
+    UNHURRIED,
     Person,
     replayed,
+    running,
 )
 from tests.browser.world import OVER_TLS, taking_place
 from tests.fakes.browser import Kept
@@ -35,9 +37,6 @@ POLICIES = {
 }
 PAGE = b"<!doctype html><html><head><title>x</title></head><body><h1>Other application</h1></body></html>"
 SCRIPT = b'<script src="/oauth2/tab.js" async></script>'
-HAS_ASKED = """
-return Boolean(window.gatewaySignOut) && performance.getEntriesByName(location.origin + "/oauth2/session").length > 0;
-"""
 OPEN = """
 @id("visitors") permit (principal is Anonymous, action, resource) when { context.path like "/other/*" };
 @id("people") permit (principal is User, action, resource);
@@ -174,7 +173,7 @@ class TestVisitor:
         signs in in another tab is signed out in this one as well.
         """
         tab = await person.tab("/other/visited")
-        await eventually(lambda: tab.run(HAS_ASKED), bool, what="tab.js has asked")
+        await running(tab)
         await tab.run('dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))')
         await tab.run('dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))')
         asked_again = "return performance.getEntriesByName(location.origin + '/oauth2/session').length > 1"
@@ -188,7 +187,7 @@ class TestVisitor:
         await person.stand.gateway.log.append([ended])
         await shows(tab, message("session_ended.title"))
         back = await person.tab("/other/visited")
-        await eventually(lambda: back.run(HAS_ASKED), bool, what="tab.js has asked")
+        await running(back)
         await shows(back, "Other application")
 
 
@@ -205,7 +204,7 @@ class TestWorker:
         await runs(tab)
         await tab.run(SIGN_OUT_UNSEEN)
         await shows(tab, message("signing_out.continue"))
-        place = await tab.run("return sessionStorage['gateway:place']")
+        place = await eventually(lambda: tab.run("return sessionStorage['gateway:place']"), bool)
         assert (
             place == f"{person.stand.app}/other/anywhere"
         )  # where "Sign in again" leads; the worker's page is none
@@ -216,11 +215,11 @@ class TestWorker:
         """The worker shows the shell in place of the sign-out, and nothing has ended; the form reaches the gateway."""
         tab = await with_worker(person, "without")
         copied = await tab.cookies()
-        await tab.run("setTimeout(() => location.assign('/logout'), 0)")
+        await sets_off(tab, "setTimeout(() => location.assign('/logout'), 0)")
         await arrives(tab, f"{person.stand.app}/logout")
         await shows(tab, "Shell from the worker")
         assert await replayed(person.stand, copied) == 200
-        await tab.run(SEND_FORM)
+        await sets_off(tab, SEND_FORM)
         await eventually(lambda: replayed(person.stand, copied), lambda status: status == 401, what="it ends")
         await eventually(tab.cookies, lambda cookies: SESSION_COOKIE not in cookies, what="its cookie goes")
 
@@ -228,7 +227,7 @@ class TestWorker:
         """The worker takes the way back from Cognito as well, so that is not confirmed until the person goes on."""
         tab = await with_worker(person, "with")
         await runs(tab)
-        await tab.run("gatewaySignOut()")
+        await sets_off(tab, f"{UNHURRIED}; gatewaySignOut()")
         await shows(tab, message("signing_out.title"), "Now waiting for Cognito")
         await tab.click("#continue")
         assert await person.receipt(tab) == ALL_ENDED
