@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -146,21 +147,27 @@ def impatience(tree: ast.AST) -> list[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found |= _impatient_unless_told(node)
+        if isinstance(node, ast.Assign) and _number(node.value, below=IMPATIENT):
+            found |= {node.lineno for each in node.targets if getattr(each, "id", "") == "PATIENCE"}
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         at = WAITS.get(name)
         given = [node.args[at]] if at is not None and len(node.args) > at else []
+        if name.startswith(("wait_for_", "goto", "expect_")):
+            found |= {
+                node.lineno
+                for each in node.keywords
+                if each.arg == "timeout" and _number(each.value, below=1_000 * IMPATIENT)
+            }
         if name in WAITS:
             given += [each.value for each in node.keywords if each.arg in PATIENT_NAMES]
-        for each in given:
-            if (
-                isinstance(each, ast.Constant)
-                and isinstance(each.value, int | float)
-                and each.value < IMPATIENT
-            ):
-                found.add(node.lineno)
+        found |= {node.lineno for each in given if _number(each, below=IMPATIENT)}
     return sorted(found)
+
+
+def _number(node: ast.expr, *, below: float) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value < below
 
 
 def _impatient_unless_told(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
@@ -212,7 +219,60 @@ def _told(call: ast.Call) -> list[ast.expr]:
     return [*named, *(call.args[:1] if in_front else ())]
 
 
-FINDERS = (replacements_one_after_another, assertions_on_elapsed_time, impatience, limits_that_may_pass)
+LEAVES = re.compile(r"location(\.href)? *=[^=]|location\.(assign|replace|reload)\(|\.submit\(")
+"""What a script of a page does to lead it elsewhere."""
+
+
+def moments_of_a_browser(tree: ast.AST) -> list[int]:
+    """Lines that take for granted where a page is at this moment: where it has arrived, which may be on its way, compared
+    with where it should be; and a script that makes it leave, whose answer may be lost with it.
+    """
+    constants = {
+        target.id: node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+            found |= {call.lineno for call in calls if getattr(call.func, "id", "") == "arrives"}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run":
+            for each in (part for arg in node.args[:1] for part in ast.walk(arg)):
+                text = constants.get(each.id) if isinstance(each, ast.Name) else getattr(each, "value", None)
+                if isinstance(text, str) and LEAVES.search(text):
+                    found.add(node.lineno)
+    return sorted(found)
+
+
+def narrow_times_of_day(tree: ast.AST) -> list[int]:
+    """Lines of ``assert abs(at - time.time()) < 2``: so near to now is a moment only on a machine that hurries."""
+    return sorted(
+        {
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assert)
+            and isinstance(node.test, ast.Compare)
+            and isinstance(node.test.left, ast.Call)
+            and getattr(node.test.left.func, "id", "") == "abs"
+            and re.search(r"\b(time\.time|clock\.now)\(\)", ast.unparse(node.test.left))
+            and isinstance(limit := node.test.comparators[0], ast.Constant)
+            and isinstance(limit.value, int | float)
+            and limit.value < IMPATIENT
+        }
+    )
+
+
+FINDERS = (
+    replacements_one_after_another,
+    assertions_on_elapsed_time,
+    impatience,
+    limits_that_may_pass,
+    moments_of_a_browser,
+    narrow_times_of_day,
+)
 
 
 @cache
@@ -246,6 +306,16 @@ def test_a_limit_is_there_to_pass_or_does_not() -> None:
     assert lines(limits_that_may_pass, MEASURING) == []
 
 
+def test_no_browser_is_asked_for_a_moment() -> None:
+    """`stays_at` and `sets_off` of `tests/browser/driver.py`."""
+    assert lines(moments_of_a_browser) == []
+
+
+def test_no_time_of_day_is_held_against_now_too_closely() -> None:
+    """The machine may have stopped between the two."""
+    assert lines(narrow_times_of_day, MEASURING) == []
+
+
 @pytest.mark.parametrize(
     ("find", "text"),
     [
@@ -275,6 +345,14 @@ def test_a_limit_is_there_to_pass_or_does_not() -> None:
         (impatience, "async def gone(tab, *, within=5.0): ..."),
         (impatience, "def forwards(data, seconds=0.15): ..."),
         (impatience, "socket.create_connection(address, timeout=0.15)"),
+        (impatience, "await tab.wait_for_url('**/reports/7', timeout=5_000)"),
+        (impatience, "PATIENCE = 30"),
+        (moments_of_a_browser, "assert await arrives(tab, app) == f'{app}/logout'"),
+        (moments_of_a_browser, "await tab.run('setTimeout(() => location.reload(), 0)')"),
+        (moments_of_a_browser, "await tab.run('setTimeout(() => { location.href = args[0]; })', there)"),
+        (moments_of_a_browser, "OUT = 'setTimeout(() => form.submit())'\nawait tab.run(OUT)"),
+        (narrow_times_of_day, "assert abs(at - time.time()) < 10"),
+        (narrow_times_of_day, "assert abs(entry.expires - clock.now() - 3_600) <= 2"),
         (limits_that_may_pass, "await link.ask(PING, within=5)"),
         (limits_that_may_pass, "await store.claim('s', 0, lease=1)"),
         (limits_that_may_pass, "waiting = asyncio.ensure_future(pool.connect(1))"),
