@@ -40,6 +40,8 @@ _RELEVANT_FIELDS = frozenset(
     {b"host", b"expect", b"connection", b"content-length", b"transfer-encoding", b"authorization"}
 )
 _RELEVANT_LENGTHS = frozenset(map(len, _RELEVANT_FIELDS))
+_TARGETS = (b"\r\nX-Original-URL:", b"\r\nX-Forwarded-Uri:", b"\r\nx-forwarded-uri:")
+"""Lines with the target that is asked about, as the recipes write them. None of them is a fact, or frames a body."""
 _LOST = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
 """What no head can hold, even when the rest of it has not come yet."""
 
@@ -188,7 +190,39 @@ def read_block(block: bytes, longest: int) -> HeaderBlock:
     return HeaderBlock(headers, *_framing(fields), b"host" in fields, *_connection(fields), facts, bound)
 
 
-_known_block = Memo(lambda asked: read_block(*asked), entries=KNOWN_BLOCKS, size=BLOCKS_BYTES, weigh=_weight)
+def _read_apart(asked: tuple[bytes, int]) -> HeaderBlock:
+    """The same. A question of a proxy in front has the target of somebody's request in a line, another one with most
+    requests, and all other lines as before: these are looked for without it, and it comes last. No upstream is told it,
+    and twice, also in another spelling, it is ambiguous in any order.
+    """
+    block, longest = asked
+    if len(block) > longest:
+        raise DownstreamError("headers_too_large")
+    for name in _TARGETS:
+        if block.count(name) == 1:
+            break
+    else:
+        return read_block(block, longest)
+    at = block.index(name)
+    end = block.find(b"\r\n", at + 2)
+    line, behind = (block[at + 2 :], b"") if end < 0 else (block[at + 2 : end], block[end:])
+    rest = read_known_block(block[:at] + behind, longest)
+    if len(rest.headers) >= MAX_FIELDS:
+        raise DownstreamError("headers_too_large")
+    return HeaderBlock(
+        (*rest.headers, _field(line)),
+        rest.length,
+        rest.chunked,
+        rest.expects,
+        rest.named,
+        rest.close,
+        rest.keep,
+        rest.facts,
+        rest.binds,
+    )
+
+
+_known_block = Memo(_read_apart, entries=KNOWN_BLOCKS, size=BLOCKS_BYTES, weigh=_weight)
 
 
 def read_known_block(block: bytes, longest: int) -> HeaderBlock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from ipaddress import ip_network
 
 import httptools
@@ -18,6 +19,7 @@ from gateway.core.http.request_head import (
     check_beginning,
     read_block,
     read_head,
+    read_known_block,
     read_request_line,
 )
 from gateway.core.http.target import split_target
@@ -266,6 +268,55 @@ def test_llhttp_reads_what_is_accepted_in_the_same_way(block: bytes) -> None:
     if not parser.should_upgrade():
         assert (witness.messages, witness.body) == (1, b"AAAAAAA" if read.chunked else body)
         assert parser.should_keep_alive() == (not read.close)
+
+
+_ASKED = st.sampled_from(
+    [
+        b"X-Original-URL: http://a/x", b"X-Forwarded-Uri: /x", b"x-forwarded-uri: /y", b"x-original-url: http://a/y",
+        b"X-Original-URL:", b"X-Original-URL : /", b"X-Original-URL: a\rb", b"X-Forwarded-Uri: a\nb", b"X-Original-URLs: 1",
+        b"Host: a", b"Host: b", b"Cookie: a=1", b"Cookie: b=2", b"Content-Length: 7", b"Transfer-Encoding: chunked",
+        b"Connection: close", b"Authorization: NTLM x", b"X-A: \r", b"\r", b"", b"A B: c",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(_ASKED, max_size=8), st.sampled_from([40, 90, LONGEST]))
+def test_a_question_is_read_as_any_other_block(lines: list[bytes], longest: int) -> None:
+    """Looked for without the line that has the target: refused alike, with the same facts and framing; only that line
+    comes last.
+    """
+    block = b"\r\n".join(lines)
+    read: list[object] = []
+    for way in (read_block, read_known_block, read_known_block, read_known_block):
+        try:
+            found = way(block, longest)
+        except DownstreamError as error:
+            read.append(error.code)
+        else:
+            moved = (b"x-original-url", b"x-forwarded-uri")
+            names = [header for header in found.headers if header[0].lower() not in moved]
+            read.append((replace(found, headers=()), names, sorted(found.headers)))
+    if isinstance(read[0], str):
+        assert all(isinstance(each, str) for each in read)
+    else:
+        assert read == [read[0]] * 4
+
+
+def test_the_lines_of_a_question_are_bounded_too() -> None:
+    """The line with the target counts among them, and is no longer for coming apart."""
+    target = b"\r\nX-Original-URL: http://a/x"
+    most = b"\r\n".join([b"X: a"] * (MAX_FIELDS - 1))
+    assert len(read_known_block(most + target, LONGEST).headers) == MAX_FIELDS
+    for block, longest in ((most + b"\r\nX: a" + target, LONGEST), (b"X: a" + target, 20)):
+        with pytest.raises(DownstreamError, match="headers_too_large"):
+            read_known_block(block, longest)
+
+
+def test_many_lines_with_a_target_are_read_at_once() -> None:
+    """As many as there may be, each alike: none of them comes apart, and nothing is read again and again."""
+    block = b"X: a" + b"\r\nX-Original-URL: /" * (MAX_FIELDS - 1)
+    assert len(block) <= LONGEST_KNOWN
+    assert read_known_block(block, LONGEST) == read_block(block, LONGEST)
 
 
 @pytest.mark.parametrize(
