@@ -14,6 +14,7 @@ from gateway.config import Settings, examine
 from gateway.core import dice
 from gateway.settings.state_urls import SqliteUrl
 from gateway.settings.units import parse_size
+from tests.deploy.fields import TABLE, kind_of
 from tests.deploy.fields import faults as field_faults
 from tests.fakes.certificates import Authority
 from tests.fakes.pieces import put
@@ -36,10 +37,7 @@ def faults(found: Sequence[Document]) -> list[str]:
     told = []
     for each in found:
         where = f"{each['kind']} {each['metadata']['name']}"
-        if (
-            ".k8s.io" not in each["apiVersion"].replace("gateway.networking.k8s.io", "")
-            and "." in each["apiVersion"]
-        ):
+        if kind_of(each) in TABLE:
             told += [f"{where}: {fault}" for fault in field_faults(each)]
             continue
         try:
