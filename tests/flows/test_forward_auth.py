@@ -173,12 +173,10 @@ async def test_a_gateway_that_is_down_lets_nothing_pass(front: Front, browser: B
     await signed_in(front, browser)
     before = len(front.application.calls)
     front.stand.run.stop.set()
-    for _ in range(100):
-        answer = await browser.fetch(f"{front.app}/api/me")
-        if answer.status != 200:
-            break
-        before += 1
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE):
+        while (answer := await browser.fetch(f"{front.app}/api/me")).status == 200:
+            before += 1
+            await asyncio.sleep(0.02)
     assert answer.status >= 500
     assert (await browser.fetch(f"{front.app}/oauth2/session")).status >= 500
     assert len(front.application.calls) == before

@@ -265,6 +265,27 @@ def narrow_times_of_day(tree: ast.AST) -> list[int]:
     )
 
 
+SLEEPS = {"asyncio.sleep", "time.sleep"}
+
+
+def counted_looks(tree: ast.AST) -> list[int]:
+    """Lines of a loop that looks so many times whether something has happened, and sleeps in between."""
+    found = set()
+    for loop in ast.walk(tree):
+        if not (isinstance(loop, ast.For) and ast.unparse(loop.iter).startswith("range(")):
+            continue
+        inside = [each for statement in loop.body for each in ast.walk(statement)]
+        sleeps = any(
+            isinstance(each, ast.Call)
+            and ast.unparse(each.func) in SLEEPS
+            and ast.unparse(each.args[0]) != "0"
+            for each in inside
+        )
+        if sleeps and any(isinstance(each, ast.Break | ast.Return) for each in inside):
+            found.add(loop.lineno)
+    return sorted(found)
+
+
 FINDERS = (
     replacements_one_after_another,
     assertions_on_elapsed_time,
@@ -272,6 +293,7 @@ FINDERS = (
     limits_that_may_pass,
     moments_of_a_browser,
     narrow_times_of_day,
+    counted_looks,
 )
 
 
@@ -316,6 +338,11 @@ def test_no_time_of_day_is_held_against_now_too_closely() -> None:
     assert lines(narrow_times_of_day, MEASURING) == []
 
 
+def test_nobody_looks_only_so_many_times() -> None:
+    """How long that is the machine decides; `PATIENCE` ends a run that hangs."""
+    assert lines(counted_looks, MEASURING) == []
+
+
 @pytest.mark.parametrize(
     ("find", "text"),
     [
@@ -353,6 +380,7 @@ def test_no_time_of_day_is_held_against_now_too_closely() -> None:
         (moments_of_a_browser, "OUT = 'setTimeout(() => form.submit())'\nawait tab.run(OUT)"),
         (narrow_times_of_day, "assert abs(at - time.time()) < 10"),
         (narrow_times_of_day, "assert abs(entry.expires - clock.now() - 3_600) <= 2"),
+        (counted_looks, "for _ in range(100):\n    if done():\n        break\n    await asyncio.sleep(0.02)"),
         (limits_that_may_pass, "await link.ask(PING, within=5)"),
         (limits_that_may_pass, "await store.claim('s', 0, lease=1)"),
         (limits_that_may_pass, "waiting = asyncio.ensure_future(pool.connect(1))"),
