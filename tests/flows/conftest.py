@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.app import server
+from gateway.app import reload, server, wiring
 from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import clock
@@ -23,6 +23,7 @@ from gateway.telemetry.audit import AuditEvent
 from tests.fakes.ample import ample_for_a_gateway, ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - what is shared may take its time
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.configured import NOTHING, with_inbound
+from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.ports import on_free_ports
 from tests.fakes.redis import RedisServer
@@ -66,11 +67,16 @@ class Stand:
         self, browser: Browser, path: str = "/reports/q3", *, user: str = "alice@example.com"
     ) -> Seen:
         """Navigate to ``path`` and sign in at Okta on the way."""
-        form = await browser.goto(self.app + path)
+        form = await self._served(browser, await browser.goto(self.app + path), path)
         assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
         page = await browser.submit(form, username=user, password="demo")
-        while page.status == 503:  # what is shared has answered too late, and the page says: try again
-            page = await browser.goto(self.app + path)
+        return await self._served(browser, page, path)
+
+    async def _served(self, browser: Browser, page: Seen, path: str) -> Seen:
+        """What is shared may have answered too late, and then the page says: try again."""
+        async with asyncio.timeout(PATIENCE):
+            while page.status == 503:
+                page = await browser.goto(self.app + path)
         return page
 
     async def sign_out(self, browser: Browser, until: str = "\0") -> Seen:
@@ -232,6 +238,22 @@ def held(thing: object, call: str) -> Iterator[asyncio.Event]:
             yield asked
         finally:
             over.set()
+
+
+@pytest.fixture
+def the_clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway's clock, and no other: what has to happen within seconds does, however slow the machine is, and time
+    goes on by :func:`later` alone.
+    """
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+
+
+@pytest.fixture
+def looked_at_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No gateway that is started from now on looks for changed files, or for idle connections, by itself."""
+    monkeypatch.setattr(reload, "EVERY", 60 * PATIENCE)
+    monkeypatch.setattr(wiring, "LOOK_EVERY", 60 * PATIENCE)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from tests.fakes.browser import Browser
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 STORES = BOTH
 
 BY_INPUT = {"key_files: [session-key]": "key_files: [session-key]\n  activity: input\n  idle: 10m"}

@@ -135,9 +135,9 @@ async def test_a_revocation_ends_live_connections_of_its_people_and_no_others(
 async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, operator: Operator) -> None:
     """After sign-in, refresh, WebSocket, logout, revocation, a call of Okta's and nonsense no metric is as before."""
     before = await operator.metrics()
-    stand.set(token_seconds=10)
+    stand.set(token_seconds=1_000)
     await stand.sign_in(browser, "/api/me")
-    with later(9):
+    with later(900):
         await browser.fetch(f"{stand.app}/api/me")
         async with asyncio.timeout(PATIENCE):
             while not (await operator.metrics()).get('gateway_refreshes_total{result="renewed"}'):
@@ -191,6 +191,7 @@ async def test_every_metric_of_the_table_is_fed(stand: Stand, browser: Browser, 
 
 
 @ADMIN
+@pytest.mark.usefixtures("looked_at_by_hand")
 async def test_r26_p19_a_key_that_is_put_in_front_opens_and_seals_without_a_restart(
     stand: Stand, browser: Browser, operator: Operator
 ) -> None:
@@ -215,6 +216,7 @@ async def test_r26_p19_a_key_that_is_put_in_front_opens_and_seals_without_a_rest
     assert browser.cookie_names(stand.app) >= {"__Host-session"}
 
 
+@pytest.mark.usefixtures("looked_at_by_hand")
 async def test_policies_are_replaced_without_a_restart(tmp_path: Path) -> None:
     """What the new set denies is denied at once, though the old one's decisions were remembered; a bad one is not taken."""
     directory = tmp_path / "policies"

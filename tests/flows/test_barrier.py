@@ -16,7 +16,7 @@ from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH, of_files
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("the_clock_stands")]
 STORES = BOTH
 
 

@@ -18,6 +18,7 @@ from tests.fakes.sso import Sso, running
 from tests.flows.conftest import later
 from tests.flows.provided import House, house, opened
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 HINT = "__Secure-session-hint"
 FALLBACK = '[oidc, {okta_signout: "http://sso.localhost:PORT"}]'
 

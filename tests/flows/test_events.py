@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from gateway.core import clock
@@ -18,6 +19,7 @@ from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH
 
 STORES = BOTH
+pytestmark = pytest.mark.usefixtures("looked_at_by_hand")
 
 FETCH = ("Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Sec-Fetch-Site: same-origin")
 LAST = b"event: logged-out\ndata: {}\n\n"

@@ -18,6 +18,7 @@ from tests.flows.conftest import later
 from tests.flows.provided import House, house
 from tests.flows.stores import COOKIE, in_redis, redis_with_tls
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 HOURS = "session:\n  key_files: [session-key]\n  idle: 12h\n"
 DUE = 3_300
 """Seconds after which tokens of an hour are refreshed."""

@@ -16,6 +16,8 @@ from tests.flows.conftest import later
 from tests.flows.provided import house, walked
 from tests.flows.stores import Store, in_redis, redis_with_tls
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
+
 
 @pytest.mark.parametrize(
     ("kind", "parameters"),

@@ -19,7 +19,7 @@ from tests.corpus.read import lines
 from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("the_clock_stands")]
 ALICE = {"username": "alice@example.com", "password": "demo"}
 EVIL = "https://evil.example/"
 

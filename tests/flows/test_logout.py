@@ -16,7 +16,7 @@ from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, held, later, switched
 from tests.flows.stores import BOTH
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("the_clock_stands")]
 STORES = BOTH
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
 FETCH = {

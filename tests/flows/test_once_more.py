@@ -25,6 +25,7 @@ from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later, standing, switched
 from tests.flows.stores import BOTH
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 STORES = ("cookie",)
 ALICE = {"username": "alice@example.com", "password": "demo"}
 LINK = "/api/reports?from=mail&x=%2F"

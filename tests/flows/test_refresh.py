@@ -23,6 +23,7 @@ from tests.flows.conftest import Stand, later, standing
 from tests.flows.revoked import nothing_waits
 from tests.flows.stores import BOTH, Store
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 STORES = BOTH
 
 TOKENS = 30

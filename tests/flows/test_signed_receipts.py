@@ -101,6 +101,7 @@ async def test_nobody_s_sign_out_is_signed_as_nobody_s(stand: Stand, browser: Br
     assert {"user", "sub_id", "session"} & set(copy) == set()
 
 
+@pytest.mark.usefixtures("looked_at_by_hand")
 async def test_a_new_key_is_taken_in_and_published(stand: Stand, browser: Browser, tmp_path: Path) -> None:
     """Like the other key files; what cannot be used leaves the former in force."""
     (tmp_path / "receipt.pem").write_text("-----BEGIN PRIVATE KEY-----")

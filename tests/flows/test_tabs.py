@@ -12,6 +12,7 @@ from tests.fakes.browser import Browser, Seen
 from tests.flows.conftest import Stand, later
 from tests.flows.stores import BOTH
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 STORES = BOTH
 
 LEFT = "/logged-out?waiting"

@@ -20,7 +20,7 @@ from tests.fakes.door import eventually
 from tests.flows.conftest import Stand, later, standing, switched
 from tests.flows.revoked import of_tokens
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("the_clock_stands")]
 ALICE = "alice@example.com"
 
 

@@ -16,6 +16,8 @@ from tests.fakes.sso import CLIENT, MANNERS, Sso
 from tests.flows.conftest import later
 from tests.flows.provided import house, walked
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
+
 
 async def test_an_oidc_provider_is_asked_by_an_address(tmp_path: Path) -> None:
     """As most come: by GET alone, with a Lax cookie. The return with its state is seen, nobody is signed in any more."""
