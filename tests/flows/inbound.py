@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -46,6 +46,14 @@ async def sent(stand: Stand, kind: str, *, times: int = 1, **wishes: object) -> 
         return statuses
     await eventually(lambda: not stand.gateway.log.pending, seconds=PATIENCE)
     return await sent(stand, kind, times=times, **wishes)
+
+
+async def taken(again: Callable[[], Awaitable[int]]) -> int:
+    """The status of a message of our own that is sent again for as long as the disk answers too late."""
+    async with asyncio.timeout(PATIENCE):
+        while (code := await again()) == 503:
+            pass
+    return code
 
 
 def _not_durable(stand: Stand) -> list[str]:
@@ -120,7 +128,7 @@ async def closed_with(sock: aiohttp.ClientWebSocketResponse) -> object:
 @contextmanager
 def blocked(directory: Path) -> Iterator[None]:
     """The log takes nothing."""
-    lock = sqlite3.connect(directory / "state.db", isolation_level=None)
+    lock = sqlite3.connect(directory / "state.db", isolation_level=None, timeout=PATIENCE)
     lock.execute("BEGIN IMMEDIATE")
     try:
         yield

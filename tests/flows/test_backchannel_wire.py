@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.fakes.forge import ABSENT
 from tests.fakes.patience import PATIENCE
 from tests.flows.backchannel import FORM, OPEN, PATH, beside, form, patient, posted, sent, status, subject
 from tests.flows.conftest import Stand, standing
+from tests.flows.inbound import blocked
 from tests.flows.raw import exchange, request
 
 REFUSED = [
@@ -107,14 +107,11 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
     """Dead here at once, 503 to the provider; the same token is a success once the log has it."""
     token = form(stand, sid=ABSENT, sub=await subject(stand))
     patient(stand, 0.25)
-    lock = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    code, headers, body = await posted(stand, token)
-    assert (code, headers["retry-after"], headers["cache-control"]) == (503, "5", "no-store")
-    assert json.loads(body) == {"error": "temporarily_unavailable"}
-    assert await status(stand, alice.cookie_header(stand.app)) == 401
-    lock.execute("ROLLBACK")
-    lock.close()
+    with blocked(tmp_path):
+        code, headers, body = await posted(stand, token)
+        assert (code, headers["retry-after"], headers["cache-control"]) == (503, "5", "no-store")
+        assert json.loads(body) == {"error": "temporarily_unavailable"}
+        assert await status(stand, alice.cookie_header(stand.app)) == 401
     await eventually(lambda: not patient(stand).gateway.log.pending, seconds=PATIENCE)
     assert (await posted(stand, token))[0] == 200
     told = stand.gateway.metrics.exposition().decode()

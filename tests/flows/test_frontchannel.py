@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from html import unescape
@@ -15,19 +14,28 @@ import pytest
 
 from gateway.core import clock
 from gateway.core.session.revocation_keys import isid_key
-from gateway.web.door.rates import BURST
+from gateway.web.door.rates import BURST, TriesPerSource
 from gateway.web.endpoints.inbound.frontchannel import AGAIN_BURST
 from tests.fakes.browser import Browser
 from tests.fakes.door import Response, eventually
 from tests.fakes.patience import PATIENCE
 from tests.flows.backchannel import beside, patient
 from tests.flows.conftest import Stand, standing
+from tests.flows.inbound import blocked
 from tests.flows.raw import exchange, request
 from tests.flows.stores import BOTH, Store
 
 PATH = "/oauth2/frontchannel-logout"
 STORES = ("cookie",)
 T = TypeVar("T")
+
+
+@pytest.fixture
+def spent_tries_stay_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes to spend them."""
+    named = TriesPerSource.__init__.__kwdefaults__ or {}
+    assert "clock" in named
+    monkeypatch.setattr(TriesPerSource.__init__, "__kwdefaults__", {**named, "clock": lambda: 0.0})
 
 
 @pytest.fixture
@@ -151,6 +159,7 @@ async def test_r20_every_call_is_answered_with_the_same_bytes(stand: Stand, alic
     assert (counted(stand, "ignored"), counted(stand, "ended")) == (len(asked), 1)
 
 
+@pytest.mark.usefixtures("spent_tries_stay_spent")
 async def test_r20_whoever_guesses_is_slowed_down_and_not_told(stand: Stand, alice: Browser) -> None:
     """After a burst of misses nothing is looked up for that address; the answer stays the same."""
     sid = await provider_session(stand)
@@ -161,6 +170,7 @@ async def test_r20_whoever_guesses_is_slowed_down_and_not_told(stand: Stand, ali
     assert await status(stand, alice) == 200
 
 
+@pytest.mark.usefixtures("spent_tries_stay_spent")
 async def test_r20_one_session_s_name_fills_no_log(stand: Stand, alice: Browser) -> None:
     """Ended again and again, it makes a handful of entries: more than one, since it may have come back meanwhile."""
     query = named(stand, await provider_session(stand))
@@ -191,14 +201,11 @@ async def test_r05_what_the_log_cannot_hold_is_not_acknowledged(
     """Dead here at once, 503 all the same; who names no session of ours still gets the page, as nothing is to be held."""
     query = named(stand, await provider_session(stand))
     patient(stand, 0.25)
-    lock = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    answer = await framed(stand, query)
-    assert (answer.status, answer.value(b"retry-after")) == (503, b"5")
-    assert await status(stand, alice) == 401
-    assert (await framed(stand, named(stand, "guess"))).status == 200
-    lock.execute("ROLLBACK")
-    lock.close()
+    with blocked(tmp_path):
+        answer = await framed(stand, query)
+        assert (answer.status, answer.value(b"retry-after")) == (503, b"5")
+        assert await status(stand, alice) == 401
+        assert (await framed(stand, named(stand, "guess"))).status == 200
     await eventually(lambda: not patient(stand).gateway.log.pending, seconds=PATIENCE)
     assert (await framed(stand, query)).status == 200
 
