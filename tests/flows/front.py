@@ -97,8 +97,14 @@ async def application(call: Call) -> object:
     return None
 
 
+AMPLE = f"{int(PATIENCE)}s"
+"""For whatever a recipe waits for, but the application: the tests' process, in which the gateway is, may stop for seconds."""
+
+
 def _nginx(directory: Path, at: Places) -> Placed:
     return Nginx, {
+        "proxy_connect_timeout 2s": f"proxy_connect_timeout {AMPLE}",
+        "proxy_read_timeout 5s": f"proxy_read_timeout {AMPLE}",
         "https://app.example.com": at.app,
         "proxy_set_header Host app.example.com": f"proxy_set_header Host {at.host}",
         "server_name app.example.com": "server_name app.localhost",
@@ -120,6 +126,9 @@ def _caddy(_: Path, at: Places) -> Placed:
 
 def _envoy(_: Path, at: Places) -> Placed:
     return Envoy, {
+        "timeout: 2s": f"timeout: {AMPLE}",
+        "timeout: 5s": f"timeout: {AMPLE}",
+        "route: {cluster: gateway}": f"route: {{cluster: gateway, timeout: {AMPLE}}}",
         "address: 0.0.0.0, port_value: 10000": f"address: 127.0.0.1, port_value: {at.port}",
         '["app.example.com", "app.example.com:443"]': f'["{at.host}"]',
         "port_value: 8080": f"port_value: {at.gateway.rpartition(':')[2]}",
@@ -134,8 +143,10 @@ def _envoy_grpc(directory: Path, at: Places) -> Placed:
 
 def _haproxy(directory: Path, at: Places) -> Placed:
     script = directory / "haproxy.lua"
-    script.write_text(at.beside((RECIPES / script.name).read_text()))
+    shipped = at.beside((RECIPES / script.name).read_text())
+    script.write_text(put(shipped, {"WITHIN = 5000": f"WITHIN = {1000 * int(PATIENCE)}"}))
     return Haproxy, {
+        "timeout http-request 20s": f"timeout http-request {AMPLE}",
         "/etc/haproxy/gateway.lua": str(script),
         "setenv GATEWAY 127.0.0.1:8080": f"setenv GATEWAY {at.gateway}",
         "setenv GATEWAY_HOST app.example.com": f"setenv GATEWAY_HOST {at.host}",
