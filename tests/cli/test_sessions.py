@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 from gateway.cli.main import app
 from gateway.demo.options import DemoOptions
 from tests.fakes.patience import PATIENCE
-from tests.fakes.serving import Application, Serving, serving, written
+from tests.fakes.serving import AMPLE, Application, Serving, serving, written
 
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Serving]:
-    async with serving(tmp_path, workers=2) as running:
+    async with serving(tmp_path, workers=2, env=AMPLE) as running:
         yield running
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from resource import RLIMIT_NOFILE, setrlimit
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -29,22 +33,6 @@ from tests.fakes.ports import free_ports, on_free_ports
 TOKEN = "operators-token"
 ACCEPTS = 15.0
 """Seconds in which a replica that drains still takes who comes. They have to be waited out."""
-_RUN = """
-import os
-import sys
-from pathlib import Path
-if file := os.environ.get("SET_CLOCK"):
-    import time
-    told = time.time
-    time.time = lambda: told() + float(Path(file).read_text())
-from gateway.config import load
-from gateway.core.errors import GatewayError
-from gateway.workers.parent import serve
-try:
-    sys.exit(serve(load(Path(sys.argv[1]), {}), workers=int(sys.argv[2]), accept_for=float(sys.argv[3])))
-except GatewayError as error:
-    sys.exit(f"gateway: {error.detail}; {error.fix}")
-"""
 
 
 class Application:
@@ -115,6 +103,10 @@ class Application:
         return sock
 
 
+AMPLE: Mapping[str, str] = MappingProxyType({"STATE_WITHIN": str(PATIENCE)})
+"""The state's file has as long as tests wait for anything, as `tests.fakes.ample` has it in the tests' own process."""
+
+
 @dataclass
 class Serving:
     """A gateway that runs. ``app``, ``probes``, ``admin``: its addresses."""
@@ -137,10 +129,18 @@ class Serving:
 
     async def sign_in(self, browser: Browser, path: str = "/api/quick") -> Seen:
         """Navigate to ``path`` and sign in at Okta on the way."""
-        form = await browser.goto(self.app + path)
+        form = await self._served(browser, await browser.goto(self.app + path), path)
         assert 'name="password"' in form.text, (form.url, form.status, form.text[:500], self.told())
         page = await browser.submit(form, username="alice@example.com", password="demo")
+        page = await self._served(browser, page, path)
         assert page.status == 200, (page.url, page.status, self.told())
+        return page
+
+    async def _served(self, browser: Browser, page: Seen, path: str) -> Seen:
+        """What is shared may have answered too late, and then the page says: try again."""
+        async with asyncio.timeout(PATIENCE):
+            while page.status == 503:
+                page = await browser.goto(self.app + path)
         return page
 
     async def sign_out(self, browser: Browser) -> Seen:
@@ -201,6 +201,12 @@ class Serving:
         """Everything it has logged."""
         return self.log.read_text()
 
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The whole lines of one event; what is being written is none yet."""
+        whole = self.told().rpartition("\n")[0].splitlines()
+        found = [json.loads(line) for line in whole if line.startswith("{")]
+        return [line for line in found if line.get("event") == event]
+
     async def ends(self, within: float = PATIENCE) -> int:
         """Its exit status, once it has ended."""
         return await asyncio.wait_for(self.process.wait(), within)
@@ -225,14 +231,35 @@ class MachineClock:
 
 
 class Alone:
-    """Makes one worker answer everything new: the others are stopped, and the queue is shared."""
+    """Makes one worker answer everything new: the others are stopped, and the queue is shared.
 
-    def __init__(self, gateway: Serving, worker: int) -> None:
+    :param writes: False where nothing is written meanwhile, or the state is kept from everybody.
+    """
+
+    def __init__(self, gateway: Serving, worker: int, *, writes: bool = True) -> None:
         self.others = [pid for pid in gateway.workers().values() if pid != worker]
+        self._state = gateway.config.parent / "state.db"
+        self._writes = writes
 
     def __enter__(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while not self._stopped():
+            self.__exit__()
+            assert time.monotonic() < until, "somebody keeps the state for himself"
+
+    def _stopped(self) -> bool:
+        """False: one of them was stopped in the middle of writing, and nobody can write before it goes on."""
         for pid in self.others:
             os.kill(pid, signal.SIGSTOP)
+        if not self._writes or not self._state.exists():
+            return True
+        with closing(sqlite3.connect(self._state, isolation_level=None, timeout=1)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                db.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                return False
+        return True
 
     def __exit__(self, *_: object) -> None:
         for pid in self.others:
@@ -274,7 +301,7 @@ async def launched(
 
     :param open_files: the most that it may have open, and it may not raise that. :param env: added to the environment.
     """
-    command = arguments or ("-c", _RUN, str(path), str(workers), str(accept_for))
+    command = arguments or ("-m", "tests.fakes.run_gateway", str(path), str(workers), str(accept_for))
     with (path.parent / "log").open("ab") as log:
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -301,7 +328,8 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     """A gateway that is ready.
 
-    :param provider: False leaves the identity provider down. :param open_files, env: see `launched`.
+    :param provider: False leaves the identity provider down. :param open_files, env: see `launched`; with `AMPLE` in
+        ``env`` no disk is too slow for it.
     :param replaced: pieces of the configuration, and what to put there instead.
     """
     async with AsyncExitStack() as opened:

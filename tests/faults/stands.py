@@ -75,7 +75,7 @@ class OneHost:
 
     async def statuses(self, place: str, cookies: Sequence[str]) -> list[int]:
         """By this one, the others being held still."""
-        with Alone(self._gateway, self._gateway.workers()[place]):
+        with Alone(self._gateway, self._gateway.workers()[place], writes=False):
             found: list[int] = []
             for at in range(0, len(cookies), _AT_ONCE):
                 found += await asyncio.gather(*map(self._gateway.status, cookies[at : at + _AT_ONCE]))

@@ -24,7 +24,7 @@ from tests.fakes.forge import ABSENT, Forge, SigningKey
 from tests.fakes.logout_tokens import logout_token
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
-from tests.fakes.serving import serving
+from tests.fakes.serving import AMPLE, serving
 from tests.flows.backchannel import OPEN, PATH, beside, form, patient, posted, sent, status, subject
 from tests.flows.conftest import Stand, later, standing
 from tests.flows.raw import request
@@ -273,7 +273,7 @@ async def test_workers_share_what_was_ended_and_which_tokens_were_taken(
 
 async def test_r04_worker_processes_share_it_at_once(tmp_path: Path) -> None:
     """Of two workers one hears of it, whichever the kernel chose; from the answer on neither lets the cookie in."""
-    async with serving(tmp_path, workers=2, extra="inbound: {backchannel: true}\n") as gateway:
+    async with serving(tmp_path, workers=2, env=AMPLE, extra="inbound: {backchannel: true}\n") as gateway:
         browser = gateway.browser()
         await gateway.sign_in(browser)
         cookie = browser.cookie_header(gateway.app)

@@ -16,11 +16,12 @@ from gateway.core.session.revocation_keys import email_key
 from gateway.core.signout.revocation import NewEntry
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.patience import PATIENCE
-from tests.fakes.serving import Alone, MachineClock, Serving, launched, serving
+from tests.fakes.serving import AMPLE, Alone, MachineClock, Serving, launched, serving
 from tests.flows.conftest import Stand, later
 from tests.flows.revoked import called, nothing_waits, of_tokens
 from tests.flows.stores import BOTH, of_files
 
+pytestmark = pytest.mark.usefixtures("the_clock_stands")
 STORES = BOTH
 SLO = {"federation": "slo"}
 """Cognito takes the browser on to Okta, by SAML single logout, and so needs to know whose session it is to end."""
@@ -156,7 +157,7 @@ async def left_at_the_provider(
     directory: Path, machine: MachineClock, *, workers: int
 ) -> AsyncIterator[tuple[Serving, int]]:
     """Somebody who has pressed the button and gone away; and the process id of the worker that answered."""
-    async with serving(directory, workers=workers, env=machine.environment) as gateway:
+    async with serving(directory, workers=workers, env={**machine.environment, **AMPLE}) as gateway:
         browser = gateway.browser()
         answering = min(gateway.workers().values(), default=gateway.process.pid)
         with Alone(gateway, answering):
