@@ -78,6 +78,6 @@ def test_a_burner_ends_with_whoever_started_it() -> None:
         assert parent.stdout is not None
         burner = Path(f"/proc/{int(parent.stdout.readline())}")
         parent.kill()
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it is gone before or while it is read
         while "\nState:\tZ" not in (burner / "status").read_text():
             time.sleep(0.02)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime
 import gc
-import json
 import math
 import signal
 import ssl
@@ -100,8 +99,7 @@ async def test_access_lines_are_soon_there_and_none_is_lost_at_the_end(tmp_path:
     async with serving(tmp_path, workers=workers, replaced={"access: false": "access: true"}) as gateway:
 
         def told() -> list[str]:
-            lines = [json.loads(line) for line in gateway.told().splitlines() if line.startswith("{")]
-            return [line["path"] for line in lines if line.get("event") == "access"]
+            return [line["path"] for line in gateway.lines("access")]
 
         async def ask(paths: list[str]) -> None:
             await asyncio.gather(*(gateway.status("", path) for path in paths))

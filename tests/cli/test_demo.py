@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from gateway.cli import demo, main
 from gateway.telemetry.audit import AuditEvent, AuditKind
 from tests.fakes.patience import PATIENCE
+from tests.fakes.ports import free_ports
 
 
 @pytest.fixture
@@ -75,14 +76,15 @@ from functools import partial
 from gateway.cli import demo, main
 from gateway.demo import api, configuration
 from gateway.demo.options import DemoOptions
-from tests.fakes.ports import free_ports, on_free_ports
+from tests.fakes.ports import free_ports, on_ports
 
 door, notes, probes, admin = (f"127.0.0.1:{port}" for port in free_ports(4))
 
 def options(federation, switches):
     app = "http://app.localhost:" + door.split(":")[1]
     made = DemoOptions(app=app, federation=federation, switches=demo._pairs(switches))
-    return made if "TAKEN" in os.environ else on_free_ports(made)
+    taken = os.environ.get("TAKEN")
+    return on_ports(made, *(map(int, taken.split()) if taken else free_ports(2)))
 
 configuration.write = partial(configuration.write, listen=door, api=notes, probes=probes, admin=admin)
 api.start = partial(api.start, port=int(notes.split(":")[1]))
@@ -130,10 +132,10 @@ def test_a_switch_that_there_is_not_is_named() -> None:
 def test_what_is_taken_at_the_last_moment_is_said() -> None:
     """Somebody was quicker than the emulators, after their ports had been looked at."""
     with contextlib.ExitStack() as stack:
-        for port in demo.EMULATORS:
-            with contextlib.suppress(OSError):  # then somebody else has it, which is as good
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-        ran = run("demo", "idp", TAKEN="yes")
+        ports = free_ports(2)
+        for port in ports:
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        ran = run("demo", "idp", TAKEN=" ".join(map(str, ports)))
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith("gateway: cannot listen: ")
     assert "must be free" in ran.stderr

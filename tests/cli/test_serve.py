@@ -17,6 +17,7 @@ from gateway.cli.main import app
 from gateway.core.errors import GatewayError
 from gateway.demo.options import DemoOptions
 from gateway.workers import parent
+from tests.fakes.door import eventually
 from tests.fakes.patience import PATIENCE
 from tests.fakes.serving import Application, Serving, launched, serving, written
 
@@ -40,7 +41,7 @@ async def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     async with serving(tmp_path, provider=False) as gateway:
         assert await gateway.stop() == 0
         await again(gateway)
-        assert set(gateway.workers()) == {"gw worker 1", "gw worker 2"}
+        await eventually(lambda: set(gateway.workers()) == {"gw worker 1", "gw worker 2"})
         gateway.process.send_signal(signal.SIGTERM)
         gateway.process.send_signal(signal.SIGTERM)  # in a hurry
         assert await gateway.ends() == 0

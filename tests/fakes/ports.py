@@ -38,7 +38,11 @@ def free_port() -> int:
 
 def on_free_ports(options: DemoOptions) -> DemoOptions:
     """Return *options* with the same host names on two such ports."""
-    cognito, okta = free_ports(2)
+    return on_ports(options, *free_ports(2))
+
+
+def on_ports(options: DemoOptions, cognito: int, okta: int) -> DemoOptions:
+    """The same on these two."""
     return replace(
         options,
         cognito=_with_port(options.cognito, cognito),
