@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp import web
 
+from tests.fakes.patience import PATIENCE
+
 TOKEN = "the-transmitter-s-token"
-HELD = 0.3
-"""Seconds for which an answer is held back while there is nothing."""
+HELD = PATIENCE / 2
+"""Seconds for which an answer is held back while there is nothing, so that a question is under way nearly always."""
 
 
 class Transmitter:
@@ -56,10 +58,16 @@ class Transmitter:
         if trouble == "lose":
             request.transport.abort()
             return web.Response()
-        if not self.waiting and not asked["returnImmediately"]:
-            await asyncio.sleep(HELD)
+        if not asked["returnImmediately"]:
+            await self._something()
         given = dict(list(self.waiting.items())[: min(self.most, asked["maxEvents"])])
         return web.json_response({"sets": given, "moreAvailable": len(given) < len(self.waiting)})
+
+    async def _something(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HELD):
+                while not self.waiting:
+                    await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
