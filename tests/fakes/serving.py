@@ -253,7 +253,7 @@ class Alone:
             os.kill(pid, signal.SIGSTOP)
         if not self._writes or not self._state.exists():
             return True
-        with closing(sqlite3.connect(self._state, isolation_level=None, timeout=1)) as db:
+        with closing(sqlite3.connect(self._state, isolation_level=None, timeout=0.5)) as db:
             try:
                 db.execute("BEGIN IMMEDIATE")
                 db.execute("ROLLBACK")
