@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.conformance import strict
 from tests.conformance.conftest import AMPLE, running
 from tests.conformance.recorder import Call, Script, plain, saying
 from tests.conformance.wire import Door, Wire
+from tests.fakes.hand import Hand
 from tests.fakes.patience import PATIENCE
 
 MEGABYTE = 1 << 20
@@ -84,10 +86,14 @@ def test_grpc_web_may_answer_with_trailers_alone(door: Door) -> None:
 
 @pytest.fixture(scope="module")
 def unlimited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A door that takes bodies of any size."""
-    with running(tmp_path_factory.mktemp("unlimited"), extra=f"timeouts: {{{AMPLE}}}\n") as opened:
-        yield opened
-        assert opened.upstream.faults() == []
+    """A door that takes bodies of any size, however slowly they come: no hand moves its limits."""
+    with ExitStack() as opened:
+        with pytest.MonkeyPatch.context() as patch:
+            Hand().put(patch)
+            made = running(tmp_path_factory.mktemp("unlimited"), extra=f"timeouts: {{{AMPLE}}}\n")
+            door = opened.enter_context(made)
+        yield door
+        assert door.upstream.faults() == []
 
 
 def _held_by_the_kernel() -> int:
@@ -255,10 +261,13 @@ def test_answers_that_have_no_body_have_none(door: Door, name: str) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_a_client_that_sends_on_gets_the_early_answer_and_may_ask_again(door: Door, chunked: bool) -> None:
+def test_a_client_that_sends_on_gets_the_early_answer_and_may_ask_again(
+    unlimited: Door, chunked: bool
+) -> None:
     """It reads only when it has sent everything, as many do; the rest of its body goes nowhere."""
+    door = unlimited
     path = door.upstream.on(_refusing(b"409 Conflict"))
-    size = door.admits
+    size = MEGABYTE
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
     piece = (door.request("/smuggled/early") * 1_000)[: size // 16].ljust(size // 16, b"x")
     with door.open() as wire:

@@ -336,8 +336,13 @@ def test_a_stale_connection_that_was_waited_for_costs_nothing_either(narrow: Doo
         wire.sock.close()
 
 
-def test_a_request_that_is_not_safe_to_repeat_is_sent_once(door: Door) -> None:
+def test_a_request_that_is_not_safe_to_repeat_is_sent_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """POST and PATCH, and whatever has a body: 502, for nobody knows what has been done already."""
+    monkeypatch.setattr(
+        "gateway.proxy.pool.FRESH_SECONDS", PATIENCE
+    )  # else a second later it goes on a new one
     path = door.upstream.on(_closing_kept_connections())
     with door.open() as wire:
         for method, body in (("POST", b""), ("PATCH", b""), ("PUT", b"a"), ("DELETE", b"a")):

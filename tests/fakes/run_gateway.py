@@ -6,6 +6,7 @@ waits for the file of its state.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -53,6 +54,7 @@ def main(config: str, workers: str, accept_for: str) -> int:
 
 
 if __name__ == "__main__":
+    gc.disable()  # as `serve` does, which is imported only then: what is imported is no garbage
     if file := os.environ.get("SET_CLOCK"):
         set_clock(Path(file))
     if seconds := os.environ.get("STATE_WITHIN"):
