@@ -79,8 +79,9 @@ database.addCertFromBase64(arguments[0], "C,,");
 COOKIES_OF = """
 const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(window) ? 1 : 0};
 const kept = Services.cookies.getCookiesFromHost(arguments[0], attributes);
-return kept.filter((cookie) => cookie.rawHost === arguments[0]).map((cookie) => [cookie.name, cookie.value]);
-"""  # WebDriver's own command knows nothing of private windows
+const lives = ({isSession, expiry}) => isSession || (expiry > 1e11 ? expiry : 1e3 * expiry) > Date.now();
+return kept.filter((cookie) => cookie.rawHost === arguments[0] && lives(cookie)).map((cookie) => [cookie.name, cookie.value]);
+"""  # WebDriver's own command knows nothing of private windows; and one that is set with no time to live may stay on the list
 TAKE = """
 const attributes = {privateBrowsingId: PrivateBrowsingUtils.isWindowPrivate(window) ? 1 : 0};
 for (const {url, name, value, path, secure, httpOnly, sameSite} of arguments[0]) {

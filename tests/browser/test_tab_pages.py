@@ -201,7 +201,7 @@ class TestWorker:
     async def test_r14_the_tab_leaves_all_the_same(self, person: Person) -> None:
         """The worker is told; it shows the application at the signed-out page too, and has to go for that."""
         tab = await with_worker(person, "with")
-        await runs(tab)
+        await running(tab)
         await tab.run(SIGN_OUT_UNSEEN)
         await shows(tab, message("signing_out.continue"))
         place = await eventually(lambda: tab.run("return sessionStorage['gateway:place']"), bool)
@@ -226,7 +226,7 @@ class TestWorker:
     async def test_r14_a_swallowed_return_costs_one_click(self, person: Person) -> None:
         """The worker takes the way back from Cognito as well, so that is not confirmed until the person goes on."""
         tab = await with_worker(person, "with")
-        await runs(tab)
+        await running(tab)
         await sets_off(tab, f"{UNHURRIED}; gatewaySignOut()")
         await shows(tab, message("signing_out.title"), "Now waiting for Cognito")
         await tab.click("#continue")
