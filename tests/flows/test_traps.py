@@ -281,7 +281,8 @@ async def test_trap_30_a_provider_that_has_too_much_to_do_signs_nobody_out(
             for _ in range(2):
                 assert (await browser.fetch(f"{stand.app}/api/me")).status == 200
                 await stand.gateway.refresher.close()
-        assert calls(stand, "cognito")[-1]["status"] == int(trouble)
+        asked = [call for call in calls(stand, "cognito") if call["path"] == "/oauth2/token"]
+        assert asked[-1]["status"] == int(trouble)  # whatever else is asked of it beside
         assert (await browser.fetch(f"{stand.app}/api/me")).status == 200
 
 
@@ -347,7 +348,8 @@ async def test_trap_36_the_server_never_signs_out_in_the_browsers_stead(
     answer = await press(shared, browser)
     await browser.follow(answer, site="same-origin")
     await eventually(lambda: of_tokens(shared)[-1])
-    assert {call["path"] for call in calls(shared, "cognito")} == {"/logout", "/oauth2/revoke"}
+    asked = {call["path"] for call in calls(shared, "cognito") if "/.well-known/" not in call["path"]}
+    assert asked == {"/logout", "/oauth2/revoke"}
 
 
 async def test_trap_37_what_ends_a_session_from_outside_kills_the_cookie(
