@@ -20,12 +20,18 @@ from gateway.doctor.probe import Probe
 from gateway.idp import provider
 from gateway.proxy.pool import Pool
 from gateway.state.redis import link as redis_link
+from gateway.state.redis import server as redis_server
+from gateway.state.redis import spool as redis_spool
+from gateway.state.redis import stream as redis_stream
 from gateway.state.redis.log import RedisLog
 from gateway.state.redis.refreshes import RedisRefreshes
 from gateway.state.redis.sign_ins import RedisSignIns
 from gateway.state.redis.tickets import RedisTickets
 from gateway.state.redis.token_revocations import RedisTokenRevocations
+from gateway.state.sqlite import files as sqlite_files
+from gateway.state.sqlite import log as sqlite_log
 from gateway.state.sqlite import refreshes as sqlite_refreshes
+from gateway.state.sqlite import table as sqlite_table
 from gateway.state.sqlite.companion import CompanionTable
 from gateway.state.sqlite.log import SqliteLog
 from gateway.state.sqlite.token_revocations import SqliteTokenRevocations
@@ -45,6 +51,20 @@ LIMITED = {
     Probe.__init__: "within",
 }
 """What gives up after so many seconds, and how that is called there."""
+LIMITS = (
+    (sqlite_refreshes, "WITHIN"),
+    (sqlite_log, "CLOSE_WITHIN"),
+    (sqlite_files, "OPEN_PATIENCE"),
+    (sqlite_table, "OPEN_PATIENCE"),
+    (provider, "REVOKE_TIMEOUT"),
+    (served, "WITHIN"),
+    (redis_link, "CONNECT_WITHIN"),
+    (redis_link, "CONNECT_AT_MOST"),
+    (redis_server, "EXAMINE_WITHIN"),
+    (redis_spool, "CLOSE_WITHIN"),
+    (redis_stream, "READ_WITHIN"),
+)
+"""What gives up after so many seconds that stand in its module."""
 
 
 @contextmanager
@@ -55,11 +75,9 @@ def ample() -> Iterator[None]:
             defaults = made.__kwdefaults__ or {}
             assert limit in defaults, made
             patched.setattr(made, "__kwdefaults__", {**defaults, limit: PATIENCE})
-        patched.setattr(sqlite_refreshes, "WITHIN", PATIENCE)
-        patched.setattr(provider, "REVOKE_TIMEOUT", PATIENCE)
-        patched.setattr(served, "WITHIN", PATIENCE)
-        for limit in ("CONNECT_WITHIN", "CONNECT_AT_MOST"):
-            patched.setattr(redis_link, limit, PATIENCE)
+        for module, limit in LIMITS:
+            assert hasattr(module, limit)
+            patched.setattr(module, limit, PATIENCE)
         yield
 
 

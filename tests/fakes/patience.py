@@ -7,3 +7,6 @@ PATIENCE = 60.0
 hangs, so it is far above what the thing takes on a machine that is busy with something else. A test that wants to know
 how long something takes belongs into ``make bench`` or ``make bench-logout``.
 """
+
+NEVER = 86_400.0
+"""Seconds between two beats of something that must not do anything by itself while a test looks at it."""

@@ -18,6 +18,7 @@ from gateway.state.redis.place import RedisPlace
 from tests.fakes.certificates import Authority
 from tests.fakes.patience import PATIENCE
 from tests.fakes.ports import free_ports
+from tests.fakes.still import stop
 from tests.programs import program
 
 ADMIN = "for-the-tests-only"
@@ -97,7 +98,7 @@ class RedisServer:
     def pause(self) -> None:
         """It keeps its connections and takes new ones, and says nothing any more."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        stop(self.process.pid)
 
     def resume(self) -> None:
         """The opposite of `pause`."""
@@ -108,6 +109,13 @@ class RedisServer:
         """An operator's command and its answer."""
         with self._client() as client:
             return client.execute_command(*command)
+
+    def at_once(self, *commands: tuple[str | int | bytes, ...]) -> None:
+        """Several, with nobody else's between them."""
+        with self._client() as client, client.pipeline(transaction=True) as together:
+            for command in commands:
+                together.execute_command(*command)
+            together.execute()
 
     def answers(self) -> bool:
         """Does it answer, with its data loaded?"""

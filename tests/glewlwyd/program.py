@@ -153,7 +153,7 @@ def _prepare(home: Path, port: int, address: str) -> None:
     pages = home / "webapp"
     shutil.copytree(SHARE / "webapp", pages, ignore=shutil.ignore_patterns("config.json"))
     shutil.copy(SHARE / "templates" / "config.json", pages)
-    with contextlib.closing(sqlite3.connect(home / "glewlwyd.db")) as database:
+    with contextlib.closing(sqlite3.connect(home / "glewlwyd.db", timeout=PATIENCE)) as database:
         database.executescript(SCHEMA.read_text())
     types = ", ".join(f'{{ extension = "{end}"; mime_type = "{kind}"; }}' for end, kind in TYPES.items())
     text = CONFIGURATION.format(port=port, address=address, home=home, modules=MODULES, types=types)

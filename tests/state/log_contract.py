@@ -7,6 +7,7 @@ makes another, unopened log over the same store, as another process would.
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import sys
 import time
@@ -52,18 +53,20 @@ async def within(seconds: float, happens: Callable[[], bool]) -> bool:
 
 
 def called(work: Callable[[], object]) -> list[str]:
-    """``work`` and the functions that it calls, in Python and in C."""
+    """``work`` and the functions that it calls, in Python and in C; not those that whatever is garbage just then calls."""
     found: list[str] = []
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
         if event in {"call", "c_call"}:
             found.append(frame.f_code.co_qualname if event == "call" else argument.__qualname__)
 
+    gc.disable()
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return found[:-1]  # without the call that ends this
 
 

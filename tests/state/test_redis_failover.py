@@ -73,7 +73,7 @@ def replica(redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine makes no replica look like one that hangs."""
-    monkeypatch.setattr(redis_stream, "COPY_WITHIN", 2.0)
+    monkeypatch.setattr(redis_stream, "COPY_WITHIN", PATIENCE)
 
 
 @pytest.fixture
@@ -122,18 +122,18 @@ async def test_an_entry_that_no_replica_confirmed_is_not_durable(
         assert "no replica of Redis confirmed" in log.health()
         assert log.pending == 0
         replica.resume()
-        monkeypatch.setattr(redis_stream, "COPY_WITHIN", 2.0)
+        monkeypatch.setattr(redis_stream, "COPY_WITHIN", PATIENCE)
 
         assert await within(PATIENCE, lambda: log.health().startswith("ok"))
         assert (await log.append([new(sid_key("c"))])).durable
 
 
 async def test_sentinels_lead_to_the_promoted_replica(
-    redis: RedisServer, replica: RedisServer, tmp_path: Path
+    redis: RedisServer, replica: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The primary is killed: logouts deny here meanwhile, and are durable again without anybody's help."""
     watch = [f"sentinel monitor mymaster 127.0.0.1 {redis.port} 1"]
-    watch += ["sentinel down-after-milliseconds mymaster 500", "sentinel failover-timeout mymaster 3000"]
+    watch += ["sentinel down-after-milliseconds mymaster 3600000", "sentinel failover-timeout mymaster 3000"]
     for server in (redis, replica):
         server.ask("CONFIG", "SET", "masteruser", "tests")
         server.ask("CONFIG", "SET", "masterauth", "for-the-tests-only")
@@ -144,9 +144,12 @@ async def test_sentinels_lead_to_the_promoted_replica(
         async with opened(place) as log:
             assert (await log.append([new(sid_key("a"))])).durable
             before = log.log_id
+            monkeypatch.setattr(redis_stream, "COPY_WITHIN", 0.05)  # there will be no replica any more
             redis.kill()
             assert not (await log.append([new(sid_key("b"))])).durable
             assert ended(log, "b") is not None
+            # From now on: before, a machine that stops for a moment would look like a primary that is gone.
+            sentinel.ask("SENTINEL", "SET", "mymaster", "down-after-milliseconds", 500)
 
             assert await within(PATIENCE, lambda: log.pending == 0 and log.health().startswith("ok"))
             assert log._stream.link.address == ("127.0.0.1", replica.port)

@@ -174,7 +174,11 @@ async def _live_through(redis: RedisServer, steps: list[tuple[str, int, object]]
 
 
 @given(st.lists(STEPS, min_size=4, max_size=14))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_order_of_things_revives_anybody(
     emptied: RedisServer, steps: list[tuple[str, int, object]]
 ) -> None:

@@ -31,9 +31,7 @@ def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def restored(redis: RedisServer, copy: Copy) -> None:
     """FLUSHALL and the keys of a dump, in the same life of the server."""
-    redis.ask("FLUSHALL")
-    for key, content in copy.keys.items():
-        redis.ask("RESTORE", key, 0, content)
+    redis.at_once(("FLUSHALL",), *copy.restoring())
 
 
 def promoted(_: RedisServer, copy: Copy) -> None:
@@ -73,9 +71,11 @@ async def test_r04_a_session_proves_that_redis_went_back(
         assert told == [RenewalCause.SESSION]
 
 
-@pytest.mark.usefixtures("prompt")
-async def test_r05_a_restored_snapshot_of_redis_is_vouched_for_by_nobody(redis: RedisServer) -> None:
+async def test_r05_a_restored_snapshot_of_redis_is_vouched_for_by_nobody(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A real RDB file, and no append-only one: instances that start let nobody in, and then the log is another one."""
+    monkeypatch.setattr(redis_mirror, "VOUCH_WITHIN", math.inf)
     snapshot = redis.directory / "dump.rdb"
     async with opened(redis.place(), deadline=PATIENCE) as log:
         await log.append([new(sid_key("before"))])
@@ -87,9 +87,10 @@ async def test_r05_a_restored_snapshot_of_redis_is_vouched_for_by_nobody(redis: 
     snapshot.write_bytes(copy)
     redis.start()
     told: list[RenewalCause] = []
-    async with opened(redis.place(), deadline=PATIENCE) as fresh:
+    async with opened(redis.place(), loaded=False, deadline=PATIENCE) as fresh:
         fresh.on_renewed = told.append
         assert fresh.age() == math.inf
+        monkeypatch.setattr(redis_mirror, "VOUCH_WITHIN", 0.0)
         assert await within(PATIENCE, lambda: fresh.loaded)
 
         assert fresh.log_id != log_id
@@ -122,7 +123,9 @@ async def test_r04_what_is_proven_stays_so_until_the_other_id_was_read(
     await stream.link.close()
 
 
-async def test_r04_an_instance_that_has_what_is_missing_keeps_the_log(kept_redis: RedisServer) -> None:
+async def test_r04_an_instance_that_has_what_is_missing_keeps_the_log(
+    kept_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A failover to a replica that was behind, and an instance that is merely late: nobody is let in where the proof was
     shown, until it has sent again what was lost. The log stays, so nobody is signed out.
     """
@@ -138,6 +141,7 @@ async def test_r04_an_instance_that_has_what_is_missing_keeps_the_log(kept_redis
         copy.promote()
         async with opened(kept_redis.place(), deadline=PATIENCE) as early:
             assert early.log_id == log_id
+            monkeypatch.setattr(redis_mirror, "VOUCH_WITHIN", PATIENCE)  # it is waited for
             await early.prove(sealed)
             assert early.age() == math.inf
             assert "nobody is let in" in early.health()

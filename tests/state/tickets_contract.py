@@ -71,9 +71,9 @@ class TicketsContract:
         """Which no change prolongs."""
         await one.create("a", b"first", keep=600)
         await one.replace("a", 1, b"second")
-        await self.pass_seconds(599)
+        await self.pass_seconds(300)
         assert isinstance(await one.read("a"), StoredSession)
-        await self.pass_seconds(2)
+        await self.pass_seconds(301)
 
         assert await one.read("a") == Absent()
         assert await one.create("b", b"over already", keep=-5)

@@ -44,7 +44,7 @@ class TokenRevocationsContract:
         """However many ask at once, in however many processes; and byte for byte."""
         sealed = bytes(range(256)) * 8
         assert await one.park("s", sealed, due=0, latest=60, keep=DAY)
-        answers = await asyncio.gather(*((one, other)[n % 2].take(lease=30) for n in range(10)))
+        answers = await asyncio.gather(*((one, other)[n % 2].take(lease=600) for n in range(10)))
         (taken,) = [each for answer in answers for each in answer]
 
         assert (taken.sealed, taken.tries) == (sealed, 1)
@@ -55,15 +55,15 @@ class TokenRevocationsContract:
     ) -> None:
         """Nobody is given it before; whoever asks hears when that will be."""
         assert await one.waiting() == Waiting(0, None)
-        await one.park("s", b"sealed", due=60, latest=600, keep=DAY)
-        assert await other.take(lease=30) == []
+        await one.park("s", b"sealed", due=3_600, latest=7_200, keep=DAY)
+        assert await other.take(lease=600) == []
         waiting = await other.waiting()
         assert waiting is not None
         assert waiting.count == 1
-        assert 50 < (waiting.due_in or 0) <= 60
-        await self.pass_seconds(61, monkeypatch)
+        assert 3_000 < (waiting.due_in or 0) <= 3_600
+        await self.pass_seconds(3_601, monkeypatch)
 
-        assert [each.sealed for each in await other.take(lease=30)] == [b"sealed"]
+        assert [each.sealed for each in await other.take(lease=600)] == [b"sealed"]
 
     async def test_it_is_brought_forward(self, one: TokenRevocations, other: TokenRevocations) -> None:
         """All records of the session, and none of another."""
@@ -73,59 +73,59 @@ class TokenRevocationsContract:
 
         assert await other.move("s", due=0) == 2
         assert await other.move("nobody", due=0) == 0
-        assert {each.sealed for each in await one.take(lease=30)} == {b"first", b"second"}
+        assert {each.sealed for each in await one.take(lease=600)} == {b"first", b"second"}
 
     async def test_it_is_put_back_only_so_far(
         self, one: TokenRevocations, other: TokenRevocations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Whatever a browser does again and again, it is due in the end."""
-        await one.park("s", b"sealed", due=10, latest=100, keep=DAY)
+        await one.park("s", b"sealed", due=100, latest=1_000, keep=DAY)
         for _ in range(5):
-            await other.move("s", due=90)
-        await self.pass_seconds(50, monkeypatch)
-        assert await one.take(lease=30) == []
+            await other.move("s", due=900)
+        await self.pass_seconds(500, monkeypatch)
+        assert await one.take(lease=600) == []
         for _ in range(5):
-            await other.move("s", due=90)
-        await self.pass_seconds(51, monkeypatch)
+            await other.move("s", due=900)
+        await self.pass_seconds(501, monkeypatch)
 
-        assert [each.sealed for each in await one.take(lease=30)] == [b"sealed"]
+        assert [each.sealed for each in await one.take(lease=600)] == [b"sealed"]
 
     async def test_a_record_that_somebody_has_taken_is_not_moved(
         self, one: TokenRevocations, other: TokenRevocations
     ) -> None:
         """Nor one that is put off because the provider did not answer."""
         await one.park("s", b"sealed", due=0, latest=600, keep=DAY)
-        (taken,) = await one.take(lease=30)
+        (taken,) = await one.take(lease=600)
         assert await other.move("s", due=0) == 0
-        assert await other.take(lease=30) == []
-        await one.put_off(taken.name, due=30)
+        assert await other.take(lease=600) == []
+        await one.put_off(taken.name, due=600)
 
         assert await other.move("s", due=0) == 0
-        assert await other.take(lease=30) == []
+        assert await other.take(lease=600) == []
 
     async def test_another_takes_over_from_one_that_died(
         self, one: TokenRevocations, other: TokenRevocations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """When the lease is over, and not before."""
         await one.park("s", b"sealed", due=0, latest=60, keep=DAY)
-        await one.take(lease=30)
-        await self.pass_seconds(29, monkeypatch)
-        assert await other.take(lease=30) == []
-        await self.pass_seconds(2, monkeypatch)
+        await one.take(lease=600)
+        await self.pass_seconds(300, monkeypatch)
+        assert await other.take(lease=600) == []
+        await self.pass_seconds(301, monkeypatch)
 
-        assert [(each.sealed, each.tries) for each in await other.take(lease=30)] == [(b"sealed", 2)]
+        assert [(each.sealed, each.tries) for each in await other.take(lease=600)] == [(b"sealed", 2)]
 
     async def test_what_was_put_off_comes_again(
         self, one: TokenRevocations, other: TokenRevocations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """With the number of its tries; also beyond its latest, and after its deadline, for somebody has to say so."""
-        await one.park("s", b"sealed", due=0, latest=60, keep=100)
-        (taken,) = await one.take(lease=30)
-        await one.put_off(taken.name, due=120)
-        await self.pass_seconds(90, monkeypatch)
-        assert await other.take(lease=30) == []
-        await self.pass_seconds(31, monkeypatch)
-        (again,) = await other.take(lease=30)
+        await one.park("s", b"sealed", due=0, latest=60, keep=1_000)
+        (taken,) = await one.take(lease=600)
+        await one.put_off(taken.name, due=1_200)
+        await self.pass_seconds(900, monkeypatch)
+        assert await other.take(lease=600) == []
+        await self.pass_seconds(301, monkeypatch)
+        (again,) = await other.take(lease=600)
 
         assert (again.name, again.sealed, again.tries) == (taken.name, b"sealed", 2)
         assert again.left < 0
@@ -135,12 +135,12 @@ class TokenRevocationsContract:
     ) -> None:
         """And is not brought back by whoever was slower."""
         await one.park("s", b"sealed", due=0, latest=60, keep=DAY)
-        (taken,) = await one.take(lease=30)
+        (taken,) = await one.take(lease=600)
         await other.finish(taken.name)
         await one.put_off(taken.name, due=0)
         await self.pass_seconds(60, monkeypatch)
 
-        assert await one.take(lease=30) == []
+        assert await one.take(lease=600) == []
         assert await one.waiting() == Waiting(0, None)
 
     async def test_the_same_twice_is_one(self, one: TokenRevocations, other: TokenRevocations) -> None:
@@ -169,7 +169,7 @@ class TokenRevocationsContract:
             True,
             False,
         ]
-        (taken,) = await one.take(lease=30)
+        (taken,) = await one.take(lease=600)
         await one.finish(taken.name)
 
         assert await one.park("2", b"sealed", due=60, latest=60, keep=DAY)
@@ -178,7 +178,7 @@ class TokenRevocationsContract:
         """No two of them have a record in common, and all of them have all."""
         for n in range(AT_ONCE + 4):
             await one.park(f"s{n}", b"%d" % n, due=0, latest=60, keep=DAY)
-        first, second = await one.take(lease=30), await other.take(lease=30)
+        first, second = await one.take(lease=600), await other.take(lease=600)
 
         assert len(first) == AT_ONCE
         assert sorted(int(each.sealed) for each in [*first, *second]) == list(range(AT_ONCE + 4))
@@ -187,7 +187,7 @@ class TokenRevocationsContract:
         """Those of base64url, and any other."""
         for sid in ("a-_9", "a/0", "a/1/2", "é"):
             await one.park(sid, sid.encode(), due=0, latest=60, keep=DAY)
-        taken: list[Taken] = await one.take(lease=30)
+        taken: list[Taken] = await one.take(lease=600)
         assert {each.sealed.decode() for each in taken} == {"a-_9", "a/0", "a/1/2", "é"}
         for each in taken:
             await one.finish(each.name)

@@ -93,7 +93,11 @@ def test_it_notices_that_its_file_was_replaced(path: Path, counter: Counter) -> 
     assert counter.replaced()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(content=st.binary(max_size=100))
 def test_any_file_can_be_opened_and_begun(path: Path, content: bytes) -> None:
     """Short, long or foreign content: never an error, never a wrong memory after it was begun."""

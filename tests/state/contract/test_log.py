@@ -10,7 +10,7 @@ import pytest
 from gateway.core.session.revocation_keys import sid_key
 from gateway.state.contract.log import Appended, RevocationLog
 from gateway.state.sqlite.log import SqliteLog
-from tests.fakes.patience import PATIENCE
+from tests.fakes.patience import NEVER, PATIENCE
 from tests.state.log_contract import ALICE, LogContract, Make, ended, new
 
 
@@ -34,7 +34,7 @@ class TestSqliteLog(LogContract):
     ) -> None:
         """On one host nothing has to travel: when append answers, `moved` is true in every process."""
         other = SqliteLog(
-            tmp_path / "state.db", deadline=PATIENCE, beat=60.0
+            tmp_path / "state.db", deadline=PATIENCE, beat=NEVER
         )  # reads only when it is asked to
         await other.open()
         try:

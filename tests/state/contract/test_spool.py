@@ -160,7 +160,11 @@ def test_it_grows_beyond_its_room(spool: Spool) -> None:
     assert not spool.filled()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(at=st.integers(min_value=0, max_value=400), damage=st.binary(min_size=1, max_size=30))
 def test_damage_drops_records_and_never_invents_one(spool: Spool, at: int, damage: bytes) -> None:
     """A torn or overwritten record ends the valid ones; what stood before it is whole."""
@@ -242,7 +246,11 @@ def test_what_a_later_release_writes_besides_is_passed_over(spool: Spool) -> Non
     assert spool.batches() == [Batch("one", (NewEntry("sid:s", 100, "logout", None, 50),))]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(content=st.binary(max_size=5000))
 def test_any_file_can_be_used(spool: Spool, content: bytes) -> None:
     """Whatever stood at the path: it is opened, and holds what is put there."""

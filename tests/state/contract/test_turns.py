@@ -6,11 +6,12 @@ from pathlib import Path
 
 from gateway.state.contract.turns import Turn
 from gateway.state.sqlite.refreshes import SqliteRefreshes
+from tests.fakes.patience import PATIENCE
 
 
 async def test_of_many_processes_one_has_the_turn(tmp_path: Path) -> None:
     """Until it gives it back; another thing is another turn."""
-    sqlite3.connect(tmp_path / "state.db").close()
+    sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE).close()
     stores = [SqliteRefreshes(tmp_path / "state.db") for _ in range(3)]
     for store in stores:
         await store.open()
@@ -26,7 +27,7 @@ async def test_of_many_processes_one_has_the_turn(tmp_path: Path) -> None:
 
 async def test_a_process_that_died_has_it_no_longer(tmp_path: Path) -> None:
     """The lease runs out."""
-    sqlite3.connect(tmp_path / "state.db").close()
+    sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE).close()
     dead, other = (SqliteRefreshes(tmp_path / "state.db") for _ in range(2))
     await dead.open()
     await other.open()

@@ -75,7 +75,7 @@ async def test_a_paused_server_costs_the_time_that_was_given(redis: RedisServer)
     async with linked(redis.place()) as link:
         await link.ask(PING, within=PATIENCE)
         redis.pause()
-        with pytest.raises(TimeoutError):
+        with pytest.raises((TimeoutError, LostError)):  # or this process stood still meanwhile
             await link.ask(("ECHO", "late"), within=0.1)
         assert link.address is None
         redis.resume()

@@ -160,7 +160,7 @@ async def test_a_replica_confirms(
     with RedisServer(tmp_path / "replica") as replica:
         follow(replica, redis)
         known = await joined(stream)
-        monkeypatch.setattr(redis_stream, "COPY_WITHIN", 4.0)
+        monkeypatch.setattr(redis_stream, "COPY_WITHIN", PATIENCE)
         page = await appended(stream, known, going(new(ALICE)), copies=True)
         assert page.copied
         assert page.replicas == 1

@@ -129,17 +129,19 @@ async def test_a_redis_that_hangs_costs_each_little_time(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many wait: those who come together wait together, and the next are told at once, with nothing asked."""
-    monkeypatch.setattr(redis_companion, "RETRY_EVERY", 3_600.0)
     store = RedisTickets(redis.place(), within=WITHIN)
     await store.open()
-    await store.read("a")
+    async with asyncio.timeout(PATIENCE):
+        while isinstance(await store.read("a"), Unavailable):
+            await asyncio.sleep(0.05)
+    monkeypatch.setattr(redis_companion, "RETRY_EVERY", 3_600.0)
     redis.pause()
     asked = questions(monkeypatch)
     found = await asyncio.gather(*(store.read(f"s{n}") for n in range(1_000)))
     assert {type(one) for one in found} == {Unavailable}
     for _ in range(100):
         assert isinstance(await store.read("a"), Unavailable)
-    assert len(asked) == 1
+    assert len(asked) <= 1  # none, if this process stood still for that long
     redis.resume()
     await store.close()
 

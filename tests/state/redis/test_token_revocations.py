@@ -64,7 +64,7 @@ async def test_nothing_is_left_when_all_is_done(place: RedisPlace, shared_redis:
     await store.park("t", b"sealed", due=0, latest=60, keep=60)
     ends = [shared_redis.ask("TTL", key) for key in keys(place)]
     assert all(DAY < end <= DAY + MARGIN for end in ends)
-    for taken in await store.take(lease=30):
+    for taken in await store.take(lease=600):
         await store.finish(taken.name)
 
     assert [shared_redis.ask("EXISTS", key) for key in keys(place)] == [0, 0]
@@ -97,7 +97,7 @@ async def test_a_server_that_was_killed_has_them(kept_redis: RedisServer) -> Non
     assert not await store.park("t", b"sealed", due=0, latest=60, keep=DAY)
     kept_redis.start()
     async with asyncio.timeout(PATIENCE):
-        while not (taken := await store.take(lease=30)):
+        while not (taken := await store.take(lease=600)):
             await asyncio.sleep(0.05)
 
     assert [each.sealed for each in taken] == [b"sealed"]
@@ -113,7 +113,7 @@ async def test_a_cluster_takes_it(tmp_path_factory: pytest.TempPathFactory) -> N
         await store.open()
         assert await store.park("s", b"sealed", due=60, latest=60, keep=DAY)
         assert await store.move("s", due=0) == 1
-        (taken,) = await store.take(lease=30)
+        (taken,) = await store.take(lease=600)
         await store.put_off(taken.name, due=0)
         await store.finish(taken.name)
         waiting = await store.waiting()
@@ -131,7 +131,7 @@ async def test_the_rights_of_the_log_are_enough(redis: RedisServer) -> None:
     )
     await store.open()
     assert await store.park("s", b"sealed", due=0, latest=60, keep=DAY)
-    assert len(await store.take(lease=30)) == 1
+    assert len(await store.take(lease=600)) == 1
     await store.close()
 
 
@@ -142,7 +142,7 @@ async def test_without_redis_nothing_is_kept(redis: RedisServer) -> None:
     redis.kill()
     assert not await store.park("s", b"sealed", due=0, latest=60, keep=DAY)
     assert await store.move("s", due=0) is None
-    assert await store.take(lease=30) == []
+    assert await store.take(lease=600) == []
     assert await store.waiting() is None
     await store.put_off("s/0", due=0)
     await store.finish("s/0")

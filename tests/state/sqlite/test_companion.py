@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +16,7 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS notes (text TEXT)"
 
 @pytest.fixture
 async def table(tmp_path: Path) -> AsyncIterator[CompanionTable]:
-    sqlite3.connect(tmp_path / "state.db").close()
+    sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE).close()
     (tmp_path / "state.db").touch()
     made = CompanionTable(tmp_path / "state.db", SCHEMA)
     made.open()
@@ -47,13 +46,12 @@ async def test_a_job_that_came_too_late_is_not_done(table: CompanionTable, tmp_p
     def insert(db: sqlite3.Connection) -> int:
         return db.execute("INSERT INTO notes VALUES ('late')").rowcount
 
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE, isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
         assert await table.ask(insert, within=0.1) is None
         db.execute("ROLLBACK")
     db.close()
-    await asyncio.sleep(0.3)
-    assert await table.ask(_count) == 0
+    assert await table.ask(_count) == 0  # behind it, on the same thread
 
 
 async def test_a_file_that_was_replaced_is_found_again(table: CompanionTable, tmp_path: Path) -> None:
@@ -68,7 +66,7 @@ async def test_a_file_that_was_replaced_is_found_again(table: CompanionTable, tm
 async def test_who_only_reads_waits_for_nobody_who_writes(table: CompanionTable, tmp_path: Path) -> None:
     """Nor the other way round: the log is written by others while it reads."""
     await table.ask(lambda db: db.execute("PRAGMA user_version").fetchone())
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE, isolation_level=None) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO notes VALUES ('a')")

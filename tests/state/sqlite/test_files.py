@@ -45,7 +45,7 @@ def cause(files: LogFiles) -> RenewalCause | None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Another program holds the write lock of the file."""
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -197,7 +197,7 @@ def test_a_proof_of_another_log_is_none(files: LogFiles) -> None:
 
 def test_r04_of_many_that_find_out_one_renews(tmp_path: Path, files: LogFiles) -> None:
     """The comparison is part of the transaction, so who comes second finds another log."""
-    before, together = known(files), Barrier(4)
+    before, together = known(files), Barrier(4, timeout=PATIENCE)
     proof = IndexPosition(before.log_id, before.position + 5)
 
     def find_out(_: int) -> tuple[str, LogRenewal | None]:

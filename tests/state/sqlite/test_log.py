@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import stat
 import threading
@@ -16,9 +17,10 @@ import pytest
 from gateway.core import clock
 from gateway.core.errors import ConfigurationError
 from gateway.core.session.revocation_keys import sid_key, subject_key
+from gateway.state.sqlite import files
 from gateway.state.sqlite.files import IndexPosition, LogFiles
 from gateway.state.sqlite.log import SqliteLog
-from tests.fakes.patience import PATIENCE
+from tests.fakes.patience import NEVER, PATIENCE
 from tests.fakes.signed_in import signed_in
 from tests.state.log_contract import ALICE, called, ended, new, within
 from tests.state.process import Peer
@@ -38,8 +40,11 @@ async def log(path: Path) -> AsyncIterator[SqliteLog]:
 
 
 @pytest.fixture
-async def prompt(path: Path) -> AsyncIterator[SqliteLog]:
-    """A log with the deadline of production, for what happens when it is over."""
+async def prompt(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteLog]:
+    """A log with the deadline of production, for what happens when it is over; it does not try by itself whether the
+    file takes entries.
+    """
+    monkeypatch.setattr(files, "PULSE_EVERY", math.inf)
     one = await opened(path, beat=0.1, deadline=0.25)
     yield one
     await one.close()
@@ -48,7 +53,7 @@ async def prompt(path: Path) -> AsyncIterator[SqliteLog]:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Another program holds the write lock of the file."""
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -84,7 +89,7 @@ async def test_g03_a_killed_process_loses_no_acknowledged_entry(path: Path) -> N
     acknowledged: list[str] = []
     for round_ in range(4):
         peer = Peer(path)
-        peer.tell("flood x")
+        peer.tell(f"flood {round_}-")
         lines = [peer.line() for _ in range(5)]
         time.sleep(0.01 * round_)
         acknowledged += lines + [line for line in peer.kill() if line]
@@ -100,11 +105,14 @@ async def test_g03_a_killed_process_loses_no_acknowledged_entry(path: Path) -> N
 async def test_r04_a_read_under_way_does_not_stand_for_a_later_one(path: Path, log: SqliteLog) -> None:
     """Who joins a read that began before the entry was committed gets another one."""
     reading = log._start_reading()
-    time.sleep(0.1)  # the loop is busy: the read is over, and nobody has been told yet
-    files = LogFiles(path, patience=PATIENCE)
-    files.start()
-    files.write([new(sid_key("s"))], IndexPosition(log.log_id, log.index.position))
-    files.close()
+    assert log._file_thread is not None
+    log._file_thread.submit(int).result(
+        PATIENCE
+    )  # the loop is busy: the read is over, and nobody has been told yet
+    elsewhere = LogFiles(path, patience=PATIENCE)
+    elsewhere.start()
+    elsewhere.write([new(sid_key("s"))], IndexPosition(log.log_id, log.index.position))
+    elsewhere.close()
     assert log.moved()
     assert not reading.done()
     await log.catch_up()
@@ -132,7 +140,7 @@ async def test_a_killed_process_leaves_a_counter_that_others_follow(path: Path, 
 
 async def test_r04_a_write_that_fails_still_denies_here(path: Path, prompt: SqliteLog) -> None:
     """While it is locked, so within the deadline: not durable, dead here, said in health; durable and everywhere once the lock is gone."""
-    other = await opened(path, beat=0.1)
+    other = await opened(path, beat=NEVER)  # else it would wait for the lock, and whoever asks it for that
     with locked(path):
         answer = await prompt.append([new(sid_key("s")), new(ALICE)])
 
@@ -152,10 +160,10 @@ async def test_r04_a_write_that_fails_still_denies_here(path: Path, prompt: Sqli
 async def test_r06_a_late_entry_keeps_its_order(path: Path, prompt: SqliteLog) -> None:
     """Sent late it gets a late position, and still spares who signed in well after it was made."""
     with locked(path):
+        now = clock.now()
         await prompt.append([new(ALICE)])
         assert await within(PATIENCE, lambda: bool(prompt._outbox.unsent()))
     assert await within(PATIENCE, lambda: prompt.pending == 0)
-    now = clock.now()
     ask = prompt.index.ended_by
 
     assert ask(signed_in("x", (ALICE,), login_at=now)) is not None
@@ -164,7 +172,7 @@ async def test_r06_a_late_entry_keeps_its_order(path: Path, prompt: SqliteLog) -
 
 async def test_what_could_not_be_sent_survives_a_crash(path: Path) -> None:
     """The spool beside the log keeps it; the next process to open the log sends it."""
-    log = await opened(path, beat=60.0, deadline=0.25)
+    log = await opened(path, beat=NEVER, deadline=0.25)
     with locked(path):
         assert not (await log.append([new(sid_key("s"))])).durable
         assert await within(PATIENCE, log._files.spool.filled)
@@ -186,6 +194,7 @@ async def test_a_disk_that_does_not_answer_does_not_stop_a_logout(prompt: Sqlite
     first, second = await asyncio.gather(
         prompt.append([new(sid_key("a"))]), prompt.append([new(sid_key("b"))])
     )
+    assert await within(PATIENCE, lambda: not prompt._spool._spoolings)  # else that is news to it
     await prompt.catch_up()
 
     assert not first.durable
@@ -271,11 +280,11 @@ async def test_r04_an_older_copy_of_the_file_is_another_log(path: Path, log: Sql
 async def test_a_missing_counter_is_made_anew_while_the_log_runs(path: Path, log: SqliteLog) -> None:
     """Processes that had the old one find the new one."""
     path.with_name("state.db.seq").unlink()
-    other = await opened(path, beat=60.0, deadline=PATIENCE)
+    other = await opened(path, beat=NEVER, deadline=PATIENCE)
     try:
         assert await within(PATIENCE, lambda: not log._files.counter.replaced())
         await other.append([new(sid_key("s"))])
-        assert log.moved() or ended(log, "s") is not None  # by its beat
+        assert await within(PATIENCE, lambda: log.moved() or ended(log, "s") is not None)  # by its beat
     finally:
         await other.close()
 
@@ -310,7 +319,7 @@ async def test_trimming_keeps_memory_and_file_small(path: Path) -> None:
 
 async def test_a_reader_behind_the_trim_is_in_step(path: Path, log: SqliteLog) -> None:
     """When everything it missed was dead and is gone, it is still at the last position."""
-    other = await opened(path, beat=60.0, deadline=PATIENCE)
+    other = await opened(path, beat=NEVER, deadline=PATIENCE)
     await log.append([new(sid_key("s"), lives=-5)])
     await log._on_files(lambda: log._files.table.trim(clock.now(), limit=10))
     assert other.moved()
@@ -361,8 +370,12 @@ async def test_an_accepted_loss_is_said_loudly(path: Path, capsys: pytest.Captur
 
 async def test_r05_an_unreadable_log_grows_old(path: Path, log: SqliteLog) -> None:
     """When the file cannot be read the age grows and health says why; nothing raises."""
-    path.parent.joinpath("state.db").unlink()
-    path.mkdir()
+
+    def replace() -> None:
+        path.unlink()
+        path.mkdir()
+
+    await log._on_files(replace)  # which else would make the file anew in between
     assert await within(PATIENCE, lambda: log.health().startswith("out of step"))
     aged = log.age()
     await log.catch_up()
@@ -380,7 +393,7 @@ async def test_asking_whether_the_log_moved_is_cheap(log: SqliteLog) -> None:
 
 
 def _rows(path: Path) -> int:
-    db = sqlite3.connect(path)
+    db = sqlite3.connect(path, timeout=PATIENCE)
     try:
         return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
     finally:

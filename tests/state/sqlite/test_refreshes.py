@@ -75,7 +75,7 @@ async def test_a_file_that_is_held_is_not_waited_for(
     monkeypatch.setattr(sqlite_refreshes, "WITHIN", 0.05)
     store = SqliteRefreshes(tmp_path / "state.db")
     await store.open()
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE, isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
         assert isinstance(await asyncio.wait_for(store.claim("s", 0, lease=600), PATIENCE), Unavailable)
         db.execute("ROLLBACK")
@@ -99,7 +99,7 @@ async def test_what_nobody_can_need_is_deleted(
     true = clock.now
     monkeypatch.setattr(clock, "now", lambda: true() + sqlite_refreshes.TRIM_EVERY + 601)
     await store.claim("last", 0, lease=600)
-    with sqlite3.connect(tmp_path / "state.db") as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE) as db:
         assert db.execute("SELECT sid FROM refreshes").fetchall() == []
         assert db.execute("SELECT sid FROM refresh_tries").fetchall() == [("last",)]
     db.close()

@@ -80,7 +80,7 @@ async def test_what_is_over_is_deleted(
     true = clock.now
     monkeypatch.setattr(clock, "now", lambda: true() + sqlite_sign_ins.TRIM_EVERY + 2)
     await made.record(sign_in("last"))
-    with sqlite3.connect(tmp_path / "state.db") as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE) as db:
         assert db.execute("SELECT sid FROM sign_ins").fetchall() == [("last",)]
     db.close()
     await made.close()

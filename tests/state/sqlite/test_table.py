@@ -14,6 +14,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.core.signout.revocation import NewEntry
 from gateway.state.contract.renewal import RenewalCause
 from gateway.state.sqlite.table import GAPS, STRETCH, VERSION, Table
+from tests.fakes.patience import PATIENCE
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def refusal(path: Path) -> ConfigurationError:
 
 
 def execute(path: Path, *statements: str) -> None:
-    db = sqlite3.connect(path)
+    db = sqlite3.connect(path, timeout=PATIENCE)
     for statement in statements:
         db.execute(statement)
     db.commit()

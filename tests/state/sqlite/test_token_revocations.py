@@ -54,7 +54,7 @@ async def test_what_a_killed_process_had_parked_or_taken_is_there(log: SqliteLog
 
 async def everything(store: SqliteTokenRevocations, tmp_path: Path) -> set[str]:
     """Take all there is, as if every lease were over."""
-    with sqlite3.connect(tmp_path / "state.db") as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE) as db:
         db.execute("UPDATE token_revocations SET due = 0")
     db.close()
     found: set[str] = set()
@@ -81,7 +81,7 @@ async def test_a_file_that_is_held_is_not_waited_for(log: SqliteLog, tmp_path: P
     """The answer comes in its time, whoever has the file; it works again when that is over."""
     store = SqliteTokenRevocations(tmp_path / "state.db", within=0.1)
     await store.open()
-    with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as db:
+    with sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE, isolation_level=None) as db:
         db.execute("BEGIN EXCLUSIVE")
         assert not await asyncio.wait_for(store.park("s", b"sealed", due=0, latest=60, keep=DAY), PATIENCE)
         db.execute("ROLLBACK")

@@ -81,7 +81,11 @@ def test_a_removed_file_is_made_anew(make: Callable[[], Witness], runtime: Path)
     assert make().remembered(LOG) == 6
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(content=st.binary(max_size=300))
 def test_any_content_is_no_witness(make: Callable[[], Witness], runtime: Path, content: bytes) -> None:
     """And none can make it say something of a log of ours; the next note counts."""

@@ -145,7 +145,7 @@ async def test_a_token_that_comes_twice_at_the_same_time_counts_once(one: House)
 
 async def test_r05_what_the_log_does_not_have_is_not_done(one: House, tmp_path: Path) -> None:
     """It denies here at once; the sender comes again, and hears of success when it is true."""
-    lock = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    lock = sqlite3.connect(tmp_path / "state.db", timeout=PATIENCE, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     first = await one.end()
     again = await one.end()
