@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import sysconf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ _BYTES = re.compile(r"(\d[\d.]*) (B|KiB|MiB)( each)?")
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 NOISE = 16 * 1024
 """Bytes that the interpreter takes and gives by itself while something is measured: less than that cannot be told."""
-PAGE_SIZE = sysconf("SC_PAGESIZE")
+_OWN = re.compile(r"^(?:RssAnon|VmSwap):\s+(\d+) kB$", re.MULTILINE)
 Memory = Kept[Any, Any] | Memo[Any, Any]
 _T = TypeVar("_T", bound=Callable[..., object])
 
@@ -69,8 +68,9 @@ def fill(memory: Memory, add: Callable[[int], object], most: int) -> None:
 
 
 def resident(pid: int | str = "self") -> int:
-    """Bytes of a process that are in memory."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_SIZE
+    """Bytes that a process has for itself, in memory or put aside by a kernel that needed it for others."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return sum(int(size) for size in _OWN.findall(status)) * 1024
 
 
 def fills(*places: str) -> Callable[[_T], _T]:

@@ -17,6 +17,7 @@ from gateway.telemetry.seldom import Seldom
 from gateway.web.door.connection import Connection
 from tests.bench.pure import HOST, Collector, settings_for
 from tests.bounds.listed import fills, stated
+from tests.fakes.patience import PATIENCE
 
 Measured = Callable[[], int]
 FAMILIES = [row.name.removeprefix("gateway_") for row in TABLE if row.labels]
@@ -145,9 +146,7 @@ async def _ask(gateway: Gateway, head: str) -> None:
     client, wire = Connection(gateway.door.listener()), Wire()
     client.connection_made(wire)
     client.data_received(f"{head}Sec-Fetch-Mode: cors\r\n\r\n".encode())
-    for _ in range(20):
-        if wire.last:
-            break
-        await asyncio.sleep(0)
-    assert wire.last, head
+    async with asyncio.timeout(PATIENCE):
+        while not wire.last:
+            await asyncio.sleep(0)
     client.connection_lost(None)

@@ -23,6 +23,7 @@ from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.ports import free_ports, on_free_ports
 from tests.fakes.serving import TOKEN, Application, launched
+from tests.fakes.still import stop
 
 A_LOOK = 0.5
 """Seconds: one that has ended is noticed, one that runs is not waited for."""
@@ -80,13 +81,20 @@ class Replica:
         """Of a fetch with this Cookie header, on a connection of its own."""
         return (await fetch(self.port, path, self.host, cookie))[0]
 
+    async def decided(self, cookie: str) -> int:
+        """The same once it is decided: who takes long to look into the log says 503 meanwhile."""
+        async with asyncio.timeout(PATIENCE):
+            while (said := await self.status(cookie)) == 503:
+                await asyncio.sleep(0.01)
+        return said
+
     async def refuses(self, cookie: str, within: float = PATIENCE) -> None:
         """Wait until it does; it must do so from then on."""
         async with asyncio.timeout(within):
-            while (said := await self.status(cookie)) == 200:
+            while (said := await self.decided(cookie)) == 200:
                 await asyncio.sleep(0.01)
         assert said == 401
-        assert await self.status(cookie) == 401
+        assert await self.decided(cookie) == 401
 
     async def serves(self, cookie: str, within: float = PATIENCE) -> None:
         """Wait until it does: it may have to hear of the log first that the session was made under."""
@@ -112,7 +120,8 @@ class Replica:
 
     def pause(self) -> None:
         """It keeps its connections, and neither reads nor answers."""
-        self.signal(signal.SIGSTOP)
+        assert self.process is not None
+        stop(self.process.pid)
 
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
@@ -229,7 +238,7 @@ class Cluster:
 
     async def statuses(self, cookie: str) -> list[int]:
         """What each replica says to the cookie."""
-        return list(await asyncio.gather(*(replica.status(cookie) for replica in self.replicas)))
+        return list(await asyncio.gather(*(replica.decided(cookie) for replica in self.replicas)))
 
 
 def written(

@@ -54,4 +54,5 @@ async def test_a_replica_that_was_held_still_serves_a_dead_cookie_not_once(clust
         writer.close()
     await all_told(lives[4:])
     await cluster.in_step()
-    assert statuses == [401] * (2 * IMPATIENT)
+    assert set(statuses) <= {401, 503}, "503: it could not tell yet"
+    assert await still.decided(copied) == 401

@@ -23,7 +23,7 @@ async def test_a_sign_out_while_redis_hangs(cluster: Cluster, redis: RedisServer
     try:
         assert (await cluster.sign_out(alice)).status == 303
         await all_told(lives[:2])
-        assert await cluster.replicas[0].status(copied) == 401
+        assert await cluster.replicas[0].decided(copied) == 401
         assert '"durable": false' in await cluster.receipt(alice)
     finally:
         redis.resume()
@@ -42,7 +42,7 @@ async def test_redis_dies_and_comes_back_with_its_file(cluster: Cluster, redis: 
     try:
         await cluster.sign_out(meanwhile)
         assert '"durable": false' in await cluster.receipt(meanwhile)
-        assert await cluster.replicas[1].status(copied[1]) == 401
+        assert await cluster.replicas[1].decided(copied[1]) == 401
         assert await cluster.statuses(cluster.cookie(stays)) == [200] * 3
     finally:
         redis.start()

@@ -20,7 +20,7 @@ async def test_a_replica_that_is_killed_behind_its_answer(cluster: Cluster) -> N
     for replica in (cluster.replicas[0], cluster.replicas[2]):
         await replica.refuses(copied)
     await cluster.replicas[1].start()
-    assert await cluster.replicas[1].status(copied) == 401
+    assert await cluster.replicas[1].decided(copied) == 401
     await cluster.in_step()
 
 
@@ -36,7 +36,7 @@ async def test_a_replica_that_is_killed_while_redis_takes_nothing(
         assert '"durable": false' in await cluster.receipt(alice)
         await cluster.replicas[1].kill()
         await cluster.replicas[1].start()
-        assert await cluster.replicas[1].status(copied) == 401
+        assert await cluster.replicas[1].decided(copied) == 401
     finally:
         redis.ask("CONFIG", "SET", "maxmemory", 0)
     await cluster.refused_everywhere(copied)
@@ -58,7 +58,7 @@ async def test_a_replica_that_is_killed_before_redis_has_the_entry(
     finally:
         redis.resume()
     await cluster.replicas[1].start()
-    assert await cluster.replicas[1].status(copied) == 401
+    assert await cluster.replicas[1].decided(copied) == 401
     await all_told([*lives[:2], *lives[4:]])
     await cluster.refused_everywhere(copied)
     await cluster.in_step()

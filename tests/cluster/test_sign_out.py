@@ -24,7 +24,7 @@ async def test_a_copied_cookie_is_refused_everywhere(cluster: Cluster) -> None:
     copied = cluster.cookie(alice)
     assert await cluster.statuses(copied) == [200] * 3
     assert (await cluster.sign_out(alice)).status == 303
-    assert await cluster.replicas[0].status(copied) == 401
+    assert await cluster.replicas[0].decided(copied) == 401
     await cluster.refused_everywhere(copied)
     assert await cluster.statuses(bob) == [200] * 3
     await cluster.stored(alice)
@@ -66,7 +66,7 @@ async def test_who_has_refused_a_cookie_never_serves_it_again(cluster: Cluster) 
 
     async def ask(index: int) -> None:
         while seen[index].count(401) < ASKED:
-            seen[index].append(await cluster.replicas[index].status(copied))
+            seen[index].append(await cluster.replicas[index].decided(copied))
 
     asking = [asyncio.create_task(ask(index)) for index in range(3)]
     await eventually(lambda: min(map(len, seen)) >= ASKED)

@@ -18,7 +18,7 @@ from tests.browser.chromium import Chromium
 from tests.browser.driver import Mode, Profile, Tab
 from tests.cluster.live import Live, all_told
 from tests.cluster.rig import Cluster
-from tests.cluster.windows import SIGN_OUT, all_gone, header, receipt, signed_in, stays
+from tests.cluster.windows import SIGN_OUT, all_gone, header, receipt, settled, signed_in, stays
 from tests.fakes.redis import RedisServer
 
 pytestmark = [
@@ -69,7 +69,9 @@ class Household:
         tabs = await signed_in(cluster, window, TABS, SOMEBODY)
         copied = header(await tabs[0].cookies())
         assert await cluster.statuses(copied) == [200] * len(cluster.replicas)
-        return cls(cluster, tabs, copied, await cluster.opened(copied))
+        lives = await cluster.opened(copied)
+        await settled(cluster)
+        return cls(cluster, tabs, copied, lives)
 
     async def sign_out(self) -> str:
         """Press the button in the first tab; what the receipt says."""
@@ -114,7 +116,7 @@ async def test_p08_tabs_while_redis_hangs(household: Household, redis: RedisServ
     redis.pause()
     try:
         said = await household.sign_out()
-        assert await household.cluster.replicas[household.asked].status(household.copied) == 401
+        assert await household.cluster.replicas[household.asked].decided(household.copied) == 401
         assert await stays(household.cluster, household.others)
     finally:
         redis.resume()
@@ -164,5 +166,5 @@ async def test_tabs_of_a_gateway_that_is_held_still(household: Household) -> Non
         await asyncio.sleep(0.1)
     finally:
         still.resume()
-    assert await asyncio.gather(*asked) == [401] * 10
+    assert set(await asyncio.gather(*asked)) <= {401, 503}, "503: it could not tell yet"
     await household.over()

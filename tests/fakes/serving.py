@@ -7,11 +7,9 @@ import contextlib
 import json
 import os
 import signal
-import sqlite3
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +27,7 @@ from tests.fakes.configured import NOTHING, with_inbound
 from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.ports import free_ports, on_free_ports
+from tests.fakes.still import stop_between
 
 TOKEN = "operators-token"
 ACCEPTS = 15.0
@@ -154,6 +153,13 @@ class Serving:
             await response.read()
             return response.status
 
+    async def decided(self, cookie: str, path: str = "/api/quick") -> int:
+        """The same once it is decided: who takes long to look into the log says 503 meanwhile."""
+        async with asyncio.timeout(PATIENCE):
+            while (status := await self.status(cookie, path)) == 503:
+                await asyncio.sleep(0.05)
+        return status
+
     async def probe(self, path: str) -> tuple[int, Any]:
         async with self.client.get(self.probes + path) as response:
             if response.content_type == "application/json":
@@ -231,35 +237,13 @@ class MachineClock:
 
 
 class Alone:
-    """Makes one worker answer everything new: the others are stopped, and the queue is shared.
+    """Makes one worker answer everything new: the others are stopped, holding nothing that it needs, and the queue is shared."""
 
-    :param writes: False where nothing is written meanwhile, or the state is kept from everybody.
-    """
-
-    def __init__(self, gateway: Serving, worker: int, *, writes: bool = True) -> None:
+    def __init__(self, gateway: Serving, worker: int) -> None:
         self.others = [pid for pid in gateway.workers().values() if pid != worker]
-        self._state = gateway.config.parent / "state.db"
-        self._writes = writes
 
     def __enter__(self) -> None:
-        until = time.monotonic() + PATIENCE
-        while not self._stopped():
-            self.__exit__()
-            assert time.monotonic() < until, "somebody keeps the state for himself"
-
-    def _stopped(self) -> bool:
-        """False: one of them was stopped in the middle of writing, and nobody can write before it goes on."""
-        for pid in self.others:
-            os.kill(pid, signal.SIGSTOP)
-        if not self._writes or not self._state.exists():
-            return True
-        with closing(sqlite3.connect(self._state, isolation_level=None, timeout=0.5)) as db:
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                db.execute("ROLLBACK")
-            except sqlite3.OperationalError:
-                return False
-        return True
+        stop_between(self.others)
 
     def __exit__(self, *_: object) -> None:
         for pid in self.others:

@@ -58,6 +58,7 @@ async def played(crowd: Crowd, fault: Fault, *, users: int, seconds: float) -> C
         async with fault.lasts():
             await asyncio.sleep(seconds)
         await asyncio.sleep(seconds / 3)
+        await crowd.something_has_happened()
     finally:
         over.set()
         await asyncio.gather(*who)

@@ -75,9 +75,9 @@ def lost(counts: Counter[str]) -> int:
     return sum(counts[kind] for kind in LOST)
 
 
-async def soak(stand: OneHost, *, minutes: float, users: int, every: float) -> Crowd:
-    """Have it for so long."""
-    crowd = Crowd(stand)
+async def soak(stand: OneHost, *, minutes: float, users: int, every: float, patient: bool = False) -> Crowd:
+    """Have it for so long. `patient`: see `Crowd`."""
+    crowd = Crowd(stand, patient=patient)
     over = asyncio.Event()
     try:
         await crowd.filled(users)
@@ -90,6 +90,7 @@ async def soak(stand: OneHost, *, minutes: float, users: int, every: float) -> C
                 await asyncio.sleep(60)
                 print(told(stand, crowd, minute), flush=True)
             await asyncio.sleep(60 * (minutes - int(minutes)))
+            await crowd.something_has_happened()
         finally:
             over.set()
             await asyncio.gather(*who)

@@ -19,6 +19,7 @@ import aiohttp
 from tests.cluster.rig import Cluster, Replica, clustered
 from tests.fakes.browser import Browser, Loopback
 from tests.fakes.disk import Disk, mounted
+from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.fakes.serving import Alone, Serving, launched, serving
 from tests.faults.visitors import until_true
@@ -65,7 +66,7 @@ class OneHost:
             aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=20),
+                timeout=aiohttp.ClientTimeout(total=PATIENCE),
             )
         )
 
@@ -75,10 +76,10 @@ class OneHost:
 
     async def statuses(self, place: str, cookies: Sequence[str]) -> list[int]:
         """By this one, the others being held still."""
-        with Alone(self._gateway, self._gateway.workers()[place], writes=False):
+        with Alone(self._gateway, self._gateway.workers()[place]):
             found: list[int] = []
             for at in range(0, len(cookies), _AT_ONCE):
-                found += await asyncio.gather(*map(self._gateway.status, cookies[at : at + _AT_ONCE]))
+                found += await asyncio.gather(*map(self._gateway.decided, cookies[at : at + _AT_ONCE]))
             return found
 
     async def well(self) -> None:
@@ -187,7 +188,7 @@ class OneHost:
 
     @asynccontextmanager
     async def the_log_is_locked(self) -> AsyncIterator[None]:
-        other = sqlite3.connect(self._disk.directory / "state.db", timeout=30, isolation_level=None)
+        other = sqlite3.connect(self._disk.directory / "state.db", timeout=PATIENCE, isolation_level=None)
         try:
             other.execute("BEGIN IMMEDIATE")
             yield
@@ -197,7 +198,9 @@ class OneHost:
     @asynccontextmanager
     async def the_disk_is_full(self) -> AsyncIterator[None]:
         # What the log's own files have as room to spare would be room.
-        with contextlib.closing(sqlite3.connect(self._disk.directory / "state.db", timeout=30)) as other:
+        with contextlib.closing(
+            sqlite3.connect(self._disk.directory / "state.db", timeout=PATIENCE)
+        ) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._disk.fill()
         try:
@@ -294,7 +297,7 @@ class TwoHosts:
         replica = self._cluster.replicas[int(place)]
         found: list[int] = []
         for at in range(0, len(cookies), _AT_ONCE):
-            found += await asyncio.gather(*map(replica.status, cookies[at : at + _AT_ONCE]))
+            found += await asyncio.gather(*map(replica.decided, cookies[at : at + _AT_ONCE]))
         return found
 
     async def well(self) -> None:

@@ -33,7 +33,7 @@ async def test_a_fault_of_two_hosts_is_played() -> None:
 async def test_a_soak_is_begun(tmp_path: Path) -> None:
     """Over a restart or two, and nothing is wrong."""
     async with one_host(tmp_path) as stand:
-        crowd = await soak.soak(stand, minutes=0.05, users=4, every=0.5)
+        crowd = await soak.soak(stand, minutes=0.05, users=4, every=0.5, patient=True)
     assert soak.verdict(crowd) == []
     assert "worker 2: " in soak.told(stand, crowd, 1) or crowd.counts["restarts"] > 0
 

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 import aiohttp
@@ -72,11 +73,13 @@ class Visitor:
 class Crowd:
     """Everybody, and what was counted.
 
-    :ivar wrong: what must never be, in words. :ivar trouble: why somebody got no answer.
+    :ivar patient: come again as a page says that cannot serve anybody yet. :ivar wrong: what must never be, in words.
+    :ivar trouble: why somebody got no answer.
     """
 
     stand: Stand
     seed: int = 0
+    patient: bool = False
     alive: list[Visitor] = field(default_factory=list)
     ended: list[Visitor] = field(default_factory=list)
     users: dict[str, str] = field(default_factory=dict)
@@ -108,10 +111,19 @@ class Crowd:
         return visitor
 
     async def _signed_in(self, browser: Browser, person: str) -> Seen | None:
-        form = await browser.goto(self.stand.app + PATH)
+        form = await self._served(partial(browser.goto, self.stand.app + PATH))
         if 'name="password"' not in form.text:
             return None
-        return await browser.submit(form, username=person, password="demo")
+        page = await browser.submit(form, username=person, password="demo")
+        if self.patient and page.status == 503:
+            page = await self._served(partial(browser.goto, self.stand.app + PATH))
+        return page
+
+    async def _served(self, ask: Callable[[], Awaitable[Seen]]) -> Seen:
+        async with asyncio.timeout(PATIENCE):
+            while (seen := await ask()).status == 503 and self.patient:
+                await asyncio.sleep(0.1)
+        return seen
 
     def _look_who(self, visitor: Visitor, said: str) -> None:
         others = {user for person, user in self.users.items() if person != visitor.person}
@@ -122,7 +134,7 @@ class Crowd:
     async def ask(self, visitor: Visitor) -> int:
         """Something; the status, 0 where nobody answered."""
         try:
-            seen = await visitor.browser.fetch(self.stand.app + PATH)
+            seen = await self._served(partial(visitor.browser.fetch, self.stand.app + PATH))
         except TROUBLE as error:
             if visitor.fate == "alive":  # else it has gone home meanwhile, and closed its browser
                 self.counts["not answered"] += 1
@@ -195,6 +207,15 @@ class Crowd:
         if status == 200:
             self.wrong.append(f"a dead cookie was served {when}")
             self.counts["revived"] += 1
+
+    async def something_has_happened(self) -> None:
+        """Wait until somebody was told that the log has their end. What does not come is found by whoever judges."""
+
+        async def has_happened() -> bool:
+            return self.counts["signed out: durable"] > 0
+
+        with contextlib.suppress(TimeoutError):
+            await until_true(has_happened)
 
     async def judged(self) -> None:
         """When all is well again: each who was told to be signed out is, at every place; and nobody else."""

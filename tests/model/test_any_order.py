@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from gateway.core.signout.revocation import UNPLACED, NewEntry, RevocationIndex
@@ -229,8 +230,8 @@ def test_the_model_finds_a_bug(name: str) -> None:
 
 
 def test_the_model_finds_a_bug_by_itself() -> None:
-    """In any order, without a day that somebody has thought of."""
-    with patch.object(Table, "trim", _trimmed_early(Table.trim)), pytest.raises(AssertionError):
+    """In any order, without a day that somebody has thought of; also one that is not found again, for names are random."""
+    with patch.object(Table, "trim", _trimmed_early(Table.trim)), pytest.raises((AssertionError, Flaky)):
         run_state_machine_as_test(
             AnyOrder,
             settings=settings(

@@ -16,9 +16,9 @@ async def signed_out(gateway: Serving) -> str:
     browser = gateway.browser()
     await gateway.sign_in(browser)
     copied = browser.cookie_header(gateway.app)
-    assert await gateway.status(copied) == 200
+    assert await gateway.decided(copied) == 200
     await gateway.sign_out(browser)
-    assert await gateway.status(copied) == 401
+    assert await gateway.decided(copied) == 401
     return copied
 
 
@@ -36,13 +36,13 @@ async def test_a_clock_that_jumps_revives_nobody(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE):
             while "clock_disagrees" not in gateway.told():
                 await asyncio.sleep(0.05)
-        assert await gateway.status(copied) == 401
+        assert await gateway.decided(copied) == 401
         async with asyncio.timeout(PATIENCE):  # each worker tells its parent once a second
             while "s ahead of the time that has gone by" not in (await gateway.probe("/readyz"))[1]["state"]:
                 await asyncio.sleep(0.05)
         machine.set_by(0)
-        assert [await gateway.status(copied) for _ in range(6)] == [401] * 6
-        assert await gateway.status(alive.cookie_header(gateway.app)) == 200
+        assert [await gateway.decided(copied) for _ in range(6)] == [401] * 6
+        assert await gateway.decided(alive.cookie_header(gateway.app)) == 200
 
         machine.set_by(A_DAY)
         assert await gateway.stop() == 0
@@ -52,5 +52,5 @@ async def test_a_clock_that_jumps_revives_nobody(tmp_path: Path) -> None:
             while gateway.told().count("clock_disagrees") < 2:
                 await asyncio.sleep(0.05)
         machine.set_by(0)
-        assert [await gateway.status(copied) for _ in range(6)] == [401] * 6
-        assert await gateway.status(alive.cookie_header(gateway.app)) == 200
+        assert [await gateway.decided(copied) for _ in range(6)] == [401] * 6
+        assert await gateway.decided(alive.cookie_header(gateway.app)) == 200
