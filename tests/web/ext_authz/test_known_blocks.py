@@ -23,6 +23,13 @@ _blocks = st.lists(_fields, min_size=1, max_size=6)
 _steps = st.lists(st.one_of(_blocks, st.sampled_from([0, 64, 300, 4_096])), max_size=30)
 
 
+def _resize(size: int, *encoders: Encoder) -> None:
+    """But to what it is already: hpack would forget then that it has a change before that to tell."""
+    for encoder in encoders:
+        if encoder.header_table_size != size:
+            encoder.header_table_size = size
+
+
 @pytest.mark.hypothesis
 @given(_steps, st.integers(1, 3))
 def test_a_known_block_is_read_as_one_that_is_new(steps: list[list[HeaderTuple] | int], times: int) -> None:
@@ -30,7 +37,7 @@ def test_a_known_block_is_read_as_one_that_is_new(steps: list[list[HeaderTuple] 
     peer, plain, knowing = Encoder(), Decoder(), KnowingDecoder(_LIMIT)
     for step in steps:
         if isinstance(step, int):
-            peer.header_table_size = step
+            _resize(step, peer)
             continue
         for _ in range(times):
             block = peer.encode(step)
@@ -46,7 +53,7 @@ def test_a_known_block_is_written_so_that_it_is_read(
     plain, knowing, peer = Encoder(), KnowingEncoder(), Decoder()
     for step in steps:
         if isinstance(step, int):
-            plain.header_table_size = knowing.header_table_size = step
+            _resize(step, plain, knowing)
             continue
         pairs = [(name, value) for name, value in step]
         for _ in range(times):
