@@ -199,7 +199,9 @@ def _read_apart(asked: tuple[bytes, int]) -> HeaderBlock:
     if len(block) > longest:
         raise DownstreamError("headers_too_large")
     for name in _TARGETS:
-        if block.count(name) == 1:
+        if block.count(name) == 1 and not block.startswith(
+            name
+        ):  # before that stands a line, if an empty one
             break
     else:
         return read_block(block, longest)

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import httptools
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
@@ -281,6 +281,7 @@ _ASKED = st.sampled_from(
 
 
 @given(st.lists(_ASKED, max_size=8), st.sampled_from([40, 90, LONGEST]))
+@example([b"", b"X-Original-URL: http://a/x"], LONGEST)
 def test_a_question_is_read_as_any_other_block(lines: list[bytes], longest: int) -> None:
     """Looked for without the line that has the target: refused alike, with the same facts and framing; only that line
     comes last.
