@@ -21,6 +21,7 @@ from tests.browser.driver import BrowserDriver, Mode, visiting
 from tests.browser.firefox import Firefox
 from tests.browser.person import Person
 from tests.browser.world import World
+from tests.fakes.ample import ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - how fast a machine is decides no test
 from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, standing
 
