@@ -66,7 +66,7 @@ async def processes(
             await log.open()
             logs.append(log)
         if loaded:
-            assert await within(PATIENCE, lambda: all(log.loaded for log in logs))
+            assert await within(PATIENCE, lambda: all(log.age() < PATIENCE for log in logs))
         yield logs
 
 

@@ -54,7 +54,7 @@ async def opened(place: RedisPlace, *, loaded: bool = True, **options: object) -
     log = RedisLog(place, **{"beat": 0.1, "deadline": PATIENCE, **options})  # type: ignore[arg-type]  # its own options
     await log.open()
     try:
-        assert await within(PATIENCE, lambda: log.loaded or not loaded)
+        assert await within(PATIENCE, lambda: log.age() < PATIENCE or not loaded)
         yield log
     finally:
         await log.close()
