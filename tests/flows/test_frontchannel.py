@@ -230,7 +230,8 @@ async def test_r20_without_the_record_nobody_is_told_anything(
     sign_ins = stand.gateway.sign_ins
     assert isinstance(sign_ins, SqliteSignIns)
     # For the record alone: were the file away for all, the log's beat would make another one.
-    monkeypatch.setattr(sign_ins._table, "_path", tmp_path / "gone")
+    for table in sign_ins._tables:
+        monkeypatch.setattr(table, "_path", tmp_path / "gone")
     answers = [await framed(stand, named(stand, each)) for each in (sid, "guess")]
     assert [answer.status for answer in answers] == [503, 503]
     assert undated(answers[0]) == undated(answers[1])
