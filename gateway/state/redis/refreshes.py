@@ -66,16 +66,21 @@ if life[1] ~= term then
   since = life[1] and now or 0
   redis.call('HSET', KEYS[5], 'term', term, 'since', since)
 end
-if redis.call('TTL', KEYS[5]) < tonumber(ARGV[4]) then
-  redis.call('EXPIRE', KEYS[5], ARGV[4])
+local function keep_life()
+  if redis.call('TTL', KEYS[5]) < tonumber(ARGV[4]) then
+    redis.call('EXPIRE', KEYS[5], ARGV[4])
+  end
 end
 if now - since < tonumber(ARGV[6]) then
+  keep_life()
   return 0
 end
+-- Before any EXPIRE: without memory Redis refuses a script at its first write, and not behind one that needs none.
 if not redis.call('SET', KEYS[3], ARGV[2], 'NX', 'EX', ARGV[3]) then
   local earlier = redis.call('HMGET', KEYS[4], 'call', 'said')
   return earlier[1] == ARGV[5] and tonumber(earlier[2]) or 0
 end
+keep_life()
 local again = last == MINE and stands ~= 'kept'
 if again then
   doubt = MINE
