@@ -82,11 +82,15 @@ class Replica:
         return (await fetch(self.port, path, self.host, cookie))[0]
 
     async def decided(self, cookie: str) -> int:
-        """The same once it is decided: who takes long to look into the log says 503 meanwhile."""
+        """The same once it is decided: who takes long to look into the log says 503 meanwhile, and an answer that is under
+        way when its session ends is cut off.
+        """
         async with asyncio.timeout(PATIENCE):
-            while (said := await self.status(cookie)) == 503:
+            while True:
+                with contextlib.suppress(ConnectionResetError):
+                    if (said := await self.status(cookie)) != 503:
+                        return said
                 await asyncio.sleep(0.01)
-        return said
 
     async def refuses(self, cookie: str, within: float = PATIENCE) -> None:
         """Wait until it does; it must do so from then on."""
