@@ -24,6 +24,7 @@ from tests.bench.person import Person
 from tests.certified.provider import Provider, providing
 from tests.fakes.ample import ample_for_a_gateway
 from tests.fakes.browser import Seen
+from tests.fakes.hand import stopped
 from tests.fakes.serving import Application
 from tests.flows.conftest import free_socket
 
@@ -165,8 +166,7 @@ async def _house(
     try:
         yield House(app, gateway, provider, audit)
     finally:
-        run.stop.set()
-        await task
+        await stopped(run, task)
 
 
 def _address(name: str, door: socket.socket) -> str:

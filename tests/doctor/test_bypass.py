@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ def another(monkeypatch: pytest.MonkeyPatch) -> str:
 async def test_an_application_that_listens_everywhere_is_found(cognito: Deployment, another: str) -> None:
     """Bound to all addresses it answers at the others too; bound to loopback alone it does not."""
     for host, verdict in (("0.0.0.0", WARNING), ("127.0.0.1", OK)):
-        with socket.create_server((host, 0)) as application:
-            port = application.getsockname()[1]
+        application = await asyncio.start_server(lambda _, writer: writer.close(), host, 0)
+        async with application:
+            port = application.sockets[0].getsockname()[1]
             cognito.pieces["upstreams"] = [{"path": "/", "url": f"http://127.0.0.1:{port}"}]
             seen = await cognito.only("bypass")
         assert seen.verdict is verdict

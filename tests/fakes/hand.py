@@ -7,10 +7,11 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from gateway.app.server import Run
 from gateway.proxy.pool import Pool
 from gateway.telemetry.seldom import Seldom
 from tests.fakes.patience import PATIENCE
@@ -21,6 +22,8 @@ class Hand:
 
     So do pools, for how long a connection has been free, and whoever writes one line in a while.
     """
+
+    of_this_test: ClassVar[Hand | None] = None
 
     def __init__(self) -> None:
         self._at = 1_000.0
@@ -96,7 +99,17 @@ class Hand:
         monkeypatch.setattr("gateway.proxy.deadlines.asyncio", SimpleNamespace(get_running_loop=running))
         monkeypatch.setattr(Pool, "__init__", by_hand)
         monkeypatch.setattr(Seldom.__init__, "__defaults__", (self.time,))
+        monkeypatch.setattr(Hand, "of_this_test", self)
         return self
+
+
+async def stopped(run: Run, task: asyncio.Task[None]) -> None:
+    """Stop a replica in this process, and wait until it has ended. Limits pass meanwhile: a browser that does not take
+    leave would be waited for as long as the drain may take.
+    """
+    run.stop.set()
+    async with contextlib.nullcontext() if Hand.of_this_test is None else Hand.of_this_test.passing():
+        await task
 
 
 class _Timer:

@@ -20,6 +20,7 @@ from gateway.telemetry.audit import AuditEvent
 from tests.bench.person import Person
 from tests.fakes.ample import ample_for_a_gateway
 from tests.fakes.browser import Seen
+from tests.fakes.hand import stopped
 from tests.fakes.serving import Application
 
 SECRET = "known-to-this-test-alone"
@@ -129,8 +130,7 @@ async def house(
         await asyncio.wait([asyncio.create_task(ready.wait()), task], return_when=asyncio.FIRST_COMPLETED)
         yield House(app, gateway, audit)
     finally:
-        run.stop.set()
-        await task
+        await stopped(run, task)
         await application.close()
 
 

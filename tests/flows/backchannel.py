@@ -16,6 +16,7 @@ from gateway.core import clock
 from gateway.demo.keys import signing_key
 from gateway.demo.options import CLIENT_ID
 from tests.fakes.forge import Forge, SigningKey
+from tests.fakes.hand import stopped
 from tests.fakes.logout_tokens import logout_token
 from tests.fakes.patience import PATIENCE
 from tests.flows.conftest import Stand, free_socket
@@ -83,5 +84,4 @@ async def beside(stand: Stand, configuration: Path) -> AsyncIterator[tuple[Gatew
     try:
         yield gateway, sock.getsockname()[1]
     finally:
-        run.stop.set()
-        await task
+        await stopped(run, task)

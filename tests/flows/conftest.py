@@ -23,6 +23,7 @@ from gateway.telemetry.audit import AuditEvent
 from tests.fakes.ample import ample_for_a_gateway, ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - what is shared may take its time
 from tests.fakes.browser import Browser, Seen
 from tests.fakes.configured import NOTHING, with_inbound
+from tests.fakes.hand import stopped
 from tests.fakes.patience import PATIENCE
 from tests.fakes.pieces import put
 from tests.fakes.ports import on_free_ports
@@ -159,8 +160,7 @@ async def standing(
         finally:
             for browser in stand.browsers:
                 await browser.close()
-            run.stop.set()
-            await task
+            await stopped(run, task)
 
 
 @pytest.fixture(scope="session")

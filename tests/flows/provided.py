@@ -17,6 +17,7 @@ from gateway.core.session.key_file import format_key
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.ample import ample_for_a_gateway
 from tests.fakes.browser import Browser, Seen
+from tests.fakes.hand import stopped
 from tests.fakes.pieces import put
 from tests.fakes.sso import CLIENT, SECRET, Sso, running
 from tests.flows.conftest import free_socket
@@ -140,5 +141,4 @@ async def opened(
     finally:
         for browser in found.browsers:
             await browser.close()
-        run.stop.set()
-        await task
+        await stopped(run, task)

@@ -16,6 +16,7 @@ from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core.session.revocation_keys import EVERYONE
 from tests.fakes.browser import Browser
+from tests.fakes.hand import stopped
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, later, standing
@@ -65,8 +66,7 @@ async def beside(first: Stand, configuration: Path) -> AsyncIterator[Stand]:
     try:
         yield replace(first, gateway=gateway, run=run, port=sock.getsockname()[1], browsers=[])
     finally:
-        run.stop.set()
-        await task
+        await stopped(run, task)
 
 
 async def asked(stand: Stand, cookie: str) -> int:

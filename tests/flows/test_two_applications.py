@@ -18,6 +18,7 @@ from gateway.demo.options import DemoOptions
 from gateway.web.pages.catalogue import message
 from tests.fakes.browser import Browser
 from tests.fakes.configured import NOTHING
+from tests.fakes.hand import stopped
 from tests.fakes.patience import PATIENCE
 from tests.fakes.redis import RedisServer
 from tests.flows.conftest import Stand, free_socket, later, standing
@@ -54,8 +55,7 @@ async def running(beside: Stand, path: Path, sock: socket.socket) -> AsyncIterat
     try:
         yield gateway
     finally:
-        run.stop.set()
-        await task
+        await stopped(run, task)
 
 
 async def alive(stand: Stand, browser: Browser) -> bool:
