@@ -257,9 +257,9 @@ def _parse(line: bytes) -> Batch | None:
     return Batch(name, entries) if isinstance(name, str) else None
 
 
-def _entry(row: list[Any]) -> NewEntry:
+def _entry(row: Any) -> NewEntry:
     # A later release may write more.
-    fields = row[: len(_KINDS)]
+    fields = row[: len(_KINDS)] if isinstance(row, list) else []
     if len(fields) < len(_KINDS) or not all(map(isinstance, fields, _KINDS)):
         raise ValueError("not an entry")
     return NewEntry(*fields)

@@ -83,6 +83,7 @@ _NAMES: Final = re.compile(r"\b(" + "|".join(_NAMED) + r")\b")
 _WORDS: Final = (
     ("can't run this command", "NOPERM"),
     ("can't access at least one of the keys", "NOPERM"),
+    ("ACL failure in script", "NOPERM"),
     ("without any password configured", "WRONGPASS"),
 )
 MOVES: Final = frozenset({"NOTPRIMARY", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "LOADING"})

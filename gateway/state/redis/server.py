@@ -15,7 +15,8 @@ from gateway.state.redis.scripts import PROBE
 EXAMINE_WITHIN: Final = 1.0
 OLDEST: Final = (6, 2)
 """The release that learned XTRIM MINID and NOMKSTREAM."""
-_REFUSED: Final = ("can't run this command", "can't access", "NOPERM")
+_REFUSED: Final = ("can't run this command", "can't access", "NOPERM", "ACL failure in script")
+"""A right that is missing, as the releases of Redis say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,11 @@ from gateway.state.redis.faults import (
         ("ERR AUTH <password> called without any password configured", "state_refused", "refuses"),
         ("NOPERM this user has no permissions to run the 'wait' command", "state_refused", "lacks a right"),
         ("ERR The user executing the script can't run this command", "state_refused", "lacks a right"),
+        (
+            "ERR ACL failure in script: User a has no permissions to run the 'set' command",
+            "state_refused",
+            "lacks a right",
+        ),
         ("WRONGTYPE Operation against a key holding the wrong kind", "state_foreign", "another program's"),
         ("FORMAT 2", "state_too_new", "format"),
         ("ERR DB index is out of range", "state_refused", "no such database"),
