@@ -211,6 +211,14 @@ def test_a_secret_never_stands_in_values(key: str, tmp_path: Path) -> None:
     assert "Zm9y" not in said
 
 
+def test_a_password_never_stands_in_an_address(tmp_path: Path) -> None:
+    """Nor is it repeated. The schema has no room for one in that of Redis."""
+    proxy = {"provider": {"proxy": "http://gateway:Zm9y@proxy.example.com:3128"}}
+    said = refused(merged(SIDECAR, {"config": proxy}), tmp_path)
+    assert "config has a password in an address" in said
+    assert "Zm9y" not in said
+
+
 NOTED: Mapping[str, Mapping[str, Any]] = {
     "cognito": {},
     "cognito alone": {"logout": {"chain": None}},

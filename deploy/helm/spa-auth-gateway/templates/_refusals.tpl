@@ -32,6 +32,9 @@
 {{- with regexFind `(?m)^[ -]*(client_secret|other_client_secret|password|secret|token):` (toYaml $v.config) }}
 {{- fail (printf "config has a secret in it (`%s`): put it into the Secret of secrets.existingSecret, and write `%s_file: /run/secrets/gateway/KEY`" (trimAll " -" .) (trimAll " -:" .)) }}
 {{- end }}
+{{- if regexMatch "://[^/@\\s]*:[^/@\\s]+@" (toYaml $v.config) }}
+{{- fail "config has a password in an address, and everybody who reads the ConfigMap could read it: name an address that needs none" }}
+{{- end }}
 {{- if and $sqlite (gt (int $v.replicas) 1) }}
 {{- fail "replicas is more than 1, and state.kind is sqlite: a state file is of one pod, and another one would not hear of its sign-outs; set state.kind to redis" }}
 {{- end }}
