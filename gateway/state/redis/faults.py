@@ -82,7 +82,7 @@ _NAMED: Final = {
 _NAMES: Final = re.compile(r"\b(" + "|".join(_NAMED) + r")\b")
 _WORDS: Final = (
     ("can't run this command", "NOPERM"),
-    ("can't access at least one of the keys", "NOPERM"),
+    ("can't access at least one of the ", "NOPERM"),
     ("ACL failure in script", "NOPERM"),
     ("without any password configured", "WRONGPASS"),
 )
@@ -117,6 +117,11 @@ def fault_of(error: BaseException) -> Fault:
 def refuses_password(error: CommandRefusedError) -> bool:
     """Whether the server knows no such password."""
     return fault_of(error) is _NAMED["WRONGPASS"]
+
+
+def lacks_right(error: CommandRefusedError) -> bool:
+    """Whether the user may not do that, in whichever words this release of Redis says so."""
+    return fault_of(error) is _NAMED["NOPERM"]
 
 
 def _refusal(error: CommandRefusedError) -> Fault:

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.errors import ConfigurationError
-from gateway.state.redis.faults import RIGHTS, CommandRefusedError, fault_of
+from gateway.state.redis.faults import RIGHTS, CommandRefusedError, fault_of, lacks_right
 from gateway.state.redis.link import Link, Reply
 from gateway.state.redis.scripts import PROBE
 
 EXAMINE_WITHIN: Final = 1.0
 OLDEST: Final = (6, 2)
 """The release that learned XTRIM MINID and NOMKSTREAM."""
-_REFUSED: Final = ("can't run this command", "can't access", "NOPERM", "ACL failure in script")
-"""A right that is missing, as the releases of Redis say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +80,18 @@ def _require_version(facts: Mapping[str, str]) -> None:
 
 def _require_rights(refused: list[str]) -> None:
     """Each item is the name of a command and the error."""
-    missing = [line.partition(" ")[0] for line in refused if any(words in line for words in _REFUSED)]
+    errors = [
+        (name, CommandRefusedError(text)) for name, _, text in (line.partition(" ") for line in refused)
+    ]
+    missing = [name for name, error in errors if lacks_right(error)]
     if missing:
         raise ConfigurationError(
             "state_refused",
             f"the Redis user may not run {', '.join(missing)} on the keys of the log",
             fix=f"give it the rights {RIGHTS}",
         )
-    for line in refused:
-        fault = fault_of(CommandRefusedError(line.partition(" ")[2]))
+    for _, error in errors:
+        fault = fault_of(error)
         if fault.code:
             raise ConfigurationError(fault.code, fault.what, fix=fault.fix)
 
