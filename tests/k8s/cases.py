@@ -6,19 +6,15 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+from tests.config.conftest import SOUND
+
 Values = Mapping[str, Any]
 
 CONFIG: Values = {
-    "public_url": "https://app.example.com",
-    "upstreams": [{"path": "/", "url": "http://127.0.0.1:3000"}],
-    "provider": {
-        "kind": "cognito",
-        "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf",
-        "domain": "https://example.auth.eu-west-1.amazoncognito.com",
-        "client_id": "1h57kf5cpq17m0eml12EXAMPLE",
-        "identity_provider": "Okta",
-    },
-    "logout": {"chain": ["cognito", {"okta_signout": "https://example.okta.com"}]},
+    **{name: SOUND[name] for name in ("public_url", "upstreams", "logout")},
+    # The chart says itself where the client's secret is.
+    "provider": {name: said for name, said in SOUND["provider"].items() if name != "client_secret_file"}
+    | {"identity_provider": "Okta"},
     "trusted_proxies": ["10.0.0.0/8"],
     "limits": {"body": 10_485_760},
 }

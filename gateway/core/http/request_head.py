@@ -198,12 +198,9 @@ def _read_apart(asked: tuple[bytes, int]) -> HeaderBlock:
     block, longest = asked
     if len(block) > longest:
         raise DownstreamError("headers_too_large")
-    for name in _TARGETS:
-        if block.count(name) == 1 and not block.startswith(
-            name
-        ):  # before that stands a line, if an empty one
-            break
-    else:
+    # At the very beginning of a block it follows an empty line, and such a block is refused as a whole.
+    name = next((name for name in _TARGETS if block.find(name) > 0 and block.count(name) == 1), None)
+    if name is None:
         return read_block(block, longest)
     at = block.index(name)
     end = block.find(b"\r\n", at + 2)
