@@ -80,6 +80,8 @@ class FileSender:
             os.close(number)
 
     async def _writable(self) -> None:
+        if self._over:  # since the thread asked the socket: nobody would wake it a second time
+            return
         loop = asyncio.get_running_loop()
         loop.add_writer(self._socket, self._woken.wake)
         limit = loop.call_later(self._patience, self.wake)

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import ssl
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 from gateway.core.http.routes import Route
 from tests.fakes.certificates import Authority
 from tests.fakes.door import Client, Door, eventually, session
+from tests.fakes.patience import PATIENCE
 
 BIG = os.urandom(3_000_000)
 SMALL = b"small" * 6_000
@@ -299,6 +301,37 @@ async def test_a_client_that_leaves_costs_nothing(lab, root, way):
     leaving.writer.transport.abort()
 
     await eventually(lambda: len(door.live) == 0)
+    await eventually(lambda: not held(root))
+
+
+@pytest.mark.parametrize("ends", ["session", "client"])
+@pytest.mark.parametrize("way", ["sendfile"], indirect=True)
+async def test_r22_what_ends_while_the_socket_is_asked_is_let_go(lab, root, way, ends, monkeypatch):
+    """The end comes while a thread learns that the socket is full: there is nobody yet who could be woken."""
+    door, client = lab
+    full, answer = threading.Event(), threading.Event()
+    real = os.sendfile
+
+    def sendfile(*given):
+        try:
+            return real(*given)
+        except BlockingIOError:
+            full.set()
+            answer.wait(PATIENCE)
+            raise
+
+    monkeypatch.setattr(os, "sendfile", sendfile)
+    await client.ask("/huge.bin")
+    await client.head()
+    await eventually(full.is_set)
+
+    if ends == "session":
+        door.live.end("s", "signed out")
+    else:
+        client.writer.transport.abort()
+    await eventually(lambda: not door.listener.connections)
+    answer.set()
+
     await eventually(lambda: not held(root))
 
 
