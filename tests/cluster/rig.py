@@ -179,24 +179,9 @@ class Cluster:
     async def signed_in(self, at: int = 0, user: str = "alice@example.com") -> Browser:
         """Somebody who has signed in over this replica."""
         browser = self.browser(at)
-        form = await self._patiently(browser, await browser.goto(self.app + QUICK))
-        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
-        page = await browser.submit(form, username=user, password="demo")
-        if (
-            'name="password"' in page.text
-        ):  # an operator has ended all sessions of the address: once more (R1)
-            page = await browser.submit(page, username=user, password="demo")
-        page = await self._patiently(browser, page)
+        page = await browser.sign_in(self.app + QUICK, user=user, proofs=2)  # twice after a revocation (R1)
         assert (page.status, page.path) == (200, QUICK), (page.url, page.status, page.text[:500])
         return browser
-
-    async def _patiently(self, browser: Browser, page: Seen) -> Seen:
-        """Come again as the page says, while a Redis is slower than the quarter of a second that a sign-in waits."""
-        async with asyncio.timeout(PATIENCE):
-            while page.status == 503:
-                await asyncio.sleep(0.1)
-                page = await browser.goto(self.app + QUICK)
-        return page
 
     def cookie(self, browser: Browser) -> str:
         """A copy of what the browser sends."""

@@ -128,18 +128,8 @@ class Serving:
 
     async def sign_in(self, browser: Browser, path: str = "/api/quick") -> Seen:
         """Navigate to ``path`` and sign in at Okta on the way."""
-        form = await self._served(browser, await browser.goto(self.app + path), path)
-        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500], self.told())
-        page = await browser.submit(form, username="alice@example.com", password="demo")
-        page = await self._served(browser, page, path)
+        page = await browser.sign_in(self.app + path)
         assert page.status == 200, (page.url, page.status, self.told())
-        return page
-
-    async def _served(self, browser: Browser, page: Seen, path: str) -> Seen:
-        """What is shared may have answered too late, and then the page says: try again."""
-        async with asyncio.timeout(PATIENCE):
-            while page.status == 503:
-                page = await browser.goto(self.app + path)
         return page
 
     async def sign_out(self, browser: Browser) -> Seen:

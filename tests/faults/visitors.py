@@ -111,13 +111,12 @@ class Crowd:
         return visitor
 
     async def _signed_in(self, browser: Browser, person: str) -> Seen | None:
-        form = await self._served(partial(browser.goto, self.stand.app + PATH))
-        if 'name="password"' not in form.text:
-            return None
-        page = await browser.submit(form, username=person, password="demo")
-        if self.patient and page.status == 503:
-            page = await self._served(partial(browser.goto, self.stand.app + PATH))
-        return page
+        if self.patient:
+            return await browser.sign_in(self.stand.app + PATH, user=person)
+        form = await browser.goto(self.stand.app + PATH)
+        return (
+            await browser.submit(form, username=person, password="demo") if form.asks_for_password else None
+        )
 
     async def _served(self, ask: Callable[[], Awaitable[Seen]]) -> Seen:
         async with asyncio.timeout(PATIENCE):

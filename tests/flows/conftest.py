@@ -68,17 +68,7 @@ class Stand:
         self, browser: Browser, path: str = "/reports/q3", *, user: str = "alice@example.com"
     ) -> Seen:
         """Navigate to ``path`` and sign in at Okta on the way."""
-        form = await self._served(browser, await browser.goto(self.app + path), path)
-        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
-        page = await browser.submit(form, username=user, password="demo")
-        return await self._served(browser, page, path)
-
-    async def _served(self, browser: Browser, page: Seen, path: str) -> Seen:
-        """What is shared may have answered too late, and then the page says: try again."""
-        async with asyncio.timeout(PATIENCE):
-            while page.status == 503:
-                page = await browser.goto(self.app + path)
-        return page
+        return await browser.sign_in(self.app + path, user=user)
 
     async def sign_out(self, browser: Browser, until: str = "\0") -> Seen:
         """Press the SPA's sign-out button: a form to /logout."""

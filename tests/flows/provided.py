@@ -54,7 +54,7 @@ class House:
 
     async def sign_in(self, browser: Browser, path: str = "/", *, user: str = "alice") -> Seen:
         form = await browser.goto(self.app + path)
-        assert 'name="password"' in form.text, (form.url, form.status, form.text[:500])
+        assert form.asks_for_password, (form.url, form.status, form.text[:500])
         return await browser.submit(form, username=user, password="demo")
 
     async def press_sign_out(self, browser: Browser) -> Seen:

@@ -34,7 +34,7 @@ async def test_who_is_refused_signs_in_as_somebody_else_and_is_there(stand: Stan
     assert message("reason.denied.known", user=BOB) in refused.text
     assert offered(refused) == [message("page.other_account"), message("page.sign_out")]
     form = await browser.submit(refused)
-    assert 'name="password"' in form.text
+    assert form.asks_for_password
     assert not stand.idp.control.cognito.snapshot()["sessions"]
     assert not stand.idp.control.okta.snapshot()["sessions"]
     page = await browser.submit(form, username=ALICE, password="demo")
@@ -67,7 +67,7 @@ async def test_each_kind_is_asked_for_another_account_in_its_own_way(
             f"{here.app}/logout?via=page&switch=/reports%3Fa%3D1", method="POST", body="", site="same-origin"
         )
         form = await browser.follow(left, site="same-origin")
-        assert 'name="password"' in form.text
+        assert form.asks_for_password
         assert here.sso.prompts == [None, prompt]
         page = await browser.submit(form, username="bob", password="demo")
         assert page.path == "/reports?a=1"

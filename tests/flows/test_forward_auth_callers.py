@@ -252,7 +252,7 @@ async def test_the_page_of_a_refusal_leads_on(front: Front) -> None:
         actions = re.findall(r'<form method="post" action="([^"]*)"', refused.text)
         assert actions == ["/logout?via=page&amp;switch=/admin/users%3Fall%3D1", "/logout?via=page"]
     form = await browser.submit(refused)
-    assert 'name="password"' in form.text
+    assert form.asks_for_password
     page = await browser.submit(form, username=ALICE, password="demo")
     assert (page.status, page.path, page.text) == (200, "/admin/users?all=1", "the application")
     assert front.told("X-Auth-Request-User") == [ALICE]

@@ -116,7 +116,7 @@ async def test_r01_the_browser_walks_the_chain_next(stand: Stand, alice: Browser
     assert "/logout/done/" in " ".join(urlsplit(seen.url).path for seen in alice.seen)
     assert end.path == "/logged-out"
     form = await alice.goto(f"{stand.app}/api/me")
-    assert 'name="password"' in form.text
+    assert form.asks_for_password
 
 
 async def test_the_emulated_okta_s_sign_out_page_ends_it(stand: Stand, alice: Browser) -> None:

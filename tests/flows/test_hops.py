@@ -93,7 +93,7 @@ async def test_google_ends_here_only_and_asks_for_the_account_next_time(tmp_path
         told = [event.kind.value for event in here.audit]
         assert told[-3:] == ["logout_started", "hop_skipped", "logout_finished"]
         form = await browser.goto(here.app)
-        assert 'name="password"' in form.text
+        assert form.asks_for_password
         assert here.sso.prompts == [None, "select_account"]
 
 

@@ -46,7 +46,7 @@ def begun_at(stand: Stand) -> int:
 async def opened(stand: Stand, browser: Browser, url: str) -> Seen:
     """A person opens ``url`` and signs in."""
     page = await browser.goto(url)
-    return await browser.submit(page, **ALICE) if 'name="password"' in page.text else page
+    return await browser.submit(page, **ALICE) if page.asks_for_password else page
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html, */*"])

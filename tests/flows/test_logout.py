@@ -361,7 +361,7 @@ async def test_r01_the_next_sign_in_asks_for_credentials(shared: Stand, browser:
     start = await browser.goto(f"{shared.app}/api/me", until=shared.cognito)
     assert "prompt=login" in start.continue_url()
     form = await browser.follow(start, site="cross-site")
-    assert 'name="password"' in form.text
+    assert form.asks_for_password
     page = await browser.submit(form, username="alice@example.com", password="demo")
     assert page.path == "/api/me"
     assert "__Host-logout" not in browser.cookie_names(shared.app)

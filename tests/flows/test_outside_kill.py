@@ -36,7 +36,7 @@ async def test_r01_an_outside_kill_runs_the_chain_before_the_next_sign_in(stand:
     link = re.search(r'id="sign-in" href="([^"]*)"', end.text)
     assert link
     form = await browser.goto(stand.app + link[1], source=stand.app)
-    assert 'name="password"' in form.text
+    assert form.asks_for_password
     page = await browser.submit(form, username="bob@example.com", password="demo")
     assert (page.status, page.path) == (200, "/api/me?from=mail")
 
@@ -48,7 +48,7 @@ async def test_r01_a_kill_also_reaches_who_has_no_cookie_of_ours(stand: Stand) -
     browser.cookies = {key: value for key, value in browser.cookies.items() if key[0] not in stand.app}
     await stand.gateway.log.append([killed()])
     form = await browser.goto(f"{stand.app}/api/me")
-    assert 'name="password"' in form.text
+    assert form.asks_for_password
     assert "__Host-session" not in browser.cookie_names(stand.app)
     visited = [urlsplit(seen.url).path for seen in browser.seen]
     assert (

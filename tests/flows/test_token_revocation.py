@@ -83,9 +83,7 @@ async def test_r01_a_refused_callback_s_token_waits_for_the_chain_that_comes_fir
     assert of_tokens(stand) == [False, False]
     end = await browser.follow(answer, site="same-origin")
 
-    assert (
-        'name="password"' in end.text
-    )  # signed out everywhere, and then led on to the sign-in that was interrupted
+    assert end.asks_for_password  # signed out everywhere, and then led on to the sign-in that was interrupted
     assert stand.idp.okta.live_sessions() == stand.idp.cognito.live_sessions() == []
     await nothing_waits(stand.gateway)
     assert of_tokens(stand) == [False, True]  # the first one went with the cookies that the test took away

@@ -149,7 +149,7 @@ async def test_r30_the_other_browsers_of_the_user_are_signed_out_too(tmp_path: P
         end = await there.goto(f"{stand.app}/api/me")
         assert end.path == "/logged-out"
         assert message("line.confirmed_outcome") in end.text
-        assert 'name="password"' in (await there.goto(f"{stand.app}/api/me")).text
+        assert (await there.goto(f"{stand.app}/api/me")).asks_for_password
 
 
 async def test_r30_a_dead_cookie_ends_nothing_but_itself(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def waiting(stand: Stand, browser: Browser, path: str) -> Seen:
 async def finish(browser: Browser, tab: Seen, *, until: str = "\0") -> Seen:
     """Go on in that tab, and sign in where the provider asks."""
     page = await browser.follow(tab, site="cross-site", until=until)
-    return await browser.submit(page, until=until, **ALICE) if 'name="password"' in page.text else page
+    return await browser.submit(page, until=until, **ALICE) if page.asks_for_password else page
 
 
 async def at_the_callback(stand: Stand, browser: Browser, path: str) -> str:

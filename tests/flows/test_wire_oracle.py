@@ -282,7 +282,7 @@ async def is_dead(stand: Stand, browser: Browser, case: Case, copied: str, token
     assert (await browser.fetch(f"{stand.app}/api/me")).status == 401
     asked = await browser.navigate(f"{stand.app}/reports")
     assert (asked.status, urlsplit(asked.location).path) == (302, "/oauth2/start")
-    assert 'name="password"' in (await browser.goto(f"{stand.okta}/")).text
+    assert (await browser.goto(f"{stand.okta}/")).asks_for_password
     silent = await browser.goto(f"{stand.cognito}/oauth2/authorize?{authorization(stand)}", until=stand.app)
     assert not silent.location.startswith(stand.app), "Cognito gives a code without asking"
     async with asyncio.timeout(PATIENCE):  # it is revoked beside the chain, which does not wait for that
