@@ -211,6 +211,15 @@ class Client:
     async def rest(self) -> bytes:
         return await asyncio.wait_for(self.reader.read(), PATIENCE)
 
+    async def until_reset(self) -> bytes:
+        """What comes before the connection is reset; a TimeoutError or an AssertionError where it is not."""
+        found = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := await asyncio.wait_for(self.reader.read(65_536), PATIENCE):
+                found += piece
+            raise AssertionError("ended, not reset")
+        return found
+
     async def close(self) -> None:
         self.writer.close()
         with contextlib.suppress(ConnectionError):

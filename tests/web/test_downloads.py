@@ -250,17 +250,6 @@ async def test_r22_a_file_under_way_is_broken_off_when_its_session_ends(lab, roo
     assert len(door.live) == 0
 
 
-async def test_a_session_that_has_ended_gets_no_file(root):
-    """It ended between the decision and the file: nothing of it is sent."""
-    door = await Door(Route("/", f"file://{root}"), who=session("s"), alive=lambda _: False).start()
-    client = await door.client()
-
-    await client.ask("/huge.bin")
-
-    assert await _rest(client) == b""
-    await door.close()
-
-
 async def test_a_file_that_shrinks_is_broken_off(lab, root, way):
     """A file that becomes shorter while it is sent never looks complete."""
     _, client = lab
@@ -389,12 +378,3 @@ async def test_under_tls_it_is_copied(root, monkeypatch):
     await client.close()
     server.close()
     await door.close()
-
-
-async def _rest(client: Client) -> bytes:
-    try:
-        return await client.rest()
-    except ConnectionError:
-        return b""
-    finally:
-        await client.close()

@@ -125,12 +125,16 @@ async def serve_file(
         return _response(client, status_of("wrong_method"), headers, _WRONG_METHOD)
     answer = await files.answer(_question(request, facts, plain=bool(client.script)))
     try:
-        if client.script and (document := await _document(client, answer)) is not None:
+        document = await _document(client, answer) if client.script else None
+        if document is None and answer.left:
+            return await _stream(request, client, answer, idle)
+        if not client.stands:  # a disk may take longer than a sign-out
+            client.abort()
+            return Sent(answer.plan.status, b"", close=True)
+        if document is not None:
             return document
-        if not answer.left:
-            body = b"" if client.head_only else answer.first
-            return _response(client, answer.plan.status, answer.plan.headers, body)
-        return await _stream(request, client, answer, idle)
+        body = b"" if client.head_only else answer.first
+        return _response(client, answer.plan.status, answer.plan.headers, body)
     finally:
         answer.close()
 

@@ -199,3 +199,19 @@ async def test_a_prefix_has_its_own_application(tmp_path):
     assert (await client.get("/admin/users/1", *NAVIGATION)).body == b"admin"
     await client.close()
     await door.close()
+
+
+@pytest.mark.parametrize("path", ["/big.bin", "/logo.svg", "/orders/7", "/assets/none.js"])
+async def test_a_session_that_has_ended_gets_no_file(root, path):
+    """It ended between the decision and the file, for a disk may take long: nothing of it is sent, large or small."""
+    door = Door(
+        Route("/", f"file://{root}"), who=session("s"), alive=lambda _: False, tab_script="/oauth2/tab.js"
+    )
+    await door.start()
+    client = await door.client()
+
+    await client.ask(path, "Connection: close", *(NAVIGATION if path == "/orders/7" else ()))
+
+    assert await client.until_reset() == b""
+    await client.close()
+    await door.close()
