@@ -29,10 +29,13 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(__doc__)
         return 2
+    names = arguments[1:] or list(SAMPLES)
+    if unknown := [name for name in names if name not in SAMPLES]:
+        print(f"no such page: {', '.join(unknown)}; there are {', '.join(SAMPLES)}", file=sys.stderr)
+        return 2
     programs.only("tests")
     directory = Path(arguments[0])
     directory.mkdir(parents=True, exist_ok=True)
-    names = arguments[1:] or list(SAMPLES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=programs.program("chromium"), args=["--no-sandbox", "--disable-gpu"]
