@@ -9,8 +9,11 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.ending import CONFIG, FINDINGS, GOOD, Config, stop
+from gateway.cli.ending import CONFIG, FINDINGS, GOOD, Config, stop, usable
 from gateway.config import examine
+from gateway.settings.addresses import parse_any_origin, split_url
+
+_METADATA = "https://idp.example.com/saml/metadata"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,12 +32,18 @@ def doctor(
     ] = False,
     saml_metadata: Annotated[
         str,
-        typer.Option(metavar="URL", help="The SAML metadata of the provider behind Cognito, to look at too."),
+        typer.Option(
+            metavar="URL",
+            callback=usable(lambda url: split_url(url, _METADATA)),
+            help="The SAML metadata of the provider behind Cognito, to look at too.",
+        ),
     ] = "",
     forward_auth: Annotated[
         str,
         typer.Option(
-            metavar="URL", help="Walk through the proxy in front there, as a browser without a session does."
+            metavar="URL",
+            callback=usable(parse_any_origin),
+            help="Walk through the proxy in front there, as a browser without a session does.",
         ),
     ] = "",
 ) -> None:
@@ -46,10 +55,6 @@ def doctor(
     from gateway.doctor.examination import examined
     from gateway.doctor.registrations import registrations
 
-    if saml_metadata and not saml_metadata.startswith(("https://", "http://")):
-        raise typer.BadParameter("is not an http or https URL", param_hint="--saml-metadata")
-    if forward_auth and not forward_auth.startswith(("https://", "http://")):
-        raise typer.BadParameter("is not an http or https URL", param_hint="--forward-auth")
     if only_register:
         settings = examine(config, os.environ).settings
         if settings is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,6 +11,7 @@ import typer
 
 from gateway.config import ConfigurationErrors, load
 from gateway.core.errors import GatewayError
+from gateway.settings.bad_value import BadValueError
 from gateway.settings.model import Settings
 
 GOOD, FINDINGS, USAGE = 0, 1, 2
@@ -38,3 +40,17 @@ def stop(why: str, status: int = FINDINGS) -> NoReturn:
     """End with one line that says why."""
     typer.echo(why, err=True)
     raise typer.Exit(status)
+
+
+def usable(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """The callback of an option which refuses what ``parse`` does, with its cause and its fix; empty is not given."""
+
+    def looked_at(value: str) -> str:
+        try:
+            if value:
+                parse(value)
+        except BadValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        return value
+
+    return looked_at

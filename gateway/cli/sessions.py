@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop
+from gateway.cli.ending import CONFIG, USAGE, Config, loaded, stop, usable
+from gateway.settings.bad_value import BadValueError, quoted
 from gateway.settings.secret_files import revealed
 
 TIMEOUT = 10.0
@@ -18,8 +20,21 @@ TIMEOUT = 10.0
 
 app = typer.Typer(help="List sessions and end them, through a running gateway.", no_args_is_help=True)
 
+_HOST_PORT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+
+
+def _host_port(value: str) -> None:
+    if _HOST_PORT.fullmatch(value) is None:
+        raise BadValueError(f"{quoted(value)} is not a host and a port", "write it as 127.0.0.1:9090")
+
+
 _Admin = Annotated[
-    str, typer.Option(metavar="HOST:PORT", help="Where the API is, if not where the configuration says.")
+    str,
+    typer.Option(
+        metavar="HOST:PORT",
+        callback=usable(_host_port),
+        help="Where the API is, if not where the configuration says.",
+    ),
 ]
 
 

@@ -97,11 +97,39 @@ def test_a_configuration_that_cannot_be_used_is_status_1(gateway: Run, config: P
     "words",
     [
         ["-c", "missing.yaml"],
-        ["--saml-metadata", "file:///etc/passwd"],
-        ["--forward-auth", "app.example.com"],
         ["--what"],
     ],
 )
 def test_wrong_usage_is_status_2(gateway: Run, config: Path, words: list[str]) -> None:
     """A file that is missing, an address that is none, an unknown option."""
     assert gateway(*words).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "url", "why"),
+    [
+        (
+            "--forward-auth",
+            "app.example.com",
+            "is not an http or https URL; write it as https://app.example.com",
+        ),
+        ("--forward-auth", "https://[app", "cannot be read; write it as https://app.example.com"),
+        ("--forward-auth", "https://me:secret@app.example.com", "leave them out"),
+        ("--forward-auth", "https://app.example.com/a", "more than scheme, host and port; leave out path"),
+        (
+            "--saml-metadata",
+            "file:///etc/passwd",
+            "is not an http or https URL; write it as https://idp.example.com/saml/metadata",
+        ),
+    ],
+)
+def test_an_address_that_is_none_is_answered_with_one_that_is(
+    gateway: Run, config: Path, option: str, url: str, why: str
+) -> None:
+    """With the option it was given to, and without a password that may be in it."""
+    result = gateway(option, url)
+    assert result.exit_code == 2
+    said = " ".join(result.output.replace("│", " ").split())
+    assert option in said
+    assert why in said
+    assert "secret" not in said

@@ -77,6 +77,9 @@ async def test_what_cannot_be_done_is_said_in_one_line(gateway: Serving, tmp_pat
     for words in ((), ("--sid", "a", "--all"), ("--sub", "a", "--email", "b")):
         status, _, err = await here(gateway.config, "revoke", *words)
         assert (status, err) == (2, "gateway: give exactly one of --sid, --sub, --email and --all\n")
+    for wrong in ("http://127.0.0.1:9090", "127.0.0.1", "::1:9090"):
+        status, _, err = await here(gateway.config, "list", "--admin", wrong)
+        assert (status, f"`{wrong}` is not a host and a port; write it as 127.0.0.1:9090" in err) == (2, True)
     status, _, err = await here(gateway.config, "list", "--admin", "127.0.0.1:1")
     assert status == 1
     assert "is the gateway running there?" in err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import GateRules, Revocations, decide
@@ -162,7 +162,10 @@ def inquiry(
     """
     target = url
     if not url.startswith("/"):
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # brackets that hold no address
+            parts = SplitResult("", "", "", "", "")
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise ValueError(
                 f"{url!r} is neither a path nor an http address; write /path or https://host/path"

@@ -60,6 +60,7 @@ def test_what_the_door_refuses_is_put_to_no_policy(url: str) -> None:
         ("https://h.test?x=1", "h.test", "/"),
         ("ftp://h.test/", "", ""),
         ("https:///x", "", ""),
+        ("https://[h.test/a", "", ""),
     ],
 )
 def test_an_address_says_the_host_too(url: str, host: str, path: str) -> None:
