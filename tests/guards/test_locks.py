@@ -81,3 +81,18 @@ def test_every_dependency_is_locked() -> None:
     }
     names = {re.split(r"[<>=!~ ;\[]", line)[0].lower() for line in project["dependencies"]}
     assert names <= locked
+
+
+def test_nothing_is_installed_that_is_not_locked() -> None:
+    """But the project itself, and what was built of it."""
+    recipes = [ROOT / "Makefile", *(ROOT / "deploy").rglob("Dockerfile*")]
+    installing = [
+        line.strip()
+        for path in recipes
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"(?i)pip\b.* install ", line)
+    ]
+    assert len(installing) > 5
+    locked = re.compile(r"--require-hashes\b.* -r requirements/")
+    ours = re.compile(r"--no-deps\b.*(?: --editable \.| /wheels/\*\.whl)(?: \\)?$")
+    assert [line for line in installing if not locked.search(line) and not ours.search(line)] == []
