@@ -7,6 +7,7 @@ few large ones, and with those that are just small enough to be kept.
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from gateway.core.http import addresses, caching, header_names, request_head, response_headers
 from gateway.core.http import request_headers as headers
 from gateway.core.http.facts import DoorRules
+from gateway.core.http.forwarded import AskingProxy
 from gateway.core.http.header_names import NameKinds
 from gateway.core.http.request_head import LONGEST_KNOWN, MAX_FIELDS
 from gateway.core.http.request_headers import RequestRules
@@ -23,7 +25,8 @@ from tests.bounds.listed import fill, fills, stated
 LONG = 64 * 1024
 """Bytes of header lines that a request may have at most by the usual configuration, and more."""
 RULES = RequestRules()
-DOOR = DoorRules("https", frozenset({"app.example.com"}))
+DOOR = DoorRules("https", frozenset({"app.example.com"}), questions="/oauth2/auth")
+CALLERS = (AskingProxy("nginx", (ip_network("192.0.2.1/32"),), DOOR),)
 
 
 def names(at: int, size: int) -> bytes:
@@ -51,6 +54,17 @@ def known_head(at: int, size: int, lines: int) -> None:
 def long_target(at: int, size: int, _: int) -> None:
     sent = b"GET /%d%b?%b HTTP/1.1\r\nHost: app.example.com" % (at, b"%41" * (size // 6), b"q" * (size // 2))
     request_head.read_head(sent, LONG).facts("192.0.2.1", DOOR)
+
+
+def question(at: int, size: int, _: int) -> None:
+    """A question of a proxy, with the facts of the request that it is about, whose target is nearly all of it."""
+    sent = (
+        b"GET /oauth2/auth HTTP/1.1\r\nHost: app.example.com\r\nX-Original-Method: GET\r\n"
+        b"X-Original-URL: https://app.example.com/%d%b?%b"
+    ) % (at, b"%41" * (size // 6), b"q" * (size // 2))
+    read = request_head.read_head(sent, LONG)
+    read.facts("192.0.2.1", DOOR)
+    read.question("192.0.2.1", CALLERS, "/oauth2/auth", grpc=False)
 
 
 def told(at: int, size: int, _: int) -> None:
@@ -98,6 +112,7 @@ FILLED: dict[str, tuple[str, Any, Callable[[int, int, int], object]]] = {
         request_head._known_head,
         long_target,
     ),
+    "heads of questions": ("core/http/request_head.py _known_head", request_head._known_head, question),
     "heads of which the door reads much": (
         "core/http/request_head.py _known_head",
         request_head._known_head,

@@ -75,15 +75,23 @@ class _Original(NamedTuple):
     target: bytes
 
 
-def caller_at(peer: str, callers: Iterable[AskingProxy]) -> AskingProxy:
-    """Who asks from that address; loopback is nobody's unless it is listed.
+def at_address(peer: str, callers: Iterable[AskingProxy]) -> AskingProxy | None:
+    """Whose that address is; loopback is nobody's unless it is listed."""
+    return next((caller for caller in callers if is_trusted(peer, caller.networks)), None)
 
+
+def caller_at(peer: str, callers: Iterable[AskingProxy], *, grpc: bool) -> AskingProxy:
+    """Who asks from that address.
+
+    :param grpc: it asks over gRPC.
     :raises DownstreamError: ``untrusted_caller``.
     """
-    for caller in callers:
-        if is_trusted(peer, caller.networks):
-            return caller
-    raise DownstreamError("untrusted_caller", "address")
+    caller = at_address(peer, callers)
+    if caller is None:
+        raise DownstreamError("untrusted_caller", "address")
+    if caller.grpc is not grpc:
+        raise DownstreamError("untrusted_caller", "other_protocol")
+    return caller
 
 
 def original_facts(caller: AskingProxy, question: Question) -> RequestFacts:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from gateway.core.errors import DownstreamError
 from gateway.core.http.connection_auth import binds
 from gateway.core.http.facts import DoorRules, HeaderFacts, RequestFacts, complete, read_headers
+from gateway.core.http.forwarded import AskingProxy, Question, caller_at, original_facts
 from gateway.core.http.header_names import connection_options
 from gateway.core.memo import Memo
 
@@ -76,7 +77,7 @@ def malformed(detail: str = "") -> DownstreamError:
 class RequestHead:
     """The head of a request; requests with the same bytes share it."""
 
-    __slots__ = ("_facts", "_peer", "_rules", "block", "http10", "method", "target")
+    __slots__ = ("_asked", "_facts", "_peer", "_question", "_rules", "block", "http10", "method", "target")
 
     def __init__(self, method: str, target: str, http10: bool, block: HeaderBlock) -> None:
         self.method = method
@@ -84,6 +85,8 @@ class RequestHead:
         self.http10 = http10
         self.block = block
         self._facts: RequestFacts | None = None
+        self._question: tuple[AskingProxy, RequestFacts] | None = None
+        self._asked: tuple[str, Sequence[AskingProxy], str, bool] = ("", (), "", False)
         self._peer = ""
         self._rules: DoorRules | None = None
 
@@ -101,6 +104,23 @@ class RequestHead:
         if known is None or self._peer != peer or self._rules is not rules:
             known = complete(self.method, self.target, self.block.facts, peer, rules)
             self._facts, self._peer, self._rules = known, peer, rules
+        return known
+
+    def question(
+        self, peer: str, callers: Sequence[AskingProxy], path: str, *, grpc: bool
+    ) -> tuple[AskingProxy, RequestFacts]:
+        """Who asks by it whether a request may pass, and the facts of that one.
+
+        :param callers: who may ask, with their secrets of now. :param path: of the questions. :param grpc: it came so.
+        :raises DownstreamError: what `caller_at` and `original_facts` raise.
+        """
+        known, asked = self._question, (peer, callers, path, grpc)
+        if known is None or self._asked != asked:
+            caller = caller_at(peer, callers, grpc=grpc)
+            below = self.target[len(path) :] if self.target.startswith(path) else ""
+            question = Question(self.method, below, self.block.headers, self.block.facts, peer)
+            known = self._question = caller, original_facts(caller, question)
+            self._asked = asked
         return known
 
 

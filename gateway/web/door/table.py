@@ -44,6 +44,7 @@ class EndpointTable:
         self._roots = (prefix, "/log")
         """How everything that is reserved begins, for a look that costs next to nothing."""
         self._below = below
+        self._under = f"{below[0]}/" if below is not None else ""
 
     def find(self, facts: RequestFacts) -> Endpoint | None:
         """The endpoint for this request; None when it is the gate's."""
@@ -53,15 +54,15 @@ class EndpointTable:
             methods = self._exact.get(_any_last_segment(raw_path))
         if methods is not None:
             return methods.get(facts.method) or _wrong_method(methods)
+        if self._below is not None and self.is_question(facts):
+            return self._below[1]
         path = facts.path
-        if not path.startswith(self._roots) or not is_reserved(path, self._prefix):
-            return None
-        return self._below[1] if self._below is not None and self.is_question(facts) else _not_found
+        return _not_found if path.startswith(self._roots) and is_reserved(path, self._prefix) else None
 
     def is_question(self, facts: RequestFacts) -> bool:
         """Whether this is no request of a browser but a proxy's question about one (forward-auth)."""
-        below = self._below
-        return below is not None and (facts.path == below[0] or facts.path.startswith(f"{below[0]}/"))
+        below, path = self._below, facts.path
+        return below is not None and (path == below[0] or path.startswith(self._under))
 
 
 def _with_head(methods: Methods) -> Methods:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.forwarded import AskingProxy, caller_at
+from gateway.core.http.forwarded import AskingProxy, at_address
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.seldom import Seldom
@@ -14,24 +14,24 @@ _log = get_logger("forward_auth")
 
 
 class Callers:
-    """The proxies that may ask, with their secrets of now."""
+    """See the module.
+
+    :ivar now: the proxies that may ask, with their secrets of now.
+    """
 
     def __init__(self, callers: Sequence[AskingProxy], metrics: Metrics) -> None:
-        self._callers = tuple(callers)
+        self.now = tuple(callers)
         self._metrics = metrics
         self._seldom = Seldom()
 
-    def at(self, peer: str) -> AskingProxy:
-        """Who asks from that address.
-
-        :raises DownstreamError: ``untrusted_caller``.
-        """
-        return caller_at(peer, self._callers)
+    def at(self, peer: str) -> AskingProxy | None:
+        """Whose that address is, if anybody's."""
+        return at_address(peer, self.now)
 
     def replace(self, secrets: Sequence[str]) -> None:
         """Take the secrets anew, one for each caller; an empty one asks for none."""
-        pairs = zip(self._callers, secrets, strict=True)
-        self._callers = tuple(caller._replace(secret=secret.encode()) for caller, secret in pairs)
+        pairs = zip(self.now, secrets, strict=True)
+        self.now = tuple(caller._replace(secret=secret.encode()) for caller, secret in pairs)
 
     def refused(self, caller: AskingProxy | None, error: DownstreamError, peer: str) -> None:
         """A question is no question; counted each time and said once in a while, for anybody may send one.

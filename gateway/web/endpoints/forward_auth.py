@@ -13,13 +13,7 @@ from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Prove, Revocations
 from gateway.core.http.facts import RequestFacts
-from gateway.core.http.forwarded import (
-    TAKING_COOKIES,
-    AskingProxy,
-    Question,
-    cookies_for_application,
-    original_facts,
-)
+from gateway.core.http.forwarded import TAKING_COOKIES, AskingProxy, cookies_for_application
 from gateway.core.http.routes import Route
 from gateway.core.memo import Memo
 from gateway.core.session.identity_headers import IdentityOptions, identity_headers
@@ -61,6 +55,7 @@ class ForwardAuth:
     ) -> None:  # fmt: skip
         self._callers = callers
         self._path = path
+        self._refusal = f"{path}{REFUSAL}"
         self._identity = identity
         self._standing = standing
         self._unauthorized = unauthorized
@@ -72,16 +67,15 @@ class ForwardAuth:
 
     def __call__(self, request: Request, facts: RequestFacts) -> Answer:
         """200 with every identity header, 401 (or 302), 403; 503 while log or session cannot be read."""
-        caller = None
         try:
-            caller = self._callers.at(request.peer)
-            if caller.grpc is not self._grpc:
-                raise DownstreamError("untrusted_caller", "other_protocol")
-            original = original_facts(caller, self._question(request))
+            caller, original = request.head.question(
+                request.peer, self._callers.now, self._path, grpc=self._grpc
+            )
             route = self._forwarder.route_for(original.path)
         except DownstreamError as error:
-            if caller is None or not self._once_more(caller, request):
-                self._callers.refused(caller, error, request.peer)
+            asker = self._callers.at(request.peer)
+            if asker is None or not self._once_more(asker, request):
+                self._callers.refused(asker, error, request.peer)
             return _refused(facts, error.code)
         request.route = route.path
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
@@ -90,16 +84,11 @@ class ForwardAuth:
             return self._after(caller, request, original, route, self._standing.caught_up(original))
         return self._decide(caller, request, original, route, self._standing.revocations())
 
-    def _question(self, request: Request) -> Question:
-        target, block = request.target, request.block
-        below = target[len(self._path) :] if target.startswith(self._path) else ""
-        return Question(request.method, below, block.headers, block.facts, request.peer)
-
     def _once_more(self, caller: AskingProxy, request: Request) -> bool:
         """Whether nginx asks for a refusal again, to show it; it was told of the first time. Elsewhere the end of the
         target is the application's.
         """
-        return caller.kind == "nginx" and request.target == f"{self._path}{REFUSAL}"
+        return request.target == self._refusal and caller.kind == "nginx"
 
     async def _after(
         self,

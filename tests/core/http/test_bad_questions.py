@@ -86,7 +86,7 @@ by_header = [(caller, name) for caller, dialect in DIALECTS.items() for name in 
 
 
 def facts_of(caller: str, asked: Asked, *, peer: str = PROXY, secret: bytes = b"") -> RequestFacts:
-    asking = caller_at(peer, [AskingProxy(caller, NETWORKS, RULES, secret=secret)])
+    asking = caller_at(peer, [AskingProxy(caller, NETWORKS, RULES, secret=secret)], grpc=False)
     question = Question(asked.method, asked.below, asked.headers, read_headers(asked.headers), peer)
     return original_facts(asking, question)
 

@@ -28,7 +28,7 @@ def asked(
     secret: bytes = b"",
 ) -> RequestFacts:  # fmt: skip
     """:param line: method of the question, and what follows our path in its target."""
-    asking = caller_at(peer, [AskingProxy(caller, rules.trusted_proxies, rules, secret=secret)])
+    asking = caller_at(peer, [AskingProxy(caller, rules.trusted_proxies, rules, secret=secret)], grpc=False)
     return original_facts(asking, Question(*line, headers, read_headers(headers), peer))
 
 

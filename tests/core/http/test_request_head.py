@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import DownstreamError
 from gateway.core.http.facts import DoorRules
+from gateway.core.http.forwarded import AskingProxy
 from gateway.core.http.request_head import (
     LONGEST_KNOWN,
     MAX_FIELDS,
@@ -112,6 +113,38 @@ def test_a_head_known_by_its_bytes_says_who_asks_and_of_whom() -> None:
         "https",
         "http",
     ]
+
+
+def test_r07_a_question_known_by_its_bytes_is_that_caller_s_alone() -> None:
+    """It is read again for another address, for a caller that is read otherwise or has to send another secret, below
+    another path and over the other protocol; what was refused is refused again.
+    """
+    networks = (ip_network("192.0.2.0/24"),)
+    rules = DoorRules("https", frozenset({"a"}), networks, questions="/q")
+    nginx = AskingProxy("nginx", networks, rules, secret=b"known")
+    asked = (
+        b"GET /q/x HTTP/1.1\r\nHost: a\r\nX-Gateway-Secret: known\r\nX-Forwarded-For: 198.51.100.7\r\n"
+        b"X-Original-Method: GET\r\nX-Original-URL: https://a/y"
+    )
+    read_head(asked, LONGEST)
+    head = read_head(asked, LONGEST)
+    callers = (nginx,)
+    first = head.question("192.0.2.1", callers, "/q", grpc=False)
+    assert (first[0], first[1].path, first[1].client) == (nginx, "/y", "198.51.100.7")
+    assert head.question("192.0.2.1", callers, "/q", grpc=False) is first
+    envoy = AskingProxy("envoy", networks, rules, secret=b"known")
+    assert head.question("192.0.2.1", (envoy,), "/q", grpc=False)[1].path == "/x"
+    for peer, others, path, grpc, why in (
+        ("203.0.113.9", callers, "/q", False, ("untrusted_caller", "address")),
+        ("192.0.2.1", (nginx._replace(secret=b"other"),), "/q", False, ("untrusted_caller", "wrong_secret")),
+        ("192.0.2.1", (envoy,), "/q/x", False, ("original_missing", "path")),
+        ("192.0.2.1", callers, "/q", True, ("untrusted_caller", "other_protocol")),
+    ):
+        head.question("192.0.2.1", callers, "/q", grpc=False)
+        for _ in range(2):
+            with pytest.raises(DownstreamError) as refused:
+                head.question(peer, others, path, grpc=grpc)
+            assert (refused.value.code, refused.value.detail) == why
 
 
 def test_a_refused_host_is_refused_again() -> None:

@@ -103,11 +103,15 @@ async def test_p19_another_secret_in_the_file_is_the_secret(lab: Lab, tmp_path: 
     """From the next look on, and the former one opens nothing; one that cannot be read changes nothing."""
     (watched,) = [each for each in lab.gateway.watched if each.name == "forward-auth secrets"]
     former, other = f"X-Gateway-Secret: {SECRET}", f"X-Gateway-Secret: {SECRET[::-1]}"
+    cookie = lab.cookie()  # the very same questions, so that they are known by their bytes
+    for _ in range(3):
+        assert (await lab.ask(cookie, *FETCH, former, peer="127.0.0.2")).status == 200
     for text, good, bad in (("", former, other), (f"{SECRET[::-1]}\n", other, former)):
         (tmp_path / "caller-secret").write_text(text)
         await watched.look()
-        assert (await lab.ask(lab.cookie(), *FETCH, good, peer="127.0.0.2")).status == 200
-        assert (await lab.ask(lab.cookie(), *FETCH, bad, peer="127.0.0.2")).status == 403
+        for _ in range(3):
+            assert (await lab.ask(cookie, *FETCH, good, peer="127.0.0.2")).status == 200
+            assert (await lab.ask(cookie, *FETCH, bad, peer="127.0.0.2")).status == 403
     assert lab.gateway.health()["forward-auth_secrets"] == "ok"
 
 
