@@ -25,14 +25,16 @@ _UNMARKED = -1
 """No hash is that."""
 _OBJECT = 16
 """Bytes that an allocation may be rounded up by."""
+_WHOLE = (str, bytes, int, float)
+_MANY = (tuple, list, set, frozenset)
 
 
 def weight(thing: object) -> int:
     """Bytes that an object takes with all that it holds; what it holds twice, or shares, counts twice."""
     size = getsizeof(thing) + _OBJECT
-    if isinstance(thing, str | bytes | int | float):
+    if isinstance(thing, _WHOLE):
         return size
-    if isinstance(thing, tuple | list | set | frozenset):
+    if isinstance(thing, _MANY):
         return size + sum(map(weight, thing))
     if isinstance(thing, Mapping):
         return size + sum(weight(key) + weight(value) for key, value in thing.items())
