@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import shutil
 import tempfile
 from collections.abc import Generator
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -24,6 +26,11 @@ for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
 # Nor whom it trusts: each Python that imports aiohttp reads the certificates of all of those, twice.
 os.environ["SSL_CERT_FILE"] = os.devnull
 collect_ignore = ["providers", "monitoring", "k8s"]  # `make providers` and the like ask for them by name
+
+# What Cedar makes of a text is the same each time, and hundreds of configurations and gateways here have the same few.
+policy_set: Any = importlib.import_module("gateway.core.policy.policy_set")
+for name in ("read_schema", "examine"):
+    setattr(policy_set, name, lru_cache(maxsize=1_000)(getattr(policy_set, name)))
 
 # A busy machine is no finding: properties are judged by what they find, not by how long one example took.
 # Nor is a change at fault for what the dice show on its day: the same examples each time, others in `make fuzz`.
@@ -46,6 +53,7 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(10_000, 20, 20)  # and little of what comes: a look after every 700 took a 25th
         gc.enable()
 
 

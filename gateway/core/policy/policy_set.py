@@ -54,6 +54,14 @@ _Identity = tuple[str, str | None, tuple[str, ...]] | None
 """All of a principal that is in its entities; None is Anonymous."""
 
 
+def read_schema(text: str) -> cedarpy.Schema:
+    """What policies are checked against.
+
+    :raises ValueError: it is none.
+    """
+    return cedarpy.Schema.from_str(text)
+
+
 class PolicySet:
     """Policies ready to decide. Made by :meth:`parse`; never changed: a reload makes another one, with its own memo.
 
@@ -94,7 +102,7 @@ class PolicySet:
         :raises PolicyFaultsError: with every fault there is.
         """
         try:
-            parsed_schema = cedarpy.Schema.from_str(schema)
+            parsed_schema = read_schema(schema)
         except ValueError as error:
             fault = PolicyFault(schema_file, 0, str(error), "restore the schema that came with the gateway")
             raise PolicyFaultsError([fault]) from error
