@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from gateway.doctor.check import check
 from gateway.doctor.patient import Patient
 from gateway.doctor.verdict import Observation, failed, ok, unknown
+from gateway.state import policy_files
 
 _TIMEOUTS = {
     "nginx": "proxy_read_timeout",
@@ -41,6 +43,16 @@ async def forward_auth(patient: Patient) -> AsyncIterator[Observation]:
             f" ({_TIMEOUTS[kind]}); whether it is set up as its recipe is shows `gateway doctor --forward-auth URL`"
         )
         fix = "set that timeout as short as people may go on reading; docs/forward-auth.md has the recipe"
+        yield unknown(where, what, fix)
+    if "client" in policy_files.load(settings.policies, Path.cwd()).mentions:
+        what = (
+            "policies ask for the client's address (context.client): a question that does not say it is refused"
+            " (policy_error)"
+        )
+        fix = (
+            f"have the proxy write {settings.client_ip_header} into its question, as its recipe does;"
+            " `client_unknown` in the gateway's log says when it does not"
+        )
         yield unknown(where, what, fix)
 
 

@@ -86,7 +86,11 @@ class Case:
     def requests(self, cookie: str, count: int) -> list[bytes]:
         lines = [f"GET {self.path} HTTP/1.1", f"Host: {HOST}", self.headers]
         if self.asked:
-            lines += ["X-Original-Method: GET", f"X-Original-URL: {ORIGIN}{self.asked}"]
+            lines += [
+                "X-Original-Method: GET",
+                f"X-Original-URL: {ORIGIN}{self.asked}",
+                "X-Forwarded-For: 192.0.2.7",
+            ]
         if self.signed_in:
             lines.append(f"Cookie: {cookie}{self.beside}")
         text = "\r\n".join((*lines, "", ""))

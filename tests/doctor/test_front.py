@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.doctor.deployment import OK, UNKNOWN, Deployment
 
 ASKED = {
@@ -25,6 +27,25 @@ async def test_r30_what_the_proxy_in_front_keeps_alive(cognito: Deployment) -> N
     _, open_connections = await cognito.seen("forward-auth")
     assert open_connections.verdict is UNKNOWN
     assert "proxy_read_timeout" in open_connections.what
+
+
+async def test_r07_policies_that_ask_for_clients_need_a_proxy_that_names_them(
+    cognito: Deployment, tmp_path: Path
+) -> None:
+    """Only where there are such; what has to be written is named, and where it shows when it is not."""
+    cognito.pieces |= {**ASKED, "policies": str(tmp_path / "policies"), "client_ip_header": "X-Real-IP"}
+    (tmp_path / "policies").mkdir()
+    policy = tmp_path / "policies" / "a.cedar"
+    policy.write_text('@id("a") permit (principal is User, action, resource);')
+    assert len(await cognito.seen("forward-auth")) == 2
+    policy.write_text(
+        policy.read_text()
+        + '@id("b") forbid (principal, action, resource) unless { context.client.isInRange(ip("10.0.0.0/8")) };'
+    )
+    *_, clients = await cognito.seen("forward-auth")
+    assert (clients.verdict, "context.client" in clients.what) == (UNKNOWN, True)
+    assert "write X-Real-IP into its question" in clients.fix
+    assert "client_unknown" in clients.fix
 
 
 async def test_it_is_silent_where_nobody_asks(cognito: Deployment) -> None:

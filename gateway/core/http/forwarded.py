@@ -14,7 +14,7 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 from gateway.core.errors import DownstreamError
-from gateway.core.http.addresses import Networks, is_trusted
+from gateway.core.http.addresses import UNKNOWN, Networks, is_trusted
 from gateway.core.http.facts import DoorRules, HeaderFacts, RawHeaders, RequestFacts, complete
 from gateway.core.http.own_cookies import strip_own_cookies
 
@@ -95,7 +95,7 @@ def caller_at(peer: str, callers: Iterable[AskingProxy], *, grpc: bool) -> Askin
 
 
 def original_facts(caller: AskingProxy, question: Question) -> RequestFacts:
-    """The facts of the request that is asked about.
+    """The facts of the request that is asked about; its client is `UNKNOWN` where the question names none.
 
     :param caller: who asks, by `caller_at`.
     :raises DownstreamError: ``untrusted_caller``, ``original_missing``, ``original_ambiguous``,
@@ -116,7 +116,9 @@ def original_facts(caller: AskingProxy, question: Question) -> RequestFacts:
         rest=client.rest,
     )
     target = original.target.decode("latin-1")
-    return complete(original.method.decode("ascii"), target, about, question.peer, rules)
+    facts = complete(original.method.decode("ascii"), target, about, question.peer, rules)
+    # A proxy asks for somebody else: where it does not say for whom, its own address must not open what is its own.
+    return facts if client.forwarded else facts._replace(client=UNKNOWN)
 
 
 def _check_secret(sent: Sequence[bytes], secret: bytes) -> None:

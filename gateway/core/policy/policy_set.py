@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cedarpy
 
+from gateway.core.http.addresses import UNKNOWN
 from gateway.core.memo import Kept, weight
 from gateway.core.policy.faults import PolicyFault, PolicyFaultsError
 from gateway.core.policy.schema import METHODS, auth_age, cedar_context, cedar_request, entities_json
@@ -49,6 +50,8 @@ class PolicyVerdict:
     error: str = ""
 
 
+_ANYBODY = "::"
+"""Stands for a client that is not known, where no policy asks who it is: the schema wants an address."""
 _UNKNOWN_METHOD = PolicyVerdict(allowed=False, code=UNKNOWN_METHOD)
 _Identity = tuple[str, str | None, tuple[str, ...]] | None
 """All of a principal that is in its entities; None is Anonymous."""
@@ -151,7 +154,8 @@ class PolicySet:
         :param route: path prefix of the upstream route.
         :param host: as in the Host header.
         :param path: percent-decoded once.
-        :param client: address of the client. :param now: seconds. :param generation: the session's.
+        :param client: address of the client, or `UNKNOWN`, of whom a policy that asks for it gets no answer: an error.
+        :param now: seconds. :param generation: the session's.
         """
         if method == "HEAD":
             method = "GET"
@@ -174,6 +178,8 @@ class PolicySet:
         verdict = self._memo[key]
         if verdict is not None:
             return verdict
+        if client == UNKNOWN and not self._by_client:
+            client = _ANYBODY
         verdict = self._ask(principal, method, route, host=host, path=path, client=client, now=now)
         if verdict.code != POLICY_ERROR and not (isinstance(seen, str) and len(seen) > MEMO_PATH):
             self._memo.keep(key, verdict)

@@ -33,6 +33,13 @@ class Callers:
         pairs = zip(self.now, secrets, strict=True)
         self.now = tuple(caller._replace(secret=secret.encode()) for caller, secret in pairs)
 
+    def nameless(self, caller: AskingProxy, peer: str) -> None:
+        """A question does not say whose request it is about; said once in a while."""
+        if times := self._seldom.due("nameless"):
+            header = caller.rules.client_header.decode()
+            fix = "have the proxy write it into its question, as its recipe does"
+            _log.warning("client_unknown", why="missing", header=header, proxy=peer, times=times, fix=fix)
+
     def refused(self, caller: AskingProxy | None, error: DownstreamError, peer: str) -> None:
         """A question is no question; counted each time and said once in a while, for anybody may send one.
 

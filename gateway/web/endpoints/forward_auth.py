@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Sequence
 from gateway.core import clock
 from gateway.core.errors import DownstreamError
 from gateway.core.gate import Allow, Challenge, Prove, Revocations
+from gateway.core.http.addresses import UNKNOWN
 from gateway.core.http.facts import RequestFacts
 from gateway.core.http.forwarded import TAKING_COOKIES, AskingProxy, cookies_for_application
 from gateway.core.http.routes import Route
@@ -78,6 +79,10 @@ class ForwardAuth:
                 self._callers.refused(asker, error, request.peer)
             return _refused(facts, error.code)
         request.route = route.path
+        if (
+            original.client == UNKNOWN != facts.client
+        ):  # else it is there and cannot be read, which the door has said
+            self._callers.nameless(caller, request.peer)
         if original.preflight:  # rule R8: never handed on, and no caller could relay an answer of ours
             return _refused(original, "cross_origin")
         if self._standing.waits(original):

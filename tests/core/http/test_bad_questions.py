@@ -215,6 +215,24 @@ def test_r07_a_question_from_elsewhere_is_none(caller: str, peer: str) -> None:
 
 
 @pytest.mark.parametrize("caller", DIALECTS)
+def test_r07_a_question_that_names_no_client_is_not_about_its_proxy(caller: str) -> None:
+    """Nor about whom a header names that does not count; a network of proxies may be let in where nobody else is."""
+    sound = DIALECTS[caller].sound
+    assert facts_of(caller, sound).client == "192.0.2.1"
+    nameless = sound._replace(headers=tuple(header for header in sound.headers if header != CLIENT))
+    for others in (
+        (),
+        ((b"X-Real-IP", b"10.0.0.8"),),
+        ((b"X-Forwarded-For", b""),),
+        ((b"Forwarded", b"for=10.0.0.8"),),
+    ):
+        assert facts_of(caller, nameless._replace(headers=(*nameless.headers, *others))).client == "unknown"
+    # Somebody on a trusted network who asks through the proxy is named by it.
+    near = (*nameless.headers, (b"X-Forwarded-For", b"10.0.0.8"))
+    assert facts_of(caller, nameless._replace(headers=near)).client == "10.0.0.8"
+
+
+@pytest.mark.parametrize("caller", DIALECTS)
 def test_an_ipv4_proxy_at_a_listener_for_both_families_is_itself(caller: str) -> None:
     """The kernel writes its address so."""
     assert facts_of(caller, DIALECTS[caller].sound, peer=f"::ffff:{PROXY}").raw_target == "/a?b=c"

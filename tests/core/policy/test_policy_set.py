@@ -56,7 +56,7 @@ def test_r09_a_forbid_that_fails_is_not_skipped() -> None:
     assert "overflow" in verdict.error
 
 
-@pytest.mark.parametrize("client", ["", "unknown", "192.0.2.1, 10.0.0.1", "0.0.0.0/0", "192.0.2.1:80"])
+@pytest.mark.parametrize("client", ["", "Unknown", "192.0.2.1, 10.0.0.1", "0.0.0.0/0", "192.0.2.1:80"])
 def test_r09_a_request_outside_the_schema_is_denied_with_an_error(client: str) -> None:
     """What is no single address is no client, not even a network that contains everybody."""
     verdict = ask(parsed(USERS), somebody(), client=client)
@@ -320,7 +320,7 @@ principals = st.none() | st.builds(
     path=st.sampled_from(["/a", "/b", "/a/" + "x" * MEMO_PATH]),
     route=st.sampled_from(["/", "/a"]),
     host=st.sampled_from(["a", "b", "A:8080"]),
-    client=st.sampled_from(["10.0.0.1", "::ffff:10.0.0.1", "192.0.2.1", "nobody"]),
+    client=st.sampled_from(["10.0.0.1", "::ffff:10.0.0.1", "192.0.2.1", "nobody", "unknown"]),
     generation=st.integers(0, 1),
 )
 def test_r25_a_remembered_decision_is_the_one_that_would_be_made(

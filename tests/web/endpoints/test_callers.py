@@ -153,3 +153,61 @@ async def test_what_is_no_request_is_no_question_either(lab: Lab, peer: str) -> 
     assert sorted(said) == ["ambiguous_header", "headers_too_large", "malformed_request"]
     counted = lab.gateway.metrics.unreadable_requests_total
     assert sum(counted[reason]._value.get() for reason in said) == len(BAD)
+
+
+INSIDE = """
+@id("inside") permit (principal is Anonymous, action, resource)
+  when { context.client.isInRange(ip("127.0.0.0/8")) };
+"""
+EVERYBODY = (
+    SEVERAL.replace(", secret_file: caller-secret", "")
+    + """
+    - {caller: apisix, from: [127.0.0.7/32]}
+    - {caller: nginx-gateway-fabric, from: [127.0.0.8/32]}
+"""
+)
+ASKING = {
+    "nginx": ("127.0.0.2", "/oauth2/auth", SOUND[:2]),
+    "traefik": ("127.0.0.3", "/oauth2/auth", FORWARDED),
+    "envoy": ("127.0.0.4", "/oauth2/auth/reports", ()),
+    "caddy": ("127.0.0.5", "/oauth2/auth", FORWARDED),
+    "haproxy": ("127.0.0.6", "/oauth2/auth", FORWARDED),
+    "apisix": ("127.0.0.7", "/oauth2/auth", FORWARDED),
+    "nginx-gateway-fabric": ("127.0.0.8", "/oauth2/auth", ("Method: GET", "Path: /reports")),
+}
+"""Where each of them asks from, at which path, and the headers with which it says about what."""
+
+
+@pytest.mark.parametrize("caller", ASKING)
+async def test_r07_a_network_that_is_let_in_is_not_its_proxy_s(tmp_path: Path, caller: str) -> None:
+    """Where a policy asks for the client, a question that names none is refused, though its proxy is in the network
+    that may pass, and though the very same question has just passed for somebody there; the log says what is missing.
+    """
+    policies = tmp_path / "inside"
+    policies.mkdir()
+    (policies / "inside.cedar").write_text(INSIDE)
+    peer, path, about = ASKING[caller]
+    asked = (*FETCH, *about)
+    with production_log() as log:
+        async with running(
+            tmp_path, forward_auth=EVERYBODY, trusted="127.0.0.0/8", policies=str(policies)
+        ) as lab:
+            lab.gateway.callers._seldom = Seldom(lambda: 0.0)
+            for _ in range(3):
+                near = await lab.ask(*asked, "X-Forwarded-For: 127.0.1.9", bare=True, path=path, peer=peer)
+                assert near.status == 200
+                away = await lab.ask(*asked, "X-Forwarded-For: 192.0.2.1", bare=True, path=path, peer=peer)
+                assert away.status == 401
+                nobody = await lab.ask(*asked, bare=True, path=path, peer=peer)
+                assert (nobody.status, code(nobody)) == (403, "policy_error")
+    (line,) = lines(log, "client_unknown")
+    assert (line["why"], line["header"], line["proxy"]) == ("missing", "x-forwarded-for", peer)
+
+
+async def test_where_no_policy_asks_for_the_client_a_question_need_not_name_it(tmp_path: Path) -> None:
+    """Signed in or not."""
+    async with running(tmp_path, forward_auth=EVERYBODY, trusted="127.0.0.0/8") as lab:
+        for peer, path, about in ASKING.values():
+            passed = await lab.ask(lab.cookie(), *FETCH, *about, bare=True, path=path, peer=peer)
+            assert passed.status == 200
+            assert (await lab.ask(*FETCH, *about, bare=True, path=path, peer=peer)).status == 401

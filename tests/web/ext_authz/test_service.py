@@ -62,10 +62,18 @@ class Lab:
 
 @asynccontextmanager
 async def running(
-    directory: Path, *, grpc: str = "{listen: 127.0.0.1:0}", trusted: str = "127.0.0.1/32"
+    directory: Path,
+    *,
+    grpc: str = "{listen: 127.0.0.1:0}",
+    trusted: str = "127.0.0.1/32",
+    policies: str = "builtin:groups",
 ) -> AsyncIterator[Lab]:
     path = configuration.write(directory, on_free_ports(DemoOptions(app=APP)))
-    text = put(path.read_text(), {"headers: {user: email}": "headers: {user: sub, claims: {X-Dept: dept}}"})
+    pieces = {
+        "headers: {user: email}": "headers: {user: sub, claims: {X-Dept: dept}}",
+        "policies: builtin:groups": f"policies: {policies}",
+    }
+    text = put(path.read_text(), pieces)
     asks = f"forward_auth: {{caller: envoy, grpc: {grpc}}}\ntrusted_proxies: [{trusted}]\n"
     path.write_text(text + asks)
     async with AsyncExitStack() as opened:
@@ -185,6 +193,21 @@ async def test_a_question_from_elsewhere_is_refused(tmp_path: Path) -> None:
         told = await caller.ask(headers=[("cookie", lab.cookie())])
         status, headers, _ = denial(told.check)
         assert (status, headers["x-gateway-reason"]) == (403, "untrusted_caller")
+
+
+async def test_r07_a_question_that_names_no_client_is_not_about_envoy(tmp_path: Path) -> None:
+    """Its network may be let in where nobody else is."""
+    (tmp_path / "inside").mkdir()
+    condition = 'when { context.client.isInRange(ip("127.0.0.0/8")) };'
+    (tmp_path / "inside" / "inside.cedar").write_text(
+        f'@id("inside") permit (principal is Anonymous, action, resource) {condition}'
+    )
+    async with running(tmp_path, policies=str(tmp_path / "inside")) as lab:
+        caller = await lab.caller()
+        for _ in range(2):
+            assert (await caller.ask(headers=[("x-forwarded-for", "127.0.1.9"), *FETCH])).passed
+            status, headers, _ = denial((await caller.ask(headers=FETCH)).check)
+            assert (status, headers["x-gateway-reason"]) == (403, "policy_error")
 
 
 async def test_over_http_nobody_may_ask_then(lab: Lab) -> None:
