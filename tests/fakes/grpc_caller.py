@@ -27,6 +27,7 @@ from tests.fakes.patience import PATIENCE
 
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
 HEALTH = "/grpc.health.v1.Health/Check"
+WATCH = "/grpc.health.v1.Health/Watch"
 
 
 def question(
@@ -82,7 +83,7 @@ class Told:
 class GrpcCaller(asyncio.Protocol):
     """One connection.
 
-    :ivar left: we were asked to begin nothing more. :ivar ended: the connection is gone.
+    :ivar keeps_shut: no room is made for more of an answer. :ivar left: we were asked to begin nothing more. :ivar ended: the connection is gone.
     """
 
     def __init__(self) -> None:
@@ -91,6 +92,7 @@ class GrpcCaller(asyncio.Protocol):
         self.left = asyncio.Event()
         self.ended = asyncio.Event()
         self.ready = asyncio.Event()
+        self.keeps_shut = False
         self._holds = False
 
     @classmethod
@@ -127,7 +129,8 @@ class GrpcCaller(asyncio.Protocol):
             told.headers.update(dict(event.headers))  # type: ignore[arg-type]  # text, by header_encoding
         elif isinstance(event, events.DataReceived):
             told.data += event.data
-            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if not self.keeps_shut:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, events.StreamReset):
             told.reset = int(event.error_code)
             told.over.set()

@@ -1,8 +1,12 @@
-"""One call: a message that comes, and the message or the status that answers it (gRPC's PROTOCOL-HTTP2.md)."""
+"""One call: a message that comes, and the message or the status that answers it (gRPC's PROTOCOL-HTTP2.md).
+
+One that watches is answered with a message each time that what it watches becomes another, until it is ended.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +14,8 @@ if TYPE_CHECKING:
 
 PREFIX = 5
 """Bytes before a message: whether it is compressed, and its length."""
+WATCHES = 4
+"""Calls of one connection that watch: each has a service to ask about, and a few services there may be."""
 INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 3, 5, 8, 12, 13, 14
 """Of ``google.rpc.Code``."""
 
@@ -17,7 +23,7 @@ _Trailers = tuple[tuple[bytes, bytes], ...]
 _GOOD: _Trailers = ((b"grpc-status", b"0"),)
 
 
-class UnaryCall:
+class Call:
     """See the module.
 
     :ivar stream: its number. :ivar method: its path. :ivar secret: what its caller has sent to be believed.
@@ -25,11 +31,12 @@ class UnaryCall:
     :ivar unread: bytes that have not been acknowledged. :ivar deadline: loop time.
     :ivar message: the answer, None for a status alone. :ivar unsent: what of it has not gone yet.
     :ivar ended: the caller sends nothing more. :ivar waiting: somebody is answering it.
+    :ivar begun: the headers of its answer have gone.
     """
 
     __slots__ = (
-        "_come", "_connection", "_longest", "answered", "deadline", "ended", "message", "method", "secret", "stream",
-        "trailers", "unread", "unsent", "waiting",
+        "_come", "_connection", "_longest", "_watched", "answered", "begun", "deadline", "ended", "message", "method",
+        "secret", "stream", "trailers", "unread", "unsent", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -49,7 +56,8 @@ class UnaryCall:
         self.secret = secret
         self.deadline = deadline
         self.unread = 0
-        self.answered = self.ended = self.waiting = False
+        self.answered = self.begun = self.ended = self.waiting = False
+        self._watched: Callable[[], bytes] | None = None
         self.message: bytes | None = None
         self.unsent = b""
         self.trailers: _Trailers = _GOOD
@@ -62,6 +70,11 @@ class UnaryCall:
     def asked(self) -> bytes:
         """The message of the caller."""
         return self._come[PREFIX:]
+
+    @property
+    def watches(self) -> bool:
+        """More may be answered to it."""
+        return self._watched is not None
 
     def put(self, data: bytes) -> bool:
         """A part of the message; False: it is, or says that it will be, longer than one may be."""
@@ -82,9 +95,30 @@ class UnaryCall:
         """Answer with a message, once."""
         if not self.answered:
             self.answered = True
-            self.message = message
-            self.unsent = struct.pack(">BI", 0, len(message)) + message
-            self._connection.send(self)
+            self._say(message)
+
+    def watch(self, watched: Callable[[], bytes]) -> None:
+        """Answer with what ``watched`` gives, and again whenever that is another; how often is looked says `look`."""
+        if self._connection.watching >= WATCHES:
+            self.fail(RESOURCE_EXHAUSTED, f"a connection has {WATCHES} watches at the most")
+        elif not self.answered:
+            self._watched = watched
+            self._say(watched())
+
+    def look(self, deadline: float) -> None:
+        """Whether there is something new for one that watches. While what was said before has not gone nothing is
+        added to it: the latest is what counts.
+
+        :param deadline: loop time until which that has to be taken.
+        """
+        if self._watched is not None and not self.unsent and (message := self._watched()) != self.message:
+            self.deadline = deadline
+            self._say(message)
+
+    def _say(self, message: bytes) -> None:
+        self.message = message
+        self.unsent = struct.pack(">BI", 0, len(message)) + message
+        self._connection.send(self)
 
     def fail(self, status: int, why: str) -> None:
         """Answer with a status alone, which is no pass.
@@ -93,6 +127,7 @@ class UnaryCall:
         """
         if not self.answered:
             self.answered = True
+            self._watched = None
             self.trailers = ((b"grpc-status", b"%d" % status), (b"grpc-message", why.encode("ascii")))
             self._connection.send(self)
 

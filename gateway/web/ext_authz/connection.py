@@ -1,4 +1,4 @@
-"""One connection of a proxy that asks over gRPC: HTTP/2 by h2, and calls with one message each way.
+"""One connection of a proxy that asks over gRPC: HTTP/2 by h2, and calls with one message to us each.
 
 No gRPC library stands above h2: see docs/decisions/0007-grpc-without-a-library.md. Everything has a bound: calls, bytes
 that have come, bytes that wait to be sent, seconds for both.
@@ -21,7 +21,7 @@ from h2.settings import SettingCodes, Settings
 from h2.utilities import HeaderValidationFlags, validate_headers
 
 from gateway.core.http.forwarded import SECRET
-from gateway.web.ext_authz.call import PREFIX, UNAVAILABLE, UnaryCall
+from gateway.web.ext_authz.call import PREFIX, UNAVAILABLE, Call
 from gateway.web.ext_authz.known_blocks import KnowingDecoder, KnowingEncoder
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _HEADERS = 16 * 1024
 _GO_AWAY = struct.pack(">BHBBIII", 0, 8, 7, 0, 0, 2**31 - 1, 0)
 """The frame that asks to begin no more calls here, and lets those go on that are under way (RFC 9113 §6.8). h2 itself
 can only end the connection."""
+_PING = b"watches?"
+"""Eight bytes that come back."""
 _REPLY = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 _CONTENT_TYPE = b"application/grpc"
 
@@ -96,8 +98,9 @@ class CallerConnection(asyncio.Protocol):
         self._owner = owner
         self._h2 = _H2()
         self._transport = cast("asyncio.Transport", None)
-        self.calls: dict[int, UnaryCall] = {}
+        self.calls: dict[int, Call] = {}
         self._given_up = 0
+        self._pinged = False
         self._deadline = 0.0
         self._leaving = False
         self.peer = ""
@@ -106,6 +109,11 @@ class CallerConnection(asyncio.Protocol):
     def idle(self) -> bool:
         """Nothing is asked."""
         return not self.calls and not self._given_up
+
+    @property
+    def watching(self) -> int:
+        """How many of its calls watch."""
+        return sum(call.watches for call in self.calls.values())
 
     # From the caller
 
@@ -157,9 +165,9 @@ class CallerConnection(asyncio.Protocol):
         elif isinstance(event, events.StreamReset):
             self._forget(event.stream_id)
         elif isinstance(event, events.WindowUpdated | events.RemoteSettingsChanged):
-            for call in [each for each in self.calls.values() if each.unsent]:
-                if self._stands(call.stream):
-                    self._send(call)
+            self._send_more()
+        elif isinstance(event, events.PingAckReceived):
+            self._pinged = False
         elif isinstance(event, events.ConnectionTerminated):
             self._transport.close()  # h2 sends nothing more after that
 
@@ -175,7 +183,7 @@ class CallerConnection(asyncio.Protocol):
             return
         deadline = self._owner.clock.after(self._owner.seconds)
         path, secret = found.get(b":path", b""), found.get(SECRET, b"")
-        self.calls[stream] = UnaryCall(self, stream, path, self._owner.longest, deadline, secret)
+        self.calls[stream] = Call(self, stream, path, self._owner.longest, deadline, secret)
 
     def _data(self, stream: int, data: bytes, size: int) -> None:
         call = self.calls.get(stream)
@@ -188,7 +196,7 @@ class CallerConnection(asyncio.Protocol):
             self._acknowledge(call)
             call.too_large()
 
-    def _ask(self, call: UnaryCall) -> None:
+    def _ask(self, call: Call) -> None:
         if call.answered:
             return
         if not call.complete():
@@ -197,7 +205,7 @@ class CallerConnection(asyncio.Protocol):
         call.waiting = True
         self._owner.ask(call)
 
-    def _acknowledge(self, call: UnaryCall) -> None:
+    def _acknowledge(self, call: Call) -> None:
         """What has come of it makes room for more on the connection, also where its stream is over."""
         size, call.unread = call.unread, 0
         if size:
@@ -205,19 +213,20 @@ class CallerConnection(asyncio.Protocol):
 
     # To the caller
 
-    def settled(self, call: UnaryCall) -> None:
+    def settled(self, call: Call) -> None:
         """A call that was handed on is no more on anybody's mind."""
         if self.calls.get(call.stream) is not call:
             self._given_up -= 1
 
-    def send(self, call: UnaryCall) -> None:
+    def send(self, call: Call) -> None:
         """The answer is there. To a caller that has gone, or wants it no more, nothing."""
         if self.calls.get(call.stream) is not call or self._transport.is_closing():
             return
         if not self._stands(call.stream):
             return
         try:
-            if call.message is not None:
+            if call.message is not None and not call.begun:
+                call.begun = True
                 self._h2.send_headers(call.stream, _REPLY)
             self._send(call)
             self._flush()
@@ -232,8 +241,8 @@ class CallerConnection(asyncio.Protocol):
         found = self._h2.streams.get(stream)
         return found is not None and not found.closed
 
-    def _send(self, call: UnaryCall) -> None:
-        """As much as the caller has room for, then its end."""
+    def _send(self, call: Call) -> None:
+        """As much as the caller has room for, then its end, where nothing more can follow."""
         stream = call.stream
         while call.unsent:
             room = min(self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size)
@@ -241,12 +250,20 @@ class CallerConnection(asyncio.Protocol):
                 return
             self._h2.send_data(stream, call.unsent[:room])
             call.unsent = call.unsent[room:]
+        if call.watches:
+            return
         ends = call.trailers if call.message is not None else (*_REPLY, *call.trailers)
         self._h2.send_headers(stream, ends, end_stream=True)
         if not call.ended:
             # What it still sends is not read (RFC 9113 §8.1).
             self._reset(stream, ErrorCodes.NO_ERROR)
         self._forget(stream)
+
+    def _send_more(self) -> None:
+        """The caller has room again."""
+        for call in [each for each in self.calls.values() if each.unsent]:
+            if self._stands(call.stream):
+                self._send(call)
 
     def _reset(self, stream: int, why: ErrorCodes) -> None:
         with contextlib.suppress(StreamClosedError):
@@ -284,12 +301,31 @@ class CallerConnection(asyncio.Protocol):
             if call.unsent or not call.ended:
                 self._reset(call.stream, ErrorCodes.CANCEL)
                 self._forget(call.stream)
+        watches = [call for call in self.calls.values() if call.watches]
+        for call in watches:
+            call.look(self._owner.clock.after(self._owner.seconds))
         self._flush()
-        if self.idle and now >= self._deadline:
+        if now < self._deadline:
+            return
+        if self.idle:
             if self._leaving:
                 self._transport.close()
             else:
                 self.leave()
+        elif len(watches) == len(self.calls):
+            self._is_there()
+
+    def _is_there(self) -> None:
+        """Nothing comes from one who only watches, so he is asked whether he is still there (RFC 9113 §6.7); who has
+        not answered the next time is not.
+        """
+        if self._pinged:
+            self._transport.abort()
+            return
+        self._pinged = True
+        self._h2.ping(_PING)
+        self._flush()
+        self._rest()
 
     def leave(self) -> None:
         """Ask the caller to begin nothing more here; what is under way goes on, and it closes when that is over."""
@@ -297,6 +333,10 @@ class CallerConnection(asyncio.Protocol):
             return
         self._leaving = True
         self._deadline = self._owner.clock.after(LINGER)
+        # Before: there are clients that read nothing more after it.
+        for call in [each for each in self.calls.values() if each.watches]:
+            call.look(self._owner.clock.after(self._owner.seconds))
+            call.fail(UNAVAILABLE, "the gateway stops")
         self._transport.write(_GO_AWAY)
 
     def close_idle(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import cast
 
 from google.protobuf.message import DecodeError
@@ -16,7 +17,7 @@ from gateway.web.ext_authz.call import (
     NOT_FOUND,
     UNAVAILABLE,
     UNIMPLEMENTED,
-    UnaryCall,
+    Call,
 )
 from gateway.web.ext_authz.messages_pb2 import HealthCheckRequest, HealthCheckResponse
 from gateway.web.ext_authz.question import read_question
@@ -25,7 +26,9 @@ from gateway.web.forward.forwarder import Forwarder
 from gateway.web.messages import ClientConnection, CompleteResponse, Request, Response
 
 AUTHORIZATION = "envoy.service.auth.v3.Authorization"
-_SERVING, _NOT_SERVING = 1, 2
+_SERVICES = frozenset({"", AUTHORIZATION})
+"""Of which there is a health; empty: of all."""
+_SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = 1, 2, 3
 """Of ``HealthCheckResponse.ServingStatus``."""
 
 
@@ -47,13 +50,14 @@ class Service:
         self._methods = {
             f"/{AUTHORIZATION}/Check".encode(): self._check,
             b"/grpc.health.v1.Health/Check": self._health,
+            b"/grpc.health.v1.Health/Watch": self._health_watched,
         }
 
-    def __call__(self, call: UnaryCall) -> None:
+    def __call__(self, call: Call) -> None:
         """Answer now, or when it can be known."""
         self._methods.get(call.method, _unknown)(call)
 
-    def _check(self, call: UnaryCall) -> None:
+    def _check(self, call: Call) -> None:
         try:
             head = read_question(call.asked, self._headers, call.secret)
         except DownstreamError as error:
@@ -62,7 +66,7 @@ class Service:
             return
         self._door.handle(Request(cast("ClientConnection", _Asking(self, call)), head, None))
 
-    def answer(self, call: UnaryCall, request: Request, response: CompleteResponse) -> None:
+    def answer(self, call: Call, request: Request, response: CompleteResponse) -> None:
         """The door's answer to a question goes to its caller."""
         try:
             if not isinstance(response, Response):
@@ -82,19 +86,36 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _health(self, call: UnaryCall) -> None:
+    def _health(self, call: Call) -> None:
         """``grpc.health.v1``: of all, or of the one service there is."""
-        try:
-            service = HealthCheckRequest.FromString(call.asked).service
-        except DecodeError:
-            call.fail(INVALID_ARGUMENT, "no HealthCheckRequest")
-        else:
-            if service in {"", AUTHORIZATION}:
-                status = _SERVING if self._serving() else _NOT_SERVING
-                call.reply(HealthCheckResponse(status=status).SerializeToString())
-            else:
-                call.fail(NOT_FOUND, "no such service")
+        service = _service_of(call)
+        if service in _SERVICES:
+            call.reply(self._status(service))
+        elif service is not None:
+            call.fail(NOT_FOUND, "no such service")
         call.settled()
+
+    def _health_watched(self, call: Call) -> None:
+        """The same as it is now, and each time that it changes. A service that is unknown is so for good."""
+        service = _service_of(call)
+        if service is not None:
+            call.watch(partial(self._status, service))
+        call.settled()
+
+    def _status(self, service: str) -> bytes:
+        status = _SERVING if self._serving() else _NOT_SERVING
+        return HealthCheckResponse(
+            status=status if service in _SERVICES else _SERVICE_UNKNOWN
+        ).SerializeToString()
+
+
+def _service_of(call: Call) -> str | None:
+    """Of which service the health is asked for; None where that cannot be read, which the caller has been told."""
+    try:
+        return HealthCheckRequest.FromString(call.asked).service
+    except DecodeError:
+        call.fail(INVALID_ARGUMENT, "no HealthCheckRequest")
+        return None
 
 
 class _Asking:
@@ -102,7 +123,7 @@ class _Asking:
 
     pools = frozenset[object]()
 
-    def __init__(self, service: Service, call: UnaryCall) -> None:
+    def __init__(self, service: Service, call: Call) -> None:
         self._service = service
         self._call = call
         self.peer = call.peer
@@ -118,6 +139,6 @@ class _Asking:
         self._call.settled()
 
 
-def _unknown(call: UnaryCall) -> None:
+def _unknown(call: Call) -> None:
     call.fail(UNIMPLEMENTED, "no such method")
     call.settled()

@@ -236,7 +236,7 @@ async def test_health_says_whether_questions_should_come(lab: Lab) -> None:
     assert await health() == await health("envoy.service.auth.v3.Authorization") == 1
     assert (await caller.call(HealthCheckRequest(service="other").SerializeToString(), HEALTH)).status == "5"
     assert (await caller.call(b"\xff\xff", HEALTH)).status == "3"
-    assert (await caller.call(b"", "/grpc.health.v1.Health/Watch")).status == "12"
+    assert (await caller.call(b"", "/grpc.health.v1.Health/List")).status == "12"
     assert (await caller.call(b"", CHECK + "s")).status == "12"
     lab.gateway.drain()
     assert await health() == 2
