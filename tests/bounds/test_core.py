@@ -51,8 +51,13 @@ def known_head(at: int, size: int, lines: int) -> None:
     request_head.read_head(sent, LONG).facts("192.0.2.1", DOOR)
 
 
+def path(size: int) -> bytes:
+    """Of so many bytes, a tenth of them escapes: each of these has to be decoded by itself."""
+    return b"%41" * (size // 30) + b"p" * (size - size // 30 * 3)
+
+
 def long_target(at: int, size: int, _: int) -> None:
-    sent = b"GET /%d%b?%b HTTP/1.1\r\nHost: app.example.com" % (at, b"%41" * (size // 6), b"q" * (size // 2))
+    sent = b"GET /%d%b?%b HTTP/1.1\r\nHost: app.example.com" % (at, path(size // 2), b"q" * (size // 2))
     request_head.read_head(sent, LONG).facts("192.0.2.1", DOOR)
 
 
@@ -61,7 +66,7 @@ def question(at: int, size: int, _: int) -> None:
     sent = (
         b"GET /oauth2/auth HTTP/1.1\r\nHost: app.example.com\r\nX-Original-Method: GET\r\n"
         b"X-Original-URL: https://app.example.com/%d%b?%b"
-    ) % (at, b"%41" * (size // 6), b"q" * (size // 2))
+    ) % (at, path(size // 2), b"q" * (size // 2))
     read = request_head.read_head(sent, LONG)
     read.facts("192.0.2.1", DOOR)
     read.question("192.0.2.1", CALLERS, "/oauth2/auth", grpc=False)
