@@ -60,7 +60,7 @@ def test_what_goes_on_meanwhile_decides_nothing() -> None:
     """`NEVER` is the beat of what must not interfere; who writes to a database is waited for, as is who draws examples."""
     found = [
         f"{name}:{line} {find.__name__}"
-        for name, tree in sources()
+        for name, tree in sources("beat", "sqlite3", "suppress_health_check")
         for find in (beats_that_may_come, databases_that_are_given_up, properties_judged_by_time)
         for line in find(tree)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from gateway.doctor.examination import NAMES
@@ -23,13 +24,14 @@ def rows() -> list[tuple[int, str, set[str], set[str]]]:
     ]
 
 
+@cache
 def numbers_of_tests() -> dict[str, set[int]]:
     """The tests that are named after traps, with the numbers in their names."""
     found: dict[str, set[int]] = {}
     for path in (ROOT / "tests").rglob("test_*.py"):
-        if "node_modules" in path.parts:
+        if "node_modules" in path.parts or not NAMED.search(text := path.read_text("utf-8")):
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (name := NAMED.match(node.name)):
                 found[node.name] = {int(number) for number in re.findall(r"\d\d", name[1])}
     return found
