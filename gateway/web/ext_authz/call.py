@@ -23,7 +23,7 @@ _Trailers = tuple[tuple[bytes, bytes], ...]
 _GOOD: _Trailers = ((b"grpc-status", b"0"),)
 
 
-class Call:
+class GrpcCall:
     """See the module.
 
     :ivar stream: its number. :ivar method: its path. :ivar secret: what its caller has sent to be believed.

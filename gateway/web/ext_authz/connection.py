@@ -21,7 +21,7 @@ from h2.settings import SettingCodes, Settings
 from h2.utilities import HeaderValidationFlags, validate_headers
 
 from gateway.core.http.forwarded import SECRET
-from gateway.web.ext_authz.call import PREFIX, UNAVAILABLE, Call
+from gateway.web.ext_authz.call import PREFIX, UNAVAILABLE, GrpcCall
 from gateway.web.ext_authz.known_blocks import KnowingDecoder, KnowingEncoder
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class CallerConnection(asyncio.Protocol):
         self._owner = owner
         self._h2 = _H2()
         self._transport = cast("asyncio.Transport", None)
-        self.calls: dict[int, Call] = {}
+        self.calls: dict[int, GrpcCall] = {}
         self._given_up = 0
         self._pinged = False
         self._deadline = 0.0
@@ -183,7 +183,7 @@ class CallerConnection(asyncio.Protocol):
             return
         deadline = self._owner.clock.after(self._owner.seconds)
         path, secret = found.get(b":path", b""), found.get(SECRET, b"")
-        self.calls[stream] = Call(self, stream, path, self._owner.longest, deadline, secret)
+        self.calls[stream] = GrpcCall(self, stream, path, self._owner.longest, deadline, secret)
 
     def _data(self, stream: int, data: bytes, size: int) -> None:
         call = self.calls.get(stream)
@@ -196,7 +196,7 @@ class CallerConnection(asyncio.Protocol):
             self._acknowledge(call)
             call.too_large()
 
-    def _ask(self, call: Call) -> None:
+    def _ask(self, call: GrpcCall) -> None:
         if call.answered:
             return
         if not call.complete():
@@ -205,7 +205,7 @@ class CallerConnection(asyncio.Protocol):
         call.waiting = True
         self._owner.ask(call)
 
-    def _acknowledge(self, call: Call) -> None:
+    def _acknowledge(self, call: GrpcCall) -> None:
         """What has come of it makes room for more on the connection, also where its stream is over."""
         size, call.unread = call.unread, 0
         if size:
@@ -213,12 +213,12 @@ class CallerConnection(asyncio.Protocol):
 
     # To the caller
 
-    def settled(self, call: Call) -> None:
+    def settled(self, call: GrpcCall) -> None:
         """A call that was handed on is no more on anybody's mind."""
         if self.calls.get(call.stream) is not call:
             self._given_up -= 1
 
-    def send(self, call: Call) -> None:
+    def send(self, call: GrpcCall) -> None:
         """The answer is there. To a caller that has gone, or wants it no more, nothing."""
         if self.calls.get(call.stream) is not call or self._transport.is_closing():
             return
@@ -241,7 +241,7 @@ class CallerConnection(asyncio.Protocol):
         found = self._h2.streams.get(stream)
         return found is not None and not found.closed
 
-    def _send(self, call: Call) -> None:
+    def _send(self, call: GrpcCall) -> None:
         """As much as the caller has room for, then its end, where nothing more can follow."""
         stream = call.stream
         while call.unsent:

@@ -11,7 +11,7 @@ from gateway.proxy.deadlines import Deadlines
 from gateway.telemetry.log import get_logger
 from gateway.telemetry.seldom import Seldom
 from gateway.web.door.access_log import AccessLog
-from gateway.web.ext_authz.call import INTERNAL, Call
+from gateway.web.ext_authz.call import INTERNAL, GrpcCall
 from gateway.web.ext_authz.connection import LINGER, CallerConnection
 
 CONNECTIONS = 256
@@ -36,7 +36,7 @@ class QuestionListener:
 
     def __init__(
         self,
-        ask: Callable[[Call], None],
+        ask: Callable[[GrpcCall], None],
         books: AccessLog,
         *,
         longest: int,
@@ -77,7 +77,7 @@ class QuestionListener:
         self.connections.discard(connection)
         self.clock.unwatch(connection)
 
-    def ask(self, call: Call) -> None:
+    def ask(self, call: GrpcCall) -> None:
         """Hand a call on; whatever goes wrong is a status, and never a pass (guarantee 1)."""
         try:
             self._ask(call)

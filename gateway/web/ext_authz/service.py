@@ -17,7 +17,7 @@ from gateway.web.ext_authz.call import (
     NOT_FOUND,
     UNAVAILABLE,
     UNIMPLEMENTED,
-    Call,
+    GrpcCall,
 )
 from gateway.web.ext_authz.messages_pb2 import HealthCheckRequest, HealthCheckResponse
 from gateway.web.ext_authz.question import read_question
@@ -53,11 +53,11 @@ class Service:
             b"/grpc.health.v1.Health/Watch": self._health_watched,
         }
 
-    def __call__(self, call: Call) -> None:
+    def __call__(self, call: GrpcCall) -> None:
         """Answer now, or when it can be known."""
         self._methods.get(call.method, _unknown)(call)
 
-    def _check(self, call: Call) -> None:
+    def _check(self, call: GrpcCall) -> None:
         try:
             head = read_question(call.asked, self._headers, call.secret)
         except DownstreamError as error:
@@ -66,7 +66,7 @@ class Service:
             return
         self._door.handle(Request(cast("ClientConnection", _Asking(self, call)), head, None))
 
-    def answer(self, call: Call, request: Request, response: CompleteResponse) -> None:
+    def answer(self, call: GrpcCall, request: Request, response: CompleteResponse) -> None:
         """The door's answer to a question goes to its caller."""
         try:
             if not isinstance(response, Response):
@@ -86,7 +86,7 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _health(self, call: Call) -> None:
+    def _health(self, call: GrpcCall) -> None:
         """``grpc.health.v1``: of all, or of the one service there is."""
         service = _service_of(call)
         if service in _SERVICES:
@@ -95,7 +95,7 @@ class Service:
             call.fail(NOT_FOUND, "no such service")
         call.settled()
 
-    def _health_watched(self, call: Call) -> None:
+    def _health_watched(self, call: GrpcCall) -> None:
         """The same as it is now, and each time that it changes. A service that is unknown is so for good."""
         service = _service_of(call)
         if service is not None:
@@ -109,7 +109,7 @@ class Service:
         ).SerializeToString()
 
 
-def _service_of(call: Call) -> str | None:
+def _service_of(call: GrpcCall) -> str | None:
     """Of which service the health is asked for; None where that cannot be read, which the caller has been told."""
     try:
         return HealthCheckRequest.FromString(call.asked).service
@@ -123,7 +123,7 @@ class _Asking:
 
     pools = frozenset[object]()
 
-    def __init__(self, service: Service, call: Call) -> None:
+    def __init__(self, service: Service, call: GrpcCall) -> None:
         self._service = service
         self._call = call
         self.peer = call.peer
@@ -139,6 +139,6 @@ class _Asking:
         self._call.settled()
 
 
-def _unknown(call: Call) -> None:
+def _unknown(call: GrpcCall) -> None:
     call.fail(UNIMPLEMENTED, "no such method")
     call.settled()

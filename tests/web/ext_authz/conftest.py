@@ -11,7 +11,7 @@ import pytest
 
 from gateway.app.accepting import listening_socket
 from gateway.settings.addresses import ListenAddress
-from gateway.web.ext_authz.call import Call
+from gateway.web.ext_authz.call import GrpcCall
 from gateway.web.ext_authz.listener import QuestionListener
 from tests.fakes.door import eventually
 from tests.fakes.grpc_caller import GrpcCaller
@@ -27,7 +27,7 @@ class Answering:
     """
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[GrpcCall] = []
         self.books: list[str] = []
         self.callers: list[GrpcCaller] = []
         self.waits = False
@@ -36,13 +36,13 @@ class Answering:
             self.ask, cast("Any", self), longest=LONGEST, seconds=30.0, keep_alive=75.0
         )
 
-    def ask(self, call: Call) -> None:
+    def ask(self, call: GrpcCall) -> None:
         self.calls.append(call)
         if not self.waits:
             self.answer(call)
 
     @staticmethod
-    def answer(call: Call) -> None:
+    def answer(call: GrpcCall) -> None:
         call.reply(call.asked)
         call.settled()
 

@@ -9,7 +9,7 @@ from h2.settings import SettingCodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.web.ext_authz.call import Call
+from gateway.web.ext_authz.call import GrpcCall
 from gateway.web.ext_authz.connection import CALLS, CallerConnection
 from tests.fakes.door import eventually
 from tests.fakes.grpc_caller import HEALTH, GrpcCaller, framed
@@ -263,7 +263,7 @@ class _Owner:
     def admit(self, _: object) -> bool:
         return True
 
-    def ask(self, call: Call) -> None:
+    def ask(self, call: GrpcCall) -> None:
         self.asked.append(call.asked)
         call.reply(b"answer")
         call.settled()
