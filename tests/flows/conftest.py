@@ -18,6 +18,7 @@ from gateway.app.wiring import Gateway
 from gateway.config import load
 from gateway.core import clock
 from gateway.demo import api, configuration, idp
+from gateway.demo import clock as demo_clock
 from gateway.demo.options import DemoOptions
 from gateway.telemetry.audit import AuditEvent
 from tests.fakes.ample import ample_for_a_gateway, ample_for_the_others, ample_unless_it_stalls  # noqa: F401 - what is shared may take its time
@@ -232,11 +233,12 @@ def held(thing: object, call: str) -> Iterator[asyncio.Event]:
 
 @pytest.fixture
 def the_clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gateway's clock, and no other: what has to happen within seconds does, however slow the machine is, and time
-    goes on by :func:`later` alone.
+    """The gateway's clock and the provider's: what has to happen within seconds does, however slow the machine is, and
+    time goes on by :func:`later` alone. Of one clock that stands beside one that goes, a proof could seem older than it is.
     """
     now = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: now)
+    for each in (clock, demo_clock):
+        monkeypatch.setattr(each, "now", lambda: now)
 
 
 @pytest.fixture
