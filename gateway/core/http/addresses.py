@@ -91,7 +91,7 @@ def _elements(line: bytes) -> list[str]:
     """
     found: list[str] = []
     node, any_pair, at = "", False, 0
-    while at <= len(line):
+    while True:
         pair = _PAIR.match(line, at)
         if pair is None:
             return [""]
@@ -109,9 +109,8 @@ def _elements(line: bytes) -> list[str]:
                 found.append(node)
             node, any_pair = "", False
         if not end:
-            break
+            return found
         at = pair.end()
-    return found
 
 
 def _address(hop: str, *, port_behind: bool = False) -> str | None:

@@ -61,6 +61,12 @@ cases:
     )
 
 
+def test_a_mapping_without_routes() -> None:
+    """The long form may leave them out: one route, as in the short one."""
+    (case,) = parse_cases("cases.yaml", f"cases:\n  - {CASE}\n")
+    assert (case.inquiry.route, case.place) == ("/", "cases.yaml:2")
+
+
 def test_cases_know_routes_whose_paths_are_shown_in_lower_case() -> None:
     """Decided as the gate does it: any spelling is the route's, and policies see small letters; elsewhere they do not."""
     text = """

@@ -82,6 +82,15 @@ def test_r31_control_bytes_refuse(text):
         identity_headers(who(groups=("ok", text)), IdentityOptions())
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(" a", b"%20a"), ("a  ", b"a%20%20"), (" a b ", b"%20a b%20"), ("  ", b"%20%20")],
+)
+def test_r31_spaces_at_the_edges_are_written_out(text, value):
+    """A reader of headers takes them away, and one name would become another; those inside stay as they are."""
+    assert dict(identity_headers(who(user=text), IdentityOptions()))[b"X-Auth-Request-User"] == value
+
+
 @given(PRINTABLE, st.lists(PRINTABLE, min_size=1, max_size=5))
 def test_r31_every_value_has_one_reading(user, groups):
     """Decoding gives back exactly what was encoded, edge spaces and separators included."""
