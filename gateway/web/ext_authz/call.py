@@ -101,7 +101,7 @@ class GrpcCall:
         """Answer with what ``watched`` gives, and again whenever that is another; how often is looked says `look`."""
         if self._connection.watching >= WATCHES:
             self.fail(RESOURCE_EXHAUSTED, f"a connection has {WATCHES} watches at the most")
-        elif not self.answered:
+        else:
             self._watched = watched
             self._say(watched())
 

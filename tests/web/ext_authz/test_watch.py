@@ -109,9 +109,9 @@ async def test_a_mesh_hears_each_change(health: Health, hand: Hand) -> None:
     async with watching(health.answering.port) as stream:
         assert await next_state(stream) == SERVING
         for good, state in ((False, NOT_SERVING), (True, SERVING), (False, NOT_SERVING)):
-            hand.goes(30)
+            hand.goes(2)
             health.good = good
-            hand.goes(30)
+            hand.goes(2)
             assert await next_state(stream) == state
         await stream.cancel()
     await eventually(lambda: not health.answering.listener.connections)
