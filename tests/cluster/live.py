@@ -85,10 +85,12 @@ class Live(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.said += data
         if not self.opened.done():
-            _, found, rest = self.said.partition(GREETING[self.kind])
+            head, found, rest = self.said.partition(b"\r\n\r\n")
+            if found and (status := int(head[9:12])) in {101, 200}:
+                _, found, rest = self.said.partition(GREETING[self.kind])
             if not found:
                 return
-            self.status = int(self.said[9:12])
+            self.status = status
             self.said = rest
             self.opened.set_result(None)
         if self.told and not self.ended.done():

@@ -107,8 +107,12 @@ class Replica:
                 await asyncio.sleep(0.01)
 
     async def live(self, cookie: str, kind: str = "websocket") -> Live:
-        """An open connection of the session; see :class:`Live`."""
-        return await Live.open(self.port, self.host, cookie, kind)
+        """An open connection of the session, once it is decided; see :class:`Live`."""
+        async with asyncio.timeout(PATIENCE):
+            while (live := await Live.open(self.port, self.host, cookie, kind)).status == 503:
+                live.close()
+                await asyncio.sleep(0.05)
+        return live
 
     async def in_step(self, within: float = PATIENCE) -> None:
         """Wait until its log is well: read, and nothing waits to be sent."""

@@ -192,8 +192,9 @@ class Crowd:
             await self._replay_one()
 
     async def _replay_one(self) -> None:
-        """Somebody who has kept a cookie, and was told that it is dead everywhere."""
-        told = [visitor for visitor in self.ended[:-5] if visitor.durable]
+        """Somebody who has kept a cookie, and was told that it is dead everywhere; the news has had its time to come there."""
+        heard = asyncio.get_running_loop().time() - FRESH
+        told = [visitor for visitor in self.ended if visitor.durable and visitor.left < heard]
         if told:
             try:
                 status = await self.stand.status(self.chance.choice(told).cookie)
